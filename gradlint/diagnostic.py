@@ -1,0 +1,82 @@
+"""What gradlint reports, as plain data: sortable, picklable, free of syntax-tree nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Severity(str, Enum):
+    """How much harm a finding does to training."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Applicability(str, Enum):
+    """Whether a fix is applied by `--fix` alone or only together with `--unsafe-fixes`."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A position in a file's text; both numbers count from 1, columns in code points."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A half-open range of a file's text."""
+
+    start: Place
+    end: Place
+
+
+@dataclass(frozen=True, order=True)
+class TextEdit:
+    """Replace the text of `span` by `content`; an empty span inserts."""
+
+    span: Span
+    content: str
+
+
+@dataclass(frozen=True)
+class TextFix:
+    """A repair; its edits belong together and are applied all or none."""
+
+    message: str
+    applicability: Applicability
+    edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Related:
+    """A second place that explains a finding."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, order=True)
+class Diagnostic:
+    """One finding in one file.
+
+    `cell` is the one-based number of the notebook cell that `span` counts its rows in, or None in a script.
+    `note` says why no fix is offered, or adds what helps to judge the finding.
+    """
+
+    filename: str
+    span: Span
+    code: str
+    name: str
+    message: str
+    severity: Severity = field(compare=False)
+    fix: TextFix | None = field(default=None, compare=False)
+    related: tuple[Related, ...] = field(default=(), compare=False)
+    note: str | None = field(default=None, compare=False)
+    cell: int | None = field(default=None, compare=False)

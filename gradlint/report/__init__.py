@@ -1,0 +1,1 @@
+"""One module per output format; reporters see plain diagnostics, never nodes."""

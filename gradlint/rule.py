@@ -1,0 +1,51 @@
+"""What a rule is: its name in every list, and one pure function over the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.model.types import TrainingFile, TrainingLoop
+
+Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
+
+
+@dataclass(frozen=True)
+class Rule(Generic[Subject]):
+    """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file)."""
+
+    code: str
+    name: str
+    summary: str
+    severity: Severity
+    check: Callable[[Subject], Iterator[Finding]]
+    per_file: bool = False
+
+    @property
+    def on_by_default(self) -> bool:
+        return self.severity is not Severity.INFO
+
+
+def rule(
+    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR
+) -> Callable[[Callable[[TrainingLoop], Iterator[Finding]]], Rule[TrainingLoop]]:
+    """Declare a rule that judges one training loop at a time."""
+
+    def declare(check: Callable[[TrainingLoop], Iterator[Finding]]) -> Rule[TrainingLoop]:
+        return Rule(code, name, summary, severity, check)
+
+    return declare
+
+
+def file_rule(
+    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR
+) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule[TrainingFile]]:
+    """Declare a rule that judges a whole file, whether or not it holds a training loop."""
+
+    def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule[TrainingFile]:
+        return Rule(code, name, summary, severity, check, per_file=True)
+
+    return declare

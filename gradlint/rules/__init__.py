@@ -1,0 +1,1 @@
+"""The rules, one module each; `gradlint.registry` finds them."""

@@ -1,0 +1,1 @@
+"""The model of training code that every rule is a question to."""

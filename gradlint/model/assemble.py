@@ -1,0 +1,349 @@
+"""Assembles one training loop from the events around its backward passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import libcst as cst
+
+from gradlint.model.boundary import Reader
+from gradlint.model.cadence import Judge
+from gradlint.model.events import RawEvent
+from gradlint.model.passes import pass_of
+from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.scaling import Slicer
+from gradlint.model.syntax import argument, dotted, keywords, last_name, text, walk
+from gradlint.model.trace import CallSite, Frame, Trace
+from gradlint.model.types import (
+    Boundary,
+    Cadence,
+    Engine,
+    Event,
+    Guard,
+    Kind,
+    LossScale,
+    Pass,
+    Scale,
+    Steps,
+    TrainingLoop,
+    exclusive,
+)
+from gradlint.model.vocabulary import Role
+
+
+class LoopBuilder:
+    """Everything known about one micro loop, put together in `build`."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        resolver: Resolver,
+        events: Sequence[RawEvent],
+        loop: Guard | None,
+        window: Steps | None,
+        backwards: tuple[RawEvent, ...],
+    ) -> None:
+        self.trace = trace
+        self.resolver = resolver
+        self.raw = events
+        self.loop = loop
+        self.window = window
+        self.backwards = backwards
+        self.home = backwards[0].path
+        self.around = self.loops_around()
+
+    def loops_around(self) -> tuple[Guard, ...]:
+        if self.loop is None:
+            return ()
+        return tuple(g for g in self.home[: self.place()] if g.kind == "loop")
+
+    def place(self) -> int:
+        return next((i for i, g in enumerate(self.home) if g is self.loop), 0)
+
+    def build(self) -> TrainingLoop:
+        judge = Judge(
+            self.resolver, Reader(self.resolver, self.loop), self.loop, self.backwards, self.window is not None
+        )
+        near = [event for event in self.raw if self.is_near(event)]
+        accumulate = self.accumulate_block()
+        boundary, steps = self.boundary(judge, near)
+        engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE
+        if any(b.through == "deepspeed" for b in self.backwards):
+            engine = Engine.DEEPSPEED
+        given = self.accelerator_steps()
+        if engine is Engine.ACCELERATE and accumulate:
+            steps = given
+        elif engine is Engine.ACCELERATE and (steps is None or steps.source is None):
+            steps = given
+        judge = judge.with_steps(steps, engine)
+        events = tuple(self.event(raw, judge, engine, accumulate is not None, steps) for raw in near)
+        if boundary is None:
+            boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
+        walks = pass_of(self.loop, self.home[: self.place()], self.resolver) if self.loop else Pass(None)
+        return TrainingLoop(
+            node=self.loop.node if self.loop else self.function_node(),
+            function=self.function_name(),
+            events=events,
+            guard=self.loop,
+            steps=self.at_home(steps),
+            boundary=boundary,
+            engine=engine,
+            walks=replace(walks, windowed=self.window is not None),
+            engine_steps=given,
+            grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near),
+            rate_divided=self.rate_divided(steps),
+            flushed_after=self.flushed_after(near),
+            carried=self.carried(boundary, events),
+            inherits_gradients=False,
+        )
+
+    # What belongs to the loop
+
+    def is_near(self, event: RawEvent) -> bool:
+        """Inside the micro loop, or in a loop around it, or beside it in the same activation; not in another loop."""
+        if self.loop is None:
+            return not any(g.kind == "loop" and isinstance(g.node, cst.While) for g in event.path[:0])
+        if any(g is self.loop for g in event.path):
+            return True
+        own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]
+        if event.kind is Kind.BACKWARD or (own and event.kind not in (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE)):
+            return False
+        if own and self.has_backward(own):
+            return False
+        return not exclusive(event.path, self.home)
+
+    def has_backward(self, loops: Sequence[Guard]) -> bool:
+        return any(b.kind is Kind.BACKWARD and any(any(g is each for g in b.path) for each in loops) for b in self.raw)
+
+    def accumulate_block(self) -> Guard | None:
+        """The `with accelerator.accumulate(...)` around a backward pass."""
+        for backward in self.backwards:
+            for guard in backward.path:
+                if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "accumulate":
+                    return guard
+        return None
+
+    # The window
+
+    def boundary(self, judge: Judge, near: Sequence[RawEvent]) -> tuple[Boundary | None, Steps | None]:
+        """The boundary of the optimizer's step, and N."""
+        if self.window is not None:
+            return None, self.window
+        found: Boundary | None = None
+        for event in near:
+            if event.kind is Kind.OPTIMIZER_STEP and judge.inside(event):
+                _, boundary, _ = judge.within(event)
+                if boundary is not None and (found is None or (found.modulus is None and boundary.modulus is not None)):
+                    found = boundary
+        if found is None:
+            return None, None
+        return found, found.steps if found.steps.source is not None else None
+
+    def event(self, raw: RawEvent, judge: Judge, engine: Engine, accumulate: bool, steps: Steps | None) -> Event:
+        cadence, boundary, conditional = judge.cadence(raw)
+        prepared = self.is_prepared(raw)
+        if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH:
+            cadence = self.engine_cadence(raw, prepared)
+        if engine is Engine.DEEPSPEED and raw.through == "deepspeed" and cadence is Cadence.PER_MICRO_BATCH:
+            cadence = Cadence.PER_UPDATE if raw.kind is Kind.OPTIMIZER_STEP else cadence
+        return Event(
+            kind=raw.kind,
+            node=raw.node,
+            source=_brief(raw.node),
+            path=raw.path,
+            index=raw.index,
+            cadence=cadence,
+            statement=raw.statement if isinstance(raw.statement, cst.SimpleStatementLine) else None,
+            target=raw.target,
+            through=raw.through,
+            loss=raw.loss,
+            scale=self.loss_scale(raw, steps) if raw.kind is Kind.BACKWARD else None,
+            boundary=boundary,
+            scaled=raw.scaled,
+            conditional=conditional,
+            suite=raw.suite,
+            inlined=raw.frame is not self.backwards[0].frame,
+            engine=engine,
+            receiver=raw.receiver,
+            args=raw.args,
+            owner=raw.owner,
+            prepared=prepared,
+        )
+
+    def is_prepared(self, raw: RawEvent) -> bool | None:
+        known = self.resolver.prepared
+        if raw.receiver is None or known is None:
+            return None
+        identity = self.resolver.identity(raw.receiver, raw.site)
+        return identity in known or (last_name(raw.receiver) or "") in known
+
+    def engine_cadence(self, raw: RawEvent, prepared: bool | None) -> Cadence:
+        """Inside `accumulate()` prepared optimizers and schedulers act at the boundary only."""
+        if raw.kind is Kind.OPTIMIZER_STEP or (raw.kind is Kind.ZERO_GRAD and raw.target is not None):
+            return Cadence.PER_UPDATE if prepared is not False else Cadence.UNKNOWN
+        if raw.kind is Kind.SCHEDULER_STEP:
+            return Cadence.PER_UPDATE if prepared is not False else Cadence.PER_MICRO_BATCH
+        return Cadence.PER_MICRO_BATCH
+
+    def accelerator_steps(self) -> Steps | None:
+        """What `Accelerator(gradient_accumulation_steps=...)` was built with, where the file shows it."""
+        for site in self.trace.calls:
+            if last_name(site.call.func) == "Accelerator":
+                return self.steps_of(site)
+        for values in self.trace.facts.attributes.values():
+            for given in values:
+                if isinstance(given.value, cst.Call) and last_name(given.value.func) == "Accelerator":
+                    frame = Frame(-999, given.method, None, self.trace.module, given.method.owner)
+                    return self.steps_of(CallSite(given.value, frame, (), -1, None, None))
+        return None
+
+    def steps_of(self, site: CallSite) -> Steps:
+        call = site.call
+        if any(arg.star == "**" for arg in call.args) or "gradient_accumulation_plugin" in keywords(call):
+            return Steps(None)
+        node = argument(call, None, "gradient_accumulation_steps")
+        if node is None:
+            return Steps("1", frozenset({"1"}), 1)
+        where = site_of(site)
+        number = self.resolver.number(node, where)
+        value = int(number) if number is not None else None
+        return Steps(text(node), self.resolver.aliases(node, where) | {text(node)}, value)
+
+    # The loss
+
+    def loss_scale(self, raw: RawEvent, steps: Steps | None) -> LossScale:
+        slicer = Slicer(self.resolver, steps)
+        if raw.loss is None:
+            return LossScale(Scale.UNKNOWN)
+        if raw.gradient is not None and steps is not None:
+            known = slicer.mentions_steps(raw.gradient, raw.site)
+            return LossScale(Scale.DIVIDED if known else Scale.UNKNOWN)
+        return slicer.scale(raw.loss, raw.site)
+
+    def rate_divided(self, steps: Steps | None) -> bool:
+        """A learning rate divided by N makes up for an undivided loss."""
+        if steps is None:
+            return False
+        slicer = Slicer(self.resolver, steps)
+        for site in self.trace.calls:
+            rate = keywords(site.call).get("lr")
+            if rate is not None and self.divides_by_steps(rate, site_of(site), slicer):
+                return True
+        return any(
+            self.divides_by_steps(d.value, site_of(d), slicer)
+            for key, definitions in self.trace.definitions.items()
+            if key.endswith(("lr", "learning_rate", "['lr']"))
+            for d in definitions
+            if d.value is not None and (d.how == "assign" or isinstance(d.node, cst.AugAssign))
+        )
+
+    def divides_by_steps(self, node: cst.BaseExpression, site: Site, slicer: Slicer) -> bool:
+        return any(
+            isinstance(each, cst.BinaryOperation)
+            and isinstance(each.operator, (cst.Divide, cst.FloorDivide))
+            and slicer.mentions_steps(each.right, site)
+            for each in walk(node)
+        )
+
+    # The tail
+
+    def flushed_after(self, near: Sequence[RawEvent]) -> bool:
+        """A step that runs when the loop is done."""
+        if self.loop is None or self.window is not None:
+            return False
+        last = max((e.index for e in near if any(g is self.loop for g in e.path)), default=0)
+        return any(
+            e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path) for e in near
+        )
+
+    def carried(self, boundary: Boundary | None, events: Sequence[Event]) -> bool | None:
+        """Whether counter and gradients live on into the next pass over the data."""
+        if boundary is None or self.loop is None:
+            return None
+        if boundary.restarts is not False:
+            return None if boundary.restarts is None else False
+        zeroed = any(
+            e.kind is Kind.ZERO_GRAD
+            and e.index < self.loop.index
+            and all(any(g is a for g in e.path) for a in self.around)
+            and (self.around or e.path == () or self.trace.root.function is not None)
+            for e in events
+            if not any(g is self.loop for g in e.path)
+        )
+        return not zeroed
+
+    # Names at the loop
+
+    def at_home(self, steps: Steps | None) -> Steps | None:
+        """N with an expression that can be written at the backward call, or without one."""
+        if steps is None or steps.source is None:
+            return steps
+        site = self.backwards[0].site
+        for candidate in sorted(steps.names, key=lambda name: (name != steps.source, len(name))):
+            if self.visible(candidate, site):
+                return replace(steps, source=candidate)
+        frame = site.frame
+        while frame.caller is not None:
+            for definition in self.params_of(frame):
+                if definition.value is not None:
+                    names = self.resolver.aliases(definition.value, site_of(definition)) | {text(definition.value)}
+                    if same_steps(names, steps.names) and frame is site.frame:
+                        return replace(steps, source=definition.key.split(":", 1)[-1])
+            frame = frame.caller
+        if steps.value is not None and steps.source == str(steps.value):
+            return steps
+        return replace(steps, source=None)
+
+    def params_of(self, frame: Frame) -> list[CallSite | object]:
+        prefix = f"{frame.number}:"
+        return [d for k, ds in self.trace.definitions.items() if k.startswith(prefix) for d in ds if d.how == "param"]
+
+    def visible(self, candidate: str, site: Site) -> bool:
+        """Whether an expression in text form means the same where the loss is backpropagated."""
+        try:
+            node = cst.parse_expression(candidate)
+        except cst.ParserSyntaxError:
+            return False
+        if isinstance(node, cst.Integer):
+            return True
+        names = [each for each in walk(node) if isinstance(each, cst.Name)]
+        bare = node
+        while isinstance(bare, (cst.Attribute, cst.Subscript)):
+            bare = bare.value
+        if not isinstance(bare, cst.Name):
+            return self.defined_here({n.value for n in names} - {"len", "max", "int"}, site)
+        return self.defined_here({bare.value}, site)
+
+    def defined_here(self, names: set[str], site: Site) -> bool:
+        frame: Frame | None = site.frame
+        left = set(names)
+        while frame is not None:
+            if frame.function is None:
+                left = {n for n in left if not self.trace.definitions.get(f"{frame.number}:{n}") and n not in self.trace.facts.imports}
+            else:
+                left -= frame.function.assigned
+            frame = frame.lexical
+        return not left
+
+    def function_node(self) -> cst.CSTNode:
+        function = self.backwards[0].frame.function
+        return function.node if function is not None else self.backwards[0].node
+
+    def function_name(self) -> str:
+        frame = self.backwards[0].frame if self.loop is None else self.loop.frame
+        function = frame.function if isinstance(frame, Frame) else None
+        return function.qualname if function is not None else "<module>"
+
+
+def _brief(node: cst.CSTNode) -> str:
+    """The call as messages name it: without arguments where it has them."""
+    if isinstance(node, cst.Call):
+        name = dotted(node.func) or last_name(node.func) or text(node.func)
+        if isinstance(node.func, cst.Attribute) and dotted(node.func) is None:
+            name = text(node.func)
+        return f"{name}()"
+    return text(node)
+
+
+__all__ = ["LoopBuilder", "Role", "same_steps"]

@@ -1,0 +1,324 @@
+"""Reading conditions: is this test a window boundary, of which N, and at which micro-batch does it first hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from gradlint.model.counting import Count, count_of
+from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, text, walk
+from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
+from gradlint.model.vocabulary import spells_boundary, spells_steps
+
+MAX_HOPS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Reads tests as they stand in one micro loop (None: a loopless micro-batch body)."""
+
+    resolver: Resolver
+    loop: Guard | None
+
+    def read(self, test: cst.BaseExpression, site: Site, guard: cst.CSTNode, hops: int = 0) -> Boundary | None:
+        """The boundary that a test is; `holds` is False where the test is true inside the window instead."""
+        if hops > MAX_HOPS:
+            return None
+        if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+            inner = self.read(test.expression, site, guard, hops + 1)
+            return replace(inner, holds=not inner.holds) if inner else None
+        if isinstance(test, cst.BooleanOperation):
+            return self.compound(test, site, guard, hops)
+        if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+            return self.comparison(test, site, guard)
+        if isinstance(test, cst.BinaryOperation) and isinstance(test.operator, cst.Modulo):
+            found = self.modulus(test, cst.Integer("0"), site, guard, test)
+            return replace(found, holds=False) if found else None
+        if isinstance(test, cst.Call) and last_name(test.func) == "bool" and test.args:
+            return self.read(test.args[0].value, site, guard, hops + 1)
+        if isinstance(test, (cst.Name, cst.Attribute)):
+            return self.flag(test, site, guard, hops)
+        return None
+
+    # A comparison
+
+    def comparison(self, test: cst.Comparison, site: Site, guard: cst.CSTNode) -> Boundary | None:
+        left, target = test.left, test.comparisons[0]
+        right, operator = target.comparator, target.operator
+        if _modulo(right) is not None and _modulo(left) is None:
+            left, right = right, left
+        modulo = _modulo(left)
+        if modulo is not None:
+            if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.Is)):
+                return self.modulus(modulo, right, site, guard, test)
+            if isinstance(operator, cst.NotEqual):
+                found = self.modulus(modulo, right, site, guard, test)
+                return replace(found, holds=False) if found else None
+            if isinstance(operator, cst.GreaterThan) and literal(right) == 0:
+                found = self.modulus(modulo, right, site, guard, test)
+                return replace(found, holds=False) if found else None
+            if isinstance(operator, cst.LessThan) and literal(right) == 1:
+                return self.modulus(modulo, cst.Integer("0"), site, guard, test)
+            return None
+        if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.NotEqual, cst.LessThan)):
+            found = self.count_reached(left, right, site, guard, test)
+            if found is not None and isinstance(operator, (cst.NotEqual, cst.LessThan)):
+                return replace(found, holds=False)
+            return found
+        return None
+
+    def modulus(
+        self,
+        modulo: cst.BinaryOperation,
+        rest: cst.BaseExpression,
+        site: Site,
+        guard: cst.CSTNode,
+        test: cst.BaseExpression,
+    ) -> Boundary | None:
+        """`index % N == rest`."""
+        if isinstance(modulo.left, cst.SimpleString) or _modulo(modulo.left) is not None:
+            return None
+        if any(isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.FloorDivide) for n in walk(modulo.left)):
+            return None
+        steps = self.steps(modulo.right, site)
+        wanted = self.remainder(rest, steps, site)
+        count = count_of(modulo.left, site, self.resolver, self.loop)
+        if count is not None and not count.counters:
+            count = None
+        phase, offset = _phase(count, wanted, steps.value)
+        return Boundary(
+            test,
+            guard,
+            steps,
+            phase,
+            modulus=modulo,
+            index=modulo.left,
+            offset=offset,
+            counter=count.counters[0] if count and count.counters else _only_name(modulo.left),
+            restarts=count.restarts if count else None,
+            counts_from=count.start if count else None,
+        )
+
+    def remainder(self, rest: cst.BaseExpression, steps: Steps, site: Site) -> tuple[int, int] | None:
+        """`rest` as (a, b) meaning a * N + b; None where it is neither."""
+        number = self.resolver.number(rest, site)
+        if number is not None and float(number).is_integer():
+            return (0, int(number))
+        if same_steps(self.resolver.aliases(rest, site), steps.names):
+            return (1, 0)
+        if isinstance(rest, cst.BinaryOperation) and isinstance(rest.operator, (cst.Add, cst.Subtract)):
+            left, right = (self.remainder(side, steps, site) for side in (rest.left, rest.right))
+            if left and right:
+                sign = 1 if isinstance(rest.operator, cst.Add) else -1
+                return (left[0] + sign * right[0], left[1] + sign * right[1])
+        return None
+
+    def count_reached(
+        self, left: cst.BaseExpression, right: cst.BaseExpression, site: Site, guard: cst.CSTNode, test: cst.BaseExpression
+    ) -> Boundary | None:
+        """`count == N` with a counter that is set back, and `index - last_update >= N`."""
+        if isinstance(left, cst.BinaryOperation) and isinstance(left.operator, cst.Subtract):
+            mark = dotted(left.right)
+            if mark and any(d.how == "assign" and d.index > site.index for d in self.resolver.all_of(mark, site.frame)):
+                steps = self.steps(right, site)
+                return Boundary(test, guard, steps, Phase.UNKNOWN, counter=_only_name(left.left), restarts=None)
+        name = dotted(left)
+        if name is None:
+            return None
+        count = count_of(left, site, self.resolver, self.loop)
+        if count is None or not self.reset_inside(name, site):
+            return None
+        steps = self.steps(right, site)
+        wanted = self.remainder(right, steps, site) if steps.value is None else (1, 0)
+        phase, offset = _phase(count, wanted and (wanted[0] - 1, wanted[1]), steps.value)
+        return Boundary(test, guard, steps, phase, index=left, offset=offset, counter=name, restarts=count.restarts)
+
+    def reset_inside(self, name: str, site: Site) -> bool:
+        """The counter is set back to a literal inside the loop: a hand-kept window counter."""
+        for definition in self.resolver.all_of(name, site.frame):
+            inside = self.loop is None or any(each is self.loop for each in definition.path)
+            if inside and definition.how == "assign" and definition.value is not None:
+                if isinstance(literal(definition.value), int):
+                    return True
+        return False
+
+    def steps(self, node: cst.BaseExpression, site: Site) -> Steps:
+        number = self.resolver.number(node, site)
+        value = int(number) if number is not None and float(number).is_integer() else None
+        return Steps(text(node), self.resolver.aliases(node, site) | {text(node)}, value)
+
+    # Several conditions, and flags
+
+    def compound(self, test: cst.BooleanOperation, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
+        parts = list(_flatten(test, type(test.operator)))
+        read = [(part, self.read(part, site, guard, hops + 1)) for part in parts]
+        found = next((b for _, b in read if b is not None and (b.modulus is not None or b.engine is not Engine.NONE)), None)
+        found = found or next((b for _, b in read if b is not None), None)
+        if found is None:
+            return None
+        others = [part for part, b in read if b is not found]
+        if isinstance(test.operator, cst.And):
+            for part in others:
+                if self.skips_start(part, found):
+                    return replace(found, test=test, skips_first=part)
+            return replace(found, test=test)
+        if not found.holds:
+            return replace(found, test=test)
+        live = [part for part in others if not self.irrelevant(part)]
+        dead = [part for part in live if self.never_fires(part, site)]
+        return replace(found, test=test, flush=len(live) > len(dead), dead_flush=bool(dead) and len(live) == len(dead))
+
+    def skips_start(self, part: cst.BaseExpression, boundary: Boundary) -> bool:
+        """`i > 0`, `i != 0` or `i` beside a boundary over the same index: the first firing is suppressed."""
+        if boundary.index is None or not boundary.holds:
+            return False
+        index = boundary.index
+        if boundary.counter is None:
+            return False
+        if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
+            target = part.comparisons[0]
+            zero = literal(target.comparator) == 0 and isinstance(target.operator, (cst.GreaterThan, cst.NotEqual))
+            one = literal(target.comparator) == 1 and isinstance(target.operator, cst.GreaterThanEqual)
+            return (zero or one) and dotted(part.left) in (boundary.counter, dotted(index))
+        return dotted(part) is not None and dotted(part) == boundary.counter
+
+    def irrelevant(self, part: cst.BaseExpression) -> bool:
+        """An alternative that has nothing to do with the end of the data: `N == 1`, `i == 0`, a literal."""
+        if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
+            return literal(part.comparisons[0].comparator) in (0, 1)
+        return literal(part) is not NOT_LITERAL
+
+    def never_fires(self, part: cst.BaseExpression, site: Site) -> bool:
+        """A last-index test that cannot hold: `step == len(loader)` with a zero-based step, or only for tiny loaders."""
+        for each, where in self.resolver.follow(part, site):
+            if isinstance(each, cst.BooleanOperation) and isinstance(each.operator, cst.And):
+                return any(self.never_fires(p, where) or _tiny(p) for p in _flatten(each, cst.And))
+            if isinstance(each, cst.Comparison) and len(each.comparisons) == 1:
+                target = each.comparisons[0]
+                if not isinstance(target.operator, (cst.Equal, cst.GreaterThanEqual, cst.GreaterThan)):
+                    return False
+                count = count_of(each.left, where, self.resolver, self.loop)
+                slack = _beyond_length(target.comparator, where, self.resolver)
+                if count is None or not count.counters or slack is None or not count.restarts:
+                    return False
+                if isinstance(target.operator, cst.GreaterThan):
+                    slack += 1
+                return count.start - 1 < slack
+        return False
+
+    def flag(self, test: cst.Name | cst.Attribute, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
+        """A name that was given the boundary earlier, or that an engine keeps."""
+        name = dotted(test)
+        if last_name(test) == "sync_gradients":
+            return Boundary(test, guard, Steps(None), Phase.LAST, engine=Engine.ACCELERATE, flush=True)
+        if last_name(test) in ("is_gradient_accumulation_boundary",) or name is None:
+            return None
+        found, _ = self.resolver.reaching(name, site)
+        found = [d for d in found if d.how in ("assign", "param") and d.value is not None]
+        for definition in found:
+            assert definition.value is not None
+            holder = definition.statement or definition.node
+            if literal(definition.value) is True and definition.path:
+                test_guard = next((g for g in reversed(definition.path) if g.kind == "branch" and g.test is not None), None)
+                if test_guard is not None and test_guard.test is not None and len(found) > 1:
+                    inner = self.read(test_guard.test, site_of(definition), test_guard.node, hops + 1)
+                    if inner is not None and test_guard.arm == 0:
+                        return inner
+                continue
+            where = holder if definition.how == "assign" else guard
+            boundary = self.read(definition.value, site_of(definition), where, hops + 1)
+            if boundary is not None:
+                return boundary
+        return None
+
+    def named_flag(self, test: cst.BaseExpression) -> bool:
+        """True for a test that is nothing but a flag spelled like a boundary."""
+        if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+            test = test.expression
+        return isinstance(test, (cst.Name, cst.Attribute)) and spells_boundary(last_name(test) or "")
+
+
+def trivial_arm(guard: Guard, steps: Steps, resolver: Resolver) -> bool:
+    """True for the arm of a test of N itself in which N is 1: nothing accumulates there."""
+    test = guard.test
+    if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
+        return False
+    target = test.comparisons[0]
+    bound = literal(target.comparator)
+    if bound not in (0, 1) or isinstance(bound, bool) or not _is_steps(test.left, steps):
+        return False
+    one = isinstance(target.operator, (cst.Equal, cst.LessThanEqual))
+    many = isinstance(target.operator, (cst.GreaterThan, cst.NotEqual))
+    return (one and guard.arm == 0) or (many and guard.arm == 1)
+
+
+def tests_steps(guard: Guard, steps: Steps) -> bool:
+    """True for a condition about N alone, such as `if N > 1:`."""
+    test = guard.test
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        return _is_steps(test.left, steps) and literal(test.comparisons[0].comparator) in (0, 1)
+    return test is not None and _is_steps(test, steps)
+
+
+def _is_steps(node: cst.BaseExpression, steps: Steps) -> bool:
+    name = dotted(node)
+    if name is None:
+        return False
+    return name in steps.names or same_steps(frozenset({name}), steps.names) or spells_steps(name.rsplit(".", 1)[-1])
+
+
+def _phase(count: Count | None, wanted: tuple[int, int] | None, n: int | None) -> tuple[Phase, int]:
+    """When `start + k` first leaves the wanted remainder, and what must be added to the index to make that k = N - 1."""
+    if count is None or wanted is None:
+        return Phase.UNKNOWN, 0
+    first = wanted[1] - count.start
+    if n is not None and n > 0:
+        k = (wanted[0] * n + first) % n
+        if k == n - 1:
+            return Phase.LAST, 0
+        return (Phase.FIRST if k == 0 else Phase.SHIFTED), first + 1
+    if first == -1:
+        return Phase.LAST, 0
+    return (Phase.FIRST if first == 0 else Phase.SHIFTED), first + 1
+
+
+def _modulo(node: cst.BaseExpression) -> cst.BinaryOperation | None:
+    return node if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo) else None
+
+
+def _flatten(node: cst.BaseExpression, operator: type[cst.BaseBooleanOp]) -> Iterator[cst.BaseExpression]:
+    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, operator):
+        yield from _flatten(node.left, operator)
+        yield from _flatten(node.right, operator)
+    else:
+        yield node
+
+
+def _only_name(node: cst.BaseExpression) -> str | None:
+    names = {dotted(each) for each in walk(node) if isinstance(each, (cst.Name, cst.Attribute))}
+    whole = dotted(node)
+    return whole or (names.pop() if len(names) == 1 else None)
+
+
+def _tiny(part: cst.BaseExpression) -> bool:
+    if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
+        small = isinstance(part.comparisons[0].operator, (cst.LessThan, cst.LessThanEqual))
+        return small and any(last_name(call) == "len" for call in calls_in(part.left))
+    return False
+
+
+def _beyond_length(node: cst.BaseExpression, site: Site, resolver: Resolver) -> int | None:
+    """`b` where the expression is `len(x) + b`; None where it is no length."""
+    for each, where in resolver.follow(node, site):
+        if isinstance(each, cst.Call) and last_name(each.func) == "len":
+            return 0
+        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Add, cst.Subtract)):
+            base = _beyond_length(each.left, where, resolver)
+            shift = literal(each.right)
+            if base is not None and isinstance(shift, int):
+                return base + shift if isinstance(each.operator, cst.Add) else base - shift
+            return None
+    return None

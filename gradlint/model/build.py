@@ -1,0 +1,96 @@
+"""From a module's statements to its training loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from gradlint.model.assemble import LoopBuilder
+from gradlint.model.construct import constructions, schedules
+from gradlint.model.events import Classifier, RawEvent
+from gradlint.model.facts import Facts, Function, collect, matters
+from gradlint.model.passes import window_steps
+from gradlint.model.resolve import Resolver
+from gradlint.model.trace import Trace, trace_of
+from gradlint.model.types import Guard, Kind, Steps, TrainingFile, TrainingLoop, exclusive
+
+_BACKWARD = frozenset({"backward", "manual_backward"})
+
+
+def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
+    """The model of a file, from its top-level statements (all of them, or those that can matter)."""
+    facts = collect(statements)
+    relevant = matters(facts)
+    loops: list[TrainingLoop] = []
+    plans = []
+    covered: set[int] = set()
+    for root in _roots(facts):
+        if root is not None and id(root.node) in covered:
+            continue
+        trace = trace_of(facts, root, relevant)
+        covered |= trace.inlined
+        resolver = Resolver(trace)
+        plans.extend(schedules(resolver))
+        loops.extend(_loops(trace, resolver))
+    return TrainingFile(tuple(loops), constructions(facts), tuple(plans), tuple(facts.import_nodes))
+
+
+def _roots(facts: Facts) -> list[Function | None]:
+    """The module, then every function that reaches a backward pass; callers before what they call."""
+    wrappers = {"loss_scaler"}
+    direct = {f.node.name.value for f in facts.functions if f.calls & _BACKWARD or any(c.endswith("scaler") for c in f.calls)}
+    heights = dict.fromkeys(direct | wrappers, 0)
+    for _ in range(8):
+        for function in facts.functions:
+            below = [heights[name] for name in function.calls if name in heights and name != function.node.name.value]
+            if below:
+                name = function.node.name.value
+                heights[name] = max(heights.get(name, 0), min(max(below) + 1, 9))
+    reaching = [f for f in facts.functions if f.node.name.value in heights and f.node.name.value not in _BACKWARD]
+    ordered = sorted(reaching, key=lambda f: -heights[f.node.name.value])
+    return [None, *ordered]
+
+
+def _loops(trace: Trace, resolver: Resolver) -> list[TrainingLoop]:
+    events = Classifier(resolver).events()
+    backwards = [event for event in events if event.kind is Kind.BACKWARD]
+    groups: dict[int, tuple[Guard | None, Steps | None, list[RawEvent]]] = {}
+    for backward in backwards:
+        loop, window = _micro_loop(backward, events, trace, resolver)
+        groups.setdefault(id(loop), (loop, window, []))[2].append(backward)
+    return [
+        LoopBuilder(trace, resolver, events, loop, window, tuple(members)).build()
+        for loop, window, members in groups.values()
+    ]
+
+
+def _micro_loop(
+    backward: RawEvent, events: Sequence[RawEvent], trace: Trace, resolver: Resolver
+) -> tuple[Guard | None, Steps | None]:
+    """The loop that runs once per backward pass, and its N where it runs over one window."""
+    steps = [e for e in events if e.kind is Kind.OPTIMIZER_STEP and not exclusive(e.path, backward.path)]
+    loops = [(place, guard) for place, guard in enumerate(backward.path) if guard.kind == "loop"]
+    for place, guard in reversed(loops):
+        if any(any(each is guard for each in step.path) for step in steps):
+            return guard, None
+        if _steps_follow(guard, backward, steps):
+            window = window_steps(guard, backward.path[:place], resolver, trace)
+            if window is not None and not _retains_graph(backward):
+                return guard, window
+    if not steps and loops:
+        return loops[-1][1], None
+    return None, None
+
+
+def _steps_follow(guard: Guard, backward: RawEvent, steps: Sequence[RawEvent]) -> bool:
+    around = [g for g in backward.path if g.kind == "loop" and g.index < guard.index]
+    for step in steps:
+        loops = [g for g in step.path if g.kind == "loop"]
+        if step.index > guard.index and all(any(a is g for g in loops) for a in around):
+            return True
+    return False
+
+
+def _retains_graph(backward: RawEvent) -> bool:
+    return any(arg.keyword is not None and arg.keyword.value == "retain_graph" for arg in backward.args)

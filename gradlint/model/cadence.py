@@ -1,0 +1,199 @@
+"""How often an event runs, measured against the backward passes of one micro loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import libcst as cst
+
+from gradlint.model.boundary import Reader, tests_steps, trivial_arm
+from gradlint.model.events import RawEvent
+from gradlint.model.resolve import Resolver, Site, same_steps
+from gradlint.model.syntax import dotted, last_name, literal, walk
+from gradlint.model.trace import Definition, Frame
+from gradlint.model.types import Boundary, Cadence, Engine, Guard, Kind, Path, Phase, Steps, exclusive
+
+_PURE = frozenset("isinstance hasattr getattr len int float bool str is_available is_initialized is_main_process get_rank lower".split())
+
+
+class Pace(Enum):
+    """What one guard does to the pace of what it guards."""
+
+    STEADY = "steady"
+    BOUNDARY = "boundary"
+    INSIDE = "inside"
+    TRIVIAL = "trivial"
+    VARYING = "varying"
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Judges the events of one micro loop (`loop` is None for a loopless micro-batch body)."""
+
+    resolver: Resolver
+    reader: Reader
+    loop: Guard | None
+    backwards: tuple[RawEvent, ...]
+    windowed: bool
+    engine: Engine = Engine.NONE
+    steps: Steps | None = None
+
+    def with_steps(self, steps: Steps | None, engine: Engine) -> Judge:
+        return replace(self, steps=steps, engine=engine)
+
+    def inside(self, event: RawEvent) -> bool:
+        """Whether an event runs within the micro-batch body."""
+        return self.loop is None or any(guard is self.loop for guard in event.path)
+
+    def cadence(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
+        """The event's cadence, the boundary that gates it, and whether something unknown gates it as well."""
+        if self.inside(event):
+            return self.within(event)
+        return self.outside(event)
+
+    def within(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
+        paces = [self.pace(guard, event.path[:place]) for place, guard in self.extra(event)]
+        kinds = {pace for pace, _ in paces}
+        boundary = next((b for pace, b in reversed(paces) if pace in (Pace.BOUNDARY, Pace.INSIDE) and b), None)
+        varying = Pace.VARYING in kinds
+        if Pace.INSIDE in kinds:
+            return Cadence.INSIDE_WINDOW, boundary, varying
+        if Pace.BOUNDARY in kinds:
+            return Cadence.PER_UPDATE, boundary, varying
+        if Pace.TRIVIAL in kinds:
+            return Cadence.PER_UPDATE, None, varying
+        if varying:
+            return Cadence.UNKNOWN, None, True
+        return Cadence.PER_MICRO_BATCH, None, False
+
+    def outside(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
+        assert self.loop is not None
+        home = self.backwards[0].path
+        around = [g for g in home[: home.index(self.loop)] if g.kind == "loop"]
+        loops = [g for g in event.path if g.kind == "loop"]
+        shared = [g for g in loops if any(g is each for each in around)]
+        if len(shared) < len(around) or not self.windowed:
+            own = [g for g in loops if not any(g is each for each in around)]
+            if own and event.kind is not Kind.OPTIMIZER_STEP and self._walks_data(own[-1]):
+                return Cadence.UNKNOWN, None, True
+            return (Cadence.PER_EPOCH if shared else Cadence.ONCE), None, False
+        known = {(g.group, g.arm) for g in home}
+        extra = [
+            (i, g) for i, g in enumerate(event.path) if g.kind in ("branch", "handler") and (g.group, g.arm) not in known
+        ]
+        paces = {self.pace(g, event.path[:i])[0] for i, g in extra}
+        return (Cadence.UNKNOWN if paces - {Pace.STEADY, Pace.TRIVIAL} else Cadence.PER_UPDATE), None, bool(paces)
+
+    def _walks_data(self, guard: Guard) -> bool:
+        return isinstance(guard.node, cst.While)
+
+    def extra(self, event: RawEvent) -> list[tuple[int, Guard]]:
+        """The decisions on the way to an event that the backward pass does not share."""
+        start = next((i + 1 for i, g in enumerate(event.path) if g is self.loop), 0)
+        candidates = [
+            (i, g) for i, g in enumerate(event.path) if i >= start and g.kind in ("branch", "handler")
+        ]
+        best: list[tuple[int, Guard]] | None = None
+        for backward in self.backwards:
+            if exclusive(backward.path, event.path):
+                continue
+            arms = {(g.group, g.arm) for g in backward.path}
+            left = [(i, g) for i, g in candidates if (g.group, g.arm) not in arms or self._split(g, event.path[:i])]
+            if best is None or len(left) < len(best):
+                best = left
+        return candidates if best is None else best
+
+    def _split(self, guard: Guard, prefix: Path) -> bool:
+        """A boundary test with a backward pass on each of its arms: the arm still decides about the update."""
+        other = any(
+            g.group == guard.group and g.arm != guard.arm for backward in self.backwards for g in backward.path
+        )
+        return other and self.pace(guard, prefix)[0] in (Pace.BOUNDARY, Pace.INSIDE)
+
+    def pace(self, guard: Guard, prefix: Path) -> tuple[Pace, Boundary | None]:
+        if guard.kind == "handler" or guard.test is None:
+            return Pace.VARYING, None
+        if self.steps is not None:
+            if trivial_arm(guard, self.steps, self.resolver):
+                return Pace.TRIVIAL, None
+            if tests_steps(guard, self.steps):
+                return Pace.STEADY, None
+        frame = guard.frame
+        assert isinstance(frame, Frame)
+        site = Site(frame, guard.index, prefix)
+        boundary = self.reader.read(guard.test, site, guard.node)
+        if boundary is not None and self.belongs(boundary):
+            return (Pace.BOUNDARY if (guard.arm == 0) == boundary.holds else Pace.INSIDE), boundary
+        if boundary is None and self.invariant(guard.test, site):
+            return Pace.STEADY, None
+        if boundary is None and self.reader.named_flag(guard.test) and self.plain_flag(guard.test, site):
+            holds = not isinstance(guard.test, cst.UnaryOperation)
+            flag = Boundary(guard.test, guard.node, Steps(None), Phase.UNKNOWN, holds=holds, flush=True)
+            return (Pace.BOUNDARY if (guard.arm == 0) == holds else Pace.INSIDE), flag
+        return Pace.VARYING, None
+
+    def belongs(self, boundary: Boundary) -> bool:
+        """Whether a boundary is one of this loop's window, and not of logging or of something else."""
+        if self.steps is None or boundary.engine is not Engine.NONE:
+            return True
+        names = boundary.steps.names
+        if not names or not self.steps.names:
+            return True
+        return same_steps(names, self.steps.names) or (
+            boundary.steps.value is not None and boundary.steps.value == self.steps.value
+        )
+
+    def plain_flag(self, test: cst.BaseExpression, site: Site) -> bool:
+        """The flag's origin is not in sight: a parameter, or the answer of a call that cannot be read."""
+        node = test.expression if isinstance(test, cst.UnaryOperation) else test
+        name = dotted(node)
+        found = self.resolver.reaching(name, site)[0] if name else []
+        return all(not isinstance(d.value, (cst.Comparison, cst.BooleanOperation)) for d in found)
+
+    def invariant(self, test: cst.BaseExpression, site: Site) -> bool:
+        """Whether a condition cannot change while the loop runs."""
+        skip: set[int] = set()
+        for node in walk(test):
+            if id(node) in skip:
+                continue
+            if isinstance(node, cst.Call):
+                if last_name(node.func) not in _PURE:
+                    return False
+                skip.add(id(node.func))
+            elif isinstance(node, (cst.Attribute, cst.Name, cst.Subscript)):
+                name = dotted(node)
+                if name is None:
+                    continue
+                skip.update(id(each) for each in walk(node))
+                if literal(node) in (True, False, None):
+                    continue
+                if not self.steady_name(name, site):
+                    return False
+            elif isinstance(node, (cst.Await, cst.Yield, cst.NamedExpr)):
+                return False
+        return True
+
+    def steady_name(self, name: str, site: Site, hops: int = 0) -> bool:
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            prefix = ".".join(parts[:length])
+            if prefix == "self":
+                continue
+            for definition in self.resolver.all_of(prefix, site.frame):
+                if not self.steady(definition, hops):
+                    return False
+        return True
+
+    def steady(self, definition: Definition, hops: int) -> bool:
+        if definition.how == "param":
+            value = definition.value
+            if value is None or literal(value) is None or hops > 6:
+                return True
+            return self.invariant(value, Site(definition.frame, definition.index, definition.path))
+        if self.loop is None:
+            return definition.how not in ("augment", "loop") and definition.index < 0 or self.before_root(definition)
+        return not any(guard is self.loop for guard in definition.path)
+
+    def before_root(self, definition: Definition) -> bool:
+        return definition.frame is self.resolver.trace.module and self.resolver.trace.root is not self.resolver.trace.module

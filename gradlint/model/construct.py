@@ -1,0 +1,207 @@
+"""Constructors: optimizers with their weight decay, and schedulers with the length they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.model.facts import Facts
+from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, walk
+from gradlint.model.trace import CallSite
+from gradlint.model.types import Construction, Schedule
+from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
+
+_COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
+_LENGTH_PLACES = {"CosineAnnealingLR": 1, "StepLR": 1, "get_linear_schedule_with_warmup": 2, "get_cosine_schedule_with_warmup": 2, "OneCycleLR": 2}
+_WARMUP_PLACES = {"get_linear_schedule_with_warmup": 1, "get_cosine_schedule_with_warmup": 1}
+
+
+# Schedules
+
+
+def schedules(resolver: Resolver) -> Iterator[Schedule]:
+    """Every scheduler built in a trace with a length computed from the loader."""
+    for site in resolver.trace.calls:
+        if resolver.role_of_call(site.call, site_of(site), None, 0) is not Role.SCHEDULER:
+            continue
+        for keyword, node in _lengths(site.call):
+            found = _loader_lengths(node, site_of(site), resolver)
+            if found is not None:
+                calls, place, mentions = found
+                yield Schedule(site.call, _target(site, resolver), keyword, node, calls, place, mentions)
+
+
+def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
+    for name, value in keywords(call).items():
+        if name in LENGTH_ARGUMENTS:
+            yield name, value
+    kind = last_name(call.func) or ""
+    for places, name in ((_LENGTH_PLACES, "length"), (_WARMUP_PLACES, "num_warmup_steps")):
+        place = places.get(kind)
+        if place is not None:
+            value = argument(call, place)
+            if value is not None and not any(a.keyword is not None and a.value is value for a in call.args):
+                yield name, value
+
+
+def _loader_lengths(
+    node: cst.BaseExpression, site: Site, resolver: Resolver
+) -> tuple[tuple[cst.Call, ...], cst.CSTNode, frozenset[str]] | None:
+    """The `len(loader)` calls a length is computed from, where the first of them stands, and every name on the way."""
+    calls: list[cst.Call] = []
+    mentions: set[str] = set()
+    places: list[cst.CSTNode] = []
+    seen: set[int] = set()
+    stack: list[tuple[cst.BaseExpression, Site, cst.CSTNode]] = [(node, site, node)]
+    while stack and len(seen) < 400:
+        current, where, place = stack.pop()
+        for each in _expressions(current):
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            if isinstance(each, cst.Call) and last_name(each.func) == "len" and each.args:
+                inner = each.args[0].value
+                if resolver.role(inner, where) is Role.LOADER and "dataset" not in (last_name(inner) or ""):
+                    calls.append(each)
+                    places.append(place)
+            elif isinstance(each, cst.Call):
+                mentions.add(last_name(each.func) or "")
+            elif isinstance(each, (cst.Name, cst.Attribute)):
+                name = dotted(each)
+                if name is None:
+                    continue
+                mentions.add(name)
+                for definition in resolver.reaching(name, where)[0]:
+                    if definition.value is not None and definition.how in ("assign", "param", "augment"):
+                        spot = definition.value if definition.how != "param" else place
+                        stack.append((definition.value, site_of(definition), spot))
+    return (tuple(calls), places[0], frozenset(mentions)) if calls else None
+
+
+def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The expression's parts; chains of attributes whole, and the callee of a call left out."""
+    yield node
+    if isinstance(node, cst.Attribute) and dotted(node):
+        return
+    if isinstance(node, cst.Call):
+        for arg in node.args:
+            yield from _expressions(arg.value)
+        return
+    for part in subnodes(node):
+        yield from _expressions(part)
+
+
+def _target(site: CallSite, resolver: Resolver) -> str | None:
+    for definitions in resolver.trace.definitions.values():
+        for definition in definitions:
+            if definition.value is site.call:
+                return definition.key
+    return None
+
+
+# Optimizers
+
+
+def constructions(facts: Facts) -> tuple[Construction, ...]:
+    """Every Adam-like optimizer that the module builds, with what it says of weight decay."""
+    found: list[Construction] = []
+    for holder in _holders(facts.statements):
+        for call in calls_in(holder):
+            qualified = facts.qualify(call.func)
+            if qualified in _COUPLED:
+                found.append(_construction(call, qualified, holder, facts))
+    return tuple({id(each.call): each for each in found}.values())
+
+
+def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[cst.CSTNode]:
+    for statement in statements:
+        if isinstance(statement, (cst.Import, cst.ImportFrom)):
+            continue
+        yield from _functions_or_self(statement)
+
+
+def _functions_or_self(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    if isinstance(node, cst.ClassDef):
+        for each in node.body.body:
+            yield from _functions_or_self(each)
+    else:
+        yield node
+
+
+def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, facts: Facts) -> Construction:
+    given = keywords(call)
+    decays: list[tuple[cst.CSTNode, bool | None]] = []
+    place = argument(call, 4, "weight_decay")
+    if place is not None:
+        decays.append((place, _nonzero(place, holder, facts)))
+    for node in _groups(call, holder):
+        decays.append((node, _nonzero(node, holder, facts)))
+    decoupled = given.get("decoupled_weight_decay")
+    flag = None if decoupled is None else literal(decoupled) is not False
+    return Construction(call, qualified, tuple(decays), flag)
+
+
+def _groups(call: cst.Call, holder: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+    """`weight_decay` values in parameter groups: given as a literal, by a local name, or added later."""
+    first = argument(call, 0, "params")
+    sources: list[cst.CSTNode] = [first] if first is not None else []
+    name = dotted(first) if first is not None else None
+    bound: str | None = None
+    for node in walk(holder):
+        if isinstance(node, cst.Assign) and len(node.targets) == 1:
+            target = dotted(node.targets[0].target)
+            if target is not None and target == name:
+                sources.append(node.value)
+            if node.value is call:
+                bound = target
+    for node in calls_in(holder):
+        method = last_name(node.func)
+        receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+        if (method == "add_param_group" and receiver and receiver == bound) or (
+            method in ("append", "extend") and receiver and receiver == name
+        ):
+            sources.extend(arg.value for arg in node.args)
+    for source in sources:
+        for node in walk(source):
+            if isinstance(node, cst.DictElement) and literal(node.key) == "weight_decay":
+                yield node.value
+
+
+def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: int = 0) -> bool | None:
+    """Whether a decay is not known to be zero: True (another number, or configurable), False (zero)."""
+    value = literal(node)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value != 0
+    if value is None:
+        return False
+    if isinstance(node, cst.IfExp):
+        return bool(_nonzero(node.body, holder, facts) or _nonzero(node.orelse, holder, facts))
+    name = last_name(node)
+    if name is None or hops > 4:
+        return True
+    if isinstance(node, cst.Name):
+        for default in _values(node.value, holder, facts):
+            if default is None:
+                return True
+            if _nonzero(default, holder, facts, hops + 1):
+                return True
+        values = list(_values(node.value, holder, facts))
+        return not values
+    if name in facts.defaults:
+        default = facts.defaults[name]
+        number = literal(default) if default is not None else NOT_LITERAL
+        return not (isinstance(number, (int, float)) and number == 0)
+    return True
+
+
+def _values(name: str, holder: cst.CSTNode, facts: Facts) -> Iterator[cst.BaseExpression | None]:
+    """Everything that a bare name can be in a function or module: parameters' defaults and assignments."""
+    for node in (*walk(holder), *(s for s in facts.statements if isinstance(s, cst.SimpleStatementLine))):
+        if isinstance(node, cst.Param) and node.name.value == name:
+            yield node.default
+        small = node.body if isinstance(node, cst.SimpleStatementLine) else ()
+        for each in small:
+            if isinstance(each, cst.Assign) and any(dotted(t.target) == name for t in each.targets):
+                yield each.value

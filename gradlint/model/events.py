@@ -1,0 +1,290 @@
+"""Which calls matter to training: every call site of a trace, classified once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, root_name, text
+from gradlint.model.trace import CallSite, Definition, Frame
+from gradlint.model.types import Guard, Kind, Path
+from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, Role
+
+_EMA_FUNCTION = re.compile(r"(update|step|accumulate).*(^|_)ema|(^|_)ema.*(update|step)|moving_average", re.I)
+_CLIP_FUNCTION = re.compile(r"^(dispatch_)?clip_?(grad|gradient)s?(_norm|_value)?_?$|^clip_gradient", re.I)
+_ADVERSARIAL = re.compile(r"attack|adv(ersar|_|$)|perturb|delta|pgd|fgm|fgsm", re.I)
+
+
+@dataclass(frozen=True, eq=False)
+class RawEvent:
+    """A classified call, before anybody asks how often it runs."""
+
+    kind: Kind
+    node: cst.CSTNode
+    frame: Frame
+    path: Path
+    index: int
+    statement: cst.CSTNode | None
+    suite: cst.CSTNode | None
+    through: str | None = None
+    target: str | None = None
+    loss: cst.BaseExpression | None = None
+    gradient: cst.BaseExpression | None = None
+    scaled: bool | None = None
+    receiver: cst.BaseExpression | None = None
+    args: tuple[cst.Arg, ...] = ()
+    owner: str | None = None
+
+    @property
+    def site(self) -> Site:
+        return Site(self.frame, self.index, self.path)
+
+
+class Classifier:
+    """Turns the call sites of a trace into events."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def events(self) -> list[RawEvent]:
+        """All events of the trace, in the order in which they run."""
+        trace = self.resolver.trace
+        found = [event for call in trace.calls for event in self.of_call(call)]
+        for definitions in trace.definitions.values():
+            found.extend(event for d in definitions for event in self.of_definition(d))
+        for site in trace.withs:
+            if last_name(site.call.func) in ("no_sync", "no_backward_sync"):
+                found.append(self.event(Kind.NO_SYNC, site))
+        return sorted(found, key=lambda event: event.index)
+
+    def of_call(self, call: CallSite) -> Iterator[RawEvent]:
+        node = call.call
+        name = last_name(node.func)
+        if name is None or (id(node), call.frame.number) in self.resolver.trace.activations and name != "backward":
+            return
+        method = method_call(node)
+        if name in ("backward", "manual_backward"):
+            yield from self.backward(call, method)
+        elif name == "step" and method is not None:
+            yield from self.step(call, method[0])
+        elif name in ("optimizer_step",) and node.args:
+            yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(node.args[0].value, call))
+        elif name == "zero_grad":
+            yield self.zero_grad(call, method)
+        elif name in CLIPS or _CLIP_FUNCTION.search(name) or self.imported_clip(node):
+            yield self.event(Kind.CLIP, call, receiver=method[0] if method else None)
+        elif name in ("unscale_", "unscale_gradients") and method is not None:
+            target = self.identity(node.args[0].value, call) if node.args else None
+            yield self.event(Kind.UNSCALE, call, target=target, receiver=method[0])
+        elif GRADIENT_RESCALERS.search(name) or self.rescales(node, method):
+            yield self.event(Kind.GRAD_SCALE, call)
+        elif method is not None and name in ("zero_", "detach_") and _ends_in_grad(method[0]):
+            yield self.event(Kind.ZERO_GRAD, call)
+        elif method is not None and name in ("update", "update_parameters", "update_model_average"):
+            role = self.resolver.role(method[0], site_of(call))
+            if role is Role.SCALER and name == "update":
+                yield self.event(Kind.SCALER_UPDATE, call, receiver=method[0], owner=self.identity(method[0], call))
+            elif role is Role.EMA:
+                yield self.event(Kind.EMA_UPDATE, call, receiver=method[0])
+        elif _EMA_FUNCTION.search(name) and not name.startswith(("create", "get", "build", "make", "init")):
+            yield self.event(Kind.EMA_UPDATE, call)
+        elif name == "step_update" and method is not None:
+            if self.resolver.role(method[0], site_of(call)) is Role.SCHEDULER:
+                yield self.event(Kind.SCHEDULER_STEP, call, receiver=method[0], target=None)
+        else:
+            yield from self.wrapper(call, method)
+
+    # Backward
+
+    def backward(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> Iterator[RawEvent]:
+        node, site = call.call, site_of(call)
+        if (id(node), call.frame.number) in self.resolver.trace.activations:
+            return
+        first = argument(node, 0, "loss", "tensor", "tensors", "gradient")
+        if method is None:
+            if first is not None:
+                yield self.event(Kind.BACKWARD, call, through="function", loss=first)
+            return
+        receiver = method[0]
+        if isinstance(receiver, cst.Call) and last_name(receiver.func) == "super":
+            return
+        if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and receiver.args:
+            yield self.event(
+                Kind.BACKWARD,
+                call,
+                through="scaler",
+                loss=receiver.args[0].value,
+                scaled=True,
+                receiver=receiver.func.value if isinstance(receiver.func, cst.Attribute) else None,
+                gradient=first,
+            )
+            return
+        if self.resolver.trace.facts.qualify(node.func) == "torch.autograd.backward":
+            yield self.event(Kind.BACKWARD, call, loss=first)
+            return
+        through = self.backward_owner(receiver, method[1], first, site)
+        if through is None:
+            scaled = self.scaled_earlier(receiver, site)
+            yield self.event(Kind.BACKWARD, call, loss=receiver, gradient=first, scaled=scaled, receiver=receiver)
+        else:
+            yield self.event(Kind.BACKWARD, call, through=through, loss=first, receiver=receiver)
+
+    def backward_owner(
+        self, receiver: cst.BaseExpression, name: str, first: cst.BaseExpression | None, site: Site
+    ) -> str | None:
+        """Who runs the backward pass, where it is not the loss itself."""
+        if name == "manual_backward":
+            return "lightning"
+        role = self.resolver.role(receiver, site)
+        named = {Role.ACCELERATOR: "accelerator", Role.FABRIC: "fabric", Role.DEEPSPEED: "deepspeed"}
+        if role in named:
+            return named[role]
+        spelled = last_name(receiver) or ""
+        if spelled in ("accelerator", "fabric"):
+            return spelled
+        if first is None:
+            return None
+        if role is Role.OPTIMIZER:
+            return "optimizer"
+        if re.search(r"engine|deepspeed|ds_model", spelled, re.I) or (
+            spelled.lower() in ("model", "net", "module", "student_model") and not keywords(call_of(first))
+        ):
+            return "deepspeed"
+        if isinstance(receiver, cst.Name) and receiver.value == "self":
+            return "wrapper"
+        return "wrapper" if self.is_loss(first) and not self.is_loss(receiver) else None
+
+    def is_loss(self, node: cst.BaseExpression) -> bool:
+        return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
+
+    def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
+        """`scaled = scaler.scale(loss); scaled.backward()`, and apex's `with amp.scale_loss(...) as scaled`."""
+        for each, _ in self.resolver.follow(node, site):
+            if isinstance(each, cst.Call) and last_name(each.func) == "scale":
+                return True
+        return False
+
+    # Optimizers and what goes with them
+
+    def step(self, call: CallSite, receiver: cst.BaseExpression) -> Iterator[RawEvent]:
+        node, site = call.call, site_of(call)
+        role = self.resolver.role(receiver, site)
+        if role is Role.SCALER and node.args:
+            target = self.identity(node.args[0].value, call)
+            owner = self.identity(receiver, call)
+            yield self.event(
+                Kind.OPTIMIZER_STEP, call, through="scaler", target=target, scaled=True, receiver=receiver, owner=owner
+            )
+        elif role is Role.OPTIMIZER:
+            yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
+        elif role is Role.SCHEDULER and len(node.args) <= 2:
+            yield self.event(Kind.SCHEDULER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
+        elif role is Role.EMA:
+            yield self.event(Kind.EMA_UPDATE, call, receiver=receiver)
+        elif role is Role.DEEPSPEED or re.search(r"engine|deepspeed", last_name(receiver) or "", re.I):
+            yield self.event(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
+        elif role is None and last_name(receiver) in ("model", "net") and not node.args:
+            yield self.event(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
+
+    def zero_grad(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> RawEvent:
+        target = None
+        if method is not None and self.resolver.role(method[0], site_of(call)) is Role.OPTIMIZER:
+            target = self.identity(method[0], call)
+        return self.event(Kind.ZERO_GRAD, call, target=target, receiver=method[0] if method else None)
+
+    def imported_clip(self, node: cst.Call) -> bool:
+        if not isinstance(node.func, (cst.Name, cst.Attribute)):
+            return False
+        return self.resolver.trace.facts.qualify(node.func).rsplit(".", 1)[-1] in CLIPS
+
+    def rescales(self, node: cst.Call, method: tuple[cst.BaseExpression, str] | None) -> bool:
+        """`p.grad.div_(n)`, `p.grad.data.mul_(x)`, `torch._foreach_div_(grads, n)`."""
+        return method is not None and method[1] in ("div_", "mul_", "div", "mul") and _ends_in_grad(method[0])
+
+    def wrapper(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> Iterator[RawEvent]:
+        """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward and step in one call of another file."""
+        node = call.call
+        given = keywords(node)
+        flag = next((value for name, value in given.items() if name in BOUNDARY_ARGUMENTS), None)
+        positional = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        if len(positional) < 2 or not self.is_loss(positional[0]):
+            return
+        spelled = bool(re.search(r"scaler$", last_name(node.func) or "", re.I))
+        role = self.resolver.role(positional[1], site_of(call))
+        if role is not Role.OPTIMIZER or not (flag is not None or spelled):
+            return
+        target = self.identity(positional[1], call)
+        yield self.event(Kind.BACKWARD, call, through="wrapper argument", loss=positional[0], target=None)
+        stepping = self.event(Kind.OPTIMIZER_STEP, call, through="wrapper argument", target=target)
+        if flag is not None:
+            guard = Guard(node, "branch", (id(node), call.frame.number, call.index), 0, flag, call.frame, call.index)
+            stepping = replace(stepping, path=(*call.path, guard))
+        yield stepping
+
+    def of_definition(self, definition: Definition) -> Iterator[RawEvent]:
+        """`p.grad = None`, `p.grad /= n`, `p.grad = p.grad / n`."""
+        if not definition.key.endswith((".grad", ".grad.data")):
+            return
+        blank = definition.value is not None and literal(definition.value) is None
+        kind = Kind.ZERO_GRAD if blank and definition.how == "assign" else Kind.GRAD_SCALE
+        yield RawEvent(
+            kind, definition.node, definition.frame, definition.path, definition.index, definition.statement, None
+        )
+
+    # Plumbing
+
+    def identity(self, node: cst.BaseExpression, call: CallSite) -> str | None:
+        return self.resolver.identity(node, site_of(call))
+
+    def event(
+        self,
+        kind: Kind,
+        call: CallSite,
+        *,
+        through: str | None = None,
+        target: str | None = None,
+        loss: cst.BaseExpression | None = None,
+        gradient: cst.BaseExpression | None = None,
+        scaled: bool | None = None,
+        receiver: cst.BaseExpression | None = None,
+        owner: str | None = None,
+    ) -> RawEvent:
+        return RawEvent(
+            kind,
+            call.call,
+            call.frame,
+            call.path,
+            call.index,
+            call.statement,
+            call.suite,
+            through,
+            target,
+            loss,
+            gradient,
+            scaled,
+            receiver,
+            tuple(call.call.args),
+            owner,
+        )
+
+
+def call_of(node: cst.BaseExpression) -> cst.Call:
+    """The node where it is a call, else an empty call; for look-ups of keywords."""
+    return node if isinstance(node, cst.Call) else cst.Call(func=cst.Name("_"))
+
+
+def adversarial(events: list[RawEvent]) -> bool:
+    """True where a backward pass is run for the gradient of an input, not of the weights."""
+    return any(
+        event.kind is Kind.BACKWARD and event.loss is not None and _ADVERSARIAL.search(root_name(event.loss) or "")
+        for event in events
+    )
+
+
+def _ends_in_grad(node: cst.BaseExpression) -> bool:
+    name = dotted(node) or ""
+    return name.endswith((".grad", ".grad.data")) or name == "grad"

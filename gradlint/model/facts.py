@@ -1,0 +1,261 @@
+"""What a module says about itself before any loop is looked at: imports, definitions, class attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from gradlint.model.syntax import argument, dotted, last_name, literal, subnodes, text
+from gradlint.model.vocabulary import is_trigger
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function or method of the module, with what is needed to inline it."""
+
+    node: cst.FunctionDef
+    qualname: str
+    owner: str | None
+    parent: Function | None
+    calls: frozenset[str]
+    divides: bool
+    assigned: frozenset[str]
+
+    @property
+    def params(self) -> tuple[cst.Param, ...]:
+        given = self.node.params
+        return (*given.posonly_params, *given.params, *given.kwonly_params)
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeValue:
+    """One `self.name = value` of a class, with the method in which it stands."""
+
+    value: cst.BaseExpression
+    method: Function
+
+
+@dataclass(eq=False)
+class Facts:
+    """The module's facts; filled once by `collect` and read only afterwards."""
+
+    imports: dict[str, str] = field(default_factory=dict)
+    import_nodes: list[cst.CSTNode] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    by_name: dict[str, Function] = field(default_factory=dict)
+    methods: dict[tuple[str, str], Function] = field(default_factory=dict)
+    bases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], list[AttributeValue]] = field(default_factory=dict)
+    defaults: dict[str, cst.BaseExpression | None] = field(default_factory=dict)
+    statements: tuple[cst.BaseStatement, ...] = ()
+    of_node: dict[int, Function] = field(default_factory=dict)
+
+    def qualify(self, node: cst.CSTNode) -> str:
+        """The full dotted name of what an expression refers to, through imports and their aliases."""
+        name = dotted(node) or ""
+        first, _, rest = name.partition(".")
+        full = self.imports.get(first, first)
+        return f"{full}.{rest}" if rest else full
+
+    def method(self, owner: str | None, name: str) -> Function | None:
+        """The method of a class of this module, looked up through its bases in this module."""
+        seen: set[str] = set()
+        queue = [owner] if owner else []
+        while queue:
+            current = queue.pop(0)
+            if current in seen:
+                continue
+            seen.add(current)
+            if (current, name) in self.methods:
+                return self.methods[current, name]
+            queue.extend(self.bases.get(current, ()))
+        return None
+
+    def attribute(self, owner: str, name: str) -> list[AttributeValue]:
+        """Every value that methods of the class, or of its bases in this module, give to `self.name`."""
+        found = list(self.attributes.get((owner, name), ()))
+        for base in self.bases.get(owner, ()):
+            if base != owner:
+                found.extend(self.attributes.get((base, name), ()))
+        return found
+
+
+def collect(statements: Sequence[cst.BaseStatement]) -> Facts:
+    """Read the facts of a module from its top-level statements."""
+    facts = Facts(statements=tuple(statements))
+    _scan_suite(facts, statements, prefix="", owner=None, parent=None)
+    return facts
+
+
+def _scan_suite(
+    facts: Facts, body: Iterable[cst.CSTNode], prefix: str, owner: str | None, parent: Function | None
+) -> None:
+    for statement in body:
+        if isinstance(statement, cst.SimpleStatementLine):
+            for small in statement.body:
+                _scan_small(facts, small, owner, parent)
+        elif isinstance(statement, cst.FunctionDef):
+            _scan_function(facts, statement, prefix, owner, parent)
+        elif isinstance(statement, cst.ClassDef):
+            name = statement.name.value
+            facts.bases[name] = tuple(filter(None, (last_name(arg.value) for arg in statement.bases)))
+            _scan_suite(facts, statement.body.body, f"{prefix}{name}.", name, None)
+        else:
+            for suite in suites(statement):
+                _scan_suite(facts, suite, prefix, owner, parent)
+
+
+def suites(statement: cst.CSTNode) -> Iterator[Sequence[cst.CSTNode]]:
+    """The bodies of a compound statement, `elif` and `else` arms and handlers included."""
+    body = getattr(statement, "body", None)
+    if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
+        yield body.body if isinstance(body, cst.IndentedBlock) else (cst.SimpleStatementLine(body=body.body),)
+    for name in ("orelse", "finalbody"):
+        arm = getattr(statement, name, None)
+        if isinstance(arm, cst.If):
+            yield (arm,)
+        elif arm is not None:
+            yield from suites(arm)
+    for name in ("handlers", "cases"):
+        for arm in getattr(statement, name, ()):
+            yield from suites(arm)
+
+
+def _scan_function(
+    facts: Facts, node: cst.FunctionDef, prefix: str, owner: str | None, parent: Function | None
+) -> None:
+    names, divides = _uses(node)
+    qualname = f"{prefix}{node.name.value}"
+    function = Function(node, qualname, owner, parent, names, divides, frozenset(_assigned(node)))
+    facts.functions.append(function)
+    facts.of_node[id(node)] = function
+    is_method = owner is not None and parent is None
+    if is_method and owner:
+        facts.methods.setdefault((owner, node.name.value), function)
+    else:
+        facts.by_name.setdefault(node.name.value, function)
+    for suite in suites(node):
+        _scan_suite(facts, suite, f"{qualname}.", owner, function)
+
+
+def _uses(node: cst.FunctionDef) -> tuple[frozenset[str], bool]:
+    """Names of everything called in the function (nested functions aside), and whether anything is divided."""
+    names: set[str] = set()
+    divides = False
+    stack: list[cst.CSTNode] = [node.body]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, cst.Call):
+            name = last_name(current.func)
+            if name:
+                names.add(name)
+                divides = divides or name in ("div", "div_", "mul", "mul_")
+        elif isinstance(current, (cst.Divide, cst.DivideAssign)):
+            divides = True
+        elif isinstance(current, (cst.FunctionDef, cst.ClassDef)):
+            continue
+        elif isinstance(current, (cst.Attribute, cst.Name)) and not isinstance(current, cst.Attribute):
+            continue
+        stack.extend(subnodes(current))
+    return frozenset(names), divides
+
+
+def _assigned(node: cst.FunctionDef) -> Iterator[str]:
+    given = node.params
+    stars = [p for p in (given.star_arg, given.star_kwarg) if isinstance(p, cst.Param)]
+    for param in (*given.posonly_params, *given.params, *given.kwonly_params, *stars):
+        yield param.name.value
+    shared: set[str] = set()
+    stack: list[cst.CSTNode] = [node.body]
+    names: set[str] = set()
+    while stack:
+        current = stack.pop()
+        if isinstance(current, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.CompFor, cst.For)):
+            names.update(_target_names(current.target))
+        elif isinstance(current, cst.AsName):
+            names.update(_target_names(current.name))
+        elif isinstance(current, cst.NamedExpr):
+            names.update(_target_names(current.target))
+            continue
+        elif isinstance(current, (cst.Global, cst.Nonlocal)):
+            shared.update(item.name.value for item in current.names)
+        if isinstance(current, (cst.FunctionDef, cst.ClassDef)):
+            names.add(current.name.value)
+        elif isinstance(current, cst.BaseExpression):
+            continue
+        else:
+            stack.extend(subnodes(current))
+    yield from names - shared
+
+
+def _target_names(target: cst.CSTNode) -> Iterator[str]:
+    if isinstance(target, cst.Name):
+        yield target.value
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield from _target_names(element.value)
+
+
+def _scan_small(facts: Facts, small: cst.CSTNode, owner: str | None, parent: Function | None) -> None:
+    if isinstance(small, (cst.Import, cst.ImportFrom)):
+        facts.import_nodes.append(small)
+        facts.imports.update(_imported(small))
+    elif isinstance(small, cst.Assign):
+        for target in small.targets:
+            _scan_attribute(facts, target.target, small.value, owner, parent)
+    elif isinstance(small, cst.AnnAssign) and small.value is not None:
+        _scan_attribute(facts, small.target, small.value, owner, parent)
+    elif isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
+        if last_name(small.value.func) in ("add_argument", "add_arg"):
+            _scan_option(facts, small.value)
+
+
+def _scan_attribute(
+    facts: Facts, target: cst.CSTNode, value: cst.BaseExpression, owner: str | None, parent: Function | None
+) -> None:
+    if isinstance(target, cst.Tuple) and owner and parent:
+        values = value.elements if isinstance(value, cst.Tuple) else ()
+        for index, element in enumerate(target.elements):
+            each = values[index].value if index < len(values) else value
+            _scan_attribute(facts, element.value, each, owner, parent)
+    elif owner and parent and isinstance(target, cst.Attribute):
+        if isinstance(target.value, cst.Name) and target.value.value == "self":
+            facts.attributes.setdefault((owner, target.attr.value), []).append(AttributeValue(value, parent))
+
+
+def _imported(node: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, str]]:
+    if isinstance(node, cst.Import):
+        for alias in node.names:
+            full = dotted(alias.name) or ""
+            if alias.asname is not None:
+                yield text(alias.asname.name), full
+            else:
+                yield full.partition(".")[0], full.partition(".")[0]
+    elif not isinstance(node.names, cst.ImportStar):
+        module = "." * len(node.relative) + (dotted(node.module) or "" if node.module else "")
+        for alias in node.names:
+            name = dotted(alias.name) or ""
+            yield (text(alias.asname.name) if alias.asname else name), f"{module}.{name}".lstrip(".")
+
+
+def _scan_option(facts: Facts, call: cst.Call) -> None:
+    flags = [literal(arg.value) for arg in call.args if arg.keyword is None]
+    dest = argument(call, None, "dest")
+    name = literal(dest) if dest is not None else next((f for f in flags if isinstance(f, str) and f[:2] == "--"), None)
+    if name is None and flags:
+        name = flags[0]
+    if isinstance(name, str):
+        facts.defaults[name.lstrip("-").replace("-", "_")] = argument(call, None, "default")
+
+
+def matters(facts: Facts) -> frozenset[str]:
+    """Names of the module's functions that reach, directly or through others, a call that some rule is about."""
+    reached = {f.node.name.value for f in facts.functions if f.divides or any(is_trigger(name) for name in f.calls)}
+    growing = True
+    while growing:
+        more = {f.node.name.value for f in facts.functions if f.node.name.value not in reached and f.calls & reached}
+        growing = bool(more)
+        reached |= more
+    return frozenset(reached)

@@ -1,0 +1,153 @@
+"""What a micro loop walks: a finite loader with a length, a window of N, an endless stream, or something unknown."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, text, walk
+from gradlint.model.trace import Frame, Trace
+from gradlint.model.types import Guard, Pass, Steps
+from gradlint.model.vocabulary import WRAPS_ITERABLE, Role, spells_steps
+
+_SPLITS = frozenset("chunk split tensor_split array_split split_batch".split())
+_FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
+_MICRO = re.compile(r"micro|sub_?batch|mini_?batches$|chunks?$", re.I)
+_PARAMS = re.compile(r"param|module|layer|optim|optims|name|model")
+
+
+def pass_of(guard: Guard, path_before: tuple[Guard, ...], resolver: Resolver) -> Pass:
+    """What the loop of a guard walks."""
+    if isinstance(guard.node, cst.While) or guard.test is None:
+        return Pass(None if not isinstance(guard.node, cst.While) else False)
+    frame = guard.frame
+    assert isinstance(frame, Frame)
+    return _iterable(guard.test, Site(frame, guard.index, path_before), resolver, frame)
+
+
+def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Frame, hops: int = 0) -> Pass:
+    if hops > 8:
+        return Pass(None)
+    if isinstance(node, cst.Call):
+        return _call(node, site, resolver, home, hops)
+    if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)):
+        role = resolver.role(node, site)
+        if role is Role.ENDLESS:
+            return Pass(False)
+        definition = resolver.sole(node, site)
+        if definition is not None and isinstance(definition.value, cst.Call):
+            kind = last_name(definition.value.func)
+            if kind in ("enumerate", "zip", "iter", "cycle", "islice", "range") or kind in WRAPS_ITERABLE:
+                return _iterable(definition.value, site_of(definition), resolver, home, hops + 1)
+        length = text(node) if dotted(node) and site.frame is home else None
+        if role is Role.LOADER:
+            built = any(
+                isinstance(each, cst.Call) and last_name(each.func) in ("DataLoader",)
+                for each, _ in resolver.follow(node, site)
+            )
+            spelled = bool(re.search(r"loader$|dl$|^dl_", last_name(node) or "", re.I))
+            return Pass(True, length, certain=(built or spelled) and length is not None)
+        return Pass(None, length)
+    return Pass(None)
+
+
+def _call(node: cst.Call, site: Site, resolver: Resolver, home: Frame, hops: int) -> Pass:
+    kind = last_name(node.func)
+    first = argument(node, 0, "iterable", "sequence")
+    if kind == "range":
+        return _range(node, site, resolver, home)
+    if kind == "trange":
+        return Pass(None)
+    if kind == "zip":
+        parts = [_iterable(arg.value, site, resolver, home, hops + 1) for arg in node.args]
+        return next((p for p in parts if p.finite), Pass(None)) if not any(p.finite is False for p in parts) else Pass(None)
+    if (kind in WRAPS_ITERABLE or kind in ("enumerate", "iter", "reversed", "list")) and first is not None:
+        return _iterable(first, site, resolver, home, hops + 1)
+    if kind in ("cycle", "count", "repeat"):
+        return Pass(False)
+    if resolver.role(node, site) is Role.LOADER:
+        return Pass(True)
+    if kind in ("train_dataloader", "get_train_dataloader"):
+        return Pass(True)
+    return Pass(None)
+
+
+def _range(node: cst.Call, site: Site, resolver: Resolver, home: Frame) -> Pass:
+    plain = [arg.value for arg in node.args if arg.keyword is None]
+    if len(plain) != 1:
+        return Pass(None)
+    for each, _ in resolver.follow(plain[0], site):
+        if isinstance(each, cst.Call) and last_name(each.func) == "len":
+            inner = argument(each, 0)
+            if inner is not None and resolver.role(inner, site) is Role.LOADER and each is plain[0]:
+                return Pass(True, text(inner), certain=True)
+            return Pass(None)
+    return Pass(None)
+
+
+def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, trace: Trace) -> Steps | None:
+    """N where the loop runs over one window: `range(N)`, `batch.chunk(N)`, a list of micro-batches; else None."""
+    if not isinstance(guard.node, cst.For) or guard.test is None:
+        return None
+    frame = guard.frame
+    assert isinstance(frame, Frame)
+    site = Site(frame, guard.index, prefix)
+    node = guard.test
+    for _ in range(4):
+        if isinstance(node, cst.Call) and (last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in ("enumerate", "zip")):
+            inner = argument(node, 0, "iterable")
+            if inner is None:
+                return None
+            node = inner
+        elif isinstance(node, (cst.Name, cst.Attribute)):
+            definition = resolver.sole(node, site)
+            if definition is None or not isinstance(definition.value, cst.Call):
+                break
+            node, site = definition.value, site_of(definition)
+        else:
+            break
+    if isinstance(node, cst.Call):
+        return _window_call(node, site, resolver, guard, trace)
+    name = last_name(node)
+    if isinstance(node, (cst.Name, cst.Attribute)) and name and _MICRO.search(name) and not _PARAMS.search(name):
+        return Steps(f"len({text(node)})", frozenset({f"len({text(node)})"}))
+    return None
+
+
+def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, trace: Trace) -> Steps | None:
+    kind = last_name(node.func)
+    if kind in _SPLITS and isinstance(node.func, cst.Attribute):
+        place = 1 if dotted(node.func.value) in ("torch", "np", "numpy") else 0
+        count = argument(node, place, "chunks", "indices_or_sections")
+        if kind != "split" and count is not None:
+            return _steps(count, site, resolver)
+        return Steps(None)
+    if kind not in ("range", "trange"):
+        return None
+    plain = [arg.value for arg in node.args if arg.keyword is None]
+    count = plain[0] if len(plain) == 1 else None
+    if count is None or any(last_name(call) == "len" for each, _ in resolver.follow(count, site) for call in calls_in(each)):
+        return None
+    steps = _steps(count, site, resolver)
+    spelled = any(spells_steps(name.rsplit(".", 1)[-1]) for name in steps.names)
+    if spelled or _fetches(guard, trace):
+        return steps
+    return None
+
+
+def _steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps:
+    number = resolver.number(node, site)
+    value = int(number) if number is not None and float(number).is_integer() else None
+    return Steps(text(node), resolver.aliases(node, site) | {text(node)}, value)
+
+
+def _fetches(guard: Guard, trace: Trace) -> bool:
+    """The body draws a batch of its own in each iteration, in the loop's own suite."""
+    for site in trace.calls:
+        if any(each is guard for each in site.path):
+            loops = [g for g in site.path if g.kind == "loop"]
+            if loops and loops[-1] is guard and _FETCH.search(last_name(site.call.func) or ""):
+                return not any(literal(n) is None for n in walk(site.call.func) if isinstance(n, cst.Integer))
+    return False

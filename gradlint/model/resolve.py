@@ -1,0 +1,255 @@
+"""Questions about names: which definitions reach a place, what an expression is also called, what role it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text
+from gradlint.model.trace import CallSite, Definition, Frame, Trace
+from gradlint.model.types import Path, exclusive
+from gradlint.model.vocabulary import Role, role_of_constructor, role_of_spelling, spells_steps
+
+MAX_HOPS = 8
+_ROLE_OF_TYPE = {
+    "Optimizer": Role.OPTIMIZER,
+    "AcceleratedOptimizer": Role.OPTIMIZER,
+    "AcceleratedScheduler": Role.SCHEDULER,
+    "DeepSpeedEngine": Role.DEEPSPEED,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A place in the trace from which names are looked up."""
+
+    frame: Frame
+    index: int
+    path: Path
+
+
+def site_of(record: CallSite | Definition) -> Site:
+    """The place of a call or a definition."""
+    return Site(record.frame, record.index, record.path)
+
+
+def dominates(inner: Path, outer: Path) -> bool:
+    """True where code at `inner` has surely run when code at `outer` runs later (loops are taken to run)."""
+    groups = {(guard.group, guard.arm) for guard in outer}
+    return all(guard.kind in ("loop", "with", "call") or (guard.group, guard.arm) in groups for guard in inner)
+
+
+class Resolver:
+    """Name look-ups over one trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    # Definitions
+
+    def all_of(self, name: str, frame: Frame) -> list[Definition]:
+        """Every definition of a dotted name that the trace holds, in order."""
+        return self.trace.definitions.get(self.trace.key(name, frame), [])
+
+    def reaching(self, name: str, site: Site) -> tuple[list[Definition], bool]:
+        """The definitions that can give the name its value here, latest first; False where others may exist."""
+        found: list[Definition] = []
+        covered: set[tuple[object, int]] = set()
+        for definition in reversed(self.all_of(name, site.frame)):
+            if definition.index >= site.index or exclusive(definition.path, site.path):
+                continue
+            found.append(definition)
+            if dominates(definition.path, site.path):
+                return found, True
+            arms = {(g.group, g.arm) for g in site.path}
+            extra = [g for g in definition.path if g.kind in ("branch", "handler") and (g.group, g.arm) not in arms]
+            if len(extra) == 1 and extra[0].kind == "branch":
+                if (extra[0].group, 1 - extra[0].arm) in covered:
+                    return found, True
+                covered.add((extra[0].group, extra[0].arm))
+        static = self.static(name, site.frame)
+        return [*found, *static], bool(static)
+
+    def static(self, name: str, frame: Frame) -> list[Definition]:
+        """What other methods of the class give to `self.name`, where the trace itself does not run them."""
+        if not (name.startswith("self.") and frame.owner):
+            return []
+        bare = name.removeprefix("self.")
+        result = []
+        for given in self.trace.facts.attribute(frame.owner, bare):
+            home = Frame(-1 - self.trace.facts.functions.index(given.method), given.method, None, self.trace.module, frame.owner)
+            result.append(Definition(name, given.value, home, (), -1, "assign", given.value))
+        return result
+
+    def sole(self, node: cst.CSTNode, site: Site) -> Definition | None:
+        """The one definition that gives a name its value here; None where there are several or none."""
+        name = dotted(node)
+        if name is None:
+            return None
+        found, _ = self.reaching(name, site)
+        values = [d for d in found if d.how in ("assign", "param") and d.value is not None]
+        return found[0] if len(found) == 1 and len(values) == 1 else None
+
+    def follow(self, node: cst.BaseExpression, site: Site) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """The expression, then what it stands for, hop by hop, as long as each hop is certain."""
+        for _ in range(MAX_HOPS):
+            yield node, site
+            definition = self.sole(node, site)
+            if definition is None or definition.value is None:
+                return
+            node, site = definition.value, site_of(definition)
+
+    # Names and numbers
+
+    def aliases(self, node: cst.BaseExpression, site: Site) -> frozenset[str]:
+        """All names under which the value of an expression is known."""
+        names: set[str] = set()
+        for each, _ in self.follow(_plain(node), site):
+            each = _plain(each)
+            name = dotted(each)
+            if name:
+                names.add(name)
+            elif isinstance(each, cst.Call):
+                name = _mapping_get(each)
+                if name:
+                    names.add(name)
+        return frozenset(names)
+
+    def number(self, node: cst.BaseExpression, site: Site) -> float | None:
+        """The number that an expression is known to be."""
+        for each, _ in self.follow(node, site):
+            value = literal(each)
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return value
+        return None
+
+    def identity(self, node: cst.BaseExpression | None, site: Site) -> str | None:
+        """A key that is the same for all names of one object (parameters and plain aliases are followed)."""
+        if node is None:
+            return None
+        key = None
+        for _ in range(MAX_HOPS):
+            name = dotted(node)
+            if name is None:
+                return key
+            key = self.trace.key(name, site.frame)
+            found, _ = self.reaching(name, site)
+            step = found[0] if len(found) == 1 else None
+            if step is None or step.how not in ("param", "assign", "loop") or step.value is None:
+                return key
+            if step.how != "param" and dotted(step.value) is None:
+                return key
+            node, site = step.value, site_of(step)
+        return key
+
+    # Roles
+
+    def role(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Role | None:
+        """What an object is to training: by what it was built from, then by its annotation, then by its spelling."""
+        if hops > MAX_HOPS:
+            return None
+        if isinstance(node, cst.Call):
+            return self.role_of_call(node, site, None, hops)
+        if isinstance(node, cst.Subscript) and dotted(node) is None:
+            return self.role(node.value, site, hops + 1)
+        name = dotted(node)
+        if name is None:
+            return None
+        for definition in self.reaching(name, site)[0]:
+            role = self.role_of_definition(definition, hops)
+            if role is not None:
+                return role
+        return role_of_spelling(last_name(node) or "")
+
+    def role_of_definition(self, definition: Definition, hops: int) -> Role | None:
+        annotation = getattr(definition.node, "annotation", None)
+        if definition.how == "param" and annotation is not None:
+            kind = last_name(_unoptional(annotation.annotation)) or ""
+            role = _ROLE_OF_TYPE.get(kind) or role_of_constructor(kind)
+            if role is not None:
+                return role
+        value, site = definition.value, site_of(definition)
+        if value is None or definition.how in ("augment", "loop"):
+            return None
+        if isinstance(value, cst.Call):
+            return self.role_of_call(value, site, definition.position, hops + 1)
+        if isinstance(value, cst.IfExp):
+            return self.role(value.body, site, hops + 1) or self.role(value.orelse, site, hops + 1)
+        if isinstance(value, (cst.Name, cst.Attribute)) and literal(value) is NOT_LITERAL:
+            return self.role(value, site, hops + 1)
+        return None
+
+    def role_of_call(self, call: cst.Call, site: Site, position: int | None, hops: int) -> Role | None:
+        last = last_name(call.func)
+        if last == "initialize" and "deepspeed" in self.trace.facts.qualify(call.func):
+            return (Role.DEEPSPEED, Role.OPTIMIZER, Role.LOADER, Role.SCHEDULER)[position or 0] if (position or 0) < 4 else None
+        if last in ("prepare", "setup", "setup_dataloaders", "setup_optimizers") and call.args:
+            place = position or 0
+            if place < len(call.args) and not call.args[place].star:
+                return self.role(call.args[place].value, site, hops + 1)
+            return None
+        if last == "initialize" and position is not None:
+            return Role.OPTIMIZER if position == 1 else None
+        return role_of_constructor(self.trace.facts.qualify(call.func))
+
+    @cached_property
+    def prepared(self) -> frozenset[str] | None:
+        """Identities of what was given to `accelerator.prepare`; None where the trace shows no such call."""
+        found: set[str] = set()
+        seen = False
+        for call in self.trace.calls:
+            if last_name(call.call.func) == "prepare" and isinstance(call.call.func, cst.Attribute):
+                seen = True
+                for arg in call.call.args:
+                    found.add(self.identity(arg.value, site_of(call)) or text(arg.value))
+                    found.add((last_name(arg.value) or ""))
+        return frozenset(found) if seen else None
+
+
+def same_steps(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two sets of aliases can mean one accumulation setting; lenient where both spell it."""
+    if a & b:
+        return True
+    ends = {name.rsplit(".", 1)[-1] for name in a if spells_steps(name.rsplit(".", 1)[-1])}
+    return bool(ends & {name.rsplit(".", 1)[-1] for name in b})
+
+
+def _plain(node: cst.BaseExpression) -> cst.BaseExpression:
+    """The expression inside `int(x)`, `float(x)`, `max(1, x)`, `max(x, 1)`: the same count."""
+    while isinstance(node, cst.Call) and isinstance(node.func, cst.Name):
+        args = [arg.value for arg in node.args if arg.keyword is None]
+        if node.func.value in ("int", "float") and len(args) == 1:
+            node = args[0]
+        elif node.func.value == "max" and len(args) == 2 and literal(args[0]) == 1:
+            node = args[1]
+        elif node.func.value == "max" and len(args) == 2 and literal(args[1]) == 1:
+            node = args[0]
+        else:
+            break
+    return node
+
+
+def _mapping_get(call: cst.Call) -> str | None:
+    """`cfg.get("accum", 1)` is known as `cfg.accum`."""
+    if last_name(call.func) == "get" and isinstance(call.func, cst.Attribute):
+        key = argument(call, 0, "key")
+        value = literal(key) if key is not None else None
+        base = dotted(call.func.value)
+        return f"{base}.{value}" if isinstance(value, str) and base else None
+    if isinstance(call.func, cst.Name) and call.func.value == "getattr" and len(call.args) >= 2:
+        value = literal(call.args[1].value)
+        base = dotted(call.args[0].value)
+        return f"{base}.{value}" if isinstance(value, str) and base else None
+    return None
+
+
+def _unoptional(node: cst.BaseExpression) -> cst.BaseExpression:
+    if isinstance(node, cst.BinaryOperation):
+        return node.left
+    if isinstance(node, cst.Subscript) and last_name(node.value) == "Optional":
+        index = node.slice[0].slice
+        return index.value if isinstance(index, cst.Index) else node
+    return node

@@ -1,0 +1,168 @@
+"""Reading LibCST expressions without metadata: text, dotted names, literals, and sub-expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import libcst as cst
+
+_LAYOUT = frozenset(
+    "lpar rpar comma semicolon header footer leading_lines lines_after_decorators equal dot lbracket rbracket "
+    "lbrace rbrace colon indent trailing_whitespace asynchronous star".split()
+)
+
+
+@cache
+def _parts(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    names = kind.__dataclass_fields__
+    return tuple(name for name in names if name not in _LAYOUT and not name.startswith("whitespace"))
+
+
+def subnodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The direct children that carry meaning, in source order; layout is left out."""
+    for name in _parts(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            for item in value:
+                if isinstance(item, cst.CSTNode):
+                    yield item
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The node and everything below it, outermost first; bodies of lambdas included."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(tuple(subnodes(current))))
+
+
+def text(node: cst.CSTNode) -> str:
+    """The node's source text, without the comments and blank lines above it."""
+    return cst.Module(body=()).code_for_node(node).strip()
+
+
+def dotted(node: cst.CSTNode) -> str | None:
+    """`a.b["c"][0]` as one key; None for anything that is not a chain of names and literal indices.
+
+    Quotes are normalised, so that `out['loss']` and `out["loss"]` are the same key.
+    """
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr.value}" if base else None
+    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
+        index = node.slice[0].slice
+        base = dotted(node.value)
+        if base and isinstance(index, cst.Index):
+            value = literal(index.value)
+            if isinstance(value, (str, int)):
+                return f"{base}[{value!r}]"
+    return None
+
+
+def root_name(node: cst.CSTNode) -> str | None:
+    """The leftmost name of a chain of attributes, subscripts and calls."""
+    while True:
+        if isinstance(node, cst.Name):
+            return node.value
+        if isinstance(node, (cst.Attribute, cst.Subscript)):
+            node = node.value
+        elif isinstance(node, cst.Call):
+            node = node.func
+        else:
+            return None
+
+
+def last_name(node: cst.CSTNode) -> str | None:
+    """`c` for `a.b.c`, `a.b.c()` and `a["c"]`: the part that names the thing."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    if isinstance(node, cst.Call):
+        return last_name(node.func)
+    if isinstance(node, cst.Subscript):
+        index = node.slice[0].slice if len(node.slice) == 1 else None
+        value = literal(index.value) if isinstance(index, cst.Index) else None
+        return value if isinstance(value, str) else last_name(node.value)
+    return None
+
+
+Literal = int | float | str | bool | None
+
+
+class _NotLiteral:
+    pass
+
+
+NOT_LITERAL = _NotLiteral()
+
+
+def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
+    """The value of a literal, with unary signs and the arithmetic of numbers; NOT_LITERAL otherwise."""
+    if isinstance(node, cst.Integer):
+        return int(node.value.replace("_", ""), 0)
+    if isinstance(node, cst.Float):
+        return float(node.value)
+    if isinstance(node, cst.SimpleString):
+        value = node.evaluated_value
+        return value if isinstance(value, str) else NOT_LITERAL
+    if isinstance(node, cst.Name):
+        return {"True": True, "False": False, "None": None}.get(node.value, NOT_LITERAL)
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, (cst.Minus, cst.Plus)):
+        inner = literal(node.expression)
+        if isinstance(inner, (int, float)):
+            return -inner if isinstance(node.operator, cst.Minus) else inner
+    if isinstance(node, cst.BinaryOperation):
+        left, right = literal(node.left), literal(node.right)
+        if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+            return _arithmetic(node.operator, left, right)
+    return NOT_LITERAL
+
+
+def _arithmetic(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:
+    if isinstance(operator, cst.Add):
+        return left + right
+    if isinstance(operator, cst.Subtract):
+        return left - right
+    if isinstance(operator, cst.Multiply) and max(abs(left), abs(right)) < 1e12:
+        return left * right
+    if isinstance(operator, cst.Divide) and right:
+        return left / right
+    if isinstance(operator, cst.FloorDivide) and right:
+        return left // right
+    return NOT_LITERAL
+
+
+def argument(call: cst.Call, position: int | None, *names: str) -> cst.BaseExpression | None:
+    """The argument given at a position or under one of the names; None where it is not given plainly."""
+    for index, arg in enumerate(call.args):
+        if arg.star:
+            if index == position:
+                return None
+            continue
+        if arg.keyword is None and index == position:
+            return arg.value
+        if arg.keyword is not None and arg.keyword.value in names:
+            return arg.value
+    return None
+
+
+def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
+    """The keyword arguments of a call by name."""
+    return {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
+
+
+def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
+    """Every call at or below the node."""
+    return (each for each in walk(node) if isinstance(each, cst.Call))
+
+
+def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:
+    """Receiver and method name of `receiver.method(...)`."""
+    return (call.func.value, call.func.attr.value) if isinstance(call.func, cst.Attribute) else None

@@ -1,0 +1,451 @@
+"""One statement walk from a root function: calls and definitions in program order, same-file helpers inlined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from gradlint.model.facts import Facts, Function, matters
+from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes
+from gradlint.model.types import Guard, Path
+
+MAX_DEPTH = 7
+MAX_RECORDS = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One activation of a function: the module itself, the root, or an inlined helper."""
+
+    number: int
+    function: Function | None
+    caller: Frame | None = None
+    lexical: Frame | None = None
+    owner: str | None = None
+
+    @property
+    def depth(self) -> int:
+        return 0 if self.caller is None else self.caller.depth + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A name (or attribute, or item) gets a value.
+
+    `how` is one of assign, augment, unpack, loop, with, param, return. For `unpack`, `position` is the place in the
+    tuple; for `augment`, `value` is the right-hand side and `node` the statement.
+    """
+
+    key: str
+    value: cst.BaseExpression | None
+    frame: Frame
+    path: Path
+    index: int
+    how: str
+    node: cst.CSTNode
+    statement: cst.CSTNode | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CallSite:
+    """A call as it runs in the trace."""
+
+    call: cst.Call
+    frame: Frame
+    path: Path
+    index: int
+    statement: cst.CSTNode | None
+    suite: cst.CSTNode | None
+    result: str | None = None
+
+
+@dataclass(eq=False)
+class Trace:
+    """What runs from a root, in order. Built by `trace_of`, read only afterwards."""
+
+    facts: Facts
+    root: Frame
+    module: Frame
+    calls: list[CallSite] = field(default_factory=list)
+    definitions: dict[str, list[Definition]] = field(default_factory=dict)
+    returns: dict[int, list[Definition]] = field(default_factory=dict)
+    activations: dict[tuple[int, int], Frame] = field(default_factory=dict)
+    inlined: set[int] = field(default_factory=set)
+    local_functions: dict[tuple[int, str], Function] = field(default_factory=dict)
+    withs: list[CallSite] = field(default_factory=list)
+    clock: int = 0
+    frames: int = 0
+
+    def key(self, name: str, frame: Frame) -> str:
+        """Where a dotted name lives: a frame's local, a closure's, the module's, or an attribute of a class."""
+        first, _, rest = name.partition(".")
+        if first == "self" and frame.owner and rest:
+            return f"class {frame.owner}.{rest}"
+        scope: Frame | None = frame
+        bare = first.partition("[")[0]
+        while scope is not None and scope.function is not None:
+            if bare in scope.function.assigned:
+                return f"{scope.number}:{name}"
+            scope = scope.lexical
+        return f"{self.module.number}:{name}"
+
+
+class Walker:
+    """The statement walk; one instance a trace."""
+
+    def __init__(self, trace: Trace, relevant: frozenset[str], *, inline: bool = True) -> None:
+        self.trace = trace
+        self.relevant = relevant
+        self.inline = inline
+        self.active: list[int] = []
+
+    # Suites and statements
+
+    def suite(self, body: Sequence[cst.CSTNode], path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
+        """Walk a suite; the answer is how it ends early (continue, return, break, raise), or None."""
+        for statement in body:
+            if self.trace.clock > MAX_RECORDS:
+                return None
+            if isinstance(statement, cst.SimpleStatementLine):
+                ended = self.simple_line(statement, path, frame, holder)
+            elif isinstance(statement, cst.If):
+                ended, path = self.branch(statement, path, frame)
+            else:
+                ended = self.compound(statement, path, frame)
+            if ended:
+                return ended
+        return None
+
+    def body(self, block: cst.BaseSuite, path: Path, frame: Frame) -> str | None:
+        if isinstance(block, cst.IndentedBlock):
+            return self.suite(block.body, path, frame, block)
+        return self.simple_line(block, path, frame, None) if isinstance(block, cst.SimpleStatementSuite) else None
+
+    def simple_line(
+        self, line: cst.SimpleStatementLine | cst.SimpleStatementSuite, path: Path, frame: Frame, holder: cst.CSTNode | None
+    ) -> str | None:
+        alone = line if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
+        for small in line.body:
+            if isinstance(small, cst.Expr):
+                self.expression(small.value, path, frame, alone, holder)
+            elif isinstance(small, cst.Assign):
+                self.expression(small.value, path, frame, alone, holder)
+                for target in small.targets:
+                    self.define(target.target, small.value, path, frame, "assign", small, alone)
+            elif isinstance(small, cst.AnnAssign) and small.value is not None:
+                self.expression(small.value, path, frame, alone, holder)
+                self.define(small.target, small.value, path, frame, "assign", small, alone)
+            elif isinstance(small, cst.AugAssign):
+                self.expression(small.value, path, frame, alone, holder)
+                self.define(small.target, small.value, path, frame, "augment", small, alone)
+            elif isinstance(small, cst.Return):
+                if small.value is not None:
+                    self.expression(small.value, path, frame, alone, holder)
+                    self.returned(small.value, path, frame, small, alone)
+                return "return"
+            elif isinstance(small, cst.Continue):
+                return "continue"
+            elif isinstance(small, cst.Break):
+                return "break"
+            elif isinstance(small, cst.Raise):
+                return "raise"
+        return None
+
+    def branch(self, node: cst.If, path: Path, frame: Frame) -> tuple[str | None, Path]:
+        """Walk an `if`; what follows it runs under the arm that does not leave the iteration."""
+        self.expression(node.test, path, frame, None, None)
+        group = (id(node), frame.number, self.tick())
+        taken = self.guard(node, "branch", group, 0, node.test, frame)
+        other = self.guard(node, "branch", group, 1, node.test, frame)
+        first = self.body(node.body, (*path, taken), frame)
+        second: str | None = None
+        if isinstance(node.orelse, cst.If):
+            second, _ = self.branch(node.orelse, (*path, other), frame)
+        elif isinstance(node.orelse, cst.Else):
+            second = self.body(node.orelse.body, (*path, other), frame)
+        if first and second:
+            return (first if first == second else "return"), path
+        skips = ("continue", "return")
+        if first in skips and not second:
+            return None, (*path, self.guard(node, "branch", group, 1, node.test, frame, implied=True))
+        if second in skips and not first:
+            return None, (*path, self.guard(node, "branch", group, 0, node.test, frame, implied=True))
+        return None, path
+
+    def compound(self, node: cst.CSTNode, path: Path, frame: Frame) -> str | None:
+        if isinstance(node, cst.For):
+            self.expression(node.iter, path, frame, None, None)
+            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.iter, frame))
+            self.define(node.target, node.iter, inside, frame, "loop", node, node)
+            self.body(node.body, inside, frame)
+            self.otherwise(node.orelse, path, frame)
+        elif isinstance(node, cst.While):
+            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.test, frame))
+            self.expression(node.test, inside, frame, None, None)
+            self.body(node.body, inside, frame)
+            self.otherwise(node.orelse, path, frame)
+        elif isinstance(node, cst.With):
+            return self.with_block(node, path, frame)
+        elif isinstance(node, (cst.Try, cst.TryStar)):
+            ended = self.body(node.body, path, frame)
+            for handler in node.handlers:
+                guard = self.guard(handler, "handler", (id(handler), frame.number, self.tick()), 0, None, frame)
+                self.body(handler.body, (*path, guard), frame)
+            self.otherwise(node.orelse, path, frame)
+            self.otherwise(node.finalbody, path, frame)
+            return ended if not node.handlers else None
+        elif isinstance(node, cst.Match):
+            self.expression(node.subject, path, frame, None, None)
+            group = (id(node), frame.number, self.tick())
+            for arm, case in enumerate(node.cases):
+                self.body(case.body, (*path, self.guard(node, "branch", group, arm, node.subject, frame)), frame)
+        elif isinstance(node, cst.FunctionDef):
+            function = self.trace.facts.of_node.get(id(node))
+            if function is not None:
+                self.trace.local_functions[frame.number, node.name.value] = function
+        return None
+
+    def otherwise(self, block: cst.Else | cst.Finally | None, path: Path, frame: Frame) -> None:
+        if block is not None:
+            self.body(block.body, path, frame)
+
+    def with_block(self, node: cst.With, path: Path, frame: Frame) -> str | None:
+        inside = path
+        for item in node.items:
+            self.expression(item.item, inside, frame, None, None)
+            guard = self.guard(node, "with", (id(item), frame.number, self.tick()), 0, item.item, frame)
+            inside = (*inside, guard)
+            if isinstance(item.item, cst.Call):
+                self.trace.withs.append(CallSite(item.item, frame, inside, self.tick(), node, None))
+            if item.asname is not None:
+                self.define(item.asname.name, item.item, inside, frame, "with", item, node)
+        return self.body(node.body, inside, frame)
+
+    def guard(
+        self,
+        node: cst.CSTNode,
+        kind: str,
+        group: object,
+        arm: int,
+        test: cst.BaseExpression | None,
+        frame: Frame,
+        *,
+        implied: bool = False,
+    ) -> Guard:
+        return Guard(node, kind, group, arm, test, frame, self.tick(), implied)
+
+    # Expressions
+
+    def expression(
+        self, node: cst.CSTNode, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None
+    ) -> None:
+        """Record the calls of an expression, innermost first; `alone` is its statement where that holds one part."""
+        if isinstance(node, (cst.Name, cst.Integer, cst.SimpleString, cst.Float, cst.Lambda)):
+            return
+        if isinstance(node, cst.IfExp):
+            self.expression(node.test, path, frame, None, None)
+            group = (id(node), frame.number, self.tick())
+            for arm, part in ((0, node.body), (1, node.orelse)):
+                self.expression(part, (*path, self.guard(node, "branch", group, arm, node.test, frame)), frame, None, None)
+            return
+        if isinstance(node, cst.BooleanOperation):
+            self.expression(node.left, path, frame, None, None)
+            arm = 0 if isinstance(node.operator, cst.And) else 1
+            group = (id(node), frame.number, self.tick())
+            guard = self.guard(node, "branch", group, arm, node.left, frame)
+            self.expression(node.right, (*path, guard), frame, None, None)
+            return
+        for part in subnodes(node):
+            self.expression(part, path, frame, alone if isinstance(node, cst.Call) and part is node.func else None, None)
+        if isinstance(node, cst.NamedExpr):
+            self.define(node.target, node.value, path, frame, "assign", node, None)
+        if isinstance(node, cst.Call):
+            self.call(node, path, frame, alone, holder)
+
+    def call(
+        self, node: cst.Call, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None
+    ) -> None:
+        self.trace.calls.append(CallSite(node, frame, path, self.tick(), alone, holder))
+        name = last_name(node.func)
+        if not self.inline or name is None or frame.depth >= MAX_DEPTH:
+            return
+        found = self.resolve(node, frame)
+        if found is None:
+            return
+        function, owner, lexical = found
+        if function.node.name.value not in self.relevant or id(function.node) in self.active:
+            return
+        self.activate(node, function, owner, lexical, path, frame)
+
+    def resolve(self, node: cst.Call, frame: Frame) -> tuple[Function, str | None, Frame] | None:
+        """The same-file function that a call runs, with the class of its `self` and its enclosing activation."""
+        facts = self.trace.facts
+        if isinstance(node.func, cst.Name):
+            scope: Frame | None = frame
+            while scope is not None:
+                local = self.trace.local_functions.get((scope.number, node.func.value))
+                if local is not None:
+                    return local, scope.owner, scope
+                scope = scope.lexical
+            function = facts.by_name.get(node.func.value)
+            if function is not None and function.parent is None and node.func.value not in facts.imports:
+                return function, None, self.trace.module
+            owner = self.class_of(node.func, frame)
+            method = facts.method(owner, "__call__") or facts.method(owner, "forward") if owner else None
+            return (method, owner, self.trace.module) if method else None
+        if isinstance(node.func, cst.Attribute):
+            name = node.func.attr.value
+            base = node.func.value
+            if isinstance(base, cst.Name) and base.value in ("self", "cls") and frame.owner:
+                owner = frame.owner
+            elif isinstance(base, cst.Call) and last_name(base.func) == "super" and frame.owner:
+                owner = next(iter(facts.bases.get(frame.owner, ())), None)
+            else:
+                owner = self.class_of(base, frame)
+            method = facts.method(owner, name) if owner else None
+            if method is None and owner == frame.owner and owner is not None:
+                method = self.called_attribute(owner, name)
+            return (method, owner, self.trace.module) if method else None
+        return None
+
+    def called_attribute(self, owner: str, name: str) -> Function | None:
+        """`self.criterion(...)` where `self.criterion = SameFileClass(...)`."""
+        for given in self.trace.facts.attribute(owner, name):
+            if isinstance(given.value, cst.Call):
+                kind = last_name(given.value.func)
+                method = self.trace.facts.method(kind, "__call__")
+                if method is not None:
+                    return method
+        return None
+
+    def class_of(self, node: cst.CSTNode, frame: Frame, depth: int = 0) -> str | None:
+        """The class of this module that a value was constructed from, where its bindings say so plainly."""
+        if depth > 4:
+            return None
+        facts = self.trace.facts
+        if isinstance(node, cst.Call):
+            name = last_name(node.func)
+            return name if name in facts.bases else None
+        name = dotted(node)
+        if not name:
+            return None
+        for definition in reversed(self.trace.definitions.get(self.trace.key(name, frame), ())):
+            if definition.how in ("assign", "param") and definition.value is not None:
+                return self.class_of(definition.value, definition.frame, depth + 1)
+        if name.startswith("self.") and frame.owner:
+            for given in facts.attribute(frame.owner, name.removeprefix("self.")):
+                if isinstance(given.value, cst.Call) and last_name(given.value.func) in facts.bases:
+                    return last_name(given.value.func)
+        return None
+
+    def activate(
+        self, node: cst.Call, function: Function, owner: str | None, lexical: Frame, path: Path, frame: Frame
+    ) -> None:
+        """Inline one call: parameters become definitions, the body runs in a frame of its own."""
+        trace = self.trace
+        trace.frames += 1
+        inner = Frame(trace.frames, function, frame, lexical, owner or function.owner)
+        inside = (*path, self.guard(node, "call", (id(node), trace.frames), 0, None, frame))
+        self.bind(node, function, inner, inside, frame)
+        trace.inlined.add(id(function.node))
+        trace.activations[id(node), frame.number] = inner
+        self.active.append(id(function.node))
+        self.body(function.node.body, inside, inner)
+        self.active.pop()
+
+    def bind(self, node: cst.Call, function: Function, inner: Frame, path: Path, frame: Frame) -> None:
+        params = function.params
+        static = any(last_name(d.decorator) == "staticmethod" for d in function.node.decorators)
+        if function.owner is not None and function.parent is None and params and not static:
+            params = params[1:]
+        for position, param in enumerate(params):
+            value = argument(node, position, param.name.value)
+            home = frame
+            if value is None and not any(arg.star for arg in node.args):
+                value, home = param.default, self.trace.module
+            key = f"{inner.number}:{param.name.value}"
+            self.store(Definition(key, value, home, path, self.tick(), "param", param, None))
+
+    # Definitions
+
+    def define(
+        self,
+        target: cst.CSTNode,
+        value: cst.BaseExpression,
+        path: Path,
+        frame: Frame,
+        how: str,
+        node: cst.CSTNode,
+        statement: cst.CSTNode | None,
+        position: int | None = None,
+    ) -> None:
+        if isinstance(target, (cst.Tuple, cst.List)):
+            whole = value.elements if isinstance(value, (cst.Tuple, cst.List)) and how == "assign" else ()
+            plain = len(whole) == len(target.elements)
+            for place, element in enumerate(target.elements):
+                if plain:
+                    self.define(element.value, whole[place].value, path, frame, how, node, None)
+                else:
+                    kind = "unpack" if how == "assign" else how
+                    self.define(element.value, value, path, frame, kind, node, statement, place)
+            return
+        name = dotted(target)
+        if name:
+            key = self.trace.key(name, frame)
+            self.store(Definition(key, value, frame, path, self.tick(), how, node, statement, position))
+        elif isinstance(target, cst.Subscript) and root_name(target):
+            key = self.trace.key(f"{dotted(target.value) or root_name(target)}[*]", frame)
+            self.store(Definition(key, value, frame, path, self.tick(), how, node, statement, position))
+
+    def store(self, definition: Definition) -> None:
+        self.trace.definitions.setdefault(definition.key, []).append(definition)
+
+    def returned(
+        self, value: cst.BaseExpression, path: Path, frame: Frame, node: cst.CSTNode, statement: cst.CSTNode | None
+    ) -> None:
+        found = Definition("return", value, frame, path, self.tick(), "return", node, statement)
+        self.trace.returns.setdefault(frame.number, []).append(found)
+
+    def tick(self) -> int:
+        self.trace.clock += 1
+        return self.trace.clock
+
+
+def trace_of(facts: Facts, function: Function | None, relevant: frozenset[str] | None = None) -> Trace:
+    """The trace of one root: a function, or the module itself (None). The module's own statements come first."""
+    module = Frame(0, None)
+    trace = Trace(facts, module, module)
+    walker = Walker(trace, matters(facts) if relevant is None else relevant, inline=function is None)
+    walker.suite(facts.statements, (), module, None)
+    if function is None:
+        return trace
+    walker.inline = True
+    trace.calls.clear()
+    trace.withs.clear()
+    trace.frames = 1
+    lexical = _enclosing(trace, function.parent)
+    trace.root = Frame(trace.frames, function, None, lexical, function.owner)
+    walker.active.append(id(function.node))
+    walker.body(function.node.body, (), trace.root)
+    return trace
+
+
+def _enclosing(trace: Trace, parent: Function | None) -> Frame:
+    """A frame for the function around a nested root, so that its names resolve; its body is not run."""
+    if parent is None:
+        return trace.module
+    trace.frames += 1
+    return Frame(trace.frames, parent, None, _enclosing(trace, parent.parent), parent.owner)
+
+
+def within(inner: Path, outer: Path) -> bool:
+    """True where the inner path runs through everything that the outer one does."""
+    return len(inner) >= len(outer) and all(a is b for a, b in zip(inner, outer, strict=False))
+
+
+def statements_of(trace: Trace, guard: Guard) -> Iterator[CallSite]:
+    """The calls that run inside a guard."""
+    return (site for site in trace.calls if any(each is guard for each in site.path))

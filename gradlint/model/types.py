@@ -1,0 +1,302 @@
+"""The model that rules judge: training loops, their events, cadences, boundaries and loss scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+import libcst as cst
+
+
+class Kind(str, Enum):
+    """What an event does to training."""
+
+    BACKWARD = "backward"
+    OPTIMIZER_STEP = "optimizer step"
+    ZERO_GRAD = "zero_grad"
+    CLIP = "clip"
+    UNSCALE = "unscale"
+    SCALER_UPDATE = "scaler update"
+    SCHEDULER_STEP = "scheduler step"
+    EMA_UPDATE = "ema update"
+    GRAD_SCALE = "gradient scaling"
+    NO_SYNC = "no_sync"
+
+
+class Cadence(str, Enum):
+    """How often an event runs, measured against the backward pass."""
+
+    PER_MICRO_BATCH = "per micro-batch"
+    INSIDE_WINDOW = "inside window"
+    PER_UPDATE = "per update"
+    PER_EPOCH = "per epoch"
+    ONCE = "once"
+    UNKNOWN = "unknown"
+
+    def more_often_than(self, other: Cadence) -> bool:
+        """True only where both are known; UNKNOWN is neither more nor less often than anything."""
+        if Cadence.UNKNOWN in (self, other):
+            return False
+        return _PACE[self] > _PACE[other]
+
+
+_PACE = {
+    Cadence.PER_MICRO_BATCH: 3,
+    Cadence.INSIDE_WINDOW: 3,
+    Cadence.PER_UPDATE: 2,
+    Cadence.PER_EPOCH: 1,
+    Cadence.ONCE: 0,
+}
+
+
+class Phase(str, Enum):
+    """At which micro-batch of a window a boundary first holds."""
+
+    LAST = "last micro-batch"
+    FIRST = "first micro-batch"
+    SHIFTED = "neither first nor last"
+    UNKNOWN = "unknown"
+
+
+class Engine(str, Enum):
+    """Who owns the accumulation."""
+
+    NONE = "none"
+    ACCELERATE = "accelerate"
+    DEEPSPEED = "deepspeed"
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """One control-flow decision on the way to an event: an arm of a branch, a loop, a with block, an inlined call.
+
+    Arms of the same branch share `group`. `implied` marks the rest of a suite after `if test: continue`.
+    """
+
+    node: cst.CSTNode
+    kind: str
+    group: object
+    arm: int = 0
+    test: cst.BaseExpression | None = None
+    frame: object = None
+    index: int = 0
+    implied: bool = False
+
+
+Path = tuple[Guard, ...]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """N: the accumulation steps, as the code writes them.
+
+    `source` is the expression to write into a fix, or None where none is at hand at the loop;
+    `names` are all its aliases; `value` is its number where that is known.
+    """
+
+    source: str | None
+    names: frozenset[str] = frozenset()
+    value: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """A condition that holds once per window.
+
+    `test` is the expression that decides (the right-hand side of a flag's assignment where a flag carries it);
+    `modulus` the `index % N` in it; `offset` what must be added to `index` to make the phase right.
+    `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot.
+    `counter` is the name counted, `restarts` whether it begins anew with each pass over the data (None: not known).
+    """
+
+    test: cst.BaseExpression
+    guard: cst.CSTNode
+    steps: Steps
+    phase: Phase
+    holds: bool = True
+    modulus: cst.BinaryOperation | None = None
+    index: cst.BaseExpression | None = None
+    offset: int = 0
+    skips_first: cst.BaseExpression | None = None
+    flush: bool = False
+    dead_flush: bool = False
+    counter: str | None = None
+    restarts: bool | None = None
+    counts_from: int | None = None
+    engine: Engine = Engine.NONE
+
+
+class Scale(str, Enum):
+    """Whether a value that reaches backward was divided by N."""
+
+    DIVIDED = "divided"
+    UNDIVIDED = "not divided"
+    PARTLY = "divided on some paths"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """One division of the loss: `node` is the `/` expression or the `/=` statement."""
+
+    node: cst.CSTNode
+    divisor: cst.BaseExpression
+    dividend: cst.BaseExpression
+    names: frozenset[str]
+    value: float | None
+    statement: cst.CSTNode | None
+    target: str | None
+    path: Path
+    index: int
+    by_steps: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LossScale:
+    """What the value that reaches one backward call was divided by."""
+
+    scale: Scale
+    divisions: tuple[Division, ...] = ()
+    undivided_terms: tuple[cst.BaseExpression, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """A call that matters to training.
+
+    `statement` is the line it makes up alone, or None where it is part of something larger (no anchor for a fix).
+    `target` names the optimizer it acts on, where that is known; `loss` is the expression that is backpropagated.
+    """
+
+    kind: Kind
+    node: cst.CSTNode
+    source: str
+    path: Path
+    index: int
+    cadence: Cadence
+    statement: cst.CSTNode | None = None
+    target: str | None = None
+    through: str | None = None
+    loss: cst.BaseExpression | None = None
+    scale: LossScale | None = None
+    boundary: Boundary | None = None
+    scaled: bool | None = None
+    conditional: bool = False
+    suite: cst.CSTNode | None = None
+    inlined: bool = False
+    engine: Engine = Engine.NONE
+    receiver: cst.BaseExpression | None = None
+    args: tuple[cst.Arg, ...] = ()
+    owner: str | None = None
+    prepared: bool | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the micro loop walks: `length` is the text of `len(...)` of it, `certain` that len() is sure to work."""
+
+    finite: bool | None
+    length: str | None = None
+    certain: bool = False
+    windowed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """A scheduler's constructor and the length it was given, followed through local names to where it is computed."""
+
+    call: cst.Call
+    target: str | None
+    keyword: str
+    length: cst.BaseExpression
+    loader_lengths: tuple[cst.Call, ...]
+    place: cst.CSTNode
+    mentions: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingLoop:
+    """One micro-batch body: the loop (or loopless function) that runs once per backward pass."""
+
+    node: cst.CSTNode
+    function: str
+    events: tuple[Event, ...]
+    guard: Guard | None
+    steps: Steps | None
+    boundary: Boundary | None
+    engine: Engine
+    walks: Pass
+    engine_steps: Steps | None = None
+    schedules: tuple[Schedule, ...] = ()
+    grads_rescaled: bool = False
+    rate_divided: bool = False
+    flushed_after: bool = False
+    carried: bool | None = None
+    inherits_gradients: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def all(self, kind: Kind) -> Iterator[Event]:
+        """The loop's events of a kind, in the order in which they run."""
+        return (event for event in self.events if event.kind is kind)
+
+    def first(self, kind: Kind) -> Event | None:
+        """The first event of a kind."""
+        return next(self.all(kind), None)
+
+    def update_for(self, event: Event) -> Event | None:
+        """The optimizer step that closes the window which the event belongs to.
+
+        None where the loop does not accumulate, or where the steps that can follow the event disagree about it.
+        """
+        steps = [
+            step
+            for step in self.all(Kind.OPTIMIZER_STEP)
+            if not exclusive(step.path, event.path) and _same_target(step, event)
+        ]
+        if not steps or any(step.cadence is not Cadence.PER_UPDATE for step in steps if self.holds(step)):
+            return None
+        return next((step for step in steps if self.holds(step)), None)
+
+    def holds(self, event: Event) -> bool:
+        """True for events that run inside the micro-batch body or close a window right after it."""
+        return event.cadence not in (Cadence.PER_EPOCH, Cadence.ONCE)
+
+    @property
+    def n(self) -> str:
+        """N as a reader knows it, for messages."""
+        if self.steps is not None and self.steps.source:
+            return f"`{self.steps.source}`"
+        return "N"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFile:
+    """Everything the rules may ask about one file."""
+
+    loops: tuple[TrainingLoop, ...]
+    optimizers: tuple[Construction, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    imports: tuple[cst.CSTNode, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Construction:
+    """A call of a known constructor, with the arguments that may decide a rule."""
+
+    call: cst.Call
+    qualified: str
+    decays: tuple[tuple[cst.CSTNode, bool | None], ...] = ()
+    decoupled: bool | None = None
+    uses: int = 1
+
+
+def exclusive(a: Path, b: Path) -> bool:
+    """True where two paths take different arms of one branch, so that both never run in one iteration."""
+    arms = {guard.group: guard.arm for guard in a if guard.kind == "branch"}
+    return any(guard.kind == "branch" and arms.get(guard.group, guard.arm) != guard.arm for guard in b)
+
+
+def _same_target(step: Event, event: Event) -> bool:
+    return step.target is None or event.target is None or step.target == event.target

@@ -1,0 +1,217 @@
+"""What names mean: constructors first, then spellings. The one table of the field's vocabulary.
+
+Sources: torch.optim, torch.optim.lr_scheduler, torch.amp and torch.nn.utils of PyTorch 2.13; accelerate 1.15
+(`Accelerator`, `AcceleratedOptimizer`, `AcceleratedScheduler`); lightning.fabric 2.6; transformers 5
+(`transformers.optimization`); diffusers (`diffusers.optimization`); DeepSpeed (`deepspeed.initialize`);
+NVIDIA apex (`apex.amp`).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+
+class Role(str, Enum):
+    """What an object is to training."""
+
+    OPTIMIZER = "optimizer"
+    SCHEDULER = "scheduler"
+    SCALER = "scaler"
+    ACCELERATOR = "accelerator"
+    FABRIC = "fabric"
+    DEEPSPEED = "deepspeed engine"
+    EMA = "ema"
+    LOADER = "loader"
+    ENDLESS = "endless iterator"
+    PARALLEL = "data-parallel model"
+    OTHER = "other"
+
+
+_OPTIMIZER_NAMES = frozenset(
+    "SGD Adam AdamW NAdam RAdam Adamax Adagrad Adadelta RMSprop ASGD Rprop LBFGS SparseAdam Adafactor Muon Lion LAMB Lamb "
+    "FusedAdam FusedLAMB FusedSGD AdamW8bit Adam8bit PagedAdamW8bit DeepSpeedCPUAdam BertAdam OpenAIAdam Ranger RangerLars "
+    "AdaBelief AdaBound Lookahead LARS LARC SophiaG ScheduleFree Prodigy DAdaptation NovoGrad AdamP SGDP ZeroRedundancyOptimizer "
+    "FP16_Optimizer DistributedOptimizer create_optimizer build_optimizer get_optimizer make_optimizer smart_optimizer "
+    "configure_optimizers setup_optimizer create_optimizer_v2 init_optimizer initialize_optimizer optimizer_class "
+    "optimizer_cls get_optimizer_cls".split()
+)
+_SCHEDULER_NAMES = frozenset(
+    "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR ChainedScheduler SequentialLR "
+    "ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts LambdaLR MultiplicativeLR LRScheduler _LRScheduler "
+    "get_scheduler get_linear_schedule_with_warmup get_cosine_schedule_with_warmup get_constant_schedule get_constant_schedule_with_warmup "
+    "get_cosine_with_hard_restarts_schedule_with_warmup get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule "
+    "WarmupLinearSchedule WarmupCosineSchedule WarmupConstantSchedule GradualWarmupScheduler CosineLRScheduler TimmScheduler "
+    "get_wsd_schedule get_cosine_with_min_lr_schedule_with_warmup create_scheduler build_scheduler get_lr_scheduler "
+    "create_lr_scheduler build_lr_scheduler get_schedule make_lr_scheduler".split()
+)
+_NOISE_SCHEDULERS = re.compile(
+    r"(DDPM|DDIM|PNDM|Euler|DPM|Heun|LMS|UniPC|FlowMatch|Karras|LCM|EDM|Noise)\w*Scheduler|GaussianDiffusion"
+)
+_BY_LAST_NAME: dict[str, Role] = {
+    "GradScaler": Role.SCALER,
+    "ShardedGradScaler": Role.SCALER,
+    "Accelerator": Role.ACCELERATOR,
+    "Fabric": Role.FABRIC,
+    "DataLoader": Role.LOADER,
+    "StatefulDataLoader": Role.LOADER,
+    "DistributedDataParallel": Role.PARALLEL,
+    "DDP": Role.PARALLEL,
+    "FullyShardedDataParallel": Role.PARALLEL,
+    "FSDP": Role.PARALLEL,
+    "cycle": Role.ENDLESS,
+    "EMAModel": Role.EMA,
+    "ModelEma": Role.EMA,
+    "ModelEmaV2": Role.EMA,
+    "ModelEmaV3": Role.EMA,
+    "ModelEMA": Role.EMA,
+    "EMA": Role.EMA,
+    "ExponentialMovingAverage": Role.EMA,
+    "AveragedModel": Role.EMA,
+    "LitEma": Role.EMA,
+    "StandardScaler": Role.OTHER,
+    "MinMaxScaler": Role.OTHER,
+    "create_study": Role.OTHER,
+    "BackgroundScheduler": Role.OTHER,
+    "parse_args": Role.OTHER,
+    "profile": Role.OTHER,
+    "GANOptimizer": Role.OTHER,
+}
+
+
+def role_of_constructor(qualified: str) -> Role | None:
+    """The role of what a call of this qualified name returns; None where the name says nothing."""
+    last = qualified.rsplit(".", 1)[-1]
+    if _NOISE_SCHEDULERS.search(qualified) or qualified in ("sched.scheduler", "torch.profiler.schedule"):
+        return Role.OTHER
+    if last == "GradScaler" and qualified.startswith(("sklearn", "paddle")):
+        return Role.OTHER
+    if last in _BY_LAST_NAME:
+        return _BY_LAST_NAME[last]
+    if last in _OPTIMIZER_NAMES or qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified:
+        return Role.OPTIMIZER if not qualified.startswith("optuna") else Role.OTHER
+    if last in _SCHEDULER_NAMES or "lr_scheduler." in qualified:
+        return Role.SCHEDULER
+    if last == "GradScaler":
+        return Role.SCALER
+    return None
+
+
+_OPTIMIZER_SPELLING = re.compile(r"(^|_)(optim|optimizers?|opts?|optimiser|optm)(_|\d|$)|optimizer", re.I)
+_SCHEDULER_SPELLING = re.compile(r"(^|_)(lr_?)?(sched|schedulers?|schdl|shceduler)(_|\d|$)|scheduler|^lr_?policy$|lr_schedule|_schedule$", re.I)
+_NOT_LR = re.compile(r"noise|diffus|ddim|ddpm|beta|sampl|mask|kl_|temperature|curriculum|dropout|profil|job|task_", re.I)
+_SCALER_SPELLING = re.compile(r"^(grad_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
+_EMA_SPELLING = re.compile(r"(^|_)ema(_|\d|$)|^ema|ema$|moving_?average|averaged_model|swa_model", re.I)
+_LOADER_SPELLING = re.compile(r"loader|^dl$|_dl$|^dl_|batches$|^(train_?)?data$|_iterator$|dataset$|^data_?iter$|generator$", re.I)
+_ENDLESS_SPELLING = re.compile(r"infinit|endless|cycle|forever|inf_|stream|repeat", re.I)
+
+
+def role_of_spelling(name: str) -> Role | None:
+    """The role that a bare name suggests; used only where its binding says nothing."""
+    if name in ("accelerator",):
+        return Role.ACCELERATOR
+    if name in ("fabric",):
+        return Role.FABRIC
+    if _SCHEDULER_SPELLING.search(name):
+        return Role.OTHER if _NOT_LR.search(name) else Role.SCHEDULER
+    if _OPTIMIZER_SPELLING.search(name) and not name.endswith("options"):
+        return Role.OPTIMIZER
+    if _SCALER_SPELLING.search(name):
+        return Role.SCALER
+    if _EMA_SPELLING.search(name):
+        return Role.EMA
+    if _ENDLESS_SPELLING.search(name):
+        return Role.ENDLESS
+    if _LOADER_SPELLING.search(name):
+        return Role.LOADER
+    return None
+
+
+_STEPS_SPELLING = re.compile(
+    r"accum|acumm?|(^|_)micro_?(batch(es)?|steps?)?(_|$)|n_?micro|grad\w*_steps|iter_size|update_?(freq|every|interval)|"
+    r"virtual_batch|batch_split|(num|n)_chunks|chunks|mini_?batch_?(steps|num)|steps_per_update|backward_steps|ga_steps|grad_acc|"
+    r"batch_multiplier|optimizer_every|iters?_to_accum|(^|_)gas$",
+    re.I,
+)
+
+
+def spells_steps(name: str) -> bool:
+    """True for names under which people keep the accumulation steps."""
+    return bool(_STEPS_SPELLING.search(name))
+
+
+_FLAG_SPELLING = re.compile(
+    r"^(is_|do_|need_|should_|will_|to_)?(update|upd|step|sync|last(_micro)?(_batch|_step)?|boundary|accum\w*|optimi[sz]e)"
+    r"(_grads?|_step|_now|_weights|_params|_boundary|_gradients|_optimizer|ing|_update)*$",
+    re.I,
+)
+
+
+def spells_boundary(name: str) -> bool:
+    """True for names of flags that say whether this micro-batch closes a window."""
+    return bool(_FLAG_SPELLING.search(name))
+
+
+BOUNDARY_ARGUMENTS = frozenset("update_grad need_update do_update update_grads step_now is_update should_step".split())
+"""Keyword arguments of optimizer wrappers that take the boundary (MAE's and Swin's NativeScaler, timm's)."""
+
+CLIPS = frozenset("clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_grads_with_norm_ clip_gradients".split())
+"""Functions and methods that bound gradients; the names without underscore are the deprecated and the wrapped ones."""
+
+PASS_THROUGH = frozenset(
+    "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous mean sum "
+    "type_as clamp nan_to_num abs flatten item_ get pop".split()
+)
+"""Tensor methods that keep the scale of a loss."""
+
+COMBINES = frozenset("sum mean stack cat add nanmean nan_to_num squeeze where clamp abs".split())
+"""Functions over losses that keep their scale (the builtin `sum` and torch's)."""
+
+WRAPS_ITERABLE = frozenset("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm".split())
+"""Calls that walk their argument as it is (progress bars, metric loggers)."""
+
+GRADIENT_RESCALERS = re.compile(
+    r"^(scale|rescale|normalize|average|avg|div|divide|multiply|mul|unscale_and_average)_?(the_)?(model_)?(grads?|gradients?)_?$|"
+    r"^(grads?|gradients?)_(scale|rescale|div|normalize|average|mul)_?$|^scale_grads|^_?foreach_(div|mul)_$|multiply_grads|average_gradients_over_steps",
+    re.I,
+)
+"""Helpers that divide the accumulated gradients instead of the loss."""
+
+TRIGGERS = frozenset(
+    "backward manual_backward step zero_grad clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_gradients unscale_ "
+    "update no_sync scale_loss step_update accumulate update_parameters".split()
+)
+"""Names of calls that make a function worth inlining."""
+
+
+def is_trigger(name: str) -> bool:
+    """True for calls that some rule is about."""
+    return name in TRIGGERS or bool(GRADIENT_RESCALERS.search(name))
+
+
+LENGTH_ARGUMENTS: dict[str, int | None] = {
+    "num_training_steps": None,
+    "num_warmup_steps": None,
+    "t_total": None,
+    "total_steps": None,
+    "steps_per_epoch": None,
+    "T_max": None,
+    "total_iters": None,
+    "step_size": None,
+    "step_size_up": None,
+    "warmup_steps": None,
+    "t_initial": None,
+    "warmup_t": None,
+    "max_steps": None,
+    "max_iters": None,
+    "num_steps": None,
+    "total_step": None,
+    "updates_per_epoch": None,
+    "first_cycle_steps": None,
+    "T_0": None,
+    "num_iters": None,
+    "total_num_steps": None,
+    "warmup_num_steps": None,
+    "lr_lambda": None,
+}
+"""Keyword arguments of scheduler constructors that count steps of the schedule."""

@@ -169,6 +169,7 @@ class LoopBuilder:
             args=raw.args,
             owner=raw.owner,
             prepared=prepared,
+            frame=raw.frame,
         )
 
     def is_prepared(self, raw: RawEvent) -> bool | None:

@@ -112,9 +112,9 @@ class Walker:
             if isinstance(statement, cst.SimpleStatementLine):
                 ended = self.simple_line(statement, path, frame, holder)
             elif isinstance(statement, cst.If):
-                ended, path = self.branch(statement, path, frame)
+                ended, path = self.branch(statement, path, frame, holder)
             else:
-                ended = self.compound(statement, path, frame)
+                ended = self.compound(statement, path, frame, holder)
             if ended:
                 return ended
         return None
@@ -154,16 +154,18 @@ class Walker:
                 return "raise"
         return None
 
-    def branch(self, node: cst.If, path: Path, frame: Frame) -> tuple[str | None, Path]:
+    def branch(
+        self, node: cst.If, path: Path, frame: Frame, holder: cst.CSTNode | None
+    ) -> tuple[str | None, Path]:
         """Walk an `if`; what follows it runs under the arm that does not leave the iteration."""
         self.expression(node.test, path, frame, None, None)
         group = (id(node), frame.number, self.tick())
-        taken = self.guard(node, "branch", group, 0, node.test, frame)
-        other = self.guard(node, "branch", group, 1, node.test, frame)
+        taken = self.guard(node, "branch", group, 0, node.test, frame, suite=holder)
+        other = self.guard(node, "branch", group, 1, node.test, frame, suite=holder)
         first = self.body(node.body, (*path, taken), frame)
         second: str | None = None
         if isinstance(node.orelse, cst.If):
-            second, _ = self.branch(node.orelse, (*path, other), frame)
+            second, _ = self.branch(node.orelse, (*path, other), frame, None)
         elif isinstance(node.orelse, cst.Else):
             second = self.body(node.orelse.body, (*path, other), frame)
         if first and second:
@@ -175,20 +177,22 @@ class Walker:
             return None, (*path, self.guard(node, "branch", group, 0, node.test, frame, implied=True))
         return None, path
 
-    def compound(self, node: cst.CSTNode, path: Path, frame: Frame) -> str | None:
+    def compound(
+        self, node: cst.CSTNode, path: Path, frame: Frame, holder: cst.CSTNode | None
+    ) -> str | None:
         if isinstance(node, cst.For):
             self.expression(node.iter, path, frame, None, None)
-            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.iter, frame))
+            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.iter, frame, suite=holder))
             self.define(node.target, node.iter, inside, frame, "loop", node, node)
             self.body(node.body, inside, frame)
             self.otherwise(node.orelse, path, frame)
         elif isinstance(node, cst.While):
-            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.test, frame))
+            inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.test, frame, suite=holder))
             self.expression(node.test, inside, frame, None, None)
             self.body(node.body, inside, frame)
             self.otherwise(node.orelse, path, frame)
         elif isinstance(node, cst.With):
-            return self.with_block(node, path, frame)
+            return self.with_block(node, path, frame, holder)
         elif isinstance(node, (cst.Try, cst.TryStar)):
             ended = self.body(node.body, path, frame)
             for handler in node.handlers:
@@ -212,11 +216,11 @@ class Walker:
         if block is not None:
             self.body(block.body, path, frame)
 
-    def with_block(self, node: cst.With, path: Path, frame: Frame) -> str | None:
+    def with_block(self, node: cst.With, path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
         inside = path
         for item in node.items:
             self.expression(item.item, inside, frame, None, None)
-            guard = self.guard(node, "with", (id(item), frame.number, self.tick()), 0, item.item, frame)
+            guard = self.guard(node, "with", (id(item), frame.number, self.tick()), 0, item.item, frame, suite=holder)
             inside = (*inside, guard)
             if isinstance(item.item, cst.Call):
                 self.trace.withs.append(CallSite(item.item, frame, inside, self.tick(), node, None))
@@ -234,8 +238,9 @@ class Walker:
         frame: Frame,
         *,
         implied: bool = False,
+        suite: cst.CSTNode | None = None,
     ) -> Guard:
-        return Guard(node, kind, group, arm, test, frame, self.tick(), implied)
+        return Guard(node, kind, group, arm, test, frame, self.tick(), implied, suite)
 
     # Expressions
 

@@ -72,6 +72,7 @@ class Guard:
     """One control-flow decision on the way to an event: an arm of a branch, a loop, a with block, an inlined call.
 
     Arms of the same branch share `group`. `implied` marks the rest of a suite after `if test: continue`.
+    `suite` is the block in which `node` is a statement of its own (None for an `elif`, or inside an expression).
     """
 
     node: cst.CSTNode
@@ -82,6 +83,7 @@ class Guard:
     frame: object = None
     index: int = 0
     implied: bool = False
+    suite: cst.CSTNode | None = None
 
 
 Path = tuple[Guard, ...]
@@ -191,6 +193,7 @@ class Event:
     args: tuple[cst.Arg, ...] = ()
     owner: str | None = None
     prepared: bool | None = None
+    frame: object = None
 
 
 @dataclass(frozen=True)

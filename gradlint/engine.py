@@ -1,0 +1,105 @@
+"""From text to diagnostics: read, build the model once, ask every rule, locate what they found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from gradlint.diagnostic import Diagnostic, Place, Related, Severity, Span, TextEdit, TextFix
+from gradlint.finding import Finding
+from gradlint.model.build import build
+from gradlint.model.types import TrainingFile
+from gradlint.render import Change, Unrenderable, render
+from gradlint.rule import Rule
+from gradlint.slices import Problem, Source, read
+
+TRIGGER = re.compile(
+    rb"backward|scaler\(|\bN?R?Adam\(|TrainingArguments\(|Trainer\(|max_steps|compute_loss|training_step|no_sync"
+)
+
+
+def worth_reading(data: bytes) -> bool:
+    """Whether the bytes of a file can hold a finding at all; a quarter of a millisecond for what is left out."""
+    return TRIGGER.search(data) is not None
+
+
+@dataclass(frozen=True)
+class Located:
+    """A diagnostic together with the changes that its fix makes to the text."""
+
+    diagnostic: Diagnostic
+    changes: tuple[Change, ...] = ()
+
+
+def analyze(text: str, filename: str, rules: Sequence[Rule[Any]]) -> tuple[Diagnostic, ...]:
+    """Everything the rules find in a decoded text, sorted; a text that does not parse gives one GRD000."""
+    return tuple(each.diagnostic for each in examine(text, filename, rules))
+
+
+def examine(text: str, filename: str, rules: Sequence[Rule[Any]]) -> tuple[Located, ...]:
+    """As `analyze`, with the changes of every fix."""
+    source = read(text)
+    if isinstance(source, Problem):
+        return (Located(syntax_error(filename, source.row, source.column, source.message)),)
+    if not source.slices:
+        return ()
+    model = build(source.statements)
+    located = {}
+    for rule, finding in _findings(model, rules):
+        each = _locate(rule, finding, source, filename)
+        if each is not None:
+            located.setdefault((rule.code, each.diagnostic.span.start), each)
+    return tuple(sorted(located.values(), key=lambda each: each.diagnostic))
+
+
+def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple[Rule[Any], Finding]]:
+    for rule in rules:
+        if rule.per_file:
+            for finding in rule.check(model):
+                yield rule, finding
+        else:
+            for loop in model.loops:
+                for finding in rule.check(loop):
+                    yield rule, finding
+
+
+def _locate(rule: Rule[Any], finding: Finding, source: Source, filename: str) -> Located | None:
+    span = _span(source, finding.at)
+    if span is None:
+        return None
+    note, fix, changes = finding.note, None, ()
+    if finding.fix is not None:
+        try:
+            changes = render(finding.fix.edits, source)
+            edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
+            fix = TextFix(finding.fix.message, finding.fix.applicability, edits)
+        except Unrenderable as reason:
+            note = note or f"no fix is offered: {reason}"
+    related = tuple(
+        Related(place, message)
+        for node, message in finding.related
+        if (place := _span(source, node)) is not None
+    )
+    diagnostic = Diagnostic(
+        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note
+    )
+    return Located(diagnostic, changes)
+
+
+def _span(source: Source, node: cst.CSTNode) -> Span | None:
+    found = source.span(node)
+    return _place(source, *found) if found is not None else None
+
+
+def _place(source: Source, start: int, end: int) -> Span:
+    return Span(Place(*source.row_column(start)), Place(*source.row_column(end)))
+
+
+def syntax_error(filename: str, row: int, column: int, message: str) -> Diagnostic:
+    """The diagnostic for a file that cannot be read: GRD000, which is always on."""
+    place = Place(max(row, 1), max(column, 1))
+    return Diagnostic(filename, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)

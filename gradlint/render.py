@@ -1,0 +1,193 @@
+"""From edits on nodes to edits on text: lines move with their comments, and everything else stays byte for byte."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.edits import AddImport, Delete, Edit, Insert, Move, Replace, Wrap
+from gradlint.slices import Source
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """Replace the characters from `start` to `end` by `content`."""
+
+    start: int
+    end: int
+    content: str
+
+
+class Unrenderable(Exception):
+    """An edit has no faithful form in this text; the fix is withheld."""
+
+
+def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
+    """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
+    return tuple(sorted(change for edit in edits for change in _render(edit, _Page(source))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    source: Source
+
+    @property
+    def text(self) -> str:
+        return self.source.text
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        found = self.source.span(node)
+        if found is None:
+            raise Unrenderable("the place is not in this text")
+        return found
+
+    def line_start(self, offset: int) -> int:
+        row, _ = self.source.row_column(offset)
+        return self.source.line_starts[row - 1]
+
+    def line_end(self, offset: int) -> int:
+        """The offset behind the newline of the line that holds an offset."""
+        row, _ = self.source.row_column(offset)
+        starts = self.source.line_starts
+        return starts[row] if row < len(starts) else len(self.text)
+
+    def lines_of(self, statement: cst.CSTNode) -> tuple[int, int]:
+        """The whole lines of a statement; it must have them for itself."""
+        start, end = self.span(statement)
+        begin, stop = self.line_start(start), self.line_end(max(end - 1, start))
+        if self.text[begin:start].strip():
+            raise Unrenderable("the statement shares its line with another")
+        rest = self.text[end:stop].strip() if end <= stop else ""
+        if rest and not rest.startswith(("#", ";")) or rest.startswith(";"):
+            raise Unrenderable("the statement shares its line with another")
+        return begin, stop
+
+    def with_comments(self, begin: int) -> int:
+        """The start of the comment lines that stand directly above a line, at its own indentation."""
+        indent = _indent(self.text[begin:])
+        while begin > 0:
+            above = self.line_start(begin - 1)
+            line = self.text[above:begin]
+            if not line.strip().startswith("#") or _indent(line) != indent:
+                break
+            begin = above
+        return begin
+
+    def complete(self, offset: int) -> str:
+        """What must be written before new lines at an offset: a newline where the text does not end with one."""
+        if offset == len(self.text) and self.text and self.text[-1] not in "\r\n":
+            return self.source.newline
+        return ""
+
+
+def _indent(line: str) -> str:
+    found = re.match(r"[ \t]*", line)
+    return found.group() if found else ""
+
+
+def _render(edit: Edit, page: _Page) -> list[Change]:
+    if isinstance(edit, Replace):
+        start, end = page.span(edit.node)
+        return [Change(start, end, edit.text)]
+    if isinstance(edit, Insert):
+        begin, stop = page.lines_of(edit.anchor)
+        indent = _indent(page.text[begin:])
+        return [_at(page, edit.anchor, f"{indent}{edit.line}{page.source.newline}", after=edit.after)]
+    if isinstance(edit, Delete):
+        begin, stop = page.lines_of(edit.statement)
+        return [Change(begin, stop, "")]
+    if isinstance(edit, Move):
+        return _move(edit, page)
+    if isinstance(edit, Wrap):
+        return _wrap(edit, page)
+    return [_add_import(edit, page)]
+
+
+def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Change:
+    begin, stop = page.lines_of(anchor)
+    if after:
+        lead = page.complete(stop)
+        if lead:
+            content = lead + content.rstrip("\r\n")
+        return Change(stop, stop, content)
+    place = page.with_comments(begin)
+    return Change(place, place, content)
+
+
+def _move(edit: Move, page: _Page) -> list[Change]:
+    begin, stop = page.lines_of(edit.statement)
+    begin = page.with_comments(begin)
+    block = page.text[begin:stop]
+    if not block.endswith(("\n", "\r")):
+        block += page.source.newline
+    old = _indent(page.text[page.lines_of(edit.statement)[0] :])
+    new = _indent(page.text[page.lines_of(edit.anchor)[0] :])
+    if old != new:
+        if _has_multiline_string(edit.statement):
+            raise Unrenderable("the statement holds a string of several lines")
+        block = _reindent(block, old, new)
+    insert = _at(page, edit.anchor, block, after=edit.after)
+    if begin <= insert.start < stop or (insert.start == stop and not edit.after and begin == insert.start):
+        raise Unrenderable("the statement is in its place already")
+    return [Change(begin, stop, ""), insert]
+
+
+def _reindent(block: str, old: str, new: str) -> str:
+    lines = block.splitlines(keepends=True)
+    return "".join(new + line[len(old) :] if line.startswith(old) and line.strip() else line for line in lines)
+
+
+def _has_multiline_string(node: cst.CSTNode) -> bool:
+    code = cst.Module(body=()).code_for_node(node)
+    return '"""' in code or "'''" in code
+
+
+def _wrap(edit: Wrap, page: _Page) -> list[Change]:
+    begin, _ = page.lines_of(edit.first)
+    _, stop = page.lines_of(edit.last)
+    begin = page.with_comments(begin)
+    indent = _indent(page.text[page.lines_of(edit.first)[0] :])
+    if _has_multiline_string(edit.first) or _has_multiline_string(edit.last):
+        raise Unrenderable("the statement holds a string of several lines")
+    step = "\t" if "\t" in indent else "    "
+    block = _reindent(page.text[begin:stop], indent, indent + step)
+    return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
+
+
+_IMPORT_LINE = re.compile(r"^(import|from)\s", re.M)
+
+
+def _add_import(edit: AddImport, page: _Page) -> Change:
+    """Below the last of the first run of top-level imports; after the docstring where there is none."""
+    place = 0
+    for part in page.source.slices:
+        for statement in part.module.body:
+            if isinstance(statement, cst.SimpleStatementLine):
+                if any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body):
+                    if page.text[slice(*page.span(statement))].strip() == edit.line:
+                        raise Unrenderable("imported already")
+                    place = _after_import(place, page, statement)
+    newline = page.source.newline
+    return Change(place, place, f"{page.complete(place)}{edit.line}{newline}")
+
+
+def _after_import(place: int, page: _Page, statement: cst.CSTNode) -> int:
+    start, end = page.span(statement)
+    between = page.text[place:start] if place else ""
+    if place and any(line.strip() and not line.strip().startswith("#") for line in between.splitlines()):
+        return place
+    return page.line_end(max(end - 1, start))
+
+
+def apply(text: str, changes: tuple[Change, ...]) -> str:
+    """The text with non-overlapping changes carried out."""
+    parts: list[str] = []
+    position = 0
+    for change in sorted(changes):
+        parts.append(text[position : change.start])
+        parts.append(change.content)
+        position = change.end
+    parts.append(text[position:])
+    return "".join(parts)

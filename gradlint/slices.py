@@ -1,0 +1,231 @@
+"""The reader of a file: parses only the top-level statements that can matter, and knows where every node stands.
+
+LibCST is lossless, so a module is the concatenation of its top-level statements. `ast`, which is ten times cheaper,
+says where each begins and which of them the rules can be about; only these are parsed by LibCST.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+from libcst._nodes.internal import CodegenState
+
+from gradlint.model.vocabulary import is_trigger
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+_LARGE_LITERAL = 200
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a text could not be parsed; row and column count from 1."""
+
+    row: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A run of whole lines that LibCST parsed by itself; `offset` is where it begins in the file's text."""
+
+    module: cst.Module
+    offset: int
+
+    @cached_property
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """Character offsets in the file's text, by node identity, without the layout around the node."""
+        return _spans(self.module, self.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A parsed text."""
+
+    text: str
+    slices: tuple[Slice, ...]
+
+    @property
+    def statements(self) -> tuple[cst.BaseStatement, ...]:
+        return tuple(each for part in self.slices for each in part.module.body if isinstance(each, cst.BaseStatement))
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
+        """Where a node stands, as character offsets; None for a node that is not of this text."""
+        for part in self.slices:
+            found = part.spans.get(id(node))
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def line_starts(self) -> tuple[int, ...]:
+        return (0, *(match.end() for match in NEWLINE.finditer(self.text)))
+
+    def row_column(self, offset: int) -> tuple[int, int]:
+        """Row and column, both counted from 1."""
+        row = bisect_right(self.line_starts, offset)
+        return row, offset - self.line_starts[row - 1] + 1
+
+    @cached_property
+    def newline(self) -> str:
+        """The line ending that the text uses first."""
+        found = NEWLINE.search(self.text)
+        return found.group() if found else "\n"
+
+
+def read_whole(text: str) -> Source | Problem:
+    """The plain path: the whole module as one slice."""
+    try:
+        return Source(text, (Slice(cst.parse_module(text), 0),))
+    except cst.ParserSyntaxError as error:
+        return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
+    except RecursionError:
+        return Problem(1, 1, "nested too deeply to be read")
+
+
+def read(text: str) -> Source | Problem:
+    """The fast path: only the top-level statements that can matter; the plain path where `ast` cannot help."""
+    if "\f" in text or "\r" in text.replace("\r\n", ""):
+        return read_whole(text)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return read_whole(text)
+    starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
+    runs = list(_runs(_chosen(tree.body), tree.body))
+    slices = []
+    for first, last in runs:
+        begin = starts[first - 1]
+        end = starts[last] if last < len(starts) else len(text)
+        try:
+            slices.append(Slice(cst.parse_module(text[begin:end]), begin))
+        except (cst.ParserSyntaxError, RecursionError):
+            return read_whole(text)
+    return Source(text, tuple(slices))
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0] if message.strip() else "invalid syntax"
+
+
+# Which statements matter
+
+
+def _runs(chosen: Sequence[ast.stmt], body: Sequence[ast.stmt]) -> Iterator[tuple[int, int]]:
+    """First and last line of every run of chosen statements; statements that share a line go together."""
+    wanted = {id(node) for node in chosen}
+    current: tuple[int, int] | None = None
+    taken = False
+    for node in body:
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        last = node.end_lineno or node.lineno
+        if current is not None and first <= current[1]:
+            current, taken = (current[0], max(last, current[1])), taken or id(node) in wanted
+            continue
+        if current is not None and taken:
+            yield current
+        current, taken = (first, last), id(node) in wanted
+    if current is not None and taken:
+        yield current
+
+
+def _chosen(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    named: dict[str, list[ast.stmt]] = {}
+    uses: dict[int, set[str]] = {}
+    taken: set[int] = set()
+    queue: list[ast.stmt] = []
+    for node in body:
+        if isinstance(node, definitions):
+            named.setdefault(node.name, []).append(node)
+            names, matters = _names(node)
+            uses[id(node)] = names
+            if matters:
+                queue.append(node)
+        elif not _is_large_literal(node):
+            uses[id(node)] = _names(node)[0]
+            queue.append(node)
+    while queue:
+        node = queue.pop()
+        if id(node) in taken:
+            continue
+        taken.add(id(node))
+        for name in uses[id(node)]:
+            queue.extend(named.get(name, ()))
+    return [node for node in body if id(node) in taken]
+
+
+def _names(node: ast.stmt) -> tuple[set[str], bool]:
+    """Every name that a statement uses, and whether it holds a call that some rule is about."""
+    names: set[str] = set()
+    matters = False
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            names.add(each.id)
+        elif isinstance(each, ast.Call):
+            called = each.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            matters = matters or _matters(name)
+        elif isinstance(each, ast.FunctionDef):
+            matters = matters or each.name in ("compute_loss", "training_step")
+    return names, matters
+
+
+def _matters(name: str) -> bool:
+    if is_trigger(name) or name.endswith(("scaler", "Norm", "Norm1d", "Norm2d", "Norm3d")):
+        return True
+    return name in ("Adam", "NAdam", "RAdam", "Accelerator", "Trainer", "TrainingArguments", "prepare", "add_param_group", "initialize")
+
+
+def _is_large_literal(node: ast.stmt) -> bool:
+    long = (node.end_lineno or node.lineno) - node.lineno > _LARGE_LITERAL
+    return long and isinstance(node, (ast.Assign, ast.Expr, ast.AnnAssign))
+
+
+# Positions
+
+
+class _Recorder(CodegenState):
+    """Code generation that notes, for every node, between which tokens it stands."""
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
+        self.marks: dict[int, tuple[int, int]] = {}
+        self.open: list[int] = []
+
+    def before_codegen(self, node: cst.CSTNode) -> None:
+        self.open.append(len(self.tokens))
+
+    def after_codegen(self, node: cst.CSTNode) -> None:
+        start = self.open.pop()
+        self.marks.setdefault(id(node), (start, len(self.tokens)))
+
+    @contextmanager
+    def record_syntactic_position(
+        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
+    ) -> Iterator[None]:
+        start = len(self.tokens)
+        yield
+        end = len(self.tokens)
+        if start_node is not None:
+            start = self.marks[id(start_node)][0]
+        if end_node is not None:
+            end = self.marks[id(end_node)][1]
+        self.marks[id(node)] = (start, end)
+
+
+def _spans(module: cst.Module, base: int) -> dict[int, tuple[int, int]]:
+    state = _Recorder(module)
+    module._codegen(state)
+    offsets = [base]
+    for token in state.tokens:
+        offsets.append(offsets[-1] + len(token))
+    last = len(offsets) - 1
+    return {node: (offsets[min(a, last)], offsets[min(b, last)]) for node, (a, b) in state.marks.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
 
 from gradlint.model.boundary import Reader
 from gradlint.model.cadence import Judge
+from gradlint.model.construct import schedules
 from gradlint.model.events import RawEvent
 from gradlint.model.passes import pass_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
@@ -25,6 +26,7 @@ from gradlint.model.types import (
     LossScale,
     Pass,
     Scale,
+    Schedule,
     Steps,
     TrainingLoop,
     exclusive,
@@ -95,8 +97,14 @@ class LoopBuilder:
             rate_divided=self.rate_divided(steps),
             flushed_after=self.flushed_after(near),
             carried=self.carried(boundary, events),
-            inherits_gradients=False,
+            schedules=tuple(self.schedules(near, events)),
         )
+
+    def schedules(self, near: Sequence[RawEvent], events: Sequence[Event]) -> Iterator[tuple[Event, Schedule]]:
+        for raw, event in zip(near, events, strict=True):
+            if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
+                for schedule in schedules(raw.receiver, raw.site, self.resolver):
+                    yield event, schedule
 
     # What belongs to the loop
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
-from gradlint.model.construct import constructions, schedules
+from gradlint.model.construct import constructions
 from gradlint.model.events import Classifier, RawEvent
 from gradlint.model.facts import Facts, Function, collect, matters
 from gradlint.model.passes import window_steps
@@ -23,7 +23,6 @@ def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
     facts = collect(statements)
     relevant = matters(facts)
     loops: list[TrainingLoop] = []
-    plans = []
     covered: set[int] = set()
     for root in _roots(facts):
         if root is not None and id(root.node) in covered:
@@ -31,9 +30,8 @@ def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
         trace = trace_of(facts, root, relevant)
         covered |= trace.inlined
         resolver = Resolver(trace)
-        plans.extend(schedules(resolver))
         loops.extend(_loops(trace, resolver))
-    return TrainingFile(tuple(loops), constructions(facts), tuple(plans), tuple(facts.import_nodes))
+    return TrainingFile(tuple(loops), constructions(facts), tuple(statements), tuple(facts.import_nodes))
 
 
 def _roots(facts: Facts) -> list[Function | None]:

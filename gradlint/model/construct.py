@@ -9,7 +9,6 @@ import libcst as cst
 from gradlint.model.facts import Facts
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, walk
-from gradlint.model.trace import CallSite
 from gradlint.model.types import Construction, Schedule
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
 
@@ -21,16 +20,15 @@ _WARMUP_PLACES = {"get_linear_schedule_with_warmup": 1, "get_cosine_schedule_wit
 # Schedules
 
 
-def schedules(resolver: Resolver) -> Iterator[Schedule]:
-    """Every scheduler built in a trace with a length computed from the loader."""
-    for site in resolver.trace.calls:
-        if resolver.role_of_call(site.call, site_of(site), None, 0) is not Role.SCHEDULER:
+def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> Iterator[Schedule]:
+    """How a scheduler that is stepped here was built, where its length is computed from the loader."""
+    for call, where in resolver.constructors(receiver, site):
+        if resolver.role_of_call(call, where, None, 0) is not Role.SCHEDULER:
             continue
-        for keyword, node in _lengths(site.call):
-            found = _loader_lengths(node, site_of(site), resolver)
+        for keyword, node in _lengths(call):
+            found = _loader_lengths(node, where, resolver)
             if found is not None:
-                calls, place, mentions = found
-                yield Schedule(site.call, _target(site, resolver), keyword, node, calls, place, mentions)
+                yield Schedule(call, keyword, node, *found)
 
 
 def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
@@ -91,14 +89,6 @@ def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         return
     for part in subnodes(node):
         yield from _expressions(part)
-
-
-def _target(site: CallSite, resolver: Resolver) -> str | None:
-    for definitions in resolver.trace.definitions.values():
-        for definition in definitions:
-            if definition.value is site.call:
-                return definition.key
-    return None
 
 
 # Optimizers

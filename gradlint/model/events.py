@@ -94,7 +94,7 @@ class Classifier:
             yield self.event(Kind.EMA_UPDATE, call)
         elif name == "step_update" and method is not None:
             if self.resolver.role(method[0], site_of(call)) is Role.SCHEDULER:
-                yield self.event(Kind.SCHEDULER_STEP, call, receiver=method[0], target=None)
+                yield self.event(Kind.SCHEDULER_STEP, call, receiver=method[0])
         else:
             yield from self.wrapper(call, method)
 
@@ -113,13 +113,14 @@ class Classifier:
         if isinstance(receiver, cst.Call) and last_name(receiver.func) == "super":
             return
         if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and receiver.args:
+            scaler = receiver.func.value if isinstance(receiver.func, cst.Attribute) else None
             yield self.event(
                 Kind.BACKWARD,
                 call,
                 through="scaler",
                 loss=receiver.args[0].value,
-                scaled=True,
-                receiver=receiver.func.value if isinstance(receiver.func, cst.Attribute) else None,
+                scaled=self.enabled(scaler, site),
+                receiver=scaler,
                 gradient=first,
             )
             return
@@ -161,6 +162,16 @@ class Classifier:
     def is_loss(self, node: cst.BaseExpression) -> bool:
         return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
 
+    def enabled(self, scaler: cst.BaseExpression | None, site: Site) -> bool | None:
+        """False for `GradScaler(enabled=False)`, which leaves everything as it is; None where it is no GradScaler."""
+        if scaler is None or self.resolver.role(scaler, site) is not Role.SCALER:
+            return None
+        for call, _ in self.resolver.constructors(scaler, site):
+            flag = keywords(call).get("enabled")
+            if flag is not None and literal(flag) is False:
+                return False
+        return True
+
     def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
         """`scaled = scaler.scale(loss); scaled.backward()`, and apex's `with amp.scale_loss(...) as scaled`."""
         for each, _ in self.resolver.follow(node, site):
@@ -182,7 +193,7 @@ class Classifier:
         elif role is Role.OPTIMIZER:
             yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
         elif role is Role.SCHEDULER and len(node.args) <= 2:
-            yield self.event(Kind.SCHEDULER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
+            yield self.event(Kind.SCHEDULER_STEP, call, owner=self.identity(receiver, call), receiver=receiver)
         elif role is Role.EMA:
             yield self.event(Kind.EMA_UPDATE, call, receiver=receiver)
         elif role is Role.DEEPSPEED or re.search(r"engine|deepspeed", last_name(receiver) or "", re.I):

@@ -195,6 +195,32 @@ class Resolver:
             return Role.OPTIMIZER if position == 1 else None
         return role_of_constructor(self.trace.facts.qualify(call.func))
 
+    def constructors(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[tuple[cst.Call, Site]]:
+        """The calls that may have built an object, through names, parameters and `prepare`."""
+        if hops > MAX_HOPS:
+            return
+        if isinstance(node, cst.IfExp):
+            yield from self.constructors(node.body, site, hops + 1)
+            yield from self.constructors(node.orelse, site, hops + 1)
+            return
+        if isinstance(node, cst.Call):
+            yield node, site
+            return
+        name = dotted(node)
+        for definition in self.reaching(name, site)[0] if name else ():
+            value, where = definition.value, site_of(definition)
+            if value is None or definition.how not in ("assign", "param", "unpack"):
+                continue
+            if isinstance(value, cst.Call) and definition.position is not None:
+                place = definition.position
+                given = value.args[place].value if place < len(value.args) and not value.args[place].star else None
+                if last_name(value.func) in ("prepare", "setup", "initialize") and given is not None:
+                    yield from self.constructors(given, where, hops + 1)
+            elif isinstance(value, cst.Call) and last_name(value.func) == "prepare" and value.args:
+                yield from self.constructors(value.args[0].value, where, hops + 1)
+            else:
+                yield from self.constructors(value, where, hops + 1)
+
     @cached_property
     def prepared(self) -> frozenset[str] | None:
         """Identities of what was given to `accelerator.prepare`; None where the trace shows no such call."""

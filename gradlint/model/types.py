@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 import libcst as cst
@@ -211,7 +211,6 @@ class Schedule:
     """A scheduler's constructor and the length it was given, followed through local names to where it is computed."""
 
     call: cst.Call
-    target: str | None
     keyword: str
     length: cst.BaseExpression
     loader_lengths: tuple[cst.Call, ...]
@@ -232,13 +231,11 @@ class TrainingLoop:
     engine: Engine
     walks: Pass
     engine_steps: Steps | None = None
-    schedules: tuple[Schedule, ...] = ()
+    schedules: tuple[tuple[Event, Schedule], ...] = ()
     grads_rescaled: bool = False
     rate_divided: bool = False
     flushed_after: bool = False
     carried: bool | None = None
-    inherits_gradients: bool = False
-    notes: tuple[str, ...] = field(default=())
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""
@@ -280,7 +277,7 @@ class TrainingFile:
 
     loops: tuple[TrainingLoop, ...]
     optimizers: tuple[Construction, ...] = ()
-    schedules: tuple[Schedule, ...] = ()
+    statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
 
 

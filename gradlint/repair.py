@@ -1,0 +1,136 @@
+"""Fixes that several rules share: moving an event to its place in the update, and writing a division by N."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Edit, Move, Replace, Wrap
+from gradlint.finding import Fix
+from gradlint.model.anchors import Withheld, piece, place_for
+from gradlint.model.syntax import literal, last_name, text
+from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
+
+Outcome = tuple[Fix | None, str | None]
+"""A fix, or the note that says why there is none."""
+
+
+def withheld(reason: str) -> Outcome:
+    """No fix, with its reason."""
+    return None, f"no fix is offered: {reason}"
+
+
+def into_update(
+    event: Event, update: Event, loop: TrainingLoop, message: str, applicability: Applicability = Applicability.SAFE
+) -> Outcome:
+    """Move an event to its canonical place in the suite that runs once per update."""
+    unit = piece(event, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    if loop.engine is Engine.ACCELERATE and update.boundary is None:
+        return under_sync_gradients(unit, loop, message, applicability)
+    if event.frame is not update.frame:
+        return withheld("the call and the optimizer's step are in different functions")
+    anchor = place_for(event.kind, loop, update, event)
+    if isinstance(anchor, Withheld):
+        return withheld(anchor.reason)
+    return Fix(message, (Move(unit, anchor.statement, anchor.after),), applicability), None
+
+
+def under_sync_gradients(
+    unit: cst.CSTNode, loop: TrainingLoop, message: str, applicability: Applicability = Applicability.SAFE
+) -> Outcome:
+    """Put a statement under `if accelerator.sync_gradients:`, in its place."""
+    name = accelerator_of(loop)
+    if name is None:
+        return withheld("the accelerator has no name here")
+    del message
+    fix = Fix(f"Run it only when `{name}.sync_gradients`", (Wrap(unit, unit, f"if {name}.sync_gradients:"),), applicability)
+    return fix, None
+
+
+def accelerator_of(loop: TrainingLoop) -> str | None:
+    """The expression that names the accelerator in this loop."""
+    for backward in loop.all(Kind.BACKWARD):
+        for guard in backward.path:
+            if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "accumulate":
+                func = guard.test.func
+                return text(func.value) if isinstance(func, cst.Attribute) else None
+    return None
+
+
+def divided(node: cst.BaseExpression, n: str) -> str:
+    """`node / n` as text, with the parentheses that precedence asks for."""
+    return f"{operand(node)} / {atom(n)}"
+
+
+def operand(node: cst.BaseExpression) -> str:
+    """An expression as the left operand of a division."""
+    loose = (cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda, cst.NamedExpr, cst.Await)
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+        return f"({bare(node)})"
+    if isinstance(node, loose):
+        return f"({bare(node)})"
+    if isinstance(node, cst.BinaryOperation) and not isinstance(node.operator, (cst.Multiply, cst.Divide, cst.MatrixMultiply)):
+        return f"({bare(node)})"
+    return bare(node)
+
+
+def bare(node: cst.BaseExpression) -> str:
+    """The expression's text without the parentheses around it."""
+    return text(node.with_changes(lpar=(), rpar=())) if getattr(node, "lpar", ()) else text(node)
+
+
+def atom(n: str) -> str:
+    """N as a right operand: parenthesised unless it is a name, a number, a call or a subscript."""
+    try:
+        node = cst.parse_expression(n)
+    except cst.ParserSyntaxError:
+        return f"({n})"
+    simple = isinstance(node, (cst.Name, cst.Attribute, cst.Integer, cst.Call, cst.Subscript))
+    return n if simple or getattr(node, "lpar", ()) else f"({n})"
+
+
+def shifted(index: cst.BaseExpression, offset: int) -> str:
+    """`index + offset` as text, constants folded: `i` and 1 give `(i + 1)`, `i + 1` and -1 give `i`."""
+    base, constant = index, offset
+    if isinstance(index, cst.BinaryOperation) and isinstance(index.operator, (cst.Add, cst.Subtract)):
+        right, left = literal(index.right), literal(index.left)
+        if isinstance(right, int):
+            base, constant = index.left, offset + (right if isinstance(index.operator, cst.Add) else -right)
+        elif isinstance(left, int) and isinstance(index.operator, cst.Add):
+            base, constant = index.right, offset + left
+    name = bare(base)
+    if isinstance(base, cst.BinaryOperation):
+        name = f"({name})"
+    if constant == 0:
+        return name
+    return f"({name} {'+' if constant > 0 else '-'} {abs(constant)})"
+
+
+def guards_of(loop: TrainingLoop, boundary: Boundary) -> list[Boundary]:
+    """Every guard of the window with the same index and N, each once: of step, clip, scheduler, zero_grad after the step."""
+    first = min((e.index for e in loop.all(Kind.BACKWARD)), default=0)
+    found: dict[int, Boundary] = {id(boundary.modulus or boundary.test): boundary}
+    for event in loop.events:
+        other = event.boundary
+        if other is None or event.cadence not in (Cadence.PER_UPDATE, Cadence.INSIDE_WINDOW) or event.index < first:
+            continue
+        if other.index is not None and boundary.index is not None and text(other.index) == text(boundary.index):
+            found.setdefault(id(other.modulus or other.test), other)
+    return list(found.values())
+
+
+def comparison_in(boundary: Boundary) -> cst.BaseExpression:
+    """The part of a boundary's test that holds the modulus: the comparison, or the modulus itself."""
+    from gradlint.model.syntax import walk
+
+    for node in walk(boundary.test):
+        if isinstance(node, cst.Comparison) and any(each is boundary.modulus for each in walk(node)):
+            return node
+    return boundary.modulus or boundary.test
+
+
+def replace(node: cst.CSTNode, new: str) -> tuple[Edit, ...]:
+    """One replacement, as the edits of a fix."""
+    return (Replace(node, new),)

@@ -1,0 +1,69 @@
+"""GRD101 unscaled-loss; the page is rules/GRD101.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import last_name, text
+from gradlint.model.types import Engine, Event, Kind, Scale, TrainingLoop
+from gradlint.repair import Outcome, accelerator_of, divided, withheld
+from gradlint.rule import rule
+
+_DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
+
+
+@rule("GRD101", "unscaled-loss", "The loss of an accumulating loop is not divided by the accumulation steps")
+def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
+    if loop.steps is None or loop.steps.value == 1 or loop.grads_rescaled or loop.rate_divided:
+        return
+    for backward in loop.all(Kind.BACKWARD):
+        update = loop.update_for(backward)
+        if update is None or update.through == "deepspeed" or _engine_divides(backward, loop):
+            continue
+        scale = backward.scale
+        if scale is None or not (scale.scale is Scale.UNDIVIDED or (scale.scale is Scale.PARTLY and scale.why == "paths")):
+            continue
+        fix, note = _divide(backward, loop) if scale.scale is Scale.UNDIVIDED else withheld("one path divides already")
+        share = "on every path " if scale.scale is Scale.PARTLY else ""
+        yield Finding(
+            at=backward.node,
+            message=f"The loss is not divided by {loop.n} {share}before `{backward.source}`: "
+            f"the gradient at `{update.source}` is the sum over the window, not its mean",
+            related=((update.node, "the accumulated gradients are used here"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _engine_divides(backward: Event, loop: TrainingLoop) -> bool:
+    if backward.through in _DIVIDING_ENGINES:
+        return True
+    if backward.through == "accelerator":
+        return loop.engine_steps is None or loop.engine_steps.value != 1
+    return False
+
+
+def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
+    loss = backward.loss
+    if loss is None:
+        return withheld("the loss is not an expression here")
+    name = accelerator_of(loop)
+    if loop.engine is Engine.ACCELERATE and backward.through is None and name is not None:
+        return Fix(f"Let `{name}.backward()` divide the loss", (Replace(backward.node, f"{name}.backward({text(loss)})"),)), None
+    if loop.steps is None or loop.steps.source is None or "\n" in text(loss):
+        return withheld("N has no name at this call")
+    if backward.inlined and backward.frame is not None and backward.through == "wrapper":
+        return withheld("the backward call is shared by several loops")
+    for guard in backward.path:
+        if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "scale_loss":
+            loss = guard.test.args[0].value
+            return Fix(f"Divide the loss by `{loop.steps.source}`", (Replace(loss, divided(loss, loop.steps.source)),)), None
+    new = divided(loss, loop.steps.source)
+    receiver = isinstance(backward.node, cst.Call) and isinstance(backward.node.func, cst.Attribute)
+    if backward.through is None and receiver and not getattr(loss, "lpar", ()):
+        new = f"({new})"
+    return Fix(f"Divide the loss by `{loop.steps.source}`", (Replace(loss, new),)), None

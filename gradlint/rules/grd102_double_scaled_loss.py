@@ -1,0 +1,78 @@
+"""GRD102 double-scaled-loss; the page is rules/GRD102.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Delete, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import text
+from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive
+from gradlint.repair import Outcome, bare, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD102", "double-scaled-loss", "The loss is divided by the accumulation steps twice")
+def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
+    seen: set[int] = set()
+    for backward in loop.all(Kind.BACKWARD):
+        scale = backward.scale
+        if scale is None or scale.scale is Scale.UNKNOWN:
+            continue
+        manual = [d for d in scale.divisions if d.by_steps and not exclusive(d.path, backward.path)]
+        engine = _engine(backward, loop)
+        certain = [d for d in manual if _surely(d.path, backward.path)]
+        doubled = manual if engine else certain[1:]
+        for division in doubled:
+            if id(division.node) in seen:
+                continue
+            seen.add(id(division.node))
+            first = engine or f"`{text(certain[0].node)}`"
+            fix, note = _undo(division)
+            yield Finding(
+                at=division.node,
+                message=f"The loss is divided by `{text(division.divisor)}` here and again by {first}: "
+                "the gradient is N times too small",
+                related=((backward.node if engine else certain[0].node, "it is divided here as well"),),
+                fix=fix,
+                note=note,
+            )
+
+
+def _engine(backward: Event, loop: TrainingLoop) -> str | None:
+    if backward.through == "accelerator":
+        steps = loop.engine_steps
+        return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None
+    return f"`{backward.source}`" if backward.through == "deepspeed" else None
+
+
+def _surely(path: Path, of: Path) -> bool:
+    arms = {(g.group, g.arm) for g in of}
+    return all(g.kind != "branch" or (g.group, g.arm) in arms for g in path)
+
+
+def _undo(division: Division) -> Outcome:
+    message = f"Remove the division by `{text(division.divisor)}`"
+    whole = isinstance(division.node, cst.AugAssign)
+    statement = division.statement
+    if isinstance(statement, cst.SimpleStatementLine) and (whole or _only_divides(statement, division)):
+        for guard in reversed(division.path):
+            block = getattr(guard.node, "body", None)
+            if guard.kind == "branch" and statement in getattr(block, "body", ()):
+                if len(block.body) == 1:  # type: ignore[union-attr]
+                    if guard.arm == 0 and getattr(guard.node, "orelse", None) is None and guard.suite is not None:
+                        return Fix(message, (Delete(guard.node),)), None
+                    return withheld("it is the only statement of its branch")
+        return Fix(message, (Delete(statement),)), None
+    if whole:
+        return withheld("the division shares its line with another statement")
+    return Fix(message, (Replace(division.node, bare(division.dividend)),)), None
+
+
+def _only_divides(statement: cst.SimpleStatementLine, division: Division) -> bool:
+    small = statement.body[0]
+    if not isinstance(small, cst.Assign) or small.value is not division.node or len(small.targets) != 1:
+        return False
+    return text(small.targets[0].target) == text(division.dividend)

@@ -1,0 +1,75 @@
+"""GRD201 first-step-boundary; the page is rules/GRD201.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Edit, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import literal, text
+from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
+from gradlint.repair import Outcome, comparison_in, guards_of, shifted, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD201", "first-step-boundary", "The optimizer's guard holds on the wrong micro-batch of the window")
+def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
+    backwards = list(loop.all(Kind.BACKWARD))
+    seen: set[int] = set()
+    for step in loop.all(Kind.OPTIMIZER_STEP):
+        boundary = step.boundary
+        if boundary is None or step.cadence is not Cadence.PER_UPDATE or boundary.phase in (Phase.LAST, Phase.UNKNOWN):
+            continue
+        # A step at the top of the iteration closes the window of the micro-batches before it.
+        if all(step.index < backward.index for backward in backwards) or id(boundary.test) in seen:
+            continue
+        if boundary.steps.value == 1:
+            continue
+        seen.add(id(boundary.test))
+        fix, note = _shift(boundary, loop)
+        yield Finding(
+            at=boundary.test,
+            message=_message(boundary, step),
+            related=((step.node, "the weights change here"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _message(boundary: Boundary, step: Event) -> str:
+    guard = f"`{text(boundary.test)}`"
+    if boundary.skips_first is not None:
+        return f"{guard} is first true on micro-batch N + 1: the first window of `{step.source}` has one micro-batch too many"
+    if boundary.phase is Phase.FIRST:
+        return f"{guard} is true on the very first micro-batch: `{step.source}` updates after one of them, and every window is shifted"
+    return f"{guard} is not true on the last micro-batch of the window: the first window of `{step.source}` has the wrong length"
+
+
+def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
+    edits: list[Edit] = []
+    for each in guards_of(loop, boundary):
+        if each.phase is Phase.LAST:
+            continue
+        if each.modulus is None or each.index is None or each.counts_from is None:
+            return withheld("the counter is kept by hand in a way that a shift of the index does not mend")
+        edits.append(_edit(each))
+    return Fix("Update on the last micro-batch of each window", tuple(edits)), None
+
+
+def _edit(boundary: Boundary) -> Edit:
+    assert boundary.modulus is not None and boundary.index is not None and boundary.counts_from is not None
+    test = comparison_in(boundary)
+    modulus = f"{shifted(boundary.index, 1 - boundary.counts_from)} % {text(boundary.modulus.right)}"
+    if isinstance(test, cst.Comparison) and literal(test.comparisons[0].comparator) != 0:
+        operator = "!=" if isinstance(test.comparisons[0].operator, cst.NotEqual) else "=="
+        new, node = f"{modulus} {operator} 0", test
+    else:
+        new, node = modulus, boundary.modulus
+    if boundary.skips_first is not None and isinstance(boundary.test, cst.BooleanOperation):
+        sides = (boundary.test.left, boundary.test.right)
+        if boundary.skips_first in sides:
+            rest = f"{modulus} == 0" if isinstance(test, cst.Comparison) else f"not {modulus}"
+            return Replace(boundary.test, rest)
+    return Replace(node, new)

@@ -1,0 +1,79 @@
+"""GRD202 dropped-tail; the page is rules/GRD202.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability, Severity
+from gradlint.edits import Edit, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import text
+from gradlint.model.types import Boundary, Cadence, Engine, Kind, TrainingLoop
+from gradlint.repair import Outcome, guards_of, shifted, withheld
+from gradlint.rule import rule
+
+
+@rule(
+    "GRD202", "dropped-tail", "The last, partial window of a finite loader never reaches the optimizer", severity=Severity.WARNING
+)
+def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
+    if not loop.walks.finite or loop.walks.windowed or loop.flushed_after or loop.engine is not Engine.NONE:
+        return
+    steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.boundary is not None]
+    if not steps or any(s.cadence is not Cadence.PER_UPDATE or s.boundary is None for s in steps):
+        return
+    if any(s.boundary.flush for s in steps if s.boundary):
+        return
+    boundary = steps[0].boundary
+    assert boundary is not None
+    if boundary.steps.value == 1 or (boundary.modulus is None and boundary.counter is None):
+        return
+    # A counter that carries over with its gradients completes the window in the next pass.
+    if boundary.restarts is None or (boundary.restarts is False and loop.carried is not False):
+        return
+    fix, note = _flush(boundary, loop)
+    zeroed = "are thrown away" if boundary.restarts is False else "are thrown away, or leak into the next pass"
+    never = "its flush can never fire, and " if boundary.dead_flush else ""
+    yield Finding(
+        at=boundary.test,
+        message=f"`{steps[0].source}` runs only on full windows of {loop.n}: {never}"
+        f"the gradients of the last micro-batches of each pass {zeroed}",
+        related=((steps[0].node, "nothing else steps the optimizer"),),
+        fix=fix,
+        note=note,
+    )
+
+
+def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
+    length = loop.walks.length
+    if length is None:
+        return withheld("the loader has no name here whose length could be asked for")
+    if boundary.dead_flush:
+        return withheld("a flush that cannot fire stands in the guard already")
+    if not boundary.restarts or boundary.index is None or boundary.counts_from is None:
+        return withheld("the index does not restart with each pass over the data")
+    last = shifted(boundary.index, 1 - boundary.counts_from)
+    edits: list[Edit] = [_extended(each, last, length) for each in guards_of(loop, boundary)]
+    safe = Applicability.SAFE if loop.walks.certain else Applicability.UNSAFE
+    return Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits), safe), None
+
+
+def _extended(boundary: Boundary, last: str, length: str) -> Edit:
+    test = boundary.test
+    inner = text(test)
+    negative = _inside_form(boundary)
+    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or if negative else cst.And):
+        inner = f"({inner})"
+    if negative:
+        return Replace(test, f"{inner} and {last} != len({length})")
+    return Replace(test, f"{inner} or {last} == len({length})")
+
+
+def _inside_form(boundary: Boundary) -> bool:
+    """The test is true inside the window: `index % N != 0`, `index % N`."""
+    test = boundary.test
+    if isinstance(test, cst.UnaryOperation):
+        return False
+    return not boundary.holds

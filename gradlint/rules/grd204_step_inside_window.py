@@ -1,0 +1,73 @@
+"""GRD204 step-inside-window; the page is rules/GRD204.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, piece
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD204", "step-inside-window", "The optimizer steps on every micro-batch of a loop that means to accumulate")
+def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
+    for step in loop.all(Kind.OPTIMIZER_STEP):
+        if step.cadence is not Cadence.PER_MICRO_BATCH or step.through in ("deepspeed", "wrapper argument"):
+            continue
+        evidence = _evidence(step, loop)
+        if evidence is None:
+            continue
+        node, why = evidence
+        fix, note = _under_guard(step, loop)
+        yield Finding(
+            at=step.node,
+            message=f"`{step.source}` runs on every micro-batch although {why}: "
+            "the optimizer advances N times per window, on partial gradients",
+            related=((node, "this shows that accumulation is meant"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None:
+    for other in loop.all(Kind.OPTIMIZER_STEP):
+        if other.cadence is Cadence.PER_UPDATE and other.boundary is not None and not exclusive(other.path, step.path):
+            if other.target == step.target:
+                return other.node, "another step closes the window"
+    for backward in loop.all(Kind.BACKWARD):
+        if exclusive(backward.path, step.path) or backward.scale is None or backward.through == "accelerator":
+            continue
+        division = next((d for d in backward.scale.divisions if d.by_steps and d.value != 1), None)
+        if division is not None and not _only_trivial(loop, step):
+            return division.node, "the loss is divided by the accumulation steps"
+    zeros = [z for z in loop.all(Kind.ZERO_GRAD) if not exclusive(z.path, step.path)]
+    inside = [z for z in zeros if loop.holds(z)]
+    if inside and all(z.cadence is Cadence.PER_UPDATE and z.boundary is not None for z in inside):
+        if inside[0].boundary is not None and inside[0].boundary.steps.value != 1:
+            return inside[0].node, "gradients are zeroed once per window"
+    return None
+
+
+def _only_trivial(loop: TrainingLoop, step: Event) -> bool:
+    """The loop also has a step at the window's boundary on another arm: the division belongs to that one."""
+    return any(
+        other.cadence is Cadence.PER_UPDATE and exclusive(other.path, step.path) for other in loop.all(Kind.OPTIMIZER_STEP)
+    )
+
+
+def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
+    unit = piece(step, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    for kind in (Kind.ZERO_GRAD, Kind.SCHEDULER_STEP):
+        for event in loop.all(kind):
+            guarded = event.cadence is Cadence.PER_UPDATE and event.boundary is not None and event.index > step.index
+            if guarded and event.statement is not None and event.frame is step.frame:
+                return Fix("Step once per window", (Move(unit, event.statement, after=False),), Applicability.SAFE), None
+    return withheld("no boundary guard stands in the loop")

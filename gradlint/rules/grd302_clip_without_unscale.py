@@ -1,0 +1,66 @@
+"""GRD302 clip-without-unscale; the page is rules/GRD302.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.edits import Insert
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import dotted, text
+from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD302", "clip-without-unscale", "Gradients are clipped while they still carry the GradScaler's factor")
+def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
+    for clip in loop.all(Kind.CLIP):
+        scaled = [b for b in loop.all(Kind.BACKWARD) if b.scaled and not exclusive(b.path, clip.path) and b.index < clip.index]
+        steps = [
+            s
+            for s in loop.all(Kind.OPTIMIZER_STEP)
+            if s.through == "scaler" and not exclusive(s.path, clip.path) and s.index > clip.index
+        ]
+        if not scaled or not steps or _unscales_itself(clip) or _unscaled_before(clip, loop):
+            continue
+        fix, note = _unscale(clip, scaled[0], steps[0])
+        yield Finding(
+            at=clip.node,
+            message=f"`{clip.source}` compares its threshold with gradients that `{_owner(scaled[0])}` has scaled, "
+            "up to 65536 times too large: unscale them first",
+            related=((scaled[0].node, "the loss is scaled here"), (steps[0].node, "the gradients are unscaled only here")),
+            fix=fix,
+            note=note,
+        )
+
+
+def _owner(backward: Event) -> str:
+    return text(backward.receiver) if backward.receiver is not None else "the GradScaler"
+
+
+def _unscales_itself(clip: Event) -> bool:
+    """`accelerator.clip_grad_norm_`, `fabric.clip_gradients` and the like unscale on their own."""
+    owner = dotted(clip.receiver) if clip.receiver is not None else None
+    return owner is not None and owner.rsplit(".", 1)[-1] in ("accelerator", "fabric", "trainer", "self")
+
+
+def _unscaled_before(clip: Event, loop: TrainingLoop) -> bool:
+    return any(u.index < clip.index and not exclusive(u.path, clip.path) for u in loop.all(Kind.UNSCALE))
+
+
+def _unscale(clip: Event, backward: Event, step: Event) -> Outcome:
+    if clip.statement is None:
+        return withheld("the clip is part of a larger statement")
+    if step.frame is not clip.frame or step.receiver is None or not step.args:
+        return withheld("the scaler and the optimizer have no names at the clip")
+    arms = {(g.group, g.arm) for g in clip.path}
+    both = [e for e in (backward, step) if any(g.kind == "branch" and not _shared(g, arms, clip) for g in e.path)]
+    if len(both) == 2:
+        return withheld("the clip also runs where nothing is scaled")
+    line = f"{text(step.receiver)}.unscale_({text(step.args[0].value)})"
+    return Fix("Unscale the gradients first", (Insert(clip.statement, line),)), None
+
+
+def _shared(guard: object, arms: set[tuple[object, int]], clip: Event) -> bool:
+    group, arm = getattr(guard, "group", None), getattr(guard, "arm", 0)
+    return (group, arm) in arms

@@ -1,0 +1,41 @@
+"""GRD401 scheduler-per-micro-batch; the page is rules/GRD401.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.finding import Finding
+from gradlint.model.types import Event, Kind, TrainingLoop
+from gradlint.repair import into_update
+from gradlint.model.vocabulary import spells_steps
+from gradlint.rule import rule
+
+
+@rule("GRD401", "scheduler-per-micro-batch", "The learning-rate schedule advances more often than the weights do")
+def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
+    for step in loop.all(Kind.SCHEDULER_STEP):
+        update = loop.update_for(step)
+        # step(epoch), step(metric): the caller sets the pace.
+        if update is None or step.args or not step.cadence.more_often_than(update.cadence):
+            continue
+        if update.through == "deepspeed" or (loop.steps is not None and loop.steps.value == 1):
+            continue
+        if _counts_micro_batches(step, loop):
+            continue
+        fix, note = into_update(step, update, loop, "Advance the schedule once per update, after the step")
+        yield Finding(
+            at=step.node,
+            message=f"`{step.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
+            "the schedule ends N times too early",
+            related=((update.node, "the weights change here"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:
+    """The schedule's length counts micro-batches as well: the curve over the run is the one that was meant."""
+    return any(
+        event is step and not any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions)
+        for event, schedule in loop.schedules
+    )

@@ -1,0 +1,67 @@
+"""GRD402 schedule-length-in-micro-batches; the page is rules/GRD402.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.diagnostic import Severity
+from gradlint.edits import AddImport, Edit, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.resolve import same_steps
+from gradlint.model.syntax import text
+from gradlint.model.types import Cadence, Engine, Schedule, TrainingLoop
+from gradlint.model.vocabulary import spells_steps
+from gradlint.repair import Outcome, atom, withheld
+from gradlint.rule import rule
+
+
+@rule(
+    "GRD402",
+    "schedule-length-in-micro-batches",
+    "The schedule's length counts micro-batches, but it advances once per update",
+    severity=Severity.WARNING,
+)
+def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
+    seen: set[int] = set()
+    for step, schedule in loop.schedules:
+        update = loop.update_for(step)
+        if update is None or step.cadence is not Cadence.PER_UPDATE or loop.steps is None or step.args:
+            continue
+        if loop.steps.value == 1 or _knows_steps(schedule, loop) or id(schedule.place) in seen:
+            continue
+        seen.add(id(schedule.place))
+        fix, note = _in_updates(schedule, loop)
+        yield Finding(
+            at=schedule.place,
+            message=f"`{schedule.keyword}` counts the micro-batches of `{text(schedule.loader_lengths[0])}`, but "
+            f"`{step.source}` runs once every {loop.n}: the schedule is N times too long",
+            related=((step.node, "the schedule advances here"), (schedule.call, "it is built here")),
+            fix=fix,
+            note=note,
+        )
+
+
+def _knows_steps(schedule: Schedule, loop: TrainingLoop) -> bool:
+    assert loop.steps is not None
+    if any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions):
+        return True
+    return same_steps(schedule.mentions, loop.steps.names)
+
+
+def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
+    n = loop.steps.source if loop.steps else None
+    if n is None or len(schedule.loader_lengths) != 1:
+        return withheld("N has no name where the length is computed")
+    length = schedule.loader_lengths[0]
+    edits: list[Edit] = []
+    if _flushes(loop):
+        edits += [Replace(length, f"math.ceil({text(length)} / {atom(n)})"), AddImport("import math")]
+    else:
+        edits.append(Replace(length, f"({text(length)} // {atom(n)})" if schedule.length is not length else f"{text(length)} // {atom(n)}"))
+    return Fix("Count updates", tuple(edits)), None
+
+
+def _flushes(loop: TrainingLoop) -> bool:
+    if loop.engine is Engine.ACCELERATE or loop.flushed_after:
+        return True
+    return loop.boundary is not None and loop.boundary.flush

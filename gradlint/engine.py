@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +15,6 @@ from gradlint.model.types import TrainingFile
 from gradlint.render import Change, Unrenderable, render
 from gradlint.rule import Rule
 from gradlint.slices import Problem, Source, read
-
-TRIGGER = re.compile(
-    rb"backward|scaler\(|\bN?R?Adam\(|TrainingArguments\(|Trainer\(|max_steps|compute_loss|training_step|no_sync"
-)
-
-
-def worth_reading(data: bytes) -> bool:
-    """Whether the bytes of a file can hold a finding at all; a quarter of a millisecond for what is left out."""
-    return TRIGGER.search(data) is not None
-
 
 @dataclass(frozen=True)
 class Located:

@@ -10,6 +10,7 @@ import libcst as cst
 from gradlint.model.boundary import Reader
 from gradlint.model.cadence import Judge
 from gradlint.model.construct import schedules
+from gradlint.model.counting import Body
 from gradlint.model.events import RawEvent
 from gradlint.model.passes import pass_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
@@ -64,9 +65,9 @@ class LoopBuilder:
         return next((i for i, g in enumerate(self.home) if g is self.loop), 0)
 
     def build(self) -> TrainingLoop:
-        judge = Judge(
-            self.resolver, Reader(self.resolver, self.loop), self.loop, self.backwards, self.window is not None
-        )
+        arms = frozenset((g.group, g.arm) for b in self.backwards for g in b.path if g.kind == "branch")
+        reader = Reader(self.resolver, Body(self.loop, arms))
+        judge = Judge(self.resolver, reader, self.loop, self.backwards, self.window is not None)
         near = [event for event in self.raw if self.is_near(event)]
         accumulate = self.accumulate_block()
         boundary, steps = self.boundary(judge, near)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from gradlint.model.counting import Count, count_of
+from gradlint.model.counting import Body, Count, count_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
@@ -21,7 +21,7 @@ class Reader:
     """Reads tests as they stand in one micro loop (None: a loopless micro-batch body)."""
 
     resolver: Resolver
-    loop: Guard | None
+    body: Body
 
     def read(self, test: cst.BaseExpression, site: Site, guard: cst.CSTNode, hops: int = 0) -> Boundary | None:
         """The boundary that a test is; `holds` is False where the test is true inside the window instead."""
@@ -37,6 +37,10 @@ class Reader:
         if isinstance(test, cst.BinaryOperation) and isinstance(test.operator, cst.Modulo):
             found = self.modulus(test, cst.Integer("0"), site, guard, test)
             return replace(found, holds=False) if found else None
+        if isinstance(test, cst.IfExp):
+            answers = (literal(test.body), literal(test.orelse))
+            inner = self.read(test.test, site, guard, hops + 1) if set(answers) == {True, False} else None
+            return replace(inner, holds=inner.holds == answers[0]) if inner else None
         if isinstance(test, cst.Call) and last_name(test.func) == "bool" and test.args:
             return self.read(test.args[0].value, site, guard, hops + 1)
         if isinstance(test, (cst.Name, cst.Attribute)):
@@ -85,7 +89,7 @@ class Reader:
             return None
         steps = self.steps(modulo.right, site)
         wanted = self.remainder(rest, steps, site)
-        count = count_of(modulo.left, site, self.resolver, self.loop)
+        count = count_of(modulo.left, site, self.resolver, self.body)
         if count is not None and not count.counters:
             count = None
         phase, offset = _phase(count, wanted, steps.value)
@@ -128,7 +132,7 @@ class Reader:
         name = dotted(left)
         if name is None:
             return None
-        count = count_of(left, site, self.resolver, self.loop)
+        count = count_of(left, site, self.resolver, self.body)
         if count is None or not self.reset_inside(name, site):
             return None
         steps = self.steps(right, site)
@@ -139,7 +143,7 @@ class Reader:
     def reset_inside(self, name: str, site: Site) -> bool:
         """The counter is set back to a literal inside the loop: a hand-kept window counter."""
         for definition in self.resolver.all_of(name, site.frame):
-            inside = self.loop is None or any(each is self.loop for each in definition.path)
+            inside = self.body.loop is None or any(each is self.body.loop for each in definition.path)
             if inside and definition.how == "assign" and definition.value is not None:
                 if isinstance(literal(definition.value), int):
                     return True
@@ -200,7 +204,7 @@ class Reader:
                 target = each.comparisons[0]
                 if not isinstance(target.operator, (cst.Equal, cst.GreaterThanEqual, cst.GreaterThan)):
                     return False
-                count = count_of(each.left, where, self.resolver, self.loop)
+                count = count_of(each.left, where, self.resolver, self.body)
                 slack = _beyond_length(target.comparator, where, self.resolver)
                 if count is None or not count.counters or slack is None or not count.restarts:
                     return False

@@ -131,6 +131,9 @@ class Judge:
             holds = not isinstance(guard.test, cst.UnaryOperation)
             flag = Boundary(guard.test, guard.node, Steps(None), Phase.UNKNOWN, holds=holds, flush=True)
             return (Pace.BOUNDARY if (guard.arm == 0) == holds else Pace.INSIDE), flag
+        if guard.implied and boundary is None:
+            # An early way out (`if loss is nan: continue`) is the exception, what follows it the rule.
+            return Pace.STEADY, None
         return Pace.VARYING, None
 
     def belongs(self, boundary: Boundary) -> bool:
@@ -186,6 +189,8 @@ class Judge:
         return True
 
     def steady(self, definition: Definition, hops: int) -> bool:
+        if definition.how == "default":
+            return True
         if definition.how == "param":
             value = definition.value
             if value is None or literal(value) is None or hops > 6:

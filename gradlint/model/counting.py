@@ -12,6 +12,16 @@ from gradlint.model.trace import Definition
 from gradlint.model.types import Guard
 from gradlint.model.vocabulary import WRAPS_ITERABLE
 
+_ITERATES = WRAPS_ITERABLE | {"enumerate", "range", "count", "zip", "iter"}
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The micro-batch body that is counted: its loop (None: loopless), and the branch arms its backward passes lie on."""
+
+    loop: Guard | None
+    arms: frozenset[tuple[object, int]] = frozenset()
+
 
 @dataclass(frozen=True)
 class Count:
@@ -22,25 +32,25 @@ class Count:
     restarts: bool | None = None
 
 
-def count_of(node: cst.BaseExpression, site: Site, resolver: Resolver, loop: Guard | None) -> Count | None:
+def count_of(node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body) -> Count | None:
     """What an index expression is worth at k = 0; None where that cannot be told."""
     value = literal(node)
     if isinstance(value, int) and not isinstance(value, bool):
         return Count(value)
     if isinstance(node, cst.BinaryOperation):
-        return _combined(node, site, resolver, loop)
+        return _combined(node, site, resolver, body)
     name = dotted(node)
-    return _counter(name, node, site, resolver, loop) if name else None
+    return _counter(name, node, site, resolver, body) if name else None
 
 
-def _combined(node: cst.BinaryOperation, site: Site, resolver: Resolver, loop: Guard | None) -> Count | None:
-    left, right = (count_of(side, site, resolver, loop) for side in (node.left, node.right))
+def _combined(node: cst.BinaryOperation, site: Site, resolver: Resolver, body: Body) -> Count | None:
+    left, right = (count_of(side, site, resolver, body) for side in (node.left, node.right))
     if isinstance(node.operator, cst.Multiply):
         for side, other in ((left, node.right), (right, node.left)):
             if side is not None and side.start == 0 and not side.counters and literal(other) != 0:
                 return Count(0)
         for side in (node.left, node.right):
-            if _outer_loop_start(side, site, resolver, loop) == 0:
+            if _outer_loop_start(side, site, resolver, body) == 0:
                 return Count(0, (), False)
         return None
     if left is None or right is None or (left.counters and right.counters):
@@ -54,11 +64,11 @@ def _combined(node: cst.BinaryOperation, site: Site, resolver: Resolver, loop: G
     return None
 
 
-def _outer_loop_start(node: cst.BaseExpression, site: Site, resolver: Resolver, loop: Guard | None) -> int | None:
+def _outer_loop_start(node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body) -> int | None:
     """The first value of a loop variable of a loop around the micro loop (an epoch)."""
     name = dotted(node)
     for definition in resolver.all_of(name, site.frame) if name else ():
-        if definition.how == "loop" and (not definition.path or definition.path[-1] is not loop):
+        if definition.how == "loop" and (not definition.path or definition.path[-1] is not body.loop):
             return iteration_start(definition, resolver)
     return None
 
@@ -67,69 +77,80 @@ def iteration_start(definition: Definition, resolver: Resolver) -> int | None:
     """The first value of a loop target: of `enumerate`, of `range`; None for anything else."""
     if definition.value is None:
         return None
-    for node, site in resolver.follow(definition.value, site_of(definition)):
-        call = _unwrapped(node)
-        if not isinstance(call, cst.Call):
-            continue
-        kind = last_name(call.func)
-        if kind == "enumerate" and definition.position == 0:
-            start = argument(call, 1, "start")
-            return 0 if start is None else _int(start, site, resolver)
-        if kind in ("range", "trange") and definition.position is None:
-            plain = [arg for arg in call.args if arg.keyword is None]
-            if kind == "trange" or len(plain) < 2:
-                return 0
-            step = plain[2].value if len(plain) > 2 else None
-            if step is not None and literal(step) != 1:
-                return None
-            return _int(plain[0].value, site, resolver)
-        if kind == "count" and definition.position is None:
-            start = argument(call, 0, "start")
-            return 0 if start is None else _int(start, site, resolver)
+    node, site = unwrapped(definition.value, site_of(definition), resolver)
+    if not isinstance(node, cst.Call):
         return None
+    kind = last_name(node.func)
+    if kind == "enumerate" and definition.position == 0:
+        start = argument(node, 1, "start")
+        return 0 if start is None else _first(start, site, resolver)
+    if kind in ("range", "trange") and definition.position is None:
+        plain = [arg for arg in node.args if arg.keyword is None]
+        if kind == "trange" or len(plain) < 2:
+            return 0
+        step = plain[2].value if len(plain) > 2 else None
+        return _first(plain[0].value, site, resolver) if step is None or literal(step) == 1 else None
+    if kind == "count" and definition.position is None:
+        start = argument(node, 0, "start")
+        return 0 if start is None else _first(start, site, resolver)
     return None
 
 
-def _unwrapped(node: cst.BaseExpression) -> cst.BaseExpression:
-    while isinstance(node, cst.Call) and last_name(node.func) in WRAPS_ITERABLE and node.args:
-        if last_name(node.func) == "trange":
-            return node
-        inner = argument(node, 0, "iterable", "sequence")
-        if inner is None:
-            return node
-        node = inner
-    return node
+def unwrapped(node: cst.BaseExpression, site: Site, resolver: Resolver) -> tuple[cst.BaseExpression, Site]:
+    """The iterable inside progress bars, through the names that hold it."""
+    for _ in range(8):
+        if isinstance(node, cst.Call) and last_name(node.func) in WRAPS_ITERABLE and last_name(node.func) != "trange":
+            inner = argument(node, 0, "iterable", "sequence")
+            if inner is None:
+                break
+            node = inner
+            continue
+        name = dotted(node)
+        found = resolver.reaching(name, site)[0] if name else []
+        latest = found[0] if found else None
+        if latest is None or latest.how not in ("assign", "param") or not isinstance(latest.value, (cst.Call, cst.Name)):
+            break
+        if isinstance(latest.value, cst.Call) and last_name(latest.value.func) not in _ITERATES:
+            break
+        node, site = latest.value, site_of(latest)
+    return node, site
 
 
-def _int(node: cst.BaseExpression, site: Site, resolver: Resolver) -> int | None:
+def _first(node: cst.BaseExpression, site: Site, resolver: Resolver) -> int | None:
+    """A start value; where a checkpoint may have replaced a literal, the literal of the fresh run."""
     value = resolver.number(node, site)
-    return int(value) if value is not None and float(value).is_integer() else None
+    if value is not None:
+        return int(value) if float(value).is_integer() else None
+    name = dotted(node)
+    for definition in resolver.reaching(name, site)[0] if name else ():
+        number = literal(definition.value) if definition.value is not None and definition.how == "assign" else None
+        if isinstance(number, int):
+            return int(number)
+    return None
 
 
 def _counter(
-    name: str, node: cst.BaseExpression, site: Site, resolver: Resolver, loop: Guard | None
+    name: str, node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body
 ) -> Count | None:
     definitions = resolver.all_of(name, site.frame)
     before = [d for d in definitions if d.index < site.index]
     target = next((d for d in reversed(before) if d.how == "loop"), None)
     increments = [d for d in definitions if _adds_one(d, name)]
     if target is not None and not increments:
-        if loop is None or not any(each is loop for each in target.path):
-            return None
-        if target.path[-1] is not loop:
+        if body.loop is None or target.path[-1] is not body.loop:
             return None
         start = iteration_start(target, resolver)
         return Count(start, (name,), True) if start is not None else None
-    inside = [d for d in increments if loop is None or any(each is loop for each in d.path)]
-    if len(inside) == 1 and _ungated(inside[0], site, loop):
-        return _hand_kept(name, inside[0], before, site, resolver, loop)
+    inside = [d for d in increments if body.loop is None or any(each is body.loop for each in d.path)]
+    if len(inside) == 1 and _ungated(inside[0], site, body):
+        return _hand_kept(name, inside[0], definitions, site, resolver, body)
     if increments:
         return None
     alias = resolver.sole(node, site)
     if alias is not None and alias.value is not None and alias.how in ("assign", "param"):
         if literal(alias.value) is not None and isinstance(literal(alias.value), int):
             return Count(int(str(literal(alias.value)))) if alias.how == "assign" else None
-        return count_of(alias.value, site_of(alias), resolver, loop)
+        return count_of(alias.value, site_of(alias), resolver, body)
     return None
 
 
@@ -144,10 +165,10 @@ def _adds_one(definition: Definition, name: str) -> bool:
     return False
 
 
-def _ungated(increment: Definition, site: Site, loop: Guard | None) -> bool:
+def _ungated(increment: Definition, site: Site, body: Body) -> bool:
     """The counter counts micro-batches: its increment lies under no condition that the test does not lie under."""
-    depth = next((i for i, g in enumerate(increment.path) if g is loop), -1)
-    arms = {(g.group, g.arm) for g in site.path}
+    depth = next((i for i, g in enumerate(increment.path) if g is body.loop), -1)
+    arms = {(g.group, g.arm) for g in site.path} | body.arms
     return all(
         g.kind not in ("branch", "handler", "loop") or (g.group, g.arm) in arms or g.implied
         for g in increment.path[depth + 1 :]
@@ -155,20 +176,25 @@ def _ungated(increment: Definition, site: Site, loop: Guard | None) -> bool:
 
 
 def _hand_kept(
-    name: str, increment: Definition, before: list[Definition], site: Site, resolver: Resolver, loop: Guard | None
+    name: str, increment: Definition, definitions: list[Definition], site: Site, resolver: Resolver, body: Body
 ) -> Count | None:
-    opened = loop.index if loop is not None else increment.index
-    starts = [d for d in before if d.how == "assign" and d.index < opened and not _adds_one(d, name)]
-    starts += resolver.static(name, site.frame) if not starts else []
-    values = [(d, literal(d.value)) for d in starts if d.value is not None]
-    known = [(d, v) for d, v in values if isinstance(v, int) and not isinstance(v, bool)]
+    opened = body.loop.index if body.loop is not None else increment.index
+    plain = [d for d in definitions if d.how == "assign" and not _adds_one(d, name)]
+    starts = [d for d in plain if d.index < opened] or resolver.static(name, site.frame)
+    known = [(d, value) for d in starts if isinstance(value := literal(d.value) if d.value else None, int)]
     if not known:
         return None
     definition, value = known[-1]
-    assert isinstance(value, int)
-    around = _loops_around(site, loop)
-    restarts = all(any(g is each for each in definition.path) for g in around) if definition.index >= 0 else False
-    return Count(value + (1 if increment.index < site.index else 0), (name,), restarts)
+    around = _loops_around(site, body.loop)
+    restarts = definition.index >= 0 and all(any(g is each for each in definition.path) for g in around)
+    if around and any(d.index > opened and d.path and _beside(d, around, body.loop) for d in plain):
+        restarts = True
+    return Count(int(value or 0) + (1 if increment.index < site.index else 0), (name,), restarts)
+
+
+def _beside(definition: Definition, around: list[Guard], loop: Guard | None) -> bool:
+    """The counter is set back in a loop around the micro loop, outside of it."""
+    return any(g is around[-1] for g in definition.path) and not any(g is loop for g in definition.path)
 
 
 def _loops_around(site: Site, loop: Guard | None) -> list[Guard]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, root_name, text
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
 from gradlint.model.trace import CallSite, Definition, Frame
 from gradlint.model.types import Guard, Kind, Path
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, Role
@@ -224,6 +224,7 @@ class Classifier:
         positional = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         if len(positional) < 2 or not self.is_loss(positional[0]):
             return
+        flag = flag or next((value for value in positional[2:] if _is_modulus_test(value)), None)
         spelled = bool(re.search(r"scaler$", last_name(node.func) or "", re.I))
         role = self.resolver.role(positional[1], site_of(call))
         if role is not Role.OPTIMIZER or not (flag is not None or spelled):
@@ -293,6 +294,13 @@ def adversarial(events: list[RawEvent]) -> bool:
     return any(
         event.kind is Kind.BACKWARD and event.loss is not None and _ADVERSARIAL.search(root_name(event.loss) or "")
         for event in events
+    )
+
+
+def _is_modulus_test(node: cst.BaseExpression) -> bool:
+    """`index % N == 0` given as an argument."""
+    return isinstance(node, cst.Comparison) and any(
+        isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo) for each in walk(node)
     )
 
 

@@ -36,7 +36,8 @@ def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Fr
         role = resolver.role(node, site)
         if role is Role.ENDLESS:
             return Pass(False)
-        definition = resolver.sole(node, site)
+        found = resolver.reaching(dotted(node) or "", site)[0]
+        definition = found[0] if found else None
         if definition is not None and isinstance(definition.value, cst.Call):
             kind = last_name(definition.value.func)
             if kind in ("enumerate", "zip", "iter", "cycle", "islice", "range") or kind in WRAPS_ITERABLE:
@@ -59,7 +60,7 @@ def _call(node: cst.Call, site: Site, resolver: Resolver, home: Frame, hops: int
     if kind == "range":
         return _range(node, site, resolver, home)
     if kind == "trange":
-        return Pass(None)
+        return _range(node, site, resolver, home)
     if kind == "zip":
         parts = [_iterable(arg.value, site, resolver, home, hops + 1) for arg in node.args]
         return next((p for p in parts if p.finite), Pass(None)) if not any(p.finite is False for p in parts) else Pass(None)
@@ -79,11 +80,15 @@ def _range(node: cst.Call, site: Site, resolver: Resolver, home: Frame) -> Pass:
     if len(plain) != 1:
         return Pass(None)
     for each, _ in resolver.follow(plain[0], site):
+        if isinstance(each, cst.BinaryOperation) and any(last_name(call) == "len" for call in calls_in(each)):
+            return Pass(True)
         if isinstance(each, cst.Call) and last_name(each.func) == "len":
             inner = argument(each, 0)
             if inner is not None and resolver.role(inner, site) is Role.LOADER and each is plain[0]:
                 return Pass(True, text(inner), certain=True)
-            return Pass(None)
+            return Pass(True)
+    if any(re.search("batch", name.value, re.I) for name in walk(plain[0]) if isinstance(name, cst.Name)):
+        return Pass(None if any(re.search("max|total", n.value, re.I) for n in walk(plain[0]) if isinstance(n, cst.Name)) else True)
     return Pass(None)
 
 

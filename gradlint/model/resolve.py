@@ -166,7 +166,7 @@ class Resolver:
 
     def role_of_definition(self, definition: Definition, hops: int) -> Role | None:
         annotation = getattr(definition.node, "annotation", None)
-        if definition.how == "param" and annotation is not None:
+        if definition.how in ("param", "default") and annotation is not None:
             kind = last_name(_unoptional(annotation.annotation)) or ""
             role = _ROLE_OF_TYPE.get(kind) or role_of_constructor(kind)
             if role is not None:

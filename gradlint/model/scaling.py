@@ -10,10 +10,10 @@ import libcst as cst
 
 from gradlint.model.boundary import tests_steps
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, method_call, text, walk
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
 from gradlint.model.trace import Definition
 from gradlint.model.types import Division, LossScale, Scale, Steps
-from gradlint.model.vocabulary import COMBINES, PASS_THROUGH, spells_steps
+from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
 
 MAX_DEPTH = 24
 _FACTOR = re.compile(r"scale|norm|inv|accum|ratio|frac|mult|divisor|denom|num_|count|total", re.I)
@@ -178,9 +178,24 @@ class Slicer:
             if inner.scale is Scale.UNKNOWN and inner.why == "sum":
                 scale = Scale.UNKNOWN
             return LossScale(scale, divisions)
+        if inner.scale is Scale.UNDIVIDED and self.counts_own_batch(divisor, site):
+            return LossScale(inner.scale, divisions)
         if value is not None and value in (1, 2) and inner.scale is Scale.UNDIVIDED and self.steps and self.steps.value not in (None, value):
             return LossScale(inner.scale, divisions)
         return LossScale(inner.scale if inner.scale is Scale.DIVIDED else Scale.UNKNOWN, divisions)
+
+    def counts_own_batch(self, node: cst.BaseExpression, site: Site) -> bool:
+        """`x.size(0)`, `x.shape[0]`, `x.numel()`, `len(x)` of something that is new in each micro-batch."""
+        if isinstance(node, cst.Call) and last_name(node.func) in ("size", "numel", "len"):
+            counted = node.args[0].value if last_name(node.func) == "len" and node.args else node.func
+        elif isinstance(node, cst.Subscript) and last_name(node.value) == "shape":
+            counted = node.value
+        else:
+            return False
+        name = root_name(counted)
+        loops = [guard for guard in site.path if guard.kind == "loop"]
+        found = self.resolver.reaching(name, site)[0] if name and loops else []
+        return bool(found) and all(any(guard is loops[-1] for guard in d.path) for d in found)
 
     # Calls
 
@@ -207,6 +222,8 @@ class Slicer:
         if frame is not None:
             return self.returned(frame.number, depth)
         if name in COMBINES and node.args and (called is None or dotted(called[0]) in ("torch", "np", "F")):
+            return self.scale(node.args[0].value, site, depth)
+        if ACROSS_PROCESSES.search(name) and node.args and not self.mentions_steps(node, site):
             return self.scale(node.args[0].value, site, depth)
         if called is not None and name in PASS_THROUGH and self.carries_loss(called[0], site):
             return self.scale(called[0], site, depth)

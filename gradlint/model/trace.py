@@ -34,7 +34,7 @@ class Frame:
 class Definition:
     """A name (or attribute, or item) gets a value.
 
-    `how` is one of assign, augment, unpack, loop, with, param, return. For `unpack`, `position` is the place in the
+    `how` is one of assign, augment, unpack, loop, with, param, default, return. For `unpack`, `position` is the place in the
     tuple; for `augment`, `value` is the right-hand side and `node` the statement.
     """
 
@@ -368,11 +368,11 @@ class Walker:
             params = params[1:]
         for position, param in enumerate(params):
             value = argument(node, position, param.name.value)
-            home = frame
+            home, how = frame, "param"
             if value is None and not any(arg.star for arg in node.args):
-                value, home = param.default, self.trace.module
+                value, home, how = param.default, self.trace.module, "default"
             key = f"{inner.number}:{param.name.value}"
-            self.store(Definition(key, value, home, path, self.tick(), "param", param, None))
+            self.store(Definition(key, value, home, path, self.tick(), how, param, None))
 
     # Definitions
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import libcst as cst
+
+from gradlint.model.syntax import text, walk
 
 
 class Kind(str, Enum):
@@ -84,6 +87,13 @@ class Guard:
     index: int = 0
     implied: bool = False
     suite: cst.CSTNode | None = None
+
+    @cached_property
+    def question(self) -> tuple[object, str] | None:
+        """What a branch asks, in words that are the same for the same question elsewhere in the activation."""
+        if self.kind != "branch" or self.test is None or any(isinstance(n, cst.Call) for n in walk(self.test)):
+            return None
+        return self.frame, text(self.test)
 
 
 Path = tuple[Guard, ...]
@@ -253,7 +263,7 @@ class TrainingLoop:
         steps = [
             step
             for step in self.all(Kind.OPTIMIZER_STEP)
-            if not exclusive(step.path, event.path) and _same_target(step, event)
+            if _same_target(step, event) and (_closes(step, event) or not exclusive(step.path, event.path))
         ]
         if not steps or any(step.cadence is not Cadence.PER_UPDATE for step in steps if self.holds(step)):
             return None
@@ -294,8 +304,22 @@ class Construction:
 
 def exclusive(a: Path, b: Path) -> bool:
     """True where two paths take different arms of one branch, so that both never run in one iteration."""
-    arms = {guard.group: guard.arm for guard in a if guard.kind == "branch"}
-    return any(guard.kind == "branch" and arms.get(guard.group, guard.arm) != guard.arm for guard in b)
+    branches = [guard for guard in a if guard.kind == "branch"]
+    return any(_opposed(guard, other) for guard in b if guard.kind == "branch" for other in branches)
+
+
+def _opposed(a: Guard, b: Guard) -> bool:
+    """Different arms of one branch, or different answers to the same question."""
+    if a.arm == b.arm:
+        return False
+    if a.group == b.group:
+        return True
+    return isinstance(a.node, cst.If) and isinstance(b.node, cst.If) and a.question is not None and a.question == b.question
+
+
+def _closes(step: Event, event: Event) -> bool:
+    """The event runs inside the window on one arm of the boundary test, the step on the other."""
+    return event.cadence is Cadence.INSIDE_WINDOW and step.cadence is Cadence.PER_UPDATE
 
 
 def _same_target(step: Event, event: Event) -> bool:

@@ -167,6 +167,9 @@ PASS_THROUGH = frozenset(
 COMBINES = frozenset("sum mean stack cat add nanmean nan_to_num squeeze where clamp abs".split())
 """Functions over losses that keep their scale (the builtin `sum` and torch's)."""
 
+ACROSS_PROCESSES = re.compile(r"(all_?)?(reduce|gather)(_?(mean|tensor|loss|value|dict|sum))?$|reduce_mean|^mreduce$", re.I)
+"""Helpers that combine a value over processes; they know nothing of the window."""
+
 WRAPS_ITERABLE = frozenset("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm".split())
 """Calls that walk their argument as it is (progress bars, metric loggers)."""
 

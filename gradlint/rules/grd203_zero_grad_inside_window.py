@@ -14,7 +14,7 @@ from gradlint.rule import rule
 def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for zero in loop.all(Kind.ZERO_GRAD):
         update = loop.update_for(zero)
-        if update is None or (loop.steps is not None and loop.steps.value == 1):
+        if update is None or update.through == "deepspeed" or (loop.steps is not None and loop.steps.value == 1):
             continue
         wiped = _wipes_engine_window(zero, loop)
         if not wiped and zero.cadence is not Cadence.PER_MICRO_BATCH:

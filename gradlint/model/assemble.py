@@ -92,7 +92,7 @@ class LoopBuilder:
             steps=self.at_home(steps),
             boundary=boundary,
             engine=engine,
-            walks=replace(walks, windowed=self.window is not None),
+            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded()),
             engine_steps=given,
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near),
             rate_divided=self.rate_divided(steps),
@@ -258,6 +258,15 @@ class LoopBuilder:
 
     # The tail
 
+    def bounded(self) -> bool:
+        """There is one pass over the data, and a count of steps ends it."""
+        if self.loop is None or self.around or not isinstance(self.loop.node, cst.For):
+            return False
+        return any(
+            isinstance(node, cst.If) and _breaks(node) and any(isinstance(n, cst.Comparison) for n in walk(node.test))
+            for node in walk(self.loop.node.body)
+        )
+
     def flushed_after(self, near: Sequence[RawEvent]) -> bool:
         """A step that runs when the loop is done."""
         if self.loop is None or self.window is not None:
@@ -344,6 +353,10 @@ class LoopBuilder:
         frame = self.backwards[0].frame if self.loop is None else self.loop.frame
         function = frame.function if isinstance(frame, Frame) else None
         return function.qualname if function is not None else "<module>"
+
+
+def _breaks(node: cst.If) -> bool:
+    return any(isinstance(each, cst.Break) for each in walk(node.body))
 
 
 def _brief(node: cst.CSTNode) -> str:

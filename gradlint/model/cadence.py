@@ -131,7 +131,7 @@ class Judge:
             holds = not isinstance(guard.test, cst.UnaryOperation)
             flag = Boundary(guard.test, guard.node, Steps(None), Phase.UNKNOWN, holds=holds, flush=True)
             return (Pace.BOUNDARY if (guard.arm == 0) == holds else Pace.INSIDE), flag
-        if guard.implied and boundary is None:
+        if guard.usual and boundary is None:
             # An early way out (`if loss is nan: continue`) is the exception, what follows it the rule.
             return Pace.STEADY, None
         return Pace.VARYING, None

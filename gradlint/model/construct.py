@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.model.facts import Facts
 from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, walk
+from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, text, walk
 from gradlint.model.types import Construction, Schedule
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
+from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, spells_steps
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
 _LENGTH_PLACES = {"CosineAnnealingLR": 1, "StepLR": 1, "get_linear_schedule_with_warmup": 2, "get_cosine_schedule_with_warmup": 2, "OneCycleLR": 2}
@@ -27,8 +27,22 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
             continue
         for keyword, node in _lengths(call):
             found = _loader_lengths(node, where, resolver)
-            if found is not None:
-                yield Schedule(call, keyword, node, *found)
+            factor = _factor_of_steps(node, where, resolver)
+            if found is not None or factor is not None:
+                calls, place, mentions = found or ((), node, frozenset())
+                yield Schedule(call, keyword, node, calls, place, mentions, factor)
+
+
+def _factor_of_steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> tuple[cst.CSTNode, str] | None:
+    """A length that is multiplied by N: the product, and what is left of it without N."""
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Multiply):
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if any(spells_steps(name.rsplit(".", 1)[-1]) for name in resolver.aliases(side, site)):
+                return node, text(other)
+            inner = _factor_of_steps(side, site, resolver)
+            if inner is not None:
+                return inner
+    return None
 
 
 def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
@@ -46,9 +60,9 @@ def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
 
 def _loader_lengths(
     node: cst.BaseExpression, site: Site, resolver: Resolver
-) -> tuple[tuple[cst.Call, ...], cst.CSTNode, frozenset[str]] | None:
+) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str]] | None:
     """The `len(loader)` calls a length is computed from, where the first of them stands, and every name on the way."""
-    calls: list[cst.Call] = []
+    calls: list[cst.BaseExpression] = []
     mentions: set[str] = set()
     places: list[cst.CSTNode] = []
     seen: set[int] = set()
@@ -59,6 +73,9 @@ def _loader_lengths(
             if id(each) in seen:
                 continue
             seen.add(id(each))
+            if isinstance(each, cst.BinaryOperation) and _batches_of_dataset(each):
+                calls.append(each)
+                places.append(place)
             if isinstance(each, cst.Call) and last_name(each.func) == "len" and each.args:
                 inner = each.args[0].value
                 if resolver.role(inner, where) is Role.LOADER and "dataset" not in (last_name(inner) or ""):
@@ -76,6 +93,13 @@ def _loader_lengths(
                         spot = definition.value if definition.how != "param" else place
                         stack.append((definition.value, site_of(definition), spot))
     return (tuple(calls), places[0], frozenset(mentions)) if calls else None
+
+
+def _batches_of_dataset(node: cst.BinaryOperation) -> bool:
+    """`len(dataset) / batch_size`: the number of micro-batches, without a loader."""
+    if not isinstance(node.operator, (cst.Divide, cst.FloorDivide)) or "batch" not in (last_name(node.right) or ""):
+        return False
+    return isinstance(node.left, cst.Call) and last_name(node.left.func) == "len"
 
 
 def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -120,8 +120,10 @@ class Slicer:
         """A factor that weighs a loss and does not normalise it."""
         if literal(node) is not NOT_LITERAL or self.resolver.number(node, site) is not None:
             return True
+        if isinstance(node, cst.BinaryOperation):
+            return self.is_weight(node.left, site) and self.is_weight(node.right, site)
         name = last_name(node)
-        if isinstance(node, (cst.Name, cst.Attribute)) and name:
+        if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)) and name:
             return not _FACTOR.search(name) and not _LOSS.search(name)
         return False
 
@@ -287,7 +289,7 @@ class Slicer:
             if result.why == "literal" and len(found) > 1:
                 continue
             if result.scale is Scale.DIVIDED and any(
-                self.steps is not None and g.kind == "branch" and tests_steps(g, self.steps)
+                g.kind == "branch" and tests_steps(g, self.steps or Steps(None))
                 for g in definition.path
                 if not any(g.group == other.group for other in site.path)
             ):

@@ -160,8 +160,9 @@ class Walker:
         """Walk an `if`; what follows it runs under the arm that does not leave the iteration."""
         self.expression(node.test, path, frame, None, None)
         group = (id(node), frame.number, self.tick())
-        taken = self.guard(node, "branch", group, 0, node.test, frame, suite=holder)
-        other = self.guard(node, "branch", group, 1, node.test, frame, suite=holder)
+        left, right = _leaves(node.body), isinstance(node.orelse, cst.Else) and _leaves(node.orelse.body)
+        taken = self.guard(node, "branch", group, 0, node.test, frame, usual=right, suite=holder)
+        other = self.guard(node, "branch", group, 1, node.test, frame, usual=left, suite=holder)
         first = self.body(node.body, (*path, taken), frame)
         second: str | None = None
         if isinstance(node.orelse, cst.If):
@@ -238,9 +239,10 @@ class Walker:
         frame: Frame,
         *,
         implied: bool = False,
+        usual: bool = False,
         suite: cst.CSTNode | None = None,
     ) -> Guard:
-        return Guard(node, kind, group, arm, test, frame, self.tick(), implied, suite)
+        return Guard(node, kind, group, arm, test, frame, self.tick(), implied, usual or implied, suite)
 
     # Expressions
 
@@ -417,6 +419,13 @@ class Walker:
     def tick(self) -> int:
         self.trace.clock += 1
         return self.trace.clock
+
+
+def _leaves(suite: cst.BaseSuite) -> bool:
+    """A suite that ends by leaving the iteration or the function."""
+    last = suite.body[-1] if suite.body else None
+    small = last.body[-1] if isinstance(last, cst.SimpleStatementLine) and last.body else last
+    return isinstance(small, (cst.Return, cst.Continue, cst.Raise, cst.Break))
 
 
 def trace_of(facts: Facts, function: Function | None, relevant: frozenset[str] | None = None) -> Trace:

@@ -75,6 +75,7 @@ class Guard:
     """One control-flow decision on the way to an event: an arm of a branch, a loop, a with block, an inlined call.
 
     Arms of the same branch share `group`. `implied` marks the rest of a suite after `if test: continue`.
+    `usual` marks an arm whose other arm leaves early (`if bad: return else: ...`).
     `suite` is the block in which `node` is a statement of its own (None for an `elif`, or inside an expression).
     """
 
@@ -86,6 +87,7 @@ class Guard:
     frame: object = None
     index: int = 0
     implied: bool = False
+    usual: bool = False
     suite: cst.CSTNode | None = None
 
     @cached_property
@@ -208,24 +210,33 @@ class Event:
 
 @dataclass(frozen=True)
 class Pass:
-    """What the micro loop walks: `length` is the text of `len(...)` of it, `certain` that len() is sure to work."""
+    """What the micro loop walks: `length` is the text of what `len()` takes, `certain` that it is sure to work.
+
+    `bounded` says that a count of steps may end the one pass there is.
+    """
 
     finite: bool | None
     length: str | None = None
     certain: bool = False
     windowed: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """A scheduler's constructor and the length it was given, followed through local names to where it is computed."""
+    """A scheduler's constructor and the length it was given, followed through local names to where it is computed.
+
+    `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
+    name on the way; `factor` is a product of the length with N, and what is left of it without N.
+    """
 
     call: cst.Call
     keyword: str
     length: cst.BaseExpression
-    loader_lengths: tuple[cst.Call, ...]
+    loader_lengths: tuple[cst.BaseExpression, ...]
     place: cst.CSTNode
     mentions: frozenset[str]
+    factor: tuple[cst.CSTNode, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from gradlint.rule import rule
     "GRD202", "dropped-tail", "The last, partial window of a finite loader never reaches the optimizer", severity=Severity.WARNING
 )
 def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
-    if not loop.walks.finite or loop.walks.windowed or loop.flushed_after or loop.engine is not Engine.NONE:
+    if not loop.walks.finite or loop.walks.windowed or loop.walks.bounded or loop.flushed_after or loop.engine is not Engine.NONE:
         return
     steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.boundary is not None]
     if not steps or any(s.cadence is not Cadence.PER_UPDATE or s.boundary is None for s in steps):

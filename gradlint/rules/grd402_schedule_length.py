@@ -9,7 +9,7 @@ from gradlint.edits import AddImport, Edit, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.resolve import same_steps
 from gradlint.model.syntax import text
-from gradlint.model.types import Cadence, Engine, Schedule, TrainingLoop
+from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
 from gradlint.model.vocabulary import spells_steps
 from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
@@ -27,9 +27,13 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         update = loop.update_for(step)
         if update is None or step.cadence is not Cadence.PER_UPDATE or loop.steps is None or step.args:
             continue
-        if loop.steps.value == 1 or _knows_steps(schedule, loop) or id(schedule.place) in seen:
+        if loop.steps.value == 1 or id(schedule.place) in seen:
             continue
         seen.add(id(schedule.place))
+        if schedule.factor is not None and loop.engine is Engine.ACCELERATE and step.prepared is not False:
+            yield _multiplied(step, schedule, loop)
+        if _knows_steps(schedule, loop) or not schedule.loader_lengths:
+            continue
         fix, note = _in_updates(schedule, loop)
         yield Finding(
             at=schedule.place,
@@ -39,6 +43,19 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _multiplied(step: Event, schedule: Schedule, loop: TrainingLoop) -> Finding:
+    """A prepared scheduler skips while gradients accumulate: its length counts updates, whatever the loader holds."""
+    assert schedule.factor is not None
+    product, rest = schedule.factor
+    return Finding(
+        at=product,
+        message=f"`{schedule.keyword}` is multiplied by {loop.n}, but the prepared `{step.source}` advances once per update: "
+        "the schedule is N times too long",
+        related=((step.node, "the schedule advances here"),),
+        fix=Fix("Count updates", (Replace(product, rest),)),
+    )
 
 
 def _knows_steps(schedule: Schedule, loop: TrainingLoop) -> bool:

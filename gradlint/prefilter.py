@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TRIGGER = re.compile(
-    rb"backward|scaler\(|\b[NR]?Adam\b|TrainingArguments|Trainer\b|max_steps|compute_loss|training_step|no_sync"
+    rb"backward\(|scaler\(|\b[NR]?Adam\(|\bAdam as\b|TrainingArguments\(|Trainer\(|def compute_loss|def training_step|no_sync\("
 )
 
 

@@ -98,6 +98,8 @@ def read(text: str) -> Source | Problem:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return read_whole(text)
+    if not _can_matter(tree):
+        return Source(text, ())
     starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
     runs = list(_runs(_chosen(tree.body), tree.body))
     slices = []
@@ -134,6 +136,26 @@ def _runs(chosen: Sequence[ast.stmt], body: Sequence[ast.stmt]) -> Iterator[tupl
         current, taken = (first, last), id(node) in wanted
     if current is not None and taken:
         yield current
+
+
+_DECISIVE = frozenset(
+    "backward manual_backward Adam NAdam RAdam Trainer TrainingArguments compute_loss training_step no_sync".split()
+)
+
+
+def _can_matter(tree: ast.Module) -> bool:
+    """Whether a module holds anything that a finding can start from: a backward pass, an Adam, a trainer."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in _DECISIVE or name.endswith("scaler"):
+                return True
+        elif isinstance(node, ast.alias) and node.asname and node.name.rpartition(".")[2] in _DECISIVE:
+            return True
+        elif isinstance(node, ast.FunctionDef) and node.name in ("compute_loss", "training_step"):
+            return True
+    return False
 
 
 def _chosen(body: Sequence[ast.stmt]) -> list[ast.stmt]:

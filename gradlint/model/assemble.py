@@ -94,6 +94,7 @@ class LoopBuilder:
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=self.bounded()),
             engine_steps=given,
+            steps_vary=self.steps_vary(steps),
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near),
             rate_divided=self.rate_divided(steps),
             flushed_after=self.flushed_after(near),
@@ -219,6 +220,19 @@ class LoopBuilder:
         number = self.resolver.number(node, where)
         value = int(number) if number is not None else None
         return Steps(text(node), self.resolver.aliases(node, where) | {text(node)}, value)
+
+    def steps_vary(self, steps: Steps | None) -> bool:
+        """N itself changes while the loop runs (a warm-up of the effective batch)."""
+        if steps is None:
+            return False
+        frame = self.backwards[0].frame
+        return any(
+            self.loop is None and d.index >= 0 and d.how == "augment" or any(g is self.loop for g in d.path)
+            for name in steps.names
+            if name.isidentifier() or "." in name
+            for d in self.resolver.all_of(name, frame)
+            if self.loop is not None
+        )
 
     # The loss
 

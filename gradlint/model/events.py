@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, walk
 from gradlint.model.trace import CallSite, Definition, Frame
 from gradlint.model.types import Guard, Kind, Path
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, Role
 
 _EMA_FUNCTION = re.compile(r"(update|step|accumulate).*(^|_)ema|(^|_)ema.*(update|step)|moving_average", re.I)
 _CLIP_FUNCTION = re.compile(r"^(dispatch_)?clip_?(grad|gradient)s?(_norm|_value)?_?$|^clip_gradient", re.I)
-_ADVERSARIAL = re.compile(r"attack|adv(ersar|_|$)|perturb|delta|pgd|fgm|fgsm", re.I)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +150,9 @@ class Classifier:
             return None
         if role is Role.OPTIMIZER:
             return "optimizer"
-        if re.search(r"engine|deepspeed|ds_model", spelled, re.I) or (
-            spelled.lower() in ("model", "net", "module", "student_model") and not keywords(call_of(first))
-        ):
+        if re.search(r"engine|deepspeed|ds_model", spelled, re.I):
             return "deepspeed"
-        if isinstance(receiver, cst.Name) and receiver.value == "self":
+        if spelled.lower() in ("self", "model", "net", "module"):
             return "wrapper"
         return "wrapper" if self.is_loss(first) and not self.is_loss(receiver) else None
 
@@ -282,19 +279,6 @@ class Classifier:
             tuple(call.call.args),
             owner,
         )
-
-
-def call_of(node: cst.BaseExpression) -> cst.Call:
-    """The node where it is a call, else an empty call; for look-ups of keywords."""
-    return node if isinstance(node, cst.Call) else cst.Call(func=cst.Name("_"))
-
-
-def adversarial(events: list[RawEvent]) -> bool:
-    """True where a backward pass is run for the gradient of an input, not of the weights."""
-    return any(
-        event.kind is Kind.BACKWARD and event.loss is not None and _ADVERSARIAL.search(root_name(event.loss) or "")
-        for event in events
-    )
 
 
 def _is_modulus_test(node: cst.BaseExpression) -> bool:

@@ -94,7 +94,7 @@ def _range(node: cst.Call, site: Site, resolver: Resolver, home: Frame) -> Pass:
 
 def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, trace: Trace) -> Steps | None:
     """N where the loop runs over one window: `range(N)`, `batch.chunk(N)`, a list of micro-batches; else None."""
-    if not isinstance(guard.node, cst.For) or guard.test is None:
+    if not isinstance(guard.node, cst.For) or guard.test is None or _behind_boundary(prefix):
         return None
     frame = guard.frame
     assert isinstance(frame, Frame)
@@ -119,6 +119,19 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
     if isinstance(node, (cst.Name, cst.Attribute)) and name and _MICRO.search(name) and not _PARAMS.search(name):
         return Steps(f"len({text(node)})", frozenset({f"len({text(node)})"}))
     return None
+
+
+def _behind_boundary(prefix: tuple[Guard, ...]) -> bool:
+    """The loop runs at a boundary of its own: it forwards the cached micro-batches of a window again (GradCache).
+
+    Every such backward covers the loss of the whole window, whose gradient is the sum over the loop.
+    """
+    return any(
+        isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo)
+        for guard in prefix
+        if guard.kind == "branch" and guard.test is not None
+        for node in walk(guard.test)
+    )
 
 
 def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, trace: Trace) -> Steps | None:

@@ -166,3 +166,31 @@ def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
 def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:
     """Receiver and method name of `receiver.method(...)`."""
     return (call.func.value, call.func.attr.value) if isinstance(call.func, cst.Attribute) else None
+
+
+def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
+    """The plain questions that a test's answer settles, each with its own answer.
+
+    `a and not b` being true settles both; `x is not None` is the question whether `x is None`; a true `x` is not None.
+    Questions that call something are left out: they may be answered otherwise the next time.
+    """
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        yield from known(test.expression, not truth)
+    elif isinstance(test, cst.BooleanOperation):
+        if isinstance(test.operator, cst.And) is truth:
+            yield from known(test.left, truth)
+            yield from known(test.right, truth)
+        yield text(test), truth
+    elif any(isinstance(node, cst.Call) for node in walk(test)):
+        return
+    elif isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        operator, right = test.comparisons[0].operator, text(test.comparisons[0].comparator)
+        if isinstance(operator, (cst.IsNot, cst.NotEqual)):
+            word = "is" if isinstance(operator, cst.IsNot) else "=="
+            yield f"{text(test.left)} {word} {right}", not truth
+        else:
+            yield text(test), truth
+    else:
+        yield text(test), truth
+        if truth and dotted(test):
+            yield f"{text(test)} is None", False

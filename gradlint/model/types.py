@@ -9,7 +9,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.syntax import text, walk
+from gradlint.model.syntax import known
 
 
 class Kind(str, Enum):
@@ -91,11 +91,11 @@ class Guard:
     suite: cst.CSTNode | None = None
 
     @cached_property
-    def question(self) -> tuple[object, str] | None:
-        """What a branch asks, in words that are the same for the same question elsewhere in the activation."""
-        if self.kind != "branch" or self.test is None or any(isinstance(n, cst.Call) for n in walk(self.test)):
-            return None
-        return self.frame, text(self.test)
+    def answers(self) -> dict[tuple[object, str], bool]:
+        """What is known on this arm: questions in words that are the same elsewhere in the activation, with their answers."""
+        if self.kind != "branch" or self.test is None or not isinstance(self.node, (cst.If, cst.IfExp)):
+            return {}
+        return {(self.frame, words): truth for words, truth in known(self.test, self.arm == 0)}
 
 
 Path = tuple[Guard, ...]
@@ -253,6 +253,7 @@ class TrainingLoop:
     walks: Pass
     engine_steps: Steps | None = None
     schedules: tuple[tuple[Event, Schedule], ...] = ()
+    steps_vary: bool = False
     grads_rescaled: bool = False
     rate_divided: bool = False
     flushed_after: bool = False
@@ -320,12 +321,10 @@ def exclusive(a: Path, b: Path) -> bool:
 
 
 def _opposed(a: Guard, b: Guard) -> bool:
-    """Different arms of one branch, or different answers to the same question."""
-    if a.arm == b.arm:
-        return False
+    """Different arms of one branch, or contradicting answers to the same question."""
     if a.group == b.group:
-        return True
-    return isinstance(a.node, cst.If) and isinstance(b.node, cst.If) and a.question is not None and a.question == b.question
+        return a.arm != b.arm
+    return any(b.answers.get(question, truth) != truth for question, truth in a.answers.items())
 
 
 def _closes(step: Event, event: Event) -> bool:

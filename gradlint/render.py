@@ -102,7 +102,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         return _move(edit, page)
     if isinstance(edit, Wrap):
         return _wrap(edit, page)
-    return [_add_import(edit, page)]
+    return _add_import(edit, page)
 
 
 def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Change:
@@ -156,29 +156,22 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
     return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
 
 
-_IMPORT_LINE = re.compile(r"^(import|from)\s", re.M)
-
-
-def _add_import(edit: AddImport, page: _Page) -> Change:
-    """Below the last of the first run of top-level imports; after the docstring where there is none."""
-    place = 0
+def _add_import(edit: AddImport, page: _Page) -> list[Change]:
+    """Above the first import of the module; nothing where the import is there already."""
+    place: int | None = None
     for part in page.source.slices:
         for statement in part.module.body:
-            if isinstance(statement, cst.SimpleStatementLine):
-                if any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body):
-                    if page.text[slice(*page.span(statement))].strip() == edit.line:
-                        raise Unrenderable("imported already")
-                    place = _after_import(place, page, statement)
-    newline = page.source.newline
-    return Change(place, place, f"{page.complete(place)}{edit.line}{newline}")
-
-
-def _after_import(place: int, page: _Page, statement: cst.CSTNode) -> int:
-    start, end = page.span(statement)
-    between = page.text[place:start] if place else ""
-    if place and any(line.strip() and not line.strip().startswith("#") for line in between.splitlines()):
-        return place
-    return page.line_end(max(end - 1, start))
+            if not isinstance(statement, cst.SimpleStatementLine):
+                continue
+            start, end = page.span(statement)
+            if page.text[start:end].strip() == edit.line:
+                return []
+            imports = any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body)
+            if place is None and imports and not page.text[start:end].startswith("from __future__"):
+                place = page.line_start(start)
+    if place is None:
+        raise Unrenderable("there is no import to put another one beside")
+    return [Change(place, place, f"{edit.line}{page.source.newline}")]
 
 
 def apply(text: str, changes: tuple[Change, ...]) -> str:

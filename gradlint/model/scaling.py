@@ -137,17 +137,18 @@ class Slicer:
         if not judged:
             return LossScale(Scale.UNDIVIDED, why="literal")
         divisions = tuple(d for _, r in judged for d in r.divisions)
+        doubled = tuple(d for _, r in judged for d in r.doubled)
         kinds = {r.scale for _, r in judged}
         if len(kinds) == 1:
-            return replace(judged[0][1], divisions=divisions)
+            return replace(judged[0][1], divisions=divisions, doubled=doubled)
         if Scale.UNKNOWN in kinds or Scale.PARTLY in kinds:
             inner = tuple(t for _, r in judged for t in r.undivided_terms)
             if Scale.PARTLY in kinds and Scale.UNKNOWN not in kinds and inner:
                 own = tuple(p for p, r in judged if r.scale is Scale.UNDIVIDED)
-                return LossScale(Scale.PARTLY, divisions, inner + own)
-            return LossScale(Scale.UNKNOWN, divisions)
+                return LossScale(Scale.PARTLY, divisions, doubled, inner + own)
+            return LossScale(Scale.UNKNOWN, divisions, doubled)
         undivided = tuple(p for p, r in judged if r.scale is Scale.UNDIVIDED)
-        return LossScale(Scale.PARTLY, divisions, undivided, "terms")
+        return LossScale(Scale.PARTLY, divisions, doubled, undivided, "terms")
 
     def divided(
         self,
@@ -179,12 +180,13 @@ class Slicer:
             scale = Scale.DIVIDED
             if inner.scale is Scale.UNKNOWN and inner.why == "sum":
                 scale = Scale.UNKNOWN
-            return LossScale(scale, divisions)
+            again = (division,) if inner.scale is Scale.DIVIDED else ()
+            return LossScale(scale, divisions, (*inner.doubled, *again))
         if inner.scale is Scale.UNDIVIDED and self.counts_own_batch(divisor, site):
-            return LossScale(inner.scale, divisions)
+            return replace(inner, divisions=divisions)
         if value is not None and value in (1, 2) and inner.scale is Scale.UNDIVIDED and self.steps and self.steps.value not in (None, value):
             return LossScale(inner.scale, divisions)
-        return LossScale(inner.scale if inner.scale is Scale.DIVIDED else Scale.UNKNOWN, divisions)
+        return LossScale(inner.scale if inner.scale is Scale.DIVIDED else Scale.UNKNOWN, divisions, inner.doubled)
 
     def counts_own_batch(self, node: cst.BaseExpression, site: Site) -> bool:
         """`x.size(0)`, `x.shape[0]`, `x.numel()`, `len(x)` of something that is new in each micro-batch."""
@@ -319,11 +321,14 @@ class Slicer:
         result = self.scale(value, site, depth)
         if definition.how != "assign" or definition.statement is None:
             return result
-        own = tuple(
-            replace(d, statement=definition.statement, target=d.target or definition.key) if d.node is value else d
-            for d in result.divisions
+        own, twice = (
+            tuple(
+                replace(d, statement=definition.statement, target=d.target or definition.key) if d.node is value else d
+                for d in divisions
+            )
+            for divisions in (result.divisions, result.doubled)
         )
-        return replace(result, divisions=own)
+        return replace(result, divisions=own, doubled=twice)
 
     def augmented(self, node: cst.AugAssign, definition: Definition, key: str, depth: int) -> LossScale:
         site = site_of(definition)
@@ -340,13 +345,14 @@ class Slicer:
             return old if self.is_weight(node.value, site) else replace(old, scale=_doubt(old.scale))
         if isinstance(node.operator, (cst.AddAssign, cst.SubtractAssign)):
             new = self.scale(node.value, site, depth + 1)
+            divisions, doubled = (*old.divisions, *new.divisions), (*old.doubled, *new.doubled)
             if old.why == "literal" or old.scale is new.scale:
-                return replace(new, divisions=(*old.divisions, *new.divisions))
+                return replace(new, divisions=divisions, doubled=doubled)
             if Scale.UNKNOWN in (old.scale, new.scale):
-                return LossScale(Scale.UNKNOWN, (*old.divisions, *new.divisions))
+                return LossScale(Scale.UNKNOWN, divisions, doubled)
             term = node.value if new.scale is Scale.UNDIVIDED else None
             terms = (*old.undivided_terms, *new.undivided_terms, *((term,) if term else ()))
-            return LossScale(Scale.PARTLY, (*old.divisions, *new.divisions), terms, "terms")
+            return LossScale(Scale.PARTLY, divisions, doubled, terms, "terms")
         return UNKNOWN
 
     def inside(self, node: cst.BaseExpression, site: Site, depth: int) -> LossScale:
@@ -377,10 +383,11 @@ def _join(results: list[LossScale]) -> LossScale:
     """Several paths lead here: they must agree."""
     known = [r for r in results if r.why != "literal"] or results
     divisions = tuple({id(d.node): d for r in known for d in r.divisions}.values())
+    doubled = tuple({id(d.node): d for r in known for d in r.doubled}.values())
     scales = {r.scale for r in known}
     if len(scales) == 1:
-        return replace(known[0], divisions=divisions)
+        return replace(known[0], divisions=divisions, doubled=doubled)
     if Scale.UNKNOWN in scales:
-        return LossScale(Scale.UNKNOWN, divisions)
+        return LossScale(Scale.UNKNOWN, divisions, doubled)
     terms = tuple(t for r in known for t in r.undivided_terms)
-    return LossScale(Scale.PARTLY, divisions, terms, "paths" if not terms else "terms")
+    return LossScale(Scale.PARTLY, divisions, doubled, terms, "paths" if not terms else "terms")

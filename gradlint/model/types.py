@@ -168,10 +168,14 @@ class Division:
 
 @dataclass(frozen=True, eq=False)
 class LossScale:
-    """What the value that reaches one backward call was divided by."""
+    """What the value that reaches one backward call was divided by.
+
+    `doubled` are the divisions by N of something that was divided by N already.
+    """
 
     scale: Scale
     divisions: tuple[Division, ...] = ()
+    doubled: tuple[Division, ...] = ()
     undivided_terms: tuple[cst.BaseExpression, ...] = ()
     why: str = ""
 

@@ -23,19 +23,20 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         manual = [d for d in scale.divisions if d.by_steps and not exclusive(d.path, backward.path)]
         engine = _engine(backward, loop)
-        certain = [d for d in manual if _surely(d.path, backward.path)]
-        doubled = manual if engine else certain[1:]
+        twice = [d for d in scale.doubled if _surely(d.path, backward.path)]
+        doubled = manual if engine else twice
         for division in doubled:
             if id(division.node) in seen:
                 continue
             seen.add(id(division.node))
-            first = engine or f"`{text(certain[0].node)}`"
+            other = next((d for d in manual if d.node is not division.node), division)
+            first = engine or f"`{text(other.node)}`"
             fix, note = _undo(division)
             yield Finding(
                 at=division.node,
                 message=f"The loss is divided by `{text(division.divisor)}` here and again by {first}: "
                 "the gradient is N times too small",
-                related=((backward.node if engine else certain[0].node, "it is divided here as well"),),
+                related=((backward.node if engine else other.node, "it is divided here as well"),),
                 fix=fix,
                 note=note,
             )

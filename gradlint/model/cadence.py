@@ -36,6 +36,7 @@ class Judge:
     loop: Guard | None
     backwards: tuple[RawEvent, ...]
     windowed: bool
+    stepping: tuple[RawEvent, ...] = ()
     engine: Engine = Engine.NONE
     steps: Steps | None = None
 
@@ -94,15 +95,21 @@ class Judge:
         candidates = [
             (i, g) for i, g in enumerate(event.path) if i >= start and g.kind in ("branch", "handler")
         ]
-        best: list[tuple[int, Guard]] | None = None
-        for backward in self.backwards:
-            if exclusive(backward.path, event.path):
-                continue
+        widest: list[tuple[int, Guard]] | None = None
+        for backward in self.feeding(event):
             arms = {(g.group, g.arm) for g in backward.path}
             left = [(i, g) for i, g in candidates if (g.group, g.arm) not in arms or self._split(g, event.path[:i])]
-            if best is None or len(left) < len(best):
-                best = left
-        return candidates if best is None else best
+            if widest is None or len(left) > len(widest):
+                widest = left
+        return candidates if widest is None else widest
+
+    def feeding(self, event: RawEvent) -> list[RawEvent]:
+        """The backward passes whose gradients an event can meet; for a step, those that no step before it has used."""
+        possible = [b for b in self.backwards if not exclusive(b.path, event.path)]
+        if event.kind is not Kind.OPTIMIZER_STEP:
+            return possible
+        used = max((s.index for s in self.stepping if s.index < event.index and not exclusive(s.path, event.path)), default=-1)
+        return [b for b in possible if used < b.index < event.index] or possible
 
     def _split(self, guard: Guard, prefix: Path) -> bool:
         """A boundary test with a backward pass on each of its arms: the arm still decides about the update."""

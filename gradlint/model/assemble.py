@@ -11,6 +11,7 @@ from gradlint.model.boundary import Reader
 from gradlint.model.cadence import Judge
 from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
+from gradlint.model.details import Details
 from gradlint.model.events import RawEvent
 from gradlint.model.passes import pass_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
@@ -55,6 +56,7 @@ class LoopBuilder:
         self.backwards = backwards
         self.home = backwards[0].path
         self.around = self.loops_around()
+        self.details = Details(resolver)
 
     def loops_around(self) -> tuple[Guard, ...]:
         if self.loop is None:
@@ -94,6 +96,8 @@ class LoopBuilder:
             boundary=boundary,
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=self.bounded()),
+            parallel=self.parallel(),
+            sync_toggled=self.sync_toggled(),
             engine_steps=given,
             steps_vary=self.steps_vary(steps),
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near),
@@ -169,7 +173,7 @@ class LoopBuilder:
             target=raw.target,
             through=raw.through,
             loss=raw.loss,
-            scale=self.loss_scale(raw, steps) if raw.kind is Kind.BACKWARD else None,
+            scale=self.loss_scale(raw, steps) if raw.kind in (Kind.BACKWARD, Kind.REPORT) else None,
             boundary=boundary,
             scaled=raw.scaled,
             conditional=conditional,
@@ -181,6 +185,11 @@ class LoopBuilder:
             owner=raw.owner,
             prepared=prepared,
             frame=raw.frame,
+            torch_built=self.details.torch_built(raw),
+            handed_around=raw.kind is Kind.OPTIMIZER_STEP and self.details.handed_around(raw),
+            restored=raw.kind is Kind.REPORT and self.details.restored(raw, steps, self.loop, self.window is not None),
+            masks_tokens=raw.kind is Kind.BACKWARD and self.details.masks_tokens(raw),
+            loss_index=self.details.loss_index(raw) if raw.kind is Kind.BACKWARD else None,
         )
 
     def is_prepared(self, raw: RawEvent) -> bool | None:
@@ -233,6 +242,29 @@ class LoopBuilder:
             if name.isidentifier() or "." in name
             for d in self.resolver.all_of(name, frame)
             if self.loop is not None
+        )
+
+    # Data parallelism
+
+    def parallel(self) -> bool:
+        """The file wraps a model into torch's DistributedDataParallel."""
+        wrapped = ("torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel")
+        return any(name in wrapped for name in self.trace.facts.constructed)
+
+    def sync_toggled(self) -> bool:
+        """Gradient synchronisation is switched by hand somewhere in reach."""
+        calls = {last_name(site.call.func) for site in self.trace.calls}
+        if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward", "join"}:
+            return True
+        return any(key.endswith("require_backward_grad_sync") for key in self.trace.definitions) or self.sync_named()
+
+    def sync_named(self) -> bool:
+        """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
+        return any(
+            isinstance(d.value, cst.CSTNode) and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
+            for definitions in self.trace.definitions.values()
+            for d in definitions
+            if d.value is not None
         )
 
     # The loss

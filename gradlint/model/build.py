@@ -31,7 +31,7 @@ def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
         covered |= trace.inlined
         resolver = Resolver(trace)
         loops.extend(_loops(trace, resolver))
-    return TrainingFile(tuple(loops), constructions(facts), tuple(statements), tuple(facts.import_nodes))
+    return TrainingFile(tuple(loops), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
 
 
 def _roots(facts: Facts) -> list[Function | None]:

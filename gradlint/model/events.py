@@ -55,9 +55,6 @@ class Classifier:
         found = [event for call in trace.calls for event in self.of_call(call)]
         for definitions in trace.definitions.values():
             found.extend(event for d in definitions for event in self.of_definition(d))
-        for site in trace.withs:
-            if last_name(site.call.func) in ("no_sync", "no_backward_sync"):
-                found.append(self.event(Kind.NO_SYNC, site))
         return sorted(found, key=lambda event: event.index)
 
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
@@ -66,7 +63,11 @@ class Classifier:
         if name is None or (id(node), call.frame.number) in self.resolver.trace.activations and name != "backward":
             return
         method = method_call(node)
-        if name in ("backward", "manual_backward"):
+        if name in ("no_sync", "no_backward_sync") and method is not None:
+            yield self.event(Kind.NO_SYNC, call, receiver=method[0])
+        elif name == "item" and method is not None and not node.args and self.is_loss(method[0]):
+            yield self.event(Kind.REPORT, call, loss=method[0])
+        elif name in ("backward", "manual_backward"):
             yield from self.backward(call, method)
         elif name == "step" and method is not None:
             yield from self.step(call, method[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.syntax import argument, dotted, last_name, literal, subnodes, text
+from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, subnodes, text
 from gradlint.model.vocabulary import is_trigger
 
 
@@ -51,6 +52,18 @@ class Facts:
     defaults: dict[str, cst.BaseExpression | None] = field(default_factory=dict)
     statements: tuple[cst.BaseStatement, ...] = ()
     of_node: dict[int, Function] = field(default_factory=dict)
+
+    @cached_property
+    def constructed(self) -> frozenset[str]:
+        """Qualified names of everything that is called anywhere in the module."""
+        return frozenset(self.qualify(call.func) for statement in self.statements for call in calls_in(statement))
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Last names of everything that is called anywhere in the module."""
+        return frozenset(name.rsplit(".", 1)[-1] for name in self.constructed) | frozenset(
+            name for function in self.functions for name in function.calls
+        )
 
     def qualify(self, node: cst.CSTNode) -> str:
         """The full dotted name of what an expression refers to, through imports and their aliases."""

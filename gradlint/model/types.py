@@ -9,6 +9,7 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.model.facts import Facts
 from gradlint.model.syntax import known
 
 
@@ -25,6 +26,7 @@ class Kind(str, Enum):
     EMA_UPDATE = "ema update"
     GRAD_SCALE = "gradient scaling"
     NO_SYNC = "no_sync"
+    REPORT = "loss report"
 
 
 class Cadence(str, Enum):
@@ -186,6 +188,10 @@ class Event:
 
     `statement` is the line it makes up alone, or None where it is part of something larger (no anchor for a fix).
     `target` names the optimizer it acts on, where that is known; `loss` is the expression that is backpropagated.
+    `torch_built` says that the constructor of the object is in sight and is PyTorch's (or a known library's);
+    `handed_around` that the object is an argument of a call whose body is not in sight. `restored` marks reports of a
+    divided loss that is multiplied by N again or summed over one window; `masks_tokens` a loss with `ignore_index`;
+    `loss_index` is when the backpropagated name got its value.
     """
 
     kind: Kind
@@ -210,6 +216,11 @@ class Event:
     owner: str | None = None
     prepared: bool | None = None
     frame: object = None
+    torch_built: bool = False
+    handed_around: bool = False
+    restored: bool = False
+    masks_tokens: bool = False
+    loss_index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -255,6 +266,8 @@ class TrainingLoop:
     boundary: Boundary | None
     engine: Engine
     walks: Pass
+    parallel: bool = False
+    sync_toggled: bool = False
     engine_steps: Steps | None = None
     schedules: tuple[tuple[Event, Schedule], ...] = ()
     steps_vary: bool = False
@@ -303,6 +316,7 @@ class TrainingFile:
 
     loops: tuple[TrainingLoop, ...]
     optimizers: tuple[Construction, ...] = ()
+    facts: Facts | None = None
     statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
 

@@ -1,0 +1,146 @@
+"""Smaller facts about single events, each the answer to one question of one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.model.events import RawEvent
+from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.scaling import Slicer
+from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, walk
+from gradlint.model.types import Guard, Kind, Steps
+from gradlint.model.vocabulary import Role, role_of_constructor
+
+_HARMLESS = frozenset(
+    "prepare step unscale_ scale_loss initialize load_state_dict print len isinstance id type GradScaler hasattr getattr".split()
+)
+
+
+class Details:
+    """Answers about events of one trace."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def torch_built(self, raw: RawEvent) -> bool:
+        """The constructor of what steps is in sight, and known."""
+        facts = self.resolver.trace.facts
+        if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
+            built = self.resolver.constructors(raw.receiver, raw.site)
+            return any(role_of_constructor(facts.qualify(call.func)) is Role.SCHEDULER for call, _ in built)
+        if raw.kind is not Kind.OPTIMIZER_STEP:
+            return False
+        node = raw.args[0].value if raw.through == "scaler" and raw.args else raw.receiver
+        if node is None:
+            return False
+        return any(facts.qualify(call.func).startswith("torch.optim.") for call, _ in self.resolver.constructors(node, raw.site))
+
+    def handed_around(self, raw: RawEvent) -> bool:
+        """The optimizer, or its scaler, is an argument of a call whose body is not in sight."""
+        mine = {each for each in (raw.target, raw.owner) if each is not None}
+        for site in self.resolver.trace.calls:
+            name = last_name(site.call.func) or ""
+            if name in _HARMLESS or (id(site.call), site.frame.number) in self.resolver.trace.activations:
+                continue
+            if role_of_constructor(self.resolver.trace.facts.qualify(site.call.func)) is Role.SCHEDULER:
+                continue
+            for arg in site.call.args:
+                if isinstance(arg.value, (cst.Name, cst.Attribute)) and self.resolver.identity(arg.value, site_of(site)) in mine:
+                    return True
+        return False
+
+    def masks_tokens(self, raw: RawEvent) -> bool:
+        """The loss is a mean over tokens of which some are masked: `ignore_index` is given to it."""
+        for value, site in self.values(raw.loss, raw.site):
+            for call in calls_in(value):
+                built = self.resolver.constructors(call.func, site) if isinstance(call.func, (cst.Name, cst.Attribute)) else ()
+                if any("ignore_index" in keywords(each) for each in (call, *(c for c, _ in built))):
+                    return True
+        return False
+
+    def values(self, node: cst.BaseExpression | None, site: Site, hops: int = 0) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """What a loss was computed from, a few assignments back."""
+        if node is None or hops > 4:
+            return
+        yield node, site
+        for each in walk(node):
+            name = dotted(each) if isinstance(each, cst.Name) else None
+            for definition in self.resolver.reaching(name, site)[0] if name else ():
+                if definition.value is not None and definition.how in ("assign", "augment"):
+                    yield from self.values(definition.value, site_of(definition), hops + 1)
+
+    def loss_index(self, raw: RawEvent) -> int | None:
+        """When the name that is backpropagated got its value, where a call computed it."""
+        name = dotted(raw.loss) if raw.loss is not None else None
+        found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
+        return found[0].index if found else None
+
+    def restored(self, raw: RawEvent, steps: Steps | None, loop: Guard | None, windowed: bool) -> bool:
+        """The report multiplies by N again, or sums the divided losses over exactly one window."""
+        slicer = Slicer(self.resolver, steps)
+        holder = raw.statement
+        for definitions in self.resolver.trace.definitions.values():
+            for definition in definitions:
+                if definition.value is None or not any(node is raw.node for node in walk(definition.value)):
+                    continue
+                if self.multiplied(definition.value, raw, slicer, definition_site=raw.site):
+                    return True
+                if self.summed_over_window(definition.key, loop, windowed) or self.multiplied_later(definition.key, slicer):
+                    return True
+        for site in self.resolver.trace.calls:
+            if site.statement is not None and site.statement is holder or any(n is raw.node for n in walk(site.call)):
+                if self.multiplied(site.call, raw, slicer, definition_site=raw.site):
+                    return True
+        return False
+
+    def multiplied(self, node: cst.BaseExpression, raw: RawEvent, slicer: Slicer, definition_site: Site) -> bool:
+        return any(
+            isinstance(each, cst.BinaryOperation)
+            and isinstance(each.operator, cst.Multiply)
+            and any(n is raw.node for n in walk(each))
+            and slicer.mentions_steps(each, definition_site)
+            for each in walk(node)
+        )
+
+    def summed_over_window(self, key: str, loop: Guard | None, windowed: bool) -> bool:
+        """The sum is set back once per window: inside the loop under a condition, or around a loop over one window."""
+        for definition in self.resolver.trace.definitions.get(key, ()):
+            if definition.how != "assign" or definition.value is None or literal(definition.value) not in (0, 0.0):
+                continue
+            inside = any(g is loop for g in definition.path)
+            if windowed and not inside and any(g.kind == "loop" for g in definition.path):
+                return True
+            if windowed and not inside and loop is not None and not any(g.kind == "loop" for g in self.prefix(loop)):
+                return True
+            if inside and definition.path[-1].kind == "branch" and self.at_boundary(definition.path[-1]):
+                return True
+        return False
+
+    def prefix(self, loop: Guard) -> tuple[Guard, ...]:
+        for site in self.resolver.trace.calls:
+            for place, guard in enumerate(site.path):
+                if guard is loop:
+                    return site.path[:place]
+        return ()
+
+    def at_boundary(self, guard: Guard) -> bool:
+        """The condition under which the sum is set back is the one under which the optimizer steps."""
+        for site in self.resolver.trace.calls:
+            name = last_name(site.call.func)
+            if name in ("step", "zero_grad") and any(g.group == guard.group and g.arm == guard.arm for g in site.path):
+                return True
+        return False
+
+    def multiplied_later(self, key: str, slicer: Slicer) -> bool:
+        """The sum itself is multiplied by N where it is used."""
+        number, _, name = key.partition(":")
+        for site in self.resolver.trace.calls:
+            if str(site.frame.number) != number:
+                continue
+            for each in walk(site.call):
+                if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Multiply):
+                    if any(dotted(n) == name for n in walk(each)) and slicer.mentions_steps(each, site_of(site)):
+                        return True
+        return False

@@ -1,0 +1,55 @@
+"""GRD103 mismatched-divisor; the page is rules/GRD103.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import text
+from gradlint.model.types import Division, Kind, Steps, TrainingLoop
+from gradlint.model.vocabulary import spells_steps
+from gradlint.repair import atom
+from gradlint.rule import rule
+
+
+@rule("GRD103", "mismatched-divisor", "The loss is divided by another count than the window's")
+def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
+    steps = loop.steps
+    if steps is None or loop.steps_vary or loop.grads_rescaled:
+        return
+    seen: set[int] = set()
+    for backward in loop.all(Kind.BACKWARD):
+        update, scale = loop.update_for(backward), backward.scale
+        if update is None or scale is None or any(d.by_steps for d in scale.divisions):
+            continue
+        for division in scale.divisions:
+            if id(division.node) in seen or not _is_another_count(division, steps):
+                continue
+            seen.add(id(division.node))
+            fix = None
+            if steps.source is not None:
+                new = Replace(division.divisor, atom(steps.source))
+                fix = Fix(f"Divide by `{steps.source}`", (new,), Applicability.UNSAFE)
+            yield Finding(
+                at=division.node,
+                message=f"The loss is divided by `{text(division.divisor)}`, but `{update.source}` runs once every {loop.n}: "
+                "the gradient is not the mean over the window",
+                related=((update.node, "the window ends here"),),
+                fix=fix,
+            )
+
+
+def _is_another_count(division: Division, steps: Steps) -> bool:
+    """Provably another number, or another accumulation setting of the same configuration."""
+    if isinstance(division.dividend, cst.BinaryOperation):
+        return False
+    spelled = {name for name in division.names if spells_steps(name.rsplit(".", 1)[-1])}
+    if division.value is not None and steps.value is not None:
+        plain = spelled or isinstance(division.divisor, cst.Integer)
+        return bool(plain) and division.value > 1 and steps.value > 1 and division.value != steps.value
+    homes = {name.rpartition(".")[0] for name in steps.names if spells_steps(name.rsplit(".", 1)[-1])} - {"", "self"}
+    return any(name.rpartition(".")[0] in homes for name in spelled)

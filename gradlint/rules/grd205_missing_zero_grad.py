@@ -1,0 +1,61 @@
+"""GRD205 missing-zero-grad; the page is rules/GRD205.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Insert
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, place_for
+from gradlint.model.syntax import text
+from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import file_rule
+
+_ELSEWHERE = frozenset("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step".split())
+
+
+@file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
+def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
+    if file.facts is None or file.facts.called & _ELSEWHERE:
+        return
+    for loop in file.loops:
+        step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)
+        if step is None or loop.guard is None or loop.first(Kind.ZERO_GRAD) is not None or loop.engine is not Engine.NONE:
+            continue
+        # An optimizer of another file may zero on its own; one that is handed around may be zeroed there.
+        if step.through not in (None, "scaler") or _takes_closure(step) or not step.torch_built or step.handed_around:
+            continue
+        if step.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.PER_UPDATE):
+            continue
+        fix, note = _zero(step, loop)
+        yield Finding(
+            at=step.node,
+            message=f"`{step.source}` steps, but no gradient is ever set to zero: each step applies the sum of all gradients so far",
+            related=((loop.all(Kind.BACKWARD).__next__().node, "gradients are added up here"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _takes_closure(step: Event) -> bool:
+    return bool(step.args) and step.through is None
+
+
+def _zero(step: Event, loop: TrainingLoop) -> Outcome:
+    node = step.receiver if step.through is None else (step.args[0].value if step.args else None)
+    if not isinstance(node, cst.BaseExpression) or step.statement is None:
+        return withheld("the optimizer has no name here")
+    line = f"{text(node)}.zero_grad()"
+    if step.cadence is Cadence.PER_UPDATE:
+        place = place_for(Kind.ZERO_GRAD, loop, step)
+        if isinstance(place, Withheld):
+            return withheld(place.reason)
+        return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after),)), None
+    last = step.statement
+    for update in loop.all(Kind.SCALER_UPDATE):
+        if update.suite is step.suite and update.statement is not None and update.index > step.index:
+            last = update.statement
+    return Fix("Zero the gradients after the step", (Insert(last, line, after=True),)), None

@@ -1,0 +1,59 @@
+"""GRD206 zero-grad-before-step; the page is rules/GRD206.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, piece
+from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD206", "zero-grad-before-step", "Gradients are zeroed between the backward pass and the step, which then sees none")
+def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
+    backwards = list(loop.all(Kind.BACKWARD))
+    for zero in loop.all(Kind.ZERO_GRAD):
+        step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if s.index > zero.index and _wipes(zero, s, loop)), None)
+        if step is None or not loop.holds(zero) or not loop.holds(step):
+            continue
+        before = [b for b in backwards if b.index < zero.index and not exclusive(b.path, step.path)]
+        between = [b for b in backwards if zero.index < b.index < step.index]
+        used = any(before[-1].index < s.index < zero.index for s in loop.all(Kind.OPTIMIZER_STEP)) if before else True
+        if not before or between or used:
+            continue
+        fix, note = _after(zero, step, loop)
+        yield Finding(
+            at=zero.node,
+            message=f"`{zero.source}` wipes the gradients before `{step.source}` uses them: the weights do not change",
+            related=((step.node, "the step comes after"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _wipes(zero: Event, step: Event, loop: TrainingLoop) -> bool:
+    """Same pace, same optimizer, and the zeroing has surely run when the step does."""
+    if zero.cadence is not step.cadence or exclusive(zero.path, step.path):
+        return False
+    if zero.target is not None and step.target is not None and zero.target != step.target:
+        return False
+    if zero.target is None and len({s.target for s in loop.all(Kind.OPTIMIZER_STEP)}) > 1:
+        return False
+    arms = {(g.group, g.arm) for g in step.path}
+    return step.through != "deepspeed" and all(g.kind != "branch" or (g.group, g.arm) in arms for g in zero.path)
+
+
+def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
+    unit = piece(zero, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    if step.statement is None or step.suite is not zero.suite:
+        return withheld("the step stands in another block")
+    last = step.statement
+    for update in loop.all(Kind.SCALER_UPDATE):
+        if update.suite is step.suite and update.statement is not None and update.index > step.index:
+            last = update.statement
+    return Fix("Zero the gradients after the step", (Move(unit, last, after=True),)), None

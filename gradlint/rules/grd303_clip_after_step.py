@@ -1,0 +1,40 @@
+"""GRD303 clip-after-step; the page is rules/GRD303.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, piece
+from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD303", "clip-after-step", "Gradients are clipped after the step that they should bound")
+def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
+    steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)]
+    for clip in loop.all(Kind.CLIP):
+        near = [s for s in steps if s.cadence is clip.cadence and not exclusive(s.path, clip.path) and s.through != "deepspeed"]
+        if not near or not loop.holds(clip) or any(s.index > clip.index for s in near):
+            continue
+        if any(near[-1].index < b.index < clip.index for b in loop.all(Kind.BACKWARD)):
+            continue
+        fix, note = _before(clip, near[0], loop)
+        yield Finding(
+            at=clip.node,
+            message=f"`{clip.source}` comes after `{near[-1].source}`: the step has used the gradients as they were",
+            related=((near[-1].node, "the step comes first"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
+    unit = piece(clip, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    if step.statement is None or step.frame is not clip.frame or exclusive(step.path, clip.path):
+        return withheld("the step has no line of its own here")
+    return Fix("Clip before the step", (Move(unit, step.statement, after=False),)), None

@@ -1,0 +1,68 @@
+"""GRD306 scaler-bypassed; the page is rules/GRD306.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.edits import Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import text
+from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule("GRD306", "scaler-bypassed", "Scaled gradients meet a plain step, or plain gradients a scaler's step")
+def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
+    backwards = [b for b in loop.all(Kind.BACKWARD) if b.through in (None, "scaler")]
+    if len(backwards) != len(list(loop.all(Kind.BACKWARD))):
+        return
+    for step in loop.all(Kind.OPTIMIZER_STEP):
+        feeding = [b for b in backwards if not exclusive(b.path, step.path) and b.index < step.index]
+        if not feeding or not loop.holds(step) or step.through not in (None, "scaler"):
+            continue
+        scaled = [bool(b.scaled) for b in feeding]
+        if step.through is None and all(scaled) and not _unscaled(step, loop) and not _also_scaled(step, loop):
+            fix, note = _through_scaler(step, feeding[0])
+            yield Finding(
+                at=step.node,
+                message=f"`{step.source}` applies gradients that still carry the GradScaler's factor, up to 65536 times too large",
+                related=((feeding[0].node, "the loss is scaled here"),),
+                fix=fix,
+                note=note,
+            )
+        elif step.through == "scaler" and all(b.scaled is False for b in feeding) and all(b.through is None for b in feeding):
+            fix, note = _scaled_loss(step, feeding)
+            yield Finding(
+                at=step.node,
+                message=f"`{step.source}` divides the gradients by the scaler's factor, but the loss was never scaled: "
+                "the update is up to 65536 times too small",
+                related=((feeding[0].node, "the loss is backpropagated unscaled here"),),
+                fix=fix,
+                note=note,
+            )
+
+
+def _unscaled(step: Event, loop: TrainingLoop) -> bool:
+    """Gradients that were unscaled by hand may be applied by the optimizer itself."""
+    return any(u.index < step.index and not exclusive(u.path, step.path) for u in loop.all(Kind.UNSCALE))
+
+
+def _also_scaled(step: Event, loop: TrainingLoop) -> bool:
+    """Another step of the same optimizer goes through the scaler: the plain one is for something else."""
+    return any(
+        s.through == "scaler" and s.target == step.target and exclusive(s.path, step.path) for s in loop.all(Kind.OPTIMIZER_STEP)
+    )
+
+
+def _through_scaler(step: Event, backward: Event) -> Outcome:
+    if backward.receiver is None or step.receiver is None or backward.frame is not step.frame or step.args:
+        return withheld("the scaler has no name at the step")
+    return Fix("Step through the scaler", (Replace(step.node, f"{text(backward.receiver)}.step({text(step.receiver)})"),)), None
+
+
+def _scaled_loss(step: Event, feeding: list[Event]) -> Outcome:
+    if len(feeding) != 1 or step.receiver is None or feeding[0].loss is None or step.frame is not feeding[0].frame:
+        return withheld("several backward passes feed the step")
+    new = f"{text(step.receiver)}.scale({text(feeding[0].loss)})"
+    return Fix("Scale the loss", (Replace(feeding[0].loss, new),)), None

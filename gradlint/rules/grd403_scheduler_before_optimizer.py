@@ -1,0 +1,60 @@
+"""GRD403 scheduler-before-optimizer; the page is rules/GRD403.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.diagnostic import Severity
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, piece, place_for
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, withheld
+from gradlint.rule import rule
+
+
+@rule(
+    "GRD403", "scheduler-before-optimizer", "The schedule advances before the weights do: its first rate is skipped",
+    severity=Severity.WARNING,
+)
+def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
+    for scheduler in loop.all(Kind.SCHEDULER_STEP):
+        steps = [
+            s
+            for s in loop.all(Kind.OPTIMIZER_STEP)
+            if s.cadence is scheduler.cadence and not exclusive(s.path, scheduler.path) and s.through != "deepspeed"
+        ]
+        # step(epoch), step(metric): the caller sets the rate on purpose before the step.
+        if not steps or scheduler.args or not loop.holds(scheduler) or any(s.index < scheduler.index for s in steps):
+            continue
+        if scheduler.cadence is Cadence.UNKNOWN or not scheduler.torch_built:
+            continue
+        fix, note = _after(scheduler, steps[-1], loop)
+        yield Finding(
+            at=scheduler.node,
+            message=f"`{scheduler.source}` runs before `{steps[0].source}`: the first value of the schedule is never used",
+            related=((steps[0].node, "the weights change here"),),
+            fix=fix,
+            note=note,
+        )
+
+
+def _after(scheduler: Event, step: Event, loop: TrainingLoop) -> Outcome:
+    unit = piece(scheduler, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    if step.frame is not scheduler.frame:
+        return withheld("the step is in another function")
+    if step.cadence is Cadence.PER_UPDATE and step.boundary is not None:
+        place = place_for(Kind.SCHEDULER_STEP, loop, step, scheduler)
+        if isinstance(place, Withheld):
+            return withheld(place.reason)
+        return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None
+    later = [
+        e
+        for e in loop.events
+        if e.kind in (Kind.OPTIMIZER_STEP, Kind.SCALER_UPDATE, Kind.ZERO_GRAD) and e.suite is step.suite and e.index >= step.index
+    ]
+    if step.statement is None or not later or later[-1].statement is None:
+        return withheld("the step has no line of its own here")
+    return Fix("Advance the schedule after the step", (Move(unit, later[-1].statement, after=True),)), None

@@ -1,0 +1,32 @@
+"""GRD404 ema-per-micro-batch; the page is rules/GRD404.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.model.types import Kind, TrainingLoop
+from gradlint.repair import into_update
+from gradlint.rule import rule
+
+
+@rule(
+    "GRD404", "ema-per-micro-batch", "Weight averages are updated more often than the weights", severity=Severity.WARNING
+)
+def ema_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
+    for average in loop.all(Kind.EMA_UPDATE):
+        update = loop.update_for(average)
+        if update is None or not average.cadence.more_often_than(update.cadence) or update.through == "deepspeed":
+            continue
+        if loop.steps is not None and loop.steps.value == 1:
+            continue
+        fix, note = into_update(average, update, loop, "Average once per update, after the step")
+        yield Finding(
+            at=average.node,
+            message=f"`{average.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
+            "the average forgets N times too fast",
+            related=((update.node, "the weights change here"),),
+            fix=fix,
+            note=note,
+        )

@@ -1,0 +1,67 @@
+"""GRD701 max-steps-in-micro-batches; the page is rules/GRD701.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.diagnostic import Severity
+from gradlint.edits import AddImport, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, text, walk
+from gradlint.model.types import TrainingFile
+from gradlint.repair import atom
+from gradlint.rule import file_rule
+
+_WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_accumulation_steps"}
+
+
+@file_rule(
+    "GRD701",
+    "max-steps-in-micro-batches",
+    "`max_steps` counts optimizer steps, but is computed from the number of micro-batches",
+    severity=Severity.WARNING,
+)
+def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
+    for statement in file.statements:
+        for call in calls_in(statement):
+            given = keywords(call)
+            window = given.get(_WINDOW.get((last_name(call.func) or "").replace("Seq2Seq", ""), ""))
+            steps = given.get("max_steps")
+            if window is None or steps is None or literal(window) in (1, None):
+                continue
+            length, names = _loader_length(steps, statement)
+            if length is None or _divides(names, window):
+                continue
+            new = f"math.ceil({text(steps)} / {atom(text(window))})"
+            yield Finding(
+                at=steps,
+                message=f"`max_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
+                f"`{text(window)}`: training runs N times too long",
+                related=((window, "the window is set here"),),
+                fix=Fix("Count optimizer steps", (Replace(steps, new), AddImport("import math"))),
+            )
+
+
+def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
+    """The `len(loader)` that a value is computed from, through local names, and every name on the way."""
+    names: set[str] = set()
+    found: cst.Call | None = None
+    queue: list[cst.CSTNode] = [node]
+    while queue and len(names) < 50:
+        for each in walk(queue.pop()):
+            if isinstance(each, cst.Call) and last_name(each.func) == "len" and "loader" in text(each).lower():
+                found = each
+            name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
+            if name and name not in names:
+                names.add(name)
+                queue.extend(
+                    n.value for n in walk(holder) if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
+                )
+    return found, names
+
+
+def _divides(names: set[str], window: cst.BaseExpression) -> bool:
+    """The window's length takes part in the computation already."""
+    return any(dotted(n) in names for n in walk(window) if dotted(n)) or any("accum" in name for name in names)

@@ -1,0 +1,167 @@
+"""Runs training code and notes what really happened, without the code's help: weights, gradients, clips, schedules."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.swa_utils import AveragedModel
+
+
+@dataclass
+class Clip:
+    """One call of `clip_grad_norm_`: the norm it saw, its bound, and the backward passes since the last update."""
+
+    norm: float
+    bound: float
+    backwards: int
+
+    @property
+    def bites(self) -> bool:
+        return self.norm > self.bound
+
+
+@dataclass
+class Observed:
+    """What one run of training code did."""
+
+    initial: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    final: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    gradients: list[torch.Tensor] = field(default_factory=list)  # what each update was given
+    rates: list[float] = field(default_factory=list)  # the learning rate of each update
+    windows: list[int] = field(default_factory=list)  # the backward passes before each update
+    pending: int = 0  # the backward passes that no update followed
+    clips: list[Clip] = field(default_factory=list)
+    schedule_steps: int | None = None
+    last_rate: float | None = None  # what the schedule ended on
+    average: torch.Tensor | None = None
+    average_steps: int = 0
+    reductions: int = 0  # all-reduces of gradients
+    printed: str = ""
+    error: str = ""
+
+    @property
+    def updates(self) -> int:
+        return len(self.gradients)
+
+
+def observe(training: Callable[[], object]) -> Observed:
+    """Run training code under observation. An exception of the code becomes its `error`."""
+    seen = Observed()
+    stdout = io.StringIO()
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in one order, whatever the machine
+    try:
+        with warnings.catch_warnings(), redirect_stdout(stdout), redirect_stderr(io.StringIO()), _watching(seen):
+            warnings.simplefilter("ignore")
+            try:
+                training()
+            except (RuntimeError, AssertionError) as error:
+                seen.error = f"{type(error).__name__}: {error}"
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
+        _forget_accelerators()
+    seen.printed = stdout.getvalue()
+    return seen
+
+
+def run_script(source: str, name: str) -> Observed:
+    """Run a script's text in a namespace of its own, as `python script.py` would, under observation."""
+    code = compile(source, name, "exec")
+    return observe(lambda: exec(code, {"__name__": "__main__", "__file__": name}))
+
+
+@contextmanager
+def _watching(seen: Observed) -> Iterator[None]:
+    parameters: list[torch.Tensor] = []
+    schedulers: list[LRScheduler] = []
+    averages: list[AveragedModel] = []
+
+    def before_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if not parameters:
+            parameters.extend(p for group in optimizer.param_groups for p in group["params"])
+            seen.initial = _flat(parameters)
+        seen.gradients.append(_flat([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]))
+        seen.rates.append(float(optimizer.param_groups[0]["lr"]))
+        seen.windows.append(seen.pending)
+        seen.pending = 0
+
+    def after_update(*_: Any) -> None:
+        seen.final = _flat(parameters)
+
+    def backward(*_: Any, **__: Any) -> None:
+        seen.pending += 1
+
+    def clip(of: Iterable[torch.Tensor], max_norm: float, *_: Any, **__: Any) -> None:
+        norm = float(_flat([p.grad for p in of if p.grad is not None]).norm())
+        seen.clips.append(Clip(norm, float(max_norm), seen.pending))
+
+    def reduce(_: Any, bucket: torch.distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        seen.reductions += 1
+        mean = bucket.buffer() / torch.distributed.get_world_size()
+        future = torch.distributed.all_reduce(mean, async_op=True).get_future()
+        return future.then(lambda done: done.value()[0])
+
+    def wrapped(model: DistributedDataParallel, *_: Any, **__: Any) -> None:
+        model.register_comm_hook(None, reduce)
+
+    with ExitStack() as stack:
+        stack.callback(register_optimizer_step_pre_hook(before_update).remove)
+        stack.callback(register_optimizer_step_post_hook(after_update).remove)
+        _around(stack, torch.autograd, "backward", before=backward)
+        _around(stack, torch.nn.utils, "clip_grad_norm_", before=clip)
+        _around(stack, LRScheduler, "__init__", after=lambda each, *_, **__: schedulers.append(each))
+        _around(stack, AveragedModel, "__init__", after=lambda each, *_, **__: averages.append(each))
+        _around(stack, DistributedDataParallel, "__init__", after=wrapped)
+        yield
+    for scheduler in schedulers[:1]:
+        seen.schedule_steps, seen.last_rate = scheduler.last_epoch, float(scheduler.get_last_lr()[0])
+    for average in averages[:1]:
+        seen.average, seen.average_steps = _flat(list(average.module.parameters())), int(average.n_averaged)
+
+
+def _around(
+    stack: ExitStack,
+    owner: Any,
+    name: str,
+    before: Callable[..., object] | None = None,
+    after: Callable[..., object] | None = None,
+) -> None:
+    """Have every call of `owner.name` noted, with its arguments, until the stack unwinds."""
+    original = getattr(owner, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        args = tuple(list(each) if isinstance(each, Iterator) else each for each in args)
+        if before is not None:
+            before(*args, **kwargs)
+        result = original(*args, **kwargs)
+        if after is not None:
+            after(*args, **kwargs)
+        return result
+
+    call.__name__ = name
+    stack.enter_context(patch.object(owner, name, call))
+
+
+def _flat(tensors: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([each.detach().reshape(-1) for each in tensors]).clone()
+
+
+def _forget_accelerators() -> None:
+    """Accelerate keeps its settings in the process; the next script is to begin without them."""
+    if "accelerate" in sys.modules:
+        from accelerate.state import AcceleratorState, GradientState
+
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()

@@ -254,7 +254,7 @@ class LoopBuilder:
     def sync_toggled(self) -> bool:
         """Gradient synchronisation is switched by hand somewhere in reach."""
         calls = {last_name(site.call.func) for site in self.trace.calls}
-        if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward", "join"}:
+        if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward"}:
             return True
         return any(key.endswith("require_backward_grad_sync") for key in self.trace.definitions) or self.sync_named()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -13,9 +14,14 @@ from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal
 from gradlint.model.types import Guard, Kind, Steps
 from gradlint.model.vocabulary import Role, role_of_constructor
 
+_COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
 _HARMLESS = frozenset(
     "prepare step unscale_ scale_loss initialize load_state_dict print len isinstance id type GradScaler hasattr getattr".split()
 )
+
+
+def _skips_sync(guard: Guard) -> bool:
+    return guard.kind == "with" and guard.test is not None and "no_sync" in (last_name(guard.test) or "")
 
 
 class Details:
@@ -75,7 +81,9 @@ class Details:
         """When the name that is backpropagated got its value, where a call computed it."""
         name = dotted(raw.loss) if raw.loss is not None else None
         found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
-        return found[0].index if found else None
+        if not found or any(_skips_sync(guard) for guard in found[0].path):
+            return None
+        return found[0].index
 
     def restored(self, raw: RawEvent, steps: Steps | None, loop: Guard | None, windowed: bool) -> bool:
         """The report multiplies by N again, or sums the divided losses over exactly one window."""
@@ -134,13 +142,26 @@ class Details:
         return False
 
     def multiplied_later(self, key: str, slicer: Slicer) -> bool:
-        """The sum itself is multiplied by N where it is used."""
-        number, _, name = key.partition(":")
-        for site in self.resolver.trace.calls:
-            if str(site.frame.number) != number:
-                continue
-            for each in walk(site.call):
-                if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Multiply):
-                    if any(dotted(n) == name for n in walk(each)) and slicer.mentions_steps(each, site_of(site)):
-                        return True
+        """The sum itself is multiplied by N, or divided by a number of updates, where it is used."""
+        name = key.partition(":")[2] or key
+        for each, site in self.uses(key):
+            for node in walk(each):
+                if not isinstance(node, cst.BinaryOperation) or not any(dotted(n) == name for n in walk(node.left)):
+                    continue
+                if isinstance(node.operator, cst.Multiply) and slicer.mentions_steps(node, site):
+                    return True
+                if isinstance(node.operator, cst.Divide) and _COUNTS_UPDATES.search(last_name(node.right) or ""):
+                    return True
         return False
+
+    def uses(self, key: str) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """Every expression of the activation in which a name may be read: arguments, assigned and returned values."""
+        number = key.partition(":")[0]
+        trace = self.resolver.trace
+        for site in trace.calls:
+            if str(site.frame.number) == number:
+                yield site.call, site_of(site)
+        for definitions in (*trace.definitions.values(), *trace.returns.values()):
+            for definition in definitions:
+                if str(definition.frame.number) == number and definition.value is not None:
+                    yield definition.value, site_of(definition)

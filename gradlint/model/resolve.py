@@ -8,7 +8,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text, walk
 from gradlint.model.trace import CallSite, Definition, Frame, Trace
 from gradlint.model.types import Path, exclusive
 from gradlint.model.vocabulary import Role, role_of_constructor, role_of_spelling, spells_steps
@@ -204,7 +204,8 @@ class Resolver:
             yield from self.constructors(node.orelse, site, hops + 1)
             return
         if isinstance(node, cst.Call):
-            yield node, site
+            built = list(self.returned(node, site, hops))
+            yield from built or [(node, site)]
             return
         name = dotted(node)
         for definition in self.reaching(name, site)[0] if name else ():
@@ -220,6 +221,17 @@ class Resolver:
                 yield from self.constructors(value.args[0].value, where, hops + 1)
             else:
                 yield from self.constructors(value, where, hops + 1)
+
+    def returned(self, call: cst.Call, site: Site, hops: int) -> Iterator[tuple[cst.Call, Site]]:
+        """The constructors in the return statements of a same-file function that makes the object."""
+        name, facts = last_name(call.func) or "", self.trace.facts
+        function = facts.method(site.frame.owner, name) if isinstance(call.func, cst.Attribute) else facts.by_name.get(name)
+        if function is None:
+            return
+        home = Frame(-1000 - facts.functions.index(function), function, None, self.trace.module, function.owner)
+        for node in walk(function.node.body):
+            if isinstance(node, cst.Return) and isinstance(node.value, cst.Call):
+                yield from self.constructors(node.value, Site(home, -1, ()), hops + 1)
 
     @cached_property
     def prepared(self) -> frozenset[str] | None:

@@ -40,7 +40,8 @@ def _wipes(zero: Event, step: Event, loop: TrainingLoop) -> bool:
         return False
     if zero.target is not None and step.target is not None and zero.target != step.target:
         return False
-    if zero.target is None and len({s.target for s in loop.all(Kind.OPTIMIZER_STEP)}) > 1:
+    # `model.zero_grad()` may be for another copy of the weights than the optimizer's.
+    if zero.target is None:
         return False
     arms = {(g.group, g.arm) for g in step.path}
     return step.through != "deepspeed" and all(g.kind != "branch" or (g.group, g.arm) in arms for g in zero.path)

@@ -57,6 +57,7 @@ class LoopBuilder:
         self.home = backwards[0].path
         self.around = self.loops_around()
         self.details = Details(resolver)
+        self.given_steps: Steps | None = None
 
     def loops_around(self) -> tuple[Guard, ...]:
         if self.loop is None:
@@ -77,11 +78,12 @@ class LoopBuilder:
         engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE
         if any(b.through == "deepspeed" for b in self.backwards):
             engine = Engine.DEEPSPEED
-        given = self.accelerator_steps()
+        given = self.given_steps or self.accelerator_steps()
         if engine is Engine.ACCELERATE and accumulate:
             steps = given
         elif engine is Engine.ACCELERATE and (steps is None or steps.source is None):
             steps = given
+        steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
         events = tuple(self.event(raw, judge, engine, accumulate is not None, steps) for raw in near)
         if boundary is None:

@@ -168,6 +168,9 @@ class Reader:
             for part in others:
                 if self.skips_start(part, found):
                     return replace(found, test=test, skips_first=part)
+            if not found.holds:
+                live = [part for part in others if not self.irrelevant(part)]
+                return replace(found, test=test, flush=bool(live))
             return replace(found, test=test)
         if not found.holds:
             return replace(found, test=test)

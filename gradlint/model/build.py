@@ -10,6 +10,7 @@ from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
 from gradlint.model.events import Classifier, RawEvent
 from gradlint.model.facts import Facts, Function, collect, matters
+from gradlint.model.lightning import optimized_by_lightning, returned_losses
 from gradlint.model.passes import window_steps
 from gradlint.model.resolve import Resolver
 from gradlint.model.trace import Trace, trace_of
@@ -31,6 +32,10 @@ def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
         covered |= trace.inlined
         resolver = Resolver(trace)
         loops.extend(_loops(trace, resolver))
+    for root in facts.functions:
+        if optimized_by_lightning(root, facts):
+            trace = trace_of(facts, root, relevant)
+            loops.extend(returned_losses(trace, facts))
     return TrainingFile(tuple(loops), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
 
 

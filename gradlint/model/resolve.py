@@ -184,6 +184,14 @@ class Resolver:
 
     def role_of_call(self, call: cst.Call, site: Site, position: int | None, hops: int) -> Role | None:
         last = last_name(call.func)
+        inlined = self.trace.activations.get((id(call), site.frame.number))
+        if inlined is not None:
+            for definition in self.trace.returns.get(inlined.number, ()):
+                value = definition.value
+                if isinstance(value, cst.Tuple) and position is not None and position < len(value.elements):
+                    value = value.elements[position].value
+                if value is not None and (role := self.role(value, site_of(definition), hops + 1)) is not None:
+                    return role
         if last == "initialize" and "deepspeed" in self.trace.facts.qualify(call.func):
             return (Role.DEEPSPEED, Role.OPTIMIZER, Role.LOADER, Role.SCHEDULER)[position or 0] if (position or 0) < 4 else None
         if last in ("prepare", "setup", "setup_dataloaders", "setup_optimizers") and call.args:

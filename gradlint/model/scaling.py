@@ -11,11 +11,12 @@ import libcst as cst
 from gradlint.model.boundary import tests_steps
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
-from gradlint.model.trace import Definition
+from gradlint.model.trace import Definition, Frame
 from gradlint.model.types import Division, LossScale, Scale, Steps
 from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
 
 MAX_DEPTH = 24
+_FUNCTIONS = frozenset("torch np math F nn float int len max min sum abs".split())
 _FACTOR = re.compile(r"scale|norm|inv|accum|ratio|frac|mult|divisor|denom|num_|count|total", re.I)
 _LOSS = re.compile(r"loss|cost|objective|criterion_out|(^|_)(nll|ce|kl|elbo)(_|$)", re.I)
 UNKNOWN = LossScale(Scale.UNKNOWN)
@@ -189,17 +190,24 @@ class Slicer:
         return LossScale(inner.scale if inner.scale is Scale.DIVIDED else Scale.UNKNOWN, divisions, inner.doubled)
 
     def counts_own_batch(self, node: cst.BaseExpression, site: Site) -> bool:
-        """`x.size(0)`, `x.shape[0]`, `x.numel()`, `len(x)` of something that is new in each micro-batch."""
-        if isinstance(node, cst.Call) and last_name(node.func) in ("size", "numel", "len"):
-            counted = node.args[0].value if last_name(node.func) == "len" and node.args else node.func
-        elif isinstance(node, cst.Subscript) and last_name(node.value) == "shape":
-            counted = node.value
-        else:
-            return False
-        name = root_name(counted)
+        """`x.size(0)`, `mask.sum()`, `len(x)`: everything in it is new in each micro-batch, and N plays no part."""
         loops = [guard for guard in site.path if guard.kind == "loop"]
-        found = self.resolver.reaching(name, site)[0] if name and loops else []
-        return bool(found) and all(any(guard is loops[-1] for guard in d.path) for d in found)
+        names = {each.value for each in walk(node) if isinstance(each, cst.Name)} - _FUNCTIONS
+        roots = {root_name(each) for each in walk(node) if isinstance(each, (cst.Attribute, cst.Subscript, cst.Call))}
+        fresh = False
+        for name in names & (roots | {root_name(node)} | names):
+            found = self.resolver.all_of(name, site.frame)
+            if not found or spells_steps(name):
+                if name in (last_name(each) for each in walk(node) if isinstance(each, cst.Attribute)):
+                    continue
+                return False
+            for definition in found:
+                if not loops or not any(guard is loops[-1] for guard in definition.path) or definition.how == "augment":
+                    return False
+                if definition.value is not None and self.mentions_steps(definition.value, site_of(definition)):
+                    return False
+            fresh = True
+        return fresh
 
     # Calls
 
@@ -224,7 +232,7 @@ class Slicer:
             return self.scale(node.args[0].value, site, depth)
         frame = self.resolver.trace.activations.get((id(node), site.frame.number))
         if frame is not None:
-            return self.returned(frame.number, depth)
+            return self.from_helper(node, site, self.returned(frame.number, depth), frame)
         if name in COMBINES and node.args and (called is None or dotted(called[0]) in ("torch", "np", "F")):
             return self.scale(node.args[0].value, site, depth)
         if ACROSS_PROCESSES.search(name) and node.args and not self.mentions_steps(node, site):
@@ -263,6 +271,15 @@ class Slicer:
                 if reduction is not None and literal(reduction) != "mean":
                     return True
         return False
+
+    def from_helper(self, node: cst.Call, site: Site, result: LossScale, frame: Frame) -> LossScale:
+        """A helper that divides by something of its own (a dice loss, a token count) makes a fresh loss."""
+        if result.scale is not Scale.UNKNOWN or result.why == "sum" or any(d.by_steps for d in result.divisions):
+            return result
+        params = {param.name.value for param in frame.function.params} if frame.function else set()
+        if any(root_name(d.divisor) in params and dotted(d.divisor) for d in result.divisions):
+            return result
+        return self.opaque(node, site) if result.divisions else result
 
     def returned(self, frame: int, depth: int, position: int | None = None) -> LossScale:
         """What an inlined helper returns, over all its returns."""
@@ -315,7 +332,8 @@ class Slicer:
             if isinstance(value, cst.Call):
                 frame = self.resolver.trace.activations.get((id(value), site.frame.number))
                 if frame is not None:
-                    return self.returned(frame.number, depth, definition.position)
+                    result = self.returned(frame.number, depth, definition.position)
+                    return self.from_helper(value, site, result, frame)
                 return self.opaque(value, site)
             return self.scale(value, site, depth)
         result = self.scale(value, site, depth)

@@ -182,7 +182,7 @@ GRADIENT_RESCALERS = re.compile(
 
 TRIGGERS = frozenset(
     "backward manual_backward step zero_grad clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_gradients unscale_ "
-    "update no_sync scale_loss step_update accumulate update_parameters".split()
+    "update no_sync scale_loss step_update accumulate update_parameters initialize prepare".split()
 )
 """Names of calls that make a function worth inlining."""
 

@@ -43,6 +43,8 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
 
 
 def _engine(backward: Event, loop: TrainingLoop) -> str | None:
+    if backward.through == "lightning, automatically":
+        return "Lightning's automatic optimization"
     if backward.through == "accelerator":
         steps = loop.engine_steps
         return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None

@@ -1,0 +1,68 @@
+"""Lightning's automatic optimization: the loss that `training_step` returns is divided and backpropagated by the Trainer.
+
+Source: lightning.pytorch.loops.optimization.automatic (2.6): `ClosureResult.from_training_step_output` divides by
+`trainer.accumulate_grad_batches`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.model.assemble import LoopBuilder
+from gradlint.model.events import RawEvent
+from gradlint.model.facts import Facts, Function
+from gradlint.model.resolve import Resolver, Site
+from gradlint.model.syntax import calls_in, keywords, last_name, literal, text
+from gradlint.model.trace import Trace
+from gradlint.model.types import Kind, Steps, TrainingLoop
+
+THROUGH = "lightning, automatically"
+
+
+def optimized_by_lightning(function: Function, facts: Facts) -> bool:
+    """A `training_step` of a LightningModule that leaves the optimization to the Trainer."""
+    if function.node.name.value != "training_step" or function.owner is None or function.parent is not None:
+        return False
+    if not any(base.endswith("LightningModule") for base in facts.bases.get(function.owner, ())):
+        return False
+    manual = facts.attribute(function.owner, "automatic_optimization")
+    return not any(literal(given.value) is False for given in manual)
+
+
+def trainer_steps(trace: Trace, facts: Facts) -> Steps | None:
+    """What the file's `Trainer(accumulate_grad_batches=...)` is built with."""
+    resolver = Resolver(trace)
+    for statement in facts.statements:
+        for call in calls_in(statement):
+            given = keywords(call).get("accumulate_grad_batches")
+            if given is None or not (last_name(call.func) or "").endswith("Trainer"):
+                continue
+            site = Site(trace.module, trace.clock, ())
+            number = resolver.number(given, site)
+            value = int(number) if number is not None else None
+            return Steps(text(given), resolver.aliases(given, site) | {text(given)}, value)
+    return None
+
+
+def returned_losses(trace: Trace, facts: Facts) -> Iterator[TrainingLoop]:
+    """The micro-batch body that a `training_step` is, with one backward event for each loss it returns."""
+    steps = trainer_steps(trace, facts)
+    if steps is None or steps.value == 1:
+        return
+    backwards = []
+    for definition in trace.returns.get(trace.root.number, ()):
+        value = definition.value
+        if isinstance(value, cst.Dict):
+            value = next((e.value for e in value.elements if isinstance(e, cst.DictElement) and literal(e.key) == "loss"), None)
+        if value is not None and literal(value) is not None:
+            backwards.append(
+                RawEvent(
+                    Kind.BACKWARD, value, definition.frame, definition.path, definition.index, None, None, THROUGH, loss=value
+                )
+            )
+    if backwards:
+        builder = LoopBuilder(trace, Resolver(trace), backwards, None, None, tuple(backwards))
+        builder.given_steps = steps
+        yield builder.build()

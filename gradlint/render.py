@@ -92,8 +92,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         start, end = page.span(edit.node)
         return [Change(start, end, edit.text)]
     if isinstance(edit, Insert):
-        begin, stop = page.lines_of(edit.anchor)
-        indent = _indent(page.text[begin:])
+        indent = _indent(page.text[page.lines_of(edit.anchor)[0] :])
         return [_at(page, edit.anchor, f"{indent}{edit.line}{page.source.newline}", after=edit.after)]
     if isinstance(edit, Delete):
         begin, stop = page.lines_of(edit.statement)

@@ -190,7 +190,7 @@ class LoopBuilder:
             torch_built=self.details.torch_built(raw),
             handed_around=raw.kind is Kind.OPTIMIZER_STEP and self.details.handed_around(raw),
             restored=raw.kind is Kind.REPORT and self.details.restored(raw, steps, self.loop, self.window is not None),
-            masks_tokens=raw.kind is Kind.BACKWARD and self.details.masks_tokens(raw),
+            token_mean=self.details.token_mean(raw) if raw.kind is Kind.BACKWARD else None,
             loss_index=self.details.loss_index(raw) if raw.kind is Kind.BACKWARD else None,
         )
 
@@ -198,6 +198,9 @@ class LoopBuilder:
         known = self.resolver.prepared
         if raw.receiver is None or known is None:
             return None
+        found = self.resolver.reaching(dotted(raw.receiver) or "", raw.site)[0]
+        if any(isinstance(d.value, cst.Call) and last_name(d.value.func) == "prepare" for d in found):
+            return True
         identity = self.resolver.identity(raw.receiver, raw.site)
         return identity in known or (last_name(raw.receiver) or "") in known
 
@@ -308,13 +311,22 @@ class LoopBuilder:
     # The tail
 
     def bounded(self) -> bool:
-        """There is one pass over the data, and a count of steps ends it."""
-        if self.loop is None or self.around or not isinstance(self.loop.node, cst.For):
+        """A count of steps ends the one pass there is, or a break before the tail skips it on purpose."""
+        if self.loop is None or not isinstance(self.loop.node, cst.For):
             return False
-        return any(
-            isinstance(node, cst.If) and _breaks(node) and any(isinstance(n, cst.Comparison) for n in walk(node.test))
-            for node in walk(self.loop.node.body)
-        )
+        for node in walk(self.loop.node.body):
+            if isinstance(node, cst.If) and any(isinstance(n, cst.Comparison) for n in walk(node.test)):
+                if not self.around and _leaves(node, cst.Break):
+                    return True
+                if (_leaves(node, cst.Break) or _leaves(node, cst.Continue)) and self.counts_windows(node.test):
+                    return True
+        return False
+
+    def counts_windows(self, test: cst.BaseExpression) -> bool:
+        """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`."""
+        site = self.backwards[0].site
+        values = [value for n in walk(test) if isinstance(n, (cst.Name, cst.Attribute)) for value, _ in self.resolver.follow(n, site)]
+        return any(isinstance(n, cst.FloorDivide) for value in (test, *values) for n in walk(value))
 
     def flushed_after(self, near: Sequence[RawEvent]) -> bool:
         """A step that runs when the loop is done."""
@@ -404,8 +416,8 @@ class LoopBuilder:
         return function.qualname if function is not None else "<module>"
 
 
-def _breaks(node: cst.If) -> bool:
-    return any(isinstance(each, cst.Break) for each in walk(node.body))
+def _leaves(node: cst.If, how: type[cst.CSTNode]) -> bool:
+    return any(isinstance(each, how) for each in walk(node.body))
 
 
 def _brief(node: cst.CSTNode) -> str:

@@ -57,14 +57,14 @@ class Details:
                     return True
         return False
 
-    def masks_tokens(self, raw: RawEvent) -> bool:
-        """The loss is a mean over tokens of which some are masked: `ignore_index` is given to it."""
+    def token_mean(self, raw: RawEvent) -> cst.Call | None:
+        """The call that takes a mean over tokens of which some are masked: `ignore_index` is given to it."""
         for value, site in self.values(raw.loss, raw.site):
             for call in calls_in(value):
                 built = self.resolver.constructors(call.func, site) if isinstance(call.func, (cst.Name, cst.Attribute)) else ()
                 if any("ignore_index" in keywords(each) for each in (call, *(c for c, _ in built))):
-                    return True
-        return False
+                    return call
+        return None
 
     def values(self, node: cst.BaseExpression | None, site: Site, hops: int = 0) -> Iterator[tuple[cst.BaseExpression, Site]]:
         """What a loss was computed from, a few assignments back."""

@@ -190,7 +190,7 @@ class Event:
     `target` names the optimizer it acts on, where that is known; `loss` is the expression that is backpropagated.
     `torch_built` says that the constructor of the object is in sight and is PyTorch's (or a known library's);
     `handed_around` that the object is an argument of a call whose body is not in sight. `restored` marks reports of a
-    divided loss that is multiplied by N again or summed over one window; `masks_tokens` a loss with `ignore_index`;
+    divided loss that is multiplied by N again or summed over one window; `token_mean` is the call that takes a mean over unmasked tokens;
     `loss_index` is when the backpropagated name got its value.
     """
 
@@ -219,7 +219,7 @@ class Event:
     torch_built: bool = False
     handed_around: bool = False
     restored: bool = False
-    masks_tokens: bool = False
+    token_mean: cst.Call | None = None
     loss_index: int | None = None
 
 

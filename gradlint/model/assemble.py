@@ -120,7 +120,8 @@ class LoopBuilder:
     def is_near(self, event: RawEvent) -> bool:
         """Inside the micro loop, or in a loop around it, or beside it in the same activation; not in another loop."""
         if self.loop is None:
-            return not any(g.kind == "loop" and isinstance(g.node, cst.While) for g in event.path[:0])
+            loops = [g for g in event.path if g.kind == "loop"]
+            return event.kind is Kind.BACKWARD or not self.has_backward(loops)
         if any(g is self.loop for g in event.path):
             return True
         own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]

@@ -145,6 +145,8 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
     if kind not in ("range", "trange"):
         return None
     plain = [arg.value for arg in node.args if arg.keyword is None]
+    if len(plain) == 3 and not isinstance(literal(plain[2]), int):
+        return Steps(None)
     count = plain[0] if len(plain) == 1 else None
     if count is None or any(last_name(call) == "len" for each, _ in resolver.follow(count, site) for call in calls_in(each)):
         return None

@@ -61,6 +61,8 @@ class Resolver:
         for definition in reversed(self.all_of(name, site.frame)):
             if definition.index >= site.index or exclusive(definition.path, site.path):
                 continue
+            if any(dominates(later.path, definition.path) for later in found):
+                continue
             found.append(definition)
             if dominates(definition.path, site.path):
                 return found, True
@@ -201,7 +203,9 @@ class Resolver:
             return None
         if last == "initialize" and position is not None:
             return Role.OPTIMIZER if position == 1 else None
-        return role_of_constructor(self.trace.facts.qualify(call.func))
+        role = role_of_constructor(self.trace.facts.qualify(call.func))
+        # One of several things that `build_all()` returns need not be what its name says.
+        return role if position is None or role is Role.OTHER else None
 
     def constructors(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[tuple[cst.Call, Site]]:
         """The calls that may have built an object, through names, parameters and `prepare`."""

@@ -121,7 +121,7 @@ class LoopBuilder:
         """Inside the micro loop, or in a loop around it, or beside it in the same activation; not in another loop."""
         if self.loop is None:
             loops = [g for g in event.path if g.kind == "loop"]
-            return event.kind is Kind.BACKWARD or not self.has_backward(loops)
+            return any(event is b for b in self.backwards) or not (event.kind is Kind.BACKWARD or self.has_backward(loops))
         if any(g is self.loop for g in event.path):
             return True
         own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]

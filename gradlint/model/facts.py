@@ -167,9 +167,9 @@ def _uses(node: cst.FunctionDef) -> tuple[frozenset[str], bool]:
                 divides = divides or name in ("div", "div_", "mul", "mul_")
         elif isinstance(current, (cst.Divide, cst.DivideAssign)):
             divides = True
-        elif isinstance(current, (cst.FunctionDef, cst.ClassDef)):
-            continue
-        elif isinstance(current, (cst.Attribute, cst.Name)) and not isinstance(current, cst.Attribute):
+        elif isinstance(current, (cst.AssignTarget, cst.AugAssign)) and last_name(current.target) == "grad":
+            names.add("grad")
+        elif isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Name)):
             continue
         stack.extend(subnodes(current))
     return frozenset(names), divides

@@ -136,6 +136,9 @@ def _behind_boundary(prefix: tuple[Guard, ...]) -> bool:
 
 def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, trace: Trace) -> Steps | None:
     kind = last_name(node.func)
+    if kind == "islice":
+        plain = [arg.value for arg in node.args]
+        return _steps(plain[1], site, resolver) if len(plain) == 2 else None
     if kind in _SPLITS and isinstance(node.func, cst.Attribute):
         place = 1 if dotted(node.func.value) in ("torch", "np", "numpy") else 0
         count = argument(node, place, "chunks", "indices_or_sections")

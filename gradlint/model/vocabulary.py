@@ -182,9 +182,9 @@ GRADIENT_RESCALERS = re.compile(
 
 TRIGGERS = frozenset(
     "backward manual_backward step zero_grad clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_gradients unscale_ "
-    "update no_sync scale_loss step_update accumulate update_parameters initialize prepare".split()
+    "update no_sync scale_loss step_update accumulate update_parameters initialize prepare grad".split()
 )
-"""Names of calls that make a function worth inlining."""
+"""Names of calls (and `grad`, of assignments) that make a function worth inlining."""
 
 
 def is_trigger(name: str) -> bool:

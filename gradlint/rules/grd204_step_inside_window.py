@@ -43,6 +43,10 @@ def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None
     for backward in loop.all(Kind.BACKWARD):
         if exclusive(backward.path, step.path) or backward.scale is None or backward.through == "accelerator":
             continue
+        # A loop around the backward pass alone is a window of its own, whatever it walks.
+        inner = backward.path[next((i + 1 for i, g in enumerate(backward.path) if g is loop.guard), 0) :]
+        if any(g.kind == "loop" for g in inner):
+            continue
         division = next((d for d in backward.scale.divisions if d.by_steps and d.value != 1), None)
         if division is not None and not _only_trivial(loop, step):
             return division.node, "the loss is divided by the accumulation steps"

@@ -128,8 +128,10 @@ def _move(edit: Move, page: _Page) -> list[Change]:
             raise Unrenderable("the statement holds a string of several lines")
         block = _reindent(block, old, new)
     insert = _at(page, edit.anchor, block, after=edit.after)
-    if begin <= insert.start < stop or (insert.start == stop and not edit.after and begin == insert.start):
-        raise Unrenderable("the statement is in its place already")
+    if begin <= insert.start <= stop:
+        if old == new:
+            raise Unrenderable("the statement is in its place already")
+        return [Change(begin, stop, block)]
     return [Change(begin, stop, ""), insert]
 
 

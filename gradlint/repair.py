@@ -5,10 +5,10 @@ from __future__ import annotations
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
-from gradlint.edits import Edit, Move, Replace, Wrap
+from gradlint.edits import AddImport, Edit, Move, Replace, Wrap
 from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, piece, place_for
-from gradlint.model.syntax import literal, last_name, text
+from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
 Outcome = tuple[Fix | None, str | None]
@@ -123,8 +123,6 @@ def guards_of(loop: TrainingLoop, boundary: Boundary) -> list[Boundary]:
 
 def comparison_in(boundary: Boundary) -> cst.BaseExpression:
     """The part of a boundary's test that holds the modulus: the comparison, or the modulus itself."""
-    from gradlint.model.syntax import walk
-
     for node in walk(boundary.test):
         if isinstance(node, cst.Comparison) and any(each is boundary.modulus for each in walk(node)):
             return node
@@ -134,3 +132,24 @@ def comparison_in(boundary: Boundary) -> cst.BaseExpression:
 def replace(node: cst.CSTNode, new: str) -> tuple[Edit, ...]:
     """One replacement, as the edits of a fix."""
     return (Replace(node, new),)
+
+
+def no_sync_header(model: str, update: Event) -> str | None:
+    """`model.no_sync() if not boundary else nullcontext()`, where the boundary is known before the forward pass."""
+    boundary = update.boundary
+    if boundary is None or boundary.modulus is None or not boundary.restarts:
+        return None
+    flag = next((dotted(n.target) for n in walk(boundary.guard) if isinstance(n, cst.AssignTarget)), None)
+    if flag is not None:
+        test = f"not {flag}" if boundary.holds else flag
+    elif not boundary.holds:
+        test = text(boundary.test)
+    elif isinstance(boundary.test, cst.Comparison) and isinstance(boundary.test.comparisons[0].operator, cst.Equal):
+        left, right = boundary.test.left, boundary.test.comparisons[0].comparator
+        test = f"{text(left)} != {text(right)}"
+    else:
+        test = f"not ({text(boundary.test)})"
+    return f"{model}.no_sync() if {test} else nullcontext()"
+
+
+NULLCONTEXT = AddImport("from contextlib import nullcontext")

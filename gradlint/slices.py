@@ -85,9 +85,20 @@ def read_whole(text: str) -> Source | Problem:
     try:
         return Source(text, (Slice(cst.parse_module(text), 0),))
     except cst.ParserSyntaxError as error:
-        return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
+        return _problem(text, error)
     except RecursionError:
         return Problem(1, 1, "nested too deeply to be read")
+
+
+def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
+    """What is wrong, as the interpreter says it; as LibCST does where the interpreter finds nothing wrong."""
+    try:
+        ast.parse(text)
+    except SyntaxError as problem:
+        return Problem(problem.lineno or 1, problem.offset or 1, problem.msg)
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
 def read(text: str) -> Source | Problem:
@@ -164,6 +175,8 @@ def _chosen(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     uses: dict[int, set[str]] = {}
     taken: set[int] = set()
     queue: list[ast.stmt] = []
+    training: set[str] = set()
+    others: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
     for node in body:
         if isinstance(node, definitions):
             named.setdefault(node.name, []).append(node)
@@ -171,9 +184,19 @@ def _chosen(body: Sequence[ast.stmt]) -> list[ast.stmt]:
             uses[id(node)] = names
             if matters:
                 queue.append(node)
+                training.add(node.name)
+            else:
+                others.append(node)
         elif not _is_large_literal(node):
             uses[id(node)] = _names(node)[0]
             queue.append(node)
+    # What calls a training function builds what it trains with.
+    callers = [node for node in others if uses[id(node)] & training]
+    while callers:
+        queue.extend(callers)
+        training = {node.name for node in callers}
+        others = [node for node in others if node not in callers]
+        callers = [node for node in others if uses[id(node)] & training]
     while queue:
         node = queue.pop()
         if id(node) in taken:

@@ -36,6 +36,9 @@ from gradlint.model.types import (
 from gradlint.model.vocabulary import Role
 
 
+DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
+
+
 class LoopBuilder:
     """Everything known about one micro loop, put together in `build`."""
 
@@ -98,11 +101,12 @@ class LoopBuilder:
             boundary=boundary,
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=self.bounded()),
-            parallel=self.parallel(),
+            parallel=self.parallel_model(),
+            sharded=self.sharded(),
             sync_toggled=self.sync_toggled(),
             engine_steps=given,
             steps_vary=self.steps_vary(steps),
-            grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near),
+            grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
             rate_divided=self.rate_divided(steps),
             flushed_after=self.flushed_after(near),
             carried=self.carried(boundary, events),
@@ -192,6 +196,7 @@ class LoopBuilder:
             handed_around=raw.kind is Kind.OPTIMIZER_STEP and self.details.handed_around(raw),
             restored=raw.kind is Kind.REPORT and self.details.restored(raw, steps, self.loop, self.window is not None),
             token_mean=self.details.token_mean(raw) if raw.kind is Kind.BACKWARD else None,
+            built_for=self.details.built_for(raw) if raw.kind is Kind.OPTIMIZER_STEP else None,
             loss_index=self.details.loss_index(raw) if raw.kind is Kind.BACKWARD else None,
         )
 
@@ -252,10 +257,22 @@ class LoopBuilder:
 
     # Data parallelism
 
-    def parallel(self) -> bool:
-        """The file wraps a model into torch's DistributedDataParallel."""
-        wrapped = ("torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel")
-        return any(name in wrapped for name in self.trace.facts.constructed)
+    def parallel_model(self) -> str | None:
+        """The name of what the file wraps into torch's DistributedDataParallel; None where it wraps nothing."""
+        facts = self.trace.facts
+        if not facts.constructed & DISTRIBUTED:
+            return None
+        for key, definitions in self.trace.definitions.items():
+            for definition in definitions:
+                value = definition.value
+                if isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED and definition.how == "assign":
+                    return key.partition(":")[2] or key
+        return ""
+
+    def sharded(self) -> bool:
+        """The file shards a model: FSDP decides about the reduction in its backward hooks."""
+        ends = ("FullyShardedDataParallel", "FSDP", "fully_shard")
+        return any(name.endswith(ends) for name in self.trace.facts.constructed)
 
     def sync_toggled(self) -> bool:
         """Gradient synchronisation is switched by hand somewhere in reach."""

@@ -73,6 +73,9 @@ def _loader_lengths(
             if id(each) in seen:
                 continue
             seen.add(id(each))
+            if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
+                divisor = resolver.number(each.right, where)
+                mentions.update({str(int(divisor))} if divisor is not None and divisor == int(divisor) else ())
             if isinstance(each, cst.BinaryOperation) and _batches_of_dataset(each):
                 calls.append(each)
                 places.append(place)
@@ -121,43 +124,37 @@ def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def constructions(facts: Facts) -> tuple[Construction, ...]:
     """Every Adam-like optimizer that the module builds, with what it says of weight decay."""
     found: list[Construction] = []
-    for holder in _holders(facts.statements):
+    for holder, owner in _holders(facts.statements):
         for call in calls_in(holder):
             qualified = facts.qualify(call.func)
             if qualified in _COUPLED:
-                found.append(_construction(call, qualified, holder, facts))
+                found.append(_construction(call, qualified, holder, owner, facts))
     return tuple({id(each.call): each for each in found}.values())
 
 
-def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[cst.CSTNode]:
+def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """Every function, method and other statement, with what an attribute of `self` must be looked for in."""
     for statement in statements:
-        if isinstance(statement, (cst.Import, cst.ImportFrom)):
-            continue
-        yield from _functions_or_self(statement)
+        if isinstance(statement, cst.ClassDef):
+            yield from ((each, statement) for each in statement.body.body)
+        else:
+            yield statement, statement
 
 
-def _functions_or_self(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    if isinstance(node, cst.ClassDef):
-        for each in node.body.body:
-            yield from _functions_or_self(each)
-    else:
-        yield node
-
-
-def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, facts: Facts) -> Construction:
+def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cst.CSTNode, facts: Facts) -> Construction:
     given = keywords(call)
     decays: list[tuple[cst.CSTNode, bool | None]] = []
     place = argument(call, 4, "weight_decay")
     if place is not None:
         decays.append((place, _nonzero(place, holder, facts)))
-    for node in _groups(call, holder):
+    for node in _groups(call, holder, owner):
         decays.append((node, _nonzero(node, holder, facts)))
     decoupled = given.get("decoupled_weight_decay")
     flag = None if decoupled is None else literal(decoupled) is not False
     return Construction(call, qualified, tuple(decays), flag)
 
 
-def _groups(call: cst.Call, holder: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode) -> Iterator[cst.BaseExpression]:
     """`weight_decay` values in parameter groups: given as a literal, by a local name, or added later."""
     first = argument(call, 0, "params")
     sources: list[cst.CSTNode] = [first] if first is not None else []
@@ -170,7 +167,7 @@ def _groups(call: cst.Call, holder: cst.CSTNode) -> Iterator[cst.BaseExpression]
                 sources.append(node.value)
             if node.value is call:
                 bound = target
-    for node in calls_in(holder):
+    for node in calls_in(owner if bound is not None and bound.startswith("self.") else holder):
         method = last_name(node.func)
         receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
         if (method == "add_param_group" and receiver and receiver == bound) or (

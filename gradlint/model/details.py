@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.events import RawEvent
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
-from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, walk
+from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, root_name, walk
 from gradlint.model.types import Guard, Kind, Steps
 from gradlint.model.vocabulary import Role, role_of_constructor
 
@@ -42,6 +42,14 @@ class Details:
         if node is None:
             return False
         return any(facts.qualify(call.func).startswith("torch.optim.") for call, _ in self.resolver.constructors(node, raw.site))
+
+    def built_for(self, raw: RawEvent) -> str | None:
+        """The first name in what the optimizer was built from: `model` of `AdamW(model.parameters())`."""
+        node = raw.args[0].value if raw.through == "scaler" and raw.args else raw.receiver
+        for call, _ in self.resolver.constructors(node, raw.site) if node is not None else ():
+            if call.args:
+                return root_name(call.args[0].value)
+        return None
 
     def handed_around(self, raw: RawEvent) -> bool:
         """The optimizer, or its scaler, is an argument of a call whose body is not in sight."""
@@ -79,7 +87,10 @@ class Details:
 
     def loss_index(self, raw: RawEvent) -> int | None:
         """When the name that is backpropagated got its value, where a call computed it."""
-        name = dotted(raw.loss) if raw.loss is not None else None
+        node = raw.loss
+        while isinstance(node, cst.BinaryOperation):
+            node = node.left
+        name = dotted(node) if node is not None else None
         found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
         if not found or any(_skips_sync(guard) for guard in found[0].path):
             return None

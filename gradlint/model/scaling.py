@@ -12,7 +12,7 @@ from gradlint.model.boundary import tests_steps
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
 from gradlint.model.trace import Definition, Frame
-from gradlint.model.types import Division, LossScale, Scale, Steps
+from gradlint.model.types import Division, LossScale, Path, Scale, Steps
 from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
 
 MAX_DEPTH = 24
@@ -106,6 +106,14 @@ class Slicer:
                 return self.divided(self.scale(value, site, depth), node, value, factor, site, None, by_steps=True)
         if self.is_steps(node.left, site) or self.is_steps(node.right, site):
             return UNKNOWN
+        for value, factor in ((node.left, node.right), (node.right, node.left)):
+            count = self.inverse_count(factor, site)
+            if count is not None:
+                inner = self.scale(value, site, depth)
+                division = Division(
+                    node, factor, value, self.resolver.aliases(factor, site), count, None, None, site.path, site.index, inverse=True
+                )
+                return LossScale(Scale.UNKNOWN, (*inner.divisions, division), inner.doubled)
         sides = [self.scale(side, site, depth) for side in (node.left, node.right)]
         for side, other in ((0, node.right), (1, node.left)):
             if sides[side].divisions and not sides[1 - side].divisions:
@@ -116,6 +124,16 @@ class Slicer:
         if len(doubtful) == 2 and not any(_LOSS.search(text(p)) for p in (node.left, node.right)):
             return LossScale(Scale.UNKNOWN, why="a product of two values")
         return FRESH if all(s.scale is Scale.UNDIVIDED for s in doubtful) else UNKNOWN
+
+    def inverse_count(self, node: cst.BaseExpression, site: Site) -> int | None:
+        """k where a factor is a name for `1 / k`."""
+        if literal(node) is not NOT_LITERAL:
+            return None
+        for each, where in self.resolver.follow(node, site):
+            if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Divide) and literal(each.left) in (1, 1.0):
+                count = self.resolver.number(each.right, where)
+                return int(count) if count is not None and count == int(count) and count > 1 else None
+        return None
 
     def is_weight(self, node: cst.BaseExpression, site: Site) -> bool:
         """A factor that weighs a loss and does not normalise it."""
@@ -290,7 +308,10 @@ class Slicer:
                 if position < len(value.elements):
                     results.append(self.scale(value.elements[position].value, site_of(definition), depth + 1))
             elif value is not None and literal(value) is not None:
-                results.append(self.scale(value, site_of(definition), depth + 1))
+                result = self.scale(value, site_of(definition), depth + 1)
+                if result.scale is Scale.DIVIDED and self.under_test_of_steps(definition, ()):
+                    return result
+                results.append(result)
         return _join(results) if results else UNKNOWN
 
     # Names
@@ -307,16 +328,18 @@ class Slicer:
             result = self.definition(definition, key, depth)
             if result.why == "literal" and len(found) > 1:
                 continue
-            if result.scale is Scale.DIVIDED and any(
-                g.kind == "branch" and tests_steps(g, self.steps or Steps(None))
-                for g in definition.path
-                if not any(g.group == other.group for other in site.path)
-            ):
+            if result.scale is Scale.DIVIDED and self.under_test_of_steps(definition, site.path):
                 return result
             results.append(result)
         if not complete and found and all(d.how != "augment" for d in found) and not results:
             return UNKNOWN
         return _join(results) if results else FRESH
+
+    def under_test_of_steps(self, definition: Definition, path: Path) -> bool:
+        """Under `if N > 1:` alone, where the other arm has nothing to divide."""
+        known = {guard.group for guard in path}
+        own = [guard for guard in definition.path if guard.kind == "branch" and guard.group not in known]
+        return any(tests_steps(guard, self.steps or Steps(None)) for guard in own)
 
     def definition(self, definition: Definition, key: str, depth: int) -> LossScale:
         site, value = site_of(definition), definition.value

@@ -154,7 +154,10 @@ class Scale(str, Enum):
 
 @dataclass(frozen=True, eq=False)
 class Division:
-    """One division of the loss: `node` is the `/` expression or the `/=` statement."""
+    """One division of the loss: `node` is the `/` expression or the `/=` statement.
+
+    With `inverse`, it is a product with `divisor`, a name for `1 / value`.
+    """
 
     node: cst.CSTNode
     divisor: cst.BaseExpression
@@ -166,6 +169,7 @@ class Division:
     path: Path
     index: int
     by_steps: bool = False
+    inverse: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +195,7 @@ class Event:
     `torch_built` says that the constructor of the object is in sight and is PyTorch's (or a known library's);
     `handed_around` that the object is an argument of a call whose body is not in sight. `restored` marks reports of a
     divided loss that is multiplied by N again or summed over one window; `token_mean` is the call that takes a mean over unmasked tokens;
-    `loss_index` is when the backpropagated name got its value.
+    `loss_index` is when the backpropagated name got its value; `built_for` names the model whose weights are stepped.
     """
 
     kind: Kind
@@ -221,6 +225,7 @@ class Event:
     restored: bool = False
     token_mean: cst.Call | None = None
     loss_index: int | None = None
+    built_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -266,7 +271,8 @@ class TrainingLoop:
     boundary: Boundary | None
     engine: Engine
     walks: Pass
-    parallel: bool = False
+    parallel: str | None = None
+    sharded: bool = False
     sync_toggled: bool = False
     engine_steps: Steps | None = None
     schedules: tuple[tuple[Event, Schedule], ...] = ()

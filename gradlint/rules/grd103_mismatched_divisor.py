@@ -12,7 +12,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
 from gradlint.model.types import Division, Kind, Steps, TrainingLoop
 from gradlint.model.vocabulary import spells_steps
-from gradlint.repair import atom
+from gradlint.repair import atom, divided
 from gradlint.rule import rule
 
 
@@ -32,7 +32,8 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
             seen.add(id(division.node))
             fix = None
             if steps.source is not None:
-                new = Replace(division.divisor, atom(steps.source))
+                whole = Replace(division.node, divided(division.dividend, steps.source))
+                new = whole if division.inverse else Replace(division.divisor, atom(steps.source))
                 fix = Fix(f"Divide by `{steps.source}`", (new,), Applicability.UNSAFE)
             yield Finding(
                 at=division.node,
@@ -49,7 +50,7 @@ def _is_another_count(division: Division, steps: Steps) -> bool:
         return False
     spelled = {name for name in division.names if spells_steps(name.rsplit(".", 1)[-1])}
     if division.value is not None and steps.value is not None:
-        plain = spelled or isinstance(division.divisor, cst.Integer)
+        plain = spelled or division.inverse or isinstance(division.divisor, cst.Integer)
         return bool(plain) and division.value > 1 and steps.value > 1 and division.value != steps.value
     homes = {name.rpartition(".")[0] for name in steps.names if spells_steps(name.rsplit(".", 1)[-1])} - {"", "self"}
     return any(name.rpartition(".")[0] in homes for name in spelled)

@@ -62,7 +62,7 @@ def _knows_steps(schedule: Schedule, loop: TrainingLoop) -> bool:
     assert loop.steps is not None
     if any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions):
         return True
-    return same_steps(schedule.mentions, loop.steps.names)
+    return same_steps(schedule.mentions, loop.steps.names) or str(loop.steps.value) in schedule.mentions
 
 
 def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:

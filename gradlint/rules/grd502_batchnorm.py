@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
-from gradlint.model.syntax import calls_in, last_name
+from gradlint.diagnostic import Applicability, Severity
+from gradlint.edits import Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import calls_in, last_name, literal, text
 from gradlint.model.types import Cadence, Kind, TrainingFile
+from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
@@ -34,11 +37,21 @@ def batchnorm_under_accumulation(file: TrainingFile) -> Iterator[Finding]:
             continue
         for call in calls_in(statement):
             if last_name(call.func) in _NORMS:
+                fix, note = _grouped(call)
                 yield Finding(
                     at=call,
                     message=f"`{last_name(call.func)}` normalises by the statistics of one micro-batch: "
                     "accumulating gradients does not enlarge the batch that it sees",
                     related=((accumulating.node, "the window ends here"),),
-                    note="no fix is offered: GroupNorm needs a number of groups that divides the channels",
+                    fix=fix,
+                    note=note,
                 )
-                return
+
+
+def _grouped(call: cst.Call) -> Outcome:
+    """GroupNorm with as many groups as divide both 32 and the channels."""
+    channels = literal(call.args[0].value) if len(call.args) == 1 and call.args[0].keyword is None else None
+    if not isinstance(channels, int) or not isinstance(call.func, cst.Attribute):
+        return withheld("the number of channels is not a literal here")
+    new = f"{text(call.func.value)}.GroupNorm({math.gcd(32, channels)}, {channels})"
+    return Fix("Normalise by groups of channels", (Replace(call, new),), Applicability.UNSAFE), None

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
-from gradlint.model.types import Cadence, Engine, Kind, TrainingLoop
+import libcst as cst
+
+from gradlint.diagnostic import Applicability, Severity
+from gradlint.edits import Wrap
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import calls_in, dotted
+from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
+from gradlint.repair import NULLCONTEXT, Outcome, no_sync_header, withheld
 from gradlint.rule import rule
 
 
@@ -17,7 +22,7 @@ from gradlint.rule import rule
     severity=Severity.WARNING,
 )
 def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
-    if not loop.parallel or loop.sync_toggled or loop.engine is not Engine.NONE:
+    if loop.parallel is None or loop.sync_toggled or loop.engine is not Engine.NONE:
         return
     if loop.steps is not None and loop.steps.value == 1:
         return
@@ -27,11 +32,28 @@ def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         if backward.through not in (None, "scaler", "wrapper argument"):
             continue
+        fix, note = _without_sync(backward, update, loop)
         yield Finding(
             at=backward.node,
             message=f"`{backward.source}` reduces the gradients over all processes on every micro-batch, though "
             f"`{update.source}` runs once every {loop.n}: N - 1 of N reductions are wasted",
             related=((update.node, "the gradients are needed here only"),),
-            note="no fix is offered: forward and backward go under `model.no_sync()` on all but the last micro-batch",
+            fix=fix,
+            note=note,
         )
         return
+
+
+def _without_sync(backward: Event, update: Event, loop: TrainingLoop) -> Outcome:
+    """Forward and backward under `no_sync`, on all micro-batches but the last of the window."""
+    header = no_sync_header(loop.parallel or "", update) if loop.parallel else None
+    body = getattr(backward.suite, "body", ())
+    if header is None or backward.statement is None or backward.statement not in body:
+        return withheld("forward and backward go under `no_sync` on all but the last micro-batch; where they begin is not clear")
+    last = body.index(backward.statement)
+    first = next((i for i, s in enumerate(body) if any(dotted(c.func) == loop.parallel for c in calls_in(s))), None)
+    flags = [i for i, s in enumerate(body) if update.boundary is not None and s is update.boundary.guard]
+    if first is None or first > last or any(i >= first for i in flags if isinstance(body[i], cst.SimpleStatementLine)):
+        return withheld("the forward pass is not in sight, or the boundary is decided after it")
+    wrap = Wrap(body[first], body[last], f"with {header}:")
+    return Fix("Reduce the gradients once per window", (wrap, NULLCONTEXT), Applicability.UNSAFE), None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.finding import Finding
-from gradlint.model.syntax import walk
+from gradlint.edits import Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import text, walk
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
+from gradlint.repair import NULLCONTEXT, Outcome, no_sync_header, withheld
 from gradlint.rule import rule
 
 
@@ -23,13 +25,23 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
         always = skipped.cadence is Cadence.PER_MICRO_BATCH and not others
         if update is None or not (always or skipped.cadence is Cadence.PER_UPDATE):
             continue
+        fix, note = _complement(skipped, update)
         yield Finding(
             at=skipped.node,
             message=f"`{skipped.source}` is active when `{update.source}` runs: the gradients are never reduced, "
             "and the processes drift apart",
             related=((update.node, "every process steps on its own gradients here"),),
-            note="no fix is offered: leave `no_sync` on the boundary, with the complement of the guard of the step",
+            fix=fix,
+            note=note,
         )
+
+
+def _complement(skipped: Event, update: Event) -> Outcome:
+    """The complement of the guard of the step decides about `no_sync`."""
+    header = no_sync_header(text(skipped.receiver), update) if skipped.receiver is not None else None
+    if header is None or skipped.cadence is not Cadence.PER_MICRO_BATCH:
+        return withheld("leave `no_sync` on the boundary, with the complement of the guard of the step")
+    return Fix("Synchronise on the boundary", (Replace(skipped.node, header), NULLCONTEXT)), None
 
 
 def _within(backward: Event, skipped: Event) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
-from gradlint.model.syntax import last_name, walk
+import libcst as cst
+
+from gradlint.diagnostic import Applicability, Severity
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import Event, Guard, Kind, TrainingLoop
+from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
 
 
@@ -18,6 +22,9 @@ from gradlint.rule import rule
     severity=Severity.WARNING,
 )
 def forward_outside_no_sync(loop: TrainingLoop) -> Iterator[Finding]:
+    # FSDP decides in its backward hooks.
+    if loop.sharded:
+        return
     for skipped in loop.all(Kind.NO_SYNC):
         if last_name(skipped.node) != "no_sync":
             continue
@@ -26,14 +33,38 @@ def forward_outside_no_sync(loop: TrainingLoop) -> Iterator[Finding]:
             # The loss was computed before the block was entered.
             if block is None or backward.loss_index is None or backward.loss_index > block.index:
                 continue
+            fix, note = _take_in(block, backward)
             yield Finding(
                 at=skipped.node,
                 message=f"Only `{backward.source}` is under `{skipped.source}`; DistributedDataParallel decides at the forward pass, "
                 "which ran outside: the gradients are reduced all the same",
                 related=((backward.node, "the backward pass stands here"),),
-                note="no fix is offered: take the forward pass into the block",
+                fix=fix,
+                note=note,
             )
             break
+
+
+def _take_in(block: Guard, backward: Event) -> Outcome:
+    """The line above the block is the forward pass: take it in."""
+    around = getattr(block.suite, "body", ())
+    inside = getattr(getattr(block.node, "body", None), "body", ())
+    place = next((i for i, s in enumerate(around) if s is block.node), 0)
+    names = {n.value for n in walk(backward.loss) if isinstance(n, cst.Name)} if backward.loss is not None else set()
+    above = around[place - 1] if place else None
+    if not isinstance(above, cst.SimpleStatementLine) or not inside:
+        return withheld("take the forward pass into the block")
+    targets = {n.value for t in walk(above) if isinstance(t, cst.AssignTarget) for n in walk(t) if isinstance(n, cst.Name)}
+    model = _model(block)
+    forwards = model is not None and any(dotted(call.func) == text(model) for call in calls_in(above))
+    if not targets & names or not forwards:
+        return withheld("take the forward pass into the block")
+    return Fix("Take the forward pass in", (Move(above, inside[0]),), Applicability.UNSAFE), None
+
+
+def _model(block: Guard) -> cst.BaseExpression | None:
+    calls = calls_in(block.test) if block.test is not None else ()
+    return next((c.func.value for c in calls if isinstance(c.func, cst.Attribute) and c.func.attr.value == "no_sync"), None)
 
 
 def _block(backward: Event, skipped: Event) -> Guard | None:

@@ -34,13 +34,13 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             length, names = _loader_length(steps, statement)
             if length is None or _divides(names, window):
                 continue
-            new = f"math.ceil({text(steps)} / {atom(text(window))})"
+            new = f"math.ceil({text(length)} / {atom(text(window))})"
             yield Finding(
                 at=steps,
                 message=f"`max_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
                 f"`{text(window)}`: training runs N times too long",
                 related=((window, "the window is set here"),),
-                fix=Fix("Count optimizer steps", (Replace(steps, new), AddImport("import math"))),
+                fix=Fix("Count optimizer steps", (Replace(length, new), AddImport("import math"))),
             )
 
 

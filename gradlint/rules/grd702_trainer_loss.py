@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
-from gradlint.model.syntax import calls_in, last_name, walk
+from gradlint.diagnostic import Applicability, Severity
+from gradlint.edits import Edit, Replace
+from gradlint.finding import Finding, Fix
+from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import TrainingFile
+from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 
@@ -27,13 +29,35 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
         if not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
             continue
         for method in statement.body.body:
-            if isinstance(method, cst.FunctionDef) and method.name.value == "compute_loss" and _ignores(method):
+            if not isinstance(method, cst.FunctionDef) or method.name.value != "compute_loss":
+                continue
+            if _ignores(method) and not _says_otherwise(statement):
+                fix, note = _pass_on(method)
                 yield Finding(
                     at=method.name,
                     message="`compute_loss` takes a mean per micro-batch and ignores `num_items_in_batch`, which the Trainer passes "
                     "to scale the loss over the whole window",
-                    note="no fix is offered: sum the loss and divide it by `num_items_in_batch` where that is not None",
+                    fix=fix,
+                    note=note,
                 )
+
+
+def _says_otherwise(owner: cst.ClassDef) -> bool:
+    """The class tells the Trainer itself how its loss is scaled."""
+    told = ("model_accepts_loss_kwargs", "loss_is_scaled_for_ga", "compute_loss_func")
+    return any(isinstance(node, cst.Name) and node.value in told for node in walk(owner))
+
+
+def _pass_on(method: cst.FunctionDef) -> Outcome:
+    """Give the count to the model, whose own loss knows what to do with it."""
+    calls = [c for c in calls_in(method.body) if dotted(c.func) == "model" and any(a.star == "**" for a in c.args)]
+    if len(calls) != 1:
+        return withheld("the loss is not computed by one call of the model")
+    edits: list[Edit] = [Replace(calls[0].args[-1], f"{text(calls[0].args[-1])}, num_items_in_batch=num_items_in_batch")]
+    params = (*method.params.params, *method.params.kwonly_params)
+    if all(param.name.value != "num_items_in_batch" for param in params):
+        edits.append(Replace(params[-1], f"{text(params[-1])}, num_items_in_batch=None"))
+    return Fix("Hand the number of items to the model", tuple(edits), Applicability.UNSAFE), None
 
 
 def _is_trainer(qualified: str) -> bool:

@@ -136,20 +136,24 @@ def replace(node: cst.CSTNode, new: str) -> tuple[Edit, ...]:
 
 def no_sync_header(model: str, update: Event) -> str | None:
     """`model.no_sync() if not boundary else nullcontext()`, where the boundary is known before the forward pass."""
+    test = inside_window(update)
+    return f"{model}.no_sync() if {test} else nullcontext()" if test is not None else None
+
+
+def inside_window(update: Event) -> str | None:
+    """The complement of the guard of the step, where its index is known from the start of the iteration."""
     boundary = update.boundary
     if boundary is None or boundary.modulus is None or not boundary.restarts:
         return None
     flag = next((dotted(n.target) for n in walk(boundary.guard) if isinstance(n, cst.AssignTarget)), None)
     if flag is not None:
-        test = f"not {flag}" if boundary.holds else flag
-    elif not boundary.holds:
-        test = text(boundary.test)
-    elif isinstance(boundary.test, cst.Comparison) and isinstance(boundary.test.comparisons[0].operator, cst.Equal):
+        return f"not {flag}" if boundary.holds else flag
+    if not boundary.holds:
+        return text(boundary.test)
+    if isinstance(boundary.test, cst.Comparison) and isinstance(boundary.test.comparisons[0].operator, cst.Equal):
         left, right = boundary.test.left, boundary.test.comparisons[0].comparator
-        test = f"{text(left)} != {text(right)}"
-    else:
-        test = f"not ({text(boundary.test)})"
-    return f"{model}.no_sync() if {test} else nullcontext()"
+        return f"{text(left)} != {text(right)}"
+    return f"not ({text(boundary.test)})"
 
 
 NULLCONTEXT = AddImport("from contextlib import nullcontext")

@@ -13,10 +13,10 @@ from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
 from gradlint.model.details import Details
 from gradlint.model.events import RawEvent
-from gradlint.model.passes import pass_of
+from gradlint.model.passes import fetches, pass_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.scaling import Slicer
-from gradlint.model.syntax import argument, dotted, keywords, last_name, text, walk
+from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, text, walk
 from gradlint.model.trace import CallSite, Frame, Trace
 from gradlint.model.types import (
     Boundary,
@@ -100,7 +100,7 @@ class LoopBuilder:
             steps=self.at_home(steps),
             boundary=boundary,
             engine=engine,
-            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded()),
+            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws()),
             parallel=self.parallel_model(),
             sharded=self.sharded(),
             sync_toggled=self.sync_toggled(),
@@ -328,6 +328,9 @@ class LoopBuilder:
 
     # The tail
 
+    def draws(self) -> bool:
+        return self.window is not None and self.loop is not None and fetches(self.loop, self.trace)
+
     def bounded(self) -> bool:
         """A count of steps ends the one pass there is, or a break before the tail skips it on purpose."""
         if self.loop is None or not isinstance(self.loop.node, cst.For):
@@ -341,10 +344,17 @@ class LoopBuilder:
         return False
 
     def counts_windows(self, test: cst.BaseExpression) -> bool:
-        """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`."""
+        """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`, and the like."""
         site = self.backwards[0].site
         values = [value for n in walk(test) if isinstance(n, (cst.Name, cst.Attribute)) for value, _ in self.resolver.follow(n, site)]
-        return any(isinstance(n, cst.FloorDivide) for value in (test, *values) for n in walk(value))
+        remainder = any(
+            isinstance(n, cst.BinaryOperation)
+            and isinstance(n.operator, cst.Modulo)
+            and any(last_name(call) == "len" for call in calls_in(n.left))
+            for value in (test, *values)
+            for n in walk(value)
+        )
+        return remainder or any(isinstance(n, cst.FloorDivide) for value in (test, *values) for n in walk(value))
 
     def flushed_after(self, near: Sequence[RawEvent]) -> bool:
         """A step that runs when the loop is done."""

@@ -155,7 +155,7 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
         return None
     steps = _steps(count, site, resolver)
     spelled = any(spells_steps(name.rsplit(".", 1)[-1]) for name in steps.names)
-    if spelled or _fetches(guard, trace):
+    if spelled or fetches(guard, trace):
         return steps
     return None
 
@@ -166,7 +166,7 @@ def _steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps:
     return Steps(text(node), resolver.aliases(node, site) | {text(node)}, value)
 
 
-def _fetches(guard: Guard, trace: Trace) -> bool:
+def fetches(guard: Guard, trace: Trace) -> bool:
     """The body draws a batch of its own in each iteration, in the loop's own suite."""
     for site in trace.calls:
         if any(each is guard for each in site.path):

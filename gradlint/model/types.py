@@ -232,7 +232,8 @@ class Event:
 class Pass:
     """What the micro loop walks: `length` is the text of what `len()` takes, `certain` that it is sure to work.
 
-    `bounded` says that a count of steps may end the one pass there is.
+    `bounded` says that a count of steps may end the one pass there is; `draws` that a loop over one window takes a
+    batch of its own in each iteration.
     """
 
     finite: bool | None
@@ -240,6 +241,7 @@ class Pass:
     certain: bool = False
     windowed: bool = False
     bounded: bool = False
+    draws: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from gradlint.rule import rule
 
 @rule("GRD103", "mismatched-divisor", "The loss is divided by another count than the window's")
 def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
+    yield from _windows_squared(loop)
     steps = loop.steps
     if steps is None or loop.steps_vary or loop.grads_rescaled:
         return
@@ -42,6 +43,20 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
                 related=((update.node, "the window ends here"),),
                 fix=fix,
             )
+
+
+def _windows_squared(loop: TrainingLoop) -> Iterator[Finding]:
+    """The engine counts the window by itself, and its step is gated by hand as well."""
+    for step in loop.all(Kind.OPTIMIZER_STEP):
+        if step.through == "deepspeed" and step.boundary is not None and step.boundary.modulus is not None:
+            if step.boundary.steps.value != 1 and any(b.through == "deepspeed" for b in loop.all(Kind.BACKWARD)):
+                yield Finding(
+                    at=step.boundary.test,
+                    message=f"The engine's `{step.source}` closes a window of its own every N calls, and is called once every "
+                    f"`{text(step.boundary.modulus.right)}` micro-batches: the window has N squared of them",
+                    related=((step.node, "the engine counts here"),),
+                    note="no fix is offered: call the engine's step on every micro-batch",
+                )
 
 
 def _is_another_count(division: Division, steps: Steps) -> bool:

@@ -27,6 +27,9 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         update = loop.update_for(step)
         if update is None or step.cadence is not Cadence.PER_UPDATE or loop.steps is None or step.args:
             continue
+        # Micro-batches that are cut from one batch of the loader: its length counts updates.
+        if loop.walks.windowed and not loop.walks.draws:
+            continue
         if loop.steps.value == 1 or id(schedule.place) in seen:
             continue
         seen.add(id(schedule.place))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text, walk
-from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
-from gradlint.repair import NULLCONTEXT, Outcome, no_sync_header, withheld
+from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop
+from gradlint.repair import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
 from gradlint.rule import rule
 
 
@@ -23,7 +23,7 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
         update = loop.update_for(inside[0])
         others = any(not _within(b, skipped) for b in loop.all(Kind.BACKWARD))
         always = skipped.cadence is Cadence.PER_MICRO_BATCH and not others
-        if update is None or not (always or skipped.cadence is Cadence.PER_UPDATE):
+        if update is None or not (always or skipped.cadence is Cadence.PER_UPDATE or _out_of_phase(skipped, update)):
             continue
         fix, note = _complement(skipped, update)
         yield Finding(
@@ -38,10 +38,23 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _complement(skipped: Event, update: Event) -> Outcome:
     """The complement of the guard of the step decides about `no_sync`."""
+    if skipped.cadence is Cadence.INSIDE_WINDOW and skipped.boundary is not None:
+        test = inside_window(update)
+        if test is None:
+            return withheld("the guard of the step is not known from the start of the iteration")
+        return Fix("Synchronise on the boundary", (Replace(skipped.boundary.test, test),)), None
     header = no_sync_header(text(skipped.receiver), update) if skipped.receiver is not None else None
     if header is None or skipped.cadence is not Cadence.PER_MICRO_BATCH:
         return withheld("leave `no_sync` on the boundary, with the complement of the guard of the step")
     return Fix("Synchronise on the boundary", (Replace(skipped.node, header), NULLCONTEXT)), None
+
+
+def _out_of_phase(skipped: Event, update: Event) -> bool:
+    """`no_sync` is left on another micro-batch than the one that steps."""
+    mine, other = skipped.boundary, update.boundary
+    if skipped.cadence is not Cadence.INSIDE_WINDOW or mine is None or other is None or mine.modulus is None:
+        return False
+    return Phase.UNKNOWN not in (mine.phase, other.phase) and mine.phase is not other.phase
 
 
 def _within(backward: Event, skipped: Event) -> bool:

@@ -64,4 +64,4 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
 
 def _divides(names: set[str], window: cst.BaseExpression) -> bool:
     """The window's length takes part in the computation already."""
-    return any(dotted(n) in names for n in walk(window) if dotted(n)) or any("accum" in name for name in names)
+    return dotted(window) in names or any("accum" in name for name in names)

@@ -1,4 +1,4 @@
-"""The Python interface: typed functions over sources and paths, safe in process pools."""
+"""The Python interface: typed functions over sources and paths, whose results can be pickled."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from gradlint.discover import discover
 from gradlint.engine import analyze
 from gradlint.fixer import fix
 from gradlint.registry import all_rules
-from gradlint.runner import Task, run
+from gradlint.runner import Job, Task, run
 from gradlint.selection import choose
 from gradlint.suppress import keep
 
 
 @dataclass(frozen=True)
 class FixedSource:
-    """A repaired source, the fixes that were applied to it in order, and what is left."""
+    """A repaired source, the findings whose fixes were applied to it in order, and what is left."""
 
     source: str
     applied: tuple[Diagnostic, ...]
     remaining: tuple[Diagnostic, ...]
 
 
+class CheckFailed(RuntimeError):
+    """gradlint itself failed on a file; the message names it."""
+
+
 def check_source(
-    source: str, *, filename: str = "<string>", select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
+    source: str, filename: str = "<string>", *, select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
 ) -> tuple[Diagnostic, ...]:
     """What gradlint finds in a source, sorted by place. Raises `gradlint.selection.UnknownRule` for an unknown selector."""
     return keep(source, analyze(source, filename, choose(all_rules(), select, ignore)))
@@ -34,8 +38,8 @@ def check_source(
 
 def fix_source(
     source: str,
-    *,
     filename: str = "<string>",
+    *,
     unsafe_fixes: bool = False,
     select: Iterable[str] | None = None,
     ignore: Iterable[str] | None = None,
@@ -53,7 +57,17 @@ def check_paths(
     ignore: Iterable[str] | None = None,
     jobs: int | None = 1,
 ) -> tuple[Diagnostic, ...]:
-    """What gradlint finds in files and folders; `.gitignore` is respected. Raises `UnknownRule`."""
-    codes = tuple(rule.code for rule in choose(all_rules(), select, ignore))
+    """What gradlint finds in files and folders. `.gitignore` is respected, configuration files are not read.
+
+    Raises `UnknownRule` for an unknown selector, FileNotFoundError for a path that cannot be checked, and CheckFailed.
+    """
+    task = Task(tuple(rule.code for rule in choose(all_rules(), select, ignore)))
     found = discover([Path(path) for path in paths])
-    return tuple(d for result in run(found.files, Task(codes), jobs) for d in result.diagnostics)
+    if found.problems:
+        raise FileNotFoundError("; ".join(found.problems))
+    diagnostics: list[Diagnostic] = []
+    for result in run((Job(target.path, task, target.named) for target in found.targets), jobs):
+        if result.crash is not None:
+            raise CheckFailed(f"{result.path}: {result.crash}")
+        diagnostics.extend(result.diagnostics)
+    return tuple(diagnostics)

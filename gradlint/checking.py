@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from gradlint.config import Config, ConfigError, find_config, load_config
-from gradlint.diagnostic import Diagnostic
-from gradlint.discover import discover
-from gradlint.report.concise import concise
-from gradlint.report.lines import safe, summary
-from gradlint.runner import FileResult, Task, run
+from gradlint.config import Config, ConfigError, Configs, load_config
+from gradlint.discover import Target, discover
+from gradlint.report.lines import count, safe, summary
+from gradlint.runner import FileResult, Job, Task, run
+from gradlint.selection import UnknownRule, require_known
+
+FAILED = 2
 
 
 @dataclass(frozen=True)
@@ -40,61 +40,73 @@ class Options:
     quiet: bool = False
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """What options and configuration come to for the whole run."""
+
+    options: Options
+    unsafe: bool
+    output_format: str
+
+
 def run_check(options: Options) -> int:
     """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error."""
     try:
-        config = _config(options)
-        codes = _codes(options, config)
-    except ValueError as error:
-        click.echo(f"error: {safe(str(error))}", err=True)
-        return 2
-    unsafe = config.unsafe_fixes if options.unsafe_fixes is None else options.unsafe_fixes
-    found = discover(options.paths, (*config.exclude, *(options.exclude or ())))
+        require_known((*(options.select or ()), *(options.ignore or ())))
+        configs = _configs(options)
+        settings = _settings(options, configs)
+        found = discover(options.paths, configs, options.exclude or ())
+    except (ConfigError, UnknownRule) as error:
+        _complain(str(error))
+        return FAILED
     for problem in found.problems:
-        click.echo(f"error: {safe(problem)}", err=True)
-    task = Task(codes, fix=options.fixing or options.diff, unsafe=unsafe)
-    results = list(run(found.files, task, options.jobs, named=found.named))
+        _complain(problem)
+    results = list(run((_job(target, settings) for target in found.targets), options.jobs))
     failed = bool(found.problems)
     for result in results:
         if result.crash is not None:
             failed = True
-            click.echo(f"error: {safe(result.path)}: gradlint failed on this file:", err=True)
-            click.echo(safe_block(result.crash), err=True)
-    if options.diff:
-        return _show_diff(results, failed)
-    if options.fixing:
+            _complain(f"{result.path}: gradlint itself failed on this file, which was left alone:")
+            click.echo("\n".join(f"  {safe(line)}" for line in result.crash.splitlines()), err=True)
+    if options.fixing and not options.diff:
         failed = _write(results) or failed
+    lines = _diff(results) if options.diff else _report(results, settings)
     try:
-        _report(results, options, options.output_format or config.output_format, unsafe=unsafe)
+        _print(lines, options.output_file)
     except OSError as error:
-        click.echo(f"error: {options.output_file}: {error.strerror or error}", err=True)
-        return 2
-    if failed:
-        return 2
-    return int(any(result.diagnostics for result in results) and not options.exit_zero)
+        if options.output_file is None:
+            raise
+        _complain(f"{options.output_file}: cannot be written: {error.strerror or error}")
+        return FAILED
+    if options.diff:
+        return FAILED if failed else _conclude_diff(results, settings)
+    return FAILED if failed else int(any(result.diagnostics for result in results) and not options.exit_zero)
 
 
-def _config(options: Options) -> Config:
+def _complain(message: str) -> None:
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {safe(message)}", err=True, color=_colour(sys.stderr.isatty()))
+
+
+def _configs(options: Options) -> Configs:
     if options.config_file is not None:
-        return load_config(options.config_file)
-    if options.isolated:
-        return Config()
+        return Configs(load_config(options.config_file))
+    return Configs(Config() if options.isolated else None)
+
+
+def _settings(options: Options, configs: Configs) -> _Settings:
+    """What is one for a whole run comes from the configuration that is nearest to the first path."""
     first = options.paths[0]
-    start = Path(os.path.abspath(first if first.is_dir() else first.parent))
-    path = find_config(start)
-    return load_config(path) if path is not None else Config()
+    config = configs.of(first if first.is_dir() else first.parent)
+    unsafe = config.unsafe_fixes if options.unsafe_fixes is None else options.unsafe_fixes
+    return _Settings(options, unsafe, options.output_format or config.output_format)
 
 
-def _codes(options: Options, config: Config) -> tuple[str, ...]:
-    from gradlint.registry import all_rules
-    from gradlint.selection import UnknownRule, choose
-
+def _job(target: Target, settings: _Settings) -> Job:
+    options, config = settings.options, target.config
     select = options.select if options.select is not None else config.select
-    ignore = (*(config.ignore or ()), *(options.ignore or ()))
-    try:
-        return tuple(rule.code for rule in choose(all_rules(), select, ignore))
-    except UnknownRule as error:
-        raise ConfigError(str(error)) from error
+    ignore = (*config.ignore, *(options.ignore or ()))
+    task = Task(select, ignore, fix=options.fixing or options.diff, unsafe=settings.unsafe)
+    return Job(target.path, task, target.named)
 
 
 def _write(results: Sequence[FileResult]) -> bool:
@@ -108,65 +120,46 @@ def _write(results: Sequence[FileResult]) -> bool:
                 write_atomically(Path(result.path), result.after)
             except OSError as error:
                 failed = True
-                click.echo(f"error: {safe(result.path)}: cannot be written: {error.strerror or error}", err=True)
+                _complain(f"{result.path}: cannot be written: {error.strerror or error}")
     return failed
 
 
-def _show_diff(results: Sequence[FileResult], failed: bool) -> int:
-    import difflib
-
-    from gradlint.decode import Decoded, decode
-
-    changed = 0
-    for result in results:
-        if result.before is None or result.after is None or result.before == result.after:
-            continue
-        changed += len(result.applied)
-        old, new = decode(result.before), decode(result.after)
-        if isinstance(old, Decoded) and isinstance(new, Decoded):
-            lines = difflib.unified_diff(
-                old.text.splitlines(keepends=True), new.text.splitlines(keepends=True), result.path, result.path
-            )
-            for line in lines:
-                ended = line.endswith(("\n", "\r"))
-                click.echo(safe(line.rstrip("\r\n")) + ("" if ended else "\n\\ No newline at end of file"))
-    if changed:
-        click.echo(f"Would fix {changed} {'error' if changed == 1 else 'errors'}.", err=True)
-    else:
-        click.echo("No fixes to apply.", err=True)
-    return 2 if failed else int(changed > 0)
+# Reporting
 
 
-def _report(results: Sequence[FileResult], options: Options, form: str, *, unsafe: bool) -> None:
-    lines = list(_lines(results, options, form, unsafe=unsafe))
-    if options.output_file is not None:
-        text = click.unstyle("\n".join(lines))
-        options.output_file.write_text(text + "\n" if text else "", encoding="utf-8")
+def _print(lines: Iterator[str], output_file: Path | None) -> None:
+    if output_file is not None:
+        output_file.write_text("".join(f"{click.unstyle(line)}\n" for line in lines), encoding="utf-8", newline="")
         return
-    colour = _colour()
+    colour = _colour(sys.stdout.isatty())
     for line in lines:
         click.echo(line, color=colour)
 
 
-def _colour() -> bool | None:
+def _colour(terminal: bool) -> bool:
     """NO_COLOR and FORCE_COLOR win over what the stream is."""
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
-    return None if sys.stdout.isatty() else False
+    return terminal and os.environ.get("TERM") != "dumb"
 
 
-def _lines(results: Sequence[FileResult], options: Options, form: str, *, unsafe: bool) -> Iterator[str]:
-    diagnostics = [d for result in results for d in result.diagnostics]
-    if form == "json":
-        from gradlint.report.machine import to_json
+def _report(results: Sequence[FileResult], settings: _Settings) -> Iterator[str]:
+    options, unsafe = settings.options, settings.unsafe
+    diagnostics = [each for result in results for each in result.diagnostics]
+    if settings.output_format == "json":
+        from gradlint.report.machine import statistics_to_json, to_json
 
-        yield to_json(diagnostics)
+        yield statistics_to_json(diagnostics, unsafe=unsafe) if options.statistics else to_json(diagnostics)
         return
     if options.statistics:
-        yield from _statistics(diagnostics)
-    elif form == "concise":
+        from gradlint.report.statistics import statistics
+
+        yield from statistics(diagnostics, unsafe=unsafe)
+    elif settings.output_format == "concise":
+        from gradlint.report.concise import concise
+
         yield from concise(diagnostics, unsafe=unsafe)
     else:
         from gradlint.report.full import full
@@ -178,12 +171,27 @@ def _lines(results: Sequence[FileResult], options: Options, form: str, *, unsafe
         yield from summary(diagnostics, fixed, unsafe=unsafe, fixing=options.fixing)
 
 
-def _statistics(diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
-    counts = Counter((each.code, each.name) for each in diagnostics)
-    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{count:>5}  {code}  {name}"
+def _diff(results: Sequence[FileResult]) -> Iterator[str]:
+    from gradlint.decode import Decoded, decode
+    from gradlint.report.diff import diff
+
+    for result in results:
+        if result.before is not None and result.after is not None:
+            old, new = decode(result.before), decode(result.after)
+            if isinstance(old, Decoded) and isinstance(new, Decoded):
+                yield from diff(result.path, old.text, new.text)
 
 
-def safe_block(text: str) -> str:
-    """Foreign text of several lines, without control characters."""
-    return "\n".join(f"  {safe(line)}" for line in text.splitlines())
+def _conclude_diff(results: Sequence[FileResult], settings: _Settings) -> int:
+    """The closing line goes to stderr, so that the diff can be piped into `patch`."""
+    fixes = sum(len(result.applied) for result in results if result.before != result.after)
+    hidden = 0 if settings.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
+    broken = [each for result in results for each in result.diagnostics if each.code == "GRD000"]
+    for each in broken:
+        _complain(f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}")
+    if not settings.options.quiet:
+        more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
+        click.echo(
+            f"Would fix {count(fixes, 'error', 'errors')}{more}." if fixes else f"No errors would be fixed{more}.", err=True
+        )
+    return int(bool(fixes or broken) and not settings.options.exit_zero)

@@ -15,6 +15,8 @@ class Decoded:
     text: str
     encoding: str = "utf-8"
     bom: bool = False
+    faithful: bool = True
+    """Whether encoding the text again gives the same bytes; where it does not, the file is never rewritten."""
 
     def encode(self, text: str) -> bytes:
         """The bytes of a new text in the file's own encoding. Raises UnicodeEncodeError where it has no form in it."""
@@ -41,8 +43,9 @@ def decode(data: bytes) -> Decoded | Undecodable:
         return Undecodable(1, f"the encoding cannot be told: {error}")
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     try:
-        return Decoded(body.decode(encoding), encoding, bom)
+        text = body.decode(encoding)
+        return Decoded(text, encoding, bom, faithful=text.encode(encoding) == body)
     except UnicodeDecodeError as error:
         return Undecodable(body[: error.start].count(b"\n") + 1, f"not valid {encoding}: byte {body[error.start]:#04x}")
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         return Undecodable(1, f"the encoding cannot be told: {error}")

@@ -16,6 +16,7 @@ from gradlint.render import Change, Unrenderable, render
 from gradlint.rule import Rule
 from gradlint.slices import Problem, Source, read
 
+
 @dataclass(frozen=True)
 class Located:
     """A diagnostic together with the changes that its fix makes to the text."""
@@ -39,7 +40,7 @@ def examine(
     if not source.slices:
         return ()
     model = build(source.statements)
-    located = {}
+    located: dict[tuple[str, Place], Located] = {}
     for rule, finding in _findings(model, rules):
         each = _locate(rule, finding, source, filename)
         if each is not None:
@@ -62,7 +63,9 @@ def _locate(rule: Rule[Any], finding: Finding, source: Source, filename: str) ->
     span = _span(source, finding.at)
     if span is None:
         return None
-    note, fix, changes = finding.note, None, ()
+    note = finding.note
+    fix: TextFix | None = None
+    changes: tuple[Change, ...] = ()
     if finding.fix is not None:
         try:
             changes = render(finding.fix.edits, source)
@@ -70,14 +73,8 @@ def _locate(rule: Rule[Any], finding: Finding, source: Source, filename: str) ->
             fix = TextFix(finding.fix.message, finding.fix.applicability, edits)
         except Unrenderable as reason:
             note = note or f"no fix is offered: {reason}"
-    related = tuple(
-        Related(place, message)
-        for node, message in finding.related
-        if (place := _span(source, node)) is not None
-    )
-    diagnostic = Diagnostic(
-        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note
-    )
+    related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
+    diagnostic = Diagnostic(filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note)
     return Located(diagnostic, changes)
 
 

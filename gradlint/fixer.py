@@ -30,7 +30,9 @@ def fix(text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, k
     `keep(text, diagnostics)` drops what is suppressed. The input comes back unchanged where a repaired text would not
     parse or the rounds do not settle.
     """
-    current, applied, refused = text, [], set()
+    current = text
+    applied: list[Diagnostic] = []
+    refused: set[tuple[str, str, int]] = set()
     for _ in range(MAX_ROUNDS):
         candidates = [each for each in _admitted(current, filename, rules, unsafe, keep) if _key(each) not in refused]
         chosen = _disjoint(candidates)

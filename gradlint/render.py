@@ -60,7 +60,7 @@ class _Page:
         if self.text[begin:start].strip():
             raise Unrenderable("the statement shares its line with another")
         rest = self.text[end:stop].strip() if end <= stop else ""
-        if rest and not rest.startswith(("#", ";")) or rest.startswith(";"):
+        if (rest and not rest.startswith(("#", ";"))) or rest.startswith(";"):
             raise Unrenderable("the statement shares its line with another")
         return begin, stop
 

@@ -88,7 +88,7 @@ def atom(n: str) -> str:
     except cst.ParserSyntaxError:
         return f"({n})"
     simple = isinstance(node, (cst.Name, cst.Attribute, cst.Integer, cst.Call, cst.Subscript))
-    return n if simple or getattr(node, "lpar", ()) else f"({n})"
+    return n if simple or bool(getattr(node, "lpar", None)) else f"({n})"
 
 
 def shifted(index: cst.BaseExpression, offset: int) -> str:

@@ -1,35 +1,47 @@
-"""Runs the engine over files: a worker takes a path and gives diagnostics and new bytes, in process or in a pool."""
+"""Runs the engine over files: a worker takes bytes and gives diagnostics and new bytes, in process or in a pool."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gradlint.decode import Undecodable, decode
 from gradlint.diagnostic import Diagnostic, Place, Severity, Span
 from gradlint.prefilter import worth_reading
 from gradlint.suppress import keep
 
-POOL_FROM = 64
+POOL_FROM = 40
 """Candidate files from which a process pool pays for its start."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to do with every file; picklable."""
+    """What to do with a file; picklable. The selectors are known to name rules."""
 
-    codes: tuple[str, ...]
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
     fix: bool = False
     unsafe: bool = False
 
 
 @dataclass(frozen=True)
+class Job:
+    """A file and what to do with it; a `named` file is read even where its bytes can hold no finding."""
+
+    path: Path
+    task: Task
+    named: bool = False
+
+
+@dataclass(frozen=True)
 class FileResult:
-    """What came of one file; `before` and `after` are set where a fix was applied, `crash` where gradlint itself failed."""
+    """What came of one file.
+
+    `text` is what the diagnostics are about; `before` and `after` are set where a fix was applied, `crash` where gradlint
+    itself failed.
+    """
 
     path: str
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -40,45 +52,50 @@ class FileResult:
     crash: str | None = None
 
 
-def run(
-    files: Sequence[Path], task: Task, jobs: int | None = None, *, named: frozenset[Path] = frozenset()
-) -> Iterator[FileResult]:
-    """Check (or fix in memory) every file; results come in the order of the files.
+def run(jobs: Iterable[Job], workers: int | None = None) -> Iterator[FileResult]:
+    """Do every job; results come in the order of the jobs. Nothing is written."""
+    candidates = [item for job in jobs for item in _read(job)]
+    if workers == 1 or len(candidates) < POOL_FROM:
+        yield from map(_guarded, candidates)
+    else:
+        yield from _in_pool(candidates, workers)
 
-    Files found in folders are parsed only where their bytes can hold a finding; those in `named` always.
-    """
-    candidates = [(str(path), data) for path, data in _read(files, named)]
-    work = partial(_guarded, task=task)
-    if jobs == 1 or len(candidates) < POOL_FROM:
-        yield from map(work, candidates)
+
+def _read(job: Job) -> Iterator[tuple[Job, bytes | str]]:
+    """A job with its file's content, or with why there is none; nothing for a file that can hold no finding."""
+    try:
+        data = job.path.read_bytes()
+    except OSError as error:
+        yield job, error.strerror or str(error)
         return
+    if job.named or worth_reading(data):
+        yield job, data
+
+
+def _in_pool(candidates: Sequence[tuple[Job, bytes | str]], workers: int | None) -> Iterator[FileResult]:
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(work, candidates, chunksize=max(1, min(16, len(candidates) // 32)))
-
-
-def _read(files: Sequence[Path], named: frozenset[Path]) -> Iterator[tuple[Path, bytes | str]]:
-    """Content of the files that can hold a finding, or why a file could not be read."""
-    for path in files:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            yield path, error.strerror or str(error)
-            continue
-        if path in named or worth_reading(data):
-            yield path, data
+    done = 0
+    try:
+        with ProcessPoolExecutor(max_workers=workers) as pool:
+            for result in pool.map(_guarded, candidates, chunksize=max(1, min(16, len(candidates) // 32))):
+                done += 1
+                yield result
+    except BrokenProcessPool:
+        for job, _ in candidates[done:]:
+            yield FileResult(str(job.path), crash="a worker process ended before this file was done")
 
 
-def _guarded(item: tuple[str, bytes | str], task: Task) -> FileResult:
-    name, data = item
+def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
+    job, data = item
+    name = str(job.path)
     if isinstance(data, str):
         return FileResult(name, (_unreadable(name, 1, f"the file cannot be read: {data}"),))
     try:
-        return process(name, data, task)
+        return process(name, data, job.task)
     except Exception:
-        last = traceback.format_exc(limit=-3).strip()
-        return FileResult(name, crash=last)
+        return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
 
 def process(name: str, data: bytes, task: Task) -> FileResult:
@@ -86,13 +103,16 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
         return FileResult(name, (_unreadable(name, decoded.row, decoded.message),))
+    if not worth_reading(data) and _parses(decoded.text):
+        return FileResult(name)
     from gradlint.engine import analyze
     from gradlint.registry import all_rules
+    from gradlint.selection import choose
 
-    rules: list[Any] = [rule for rule in all_rules() if rule.code in task.codes]
+    rules = choose(all_rules(), task.select, task.ignore)
     text = decoded.text
     applied: tuple[Diagnostic, ...] = ()
-    if task.fix:
+    if task.fix and decoded.faithful:
         from gradlint.fixer import fix
 
         outcome = fix(text, name, rules, unsafe=task.unsafe, keep=keep)
@@ -102,6 +122,20 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
     if applied:
         return replace(result, before=data, after=decoded.encode(text))
     return result
+
+
+def _parses(text: str) -> bool:
+    """Whether a text without anything to find is Python at all, told without the parser that the rules need."""
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _unreadable(name: str, row: int, message: str) -> Diagnostic:

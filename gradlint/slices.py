@@ -150,7 +150,7 @@ def _runs(chosen: Sequence[ast.stmt], body: Sequence[ast.stmt]) -> Iterator[tupl
 
 
 _DECISIVE = frozenset(
-    "backward manual_backward Adam NAdam RAdam Trainer TrainingArguments compute_loss training_step no_sync".split()
+    ("backward manual_backward Adam NAdam RAdam Trainer TrainingArguments compute_loss training_step no_sync").split()
 )
 
 
@@ -162,9 +162,9 @@ def _can_matter(tree: ast.Module) -> bool:
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
             if name in _DECISIVE or name.endswith("scaler"):
                 return True
-        elif isinstance(node, ast.alias) and node.asname and node.name.rpartition(".")[2] in _DECISIVE:
-            return True
-        elif isinstance(node, ast.FunctionDef) and node.name in ("compute_loss", "training_step"):
+        elif (isinstance(node, ast.alias) and node.asname and node.name.rpartition(".")[2] in _DECISIVE) or (
+            isinstance(node, ast.FunctionDef) and node.name in ("compute_loss", "training_step")
+        ):
             return True
     return False
 
@@ -226,7 +226,17 @@ def _names(node: ast.stmt) -> tuple[set[str], bool]:
 def _matters(name: str) -> bool:
     if is_trigger(name) or name.endswith(("scaler", "Norm", "Norm1d", "Norm2d", "Norm3d")):
         return True
-    return name in ("Adam", "NAdam", "RAdam", "Accelerator", "Trainer", "TrainingArguments", "prepare", "add_param_group", "initialize")
+    return name in (
+        "Adam",
+        "NAdam",
+        "RAdam",
+        "Accelerator",
+        "Trainer",
+        "TrainingArguments",
+        "prepare",
+        "add_param_group",
+        "initialize",
+    )
 
 
 def _is_large_literal(node: ast.stmt) -> bool:

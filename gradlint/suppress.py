@@ -9,29 +9,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradlint.diagnostic import Diagnostic
+from gradlint.selection import ALWAYS_ON, specificity
 
 _SKIP = re.compile(r"#\s*gradlint:\s*skip-file\b", re.I)
-_IGNORE = re.compile(r"#\s*gradlint:\s*ignore(?:\[([^\]]*)\])?", re.I)
-_NOQA = re.compile(r"#\s*noqa(?::[\s]?((?:[A-Z]+[0-9]+|[a-z][a-z-]*[a-z])(?:[\s,]+(?:[A-Z]+[0-9]+|[a-z][a-z-]*[a-z]))*))?", re.I)
+_IGNORE = re.compile(r"#\s*gradlint:\s*ignore\b(?:\[([^\]]*)\]|(?!\[))", re.I)
+_RULE = r"(?:[A-Z]+[0-9]+|[A-Z]+(?:-[A-Z]+)+)"
+_NOQA = re.compile(rf"#\s*noqa\b(?:\s*:\s*({_RULE}(?:[\s,]+{_RULE})*)?)?", re.I)
 _ANY = re.compile(r"gradlint|noqa", re.I)
 
 
 @dataclass(frozen=True)
 class Suppressions:
-    """What the comments of one file silence: None among the codes of a row stands for everything."""
+    """What the comments of one file silence: None among the selectors of a row stands for everything."""
 
     whole_file: bool = False
     rows: tuple[tuple[int, frozenset[str] | None], ...] = ()
 
     def silences(self, diagnostic: Diagnostic) -> bool:
         """Whether a comment on the first or the last line of the finding names it."""
-        if diagnostic.code == "GRD000":
+        if diagnostic.code == ALWAYS_ON:
             return False
         if self.whole_file:
             return True
         lines = (diagnostic.span.start.row, diagnostic.span.end.row)
-        names = {diagnostic.code.lower(), diagnostic.name.lower()}
-        return any(row in lines and (codes is None or codes & names) for row, codes in self.rows)
+        return any(row in lines and _names(selectors, diagnostic) for row, selectors in self.rows)
 
 
 def read_suppressions(text: str) -> Suppressions:
@@ -40,14 +41,11 @@ def read_suppressions(text: str) -> Suppressions:
         return Suppressions()
     whole, rows = False, []
     for row, comment in _comments(text):
-        if _SKIP.search(comment):
-            whole = True
-        ignore = _IGNORE.search(comment)
-        if ignore:
-            rows.append((row, _codes(ignore.group(1))))
-        noqa = _NOQA.search(comment)
-        if noqa:
-            rows.append((row, _codes(noqa.group(1))))
+        whole = whole or _SKIP.search(comment) is not None
+        for pattern in (_IGNORE, _NOQA):
+            found = pattern.search(comment)
+            if found:
+                rows.append((row, _selectors(found.group(1), bare=":" not in found.group() or pattern is _IGNORE)))
     return Suppressions(whole, tuple(rows))
 
 
@@ -59,15 +57,21 @@ def keep(text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ..
     return tuple(each for each in diagnostics if not suppressions.silences(each))
 
 
-def _codes(group: str | None) -> frozenset[str] | None:
+def _names(selectors: frozenset[str] | None, diagnostic: Diagnostic) -> bool:
+    return selectors is None or any(specificity(diagnostic.code, diagnostic.name, each) for each in selectors)
+
+
+def _selectors(group: str | None, *, bare: bool) -> frozenset[str] | None:
+    """What a comment names; `# noqa: some words` names nothing, and silences nothing."""
     if group is None:
-        return None
-    return frozenset(part.lower() for part in re.split(r"[\s,]+", group.strip()) if part)
+        return None if bare else frozenset()
+    return frozenset(part for part in re.split(r"[\s,]+", group.strip()) if part)
 
 
 def _comments(text: str) -> Iterator[tuple[int, str]]:
+    """Every comment with its row; where the tokenizer gives up, what came before counts."""
     try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
             if token.type == tokenize.COMMENT:
                 yield token.start[0], token.string
     except (tokenize.TokenError, SyntaxError, ValueError):

@@ -40,9 +40,7 @@ class Withheld:
 def chain(event: Event) -> list[tuple[Guard | None, cst.CSTNode, cst.CSTNode]]:
     """The statements around an event, outermost first, each with the block it stands in and the guard it opens."""
     found: list[tuple[Guard | None, cst.CSTNode, cst.CSTNode]] = [
-        (guard, guard.suite, guard.node)
-        for guard in event.path
-        if guard.suite is not None and not guard.implied
+        (guard, guard.suite, guard.node) for guard in event.path if guard.suite is not None and not guard.implied
     ]
     if event.suite is not None and event.statement is not None:
         found.append((None, event.suite, event.statement))
@@ -51,9 +49,7 @@ def chain(event: Event) -> list[tuple[Guard | None, cst.CSTNode, cst.CSTNode]]:
 
 def update_suite(loop: TrainingLoop, step: Event) -> cst.CSTNode | Withheld:
     """The block that runs once per update, in which the optimizer steps."""
-    steps = [
-        e for e in loop.all(Kind.OPTIMIZER_STEP) if e.cadence is step.cadence and not _apart(e, step) and loop.holds(e)
-    ]
+    steps = [e for e in loop.all(Kind.OPTIMIZER_STEP) if e.cadence is step.cadence and not _apart(e, step) and loop.holds(e)]
     suites = {id(s): s for s in (_suite_of(loop, each) for each in steps) if s is not None}
     if len(suites) != 1:
         return Withheld("the window is closed in more than one place")
@@ -128,7 +124,7 @@ def place_for(kind: Kind, loop: TrainingLoop, step: Event, moving: Event | None 
         return Withheld("the update is spread over branches that would need the line each on their own")
     order = list(ranks.values())
     if rank < RANK[Kind.OPTIMIZER_STEP]:
-        following = [s for s, r in order if min(r) > rank and max(r) <= RANK[Kind.SCALER_UPDATE] or s is stepping[0][0]]
+        following = [s for s, r in order if (min(r) > rank and max(r) <= RANK[Kind.SCALER_UPDATE]) or s is stepping[0][0]]
         preceding = [s for s, r in order if max(r) <= rank]
         first = following[0]
         del preceding

@@ -17,7 +17,7 @@ from gradlint.model.passes import fetches, pass_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, text, walk
-from gradlint.model.trace import CallSite, Frame, Trace
+from gradlint.model.trace import CallSite, Definition, Frame, Trace
 from gradlint.model.types import (
     Boundary,
     Cadence,
@@ -34,7 +34,6 @@ from gradlint.model.types import (
     exclusive,
 )
 from gradlint.model.vocabulary import Role
-
 
 DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
 
@@ -82,9 +81,9 @@ class LoopBuilder:
         if any(b.through == "deepspeed" for b in self.backwards):
             engine = Engine.DEEPSPEED
         given = self.given_steps or self.accelerator_steps()
-        if engine is Engine.ACCELERATE and accumulate:
-            steps = given
-        elif engine is Engine.ACCELERATE and (steps is None or steps.source is None):
+        if (engine is Engine.ACCELERATE and accumulate) or (
+            engine is Engine.ACCELERATE and (steps is None or steps.source is None)
+        ):
             steps = given
         steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
@@ -248,7 +247,7 @@ class LoopBuilder:
             return False
         frame = self.backwards[0].frame
         return any(
-            self.loop is None and d.index >= 0 and d.how == "augment" or any(g is self.loop for g in d.path)
+            (self.loop is None and d.index >= 0 and d.how == "augment") or any(g is self.loop for g in d.path)
             for name in steps.names
             if name.isidentifier() or "." in name
             for d in self.resolver.all_of(name, frame)
@@ -284,7 +283,8 @@ class LoopBuilder:
     def sync_named(self) -> bool:
         """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
         return any(
-            isinstance(d.value, cst.CSTNode) and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
+            isinstance(d.value, cst.CSTNode)
+            and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
             for definitions in self.trace.definitions.values()
             for d in definitions
             if d.value is not None
@@ -346,7 +346,9 @@ class LoopBuilder:
     def counts_windows(self, test: cst.BaseExpression) -> bool:
         """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`, and the like."""
         site = self.backwards[0].site
-        values = [value for n in walk(test) if isinstance(n, (cst.Name, cst.Attribute)) for value, _ in self.resolver.follow(n, site)]
+        values = [
+            value for n in walk(test) if isinstance(n, (cst.Name, cst.Attribute)) for value, _ in self.resolver.follow(n, site)
+        ]
         remainder = any(
             isinstance(n, cst.BinaryOperation)
             and isinstance(n.operator, cst.Modulo)
@@ -361,9 +363,7 @@ class LoopBuilder:
         if self.loop is None or self.window is not None:
             return False
         last = max((e.index for e in near if any(g is self.loop for g in e.path)), default=0)
-        return any(
-            e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path) for e in near
-        )
+        return any(e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path) for e in near)
 
     def carried(self, boundary: Boundary | None, events: Sequence[Event]) -> bool | None:
         """Whether counter and gradients live on into the next pass over the data."""
@@ -403,7 +403,7 @@ class LoopBuilder:
             return steps
         return replace(steps, source=None)
 
-    def params_of(self, frame: Frame) -> list[CallSite | object]:
+    def params_of(self, frame: Frame) -> list[Definition]:
         prefix = f"{frame.number}:"
         return [d for k, ds in self.trace.definitions.items() if k.startswith(prefix) for d in ds if d.how == "param"]
 
@@ -428,7 +428,9 @@ class LoopBuilder:
         left = set(names)
         while frame is not None:
             if frame.function is None:
-                left = {n for n in left if not self.trace.definitions.get(f"{frame.number}:{n}") and n not in self.trace.facts.imports}
+                left = {
+                    n for n in left if not self.trace.definitions.get(f"{frame.number}:{n}") and n not in self.trace.facts.imports
+                }
             else:
                 left -= frame.function.assigned
             frame = frame.lexical

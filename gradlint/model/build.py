@@ -63,8 +63,7 @@ def _loops(trace: Trace, resolver: Resolver) -> list[TrainingLoop]:
         loop, window = _micro_loop(backward, events, trace, resolver)
         groups.setdefault(id(loop), (loop, window, []))[2].append(backward)
     return [
-        LoopBuilder(trace, resolver, events, loop, window, tuple(members)).build()
-        for loop, window, members in groups.values()
+        LoopBuilder(trace, resolver, events, loop, window, tuple(members)).build() for loop, window, members in groups.values()
     ]
 
 

@@ -14,7 +14,9 @@ from gradlint.model.syntax import dotted, last_name, literal, walk
 from gradlint.model.trace import Definition, Frame
 from gradlint.model.types import Boundary, Cadence, Engine, Guard, Kind, Path, Phase, Steps, exclusive
 
-_PURE = frozenset("isinstance hasattr getattr len int float bool str is_available is_initialized is_main_process get_rank lower".split())
+_PURE = frozenset(
+    ("isinstance hasattr getattr len int float bool str is_available is_initialized is_main_process get_rank lower").split()
+)
 
 
 class Pace(Enum):
@@ -80,9 +82,7 @@ class Judge:
                 return Cadence.UNKNOWN, None, True
             return (Cadence.PER_EPOCH if shared else Cadence.ONCE), None, False
         known = {(g.group, g.arm) for g in home}
-        extra = [
-            (i, g) for i, g in enumerate(event.path) if g.kind in ("branch", "handler") and (g.group, g.arm) not in known
-        ]
+        extra = [(i, g) for i, g in enumerate(event.path) if g.kind in ("branch", "handler") and (g.group, g.arm) not in known]
         paces = {self.pace(g, event.path[:i])[0] for i, g in extra}
         return (Cadence.UNKNOWN if paces - {Pace.STEADY, Pace.TRIVIAL} else Cadence.PER_UPDATE), None, bool(paces)
 
@@ -92,9 +92,7 @@ class Judge:
     def extra(self, event: RawEvent) -> list[tuple[int, Guard]]:
         """The decisions on the way to an event that the backward pass does not share."""
         start = next((i + 1 for i, g in enumerate(event.path) if g is self.loop), 0)
-        candidates = [
-            (i, g) for i, g in enumerate(event.path) if i >= start and g.kind in ("branch", "handler")
-        ]
+        candidates = [(i, g) for i, g in enumerate(event.path) if i >= start and g.kind in ("branch", "handler")]
         widest: list[tuple[int, Guard]] | None = None
         for backward in self.feeding(event):
             arms = {(g.group, g.arm) for g in backward.path}
@@ -113,9 +111,7 @@ class Judge:
 
     def _split(self, guard: Guard, prefix: Path) -> bool:
         """A boundary test with a backward pass on each of its arms: the arm still decides about the update."""
-        other = any(
-            g.group == guard.group and g.arm != guard.arm for backward in self.backwards for g in backward.path
-        )
+        other = any(g.group == guard.group and g.arm != guard.arm for backward in self.backwards for g in backward.path)
         return other and self.pace(guard, prefix)[0] in (Pace.BOUNDARY, Pace.INSIDE)
 
     def pace(self, guard: Guard, prefix: Path) -> tuple[Pace, Boundary | None]:
@@ -204,7 +200,7 @@ class Judge:
                 return True
             return self.invariant(value, Site(definition.frame, definition.index, definition.path))
         if self.loop is None:
-            return definition.how not in ("augment", "loop") and definition.index < 0 or self.before_root(definition)
+            return (definition.how not in ("augment", "loop") and definition.index < 0) or self.before_root(definition)
         return not any(guard is self.loop for guard in definition.path)
 
     def before_root(self, definition: Definition) -> bool:

@@ -13,7 +13,13 @@ from gradlint.model.types import Construction, Schedule
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, spells_steps
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
-_LENGTH_PLACES = {"CosineAnnealingLR": 1, "StepLR": 1, "get_linear_schedule_with_warmup": 2, "get_cosine_schedule_with_warmup": 2, "OneCycleLR": 2}
+_LENGTH_PLACES = {
+    "CosineAnnealingLR": 1,
+    "StepLR": 1,
+    "get_linear_schedule_with_warmup": 2,
+    "get_cosine_schedule_with_warmup": 2,
+    "OneCycleLR": 2,
+}
 _WARMUP_PLACES = {"get_linear_schedule_with_warmup": 1, "get_cosine_schedule_with_warmup": 1}
 
 
@@ -53,9 +59,9 @@ def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
     for places, name in ((_LENGTH_PLACES, "length"), (_WARMUP_PLACES, "num_warmup_steps")):
         place = places.get(kind)
         if place is not None:
-            value = argument(call, place)
-            if value is not None and not any(a.keyword is not None and a.value is value for a in call.args):
-                yield name, value
+            given = argument(call, place)
+            if given is not None and not any(a.keyword is not None and a.value is given for a in call.args):
+                yield name, given
 
 
 def _loader_lengths(

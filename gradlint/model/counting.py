@@ -49,8 +49,8 @@ def _combined(node: cst.BinaryOperation, site: Site, resolver: Resolver, body: B
         for side, other in ((left, node.right), (right, node.left)):
             if side is not None and side.start == 0 and not side.counters and literal(other) != 0:
                 return Count(0)
-        for side in (node.left, node.right):
-            if _outer_loop_start(side, site, resolver, body) == 0:
+        for factor in (node.left, node.right):
+            if _outer_loop_start(factor, site, resolver, body) == 0:
                 return Count(0, (), False)
         return None
     if left is None or right is None or (left.counters and right.counters):
@@ -129,9 +129,7 @@ def _first(node: cst.BaseExpression, site: Site, resolver: Resolver) -> int | No
     return None
 
 
-def _counter(
-    name: str, node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body
-) -> Count | None:
+def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body) -> Count | None:
     definitions = resolver.all_of(name, site.frame)
     before = [d for d in definitions if d.index < site.index]
     target = next((d for d in reversed(before) if d.how == "loop"), None)
@@ -170,8 +168,7 @@ def _ungated(increment: Definition, site: Site, body: Body) -> bool:
     depth = next((i for i, g in enumerate(increment.path) if g is body.loop), -1)
     arms = {(g.group, g.arm) for g in site.path} | body.arms
     return all(
-        g.kind not in ("branch", "handler", "loop") or (g.group, g.arm) in arms or g.implied
-        for g in increment.path[depth + 1 :]
+        g.kind not in ("branch", "handler", "loop") or (g.group, g.arm) in arms or g.implied for g in increment.path[depth + 1 :]
     )
 
 

@@ -16,7 +16,9 @@ from gradlint.model.vocabulary import Role, role_of_constructor
 
 _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
 _HARMLESS = frozenset(
-    "prepare step unscale_ scale_loss initialize load_state_dict print len isinstance id type GradScaler hasattr getattr".split()
+    (
+        "prepare step unscale_ scale_loss initialize load_state_dict print len isinstance id type GradScaler hasattr getattr"
+    ).split()
 )
 
 
@@ -109,7 +111,7 @@ class Details:
                 if self.summed_over_window(definition.key, loop, windowed) or self.multiplied_later(definition.key, slicer):
                     return True
         for site in self.resolver.trace.calls:
-            if site.statement is not None and site.statement is holder or any(n is raw.node for n in walk(site.call)):
+            if (site.statement is not None and site.statement is holder) or any(n is raw.node for n in walk(site.call)):
                 if self.multiplied(site.call, raw, slicer, definition_site=raw.site):
                     return True
         return False

@@ -60,7 +60,7 @@ class Classifier:
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
         node = call.call
         name = last_name(node.func)
-        if name is None or (id(node), call.frame.number) in self.resolver.trace.activations and name != "backward":
+        if name is None or ((id(node), call.frame.number) in self.resolver.trace.activations and name != "backward"):
             return
         method = method_call(node)
         if name in ("no_sync", "no_backward_sync") and method is not None:
@@ -134,9 +134,7 @@ class Classifier:
         else:
             yield self.event(Kind.BACKWARD, call, through=through, loss=first, receiver=receiver)
 
-    def backward_owner(
-        self, receiver: cst.BaseExpression, name: str, first: cst.BaseExpression | None, site: Site
-    ) -> str | None:
+    def backward_owner(self, receiver: cst.BaseExpression, name: str, first: cst.BaseExpression | None, site: Site) -> str | None:
         """Who runs the backward pass, where it is not the loss itself."""
         if name == "manual_backward":
             return "lightning"
@@ -194,9 +192,11 @@ class Classifier:
             yield self.event(Kind.SCHEDULER_STEP, call, owner=self.identity(receiver, call), receiver=receiver)
         elif role is Role.EMA:
             yield self.event(Kind.EMA_UPDATE, call, receiver=receiver)
-        elif role is Role.DEEPSPEED or re.search(r"engine|deepspeed", last_name(receiver) or "", re.I):
-            yield self.event(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
-        elif role is None and last_name(receiver) in ("model", "net") and not node.args:
+        elif (
+            role is Role.DEEPSPEED
+            or re.search(r"engine|deepspeed", last_name(receiver) or "", re.I)
+            or (role is None and last_name(receiver) in ("model", "net") and not node.args)
+        ):
             yield self.event(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
 
     def zero_grad(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> RawEvent:
@@ -241,9 +241,7 @@ class Classifier:
             return
         blank = definition.value is not None and literal(definition.value) is None
         kind = Kind.ZERO_GRAD if blank and definition.how == "assign" else Kind.GRAD_SCALE
-        yield RawEvent(
-            kind, definition.node, definition.frame, definition.path, definition.index, definition.statement, None
-        )
+        yield RawEvent(kind, definition.node, definition.frame, definition.path, definition.index, definition.statement, None)
 
     # Plumbing
 

@@ -102,9 +102,7 @@ def collect(statements: Sequence[cst.BaseStatement]) -> Facts:
     return facts
 
 
-def _scan_suite(
-    facts: Facts, body: Iterable[cst.CSTNode], prefix: str, owner: str | None, parent: Function | None
-) -> None:
+def _scan_suite(facts: Facts, body: Iterable[cst.CSTNode], prefix: str, owner: str | None, parent: Function | None) -> None:
     for statement in body:
         if isinstance(statement, cst.SimpleStatementLine):
             for small in statement.body:
@@ -136,9 +134,7 @@ def suites(statement: cst.CSTNode) -> Iterator[Sequence[cst.CSTNode]]:
             yield from suites(arm)
 
 
-def _scan_function(
-    facts: Facts, node: cst.FunctionDef, prefix: str, owner: str | None, parent: Function | None
-) -> None:
+def _scan_function(facts: Facts, node: cst.FunctionDef, prefix: str, owner: str | None, parent: Function | None) -> None:
     names, divides = _uses(node)
     qualname = f"{prefix}{node.name.value}"
     function = Function(node, qualname, owner, parent, names, divides, frozenset(_assigned(node)))

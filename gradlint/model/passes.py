@@ -12,7 +12,7 @@ from gradlint.model.trace import Frame, Trace
 from gradlint.model.types import Guard, Pass, Steps
 from gradlint.model.vocabulary import WRAPS_ITERABLE, Role, spells_steps
 
-_SPLITS = frozenset("chunk split tensor_split array_split split_batch".split())
+_SPLITS = frozenset(["chunk", "split", "tensor_split", "array_split", "split_batch"])
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
 _MICRO = re.compile(r"micro|sub_?batch|mini_?batches$|chunks?$", re.I)
 _PARAMS = re.compile(r"param|module|layer|optim|optims|name|model")
@@ -45,8 +45,7 @@ def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Fr
         length = text(node) if dotted(node) and site.frame is home else None
         if role is Role.LOADER:
             built = any(
-                isinstance(each, cst.Call) and last_name(each.func) in ("DataLoader",)
-                for each, _ in resolver.follow(node, site)
+                isinstance(each, cst.Call) and last_name(each.func) in ("DataLoader",) for each, _ in resolver.follow(node, site)
             )
             spelled = bool(re.search(r"loader$|dl$|^dl_", last_name(node) or "", re.I))
             return Pass(True, length, certain=(built or spelled) and length is not None)
@@ -88,7 +87,9 @@ def _range(node: cst.Call, site: Site, resolver: Resolver, home: Frame) -> Pass:
                 return Pass(True, text(inner), certain=True)
             return Pass(True)
     if any(re.search("batch", name.value, re.I) for name in walk(plain[0]) if isinstance(name, cst.Name)):
-        return Pass(None if any(re.search("max|total", n.value, re.I) for n in walk(plain[0]) if isinstance(n, cst.Name)) else True)
+        return Pass(
+            None if any(re.search("max|total", n.value, re.I) for n in walk(plain[0]) if isinstance(n, cst.Name)) else True
+        )
     return Pass(None)
 
 
@@ -101,7 +102,9 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
     site = Site(frame, guard.index, prefix)
     node = guard.test
     for _ in range(4):
-        if isinstance(node, cst.Call) and (last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in ("enumerate", "zip")):
+        if isinstance(node, cst.Call) and (
+            last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in ("enumerate", "zip")
+        ):
             inner = argument(node, 0, "iterable")
             if inner is None:
                 return None

@@ -255,7 +255,7 @@ class Resolver:
                 seen = True
                 for arg in call.call.args:
                     found.add(self.identity(arg.value, site_of(call)) or text(arg.value))
-                    found.add((last_name(arg.value) or ""))
+                    found.add(last_name(arg.value) or "")
         return frozenset(found) if seen else None
 
 
@@ -270,12 +270,12 @@ def same_steps(a: frozenset[str], b: frozenset[str]) -> bool:
 def _plain(node: cst.BaseExpression) -> cst.BaseExpression:
     """The expression inside `int(x)`, `float(x)`, `max(1, x)`, `max(x, 1)`: the same count."""
     while isinstance(node, cst.Call) and isinstance(node.func, cst.Name):
-        args = [arg.value for arg in node.args if arg.keyword is None]
-        if node.func.value in ("int", "float") and len(args) == 1:
+        name, args = node.func.value, [arg.value for arg in node.args if arg.keyword is None]
+        if name in ("int", "float") and len(args) == 1:
             node = args[0]
-        elif node.func.value == "max" and len(args) == 2 and literal(args[0]) == 1:
+        elif name == "max" and len(args) == 2 and literal(args[0]) == 1:
             node = args[1]
-        elif node.func.value == "max" and len(args) == 2 and literal(args[1]) == 1:
+        elif name == "max" and len(args) == 2 and literal(args[1]) == 1:
             node = args[0]
         else:
             break

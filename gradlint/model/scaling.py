@@ -10,13 +10,13 @@ import libcst as cst
 
 from gradlint.model.boundary import tests_steps
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, method_call, root_name, text, walk
+from gradlint.model.syntax import NOT_LITERAL, dotted, keywords, last_name, literal, method_call, root_name, text, walk
 from gradlint.model.trace import Definition, Frame
 from gradlint.model.types import Division, LossScale, Path, Scale, Steps
 from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
 
 MAX_DEPTH = 24
-_FUNCTIONS = frozenset("torch np math F nn float int len max min sum abs".split())
+_FUNCTIONS = frozenset(["torch", "np", "math", "F", "nn", "float", "int", "len", "max", "min", "sum", "abs"])
 _FACTOR = re.compile(r"scale|norm|inv|accum|ratio|frac|mult|divisor|denom|num_|count|total", re.I)
 _LOSS = re.compile(r"loss|cost|objective|criterion_out|(^|_)(nll|ce|kl|elbo)(_|$)", re.I)
 UNKNOWN = LossScale(Scale.UNKNOWN)
@@ -111,7 +111,16 @@ class Slicer:
             if count is not None:
                 inner = self.scale(value, site, depth)
                 division = Division(
-                    node, factor, value, self.resolver.aliases(factor, site), count, None, None, site.path, site.index, inverse=True
+                    node,
+                    factor,
+                    value,
+                    self.resolver.aliases(factor, site),
+                    count,
+                    None,
+                    None,
+                    site.path,
+                    site.index,
+                    inverse=True,
                 )
                 return LossScale(Scale.UNKNOWN, (*inner.divisions, division), inner.doubled)
         sides = [self.scale(side, site, depth) for side in (node.left, node.right)]
@@ -203,7 +212,13 @@ class Slicer:
             return LossScale(scale, divisions, (*inner.doubled, *again))
         if inner.scale is Scale.UNDIVIDED and self.counts_own_batch(divisor, site):
             return replace(inner, divisions=divisions)
-        if value is not None and value in (1, 2) and inner.scale is Scale.UNDIVIDED and self.steps and self.steps.value not in (None, value):
+        if (
+            value is not None
+            and value in (1, 2)
+            and inner.scale is Scale.UNDIVIDED
+            and self.steps
+            and self.steps.value not in (None, value)
+        ):
             return LossScale(inner.scale, divisions)
         return LossScale(inner.scale if inner.scale is Scale.DIVIDED else Scale.UNKNOWN, divisions, inner.doubled)
 

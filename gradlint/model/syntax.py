@@ -8,8 +8,10 @@ from functools import cache
 import libcst as cst
 
 _LAYOUT = frozenset(
-    "lpar rpar comma semicolon header footer leading_lines lines_after_decorators equal dot lbracket rbracket "
-    "lbrace rbrace colon indent trailing_whitespace asynchronous star".split()
+    (
+        "lpar rpar comma semicolon header footer leading_lines lines_after_decorators equal dot lbracket rbracket "
+        "lbrace rbrace colon indent trailing_whitespace asynchronous star"
+    ).split()
 )
 
 

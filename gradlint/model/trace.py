@@ -154,9 +154,7 @@ class Walker:
                 return "raise"
         return None
 
-    def branch(
-        self, node: cst.If, path: Path, frame: Frame, holder: cst.CSTNode | None
-    ) -> tuple[str | None, Path]:
+    def branch(self, node: cst.If, path: Path, frame: Frame, holder: cst.CSTNode | None) -> tuple[str | None, Path]:
         """Walk an `if`; what follows it runs under the arm that does not leave the iteration."""
         self.expression(node.test, path, frame, None, None)
         group = (id(node), frame.number, self.tick())
@@ -178,9 +176,7 @@ class Walker:
             return None, (*path, self.guard(node, "branch", group, 0, node.test, frame, implied=True))
         return None, path
 
-    def compound(
-        self, node: cst.CSTNode, path: Path, frame: Frame, holder: cst.CSTNode | None
-    ) -> str | None:
+    def compound(self, node: cst.CSTNode, path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
         if isinstance(node, cst.For):
             self.expression(node.iter, path, frame, None, None)
             inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.iter, frame, suite=holder))
@@ -265,16 +261,14 @@ class Walker:
             guard = self.guard(node, "branch", group, arm, node.left, frame)
             self.expression(node.right, (*path, guard), frame, None, None)
             return
-        for part in subnodes(node):
-            self.expression(part, path, frame, alone if isinstance(node, cst.Call) and part is node.func else None, None)
+        for child in subnodes(node):
+            self.expression(child, path, frame, alone if isinstance(node, cst.Call) and child is node.func else None, None)
         if isinstance(node, cst.NamedExpr):
             self.define(node.target, node.value, path, frame, "assign", node, None)
         if isinstance(node, cst.Call):
             self.call(node, path, frame, alone, holder)
 
-    def call(
-        self, node: cst.Call, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None
-    ) -> None:
+    def call(self, node: cst.Call, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None) -> None:
         self.trace.calls.append(CallSite(node, frame, path, self.tick(), alone, holder))
         name = last_name(node.func)
         if not self.inline or name is None or frame.depth >= MAX_DEPTH:
@@ -348,9 +342,7 @@ class Walker:
                     return last_name(given.value.func)
         return None
 
-    def activate(
-        self, node: cst.Call, function: Function, owner: str | None, lexical: Frame, path: Path, frame: Frame
-    ) -> None:
+    def activate(self, node: cst.Call, function: Function, owner: str | None, lexical: Frame, path: Path, frame: Frame) -> None:
         """Inline one call: parameters become definitions, the body runs in a frame of its own."""
         trace = self.trace
         trace.frames += 1

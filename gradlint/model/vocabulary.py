@@ -29,21 +29,26 @@ class Role(str, Enum):
 
 
 _OPTIMIZER_NAMES = frozenset(
-    "SGD Adam AdamW NAdam RAdam Adamax Adagrad Adadelta RMSprop ASGD Rprop LBFGS SparseAdam Adafactor Muon Lion LAMB Lamb "
-    "FusedAdam FusedLAMB FusedSGD AdamW8bit Adam8bit PagedAdamW8bit DeepSpeedCPUAdam BertAdam OpenAIAdam Ranger RangerLars "
-    "AdaBelief AdaBound Lookahead LARS LARC SophiaG ScheduleFree Prodigy DAdaptation NovoGrad AdamP SGDP ZeroRedundancyOptimizer "
-    "FP16_Optimizer DistributedOptimizer create_optimizer build_optimizer get_optimizer make_optimizer smart_optimizer "
-    "configure_optimizers setup_optimizer create_optimizer_v2 init_optimizer initialize_optimizer optimizer_class "
-    "optimizer_cls get_optimizer_cls".split()
+    (
+        "SGD Adam AdamW NAdam RAdam Adamax Adagrad Adadelta RMSprop ASGD Rprop LBFGS SparseAdam Adafactor Muon Lion "
+        "LAMB Lamb FusedAdam FusedLAMB FusedSGD AdamW8bit Adam8bit PagedAdamW8bit DeepSpeedCPUAdam BertAdam "
+        "OpenAIAdam Ranger RangerLars AdaBelief AdaBound Lookahead LARS LARC SophiaG ScheduleFree Prodigy DAdaptation "
+        "NovoGrad AdamP SGDP ZeroRedundancyOptimizer FP16_Optimizer DistributedOptimizer create_optimizer "
+        "build_optimizer get_optimizer make_optimizer smart_optimizer configure_optimizers setup_optimizer "
+        "create_optimizer_v2 init_optimizer initialize_optimizer optimizer_class optimizer_cls get_optimizer_cls"
+    ).split()
 )
 _SCHEDULER_NAMES = frozenset(
-    "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR ChainedScheduler SequentialLR "
-    "ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts LambdaLR MultiplicativeLR LRScheduler _LRScheduler "
-    "get_scheduler get_linear_schedule_with_warmup get_cosine_schedule_with_warmup get_constant_schedule get_constant_schedule_with_warmup "
-    "get_cosine_with_hard_restarts_schedule_with_warmup get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule "
-    "WarmupLinearSchedule WarmupCosineSchedule WarmupConstantSchedule GradualWarmupScheduler CosineLRScheduler TimmScheduler "
-    "get_wsd_schedule get_cosine_with_min_lr_schedule_with_warmup create_scheduler build_scheduler get_lr_scheduler "
-    "create_lr_scheduler build_lr_scheduler get_schedule make_lr_scheduler".split()
+    (
+        "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR ChainedScheduler "
+        "SequentialLR ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts LambdaLR MultiplicativeLR "
+        "LRScheduler _LRScheduler get_scheduler get_linear_schedule_with_warmup get_cosine_schedule_with_warmup "
+        "get_constant_schedule get_constant_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup "
+        "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule WarmupLinearSchedule "
+        "WarmupCosineSchedule WarmupConstantSchedule GradualWarmupScheduler CosineLRScheduler TimmScheduler "
+        "get_wsd_schedule get_cosine_with_min_lr_schedule_with_warmup create_scheduler build_scheduler "
+        "get_lr_scheduler create_lr_scheduler build_lr_scheduler get_schedule make_lr_scheduler"
+    ).split()
 )
 _NOISE_SCHEDULERS = re.compile(
     r"(DDPM|DDIM|PNDM|Euler|DPM|Heun|LMS|UniPC|FlowMatch|Karras|LCM|EDM|Noise)\w*Scheduler|GaussianDiffusion"
@@ -88,7 +93,7 @@ def role_of_constructor(qualified: str) -> Role | None:
         return Role.OTHER
     if last in _BY_LAST_NAME:
         return _BY_LAST_NAME[last]
-    if last in _OPTIMIZER_NAMES or qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified:
+    if last in _OPTIMIZER_NAMES or (qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified):
         return Role.OPTIMIZER if not qualified.startswith("optuna") else Role.OTHER
     if last in _SCHEDULER_NAMES or "lr_scheduler." in qualified:
         return Role.SCHEDULER
@@ -98,11 +103,15 @@ def role_of_constructor(qualified: str) -> Role | None:
 
 
 _OPTIMIZER_SPELLING = re.compile(r"(^|_)(optim|optimizers?|opts?|optimiser|optm)(_|\d|$)|optimizer", re.I)
-_SCHEDULER_SPELLING = re.compile(r"(^|_)(lr_?)?(sched|schedulers?|schdl|shceduler)(_|\d|$)|scheduler|^lr_?policy$|lr_schedule|_schedule$", re.I)
+_SCHEDULER_SPELLING = re.compile(
+    r"(^|_)(lr_?)?(sched|schedulers?|schdl|shceduler)(_|\d|$)|scheduler|^lr_?policy$|lr_schedule|_schedule$", re.I
+)
 _NOT_LR = re.compile(r"noise|diffus|ddim|ddpm|beta|sampl|mask|kl_|temperature|curriculum|dropout|profil|job|task_", re.I)
 _SCALER_SPELLING = re.compile(r"^(grad_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
 _EMA_SPELLING = re.compile(r"(^|_)ema(_|\d|$)|^ema|ema$|moving_?average|averaged_model|swa_model", re.I)
-_LOADER_SPELLING = re.compile(r"loader|^dl$|_dl$|^dl_|batches$|^(train_?)?data$|_iterator$|dataset$|^data_?iter$|generator$", re.I)
+_LOADER_SPELLING = re.compile(
+    r"loader|^dl$|_dl$|^dl_|batches$|^(train_?)?data$|_iterator$|dataset$|^data_?iter$|generator$", re.I
+)
 _ENDLESS_SPELLING = re.compile(r"infinit|endless|cycle|forever|inf_|stream|repeat", re.I)
 
 
@@ -152,25 +161,31 @@ def spells_boundary(name: str) -> bool:
     return bool(_FLAG_SPELLING.search(name))
 
 
-BOUNDARY_ARGUMENTS = frozenset("update_grad need_update do_update update_grads step_now is_update should_step".split())
+BOUNDARY_ARGUMENTS = frozenset(("update_grad need_update do_update update_grads step_now is_update should_step").split())
 """Keyword arguments of optimizer wrappers that take the boundary (MAE's and Swin's NativeScaler, timm's)."""
 
-CLIPS = frozenset("clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_grads_with_norm_ clip_gradients".split())
+CLIPS = frozenset(
+    ("clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_grads_with_norm_ clip_gradients").split()
+)
 """Functions and methods that bound gradients; the names without underscore are the deprecated and the wrapped ones."""
 
 PASS_THROUGH = frozenset(
-    "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous mean sum "
-    "type_as clamp nan_to_num abs flatten item_ get pop".split()
+    (
+        "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous "
+        "mean sum type_as clamp nan_to_num abs flatten item_ get pop"
+    ).split()
 )
 """Tensor methods that keep the scale of a loss."""
 
-COMBINES = frozenset("sum mean stack cat add nanmean nan_to_num squeeze where clamp abs".split())
+COMBINES = frozenset(["sum", "mean", "stack", "cat", "add", "nanmean", "nan_to_num", "squeeze", "where", "clamp", "abs"])
 """Functions over losses that keep their scale (the builtin `sum` and torch's)."""
 
 ACROSS_PROCESSES = re.compile(r"(all_?)?(reduce|gather)(_?(mean|tensor|loss|value|dict|sum))?$|reduce_mean|^mreduce$", re.I)
 """Helpers that combine a value over processes; they know nothing of the window."""
 
-WRAPS_ITERABLE = frozenset("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm".split())
+WRAPS_ITERABLE = frozenset(
+    ("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm").split()
+)
 """Calls that walk their argument as it is (progress bars, metric loggers)."""
 
 GRADIENT_RESCALERS = re.compile(
@@ -181,8 +196,11 @@ GRADIENT_RESCALERS = re.compile(
 """Helpers that divide the accumulated gradients instead of the loss."""
 
 TRIGGERS = frozenset(
-    "backward manual_backward step zero_grad clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_gradients unscale_ "
-    "update no_sync scale_loss step_update accumulate update_parameters initialize prepare grad".split()
+    (
+        "backward manual_backward step zero_grad clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value "
+        "clip_gradients unscale_ update no_sync scale_loss step_update accumulate update_parameters initialize "
+        "prepare grad"
+    ).split()
 )
 """Names of calls (and `grad`, of assignments) that make a function worth inlining."""
 

@@ -1,69 +1,171 @@
-"""The `full` format: each finding with its source, the second place that explains it, and what to do."""
+"""The `full` format: each finding with its source, the other places that explain it, and what to do."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import click
 
-from gradlint.diagnostic import Diagnostic, Severity, Span
-from gradlint.report.lines import expand, marker, safe, width
+from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span
+from gradlint.report.lines import cut, expand, marker, one_line, safe, width
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_LONGEST = 160
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+AROUND = 2
+"""Lines shown above and below a place."""
+COLUMNS = 140
+LONGEST = 8
+"""A place of more lines is shown with its first and its last lines only."""
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A place to underline; the finding's own place is `main`."""
+
+    span: Span
+    label: str
+    sign: str
+    colour: str
+
+    @property
+    def main(self) -> bool:
+        return self.sign == "^"
+
+    @property
+    def rows(self) -> range:
+        return range(self.span.start.row, self.span.end.row + 1)
 
 
 def full(diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool) -> Iterator[str]:
     """The lines of all findings in one file."""
-    source = _NEWLINE.split(text)
+    source = _NEWLINE.split(text) if text else []
     for each in diagnostics:
         yield from _finding(each, source, unsafe=unsafe)
         yield ""
 
 
 def _finding(each: Diagnostic, source: Sequence[str], *, unsafe: bool) -> Iterator[str]:
-    colour = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}[each.severity]
-    star = click.style(marker(each, unsafe=unsafe), fg="cyan") if marker(each, unsafe=unsafe) else ""
-    yield f"{click.style(each.code, fg=colour, bold=True)} {click.style(each.name, bold=True)} {star}{safe(each.message)}"
-    rows = [each.span.start.row, *(r.span.start.row for r in each.related)]
-    gutter = len(str(max(rows) + 1))
-    yield _arrow(gutter, each.filename, each.span)
-    yield from _excerpt(each.span, source, gutter, "", colour)
-    for related in each.related:
-        yield _arrow(gutter, each.filename, related.span, bar=True)
-        yield from _excerpt(related.span, source, gutter, related.message, "blue")
+    star = click.style(marker(each, unsafe=unsafe), fg="cyan")
+    yield f"{click.style(each.code, fg=_COLOURS[each.severity], bold=True)} {star}{click.style(one_line(each.message), bold=True)}"
+    main = _Mark(each.span, "", "^", _COLOURS[each.severity])
+    marks = [main, *(_Mark(other.span, one_line(other.message), "-", "blue") for other in each.related)]
+    groups = _groups(marks, len(source))
+    gutter = len(str(max((_rows(group, len(source))[-1] for group in groups), default=1) if source else 1))
+    closed = True
+    for group in groups:
+        first = next((mark for mark in group if mark.main), group[0])
+        arrow = click.style("-->" if first.main else ":::", fg="blue")
+        if not closed:
+            yield _line(gutter)
+        yield f"{' ' * gutter}{arrow} {safe(each.filename)}:{first.span.start.row}:{first.span.start.column}"
+        if source:
+            lines = list(_excerpt(group, source, gutter))
+            yield from lines
+            closed = lines[-1] == _line(gutter)
     if each.fix is not None:
-        kind = "" if each.fix.applicability.value == "safe" else " (unsafe)"
-        yield f"{click.style('help', fg='cyan', bold=True)}: {safe(each.fix.message)}{kind}"
+        kind = "" if each.fix.applicability is Applicability.SAFE else " (unsafe fix)"
+        yield f"{click.style('help', fg='cyan', bold=True)}: {one_line(each.fix.message)}{kind}"
     if each.note:
-        yield f"{click.style('note', fg='cyan', bold=True)}: {safe(each.note)}"
+        yield f"{click.style('note', fg='cyan', bold=True)}: {one_line(each.note)}"
 
 
-def _arrow(gutter: int, filename: str, span: Span, *, bar: bool = False) -> str:
-    sign = "::: " if bar else "--> "
-    return f"{' ' * gutter}{click.style(sign, fg='blue')}{safe(filename)}:{span.start.row}:{span.start.column}"
+def _groups(marks: Sequence[_Mark], last: int) -> list[list[_Mark]]:
+    """Marks that stand close together share an excerpt; the one with the finding itself comes first."""
+    groups: list[list[_Mark]] = []
+    for mark in sorted(marks, key=lambda each: each.span):
+        if groups and _rows([mark], last)[0] <= _rows(groups[-1], last)[-1] + 1:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    return sorted(groups, key=lambda group: not any(mark.main for mark in group))
 
 
-def _excerpt(span: Span, source: Sequence[str], gutter: int, label: str, colour: str) -> Iterator[str]:
-    """The line of a place with one line around it, and carets under what is meant."""
-    bar = click.style("|", fg="blue")
-    yield f"{' ' * gutter} {bar}"
-    first = max(1, span.start.row - 1)
-    for row in range(first, min(len(source), span.start.row + 1) + 1):
-        line = source[row - 1] if row <= len(source) else ""
-        number = click.style(f"{row:>{gutter}}", fg="blue")
-        yield f"{number} {bar} {_shown(line)}".rstrip()
-        if row == span.start.row:
-            start = width(expand(line[: span.start.column - 1]))
-            stop = span.end.column - 1 if span.end.row == span.start.row else len(line)
-            length = max(1, width(expand(line[:stop])) - start)
-            if start < _LONGEST:
-                carets = click.style("^" * min(length, _LONGEST - start), fg=colour, bold=True)
-                yield f"{' ' * gutter} {bar} {' ' * start}{carets} {safe(label)}".rstrip()
-    yield f"{' ' * gutter} {bar}"
+def _rows(group: Sequence[_Mark], last: int) -> range:
+    """The rows of an excerpt."""
+    first = max(1, min(mark.rows[0] for mark in group) - AROUND)
+    return range(first, max(first, min(last, max(mark.rows[-1] for mark in group) + AROUND)) + 1)
 
 
-def _shown(line: str) -> str:
-    shown = safe(expand(line))
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
+def _line(gutter: int, rest: str = "", number: str = "") -> str:
+    return f"{click.style(f'{number:>{gutter}} |', fg='blue')} {rest}".rstrip()
+
+
+def _excerpt(group: Sequence[_Mark], source: Sequence[str], gutter: int) -> Iterator[str]:
+    long = next((mark for mark in sorted(group, key=lambda each: not each.main) if len(mark.rows) > 1), None)
+    rows = _trimmed(_rows(group, len(source)), group, source)
+    hidden = _hidden(long, group) if long is not None else range(0)
+    left = _left(group, source)
+    yield _line(gutter)
+    for row in rows:
+        if row in hidden:
+            if row == hidden[0]:
+                yield _line(gutter, _bar(long, row) + "...") if long else "..."
+            continue
+        yield _line(gutter, _bar(long, row) + cut(expand(source[row - 1]), left, left + COLUMNS), str(row))
+        for mark in group:
+            if mark is not long and mark.rows[0] == row:
+                yield _line(gutter, _bar(long, row, under=True) + _under(mark, source, left))
+        if long is not None and row == long.rows[-1]:
+            yield _line(gutter, _end(long, source, left))
+    if not any(mark.rows[-1 if mark is long else 0] == rows[-1] for mark in group):
+        yield _line(gutter)
+
+
+def _trimmed(rows: range, group: Sequence[_Mark], source: Sequence[str]) -> range:
+    """The rows without blank lines at either end."""
+    first, last = rows[0], rows[-1]
+    while first < min(mark.rows[0] for mark in group) and not source[first - 1].strip():
+        first += 1
+    while last > max(mark.rows[-1] for mark in group) and not source[last - 1].strip():
+        last -= 1
+    return range(first, min(last, len(source)) + 1)
+
+
+def _hidden(long: _Mark, group: Sequence[_Mark]) -> range:
+    """The rows of a long place that are left out, unless another mark stands among them."""
+    inside = range(long.rows[0] + 3, long.rows[-1] - 1)
+    shown = any(mark is not long and mark.rows[0] in inside for mark in group)
+    return range(0) if len(long.rows) <= LONGEST or shown else inside
+
+
+def _left(group: Sequence[_Mark], source: Sequence[str]) -> int:
+    """The first column that is shown: beyond 0 where what is marked would not be seen otherwise."""
+    mark = next((each for each in group if each.main), group[0])
+    start, stop = _columns(mark, source)
+    return 0 if stop <= COLUMNS or start < COLUMNS // 2 else start - COLUMNS // 4
+
+
+def _columns(mark: _Mark, source: Sequence[str]) -> tuple[int, int]:
+    """Where a mark begins and ends in the first row that it has."""
+    line = source[mark.span.start.row - 1] if mark.span.start.row <= len(source) else ""
+    end = mark.span.end.column - 1 if len(mark.rows) == 1 else len(line)
+    start, stop = width(expand(line[: mark.span.start.column - 1])), width(expand(line[:end]))
+    return start, max(stop, start + 1)
+
+
+def _under(mark: _Mark, source: Sequence[str], left: int) -> str:
+    start, stop = (min(max(column - left, 0), COLUMNS) for column in _columns(mark, source))
+    signs = click.style(mark.sign * max(1, stop - start), fg=mark.colour, bold=mark.main)
+    return f"{' ' * start}{signs}{_label(mark)}"
+
+
+def _bar(long: _Mark | None, row: int, *, under: bool = False) -> str:
+    """The two columns in which a place of several lines is drawn, where an excerpt has one."""
+    if long is None:
+        return ""
+    if row == long.rows[0] and not under:
+        return click.style("/", fg=long.colour, bold=True) + " "
+    return click.style("|", fg=long.colour, bold=True) + " " if row in long.rows else "  "
+
+
+def _end(long: _Mark, source: Sequence[str], left: int) -> str:
+    row, column = long.span.end.row, long.span.end.column
+    line = source[row - 1] if row <= len(source) else ""
+    stop = min(max(width(expand(line[: column - 1])) - left, 1), COLUMNS)
+    return f"{click.style('|' + '_' * stop + long.sign, fg=long.colour, bold=True)}{_label(long)}"
+
+
+def _label(mark: _Mark) -> str:
+    return f" {click.style(mark.label, fg=mark.colour)}" if mark.label else ""

@@ -1,4 +1,4 @@
-"""What all text formats share: safe display of foreign text, and the summary."""
+"""What all text formats share: safe display of foreign text, columns, and the summary."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from collections.abc import Sequence
 from gradlint.diagnostic import Applicability, Diagnostic
 
 TAB = 4
+CUT = "…"
 
 
 def safe(text: str) -> str:
     """Foreign text without control characters: names of files and code cannot inject terminal escapes."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(char if char == "\t" or unicodedata.category(char)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def one_line(text: str) -> str:
+    """A safe text whose code of several lines is drawn together into one."""
+    return safe(" ".join(text.split()) if "\n" in text or "\r" in text else text)
 
 
 def marker(diagnostic: Diagnostic, *, unsafe: bool) -> str:
@@ -23,15 +31,40 @@ def marker(diagnostic: Diagnostic, *, unsafe: bool) -> str:
 
 
 def expand(line: str) -> str:
-    """A line with its tabs expanded."""
-    return line.expandtabs(TAB)
+    """A line of code as it is shown: tabs expanded, control characters replaced."""
+    return safe(line.expandtabs(TAB))
 
 
 def width(text: str) -> int:
     """How many terminal columns a text takes."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    zero = sum(unicodedata.combining(char) != 0 for char in text)
-    return len(text) + wide - zero
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def cut(text: str, left: int, right: int) -> str:
+    """The part of a text between two terminal columns; a cut shows as an ellipsis in the first or the last of them."""
+    total = width(text)
+    if left == 0 and total <= right:
+        return text
+    kept, column = [], 0
+    for char in text:
+        columns = _columns(char)
+        if left < column + columns and column >= left + (left > 0) and column + columns <= right - (total > right):
+            kept.append(char)
+        column += columns
+    head = CUT if left and total > left else ""
+    tail = CUT if total > right else ""
+    return f"{head}{''.join(kept)}{tail}"
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def count(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def summary(diagnostics: Sequence[Diagnostic], fixed: int, *, unsafe: bool, fixing: bool) -> list[str]:
@@ -39,29 +72,14 @@ def summary(diagnostics: Sequence[Diagnostic], fixed: int, *, unsafe: bool, fixi
     left = len(diagnostics)
     if not left and not fixed:
         return ["All checks passed!"]
-    lines = []
-    if fixed:
-        total = left + fixed
-        lines.append(f"Found {total} {_errors(total)} ({fixed} fixed, {left} remaining).")
-    else:
-        lines.append(f"Found {left} {_errors(left)}.")
+    found = count(left + fixed, "error", "errors")
+    lines = [f"Found {found} ({fixed} fixed, {left} remaining)." if fixed else f"Found {found}."]
     fixes = [each.fix for each in diagnostics if each.fix is not None]
-    safe_fixes = sum(each.applicability is Applicability.SAFE for each in fixes)
-    hidden = len(fixes) - safe_fixes
-    if unsafe and fixes and not fixing:
-        lines.append(f"[*] {len(fixes)} fixable with the `--fix` option.")
-    elif safe_fixes and not fixing:
-        more = f" ({hidden} hidden {_fixes(hidden)} can be enabled with the `--unsafe-fixes` option)" if hidden else ""
-        lines.append(f"[*] {safe_fixes} fixable with the `--fix` option{more}.")
-    elif hidden and not unsafe:
-        start = "No fixes available" if not fixing else "No safe fixes left"
-        lines.append(f"{start} ({hidden} hidden {_fixes(hidden)} can be enabled with the `--unsafe-fixes` option).")
+    hidden = 0 if unsafe else sum(each.applicability is Applicability.UNSAFE for each in fixes)
+    more = f"{count(hidden, 'hidden fix', 'hidden fixes')} can be enabled with the `--unsafe-fixes` option"
+    open_fixes = 0 if fixing else len(fixes) - hidden
+    if open_fixes:
+        lines.append(f"[*] {open_fixes} fixable with the `--fix` option{f' ({more})' if hidden else ''}.")
+    elif hidden:
+        lines.append(f"No {'safe fixes left' if fixing else 'fixes available'} ({more}).")
     return lines
-
-
-def _errors(count: int) -> str:
-    return "error" if count == 1 else "errors"
-
-
-def _fixes(count: int) -> str:
-    return "fix" if count == 1 else "fixes"

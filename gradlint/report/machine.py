@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from gradlint.diagnostic import Diagnostic, Place, Span
+from gradlint.report.statistics import tallies
 
 PAGES = "https://github.com/torch-gradlint/torch-gradlint/blob/main/rules"
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """The whole report as one JSON array."""
+    """The whole report as one JSON array, in ASCII."""
     return json.dumps([as_object(each) for each in diagnostics], indent=2)
+
+
+def statistics_to_json(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> str:
+    """The tallies of `--statistics` as one JSON array."""
+    return json.dumps([asdict(tally) for tally in tallies(diagnostics, unsafe=unsafe)], indent=2)
 
 
 def as_object(diagnostic: Diagnostic) -> dict[str, Any]:

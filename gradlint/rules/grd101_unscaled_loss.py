@@ -18,7 +18,14 @@ _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
 
 @rule("GRD101", "unscaled-loss", "The loss of an accumulating loop is not divided by the accumulation steps")
 def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
-    if loop.steps is None or not loop.steps.names or loop.steps.value == 1 or loop.steps_vary or loop.grads_rescaled or loop.rate_divided:
+    if (
+        loop.steps is None
+        or not loop.steps.names
+        or loop.steps.value == 1
+        or loop.steps_vary
+        or loop.grads_rescaled
+        or loop.rate_divided
+    ):
         return
     for backward in loop.all(Kind.BACKWARD):
         update = loop.update_for(backward)

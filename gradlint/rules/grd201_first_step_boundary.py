@@ -62,14 +62,15 @@ def _edit(boundary: Boundary) -> Edit:
     assert boundary.modulus is not None and boundary.index is not None and boundary.counts_from is not None
     test = comparison_in(boundary)
     modulus = f"{shifted(boundary.index, 1 - boundary.counts_from)} % {text(boundary.modulus.right)}"
+    node: cst.BaseExpression
     if isinstance(test, cst.Comparison) and literal(test.comparisons[0].comparator) != 0:
         operator = "!=" if isinstance(test.comparisons[0].operator, cst.NotEqual) else "=="
-        new, node = f"{modulus} {operator} 0", test
+        shifted_test, node = f"{modulus} {operator} 0", test
     else:
-        new, node = modulus, boundary.modulus
+        shifted_test, node = modulus, boundary.modulus
     if boundary.skips_first is not None and isinstance(boundary.test, cst.BooleanOperation):
         sides = (boundary.test.left, boundary.test.right)
         if boundary.skips_first in sides:
             rest = f"{modulus} == 0" if isinstance(test, cst.Comparison) else f"not {modulus}"
             return Replace(boundary.test, rest)
-    return Replace(node, new)
+    return Replace(node, shifted_test)

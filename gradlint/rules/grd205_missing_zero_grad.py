@@ -14,7 +14,7 @@ from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, Tra
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
-_ELSEWHERE = frozenset("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step".split())
+_ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step").split())
 
 
 @file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gradlint.finding import Finding
 from gradlint.model.types import Event, Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.model.vocabulary import spells_steps
+from gradlint.repair import into_update
 from gradlint.rule import rule
 
 

@@ -77,7 +77,9 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
     if _flushes(loop):
         edits += [Replace(length, f"math.ceil({text(length)} / {atom(n)})"), AddImport("import math")]
     else:
-        edits.append(Replace(length, f"({text(length)} // {atom(n)})" if schedule.length is not length else f"{text(length)} // {atom(n)}"))
+        edits.append(
+            Replace(length, f"({text(length)} // {atom(n)})" if schedule.length is not length else f"{text(length)} // {atom(n)}")
+        )
     return Fix("Count updates", tuple(edits)), None
 
 

@@ -14,7 +14,9 @@ from gradlint.rule import rule
 
 
 @rule(
-    "GRD403", "scheduler-before-optimizer", "The schedule advances before the weights do: its first rate is skipped",
+    "GRD403",
+    "scheduler-before-optimizer",
+    "The schedule advances before the weights do: its first rate is skipped",
     severity=Severity.WARNING,
 )
 def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:

@@ -11,9 +11,7 @@ from gradlint.repair import into_update
 from gradlint.rule import rule
 
 
-@rule(
-    "GRD404", "ema-per-micro-batch", "Weight averages are updated more often than the weights", severity=Severity.WARNING
-)
+@rule("GRD404", "ema-per-micro-batch", "Weight averages are updated more often than the weights", severity=Severity.WARNING)
 def ema_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     for average in loop.all(Kind.EMA_UPDATE):
         update = loop.update_for(average)

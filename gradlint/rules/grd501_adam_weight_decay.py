@@ -20,7 +20,7 @@ from gradlint.rule import file_rule
 )
 def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
     for built in file.optimizers:
-        if built.decoupled or built.decoupled is None and not built.decays:
+        if built.decoupled or (built.decoupled is None and not built.decays):
             continue
         decay = next((node for node, nonzero in built.decays if nonzero), None)
         if decay is None:
@@ -42,9 +42,7 @@ def _decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
         last = built.call.args[-1].value if built.call.args else None
         if last is None:
             return withheld("the call has no arguments")
-        return Fix(
-            "Decouple the weight decay", (Replace(last, f"{text(last)}, decoupled_weight_decay=True"),), unsafe
-        ), None
+        return Fix("Decouple the weight decay", (Replace(last, f"{text(last)}, decoupled_weight_decay=True"),), unsafe), None
     if isinstance(built.call.func, cst.Attribute):
         return Fix("Use AdamW", (Replace(built.call.func.attr, "AdamW"),), unsafe), None
     imported = _import_of(built.call.func, file)

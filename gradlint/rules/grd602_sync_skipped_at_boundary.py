@@ -58,6 +58,4 @@ def _out_of_phase(skipped: Event, update: Event) -> bool:
 
 
 def _within(backward: Event, skipped: Event) -> bool:
-    return any(
-        g.kind == "with" and g.test is not None and any(n is skipped.node for n in walk(g.test)) for g in backward.path
-    )
+    return any(g.kind == "with" and g.test is not None and any(n is skipped.node for n in walk(g.test)) for g in backward.path)

@@ -57,7 +57,9 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
             if name and name not in names:
                 names.add(name)
                 queue.extend(
-                    n.value for n in walk(holder) if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
+                    n.value
+                    for n in walk(holder)
+                    if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
                 )
     return found, names
 

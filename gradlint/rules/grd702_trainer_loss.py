@@ -51,12 +51,14 @@ def _says_otherwise(owner: cst.ClassDef) -> bool:
 def _pass_on(method: cst.FunctionDef) -> Outcome:
     """Give the count to the model, whose own loss knows what to do with it."""
     calls = [c for c in calls_in(method.body) if dotted(c.func) == "model" and any(a.star == "**" for a in c.args)]
-    if len(calls) != 1:
-        return withheld("the loss is not computed by one call of the model")
+    mixed = any(isinstance(node, cst.BinaryOperation) for node in walk(method.body))
+    if len(calls) != 1 or mixed or method.params.star_kwarg is not None:
+        return withheld("the loss is more than what one call of the model returns")
     edits: list[Edit] = [Replace(calls[0].args[-1], f"{text(calls[0].args[-1])}, num_items_in_batch=num_items_in_batch")]
     params = (*method.params.params, *method.params.kwonly_params)
     if all(param.name.value != "num_items_in_batch" for param in params):
-        edits.append(Replace(params[-1], f"{text(params[-1])}, num_items_in_batch=None"))
+        last = text(params[-1]).rstrip(", ")
+        edits.append(Replace(params[-1], f"{last}, num_items_in_batch=None"))
     return Fix("Hand the number of items to the model", tuple(edits), Applicability.UNSAFE), None
 
 
@@ -67,7 +69,9 @@ def _is_trainer(qualified: str) -> bool:
 def _ignores(method: cst.FunctionDef) -> bool:
     names = {node.value for node in walk(method) if isinstance(node, cst.Name)}
     delegates = any(
-        isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Call) and last_name(call.func.value.func) == "super"
+        isinstance(call.func, cst.Attribute)
+        and isinstance(call.func.value, cst.Call)
+        and last_name(call.func.value.func) == "super"
         for call in calls_in(method.body)
     )
     if delegates:

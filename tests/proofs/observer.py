@@ -36,6 +36,7 @@ class Observed:
     """What one run of training code did."""
 
     initial: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    first: torch.Tensor = field(default_factory=lambda: torch.zeros(0))  # the weights after the first update
     final: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
     gradients: list[torch.Tensor] = field(default_factory=list)  # what each update was given
     rates: list[float] = field(default_factory=list)  # the learning rate of each update
@@ -99,6 +100,8 @@ def _watching(seen: Observed) -> Iterator[None]:
 
     def after_update(*_: Any) -> None:
         seen.final = _flat(parameters)
+        if seen.updates == 1:
+            seen.first = seen.final
 
     def backward(*_: Any, **__: Any) -> None:
         seen.pending += 1
@@ -107,7 +110,7 @@ def _watching(seen: Observed) -> Iterator[None]:
         norm = float(_flat([p.grad for p in of if p.grad is not None]).norm())
         seen.clips.append(Clip(norm, float(max_norm), seen.pending))
 
-    def reduce(_: Any, bucket: torch.distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings
         seen.reductions += 1
         mean = bucket.buffer() / torch.distributed.get_world_size()
         future = torch.distributed.all_reduce(mean, async_op=True).get_future()

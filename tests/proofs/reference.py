@@ -81,6 +81,7 @@ def _train(setup: Setup) -> None:
                 loss = F.cross_entropy(logits, targets, reduction="sum") / batch
             if setup.penalty:
                 loss = loss + setup.penalty * sum(p.pow(2).sum() for p in model.parameters())
+            print(f"loss {loss.item()}")
             loss.backward()
             if setup.clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), setup.clip)

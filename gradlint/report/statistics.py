@@ -1,0 +1,41 @@
+"""How often each rule was found, and whether its findings can be fixed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gradlint.diagnostic import Diagnostic
+from gradlint.report.lines import marker
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The findings of one rule; `fixable` are those that a fix would be applied to."""
+
+    code: str
+    name: str
+    count: int
+    fixable: int
+
+
+def tallies(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> list[Tally]:
+    """One tally a rule, the most frequent first."""
+    groups: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
+    for each in diagnostics:
+        groups[each.code, each.name].append(each)
+    found = [
+        Tally(code, name, len(group), sum(bool(marker(each, unsafe=unsafe)) for each in group))
+        for (code, name), group in groups.items()
+    ]
+    return sorted(found, key=lambda tally: (-tally.count, tally.code))
+
+
+def statistics(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
+    """The tallies as lines: `[*]` where all findings are fixable, `[-]` where some are, `[ ]` where none is."""
+    found = tallies(diagnostics, unsafe=unsafe)
+    digits = max((len(str(tally.count)) for tally in found), default=0)
+    for tally in found:
+        sign = "*" if tally.fixable == tally.count else "-" if tally.fixable else " "
+        yield f"{tally.count:>{digits}}\t{tally.code}\t[{sign}] {tally.name}"

@@ -1,0 +1,392 @@
+"""The proofs: each script as written and as repaired, beside its large-batch reference, and what that measures."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from observer import Observed, run_script
+from ranks import run_ranks
+from reference import Setup, adamw, points, reference
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradlint import FixedSource, fix_source
+
+SCRIPTS = Path(__file__).resolve().parent / "scripts"
+ENOUGH = 1e-3  # a faulty run is at least this far off
+CLOSE = 1e-9  # a repaired run is at most this far off
+_MARKER = re.compile(r"[ \t]*# expect: [A-Z0-9, ]+$", re.M)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A script's runs, as written and as repaired, and the reference of each; `peers` are the other process's runs."""
+
+    setup: Setup
+    faulty: Observed
+    cured: Observed
+    meant: Observed
+    cured_meant: Observed
+    peers: tuple[Observed, Observed] | None = None
+
+    @property
+    def off(self) -> float:
+        return miss(self.faulty, self.meant)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How far off the faulty run is, in the unit of the sentence that says so."""
+
+    harm: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A script, the training that it means to do, and how its harm is measured."""
+
+    script: str
+    measure: Callable[[Outcome], Measure]
+    setup: Setup = Setup()
+    cured_setup: Callable[[str], Setup] | None = None
+    """The training that the repaired script means, where the repair changes it."""
+
+    @property
+    def code(self) -> str:
+        return self.script[:6]
+
+    @property
+    def marked(self) -> str:
+        return (SCRIPTS / f"{self.script}.py").read_text(encoding="utf-8")
+
+    @property
+    def source(self) -> str:
+        return _MARKER.sub("", self.marked)
+
+    @property
+    def by_hand(self) -> Path:
+        """The repaired script, for a rule that reports and offers no fix here."""
+        return SCRIPTS / f"{self.script}.cured.py"
+
+    @functools.cached_property
+    def fixed(self) -> FixedSource:
+        return fix_source(self.source, unsafe_fixes=True, select=(self.code,))
+
+    @property
+    def fixable(self) -> bool:
+        return bool(self.fixed.applied)
+
+    @functools.cached_property
+    def repaired(self) -> str:
+        if not self.fixable and self.by_hand.exists():
+            return self.by_hand.read_text(encoding="utf-8")
+        return self.fixed.source
+
+    @property
+    def needs(self) -> str | None:
+        """The library beside torch that the script imports."""
+        found = re.search(r"^(?:from|import) (accelerate|lightning|transformers)\b", self.source, re.M)
+        return found.group(1) if found else None
+
+    @property
+    def distributed(self) -> bool:
+        return "torch.distributed" in self.source
+
+    @functools.cached_property
+    def outcome(self) -> Outcome:
+        meant = reference(self.setup)
+        cured_meant = reference(self.cured_setup(self.repaired)) if self.cured_setup else meant
+        if self.distributed:
+            faulty, cured = _all_ranks()[self.script], _all_ranks()[f"{self.script}.cured"]
+            return Outcome(self.setup, faulty[0], cured[0], meant, cured_meant, (faulty[1], cured[1]))
+        faulty_run, cured_run = (run_script(text, f"{self.script}.py") for text in (self.source, self.repaired))
+        return Outcome(self.setup, faulty_run, cured_run, meant, cured_meant)
+
+    @functools.cached_property
+    def measured(self) -> Measure:
+        return self.measure(self.outcome)
+
+
+@functools.cache
+def _all_ranks() -> dict[str, tuple[Observed, ...]]:
+    scripts = {}
+    for proof in PROOFS:
+        if proof.distributed:
+            scripts |= {proof.script: proof.source, f"{proof.script}.cured": proof.repaired}
+    return run_ranks(scripts)
+
+
+# Figures
+
+
+def miss(run: Observed, meant: Observed) -> float:
+    """The distance between two runs' final weights, as a share of the way that the reference's weights went."""
+    return float((run.final - meant.final).norm() / (meant.final - meant.initial).norm())
+
+
+def two(value: float) -> str:
+    """A figure with two significant digits."""
+    if 0 < abs(value) < 1e-3:
+        return f"{value:.1e}"
+    digits = 1 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{round(value, digits):.{max(digits, 0)}f}"
+
+
+def percent(share: float) -> str:
+    return f"{two(100 * share)} %" if share > 1e-4 else "less than 0.01 %"
+
+
+def _ends_off(o: Outcome) -> str:
+    return f"after {o.faulty.updates} updates the weights miss the large batch's by {percent(o.off)} of the way that those went"
+
+
+def _first(o: Outcome) -> float:
+    """How many times too large the first update's gradient is."""
+    return float(o.faulty.gradients[0].norm() / o.meant.gradients[0].norm())
+
+
+# What each rule's script measures
+
+
+def _times_too_large(who: str) -> Callable[[Outcome], Measure]:
+    return lambda o: Measure(abs(_first(o) - 1), f"{who} the first update sees {two(_first(o))} times the gradient; {_ends_off(o)}.")
+
+
+def _penalty(o: Outcome) -> Measure:
+    share = (_penalty_gradient(o.setup, o.faulty.initial, o.faulty.gradients[0]) / o.setup.penalty) if o.setup.penalty else 0.0
+    return Measure(abs(share - 1), f"the penalty weighs {two(share)} times what was asked for; {_ends_off(o)}.")
+
+
+def _penalty_gradient(setup: Setup, weights: Tensor, gradient: Tensor) -> float:
+    """The coefficient of the penalty in a gradient: what is left of it without the loss's own part, along the weights."""
+    plain = reference(replace(setup, penalty=0.0)).gradients[0]
+    return float((gradient - plain) @ weights / (2 * weights @ weights))
+
+
+def _token_means(o: Outcome) -> Measure:
+    return Measure(o.off, f"with a quarter of the windows' micro-batches padded, {_ends_off(o)}.")
+
+
+def _printed(run: Observed) -> list[float]:
+    return [float(value) for value in re.findall(r"loss ([\d.e+-]+)", run.printed)]
+
+
+def _logged(o: Outcome) -> Measure:
+    window = o.setup.window
+    times = [true * window / sum(_printed(o.faulty)[i * window : (i + 1) * window]) for i, true in enumerate(_printed(o.meant))]
+    shown = sum(times) / len(times)
+    return Measure(abs(shown - 1), f"the printed losses are {two(shown)} times too small; the weights are not affected.")
+
+
+def _shifted(o: Outcome) -> Measure:
+    windows = o.faulty.windows[: o.faulty.updates // o.setup.epochs]
+    sizes = f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
+    return Measure(
+        o.off,
+        f"an epoch of {o.setup.micro_batches} micro-batches is cut into windows of {sizes} instead of "
+        f"{o.setup.micro_batches // o.setup.window} of {o.setup.window}; {_ends_off(o)}.",
+    )
+
+
+def _tail(o: Outcome) -> Measure:
+    lost = o.setup.micro_batches * o.setup.epochs - o.setup.window * o.faulty.updates
+    return Measure(
+        o.meant.updates - o.faulty.updates,
+        f"of {o.setup.micro_batches * o.setup.epochs} micro-batches {lost} change nothing, and {o.faulty.updates} updates are made "
+        f"instead of {o.meant.updates}; {_ends_off(o)}.",
+    )
+
+
+def _wiped(who: str) -> Callable[[Outcome], Measure]:
+    return lambda o: Measure(
+        o.off,
+        f"{who}the update sees 1 of {o.setup.window} micro-batches: the first gradient has {percent(_first(o))} of its length; "
+        f"{_ends_off(o)}.",
+    )
+
+
+def _too_often(o: Outcome) -> Measure:
+    return Measure(
+        o.faulty.updates - o.meant.updates, f"{o.faulty.updates} updates are made where {o.meant.updates} were meant; {_ends_off(o)}."
+    )
+
+
+def _piled(o: Outcome) -> Measure:
+    times = float(o.faulty.gradients[-1].norm() / o.meant.gradients[-1].norm())
+    return Measure(o.off, f"the last update's gradient, which holds all before it, is {two(times)} times as long; {_ends_off(o)}.")
+
+
+def _nothing(o: Outcome) -> Measure:
+    moved = float((o.faulty.final - o.faulty.initial).norm())
+    return Measure(o.off, f"{o.faulty.updates} updates with a gradient of {two(moved)}: the weights stay where they began.")
+
+
+def _partial_clips(who: str) -> Callable[[Outcome], Measure]:
+    def measure(o: Outcome) -> Measure:
+        partial = sum(clip.backwards < o.setup.window for clip in o.faulty.clips)
+        return Measure(o.off, f"{who}{partial} of {len(o.faulty.clips)} clips see an incomplete gradient; {_ends_off(o)}.")
+
+    return measure
+
+
+def _scaled_clip(o: Outcome) -> Measure:
+    times = o.faulty.clips[0].norm / o.cured.clips[0].norm
+    bites, ought = (sum(clip.bites for clip in run.clips) for run in (o.faulty, o.cured))
+    return Measure(
+        o.off,
+        f"with a scale of 65536 the clip sees a norm {two(times)} times too large: it bites at {bites} of {o.faulty.updates} updates "
+        f"where {ought} were meant, and the weights go {percent(_way(o.faulty) / _way(o.meant))} of the large batch's way.",
+    )
+
+
+def _way(run: Observed) -> float:
+    return float((run.final - run.initial).norm())
+
+
+def _late_clip(o: Outcome) -> Measure:
+    largest = max(float(g.norm()) for g in o.faulty.gradients)
+    return Measure(
+        o.off, f"gradients of up to {two(largest / (o.setup.clip or 1))} times the bound pass unclipped; {_ends_off(o)}."
+    )
+
+
+def _stops(o: Outcome) -> Measure:
+    return Measure(
+        o.meant.updates - o.faulty.updates,
+        f"after {o.faulty.updates} of {o.meant.updates} updates PyTorch raises `{o.faulty.error}`",
+    )
+
+
+def _bypassed(o: Outcome) -> Measure:
+    return Measure(
+        abs(_first(o) - 1),
+        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` raises `{o.faulty.error}`",
+    )
+
+
+def _fast_schedule(o: Outcome) -> Measure:
+    steps, updates = o.faulty.schedule_steps or 0, o.faulty.updates
+    zero = min(range(updates), key=lambda i: o.faulty.rates[i])
+    return Measure(
+        steps - updates,
+        f"{steps} schedule steps for {updates} updates: the cosine is at its end at update {zero + 1}, and rises again; {_ends_off(o)}.",
+    )
+
+
+def _long_schedule(o: Outcome) -> Measure:
+    start = o.faulty.rates[0]
+    end = (o.faulty.last_rate or 0.0) / start
+    return Measure(end, f"the cosine ends at {percent(end)} of the first rate instead of 0; {_ends_off(o)}.")
+
+
+def _skipped_rate(o: Outcome) -> Measure:
+    first, last = o.faulty.rates[0] / o.meant.rates[0], o.faulty.rates[-1]
+    return Measure(
+        o.off, f"the first update is made with {percent(first)} of the first rate and the last with a rate of {two(last)}; {_ends_off(o)}."
+    )
+
+
+def _fast_average(o: Outcome) -> Measure:
+    assert o.faulty.average is not None and o.meant.average is not None
+    lag = [float((run.average - run.final).norm()) for run in (o.faulty, o.meant) if run.average is not None]
+    return Measure(
+        float((o.faulty.average - o.meant.average).norm()),
+        f"{o.faulty.average_steps} averages for {o.faulty.updates} updates: the average lies {percent(lag[0] / lag[1])} as far behind "
+        "the weights as was meant.",
+    )
+
+
+def _coupled(o: Outcome) -> Measure:
+    return Measure(o.off, f"under Adam with L2, against AdamW's decoupled decay of the same size, {_ends_off(o)}.")
+
+
+def _statistics(o: Outcome) -> Measure:
+    return Measure(
+        o.off,
+        f"with BatchNorm over micro-batches of {o.setup.micro_batch}, {_ends_off(o)}. With GroupNorm, accumulation equals the large batch.",
+    )
+
+
+def _reductions(o: Outcome) -> Measure:
+    return Measure(
+        o.faulty.reductions - o.cured.reductions,
+        f"two processes reduce their gradients {o.faulty.reductions} times for {o.faulty.updates} updates; "
+        f"{o.cured.reductions} times are enough for the same weights.",
+    )
+
+
+def _drift(o: Outcome) -> Measure:
+    assert o.peers is not None
+    apart = float((o.faulty.final - o.peers[0].final).norm() / (o.meant.final - o.meant.initial).norm())
+    return Measure(
+        apart,
+        f"two processes reduce their gradients {o.faulty.reductions} times, and after {o.faulty.updates} updates their weights are apart "
+        f"by {percent(apart)} of the way that the large batch's went.",
+    )
+
+
+# The training that a script means
+
+
+def _cosine(optimizer: Optimizer, updates: int) -> torch.optim.lr_scheduler.LRScheduler:
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=updates)
+
+
+def _padded(samples: int) -> tuple[Tensor, Tensor]:
+    x, y = points(samples)
+    y[(torch.arange(samples) % 32 >= 8) & (x[:, 3] > 0)] = -100
+    return x, y
+
+
+def _normalised(norm: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    return lambda: nn.Sequential(nn.Linear(8, 16), norm(), nn.Tanh(), nn.Linear(16, 2))
+
+
+def _group_norm(repaired: str) -> Setup:
+    groups = re.search(r"GroupNorm\((?:num_groups=)?(\d+)", repaired)
+    return Setup(model=_normalised(lambda: nn.GroupNorm(int(groups.group(1)) if groups else 1, 16)))
+
+
+PROOFS = (
+    Proof("GRD101", _times_too_large("undivided, with N = 4 and SGD with momentum,")),
+    Proof("GRD101_accelerate", _times_too_large("With `loss.backward()` under Accelerate's `accumulate()`")),
+    Proof("GRD102", _times_too_large("divided by Accelerate and again by hand, with N = 4,")),
+    Proof("GRD103", _times_too_large("divided by 16 in windows of 4,")),
+    Proof("GRD104", _penalty, Setup(penalty=1e-2)),
+    Proof("GRD105", _token_means, Setup(data=_padded, loss=F.cross_entropy)),
+    Proof("GRD106", _logged),
+    Proof("GRD201", _shifted),
+    Proof("GRD202", _tail, Setup(samples=88)),
+    Proof("GRD203", _wiped("")),
+    Proof("GRD203_accelerate", _wiped("Under Accelerate, zeroed at the top of `accumulate()`, ")),
+    Proof("GRD204", _too_often),
+    Proof("GRD205", _piled),
+    Proof("GRD206", _nothing),
+    Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
+    Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
+    Proof("GRD302", _scaled_clip, Setup(clip=1.0)),
+    Proof("GRD303", _late_clip, Setup(clip=0.05)),
+    Proof("GRD304", _stops, Setup(clip=0.05)),
+    Proof("GRD305", _stops),
+    Proof("GRD306", _bypassed),
+    Proof("GRD307", _stops),
+    Proof("GRD401", _fast_schedule, Setup(schedule=_cosine)),
+    Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
+    Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
+    Proof("GRD404", _fast_average, Setup(average=0.9)),
+    Proof("GRD501", _coupled, Setup(optimizer=adamw)),
+    Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
+    Proof("GRD601", _reductions),
+    Proof("GRD602", _drift),
+    Proof("GRD603", _reductions),
+    Proof("GRD701", _too_often),
+    Proof("GRD702", _times_too_large("with a mean loss per micro-batch and a model that takes `**kwargs`,")),
+)

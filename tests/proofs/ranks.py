@@ -1,0 +1,43 @@
+"""Runs scripts under observation in two processes at once, as `torchrun --nproc-per-node 2` does, with gloo."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from observer import Observed, run_script
+
+WORLD = 2
+
+
+def run_ranks(scripts: dict[str, str]) -> dict[str, tuple[Observed, ...]]:
+    """What each process saw of each script, by the script's name. The processes run all scripts, one after the other."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        ports = [stack.enter_context(_listener()).getsockname()[1] for _ in scripts]
+        stack.pop_all().close()  # held until all were chosen, so that no port is given twice
+        torch.multiprocessing.spawn(_run, args=(folder, scripts, ports), nprocs=WORLD)
+        return {name: tuple(torch.load(_place(folder, name, rank), weights_only=False) for rank in range(WORLD)) for name in scripts}
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def _place(folder: str, name: str, rank: int) -> Path:
+    return Path(folder) / f"{name}.{rank}.pt"
+
+
+def _run(rank: int, folder: str, scripts: dict[str, str], ports: list[int]) -> None:
+    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    for (name, source), port in zip(scripts.items(), ports, strict=True):
+        world = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(WORLD), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        with patch.dict(os.environ, loopback | world):
+            torch.save(run_script(source, f"{name}.py"), _place(folder, name, rank))

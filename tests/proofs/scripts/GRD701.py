@@ -1,0 +1,44 @@
+"""Lightning counts optimizer steps, the script counts batches."""
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(0)
+
+N = 4
+EPOCHS = 4
+
+
+class Classifier(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2))
+
+    def training_step(self, batch, batch_idx):
+        inputs, targets = batch
+        return F.cross_entropy(self.net(inputs), targets)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+
+
+x = torch.randn(96, 8)
+y = (x[:, 0] + 0.6 * x[:, 1] - 0.3 * x[:, 2] > 0).long()
+loader = DataLoader(TensorDataset(x, y), batch_size=8)
+model = Classifier()
+
+trainer = L.Trainer(
+    accelerator="cpu",
+    max_epochs=-1,
+    max_steps=EPOCHS * len(loader),  # expect: GRD701
+    accumulate_grad_batches=N,
+    logger=False,
+    enable_checkpointing=False,
+    enable_progress_bar=False,
+    enable_model_summary=False,
+)
+trainer.fit(model, loader)

@@ -156,7 +156,7 @@ def check(**options: Any) -> None:
     """
     from gradlint.checking import Options, run_check
 
-    options["paths"] = options["paths"] or (Path("."),)
+    options["paths"] = options["paths"] or (Path(),)
     del options["no_cache"]
     sys.exit(run_check(Options(**options)))
 

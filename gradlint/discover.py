@@ -138,7 +138,7 @@ class _Walk:
                     continue
                 if is_folder:
                     below.append(_Folder(path, folder.config, folder.excluded, folder.ignored))
-                elif not entry.is_dir():
+                elif entry.is_file() or (entry.is_symlink() and not path.exists()):
                     yield Target(path, folder.config)
             stack.extend(reversed(below))
 

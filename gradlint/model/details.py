@@ -15,6 +15,7 @@ from gradlint.model.types import Guard, Kind, Steps
 from gradlint.model.vocabulary import Role, role_of_constructor
 
 _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
+_PLAIN_BASES = frozenset({"object", "ABC", "Module", "Protocol", "Generic"})
 _HARMLESS = frozenset(
     (
         "prepare step unscale_ scale_loss initialize load_state_dict print len isinstance id type GradScaler hasattr getattr"
@@ -55,6 +56,10 @@ class Details:
 
     def handed_around(self, raw: RawEvent) -> bool:
         """The optimizer, or its scaler, is an argument of a call whose body is not in sight."""
+        facts, owner = self.resolver.trace.facts, raw.frame.owner
+        bases = facts.bases.get(owner, ()) if owner is not None else ()
+        if any(base not in facts.bases and base not in _PLAIN_BASES for base in bases):
+            return True
         mine = {each for each in (raw.target, raw.owner) if each is not None}
         for site in self.resolver.trace.calls:
             name = last_name(site.call.func) or ""

@@ -72,8 +72,18 @@ class Resolver:
                 if (extra[0].group, 1 - extra[0].arm) in covered:
                     return found, True
                 covered.add((extra[0].group, extra[0].arm))
-        static = self.static(name, site.frame)
+        static = self.static(name, site.frame) or self.static_locals(name, site.frame)
         return [*found, *static], bool(static)
+
+    def static_locals(self, name: str, frame: Frame) -> list[Definition]:
+        """What a method that the trace does not run gives to a local name of its own."""
+        if frame.number >= 0 or frame.function is None or not name.isidentifier():
+            return []
+        return [
+            Definition(name, node.value, frame, (), -1, "assign", node)
+            for node in walk(frame.function.node.body)
+            if isinstance(node, cst.Assign) and any(dotted(target.target) == name for target in node.targets)
+        ]
 
     def static(self, name: str, frame: Frame) -> list[Definition]:
         """What other methods of the class give to `self.name`, where the trace itself does not run them."""

@@ -75,6 +75,13 @@ class _Page:
             begin = above
         return begin
 
+    def and_gap(self, begin: int, stop: int) -> int:
+        """The end of a block together with one blank line below it, where it stands between blank lines."""
+        above = self.text[self.line_start(begin - 1) : begin] if begin else ""
+        below = self.text[stop : self.line_end(stop)] if stop < len(self.text) else ""
+        blank = begin > 0 and not above.strip() and below != "" and not below.strip()
+        return self.line_end(stop) if blank else stop
+
     def complete(self, offset: int) -> str:
         """What must be written before new lines at an offset: a newline where the text does not end with one."""
         if offset == len(self.text) and self.text and self.text[-1] not in "\r\n":
@@ -96,7 +103,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         return [_at(page, edit.anchor, f"{indent}{edit.line}{page.source.newline}", after=edit.after)]
     if isinstance(edit, Delete):
         begin, stop = page.lines_of(edit.statement)
-        return [Change(begin, stop, "")]
+        return [Change(begin, page.and_gap(begin, stop), "")]
     if isinstance(edit, Move):
         return _move(edit, page)
     if isinstance(edit, Wrap):
@@ -132,7 +139,7 @@ def _move(edit: Move, page: _Page) -> list[Change]:
         if old == new:
             raise Unrenderable("the statement is in its place already")
         return [Change(begin, stop, block)]
-    return [Change(begin, stop, ""), insert]
+    return [Change(begin, page.and_gap(begin, stop), ""), insert]
 
 
 def _reindent(block: str, old: str, new: str) -> str:

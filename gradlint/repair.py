@@ -7,7 +7,7 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Edit, Move, Replace, Wrap
 from gradlint.finding import Fix
-from gradlint.model.anchors import Withheld, piece, place_for
+from gradlint.model.anchors import Withheld, own_condition, piece, place_for
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
@@ -27,6 +27,8 @@ def into_update(
     unit = piece(event, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
+    if own_condition(event, unit, loop, update):
+        return withheld("it stands under a condition of its own")
     if loop.engine is Engine.ACCELERATE and update.boundary is None:
         return under_sync_gradients(unit, loop, message, applicability)
     if event.frame is not update.frame:

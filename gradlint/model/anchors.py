@@ -153,6 +153,18 @@ def piece(event: Event, loop: TrainingLoop) -> cst.CSTNode | Withheld:
     return unit
 
 
+def own_condition(event: Event, unit: cst.CSTNode, loop: TrainingLoop, target: Event) -> bool:
+    """Whether a condition that does not move along decides about the event, and not about the place it would move to."""
+    arms = {(guard.group, guard.arm) for guard in target.path}
+    start = next((i + 1 for i, guard in enumerate(event.path) if guard is loop.guard), 0)
+    for guard in event.path[start:]:
+        if guard.node is unit:
+            return False
+        if guard.kind in ("branch", "handler") and (guard.group, guard.arm) not in arms and not guard.usual:
+            return True
+    return False
+
+
 def _result_used(event: Event, loop: TrainingLoop) -> bool:
     """The call's result has a name that is read elsewhere in the loop: moving it could leave the name unset."""
     statement = event.statement

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
-from gradlint.edits import Move
+from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, piece
+from gradlint.model.anchors import Withheld, own_condition, piece
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
@@ -69,9 +69,13 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
     unit = piece(step, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
+    if any(s.cadence is Cadence.PER_UPDATE and not exclusive(s.path, step.path) for s in loop.all(Kind.OPTIMIZER_STEP)):
+        return Fix("Remove the step inside the window", (Delete(unit),)), None
     for kind in (Kind.ZERO_GRAD, Kind.SCHEDULER_STEP):
         for event in loop.all(kind):
             guarded = event.cadence is Cadence.PER_UPDATE and event.boundary is not None and event.index > step.index
             if guarded and event.statement is not None and event.frame is step.frame:
+                if own_condition(step, unit, loop, event):
+                    return withheld("it stands under a condition of its own")
                 return Fix("Step once per window", (Move(unit, event.statement, after=False),), Applicability.SAFE), None
     return withheld("no boundary guard stands in the loop")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, piece
+from gradlint.model.anchors import Withheld, own_condition, piece
 from gradlint.model.syntax import root_name
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
@@ -52,6 +52,8 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
     unit = piece(zero, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
+    if own_condition(zero, unit, loop, step):
+        return withheld("it stands under a condition of its own")
     if step.statement is None or step.suite is not zero.suite:
         return withheld("the step stands in another block")
     last = step.statement

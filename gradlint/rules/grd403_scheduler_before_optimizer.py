@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, piece, place_for
+from gradlint.model.anchors import Withheld, own_condition, piece, place_for
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
@@ -45,6 +45,8 @@ def _after(scheduler: Event, step: Event, loop: TrainingLoop) -> Outcome:
     unit = piece(scheduler, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
+    if own_condition(scheduler, unit, loop, step):
+        return withheld("it stands under a condition of its own")
     if step.frame is not scheduler.frame:
         return withheld("the step is in another function")
     if step.cadence is Cadence.PER_UPDATE and step.boundary is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -13,6 +14,9 @@ from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
+
+
+_LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
 
 
 @file_rule(
@@ -52,6 +56,9 @@ def _pass_on(method: cst.FunctionDef) -> Outcome:
     """Give the count to the model, whose own loss knows what to do with it."""
     calls = [c for c in calls_in(method.body) if dotted(c.func) == "model" and any(a.star == "**" for a in c.args)]
     mixed = any(isinstance(node, cst.BinaryOperation) for node in walk(method.body))
+    own = any(_LOSS.search(text(call.func)) for call in calls_in(method.body))
+    given = any(isinstance(node, cst.Attribute) and node.attr.value == "loss" for node in walk(method.body))
+    mixed = mixed or own or not given
     if len(calls) != 1 or mixed or method.params.star_kwarg is not None:
         return withheld("the loss is more than what one call of the model returns")
     edits: list[Edit] = [Replace(calls[0].args[-1], f"{text(calls[0].args[-1])}, num_items_in_batch=num_items_in_batch")]

@@ -40,12 +40,25 @@ def decode(data: bytes) -> Decoded | Undecodable:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except (SyntaxError, LookupError) as error:
-        return Undecodable(1, f"the encoding cannot be told: {error}")
+        return _not_utf_8(body) or Undecodable(1, f"the encoding cannot be told: {error}")
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     try:
         text = body.decode(encoding)
         return Decoded(text, encoding, bom, faithful=text.encode(encoding) == body)
     except UnicodeDecodeError as error:
-        return Undecodable(body[: error.start].count(b"\n") + 1, f"not valid {encoding}: byte {body[error.start]:#04x}")
+        return _bad_byte(body, error)
     except (LookupError, UnicodeError) as error:
         return Undecodable(1, f"the encoding cannot be told: {error}")
+
+
+def _not_utf_8(body: bytes) -> Undecodable | None:
+    """Where bytes stop being UTF-8; None where they are."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _bad_byte(body, error)
+    return None
+
+
+def _bad_byte(body: bytes, error: UnicodeDecodeError) -> Undecodable:
+    return Undecodable(body[: error.start].count(b"\n") + 1, f"not valid {error.encoding}: byte {body[error.start]:#04x}")

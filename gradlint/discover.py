@@ -138,7 +138,7 @@ class _Walk:
                     continue
                 if is_folder:
                     below.append(_Folder(path, folder.config, folder.excluded, folder.ignored))
-                elif entry.is_file() or (entry.is_symlink() and not path.exists()):
+                elif _readable(entry):
                     yield Target(path, folder.config)
             stack.extend(reversed(below))
 
@@ -150,6 +150,14 @@ class _Walk:
 
     def _excluded(self, config: Config) -> tuple[_Patterns, ...]:
         return self.excluded + _patterns(config.root or Path(), config.exclude)
+
+
+def _readable(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link that leads nowhere, which is reported when it is read; a pipe is neither."""
+    try:
+        return entry.is_file() or not Path(entry.path).exists()
+    except OSError:
+        return True
 
 
 def _patterns(home: Path, lines: Sequence[str]) -> tuple[_Patterns, ...]:

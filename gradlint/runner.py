@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gradlint.decode import Undecodable, decode
+from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, Place, Severity, Span
 from gradlint.prefilter import worth_reading
 from gradlint.suppress import keep
@@ -94,6 +95,8 @@ def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
         return FileResult(name, (_unreadable(name, 1, f"the file cannot be read: {data}"),))
     try:
         return process(name, data, job.task)
+    except RecursionError:
+        return FileResult(name, (_unreadable(name, 1, "the code is nested too deeply to be checked"),))
     except Exception:
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
@@ -103,8 +106,14 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
         return FileResult(name, (_unreadable(name, decoded.row, decoded.message),))
-    if not worth_reading(data) and _parses(decoded.text):
-        return FileResult(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        if not worth_reading(data) and _parses(decoded.text):
+            return FileResult(name)
+        return _check(name, data, decoded, task)
+
+
+def _check(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:
     from gradlint.engine import analyze
     from gradlint.registry import all_rules
     from gradlint.selection import choose
@@ -127,12 +136,9 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
 def _parses(text: str) -> bool:
     """Whether a text without anything to find is Python at all, told without the parser that the rules need."""
     import ast
-    import warnings
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
+        ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

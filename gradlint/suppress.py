@@ -12,9 +12,9 @@ from gradlint.diagnostic import Diagnostic
 from gradlint.selection import ALWAYS_ON, specificity
 
 _SKIP = re.compile(r"#\s*gradlint:\s*skip-file\b", re.I)
-_IGNORE = re.compile(r"#\s*gradlint:\s*ignore\b(?:\[([^\]]*)\]|(?!\[))", re.I)
+_IGNORE = re.compile(r"#\s*gradlint:\s*ignore(?![\w-])(?:\[([^\]]*)\]|(?!\[))", re.I)
 _RULE = r"(?:[A-Z]+[0-9]+|[A-Z]+(?:-[A-Z]+)+)"
-_NOQA = re.compile(rf"#\s*noqa\b(?:\s*:\s*({_RULE}(?:[\s,]+{_RULE})*)?)?", re.I)
+_NOQA = re.compile(rf"#\s*noqa(?![\w-])(?:\s*:\s*({_RULE}(?:[\s,]+{_RULE})*)?)?", re.I)
 _ANY = re.compile(r"gradlint|noqa", re.I)
 
 

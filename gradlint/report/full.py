@@ -52,7 +52,7 @@ def _finding(each: Diagnostic, source: Sequence[str], *, unsafe: bool) -> Iterat
     main = _Mark(each.span, "", "^", _COLOURS[each.severity])
     marks = [main, *(_Mark(other.span, one_line(other.message), "-", "blue") for other in each.related)]
     groups = _groups(marks, len(source))
-    gutter = len(str(max((_rows(group, len(source))[-1] for group in groups), default=1) if source else 1))
+    gutter = len(str(max(_rows(group, len(source))[-1] for group in groups))) if source else 1
     closed = True
     for group in groups:
         first = next((mark for mark in group if mark.main), group[0])
@@ -60,7 +60,7 @@ def _finding(each: Diagnostic, source: Sequence[str], *, unsafe: bool) -> Iterat
         if not closed:
             yield _line(gutter)
         yield f"{' ' * gutter}{arrow} {safe(each.filename)}:{first.span.start.row}:{first.span.start.column}"
-        if source:
+        if all(mark.rows[0] <= len(source) for mark in group):
             lines = list(_excerpt(group, source, gutter))
             yield from lines
             closed = lines[-1] == _line(gutter)

@@ -1,0 +1,187 @@
+"""Files that are broken, odd or large: one clear message each, nothing crashes, nothing is rewritten that was not fixed."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from samples import SAFE, SYNTAX_ERROR, check, script
+
+from gradlint import fix_source, writer
+from gradlint.writer import write_atomically
+
+FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
+ASCII = SAFE.encode()
+
+
+def concise(path: Path) -> list[str]:
+    shown = check("--output-format", "concise", "-q", path).stdout.splitlines()
+    return [line.split(path.name, 1)[1] for line in shown]
+
+
+def put(folder: Path, data: bytes, name: str = "train.py") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "message"),
+    [
+        (SYNTAX_ERROR.encode(), ":", "GRD000"),
+        (ASCII + b"def f(:\n", ":12:7: ", "GRD000"),
+        (ASCII + b'print "x"\n', ":12:1: ", "GRD000"),
+        (ASCII + b"# caf\xe9\n", ":12:1: ", "GRD000 not valid utf-8: byte 0xe9"),
+        (b"# coding: nonsense\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told: unknown encoding: nonsense"),
+        (b"# coding: rot13\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told"),
+        (codecs.BOM_UTF8 + b"# coding: latin-1\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told"),
+        (ASCII + b"x = '\0'\n", ":12:1: ", "GRD000 the file contains a NUL byte"),
+        (SAFE.encode("utf-16"), ":1:1: ", "GRD000 the file contains a NUL byte"),
+        (b"\xff\xfe\xfd", ":1:1: ", "GRD000 not valid utf-8: byte 0xff"),
+        (b"no training code (\n", ":", "GRD000"),
+    ],
+)
+def test_what_cannot_be_read_is_told_and_left_alone(tmp_path: Path, data: bytes, place: str, message: str) -> None:
+    path = put(tmp_path, data)
+    (line,) = concise(path)
+    assert line.startswith(place) and message in line
+    script(tmp_path, SAFE, "other.py")
+    result = check("--fix", "--unsafe-fixes", path, tmp_path / "other.py")
+    assert result.exit_code == 1 and "GRD000" in result.stdout
+    assert path.read_bytes() == data
+    assert (tmp_path / "other.py").read_text() == FIXED
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (codecs.BOM_UTF8 + ASCII, codecs.BOM_UTF8 + FIXED.encode()),
+        (SAFE.replace("\n", "\r\n").encode(), FIXED.replace("\n", "\r\n").encode()),
+        (SAFE.replace("\n", "\r").encode(), FIXED.replace("\n", "\r").encode()),
+        (b"# coding: latin-1\n# caf\xe9\n" + ASCII, b"# coding: latin-1\n# caf\xe9\n" + FIXED.encode()),
+        (("# coding: euc-jp\n# 日本\n" + SAFE).encode("euc-jp"), ("# coding: euc-jp\n# 日本\n" + FIXED).encode("euc-jp")),
+        (SAFE.replace("    ", "\t").encode(), FIXED.replace("    ", "\t").encode()),
+        (SAFE.rstrip("\n").encode(), FIXED.rstrip("\n").encode()),
+        (SAFE.replace("\n\n\n", "\n\n\f\n").encode(), FIXED.replace("\n\n\n", "\n\n\f\n").encode()),
+        (
+            SAFE.replace("import torch\n", "import torch \\\n\n").encode(),
+            FIXED.replace("import torch\n", "import torch \\\n\n").encode(),
+        ),
+        (
+            SAFE.replace("import torch", "# größe 日本 🙂\nimport torch").encode(),
+            FIXED.replace("import torch", "# größe 日本 🙂\nimport torch").encode(),
+        ),
+    ],
+    ids=["bom", "crlf", "cr", "latin-1", "euc-jp", "tabs", "no-final-newline", "form-feed", "continuation", "unicode"],
+)
+def test_layout_is_kept(tmp_path: Path, before: bytes, after: bytes) -> None:
+    path = put(tmp_path, before)
+    assert check("--fix", path).exit_code == 0
+    assert path.read_bytes() == after
+
+
+def test_bytes_that_have_two_forms_are_not_rewritten(tmp_path: Path) -> None:
+    data = b"# coding: iso2022_jp\n# \x1b$B\x1b$B\x1b(B\n" + ASCII
+    path = put(tmp_path, data)
+    assert check("--fix", path).exit_code == 1
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\f", b"#", b"\\", codecs.BOM_UTF8, b"\r", b"   "])
+def test_nearly_empty_files(tmp_path: Path, data: bytes) -> None:
+    result = check(put(tmp_path, data))
+    assert result.exit_code in (0, 1) and result.stderr == ""
+
+
+def test_fifty_thousand_lines(tmp_path: Path) -> None:
+    body = "".join(f"    value_{number} = {number}\n" for number in range(50_000))
+    path = put(tmp_path, f"{SAFE}\n\ndef large():\n{body}".encode())
+    assert [line.split()[1] for line in concise(path)] == ["GRD101"]
+
+
+def test_five_hundred_nested_brackets(tmp_path: Path) -> None:
+    path = put(tmp_path, ASCII + b"x = " + b"[" * 500 + b"]" * 500 + b"\n")
+    assert {line.split()[1] for line in concise(path)} <= {"GRD101", "GRD000"}
+
+
+@pytest.mark.parametrize("tail", ["a" + ".b" * 3000, "-" * 3000 + "1"], ids=["attributes", "signs"])
+def test_code_that_is_too_deep_is_told(tmp_path: Path, tail: str) -> None:
+    path = put(tmp_path, f"{SAFE}x = {tail}\n".encode())
+    assert {line.split()[1] for line in concise(path)} <= {"GRD101", "GRD000"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_unreadable_files(tmp_path: Path) -> None:
+    script(tmp_path, SAFE, "good.py")
+    script(tmp_path).chmod(0)
+    result = check("--output-format", "concise", tmp_path)
+    assert result.exit_code == 1
+    assert "train.py:1:1: GRD000 the file cannot be read: Permission denied" in result.stdout and "good.py:8:9" in result.stdout
+
+
+def test_reading_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path)
+    script(tmp_path, SAFE, "good.py")
+    honest = Path.read_bytes
+
+    def read_bytes(self: Path) -> bytes:
+        if self.name == path.name:
+            raise PermissionError(13, "Permission denied")
+        return honest(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    result = check("--output-format", "concise", tmp_path)
+    assert result.exit_code == 1
+    assert "train.py:1:1: GRD000 the file cannot be read: Permission denied" in result.stdout and "good.py:8:9" in result.stdout
+
+
+def test_warnings_about_the_code_are_not_shown(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    assert check(put(tmp_path, b'x = "\\d"\ny = 1 is 1\n' + ASCII)).stderr == ""
+    assert check(put(tmp_path, b'x = "\\d"\n')).stderr == ""
+    assert not recwarn
+
+
+# Writing
+
+
+def test_mode_is_kept_and_no_file_is_left(tmp_path: Path) -> None:
+    path = script(tmp_path)
+    path.chmod(0o751)
+    check("--fix", path)
+    assert path.read_text() == FIXED and stat.S_IMODE(path.stat().st_mode) == 0o751
+    assert os.listdir(tmp_path) == ["train.py"]
+
+
+def test_links_are_written_through(tmp_path: Path) -> None:
+    path = script(tmp_path / "real")
+    link = tmp_path / "link.py"
+    os.symlink("real/train.py", link)
+    check("--fix", link)
+    assert link.is_symlink() and path.read_text() == FIXED
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path)
+
+    def replace(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer.os, "replace", replace)
+    result = check("--fix", path)
+    assert result.exit_code == 2 and "train.py: cannot be written: No space left on device" in result.stderr
+    assert path.read_text() == SAFE and os.listdir(tmp_path) == ["train.py"]
+
+
+def test_a_file_that_may_not_be_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path)
+    monkeypatch.setattr(writer.os, "access", lambda *_: False)
+    with pytest.raises(PermissionError):
+        write_atomically(path, b"")
+    assert path.read_text() == SAFE
+
+
+def test_what_cannot_be_fixed_comes_back() -> None:
+    assert fix_source(SYNTAX_ERROR).source == SYNTAX_ERROR

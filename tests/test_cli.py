@@ -1,0 +1,234 @@
+"""The command line: what is printed, what is written, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, run, script
+
+from gradlint import __version__
+from gradlint.registry import all_rules
+
+
+def test_exit_status(tmp_path: Path) -> None:
+    assert check(script(tmp_path, CLEAN)).exit_code == 0
+    assert check(script(tmp_path, SAFE)).exit_code == 1
+    assert check("--exit-zero", script(tmp_path, SAFE)).exit_code == 0
+    assert check("--nonsense").exit_code == 2
+    assert check(tmp_path / "missing.py").exit_code == 2
+
+
+def test_clean_run_says_so(tmp_path: Path) -> None:
+    assert check(script(tmp_path, CLEAN)).output == "All checks passed!\n"
+    assert check("-q", script(tmp_path, CLEAN)).output == ""
+
+
+def test_default_is_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert check("--output-format", "concise").stdout.startswith("train.py:8:9: GRD101 [*] ")
+
+
+def test_summary(tmp_path: Path) -> None:
+    lines = check(script(tmp_path, BOTH)).stdout.splitlines()
+    assert lines[-2:] == [
+        "Found 2 errors.",
+        "[*] 1 fixable with the `--fix` option (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
+    ]
+    lines = check("--unsafe-fixes", script(tmp_path, BOTH)).stdout.splitlines()
+    assert lines[-2:] == ["Found 2 errors.", "[*] 2 fixable with the `--fix` option."]
+    lines = check("--select", "GRD501", script(tmp_path, BOTH)).stdout.splitlines()
+    assert lines[-1] == "No fixes available (1 hidden fix can be enabled with the `--unsafe-fixes` option)."
+
+
+def test_fix_writes_safe_fixes_and_reports_the_rest(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    result = check("--fix", path)
+    assert result.exit_code == 1
+    assert "GRD501" in result.stdout and "GRD101" not in result.stdout
+    assert "Found 2 errors (1 fixed, 1 remaining)." in result.stdout
+    assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
+    assert check("--fix", "--unsafe-fixes", path).exit_code == 0
+    assert "AdamW(" in path.read_text()
+
+
+def test_without_fix_nothing_is_written(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    before = path.stat().st_mtime_ns
+    check(path)
+    check("--unsafe-fixes", path)
+    assert path.read_text() == BOTH and path.stat().st_mtime_ns == before
+
+
+def test_diff_shows_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path, BOTH)
+    monkeypatch.chdir(tmp_path)
+    result = check("--diff", "train.py")
+    assert result.exit_code == 1 and path.read_text() == BOTH
+    assert result.stderr == "Would fix 1 error (1 more fix available with `--unsafe-fixes`).\n"
+    assert result.stdout.startswith("--- train.py\n+++ train.py\n@@ ")
+    assert "-        loss.backward()\n+        (loss / accum_steps).backward()\n" in result.stdout
+    subprocess.run(["patch", "-s", "train.py"], input=result.stdout.encode(), check=True)
+    assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
+    assert check("--diff", "--fix", script(tmp_path, CLEAN)).exit_code == 0
+
+
+def test_diff_of_windows_newlines_applies(tmp_path: Path) -> None:
+    source = SAFE.replace("\n", "\r\n")
+    path = script(tmp_path, source)
+    subprocess.run(["patch", "-s", "--binary", str(path)], input=check("--diff", path).stdout_bytes, check=True)
+    assert path.read_bytes() == source.replace("loss.backward()", "(loss / accum_steps).backward()").encode()
+
+
+def test_diff_names_what_does_not_parse(tmp_path: Path) -> None:
+    result = check("--diff", script(tmp_path, SYNTAX_ERROR))
+    assert result.exit_code == 1
+    assert "train.py:" in result.stderr and "No errors would be fixed." in result.stderr
+
+
+@pytest.mark.parametrize("selectors", ["GRD101", "GRD1", "grd101", "unscaled-loss", "ALL", "GRD2,unscaled-loss"])
+def test_select_takes_codes_prefixes_and_names(tmp_path: Path, selectors: str) -> None:
+    assert "GRD101" in check("--select", selectors, script(tmp_path)).stdout
+
+
+def test_ignore(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    assert check("--ignore", "GRD1,adam-weight-decay", path).exit_code == 0
+    assert check("--select", "GRD101", "--ignore", "GRD1", path).exit_code == 1
+    assert check("--select", "GRD1", "--ignore", "GRD101", path).exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+@pytest.mark.parametrize(
+    ("selector", "hint"), [("GRD999", ""), ("unscaled-los", "did you mean `unscaled-loss`?"), ("GRD000", "always on")]
+)
+def test_unknown_rule_is_told(tmp_path: Path, option: str, selector: str, hint: str) -> None:
+    result = check(option, selector, script(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ") and selector in result.stderr and hint in result.stderr
+
+
+def test_informational_rules_are_off_by_default(tmp_path: Path) -> None:
+    source = CLEAN.replace("        loss.backward()\n", "        loss.backward()\n        print(loss.item())\n")
+    assert check(script(tmp_path, source)).exit_code == 0
+    assert "GRD106" in check("--select", "ALL", script(tmp_path, source)).stdout
+
+
+def test_statistics(tmp_path: Path) -> None:
+    script(tmp_path, BOTH, "a.py")
+    script(tmp_path, SAFE, "b.py")
+    lines = check("--statistics", tmp_path).stdout.splitlines()
+    assert lines[:3] == ["2\tGRD101\t[*] unscaled-loss", "1\tGRD501\t[ ] adam-weight-decay", "Found 3 errors."]
+    rows = json.loads(check("--statistics", "--output-format", "json", tmp_path).stdout)
+    assert rows[0] == {"code": "GRD101", "name": "unscaled-loss", "count": 2, "fixable": 2}
+
+
+def test_output_file(tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    result = check("--output-format", "concise", "-o", report, script(tmp_path))
+    assert result.exit_code == 1 and result.stdout == ""
+    assert "train.py:8:9: GRD101 [*] " in report.read_text() and "\x1b" not in report.read_text()
+    result = check("-o", tmp_path / "no" / "report.txt", script(tmp_path))
+    assert result.exit_code == 2 and "cannot be written" in result.stderr
+
+
+def test_many_files_run_in_a_pool_and_keep_their_order(tmp_path: Path) -> None:
+    names = [f"f{number:02}.py" for number in range(45)]
+    for name in names:
+        script(tmp_path, SAFE, name)
+    seen = json.loads(check("--output-format", "json", tmp_path).stdout)
+    assert [Path(each["filename"]).name for each in seen] == names
+    assert seen == json.loads(check("--output-format", "json", "-j", "1", tmp_path).stdout)
+
+
+def test_one_failure_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, SAFE, "bad.py")
+    script(tmp_path, SAFE, "good.py")
+    from gradlint import engine
+
+    honest = engine.analyze
+
+    def broken(text: str, filename: str, rules: object) -> object:
+        if filename.endswith("bad.py"):
+            raise ZeroDivisionError("a fault of ours")
+        return honest(text, filename, rules)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "analyze", broken)
+    result = check("--output-format", "concise", tmp_path)
+    assert result.exit_code == 2
+    assert "bad.py: gradlint itself failed on this file" in result.stderr and "a fault of ours" in result.stderr
+    assert "good.py:8:9: GRD101" in result.stdout
+
+
+def test_version_and_help() -> None:
+    assert run("--version").output == f"gradlint {__version__}\n"
+    for command in ("check", "rule", "rules", "show"):
+        assert f"Usage: gradlint {command}" in run(command, "--help").output
+    shown = run("check", "--help").output
+    for heading in ("Rule selection:", "File selection:", "Output:", "Miscellaneous:"):
+        assert heading in shown
+
+
+def test_rule_shows_the_page() -> None:
+    page = run("rule", "GRD101")
+    assert page.exit_code == 0 and page.output.startswith("# GRD101 unscaled-loss\n")
+    assert run("rule", "unscaled-loss").output == page.output
+    assert run("rule", "grd000").output.startswith("# GRD000 syntax-error\n")
+    rendered = run("rule", "GRD101", "--output-format", "text").output
+    assert "GRD101 unscaled-loss" in rendered and "## " not in rendered
+    unknown = run("rule", "unscaled-los")
+    assert unknown.exit_code == 2 and "unknown rule `unscaled-los`; did you mean `unscaled-loss`?" in unknown.stderr
+
+
+def test_every_rule_has_a_page_to_show() -> None:
+    for rule in all_rules():
+        assert run("rule", rule.code).output.startswith(f"# {rule.code} {rule.name}\n")
+
+
+def test_rules_lists_all() -> None:
+    lines = run("rules").output.splitlines()
+    assert [line.split()[0] for line in lines] == [rule.code for rule in all_rules()]
+    rows = json.loads(run("rules", "--output-format", "json").output)
+    assert [row["code"] for row in rows] == [rule.code for rule in all_rules()]
+    assert {row["default"] for row in rows if row["severity"] == "info"} == {False}
+
+
+def test_show(tmp_path: Path) -> None:
+    result = run("show", script(tmp_path))
+    assert result.exit_code == 0 and "accum_steps" in result.output and "per update" in result.output
+    result = run("show", tmp_path / "missing.py", script(tmp_path))
+    assert result.exit_code == 2 and "missing.py: No such file" in result.stderr and "per update" in result.stdout
+
+
+def _imported(*arguments: str) -> set[str]:
+    code = (
+        "import sys\nfrom gradlint.cli import main\n"
+        f"try:\n    main({list(arguments)!r})\nexcept SystemExit:\n    pass\nprint('|'.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stdout.splitlines()[-1].split("|")}
+
+
+def test_a_command_imports_only_what_it_needs(tmp_path: Path) -> None:
+    other = script(tmp_path, "import os\n\nprint(os.name)\n", "other.py")
+    assert not _imported("--version") & {"libcst", "rich", "pathspec", "json"}
+    assert not _imported("check", "--isolated", str(other)) & {"libcst", "rich", "pathspec", "json"}
+    assert not _imported("check", "--isolated", "--select", "GRD1,ALL", str(other)) & {"libcst", "rich"}
+    assert "rich" not in _imported("check", "--isolated", str(script(tmp_path)))
+
+
+def test_module_runs_as_a_program(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "gradlint", "check", str(script(tmp_path))], capture_output=True, text=True)
+    assert done.returncode == 1 and "GRD101" in done.stdout
+
+
+def test_output_without_unicode_does_not_fail(tmp_path: Path) -> None:
+    path = script(tmp_path, SAFE.replace("    optimizer =", "    # größe 日本\n    optimizer ="))
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-m", "gradlint", "check", str(path)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and "GRD101" in done.stdout and done.stderr == ""

@@ -1,0 +1,112 @@
+"""From paths to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from samples import SAFE, check, script
+
+from gradlint.discover import discover
+
+
+def files(tree: Path, *paths: Path, exclude: tuple[str, ...] = ()) -> list[str]:
+    return [os.path.relpath(target.path, tree) for target in discover(paths or (tree,), exclude=exclude).targets]
+
+
+def make(tree: Path, *names: str) -> None:
+    for name in names:
+        script(tree, "", name)
+
+
+def test_python_files_in_a_stable_order(tmp_path: Path) -> None:
+    make(tmp_path, "b.py", "a.py", "sub/c.py", "readme.md", "stub.pyi", "sub/deep/d.py")
+    assert files(tmp_path) == ["a.py", "b.py", "sub/c.py", "sub/deep/d.py"]
+
+
+def test_usual_folders_are_left_out(tmp_path: Path) -> None:
+    make(
+        tmp_path, "a.py", *(f"{name}/x.py" for name in (".git", ".venv", "venv", "node_modules", "build", "dist", "__pycache__"))
+    )
+    make(tmp_path, "lib/site-packages/x.py", ".eggs/x.py", "sub/.tox/x.py", "builder/x.py")
+    assert files(tmp_path) == ["a.py", "builder/x.py"]
+    assert files(tmp_path, tmp_path / "build") == ["build/x.py"]
+
+
+def test_gitignore_files_nest(tmp_path: Path) -> None:
+    make(tmp_path, "a.py", "gen/x.py", "sub/a.py", "sub/keep.py", "sub/gen/x.py", "sub/deep/local.py", "sub/deep/keep.py")
+    (tmp_path / ".gitignore").write_text("gen/\nkeep.py\n")
+    (tmp_path / "sub" / ".gitignore").write_text("/a.py\n!keep.py\n")
+    (tmp_path / "sub" / "deep" / ".gitignore").write_text("local.py\n")
+    assert files(tmp_path) == ["a.py", "sub/keep.py", "sub/deep/keep.py"]
+
+
+def test_gitignore_above_the_path_counts_in_a_repository(tmp_path: Path) -> None:
+    make(tmp_path, "sub/gen/x.py", "sub/a.py")
+    (tmp_path / ".gitignore").write_text("gen\n")
+    assert files(tmp_path, tmp_path / "sub") == ["sub/a.py", "sub/gen/x.py"]
+    (tmp_path / ".git").mkdir()
+    assert files(tmp_path, tmp_path / "sub") == ["sub/a.py"]
+
+
+def test_named_files_are_always_checked(tmp_path: Path) -> None:
+    make(tmp_path, "build/x.py", "ignored.py", "script")
+    (tmp_path / ".gitignore").write_text("ignored.py\n")
+    named = [tmp_path / "build" / "x.py", tmp_path / "ignored.py", tmp_path / "script"]
+    assert files(tmp_path, *named) == ["build/x.py", "ignored.py", "script"]
+
+
+def test_exclude_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "a.py", "old/x.py", "sub/old/x.py", "sub/b_test.py")
+    assert files(tmp_path, exclude=("/old", "*_test.py")) == ["a.py", "sub/old/x.py"]
+
+
+def test_each_file_once(tmp_path: Path) -> None:
+    make(tmp_path, "a.py", "sub/b.py")
+    os.symlink(tmp_path / "a.py", tmp_path / "link.py")
+    assert files(tmp_path, tmp_path, tmp_path / "sub", tmp_path / "a.py") == ["a.py", "sub/b.py"]
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    make(tmp_path, "a.py")
+    os.symlink(tmp_path, tmp_path / "loop")
+    os.symlink(tmp_path, tmp_path / "loop.py")
+    assert files(tmp_path) == ["a.py"]
+
+
+def test_pipes_are_not_read(tmp_path: Path) -> None:
+    make(tmp_path, "a.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    assert files(tmp_path) == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("missing.py", "No such file"), ("broken.py", "broken link"), ("loop.py", "leads back to itself")]
+)
+def test_paths_that_are_none(tmp_path: Path, name: str, message: str) -> None:
+    os.symlink("nowhere", tmp_path / "broken.py")
+    os.symlink("loop.py", tmp_path / "loop.py")
+    script(tmp_path, SAFE)
+    result = check("--output-format", "concise", tmp_path / name, tmp_path / "train.py")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1 and f"{name}: " in result.stderr and message in result.stderr
+    assert "GRD101" in result.stdout
+
+
+def test_broken_links_in_a_folder_are_diagnostics(tmp_path: Path) -> None:
+    os.symlink("nowhere", tmp_path / "broken.py")
+    os.symlink("loop.py", tmp_path / "loop.py")
+    script(tmp_path, SAFE)
+    result = check("--output-format", "concise", tmp_path)
+    assert result.exit_code == 1
+    shown = [line.split(": ", 1)[1] for line in result.stdout.splitlines()[:3]]
+    assert shown[0].startswith("GRD000 the file cannot be read: No such file")
+    assert shown[1].startswith("GRD000 the file cannot be read: Too many levels")
+    assert shown[2].startswith("GRD101")
+
+
+def test_notebooks_are_refused_clearly(tmp_path: Path) -> None:
+    result = check(script(tmp_path, "{}", "a.ipynb"))
+    assert result.exit_code == 2 and "notebooks are not supported yet" in result.stderr

@@ -1,0 +1,250 @@
+"""The output formats: what a reader sees, and that nothing which is read can take over a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from samples import BOTH, SAFE, check, run, script
+
+from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Severity, Span, TextFix
+from gradlint.report.full import full
+from gradlint.report.lines import cut, expand, safe, width
+
+
+def span(row: int, column: int, end_row: int, end_column: int) -> Span:
+    return Span(Place(row, column), Place(end_row, end_column))
+
+
+def diagnostic(where: Span, message: str = "wrong", **more: object) -> Diagnostic:
+    return Diagnostic("a.py", where, "GRD101", "unscaled-loss", message, Severity.ERROR, **more)  # type: ignore[arg-type]
+
+
+def plain(each: Diagnostic, text: str) -> str:
+    return click.unstyle("\n".join(full([each], text, unsafe=False)))
+
+
+def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert (
+        check("train.py", "-q").stdout
+        == """\
+GRD101 [*] The loss is not divided by `accum_steps` before `loss.backward()`: the gradient at `optimizer.step()` is the sum over the window, not its mean
+  --> train.py:8:9
+   |
+ 6 |     for i, (x, y) in enumerate(loader):
+ 7 |         loss = criterion(model(x), y)
+ 8 |         loss.backward()
+   |         ^^^^^^^^^^^^^^^
+ 9 |         if (i + 1) % accum_steps == 0 or (i + 1) == len(loader):
+10 |             optimizer.step()
+   |             ---------------- the accumulated gradients are used here
+11 |             optimizer.zero_grad()
+   |
+help: Divide the loss by `accum_steps`
+
+"""
+    )
+
+
+NUMBERS = "".join(f"line_{number}\n" for number in range(1, 31))
+
+
+def test_distant_places_have_excerpts_of_their_own() -> None:
+    each = diagnostic(span(20, 1, 20, 5), related=(Related(span(3, 1, 3, 7), "seen here"),), note="a remark")
+    assert (
+        plain(each, NUMBERS)
+        == """\
+GRD101 wrong
+  --> a.py:20:1
+   |
+18 | line_18
+19 | line_19
+20 | line_20
+   | ^^^^
+21 | line_21
+22 | line_22
+   |
+  ::: a.py:3:1
+   |
+ 1 | line_1
+ 2 | line_2
+ 3 | line_3
+   | ------ seen here
+ 4 | line_4
+ 5 | line_5
+   |
+note: a remark
+"""
+    )
+
+
+def test_places_of_several_lines() -> None:
+    text = "before\ncall(\n\targument,\n)\nafter\n"
+    assert (
+        plain(diagnostic(span(2, 1, 4, 2)), text)
+        == """\
+GRD101 wrong
+ --> a.py:2:1
+  |
+1 |   before
+2 | / call(
+3 | |     argument,
+4 | | )
+  | |_^
+5 |   after
+  |
+"""
+    )
+
+
+def test_long_places_are_shortened() -> None:
+    shown = plain(diagnostic(span(5, 1, 25, 5)), NUMBERS)
+    assert "7 | | line_7\n   | | ...\n24 | | line_24\n25 | | line_25\n   | |____^\n" in shown
+    assert "line_12" not in shown
+
+
+def test_carets_under_tabs_and_wide_characters() -> None:
+    text = '\t"日本"; call()\n'
+    shown = plain(diagnostic(span(1, 8, 1, 14)), text).splitlines()
+    assert shown[3] == '1 |     "日本"; call()'
+    assert width(shown[4].split("^")[0]) == width(shown[3].split("call")[0])
+    assert shown[4].count("^") == len("call()")
+
+
+def test_long_lines_are_cut_around_the_place() -> None:
+    text = f"short\n{'x' * 300}; call(); {'y' * 300}\n"
+    shown = plain(diagnostic(span(2, 303, 2, 309)), text).splitlines()
+    assert max(map(width, shown)) <= 145
+    assert shown[4].startswith("2 | …xxx") and shown[4].endswith("yyy…")
+    assert shown[5].index("^") == shown[4].index("call()") and shown[5].count("^") == 6
+    assert plain(diagnostic(span(2, 1, 2, 5)), text).splitlines()[4].startswith("2 | xxx")
+
+
+def test_cut_keeps_columns() -> None:
+    assert cut("abcdef", 0, 6) == "abcdef"
+    assert cut("abcdefgh", 0, 6) == "abcde…"
+    assert cut("abcdefgh", 2, 6) == "…de…"
+    assert cut("abcdefgh", 4, 12) == "…fgh"
+    assert cut("ab", 4, 12) == ""
+    assert width("日本e\u0301") == 5
+
+
+def test_places_beyond_the_text_do_not_fail() -> None:
+    assert plain(diagnostic(span(9, 9, 9, 9)), "one\ntwo\n").startswith("GRD101 wrong\n --> a.py:9:9\n")
+    assert plain(diagnostic(span(1, 1, 1, 1)), "") == "GRD101 wrong\n --> a.py:1:1\n"
+    assert "^" in plain(diagnostic(span(3, 1, 3, 1)), "one\ntwo\n")
+
+
+def test_unsafe_fixes_are_named_as_such() -> None:
+    fix = TextFix("Use AdamW", Applicability.UNSAFE, ())
+    assert "help: Use AdamW (unsafe fix)\n" in plain(diagnostic(span(1, 1, 1, 2), fix=fix), "x\n")
+
+
+def test_concise_is_one_line_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, SAFE.replace("loss.backward()", "loss.backward(\n            retain_graph=False\n        )"))
+    monkeypatch.chdir(tmp_path)
+    lines = check("train.py", "--output-format", "concise", "-q").stdout.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("train.py:8:9: GRD101 [*] ")
+
+
+def test_json(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    rows = json.loads(check(path, "--output-format", "json").stdout)
+    assert [row["code"] for row in rows] == ["GRD501", "GRD101"]
+    row = rows[1]
+    assert row.keys() >= {"code", "name", "message", "severity", "filename", "location", "end_location", "fix", "url", "related"}
+    assert (row["name"], row["severity"], row["filename"]) == ("unscaled-loss", "error", str(path))
+    assert (row["location"], row["end_location"]) == ({"row": 8, "column": 9}, {"row": 8, "column": 24})
+    assert row["fix"]["applicability"] == "safe" and rows[0]["fix"]["applicability"] == "unsafe"
+    (edit,) = row["fix"]["edits"]
+    assert edit == {
+        "content": "(loss / accum_steps)",
+        "location": {"row": 8, "column": 9},
+        "end_location": {"row": 8, "column": 13},
+    }
+    assert row["related"][0]["location"]["row"] == 10
+    assert json.loads(check(script(tmp_path, "x = 1\n"), "--output-format", "json").stdout) == []
+
+
+EVIL = "\x1b[31mred\x1b]0;title\x07[bold]\u202e\x9b"
+
+
+def test_code_cannot_inject_escapes(tmp_path: Path) -> None:
+    source = SAFE.replace("loss.backward()", f"loss.backward()  # {EVIL}")
+    for form in ("full", "concise", "json"):
+        shown = check(script(tmp_path, source), "--output-format", form).stdout
+        assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    shown = check(script(tmp_path, source), "--diff").stdout
+    assert "+" in shown and not set(shown) & set("\x1b\x07\x9b\u202e")
+    shown = run("show", script(tmp_path, source.replace("accum_steps", "accum_steps"))).stdout
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+
+
+def test_file_names_cannot_inject_escapes(tmp_path: Path) -> None:
+    name = "\x1b[31m[red]a\n.py"
+    for form in ("full", "concise", "json"):
+        shown = check(script(tmp_path, SAFE, name), "--output-format", form).stdout
+        assert "\x1b" not in shown and "[red]a" in shown
+    result = check(tmp_path / f"no{name}")
+    assert "\x1b" not in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_file_names_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.py")
+    script(tmp_path, SAFE, name)
+    for form in ("full", "concise", "json"):
+        assert "GRD101" in check(tmp_path, "--output-format", form).stdout
+
+
+def test_safe_and_expand() -> None:
+    assert safe("plain ä 日本 🙂") == "plain ä 日本 🙂"
+    assert safe("a\x00b\x1bc\u200bd") == "a\ufffdb\ufffdc\ufffdd"
+    assert expand("\tx\ty") == "    x   y"
+
+
+def _terminal(arguments: list[str], **environment: str) -> str:
+    """What the command writes to a terminal."""
+    primary, secondary = pty.openpty()
+    settings = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    settings |= {"TERM": "xterm-256color", **environment}
+    with subprocess.Popen([sys.executable, "-m", "gradlint", *arguments], stdout=secondary, env=settings) as process:
+        os.close(secondary)
+        shown = io.BytesIO()
+        try:
+            while block := os.read(primary, 4096):
+                shown.write(block)
+        except OSError:
+            pass
+        process.wait()
+    os.close(primary)
+    return shown.getvalue().decode()
+
+
+def test_colour_only_on_a_terminal(tmp_path: Path) -> None:
+    arguments = ["check", "--isolated", str(script(tmp_path))]
+    assert "\x1b[31m" in _terminal(arguments)
+    assert "\x1b" not in _terminal(arguments, NO_COLOR="1")
+    assert "\x1b" not in _terminal(arguments, TERM="dumb")
+    assert "\x1b" not in check(*arguments[2:]).stdout
+
+
+def test_colour_can_be_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[31m" in check(script(tmp_path)).stdout
+    monkeypatch.setenv("FORCE_COLOR", "0")
+    assert "\x1b" not in check(script(tmp_path)).stdout
+
+
+def test_pages_are_rendered_on_a_terminal_only() -> None:
+    assert "\x1b[" in _terminal(["rule", "GRD101"])
+    assert run("rule", "GRD101").output.startswith("# GRD101")

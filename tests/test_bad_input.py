@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from samples import SAFE, SYNTAX_ERROR, check, script
 
-from gradlint import fix_source, writer
+from gradlint import fix_source
 from gradlint.writer import write_atomically
 
 FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
@@ -158,7 +158,7 @@ def test_mode_is_kept_and_no_file_is_left(tmp_path: Path) -> None:
 def test_links_are_written_through(tmp_path: Path) -> None:
     path = script(tmp_path / "real")
     link = tmp_path / "link.py"
-    os.symlink("real/train.py", link)
+    link.symlink_to("real/train.py")
     check("--fix", link)
     assert link.is_symlink() and path.read_text() == FIXED
 
@@ -169,7 +169,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def replace(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer.os, "replace", replace)
+    monkeypatch.setattr("gradlint.writer.os.replace", replace)
     result = check("--fix", path)
     assert result.exit_code == 2 and "train.py: cannot be written: No space left on device" in result.stderr
     assert path.read_text() == SAFE and os.listdir(tmp_path) == ["train.py"]
@@ -177,7 +177,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_file_that_may_not_be_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = script(tmp_path)
-    monkeypatch.setattr(writer.os, "access", lambda *_: False)
+    monkeypatch.setattr("gradlint.writer.os.access", lambda *_: False)
     with pytest.raises(PermissionError):
         write_atomically(path, b"")
     assert path.read_text() == SAFE

@@ -65,14 +65,14 @@ def test_exclude_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_each_file_once(tmp_path: Path) -> None:
     make(tmp_path, "a.py", "sub/b.py")
-    os.symlink(tmp_path / "a.py", tmp_path / "link.py")
+    (tmp_path / "link.py").symlink_to(tmp_path / "a.py")
     assert files(tmp_path, tmp_path, tmp_path / "sub", tmp_path / "a.py") == ["a.py", "sub/b.py"]
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     make(tmp_path, "a.py")
-    os.symlink(tmp_path, tmp_path / "loop")
-    os.symlink(tmp_path, tmp_path / "loop.py")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "loop.py").symlink_to(tmp_path)
     assert files(tmp_path) == ["a.py"]
 
 
@@ -86,8 +86,8 @@ def test_pipes_are_not_read(tmp_path: Path) -> None:
     ("name", "message"), [("missing.py", "No such file"), ("broken.py", "broken link"), ("loop.py", "leads back to itself")]
 )
 def test_paths_that_are_none(tmp_path: Path, name: str, message: str) -> None:
-    os.symlink("nowhere", tmp_path / "broken.py")
-    os.symlink("loop.py", tmp_path / "loop.py")
+    (tmp_path / "broken.py").symlink_to("nowhere")
+    (tmp_path / "loop.py").symlink_to("loop.py")
     script(tmp_path, SAFE)
     result = check("--output-format", "concise", tmp_path / name, tmp_path / "train.py")
     assert result.exit_code == 2
@@ -96,8 +96,8 @@ def test_paths_that_are_none(tmp_path: Path, name: str, message: str) -> None:
 
 
 def test_broken_links_in_a_folder_are_diagnostics(tmp_path: Path) -> None:
-    os.symlink("nowhere", tmp_path / "broken.py")
-    os.symlink("loop.py", tmp_path / "loop.py")
+    (tmp_path / "broken.py").symlink_to("nowhere")
+    (tmp_path / "loop.py").symlink_to("loop.py")
     script(tmp_path, SAFE)
     result = check("--output-format", "concise", tmp_path)
     assert result.exit_code == 1

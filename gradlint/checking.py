@@ -30,6 +30,7 @@ class Options:
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     exclude: tuple[str, ...] | None = None
+    force_exclude: bool = False
     output_format: str | None = None
     output_file: Path | None = None
     statistics: bool = False
@@ -55,7 +56,7 @@ def run_check(options: Options) -> int:
         require_known((*(options.select or ()), *(options.ignore or ())))
         configs = _configs(options)
         settings = _settings(options, configs)
-        found = discover(options.paths, configs, options.exclude or ())
+        found = discover(options.paths, configs, options.exclude or (), force_exclude=options.force_exclude)
     except (ConfigError, UnknownRule) as error:
         _complain(str(error))
         return FAILED

@@ -64,6 +64,7 @@ def _selectors(context: click.Context, option: click.Parameter, values: tuple[st
         "select": RULES,
         "ignore": RULES,
         "exclude": FILES,
+        "force_exclude": FILES,
         "output_format": OUTPUT,
         "output_file": OUTPUT,
         "statistics": OUTPUT,
@@ -109,6 +110,9 @@ def _selectors(context: click.Context, option: click.Parameter, values: tuple[st
     metavar="PATTERNS",
     help="Comma-separated patterns, as in a .gitignore, of files and folders to leave out in addition to those that "
     ".gitignore files and the configuration name.",
+)
+@click.option(
+    "--force-exclude", is_flag=True, help="Leave out what is excluded even where it is named itself, as pre-commit does."
 )
 @click.option(
     "--output-format",

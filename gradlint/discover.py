@@ -48,9 +48,14 @@ class Found:
     problems: tuple[str, ...]
 
 
-def discover(paths: Sequence[Path], configs: Configs | None = None, exclude: Sequence[str] = ()) -> Found:
-    """Every Python file below the paths, each once, in a stable order; the patterns of `exclude` are relative to where the
-    program runs. Raises ConfigError."""
+def discover(
+    paths: Sequence[Path], configs: Configs | None = None, exclude: Sequence[str] = (), *, force_exclude: bool = False
+) -> Found:
+    """Every Python file below the paths, each once, in a stable order. Raises ConfigError.
+
+    The patterns of `exclude` are relative to where the program runs. With `force_exclude` they, those of the configuration
+    and the usual ones hold for files that are named themselves, too.
+    """
     walk = _Walk(configs or Configs(Config()), _patterns(Path(), exclude))
     found: dict[str, Target] = {}
     for path in paths:
@@ -61,7 +66,9 @@ def discover(paths: Sequence[Path], configs: Configs | None = None, exclude: Seq
             for target in walk.below(path):
                 found.setdefault(os.path.realpath(target.path), target)
         else:
-            found[os.path.realpath(path)] = Target(path, walk.configs.of(path.parent), named=True)
+            config = walk.configs.of(path.parent)
+            if not (force_exclude and walk.leaves_out(path, config)):
+                found[os.path.realpath(path)] = Target(path, config, named=True)
     return Found(tuple(found.values()), tuple(walk.problems))
 
 
@@ -87,7 +94,7 @@ class _Patterns:
     home: Path
     spec: GitIgnoreSpec
 
-    def verdict(self, path: Path, is_folder: bool) -> bool | None:
+    def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
         """True for left out, False for taken in, None for no opinion."""
         relative = os.path.relpath(path, self.home) + ("/" if is_folder else "")
         return self.spec.check_file(relative).include
@@ -102,11 +109,11 @@ class _Folder:
     excluded: tuple[_Patterns, ...]
     ignored: tuple[_Patterns, ...]
 
-    def leaves_out(self, path: Path, is_folder: bool) -> bool:
+    def leaves_out(self, path: Path, *, is_folder: bool) -> bool:
         """Whether an entry of this folder is excluded, or ignored by the innermost .gitignore that has an opinion."""
-        if any(each.verdict(path, is_folder) for each in self.excluded):
+        if any(each.verdict(path, is_folder=is_folder) for each in self.excluded):
             return True
-        opinions = (each.verdict(path, is_folder) for each in reversed(self.ignored))
+        opinions = (each.verdict(path, is_folder=is_folder) for each in reversed(self.ignored))
         return next((opinion for opinion in opinions if opinion is not None), False)
 
 
@@ -134,13 +141,20 @@ class _Walk:
                 if entry.name in DEFAULT_EXCLUDES or not (is_folder or entry.name.endswith(FileKind.SCRIPT.value)):
                     continue
                 path = folder.path / entry.name
-                if folder.leaves_out(path, is_folder):
+                if folder.leaves_out(path, is_folder=is_folder):
                     continue
                 if is_folder:
                     below.append(_Folder(path, folder.config, folder.excluded, folder.ignored))
                 elif _readable(entry):
                     yield Target(path, folder.config)
             stack.extend(reversed(below))
+
+    def leaves_out(self, path: Path, config: Config) -> bool:
+        """Whether a file that was named is excluded, by itself or with a folder above it."""
+        home = config.root or Path.cwd()
+        if not DEFAULT_EXCLUDES.isdisjoint(Path(os.path.relpath(path, home)).parts):
+            return True
+        return any(each.verdict(path, is_folder=False) for each in self._excluded(config))
 
     def _with_files(self, folder: _Folder, names: set[str]) -> _Folder:
         config = self.configs.below(folder.path, folder.config, has_file=FILE_NAME in names)

@@ -63,6 +63,14 @@ def test_exclude_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert files(tmp_path, exclude=("/old", "*_test.py")) == ["a.py", "sub/old/x.py"]
 
 
+def test_force_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "a.py", "old/x.py", "sub/venv/x.py")
+    paths = [Path("a.py"), Path("old/x.py"), Path("sub/venv/x.py")]
+    assert len(discover(paths, exclude=["old/"]).targets) == 3
+    assert [str(target.path) for target in discover(paths, exclude=["old/"], force_exclude=True).targets] == ["a.py"]
+
+
 def test_each_file_once(tmp_path: Path) -> None:
     make(tmp_path, "a.py", "sub/b.py")
     (tmp_path / "link.py").symlink_to(tmp_path / "a.py")

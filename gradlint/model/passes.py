@@ -100,7 +100,7 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
     frame = guard.frame
     assert isinstance(frame, Frame)
     site = Site(frame, guard.index, prefix)
-    node = guard.test
+    node, named = guard.test, guard.test
     for _ in range(4):
         if isinstance(node, cst.Call) and (
             last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in ("enumerate", "zip")
@@ -110,18 +110,18 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
                 return None
             node = inner
         elif isinstance(node, (cst.Name, cst.Attribute)):
-            definition = resolver.sole(node, site)
+            definition, named = resolver.sole(node, site), node
             if definition is None or not isinstance(definition.value, cst.Call):
                 break
             node, site = definition.value, site_of(definition)
         else:
             break
-    if isinstance(node, cst.Call):
-        return _window_call(node, site, resolver, guard, trace)
-    name = last_name(node)
-    if isinstance(node, (cst.Name, cst.Attribute)) and name and _MICRO.search(name) and not _PARAMS.search(name):
-        return Steps(f"len({text(node)})", frozenset({f"len({text(node)})"}))
-    return None
+    found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else None
+    name = last_name(named)
+    listed = isinstance(named, (cst.Name, cst.Attribute)) and bool(name) and bool(_MICRO.search(name or ""))
+    if found is None and listed and not _PARAMS.search(name or ""):
+        return Steps(f"len({text(named)})", frozenset({f"len({text(named)})"}))
+    return found
 
 
 def _behind_boundary(prefix: tuple[Guard, ...]) -> bool:

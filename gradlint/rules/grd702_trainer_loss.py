@@ -15,7 +15,6 @@ from gradlint.model.types import TrainingFile
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
-
 _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
 
 

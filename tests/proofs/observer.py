@@ -113,8 +113,10 @@ def _watching(seen: Observed) -> Iterator[None]:
     def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings
         seen.reductions += 1
         mean = bucket.buffer() / torch.distributed.get_world_size()
-        future = torch.distributed.all_reduce(mean, async_op=True).get_future()
-        return future.then(lambda done: done.value()[0])
+        torch.distributed.all_reduce(mean)  # awaited here: a callback in gloo's threads can lock up when the group is freed
+        done = torch.futures.Future()
+        done.set_result(mean)
+        return done
 
     def wrapped(model: DistributedDataParallel, *_: Any, **__: Any) -> None:
         model.register_comm_hook(None, reduce)

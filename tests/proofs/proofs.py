@@ -157,7 +157,9 @@ def _first(o: Outcome) -> float:
 
 
 def _times_too_large(who: str) -> Callable[[Outcome], Measure]:
-    return lambda o: Measure(abs(_first(o) - 1), f"{who} the first update sees {two(_first(o))} times the gradient; {_ends_off(o)}.")
+    return lambda o: Measure(
+        abs(_first(o) - 1), f"{who} the first update sees {two(_first(o))} times the gradient; {_ends_off(o)}."
+    )
 
 
 def _penalty(o: Outcome) -> Measure:
@@ -215,13 +217,16 @@ def _wiped(who: str) -> Callable[[Outcome], Measure]:
 
 def _too_often(o: Outcome) -> Measure:
     return Measure(
-        o.faulty.updates - o.meant.updates, f"{o.faulty.updates} updates are made where {o.meant.updates} were meant; {_ends_off(o)}."
+        o.faulty.updates - o.meant.updates,
+        f"{o.faulty.updates} updates are made where {o.meant.updates} were meant; {_ends_off(o)}.",
     )
 
 
 def _piled(o: Outcome) -> Measure:
     times = float(o.faulty.gradients[-1].norm() / o.meant.gradients[-1].norm())
-    return Measure(o.off, f"the last update's gradient, which holds all before it, is {two(times)} times as long; {_ends_off(o)}.")
+    return Measure(
+        o.off, f"the last update's gradient, which holds all before it, is {two(times)} times as long; {_ends_off(o)}."
+    )
 
 
 def _nothing(o: Outcome) -> Measure:
@@ -290,7 +295,8 @@ def _long_schedule(o: Outcome) -> Measure:
 def _skipped_rate(o: Outcome) -> Measure:
     first, last = o.faulty.rates[0] / o.meant.rates[0], o.faulty.rates[-1]
     return Measure(
-        o.off, f"the first update is made with {percent(first)} of the first rate and the last with a rate of {two(last)}; {_ends_off(o)}."
+        o.off,
+        f"the first update is made with {percent(first)} of the first rate and the last with a rate of {two(last)}; {_ends_off(o)}.",
     )
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ import torch
 from observer import Observed, run_script
 
 WORLD = 2
+PATIENCE = 60
 
 
 def run_ranks(scripts: dict[str, str]) -> dict[str, tuple[Observed, ...]]:
@@ -21,8 +23,20 @@ def run_ranks(scripts: dict[str, str]) -> dict[str, tuple[Observed, ...]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         ports = [stack.enter_context(_listener()).getsockname()[1] for _ in scripts]
         stack.pop_all().close()  # held until all were chosen, so that no port is given twice
-        torch.multiprocessing.spawn(_run, args=(folder, scripts, ports), nprocs=WORLD)
-        return {name: tuple(torch.load(_place(folder, name, rank), weights_only=False) for rank in range(WORLD)) for name in scripts}
+        _finish(torch.multiprocessing.spawn(_run, args=(folder, scripts, ports), nprocs=WORLD, join=False))
+        return {
+            name: tuple(torch.load(_place(folder, name, rank), weights_only=False) for rank in range(WORLD)) for name in scripts
+        }
+
+
+def _finish(processes: torch.multiprocessing.SpawnContext) -> None:
+    """Wait for the processes, and end them if they wait for each other."""
+    deadline = time.monotonic() + PATIENCE
+    while not processes.join(timeout=1):
+        if time.monotonic() > deadline:
+            for process in processes.processes:
+                process.kill()
+            raise TimeoutError(f"two processes took more than {PATIENCE} s for scripts of milliseconds")
 
 
 def _listener() -> socket.socket:
@@ -38,6 +52,12 @@ def _place(folder: str, name: str, rank: int) -> Path:
 def _run(rank: int, folder: str, scripts: dict[str, str], ports: list[int]) -> None:
     loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
     for (name, source), port in zip(scripts.items(), ports, strict=True):
-        world = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(WORLD), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        world = {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(WORLD),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
         with patch.dict(os.environ, loopback | world):
             torch.save(run_script(source, f"{name}.py"), _place(folder, name, rank))

@@ -77,7 +77,9 @@ def test_repaired_schedule_counts_updates(outcome: Outcome) -> None:
 def test_repaired_clip_sees_the_whole_unscaled_gradient(outcome: Outcome) -> None:
     if outcome.setup.clip is not None:
         assert [clip.backwards for clip in outcome.cured.clips] == outcome.cured.windows
-        assert [clip.norm for clip in outcome.cured.clips] == pytest.approx([clip.norm for clip in outcome.meant.clips], rel=CLOSE)
+        assert [clip.norm for clip in outcome.cured.clips] == pytest.approx(
+            [clip.norm for clip in outcome.meant.clips], rel=CLOSE
+        )
 
 
 def test_repaired_average_follows_the_updates(outcome: Outcome) -> None:

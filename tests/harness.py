@@ -29,7 +29,7 @@ class Marked:
 
 def read_marked(text: str) -> Marked:
     """Strip `# expect:` markers from a source."""
-    expected = set()
+    expected: set[tuple[int, str]] = set()
     for row, line in enumerate(text.split("\n"), 1):
         for match in _EXPECT.finditer(line):
             expected.update((row, code.strip()) for code in match.group(1).split(","))

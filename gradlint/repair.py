@@ -149,8 +149,8 @@ def inside_window(update: Event) -> str | None:
         return None
     flag = next((dotted(n.target) for n in walk(boundary.guard) if isinstance(n, cst.AssignTarget)), None)
     if flag is not None:
-        return f"not {flag}" if boundary.holds else flag
-    if not boundary.holds:
+        return flag if boundary.negative else f"not {flag}"
+    if boundary.negative:
         return text(boundary.test)
     if isinstance(boundary.test, cst.Comparison) and isinstance(boundary.test.comparisons[0].operator, cst.Equal):
         left, right = boundary.test.left, boundary.test.comparisons[0].comparator

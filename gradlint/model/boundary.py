@@ -29,14 +29,19 @@ class Reader:
             return None
         if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
             inner = self.read(test.expression, site, guard, hops + 1)
-            return replace(inner, holds=not inner.holds) if inner else None
+            if inner is None:
+                return None
+            # What a flag was given stays the test that a fix rewrites; `not` around the test itself belongs to it.
+            own = inner.test is test.expression
+            test, negative = (test, not inner.negative) if own else (inner.test, inner.negative)
+            return replace(inner, holds=not inner.holds, test=test, negative=negative)
         if isinstance(test, cst.BooleanOperation):
             return self.compound(test, site, guard, hops)
         if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
             return self.comparison(test, site, guard)
         if isinstance(test, cst.BinaryOperation) and isinstance(test.operator, cst.Modulo):
             found = self.modulus(test, cst.Integer("0"), site, guard, test)
-            return replace(found, holds=False) if found else None
+            return replace(found, holds=False, negative=True) if found else None
         if isinstance(test, cst.IfExp):
             answers = (literal(test.body), literal(test.orelse))
             inner = self.read(test.test, site, guard, hops + 1) if set(answers) == {True, False} else None
@@ -60,17 +65,17 @@ class Reader:
                 return self.modulus(modulo, right, site, guard, test)
             if isinstance(operator, cst.NotEqual):
                 found = self.modulus(modulo, right, site, guard, test)
-                return replace(found, holds=False) if found else None
+                return replace(found, holds=False, negative=True) if found else None
             if isinstance(operator, cst.GreaterThan) and literal(right) == 0:
                 found = self.modulus(modulo, right, site, guard, test)
-                return replace(found, holds=False) if found else None
+                return replace(found, holds=False, negative=True) if found else None
             if isinstance(operator, cst.LessThan) and literal(right) == 1:
                 return self.modulus(modulo, cst.Integer("0"), site, guard, test)
             return None
         if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.NotEqual, cst.LessThan)):
             found = self.count_reached(left, right, site, guard, test)
             if found is not None and isinstance(operator, (cst.NotEqual, cst.LessThan)):
-                return replace(found, holds=False)
+                return replace(found, holds=False, negative=True)
             return found
         return None
 

@@ -122,6 +122,7 @@ class Boundary:
 
     `test` is the expression that decides (the right-hand side of a flag's assignment where a flag carries it);
     `modulus` the `index % N` in it; `offset` what must be added to `index` to make the phase right.
+    `holds` says whether the guarded arm is the boundary, `negative` whether `test` itself is true inside the window.
     `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot.
     `counter` is the name counted, `restarts` whether it begins anew with each pass over the data (None: not known).
     """
@@ -131,6 +132,7 @@ class Boundary:
     steps: Steps
     phase: Phase
     holds: bool = True
+    negative: bool = False
     modulus: cst.BinaryOperation | None = None
     index: cst.BaseExpression | None = None
     offset: int = 0

@@ -63,17 +63,9 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
 def _extended(boundary: Boundary, last: str, length: str) -> Edit:
     test = boundary.test
     inner = text(test)
-    negative = _inside_form(boundary)
+    negative = boundary.negative
     if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or if negative else cst.And):
         inner = f"({inner})"
     if negative:
         return Replace(test, f"{inner} and {last} != len({length})")
     return Replace(test, f"{inner} or {last} == len({length})")
-
-
-def _inside_form(boundary: Boundary) -> bool:
-    """The test is true inside the window: `index % N != 0`, `index % N`."""
-    test = boundary.test
-    if isinstance(test, cst.UnaryOperation):
-        return False
-    return not boundary.holds

@@ -77,10 +77,11 @@ def observe(training: Callable[[], object]) -> Observed:
     return seen
 
 
-def run_script(source: str, name: str) -> Observed:
+def run_script(source: str, name: str, namespace: dict[str, Any] | None = None) -> Observed:
     """Run a script's text in a namespace of its own, as `python script.py` would, under observation."""
-    code = compile(source, name, "exec")
-    return observe(lambda: exec(code, {"__name__": "__main__", "__file__": name}))
+    code, names = compile(source, name, "exec"), {} if namespace is None else namespace
+    names |= {"__name__": "__main__", "__file__": name}
+    return observe(lambda: exec(code, names))
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def _watching(seen: Observed) -> Iterator[None]:
     def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings
         seen.reductions += 1
         mean = bucket.buffer() / torch.distributed.get_world_size()
-        torch.distributed.all_reduce(mean)  # awaited here: a callback in gloo's threads can lock up when the group is freed
+        torch.distributed.all_reduce(mean)
         done = torch.futures.Future()
         done.set_result(mean)
         return done

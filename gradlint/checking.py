@@ -166,7 +166,11 @@ def _report(results: Sequence[FileResult], settings: _Settings) -> Iterator[str]
         from gradlint.report.full import full
 
         for result in results:
-            yield from full(result.diagnostics, result.text, unsafe=unsafe)
+            cells = dict(result.cells)
+            for each in result.diagnostics if cells else ():
+                yield from full((each,), cells.get(each.cell or 0, ""), unsafe=unsafe)
+            if not cells:
+                yield from full(result.diagnostics, result.text, unsafe=unsafe)
     if not options.quiet:
         fixed = sum(len(result.applied) for result in results)
         yield from summary(diagnostics, fixed, unsafe=unsafe, fixing=options.fixing)

@@ -82,8 +82,6 @@ def _problem(path: Path) -> str | None:
         return "broken link" if path.is_symlink() else error.strerror or str(error)
     except ValueError as error:
         return str(error)
-    if path.suffix == FileKind.NOTEBOOK.value and path.is_file():
-        return "notebooks are not supported yet"
     return None
 
 
@@ -138,7 +136,9 @@ class _Walk:
             below = []
             for entry in entries:
                 is_folder = entry.is_dir(follow_symlinks=False)
-                if entry.name in DEFAULT_EXCLUDES or not (is_folder or entry.name.endswith(FileKind.SCRIPT.value)):
+                if entry.name in DEFAULT_EXCLUDES or not (
+                    is_folder or entry.name.endswith((FileKind.SCRIPT.value, FileKind.NOTEBOOK.value))
+                ):
                     continue
                 path = folder.path / entry.name
                 if folder.leaves_out(path, is_folder=is_folder):

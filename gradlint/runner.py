@@ -40,7 +40,7 @@ class Job:
 class FileResult:
     """What came of one file.
 
-    `text` is what the diagnostics are about; `before` and `after` are set where a fix was applied, `crash` where gradlint
+    `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a fix was applied, `crash` where gradlint
     itself failed.
     """
 
@@ -50,6 +50,7 @@ class FileResult:
     before: bytes | None = None
     after: bytes | None = None
     text: str = ""
+    cells: tuple[tuple[int, str], ...] = ()
     crash: str | None = None
 
 
@@ -108,9 +109,37 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
         return FileResult(name, (_unreadable(name, decoded.row, decoded.message),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        if name.endswith(".ipynb"):
+            return _check_notebook(name, data, decoded, task)
         if not worth_reading(data) and _parses(decoded.text):
             return FileResult(name)
         return _check(name, data, decoded, task)
+
+
+def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:
+    """As for a script, over the code cells as one module; the result is told in cells again."""
+    from gradlint.notebook import NotANotebook, read_notebook
+
+    try:
+        notebook = read_notebook(decoded.text)
+    except NotANotebook as error:
+        return FileResult(name, (_unreadable(name, 1, str(error)),))
+    code = replace(decoded, text=notebook.code)
+    result = _check(name, notebook.code.encode(), replace(code, encoding="utf-8", bom=False), task)
+    if result.after is not None:
+        new = notebook.rewritten(result.after.decode())
+        if new is None:
+            result = _check(name, notebook.code.encode(), code, replace(task, fix=False))
+        else:
+            notebook = read_notebook(new)
+            result = replace(result, before=data, after=decoded.encode(new))
+    cells = tuple((number, notebook.sources[number]) for number in notebook.cells)
+    return replace(
+        result,
+        diagnostics=tuple(notebook.localized(each) for each in result.diagnostics),
+        applied=result.applied,
+        cells=cells if result.diagnostics else (),
+    )
 
 
 def _check(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:

@@ -113,8 +113,3 @@ def test_broken_links_in_a_folder_are_diagnostics(tmp_path: Path) -> None:
     assert shown[0].startswith("GRD000 the file cannot be read: No such file")
     assert shown[1].startswith("GRD000 the file cannot be read: Too many levels")
     assert shown[2].startswith("GRD101")
-
-
-def test_notebooks_are_refused_clearly(tmp_path: Path) -> None:
-    result = check(script(tmp_path, "{}", "a.ipynb"))
-    assert result.exit_code == 2 and "notebooks are not supported yet" in result.stderr

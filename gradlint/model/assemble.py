@@ -195,6 +195,7 @@ class LoopBuilder:
             handed_around=raw.kind is Kind.OPTIMIZER_STEP and self.details.handed_around(raw),
             restored=raw.kind is Kind.REPORT and self.details.restored(raw, steps, self.loop, self.window is not None),
             token_mean=self.details.token_mean(raw) if raw.kind is Kind.BACKWARD else None,
+            built_by=self.details.built_by(raw) if raw.kind is Kind.OPTIMIZER_STEP else None,
             built_for=self.details.built_for(raw) if raw.kind is Kind.OPTIMIZER_STEP else None,
             loss_index=self.details.loss_index(raw) if raw.kind is Kind.BACKWARD else None,
         )

@@ -54,6 +54,16 @@ class Details:
                 return root_name(call.args[0].value)
         return None
 
+    def built_by(self, raw: RawEvent) -> str | None:
+        """The class of PyTorch's optimizer that steps, where its constructor is in sight and is the only one."""
+        node = raw.args[0].value if raw.through == "scaler" and raw.args else raw.receiver
+        if node is None:
+            return None
+        qualify = self.resolver.trace.facts.qualify
+        names = {qualify(call.func) for call, _ in self.resolver.constructors(node, raw.site)}
+        name = names.pop() if len(names) == 1 else ""
+        return name.rsplit(".", 1)[-1] if name.startswith("torch.optim.") else None
+
     def handed_around(self, raw: RawEvent) -> bool:
         """The optimizer, or its scaler, is an argument of a call whose body is not in sight."""
         facts, owner = self.resolver.trace.facts, raw.frame.owner

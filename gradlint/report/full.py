@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span
-from gradlint.report.lines import cut, expand, marker, one_line, safe, width
+from gradlint.report.lines import cut, expand, marker, one_line, where, width
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -59,7 +59,7 @@ def _finding(each: Diagnostic, source: Sequence[str], *, unsafe: bool) -> Iterat
         arrow = click.style("-->" if first.main else ":::", fg="blue")
         if not closed:
             yield _line(gutter)
-        yield f"{' ' * gutter}{arrow} {safe(each.filename)}:{first.span.start.row}:{first.span.start.column}"
+        yield f"{' ' * gutter}{arrow} {where(each)}:{first.span.start.row}:{first.span.start.column}"
         if all(mark.rows[0] <= len(source) for mark in group):
             lines = list(_excerpt(group, source, gutter))
             yield from lines

@@ -23,6 +23,12 @@ def one_line(text: str) -> str:
     return safe(" ".join(text.split()) if "\n" in text or "\r" in text else text)
 
 
+def where(diagnostic: Diagnostic) -> str:
+    """The file of a finding, with the cell in a notebook."""
+    cell = f":cell {diagnostic.cell}" if diagnostic.cell is not None else ""
+    return f"{safe(diagnostic.filename)}{cell}"
+
+
 def marker(diagnostic: Diagnostic, *, unsafe: bool) -> str:
     """`[*] ` where a fix would be applied."""
     fix = diagnostic.fix

@@ -13,6 +13,7 @@ from gradlint.model.types import Engine, Event, Kind, Scale, TrainingLoop
 from gradlint.repair import Outcome, accelerator_of, divided, withheld
 from gradlint.rule import rule
 
+_ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
 
 
@@ -39,11 +40,20 @@ def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
         yield Finding(
             at=backward.node,
             message=f"The loss is not divided by {loop.n} {share}before `{backward.source}`: "
-            f"the gradient at `{update.source}` is the sum over the window, not its mean",
+            f"the gradient at `{update.source}` is the sum over the window, not its mean{_harm(update)}",
             related=((update.node, "the accumulated gradients are used here"),),
             fix=fix,
             note=note,
         )
+
+
+def _harm(update: Event) -> str:
+    """What the factor N does with this optimizer, as measured on the page."""
+    if update.built_by == "SGD":
+        return "; with SGD each step is N times as long"
+    if update.built_by in _ADAPTIVE:
+        return f"; {update.built_by} divides most of the factor away, clipping and an L2 term do not"
+    return ""
 
 
 def _engine_divides(backward: Event, loop: TrainingLoop) -> bool:

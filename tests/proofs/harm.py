@@ -20,6 +20,7 @@ class Variant:
     optimizer: str
     settings: dict[str, float] = field(default_factory=dict)
     clip: float | None = None
+    cancels: bool = False  # the factor N is in what divides as well
 
     @property
     def name(self) -> str:
@@ -45,9 +46,9 @@ VARIANTS = (
     Variant("SGD", {"lr": 0.1, "momentum": 0.9}),
     Variant("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
     Variant("SGD", {"lr": 0.1, "momentum": 0.9}, clip=0.4),
-    Variant("SGD", {"lr": 0.1, "momentum": 0.9}, clip=0.1),
-    Variant("Adam", {"lr": 0.01}),
-    Variant("AdamW", {"lr": 0.01, "weight_decay": 0.1}),
+    Variant("SGD", {"lr": 0.1, "momentum": 0.9}, clip=0.1, cancels=True),
+    Variant("Adam", {"lr": 0.01}, cancels=True),
+    Variant("AdamW", {"lr": 0.01, "weight_decay": 0.1}, cancels=True),
     Variant("AdamW", {"lr": 0.01, "weight_decay": 0.1}, clip=0.4),
     Variant("Adam", {"lr": 0.01, "weight_decay": 0.1}),
     Variant("Adam", {"lr": 0.01, "eps": 0.01}),

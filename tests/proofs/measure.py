@@ -17,7 +17,7 @@ _MEASURED = re.compile(r"(?<=^## Measured\n)(.*?)(?=^## |\Z)", re.M | re.S)
 def section(code: str) -> str:
     """What the proofs of a rule measure, as its page says it."""
     proofs = [proof for proof in PROOFS if proof.code == code]
-    repair = "repaired" if all(proof.fixable for proof in proofs) else "repaired by hand"
+    repair = "repaired" if all(proof.fixable for proof in proofs) else "repaired (by hand where no fix is offered)"
     sentences = " ".join(proof.measured.sentence for proof in proofs)
     text = f"measured: {sentences} As {repair}, the run equals the large batch's to 1e-9."
     return f"{text}\n\n{by_optimizer()}" if code == "GRD101" else text

@@ -88,18 +88,19 @@ def run_script(source: str, name: str, namespace: dict[str, Any] | None = None) 
 def _watching(seen: Observed) -> Iterator[None]:
     parameters: list[torch.Tensor] = []
     schedulers: list[LRScheduler] = []
-    averages: list[AveragedModel] = []
+    averages: list[tuple[AveragedModel, list[torch.Tensor]]] = []
 
     def before_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if not parameters:
-            parameters.extend(p for group in optimizer.param_groups for p in group["params"])
+            parameters.extend(_ordered(p for group in optimizer.param_groups for p in group["params"]))
             seen.initial = _flat(parameters)
+
+    def after_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        # Not before: a step may be given the last backward pass as its closure.
         seen.gradients.append(_flat([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]))
         seen.rates.append(float(optimizer.param_groups[0]["lr"]))
         seen.windows.append(seen.pending)
         seen.pending = 0
-
-    def after_update(*_: Any) -> None:
         seen.final = _flat(parameters)
         if seen.updates == 1:
             seen.first = seen.final
@@ -119,6 +120,9 @@ def _watching(seen: Observed) -> Iterator[None]:
         done.set_result(mean)
         return done
 
+    def averaged(average: AveragedModel, *_: Any, **__: Any) -> None:
+        averages.append((average, _ordered(average.module.parameters())))
+
     def wrapped(model: DistributedDataParallel, *_: Any, **__: Any) -> None:
         model.register_comm_hook(None, reduce)
 
@@ -128,13 +132,13 @@ def _watching(seen: Observed) -> Iterator[None]:
         _around(stack, torch.autograd, "backward", before=backward)
         _around(stack, torch.nn.utils, "clip_grad_norm_", before=clip)
         _around(stack, LRScheduler, "__init__", after=lambda each, *_, **__: schedulers.append(each))
-        _around(stack, AveragedModel, "__init__", after=lambda each, *_, **__: averages.append(each))
+        _around(stack, AveragedModel, "__init__", after=averaged)
         _around(stack, DistributedDataParallel, "__init__", after=wrapped)
         yield
     for scheduler in schedulers[:1]:
         seen.schedule_steps, seen.last_rate = scheduler.last_epoch, float(scheduler.get_last_lr()[0])
-    for average in averages[:1]:
-        seen.average, seen.average_steps = _flat(list(average.module.parameters())), int(average.n_averaged)
+    for average, weights in averages[:1]:
+        seen.average, seen.average_steps = _flat(weights), int(average.n_averaged)
 
 
 def _around(
@@ -158,6 +162,11 @@ def _around(
 
     call.__name__ = name
     stack.enter_context(patch.object(owner, name, call))
+
+
+def _ordered(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Untrained parameters in one order for all runs: some trainers regroup them."""
+    return sorted(parameters, key=lambda p: (p.shape, p.flatten()[0].item()))
 
 
 def _flat(tensors: list[torch.Tensor]) -> torch.Tensor:

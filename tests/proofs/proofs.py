@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -145,7 +146,7 @@ def percent(share: float) -> str:
 
 
 def _ends_off(o: Outcome) -> str:
-    return f"after {o.faulty.updates} updates the weights miss the large batch's by {percent(o.off)} of the way that those went"
+    return f"after {o.faulty.updates} updates the weights are off the large batch's by {percent(o.off)} of the distance that training moved those"
 
 
 def _first(o: Outcome) -> float:
@@ -174,7 +175,7 @@ def _penalty_gradient(setup: Setup, weights: Tensor, gradient: Tensor) -> float:
 
 
 def _token_means(o: Outcome) -> Measure:
-    return Measure(o.off, f"with a quarter of the windows' micro-batches padded, {_ends_off(o)}.")
+    return Measure(o.off, f"with half of the targets masked in three of four micro-batches, {_ends_off(o)}.")
 
 
 def _printed(run: Observed) -> list[float]:
@@ -230,8 +231,8 @@ def _piled(o: Outcome) -> Measure:
 
 
 def _nothing(o: Outcome) -> Measure:
-    moved = float((o.faulty.final - o.faulty.initial).norm())
-    return Measure(o.off, f"{o.faulty.updates} updates with a gradient of {two(moved)}: the weights stay where they began.")
+    largest = max(float(gradient.norm()) for gradient in o.faulty.gradients)
+    return Measure(o.off, f"{o.faulty.updates} updates with a gradient of {two(largest)}: the weights stay where they began.")
 
 
 def _partial_clips(who: str) -> Callable[[Outcome], Measure]:
@@ -243,11 +244,11 @@ def _partial_clips(who: str) -> Callable[[Outcome], Measure]:
 
 
 def _scaled_clip(o: Outcome) -> Measure:
-    times = o.faulty.clips[0].norm / o.cured.clips[0].norm
+    seen, true = (max(clip.norm for clip in run.clips) for run in (o.faulty, o.cured))
     bites, ought = (sum(clip.bites for clip in run.clips) for run in (o.faulty, o.cured))
     return Measure(
         o.off,
-        f"with a scale of 65536 the clip sees a norm {two(times)} times too large: it bites at {bites} of {o.faulty.updates} updates "
+        f"with a scale of 65536 the clip sees norms of up to {two(seen)} instead of {two(true)}: it bites at {bites} of {o.faulty.updates} updates "
         f"where {ought} were meant, and the weights go {percent(_way(o.faulty) / _way(o.meant))} of the large batch's way.",
     )
 
@@ -264,25 +265,23 @@ def _late_clip(o: Outcome) -> Measure:
 
 
 def _stops(o: Outcome) -> Measure:
-    return Measure(
-        o.meant.updates - o.faulty.updates,
-        f"after {o.faulty.updates} of {o.meant.updates} updates PyTorch raises `{o.faulty.error}`",
-    )
+    made = f"after {o.faulty.updates}" if o.faulty.updates else "before the first"
+    return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch raises `{o.faulty.error}`.")
 
 
 def _bypassed(o: Outcome) -> Measure:
     return Measure(
         abs(_first(o) - 1),
-        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` raises `{o.faulty.error}`",
+        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` raises `{o.faulty.error}`.",
     )
 
 
 def _fast_schedule(o: Outcome) -> Measure:
     steps, updates = o.faulty.schedule_steps or 0, o.faulty.updates
-    zero = min(range(updates), key=lambda i: o.faulty.rates[i])
+    lowest = next(i for i, (rate, after) in enumerate(pairwise(o.faulty.rates), 1) if after > rate)
     return Measure(
         steps - updates,
-        f"{steps} schedule steps for {updates} updates: the cosine is at its end at update {zero + 1}, and rises again; {_ends_off(o)}.",
+        f"{steps} schedule steps for {updates} updates: the cosine falls until update {lowest} and rises again; {_ends_off(o)}.",
     )
 
 
@@ -335,7 +334,7 @@ def _drift(o: Outcome) -> Measure:
     return Measure(
         apart,
         f"two processes reduce their gradients {o.faulty.reductions} times, and after {o.faulty.updates} updates their weights are apart "
-        f"by {percent(apart)} of the way that the large batch's went.",
+        f"by {percent(apart)} of the distance that training moved the large batch's.",
     )
 
 
@@ -394,5 +393,6 @@ PROOFS = (
     Proof("GRD602", _drift),
     Proof("GRD603", _reductions),
     Proof("GRD701", _too_often),
-    Proof("GRD702", _times_too_large("with a mean loss per micro-batch and a model that takes `**kwargs`,")),
+    Proof("GRD702", _times_too_large("without the count, with N = 4,")),
+    Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
 )

@@ -93,14 +93,16 @@ def test_faulty_run_is_measurably_off(proof: Proof) -> None:
 
 
 def test_repair_by_hand_stands_only_where_there_is_no_fix(proof: Proof) -> None:
-    assert proof.by_hand.exists() != proof.fixable
+    if proof.fixable:
+        assert not proof.by_hand.exists(), f"{proof.code} is fixed now: delete {proof.by_hand.name}"
+    else:
+        assert proof.by_hand.exists(), f"nothing repairs {proof.script}: neither a fix nor {proof.by_hand.name}"
 
 
 def test_undivided_loss_by_optimizer() -> None:
     for variant, faulty, repaired, meant in runs():
         assert miss(repaired, meant) < CLOSE, variant.name
-        adaptive = variant.optimizer == "Adam" and not {"weight_decay", "eps"} & variant.settings.keys()
-        assert (miss(faulty, meant) > ENOUGH) != adaptive, variant.name
+        assert (miss(faulty, meant) < ENOUGH) == variant.cancels, variant.name
 
 
 def test_every_script_is_proved() -> None:

@@ -145,8 +145,15 @@ def percent(share: float) -> str:
     return f"{two(100 * share)} %" if share > 1e-4 else "less than 0.01 %"
 
 
+def _raises(o: Outcome) -> str:
+    return f"raises `{o.faulty.error.rstrip('.')}`."
+
+
 def _ends_off(o: Outcome) -> str:
-    return f"after {o.faulty.updates} updates the weights are off the large batch's by {percent(o.off)} of the distance that training moved those"
+    return (
+        f"after {o.faulty.updates} updates the weights are off the large batch's by {percent(o.off)} "
+        "of the distance that training moved those"
+    )
 
 
 def _first(o: Outcome) -> float:
@@ -248,8 +255,9 @@ def _scaled_clip(o: Outcome) -> Measure:
     bites, ought = (sum(clip.bites for clip in run.clips) for run in (o.faulty, o.cured))
     return Measure(
         o.off,
-        f"with a scale of 65536 the clip sees norms of up to {two(seen)} instead of {two(true)}: it bites at {bites} of {o.faulty.updates} updates "
-        f"where {ought} were meant, and the weights go {percent(_way(o.faulty) / _way(o.meant))} of the large batch's way.",
+        f"with a scale of 65536 the clip sees norms of up to {two(seen)} instead of {two(true)}: it bites at {bites} of "
+        f"{o.faulty.updates} updates where {ought} were meant, and the weights go {percent(_way(o.faulty) / _way(o.meant))} "
+        "of the large batch's way.",
     )
 
 
@@ -266,13 +274,13 @@ def _late_clip(o: Outcome) -> Measure:
 
 def _stops(o: Outcome) -> Measure:
     made = f"after {o.faulty.updates}" if o.faulty.updates else "before the first"
-    return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch raises `{o.faulty.error}`.")
+    return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch {_raises(o)}")
 
 
 def _bypassed(o: Outcome) -> Measure:
     return Measure(
         abs(_first(o) - 1),
-        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` raises `{o.faulty.error}`.",
+        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` {_raises(o)}",
     )
 
 

@@ -40,8 +40,8 @@ class Job:
 class FileResult:
     """What came of one file.
 
-    `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a fix was applied, `crash` where gradlint
-    itself failed.
+    `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
+    fix was applied, `crash` where gradlint itself failed.
     """
 
     path: str

@@ -37,7 +37,7 @@ def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         check("train.py", "-q").stdout
         == """\
-GRD101 [*] The loss is not divided by `accum_steps` before `loss.backward()`: the gradient at `optimizer.step()` is the sum over the window, not its mean
+GRD101 [*] The loss is not divided by `accum_steps` before `loss.backward()`: the gradient at `optimizer.step()` is the sum over the window, not its mean; with SGD each step is N times as long
   --> train.py:8:9
    |
  6 |     for i, (x, y) in enumerate(loader):

@@ -196,9 +196,9 @@ class Event:
     `target` names the optimizer it acts on, where that is known; `loss` is the expression that is backpropagated.
     `torch_built` says that the constructor of the object is in sight and is PyTorch's (or a known library's);
     `handed_around` that the object is an argument of a call whose body is not in sight. `restored` marks reports of a
-    divided loss that is multiplied by N again or summed over one window; `token_mean` is the call that takes a mean over unmasked tokens;
-    `loss_index` is when the backpropagated name got its value; `built_for` names the model whose weights are stepped, `built_by` the class of the
-    optimizer where its one constructor is in sight.
+    divided loss that is multiplied by N again or summed over one window; `token_mean` is the call that takes a mean over
+    unmasked tokens; `loss_index` is when the backpropagated name got its value; `built_for` names the model whose weights
+    are stepped, `built_by` the class of the optimizer where its one constructor is in sight.
     """
 
     kind: Kind

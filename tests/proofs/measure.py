@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from harm import by_optimizer
@@ -19,7 +20,8 @@ def section(code: str) -> str:
     proofs = [proof for proof in PROOFS if proof.code == code]
     repair = "repaired" if all(proof.fixable for proof in proofs) else "repaired (by hand where no fix is offered)"
     sentences = " ".join(proof.measured.sentence for proof in proofs)
-    text = f"measured: {sentences} As {repair}, the run equals the large batch's to 1e-9."
+    said = f"measured: {sentences} As {repair}, the run equals the large batch's to 1e-9."
+    text = textwrap.fill(said, 125, break_long_words=False, break_on_hyphens=False)
     return f"{text}\n\n{by_optimizer()}" if code == "GRD101" else text
 
 

@@ -171,7 +171,7 @@ def _report(results: Sequence[FileResult], settings: _Settings) -> Iterator[str]
                 yield from full((each,), cells.get(each.cell or 0, ""), unsafe=unsafe)
             if not cells:
                 yield from full(result.diagnostics, result.text, unsafe=unsafe)
-    if not options.quiet:
+    if not options.quiet and (diagnostics or not any(result.crash for result in results)):
         fixed = sum(len(result.applied) for result in results)
         yield from summary(diagnostics, fixed, unsafe=unsafe, fixing=options.fixing)
 

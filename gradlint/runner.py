@@ -85,8 +85,24 @@ def _in_pool(candidates: Sequence[tuple[Job, bytes | str]], workers: int | None)
                 done += 1
                 yield result
     except BrokenProcessPool:
-        for job, _ in candidates[done:]:
-            yield FileResult(str(job.path), crash="a worker process ended before this file was done")
+        yield from _one_by_one(candidates[done:])
+
+
+def _one_by_one(candidates: Sequence[tuple[Job, bytes | str]]) -> Iterator[FileResult]:
+    """Each file apart, after one of them has ended a process: that one is named, and the others are done."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    done = 0
+    while done < len(candidates):
+        with ProcessPoolExecutor(max_workers=1) as pool:
+            for item in candidates[done:]:
+                done += 1
+                try:
+                    yield pool.submit(_guarded, item).result()
+                except BrokenProcessPool:
+                    yield FileResult(str(item[0].path), crash="the process that checked this file was ended by the system")
+                    break
 
 
 def _guarded(item: tuple[Job, bytes | str]) -> FileResult:

@@ -165,6 +165,24 @@ def test_one_failure_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.M
     assert "good.py:8:9: GRD101" in result.stdout
 
 
+def test_a_process_that_dies_takes_one_file_with_it(tmp_path: Path) -> None:
+    for number in range(42):
+        script(tmp_path, SAFE, f"f{number:02}.py")
+    program = (
+        "import os, multiprocessing; multiprocessing.set_start_method('fork')\n"
+        "from gradlint import cli, runner\n"
+        "honest = runner.process\n"
+        "def process(name, data, task):\n"
+        "    return os._exit(11) if name.endswith('f07.py') else honest(name, data, task)\n"
+        "runner.process = process\n"
+        f"cli.main(['check', '--isolated', '--output-format', 'concise', {str(tmp_path)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("f07.py: gradlint itself failed") == done.stderr.count("error: ") == 1
+    assert done.stdout.count("GRD101") == 41
+
+
 def test_version_and_help() -> None:
     assert run("--version").output == f"gradlint {__version__}\n"
     for command in ("check", "rule", "rules", "show"):

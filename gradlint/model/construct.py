@@ -130,6 +130,8 @@ def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def constructions(facts: Facts) -> tuple[Construction, ...]:
     """Every Adam-like optimizer that the module builds, with what it says of weight decay."""
     found: list[Construction] = []
+    if not _COUPLED & facts.constructed:
+        return ()
     for holder, owner in _holders(facts.statements):
         for call in calls_in(holder):
             qualified = facts.qualify(call.func)

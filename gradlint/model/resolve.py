@@ -47,6 +47,7 @@ class Resolver:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self._assigned: dict[int, dict[str | None, list[cst.Assign]]] = {}
 
     # Definitions
 
@@ -79,11 +80,14 @@ class Resolver:
         """What a method that the trace does not run gives to a local name of its own."""
         if frame.number >= 0 or frame.function is None or not name.isidentifier():
             return []
-        return [
-            Definition(name, node.value, frame, (), -1, "assign", node)
-            for node in walk(frame.function.node.body)
-            if isinstance(node, cst.Assign) and any(dotted(target.target) == name for target in node.targets)
-        ]
+        assigned = self._assigned.get(id(frame.function.node))
+        if assigned is None:
+            assigned = {}
+            for node in walk(frame.function.node.body):
+                for target in node.targets if isinstance(node, cst.Assign) else ():
+                    assigned.setdefault(dotted(target.target), []).append(node)
+            self._assigned[id(frame.function.node)] = assigned
+        return [Definition(name, node.value, frame, (), -1, "assign", node) for node in assigned.get(name, ())]
 
     def static(self, name: str, frame: Frame) -> list[Definition]:
         """What other methods of the class give to `self.name`, where the trace itself does not run them."""

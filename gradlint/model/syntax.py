@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from functools import cache
 
 import libcst as cst
@@ -21,15 +22,30 @@ def _parts(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in _LAYOUT and not name.startswith("whitespace"))
 
 
+class _Shape(Enum):
+    NODE = "node"
+    NODES = "nodes"
+    OTHER = "other"
+
+
+@cache
+def _shape(kind: type) -> _Shape:
+    """What values of a type are to a walk; asked once a type, as `isinstance` is slow on abstract classes."""
+    if issubclass(kind, cst.CSTNode):
+        return _Shape.NODE
+    return _Shape.NODES if issubclass(kind, (tuple, list)) else _Shape.OTHER
+
+
 def subnodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The direct children that carry meaning, in source order; layout is left out."""
     for name in _parts(type(node)):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        shape = _shape(type(value))
+        if shape is _Shape.NODE:
             yield value
-        elif isinstance(value, (tuple, list)):
+        elif shape is _Shape.NODES:
             for item in value:
-                if isinstance(item, cst.CSTNode):
+                if _shape(type(item)) is _Shape.NODE:
                     yield item
 
 

@@ -24,7 +24,8 @@ _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_
     severity=Severity.WARNING,
 )
 def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
-    for statement in file.statements:
+    built = file.facts.called if file.facts is not None else frozenset()
+    for statement in file.statements if any(name.endswith(tuple(_WINDOW)) for name in built) else ():
         for call in calls_in(statement):
             given = keywords(call)
             window = given.get(_WINDOW.get((last_name(call.func) or "").replace("Seq2Seq", ""), ""))

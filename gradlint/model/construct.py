@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.model.facts import Facts
-from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, text, walk
-from gradlint.model.types import Construction, Schedule
+from gradlint.model.types import Construction, Schedule, Steps
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, spells_steps
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
@@ -37,6 +37,13 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
             if found is not None or factor is not None:
                 calls, place, mentions = found or ((), node, frozenset())
                 yield Schedule(call, keyword, node, calls, place, mentions, factor)
+
+
+def knows_steps(schedule: Schedule, steps: Steps) -> bool:
+    """N takes part in the computation of a schedule's length: by a name of its own, by an alias, or as a number."""
+    if any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions):
+        return True
+    return same_steps(schedule.mentions, steps.names) or str(steps.value) in schedule.mentions
 
 
 def _factor_of_steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> tuple[cst.CSTNode, str] | None:

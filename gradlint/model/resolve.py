@@ -84,8 +84,9 @@ class Resolver:
         if assigned is None:
             assigned = {}
             for node in walk(frame.function.node.body):
-                for target in node.targets if isinstance(node, cst.Assign) else ():
-                    assigned.setdefault(dotted(target.target), []).append(node)
+                if isinstance(node, cst.Assign):
+                    for target in node.targets:
+                        assigned.setdefault(dotted(target.target), []).append(node)
             self._assigned[id(frame.function.node)] = assigned
         return [Definition(name, node.value, frame, (), -1, "assign", node) for node in assigned.get(name, ())]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
+from typing import cast
 
 import libcst as cst
 
@@ -39,14 +40,14 @@ def _shape(kind: type) -> _Shape:
 def subnodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The direct children that carry meaning, in source order; layout is left out."""
     for name in _parts(type(node)):
-        value = getattr(node, name)
+        value: object = getattr(node, name)
         shape = _shape(type(value))
         if shape is _Shape.NODE:
-            yield value
+            yield cast(cst.CSTNode, value)
         elif shape is _Shape.NODES:
-            for item in value:
+            for item in cast("tuple[object, ...]", value):
                 if _shape(type(item)) is _Shape.NODE:
-                    yield item
+                    yield cast(cst.CSTNode, item)
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
-from gradlint.model.types import Event, Kind, TrainingLoop
-from gradlint.model.vocabulary import spells_steps
+from gradlint.model.construct import knows_steps
+from gradlint.model.types import Event, Kind, Steps, TrainingLoop
 from gradlint.repair import into_update
 from gradlint.rule import rule
 
@@ -35,7 +35,5 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:
     """The schedule's length counts micro-batches as well: the curve over the run is the one that was meant."""
-    return any(
-        event is step and not any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions)
-        for event, schedule in loop.schedules
-    )
+    steps = loop.steps or Steps(None)
+    return any(event is step and not knows_steps(schedule, steps) for event, schedule in loop.schedules)

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Edit, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.resolve import same_steps
+from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
-from gradlint.model.vocabulary import spells_steps
 from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
 
@@ -35,7 +34,7 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         seen.add(id(schedule.place))
         if schedule.factor is not None and loop.engine is Engine.ACCELERATE and step.prepared is not False:
             yield _multiplied(step, schedule, loop)
-        if _knows_steps(schedule, loop) or not schedule.loader_lengths:
+        if knows_steps(schedule, loop.steps) or not schedule.loader_lengths:
             continue
         fix, note = _in_updates(schedule, loop)
         yield Finding(
@@ -59,13 +58,6 @@ def _multiplied(step: Event, schedule: Schedule, loop: TrainingLoop) -> Finding:
         related=((step.node, "the schedule advances here"),),
         fix=Fix("Count updates", (Replace(product, rest),)),
     )
-
-
-def _knows_steps(schedule: Schedule, loop: TrainingLoop) -> bool:
-    assert loop.steps is not None
-    if any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions):
-        return True
-    return same_steps(schedule.mentions, loop.steps.names) or str(loop.steps.value) in schedule.mentions
 
 
 def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:

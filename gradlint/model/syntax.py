@@ -41,13 +41,13 @@ def subnodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The direct children that carry meaning, in source order; layout is left out."""
     for name in _parts(type(node)):
         value: object = getattr(node, name)
-        shape = _shape(type(value))
+        shape = _shape(type(value))  # type: ignore[arg-type]  # every class can be hashed
         if shape is _Shape.NODE:
-            yield cast(cst.CSTNode, value)
+            yield cast("cst.CSTNode", value)
         elif shape is _Shape.NODES:
             for item in cast("tuple[object, ...]", value):
-                if _shape(type(item)) is _Shape.NODE:
-                    yield cast(cst.CSTNode, item)
+                if _shape(type(item)) is _Shape.NODE:  # type: ignore[arg-type]  # every class can be hashed
+                    yield cast("cst.CSTNode", item)
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

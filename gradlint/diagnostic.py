@@ -80,3 +80,9 @@ class Diagnostic:
     related: tuple[Related, ...] = field(default=(), compare=False)
     note: str | None = field(default=None, compare=False)
     cell: int | None = field(default=None, compare=False)
+
+
+def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic:
+    """The diagnostic for a file that cannot be read, decoded or parsed: GRD000, which is always on."""
+    place = Place(max(row, 1), max(column, 1))
+    return Diagnostic(filename, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)

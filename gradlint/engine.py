@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.diagnostic import Diagnostic, Place, Related, Severity, Span, TextEdit, TextFix
+from gradlint.diagnostic import Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.build import build
 from gradlint.model.types import TrainingFile
@@ -36,7 +36,7 @@ def examine(
     """As `analyze`, with the changes of every fix; `reader` is the fast path or, to compare, the plain one."""
     source = reader(text)
     if isinstance(source, Problem):
-        return (Located(syntax_error(filename, source.row, source.column, source.message)),)
+        return (Located(unreadable(filename, source.row, source.column, source.message)),)
     if not source.slices:
         return ()
     model = build(source.statements)
@@ -85,9 +85,3 @@ def _span(source: Source, node: cst.CSTNode) -> Span | None:
 
 def _place(source: Source, start: int, end: int) -> Span:
     return Span(Place(*source.row_column(start)), Place(*source.row_column(end)))
-
-
-def syntax_error(filename: str, row: int, column: int, message: str) -> Diagnostic:
-    """The diagnostic for a file that cannot be read: GRD000, which is always on."""
-    place = Place(max(row, 1), max(column, 1))
-    return Diagnostic(filename, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)

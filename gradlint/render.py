@@ -142,8 +142,11 @@ def _move(edit: Move, page: _Page) -> list[Change]:
     return [Change(begin, page.and_gap(begin, stop), ""), insert]
 
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
 def _reindent(block: str, old: str, new: str) -> str:
-    lines = block.splitlines(keepends=True)
+    lines = _LINE.findall(block)
     return "".join(new + line[len(old) :] if line.startswith(old) and line.strip() else line for line in lines)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradlint.decode import Decoded, Undecodable, decode
-from gradlint.diagnostic import Diagnostic, Place, Severity, Span
+from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.prefilter import worth_reading
 from gradlint.suppress import keep
 
@@ -109,11 +109,11 @@ def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
     job, data = item
     name = str(job.path)
     if isinstance(data, str):
-        return FileResult(name, (_unreadable(name, 1, f"the file cannot be read: {data}"),))
+        return FileResult(name, (unreadable(name, 1, 1, f"the file cannot be read: {data}"),))
     try:
         return process(name, data, job.task)
     except RecursionError:
-        return FileResult(name, (_unreadable(name, 1, "the code is nested too deeply to be checked"),))
+        return FileResult(name, (unreadable(name, 1, 1, "the code is nested too deeply to be checked"),))
     except Exception:
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
@@ -122,7 +122,7 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
     """Check one file's bytes, and fix them where the task says so."""
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
-        return FileResult(name, (_unreadable(name, decoded.row, decoded.message),))
+        return FileResult(name, (unreadable(name, decoded.row, 1, decoded.message),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
         if name.endswith(".ipynb"):
@@ -139,7 +139,7 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> Fil
     try:
         notebook = read_notebook(decoded.text)
     except NotANotebook as error:
-        return FileResult(name, (_unreadable(name, 1, str(error)),))
+        return FileResult(name, (unreadable(name, 1, 1, str(error)),))
     code = replace(decoded, text=notebook.code)
     result = _check(name, notebook.code.encode(), replace(code, encoding="utf-8", bom=False), task)
     if result.after is not None:
@@ -187,8 +187,3 @@ def _parses(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
-
-
-def _unreadable(name: str, row: int, message: str) -> Diagnostic:
-    place = Place(row, 1)
-    return Diagnostic(name, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)

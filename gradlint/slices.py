@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,17 +33,31 @@ class Problem:
     message: str
 
 
+_TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
+
+
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A run of whole lines that LibCST parsed by itself; `offset` is where it begins in the file's text."""
+    """A run of whole lines that LibCST parsed by itself; `offset` is where it begins in the file's text.
+
+    LibCST drops form feeds between statements, so they are taken out before: `feeds` are their places in what is left.
+    """
 
     module: cst.Module
     offset: int
+    feeds: tuple[int, ...] = ()
 
     @cached_property
     def spans(self) -> dict[int, tuple[int, int]]:
         """Character offsets in the file's text, by node identity, without the layout around the node."""
-        return _spans(self.module, self.offset)
+        found = _spans(self.module, self.offset)
+        if not self.feeds:
+            return found
+        return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
+
+    def in_text(self, offset: int) -> int:
+        """An offset of the text without form feeds, as one of the text with them."""
+        return offset + bisect_right(self.feeds, offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +97,13 @@ class Source:
 
 def read_whole(text: str) -> Source | Problem:
     """The plain path: the whole module as one slice."""
+    feeds = tuple(match.start() - count for count, match in enumerate(re.finditer("\f", text)))
     try:
-        return Source(text, (Slice(cst.parse_module(text), 0),))
+        return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, feeds),))
     except cst.ParserSyntaxError as error:
         return _problem(text, error)
     except RecursionError:
-        return Problem(1, 1, "nested too deeply to be read")
+        return _TOO_DEEP
 
 
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
@@ -103,11 +119,18 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
 
 def read(text: str) -> Source | Problem:
     """The fast path: only the top-level statements that can matter; the plain path where `ast` cannot help."""
-    if "\f" in text or "\r" in text.replace("\r\n", ""):
-        return read_whole(text)
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+            tree = ast.parse(text)
+    except (RecursionError, MemoryError):
+        return _TOO_DEEP
+    except SyntaxError as error:
+        # LibCST's parser would overflow the stack of the process.
+        return _TOO_DEEP if "too many nested" in error.msg else read_whole(text)
+    except ValueError:
+        return read_whole(text)
+    if "\f" in text or "\r" in text.replace("\r\n", ""):
         return read_whole(text)
     if not _can_matter(tree):
         return Source(text, ())

@@ -109,14 +109,23 @@ class LoopBuilder:
             rate_divided=self.rate_divided(steps),
             flushed_after=self.flushed_after(near),
             carried=self.carried(boundary, events),
-            schedules=tuple(self.schedules(near, events)),
+            schedules=tuple(self.schedules(near, events, steps)),
         )
 
-    def schedules(self, near: Sequence[RawEvent], events: Sequence[Event]) -> Iterator[tuple[Event, Schedule]]:
+    def schedules(
+        self, near: Sequence[RawEvent], events: Sequence[Event], steps: Steps | None
+    ) -> Iterator[tuple[Event, Schedule]]:
         for raw, event in zip(near, events, strict=True):
             if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
                 for schedule in schedules(raw.receiver, raw.site, self.resolver):
-                    yield event, schedule
+                    yield event, replace(schedule, steps_there=self.written_at(schedule.site, steps))
+
+    def written_at(self, site: object, steps: Steps | None) -> str | None:
+        """N as an expression that means the same at another place."""
+        if steps is None or not isinstance(site, Site):
+            return None
+        names = sorted(steps.names, key=lambda name: (name != steps.source, len(name)))
+        return next((name for name in names if self.visible(name, site)), None)
 
     # What belongs to the loop
 
@@ -391,7 +400,7 @@ class LoopBuilder:
         site = self.backwards[0].site
         for candidate in sorted(steps.names, key=lambda name: (name != steps.source, len(name))):
             if self.visible(candidate, site):
-                return replace(steps, source=candidate)
+                return replace(steps, source=candidate, everywhere=self.of_module(candidate, site))
         frame = site.frame
         while frame.caller is not None:
             for definition in self.params_of(frame):
@@ -407,6 +416,17 @@ class LoopBuilder:
     def params_of(self, frame: Frame) -> list[Definition]:
         prefix = f"{frame.number}:"
         return [d for k, ds in self.trace.definitions.items() if k.startswith(prefix) for d in ds if d.how == "param"]
+
+    def of_module(self, candidate: str, site: Site) -> bool:
+        """A literal, or a bare name that the module defines and no function on the way hides."""
+        if candidate.isdigit():
+            return True
+        frame: Frame | None = site.frame
+        while frame is not None and frame.function is not None:
+            if candidate in frame.function.assigned:
+                return False
+            frame = frame.lexical
+        return candidate.isidentifier()
 
     def visible(self, candidate: str, site: Site) -> bool:
         """Whether an expression in text form means the same where the loss is backpropagated."""

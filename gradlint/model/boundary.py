@@ -109,6 +109,7 @@ class Reader:
             counter=count.counters[0] if count and count.counters else _only_name(modulo.left),
             restarts=count.restarts if count else None,
             counts_from=count.start if count else None,
+            frame=site.frame,
         )
 
     def remainder(self, rest: cst.BaseExpression, steps: Steps, site: Site) -> tuple[int, int] | None:
@@ -143,7 +144,9 @@ class Reader:
         steps = self.steps(right, site)
         wanted = self.remainder(right, steps, site) if steps.value is None else (1, 0)
         phase, offset = _phase(count, wanted and (wanted[0] - 1, wanted[1]), steps.value)
-        return Boundary(test, guard, steps, phase, index=left, offset=offset, counter=name, restarts=count.restarts)
+        return Boundary(
+            test, guard, steps, phase, index=left, offset=offset, counter=name, restarts=count.restarts, frame=site.frame
+        )
 
     def reset_inside(self, name: str, site: Site) -> bool:
         """The counter is set back to a literal inside the loop: a hand-kept window counter."""

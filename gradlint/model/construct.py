@@ -35,8 +35,8 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
             found = _loader_lengths(node, where, resolver)
             factor = _factor_of_steps(node, where, resolver)
             if found is not None or factor is not None:
-                calls, place, mentions = found or ((), node, frozenset())
-                yield Schedule(call, keyword, node, calls, place, mentions, factor)
+                calls, place, mentions, site = found or ((), node, frozenset(), where)
+                yield Schedule(call, keyword, node, calls, place, mentions, factor, site)
 
 
 def knows_steps(schedule: Schedule, steps: Steps) -> bool:
@@ -73,11 +73,12 @@ def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
 
 def _loader_lengths(
     node: cst.BaseExpression, site: Site, resolver: Resolver
-) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str]] | None:
+) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str], Site] | None:
     """The `len(loader)` calls a length is computed from, where the first of them stands, and every name on the way."""
     calls: list[cst.BaseExpression] = []
     mentions: set[str] = set()
     places: list[cst.CSTNode] = []
+    sites: list[Site] = []
     seen: set[int] = set()
     stack: list[tuple[cst.BaseExpression, Site, cst.CSTNode]] = [(node, site, node)]
     while stack and len(seen) < 400:
@@ -92,11 +93,13 @@ def _loader_lengths(
             if isinstance(each, cst.BinaryOperation) and _batches_of_dataset(each):
                 calls.append(each)
                 places.append(place)
+                sites.append(where)
             if isinstance(each, cst.Call) and last_name(each.func) == "len" and each.args:
                 inner = each.args[0].value
                 if resolver.role(inner, where) is Role.LOADER and "dataset" not in (last_name(inner) or ""):
                     calls.append(each)
                     places.append(place)
+                    sites.append(where)
             elif isinstance(each, cst.Call):
                 mentions.add(last_name(each.func) or "")
             elif isinstance(each, (cst.Name, cst.Attribute)):
@@ -108,7 +111,7 @@ def _loader_lengths(
                     if definition.value is not None and definition.how in ("assign", "param", "augment"):
                         spot = definition.value if definition.how != "param" else place
                         stack.append((definition.value, site_of(definition), spot))
-    return (tuple(calls), places[0], frozenset(mentions)) if calls else None
+    return (tuple(calls), places[0], frozenset(mentions), sites[0]) if calls else None
 
 
 def _batches_of_dataset(node: cst.BinaryOperation) -> bool:

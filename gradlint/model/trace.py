@@ -12,7 +12,7 @@ from gradlint.model.syntax import argument, dotted, last_name, root_name, subnod
 from gradlint.model.types import Guard, Path
 
 MAX_DEPTH = 7
-MAX_RECORDS = 40_000
+MAX_ACTIVATIONS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +107,6 @@ class Walker:
     def suite(self, body: Sequence[cst.CSTNode], path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
         """Walk a suite; the answer is how it ends early (continue, return, break, raise), or None."""
         for statement in body:
-            if self.trace.clock > MAX_RECORDS:
-                return None
             if isinstance(statement, cst.SimpleStatementLine):
                 ended = self.simple_line(statement, path, frame, holder)
             elif isinstance(statement, cst.If):
@@ -272,6 +270,8 @@ class Walker:
         self.trace.calls.append(CallSite(node, frame, path, self.tick(), alone, holder))
         name = last_name(node.func)
         if not self.inline or name is None or frame.depth >= MAX_DEPTH:
+            return
+        if self.trace.frames > MAX_ACTIVATIONS:
             return
         found = self.resolve(node, frame)
         if found is None:

@@ -10,7 +10,7 @@ from functools import cached_property
 import libcst as cst
 
 from gradlint.model.facts import Facts
-from gradlint.model.syntax import known
+from gradlint.model.syntax import known, walk
 
 
 class Kind(str, Enum):
@@ -108,12 +108,14 @@ class Steps:
     """N: the accumulation steps, as the code writes them.
 
     `source` is the expression to write into a fix, or None where none is at hand at the loop;
-    `names` are all its aliases; `value` is its number where that is known.
+    `names` are all its aliases; `value` is its number where that is known; `everywhere` marks a literal or a name of the
+    module, which means the same in every function.
     """
 
     source: str | None
     names: frozenset[str] = frozenset()
     value: int | None = None
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,7 @@ class Boundary:
     `modulus` the `index % N` in it; `offset` what must be added to `index` to make the phase right.
     `holds` says whether the guarded arm is the boundary, `negative` whether `test` itself is true inside the window.
     `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot.
+    `frame` is the activation in which the test stands.
     `counter` is the name counted, `restarts` whether it begins anew with each pass over the data (None: not known).
     """
 
@@ -143,6 +146,7 @@ class Boundary:
     restarts: bool | None = None
     counts_from: int | None = None
     engine: Engine = Engine.NONE
+    frame: object = None
 
 
 class Scale(str, Enum):
@@ -254,6 +258,7 @@ class Schedule:
 
     `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
     name on the way; `factor` is a product of the length with N, and what is left of it without N.
+    `steps_there` is N as it can be written where the length is computed.
     """
 
     call: cst.Call
@@ -263,6 +268,8 @@ class Schedule:
     place: cst.CSTNode
     mentions: frozenset[str]
     factor: tuple[cst.CSTNode, str] | None = None
+    site: object = None
+    steps_there: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,6 +320,13 @@ class TrainingLoop:
     def holds(self, event: Event) -> bool:
         """True for events that run inside the micro-batch body or close a window right after it."""
         return event.cadence not in (Cadence.PER_EPOCH, Cadence.ONCE)
+
+    def n_for(self, node: cst.CSTNode) -> str | None:
+        """N as it can be written at a node: in the loop's own text its names mean what they mean at the backward call."""
+        if self.steps is None or self.steps.source is None:
+            return None
+        own = self.steps.everywhere or any(each is node for each in walk(self.node))
+        return self.steps.source if own else None
 
     @property
     def n(self) -> str:

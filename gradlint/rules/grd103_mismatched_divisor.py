@@ -32,10 +32,11 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
                 continue
             seen.add(id(division.node))
             fix = None
-            if steps.source is not None:
-                whole = Replace(division.node, divided(division.dividend, steps.source))
-                new = whole if division.inverse else Replace(division.divisor, atom(steps.source))
-                fix = Fix(f"Divide by `{steps.source}`", (new,), Applicability.UNSAFE)
+            n = loop.n_for(division.node)
+            if n is not None:
+                whole = Replace(division.node, divided(division.dividend, n))
+                new = whole if division.inverse else Replace(division.divisor, atom(n))
+                fix = Fix(f"Divide by `{n}`", (new,), Applicability.UNSAFE)
             yield Finding(
                 at=division.node,
                 message=f"The loss is divided by `{text(division.divisor)}`, but `{update.source}` runs once every {loop.n}: "

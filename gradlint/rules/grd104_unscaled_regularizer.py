@@ -23,7 +23,7 @@ def unscaled_regularizer(loop: TrainingLoop) -> Iterator[Finding]:
             if id(term) in seen or loop.grads_rescaled:
                 continue
             seen.add(id(term))
-            n = loop.steps.source if loop.steps else None
+            n = loop.n_for(term)
             fix = Fix(f"Divide the term by `{n}`", (Replace(term, divided(term, n)),)) if n else None
             yield Finding(
                 at=term,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
+from gradlint.model.syntax import text, walk
 from gradlint.model.types import Kind, Scale, TrainingLoop
 from gradlint.repair import atom
 from gradlint.rule import rule
@@ -22,12 +22,12 @@ def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
         division = next((d for d in reversed(scale.divisions) if d.by_steps and d.value != 1), None)
         if division is None:
             continue
-        n = loop.steps.source if loop.steps and loop.steps.source else text(division.divisor)
+        n = loop.n_for(report.node) or text(division.divisor)
+        here = any(each is report.node for each in walk(loop.node))
+        fix = Fix(f"Multiply by `{n}` again", (Replace(report.node, f"{text(report.node)} * {atom(n)}"),), Applicability.UNSAFE)
         yield Finding(
             at=report.node,
             message=f"`{text(report.node)}` is the loss divided by `{text(division.divisor)}`: what is reported is N times too small",
             related=((division.node, "it is divided here"),),
-            fix=Fix(
-                f"Multiply by `{n}` again", (Replace(report.node, f"{text(report.node)} * {atom(n)}"),), Applicability.UNSAFE
-            ),
+            fix=fix if here else None,
         )

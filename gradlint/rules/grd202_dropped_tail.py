@@ -54,8 +54,11 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         return withheld("a flush that cannot fire stands in the guard already")
     if not boundary.restarts or boundary.index is None or boundary.counts_from is None:
         return withheld("the index does not restart with each pass over the data")
+    guards = guards_of(loop, boundary)
+    if loop.guard is None or any(each.frame is not loop.guard.frame for each in guards):
+        return withheld("the guard stands in another function, where the loader has no name")
     last = shifted(boundary.index, 1 - boundary.counts_from)
-    edits: list[Edit] = [_extended(each, last, length) for each in guards_of(loop, boundary)]
+    edits: list[Edit] = [_extended(each, last, length) for each in guards]
     safe = Applicability.SAFE if loop.walks.certain else Applicability.UNSAFE
     return Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits), safe), None
 

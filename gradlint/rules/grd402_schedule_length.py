@@ -61,7 +61,7 @@ def _multiplied(step: Event, schedule: Schedule, loop: TrainingLoop) -> Finding:
 
 
 def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
-    n = loop.steps.source if loop.steps else None
+    n = schedule.steps_there
     if n is None or len(schedule.loader_lengths) != 1:
         return withheld("N has no name where the length is computed")
     length = schedule.loader_lengths[0]

@@ -48,7 +48,7 @@ def _without_sync(backward: Event, update: Event, loop: TrainingLoop) -> Outcome
     """Forward and backward under `no_sync`, on all micro-batches but the last of the window."""
     header = no_sync_header(loop.parallel or "", update) if loop.parallel else None
     body = getattr(backward.suite, "body", ())
-    if header is None or backward.statement is None or backward.statement not in body:
+    if header is None or backward.frame is not update.frame or backward.statement is None or backward.statement not in body:
         return withheld("forward and backward go under `no_sync` on all but the last micro-batch; where they begin is not clear")
     last = body.index(backward.statement)
     first = next((i for i, s in enumerate(body) if any(dotted(c.func) == loop.parallel for c in calls_in(s))), None)

@@ -38,6 +38,8 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _complement(skipped: Event, update: Event) -> Outcome:
     """The complement of the guard of the step decides about `no_sync`."""
+    if skipped.frame is not update.frame:
+        return withheld("the guard of the step stands in another function")
     if skipped.cadence is Cadence.INSIDE_WINDOW and skipped.boundary is not None:
         test = inside_window(update)
         if test is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.finding import Finding
+from gradlint.edits import Move
+from gradlint.finding import Finding, Fix
+from gradlint.model.anchors import Withheld, piece
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
-from gradlint.repair import into_update, withheld
+from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
 
 
@@ -20,7 +22,7 @@ def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
         if not wiped and zero.cadence is not Cadence.PER_MICRO_BATCH:
             continue
         if loop.engine is Engine.ACCELERATE and update.boundary is None:
-            fix, note = withheld("move it behind the optimizer's step by hand")
+            fix, note = _behind_engine_step(zero, update, loop)
         else:
             fix, note = into_update(zero, update, loop, "Zero the gradients once per update, after the step")
         yield Finding(
@@ -31,6 +33,16 @@ def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _behind_engine_step(zero: Event, update: Event, loop: TrainingLoop) -> Outcome:
+    """Behind a prepared optimizer's step, where its zero_grad does nothing until the window is complete."""
+    unit = piece(zero, loop)
+    if isinstance(unit, Withheld):
+        return withheld(unit.reason)
+    if zero.target is None or update.statement is None or update.suite is not zero.suite or update.frame is not zero.frame:
+        return withheld("move it behind the optimizer's step, and let the optimizer zero the gradients")
+    return Fix("Zero the gradients after the step", (Move(unit, update.statement, after=True),)), None
 
 
 def _wipes_engine_window(zero: Event, loop: TrainingLoop) -> bool:

@@ -12,12 +12,14 @@ from gradlint.model.cadence import Judge
 from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
 from gradlint.model.details import Details
+from gradlint.model.distribution import parallel_model, sharded, sync_toggled
 from gradlint.model.events import RawEvent
+from gradlint.model.naming import Names
 from gradlint.model.passes import fetches, pass_of
-from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.records import CallSite, Frame, Trace
+from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, text, walk
-from gradlint.model.trace import CallSite, Definition, Frame, Trace
 from gradlint.model.types import (
     Boundary,
     Cadence,
@@ -33,9 +35,6 @@ from gradlint.model.types import (
     TrainingLoop,
     exclusive,
 )
-from gradlint.model.vocabulary import Role
-
-DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
 
 
 class LoopBuilder:
@@ -96,13 +95,13 @@ class LoopBuilder:
             function=self.function_name(),
             events=events,
             guard=self.loop,
-            steps=self.at_home(steps),
+            steps=Names(self.resolver).at_home(steps, self.backwards[0].site),
             boundary=boundary,
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws()),
-            parallel=self.parallel_model(),
-            sharded=self.sharded(),
-            sync_toggled=self.sync_toggled(),
+            parallel=parallel_model(self.trace),
+            sharded=sharded(self.trace),
+            sync_toggled=sync_toggled(self.trace),
             engine_steps=given,
             steps_vary=self.steps_vary(steps),
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
@@ -118,14 +117,7 @@ class LoopBuilder:
         for raw, event in zip(near, events, strict=True):
             if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
                 for schedule in schedules(raw.receiver, raw.site, self.resolver):
-                    yield event, replace(schedule, steps_there=self.written_at(schedule.site, steps))
-
-    def written_at(self, site: object, steps: Steps | None) -> str | None:
-        """N as an expression that means the same at another place."""
-        if steps is None or not isinstance(site, Site):
-            return None
-        names = sorted(steps.names, key=lambda name: (name != steps.source, len(name)))
-        return next((name for name in names if self.visible(name, site)), None)
+                    yield event, replace(schedule, steps_there=Names(self.resolver).written_at(schedule.site, steps))
 
     # What belongs to the loop
 
@@ -264,42 +256,6 @@ class LoopBuilder:
             if self.loop is not None
         )
 
-    # Data parallelism
-
-    def parallel_model(self) -> str | None:
-        """The name of what the file wraps into torch's DistributedDataParallel; None where it wraps nothing."""
-        facts = self.trace.facts
-        if not facts.constructed & DISTRIBUTED:
-            return None
-        for key, definitions in self.trace.definitions.items():
-            for definition in definitions:
-                value = definition.value
-                if isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED and definition.how == "assign":
-                    return key.partition(":")[2] or key
-        return ""
-
-    def sharded(self) -> bool:
-        """The file shards a model: FSDP decides about the reduction in its backward hooks."""
-        ends = ("FullyShardedDataParallel", "FSDP", "fully_shard")
-        return any(name.endswith(ends) for name in self.trace.facts.constructed)
-
-    def sync_toggled(self) -> bool:
-        """Gradient synchronisation is switched by hand somewhere in reach."""
-        calls = {last_name(site.call.func) for site in self.trace.calls}
-        if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward"}:
-            return True
-        return any(key.endswith("require_backward_grad_sync") for key in self.trace.definitions) or self.sync_named()
-
-    def sync_named(self) -> bool:
-        """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
-        return any(
-            isinstance(d.value, cst.CSTNode)
-            and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
-            for definitions in self.trace.definitions.values()
-            for d in definitions
-            if d.value is not None
-        )
-
     # The loss
 
     def loss_scale(self, raw: RawEvent, steps: Steps | None) -> LossScale:
@@ -391,72 +347,6 @@ class LoopBuilder:
         )
         return not zeroed
 
-    # Names at the loop
-
-    def at_home(self, steps: Steps | None) -> Steps | None:
-        """N with an expression that can be written at the backward call, or without one."""
-        if steps is None or steps.source is None:
-            return steps
-        site = self.backwards[0].site
-        for candidate in sorted(steps.names, key=lambda name: (name != steps.source, len(name))):
-            if self.visible(candidate, site):
-                return replace(steps, source=candidate, everywhere=self.of_module(candidate, site))
-        frame = site.frame
-        while frame.caller is not None:
-            for definition in self.params_of(frame):
-                if definition.value is not None:
-                    names = self.resolver.aliases(definition.value, site_of(definition)) | {text(definition.value)}
-                    if same_steps(names, steps.names) and frame is site.frame:
-                        return replace(steps, source=definition.key.split(":", 1)[-1])
-            frame = frame.caller
-        if steps.value is not None and steps.source == str(steps.value):
-            return steps
-        return replace(steps, source=None)
-
-    def params_of(self, frame: Frame) -> list[Definition]:
-        prefix = f"{frame.number}:"
-        return [d for k, ds in self.trace.definitions.items() if k.startswith(prefix) for d in ds if d.how == "param"]
-
-    def of_module(self, candidate: str, site: Site) -> bool:
-        """A literal, or a bare name that the module defines and no function on the way hides."""
-        if candidate.isdigit():
-            return True
-        frame: Frame | None = site.frame
-        while frame is not None and frame.function is not None:
-            if candidate in frame.function.assigned:
-                return False
-            frame = frame.lexical
-        return candidate.isidentifier()
-
-    def visible(self, candidate: str, site: Site) -> bool:
-        """Whether an expression in text form means the same where the loss is backpropagated."""
-        try:
-            node = cst.parse_expression(candidate)
-        except cst.ParserSyntaxError:
-            return False
-        if isinstance(node, cst.Integer):
-            return True
-        names = [each for each in walk(node) if isinstance(each, cst.Name)]
-        bare = node
-        while isinstance(bare, (cst.Attribute, cst.Subscript)):
-            bare = bare.value
-        if not isinstance(bare, cst.Name):
-            return self.defined_here({n.value for n in names} - {"len", "max", "int"}, site)
-        return self.defined_here({bare.value}, site)
-
-    def defined_here(self, names: set[str], site: Site) -> bool:
-        frame: Frame | None = site.frame
-        left = set(names)
-        while frame is not None:
-            if frame.function is None:
-                left = {
-                    n for n in left if not self.trace.definitions.get(f"{frame.number}:{n}") and n not in self.trace.facts.imports
-                }
-            else:
-                left -= frame.function.assigned
-            frame = frame.lexical
-        return not left
-
     def function_node(self) -> cst.CSTNode:
         function = self.backwards[0].frame.function
         return function.node if function is not None else self.backwards[0].node
@@ -479,6 +369,3 @@ def _brief(node: cst.CSTNode) -> str:
             name = text(node.func)
         return f"{name}()"
     return text(node)
-
-
-__all__ = ["LoopBuilder", "Role", "same_steps"]

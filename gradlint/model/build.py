@@ -12,8 +12,9 @@ from gradlint.model.events import Classifier, RawEvent
 from gradlint.model.facts import Facts, Function, collect, matters
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
 from gradlint.model.passes import window_steps
+from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver
-from gradlint.model.trace import Trace, trace_of
+from gradlint.model.trace import trace_of
 from gradlint.model.types import Guard, Kind, Steps, TrainingFile, TrainingLoop, exclusive
 
 _BACKWARD = frozenset({"backward", "manual_backward"})

@@ -9,9 +9,9 @@ import libcst as cst
 
 from gradlint.model.boundary import Reader, tests_steps, trivial_arm
 from gradlint.model.events import RawEvent
+from gradlint.model.records import Definition, Frame
 from gradlint.model.resolve import Resolver, Site, same_steps
 from gradlint.model.syntax import dotted, last_name, literal, walk
-from gradlint.model.trace import Definition, Frame
 from gradlint.model.types import Boundary, Cadence, Engine, Guard, Kind, Path, Phase, Steps, exclusive
 
 _PURE = frozenset(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from gradlint.model.records import Definition
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.syntax import argument, dotted, last_name, literal
-from gradlint.model.trace import Definition
 from gradlint.model.types import Guard
 from gradlint.model.vocabulary import WRAPS_ITERABLE
 

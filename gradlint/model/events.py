@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
+from gradlint.model.records import CallSite, Definition, Frame
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, walk
-from gradlint.model.trace import CallSite, Definition, Frame
 from gradlint.model.types import Guard, Kind, Path
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, Role
 

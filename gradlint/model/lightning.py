@@ -13,9 +13,9 @@ import libcst as cst
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.events import RawEvent
 from gradlint.model.facts import Facts, Function
+from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver, Site
 from gradlint.model.syntax import calls_in, keywords, last_name, literal, text
-from gradlint.model.trace import Trace
 from gradlint.model.types import Kind, Steps, TrainingLoop
 
 THROUGH = "lightning, automatically"

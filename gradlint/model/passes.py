@@ -6,9 +6,9 @@ import re
 
 import libcst as cst
 
+from gradlint.model.records import Frame, Trace
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, text, walk
-from gradlint.model.trace import Frame, Trace
 from gradlint.model.types import Guard, Pass, Steps
 from gradlint.model.vocabulary import WRAPS_ITERABLE, Role, spells_steps
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text, walk
-from gradlint.model.trace import CallSite, Definition, Frame, Trace
 from gradlint.model.types import Path, exclusive
 from gradlint.model.vocabulary import Role, role_of_constructor, role_of_spelling, spells_steps
 

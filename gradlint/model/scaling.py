@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.boundary import tests_steps
+from gradlint.model.records import Definition, Frame
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, dotted, keywords, last_name, literal, method_call, root_name, text, walk
-from gradlint.model.trace import Definition, Frame
 from gradlint.model.types import Division, LossScale, Path, Scale, Steps
 from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
 

@@ -2,95 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import libcst as cst
 
 from gradlint.model.facts import Facts, Function, matters
+from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes
 from gradlint.model.types import Guard, Path
 
 MAX_DEPTH = 7
 MAX_ACTIVATIONS = 500
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One activation of a function: the module itself, the root, or an inlined helper."""
-
-    number: int
-    function: Function | None
-    caller: Frame | None = None
-    lexical: Frame | None = None
-    owner: str | None = None
-
-    @property
-    def depth(self) -> int:
-        return 0 if self.caller is None else self.caller.depth + 1
-
-
-@dataclass(frozen=True, eq=False)
-class Definition:
-    """A name (or attribute, or item) gets a value.
-
-    `how` is one of assign, augment, unpack, loop, with, param, default, return. For `unpack`, `position` is the place in the
-    tuple; for `augment`, `value` is the right-hand side and `node` the statement.
-    """
-
-    key: str
-    value: cst.BaseExpression | None
-    frame: Frame
-    path: Path
-    index: int
-    how: str
-    node: cst.CSTNode
-    statement: cst.CSTNode | None = None
-    position: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class CallSite:
-    """A call as it runs in the trace."""
-
-    call: cst.Call
-    frame: Frame
-    path: Path
-    index: int
-    statement: cst.CSTNode | None
-    suite: cst.CSTNode | None
-    result: str | None = None
-
-
-@dataclass(eq=False)
-class Trace:
-    """What runs from a root, in order. Built by `trace_of`, read only afterwards."""
-
-    facts: Facts
-    root: Frame
-    module: Frame
-    calls: list[CallSite] = field(default_factory=list)
-    definitions: dict[str, list[Definition]] = field(default_factory=dict)
-    returns: dict[int, list[Definition]] = field(default_factory=dict)
-    activations: dict[tuple[int, int], Frame] = field(default_factory=dict)
-    inlined: set[int] = field(default_factory=set)
-    local_functions: dict[tuple[int, str], Function] = field(default_factory=dict)
-    withs: list[CallSite] = field(default_factory=list)
-    clock: int = 0
-    frames: int = 0
-
-    def key(self, name: str, frame: Frame) -> str:
-        """Where a dotted name lives: a frame's local, a closure's, the module's, or an attribute of a class."""
-        first, _, rest = name.partition(".")
-        if first == "self" and frame.owner and rest:
-            return f"class {frame.owner}.{rest}"
-        scope: Frame | None = frame
-        bare = first.partition("[")[0]
-        while scope is not None and scope.function is not None:
-            if bare in scope.function.assigned:
-                return f"{scope.number}:{name}"
-            scope = scope.lexical
-        return f"{self.module.number}:{name}"
 
 
 class Walker:
@@ -217,8 +139,6 @@ class Walker:
             self.expression(item.item, inside, frame, None, None)
             guard = self.guard(node, "with", (id(item), frame.number, self.tick()), 0, item.item, frame, suite=holder)
             inside = (*inside, guard)
-            if isinstance(item.item, cst.Call):
-                self.trace.withs.append(CallSite(item.item, frame, inside, self.tick(), node, None))
             if item.asname is not None:
                 self.define(item.asname.name, item.item, inside, frame, "with", item, node)
         return self.body(node.body, inside, frame)
@@ -430,7 +350,6 @@ def trace_of(facts: Facts, function: Function | None, relevant: frozenset[str] |
         return trace
     walker.inline = True
     trace.calls.clear()
-    trace.withs.clear()
     trace.frames = 1
     lexical = _enclosing(trace, function.parent)
     trace.root = Frame(trace.frames, function, None, lexical, function.owner)
@@ -445,13 +364,3 @@ def _enclosing(trace: Trace, parent: Function | None) -> Frame:
         return trace.module
     trace.frames += 1
     return Frame(trace.frames, parent, None, _enclosing(trace, parent.parent), parent.owner)
-
-
-def within(inner: Path, outer: Path) -> bool:
-    """True where the inner path runs through everything that the outer one does."""
-    return len(inner) >= len(outer) and all(a is b for a, b in zip(inner, outer, strict=False))
-
-
-def statements_of(trace: Trace, guard: Guard) -> Iterator[CallSite]:
-    """The calls that run inside a guard."""
-    return (site for site in trace.calls if any(each is guard for each in site.path))

@@ -1,0 +1,48 @@
+"""Data parallelism: what the file wraps, and whether it switches the reduction of gradients by hand."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.model.records import Trace
+from gradlint.model.syntax import last_name, walk
+
+DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
+
+
+def parallel_model(trace: Trace) -> str | None:
+    """The name of what the file wraps into torch's DistributedDataParallel; None where it wraps nothing."""
+    facts = trace.facts
+    if not facts.constructed & DISTRIBUTED:
+        return None
+    for key, definitions in trace.definitions.items():
+        for definition in definitions:
+            value = definition.value
+            if isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED and definition.how == "assign":
+                return key.partition(":")[2] or key
+    return ""
+
+
+def sharded(trace: Trace) -> bool:
+    """The file shards a model: FSDP decides about the reduction in its backward hooks."""
+    ends = ("FullyShardedDataParallel", "FSDP", "fully_shard")
+    return any(name.endswith(ends) for name in trace.facts.constructed)
+
+
+def sync_toggled(trace: Trace) -> bool:
+    """Gradient synchronisation is switched by hand somewhere in reach."""
+    calls = {last_name(site.call.func) for site in trace.calls}
+    if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward"}:
+        return True
+    return any(key.endswith("require_backward_grad_sync") for key in trace.definitions) or _handed_around(trace)
+
+
+def _handed_around(trace: Trace) -> bool:
+    """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
+    return any(
+        isinstance(d.value, cst.CSTNode)
+        and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
+        for definitions in trace.definitions.values()
+        for d in definitions
+        if d.value is not None
+    )

@@ -19,7 +19,7 @@ from gradlint.model.passes import fetches, pass_of
 from gradlint.model.records import CallSite, Frame, Trace
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
-from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, text, walk
+from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import (
     Boundary,
     Cadence,
@@ -79,7 +79,7 @@ class LoopBuilder:
         engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE
         if any(b.through == "deepspeed" for b in self.backwards):
             engine = Engine.DEEPSPEED
-        given = self.given_steps or self.accelerator_steps()
+        given = self.given_steps or (self.deepspeed_steps() if engine is Engine.DEEPSPEED else self.accelerator_steps())
         if (engine is Engine.ACCELERATE and accumulate) or (
             engine is Engine.ACCELERATE and (steps is None or steps.source is None)
         ):
@@ -229,6 +229,15 @@ class LoopBuilder:
                 if isinstance(given.value, cst.Call) and last_name(given.value.func) == "Accelerator":
                     frame = Frame(-999, given.method, None, self.trace.module, given.method.owner)
                     return self.steps_of(CallSite(given.value, frame, (), -1, None, None))
+        return None
+
+    def deepspeed_steps(self) -> Steps | None:
+        """What a configuration in the file gives as `gradient_accumulation_steps`; None where the file shows none."""
+        for statement in self.trace.facts.statements:
+            for node in walk(statement):
+                if isinstance(node, cst.DictElement) and literal(node.key) == "gradient_accumulation_steps":
+                    value = literal(node.value)
+                    return Steps(text(node.value), frozenset({text(node.value)}), value if isinstance(value, int) else None)
         return None
 
     def steps_of(self, site: CallSite) -> Steps:

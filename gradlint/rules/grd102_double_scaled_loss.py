@@ -48,7 +48,8 @@ def _engine(backward: Event, loop: TrainingLoop) -> str | None:
     if backward.through == "accelerator":
         steps = loop.engine_steps
         return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None
-    return f"`{backward.source}`" if backward.through == "deepspeed" else None
+    one = loop.engine_steps is not None and loop.engine_steps.value == 1
+    return f"`{backward.source}`" if backward.through == "deepspeed" and not one else None
 
 
 def _surely(path: Path, of: Path) -> bool:

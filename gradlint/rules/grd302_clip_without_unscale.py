@@ -27,7 +27,7 @@ def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
         yield Finding(
             at=clip.node,
             message=f"`{clip.source}` compares its threshold with gradients that `{_owner(scaled[0])}` has scaled, "
-            "up to 65536 times too large: unscale them first",
+            "at first 65536 times too large: unscale them first",
             related=((scaled[0].node, "the loss is scaled here"), (steps[0].node, "the gradients are unscaled only here")),
             fix=fix,
             note=note,

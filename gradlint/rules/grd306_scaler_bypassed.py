@@ -26,7 +26,7 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
             fix, note = _through_scaler(step, feeding[0])
             yield Finding(
                 at=step.node,
-                message=f"`{step.source}` applies gradients that still carry the GradScaler's factor, up to 65536 times too large",
+                message=f"`{step.source}` applies gradients that still carry the GradScaler's factor, at first 65536 times too large",
                 related=((feeding[0].node, "the loss is scaled here"),),
                 fix=fix,
                 note=note,
@@ -36,7 +36,7 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
             yield Finding(
                 at=step.node,
                 message=f"`{step.source}` divides the gradients by the scaler's factor, but the loss was never scaled: "
-                "the update is up to 65536 times too small",
+                "the update is at first 65536 times too small",
                 related=((feeding[0].node, "the loss is backpropagated unscaled here"),),
                 fix=fix,
                 note=note,

@@ -123,6 +123,8 @@ class Details:
                     continue
                 if self.multiplied(definition.value, raw, slicer, definition_site=raw.site):
                     return True
+                if definition.how == "augment" and not self.reported(definition.key):
+                    return True
                 if self.summed_over_window(definition.key, loop, windowed) or self.multiplied_later(definition.key, slicer):
                     return True
         for site in self.resolver.trace.calls:
@@ -181,6 +183,22 @@ class Details:
                 if isinstance(node.operator, cst.Divide) and _COUNTS_UPDATES.search(last_name(node.right) or ""):
                     return True
         return False
+
+    def reported(self, key: str) -> bool:
+        """A sum is averaged, printed or returned in sight; what a closure of its own does with it cannot be told."""
+        name = key.partition(":")[2] or key
+        trace = self.resolver.trace
+        returned = any(
+            definition.value is not None and any(dotted(node) == name for node in walk(definition.value))
+            for definitions in trace.returns.values()
+            for definition in definitions
+        )
+        return returned or any(
+            any(dotted(inner) == name for inner in walk(node))
+            for each, _ in self.uses(key)
+            for node in walk(each)
+            if isinstance(node, cst.Call) or (isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Divide))
+        )
 
     def uses(self, key: str) -> Iterator[tuple[cst.BaseExpression, Site]]:
         """Every expression of the activation in which a name may be read: arguments, assigned and returned values."""

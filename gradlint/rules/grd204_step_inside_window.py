@@ -50,12 +50,20 @@ def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None
         division = next((d for d in backward.scale.divisions if d.by_steps and d.value != 1), None)
         if division is not None and not _only_trivial(loop, step):
             return division.node, "the loss is divided by the accumulation steps"
-    zeros = [z for z in loop.all(Kind.ZERO_GRAD) if not exclusive(z.path, step.path)]
+    zeros = [z for z in loop.all(Kind.ZERO_GRAD) if _concerns(z, step)]
     inside = [z for z in zeros if loop.holds(z)]
     if inside and all(z.cadence is Cadence.PER_UPDATE and z.boundary is not None for z in inside):
         if inside[0].boundary is not None and inside[0].boundary.steps.value != 1:
             return inside[0].node, "gradients are zeroed once per window"
     return None
+
+
+def _concerns(zero: Event, step: Event) -> bool:
+    """The same optimizer's gradients, and zeroed under a condition that the step does not stand under itself."""
+    if exclusive(zero.path, step.path) or (zero.target is not None and zero.target != step.target):
+        return False
+    arms = {(guard.group, guard.arm) for guard in step.path}
+    return any(guard.kind == "branch" and (guard.group, guard.arm) not in arms for guard in zero.path) or zero.boundary is None
 
 
 def _only_trivial(loop: TrainingLoop, step: Event) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
-from gradlint.edits import AddImport, Edit, Move, Replace, Wrap
+from gradlint.edits import AddImport, Move, Wrap
 from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, own_condition, piece, place_for
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
@@ -30,7 +30,7 @@ def into_update(
     if own_condition(event, unit, loop, update):
         return withheld("it stands under a condition of its own")
     if loop.engine is Engine.ACCELERATE and update.boundary is None:
-        return under_sync_gradients(unit, loop, message, applicability)
+        return under_sync_gradients(unit, loop, applicability)
     if event.frame is not update.frame:
         return withheld("the call and the optimizer's step are in different functions")
     anchor = place_for(event.kind, loop, update, event)
@@ -39,14 +39,11 @@ def into_update(
     return Fix(message, (Move(unit, anchor.statement, anchor.after),), applicability), None
 
 
-def under_sync_gradients(
-    unit: cst.CSTNode, loop: TrainingLoop, message: str, applicability: Applicability = Applicability.SAFE
-) -> Outcome:
+def under_sync_gradients(unit: cst.CSTNode, loop: TrainingLoop, applicability: Applicability = Applicability.SAFE) -> Outcome:
     """Put a statement under `if accelerator.sync_gradients:`, in its place."""
     name = accelerator_of(loop)
     if name is None:
         return withheld("the accelerator has no name here")
-    del message
     fix = Fix(f"Run it only when `{name}.sync_gradients`", (Wrap(unit, unit, f"if {name}.sync_gradients:"),), applicability)
     return fix, None
 
@@ -129,11 +126,6 @@ def comparison_in(boundary: Boundary) -> cst.BaseExpression:
         if isinstance(node, cst.Comparison) and any(each is boundary.modulus for each in walk(node)):
             return node
     return boundary.modulus or boundary.test
-
-
-def replace(node: cst.CSTNode, new: str) -> tuple[Edit, ...]:
-    """One replacement, as the edits of a fix."""
-    return (Replace(node, new),)
 
 
 def no_sync_header(model: str, update: Event) -> str | None:

@@ -125,10 +125,7 @@ def place_for(kind: Kind, loop: TrainingLoop, step: Event, moving: Event | None 
     order = list(ranks.values())
     if rank < RANK[Kind.OPTIMIZER_STEP]:
         following = [s for s, r in order if (min(r) > rank and max(r) <= RANK[Kind.SCALER_UPDATE]) or s is stepping[0][0]]
-        preceding = [s for s, r in order if max(r) <= rank]
-        first = following[0]
-        del preceding
-        return Anchor(first, after=False)
+        return Anchor(following[0], after=False)
     start = next(i for i, (s, _) in enumerate(order) if s is stepping[-1][0])
     before = [s for s, r in order[start:] if min(r) < rank]
     return Anchor(before[-1], after=True)

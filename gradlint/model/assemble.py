@@ -80,9 +80,7 @@ class LoopBuilder:
         if any(b.through == "deepspeed" for b in self.backwards):
             engine = Engine.DEEPSPEED
         given = self.given_steps or (self.deepspeed_steps() if engine is Engine.DEEPSPEED else self.accelerator_steps())
-        if (engine is Engine.ACCELERATE and accumulate) or (
-            engine is Engine.ACCELERATE and (steps is None or steps.source is None)
-        ):
+        if engine is Engine.ACCELERATE and (accumulate or steps is None or steps.source is None):
             steps = given
         steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
@@ -185,7 +183,6 @@ class LoopBuilder:
             scaled=raw.scaled,
             conditional=conditional,
             suite=raw.suite,
-            inlined=raw.frame is not self.backwards[0].frame,
             engine=engine,
             receiver=raw.receiver,
             args=raw.args,
@@ -247,22 +244,18 @@ class LoopBuilder:
         node = argument(call, None, "gradient_accumulation_steps")
         if node is None:
             return Steps("1", frozenset({"1"}), 1)
-        where = site_of(site)
-        number = self.resolver.number(node, where)
-        value = int(number) if number is not None else None
-        return Steps(text(node), self.resolver.aliases(node, where) | {text(node)}, value)
+        return self.resolver.steps(node, site_of(site))
 
     def steps_vary(self, steps: Steps | None) -> bool:
         """N itself changes while the loop runs (a warm-up of the effective batch)."""
-        if steps is None:
+        if steps is None or self.loop is None:
             return False
         frame = self.backwards[0].frame
         return any(
-            (self.loop is None and d.index >= 0 and d.how == "augment") or any(g is self.loop for g in d.path)
+            any(g is self.loop for g in d.path)
             for name in steps.names
             if name.isidentifier() or "." in name
             for d in self.resolver.all_of(name, frame)
-            if self.loop is not None
         )
 
     # The loss

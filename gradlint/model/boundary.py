@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.counting import Body, Count, count_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, text, walk
+from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, walk
 from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
 from gradlint.model.vocabulary import spells_boundary, spells_steps
 
@@ -92,7 +92,7 @@ class Reader:
             return None
         if any(isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.FloorDivide) for n in walk(modulo.left)):
             return None
-        steps = self.steps(modulo.right, site)
+        steps = self.resolver.steps(modulo.right, site)
         wanted = self.remainder(rest, steps, site)
         count = count_of(modulo.left, site, self.resolver, self.body)
         if count is not None and not count.counters:
@@ -133,7 +133,7 @@ class Reader:
         if isinstance(left, cst.BinaryOperation) and isinstance(left.operator, cst.Subtract):
             mark = dotted(left.right)
             if mark and any(d.how == "assign" and d.index > site.index for d in self.resolver.all_of(mark, site.frame)):
-                steps = self.steps(right, site)
+                steps = self.resolver.steps(right, site)
                 return Boundary(test, guard, steps, Phase.UNKNOWN, counter=_only_name(left.left), restarts=None)
         name = dotted(left)
         if name is None:
@@ -141,7 +141,7 @@ class Reader:
         count = count_of(left, site, self.resolver, self.body)
         if count is None or not self.reset_inside(name, site):
             return None
-        steps = self.steps(right, site)
+        steps = self.resolver.steps(right, site)
         wanted = self.remainder(right, steps, site) if steps.value is None else (1, 0)
         phase, offset = _phase(count, wanted and (wanted[0] - 1, wanted[1]), steps.value)
         return Boundary(
@@ -156,11 +156,6 @@ class Reader:
                 if isinstance(literal(definition.value), int):
                     return True
         return False
-
-    def steps(self, node: cst.BaseExpression, site: Site) -> Steps:
-        number = self.resolver.number(node, site)
-        value = int(number) if number is not None and float(number).is_integer() else None
-        return Steps(text(node), self.resolver.aliases(node, site) | {text(node)}, value)
 
     # Several conditions, and flags
 

@@ -15,7 +15,7 @@ from gradlint.model.events import RawEvent
 from gradlint.model.facts import Facts, Function
 from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver, Site
-from gradlint.model.syntax import calls_in, keywords, last_name, literal, text
+from gradlint.model.syntax import calls_in, keywords, last_name, literal
 from gradlint.model.types import Kind, Steps, TrainingLoop
 
 THROUGH = "lightning, automatically"
@@ -40,9 +40,7 @@ def trainer_steps(trace: Trace, facts: Facts) -> Steps | None:
             if given is None or not (last_name(call.func) or "").endswith("Trainer"):
                 continue
             site = Site(trace.module, trace.clock, ())
-            number = resolver.number(given, site)
-            value = int(number) if number is not None else None
-            return Steps(text(given), resolver.aliases(given, site) | {text(given)}, value)
+            return resolver.steps(given, site)
     return None
 
 

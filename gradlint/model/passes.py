@@ -141,12 +141,12 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
     kind = last_name(node.func)
     if kind == "islice":
         plain = [arg.value for arg in node.args]
-        return _steps(plain[1], site, resolver) if len(plain) == 2 else None
+        return resolver.steps(plain[1], site) if len(plain) == 2 else None
     if kind in _SPLITS and isinstance(node.func, cst.Attribute):
         place = 1 if dotted(node.func.value) in ("torch", "np", "numpy") else 0
         count = argument(node, place, "chunks", "indices_or_sections")
         if kind != "split" and count is not None:
-            return _steps(count, site, resolver)
+            return resolver.steps(count, site)
         return Steps(None)
     if kind not in ("range", "trange"):
         return None
@@ -156,17 +156,11 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
     count = plain[0] if len(plain) == 1 else None
     if count is None or any(last_name(call) == "len" for each, _ in resolver.follow(count, site) for call in calls_in(each)):
         return None
-    steps = _steps(count, site, resolver)
+    steps = resolver.steps(count, site)
     spelled = any(spells_steps(name.rsplit(".", 1)[-1]) for name in steps.names)
     if spelled or fetches(guard, trace):
         return steps
     return None
-
-
-def _steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps:
-    number = resolver.number(node, site)
-    value = int(number) if number is not None and float(number).is_integer() else None
-    return Steps(text(node), resolver.aliases(node, site) | {text(node)}, value)
 
 
 def fetches(guard: Guard, trace: Trace) -> bool:

@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text, walk
-from gradlint.model.types import Path, exclusive
+from gradlint.model.types import Path, Steps, exclusive
 from gradlint.model.vocabulary import Role, role_of_constructor, role_of_spelling, spells_steps
 
 MAX_HOPS = 8
@@ -142,6 +142,12 @@ class Resolver:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return value
         return None
+
+    def steps(self, node: cst.BaseExpression, site: Site) -> Steps:
+        """N, as an expression gives it: its text, all its names, and its number where that is known and whole."""
+        number = self.number(node, site)
+        value = int(number) if number is not None and float(number).is_integer() else None
+        return Steps(text(node), self.aliases(node, site) | {text(node)}, value)
 
     def identity(self, node: cst.BaseExpression | None, site: Site) -> str | None:
         """A key that is the same for all names of one object (parameters and plain aliases are followed)."""

@@ -42,7 +42,7 @@ class Slicer:
             return self.call(node, site, depth + 1)
         if isinstance(node, cst.IfExp):
             arms = [self.scale(part, site, depth + 1) for part in (node.body, node.orelse)]
-            if self.is_about_steps(node.test, site):
+            if self.mentions_steps(node.test, site):
                 return next((arm for arm in arms if arm.scale is Scale.DIVIDED), _join(arms))
             return _join(arms)
         if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)):
@@ -83,9 +83,6 @@ class Slicer:
                 if literal(each.left) in (1, 1.0) and self.is_steps(each.right, where):
                     return True
         return False
-
-    def is_about_steps(self, test: cst.BaseExpression, site: Site) -> bool:
-        return self.mentions_steps(test, site)
 
     # Operations
 
@@ -225,10 +222,8 @@ class Slicer:
     def counts_own_batch(self, node: cst.BaseExpression, site: Site) -> bool:
         """`x.size(0)`, `mask.sum()`, `len(x)`: everything in it is new in each micro-batch, and N plays no part."""
         loops = [guard for guard in site.path if guard.kind == "loop"]
-        names = {each.value for each in walk(node) if isinstance(each, cst.Name)} - _FUNCTIONS
-        roots = {root_name(each) for each in walk(node) if isinstance(each, (cst.Attribute, cst.Subscript, cst.Call))}
         fresh = False
-        for name in names & (roots | {root_name(node)} | names):
+        for name in {each.value for each in walk(node) if isinstance(each, cst.Name)} - _FUNCTIONS:
             found = self.resolver.all_of(name, site.frame)
             if not found or spells_steps(name):
                 if name in (last_name(each) for each in walk(node) if isinstance(each, cst.Attribute)):

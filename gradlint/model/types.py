@@ -220,7 +220,6 @@ class Event:
     scaled: bool | None = None
     conditional: bool = False
     suite: cst.CSTNode | None = None
-    inlined: bool = False
     engine: Engine = Engine.NONE
     receiver: cst.BaseExpression | None = None
     args: tuple[cst.Arg, ...] = ()
@@ -355,7 +354,6 @@ class Construction:
     qualified: str
     decays: tuple[tuple[cst.CSTNode, bool | None], ...] = ()
     decoupled: bool | None = None
-    uses: int = 1
 
 
 def exclusive(a: Path, b: Path) -> bool:

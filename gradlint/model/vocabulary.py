@@ -210,29 +210,11 @@ def is_trigger(name: str) -> bool:
     return name in TRIGGERS or bool(GRADIENT_RESCALERS.search(name))
 
 
-LENGTH_ARGUMENTS: dict[str, int | None] = {
-    "num_training_steps": None,
-    "num_warmup_steps": None,
-    "t_total": None,
-    "total_steps": None,
-    "steps_per_epoch": None,
-    "T_max": None,
-    "total_iters": None,
-    "step_size": None,
-    "step_size_up": None,
-    "warmup_steps": None,
-    "t_initial": None,
-    "warmup_t": None,
-    "max_steps": None,
-    "max_iters": None,
-    "num_steps": None,
-    "total_step": None,
-    "updates_per_epoch": None,
-    "first_cycle_steps": None,
-    "T_0": None,
-    "num_iters": None,
-    "total_num_steps": None,
-    "warmup_num_steps": None,
-    "lr_lambda": None,
-}
+LENGTH_ARGUMENTS = frozenset(
+    (
+        "num_training_steps num_warmup_steps t_total total_steps steps_per_epoch T_max total_iters step_size "
+        "step_size_up warmup_steps t_initial warmup_t max_steps max_iters num_steps total_step updates_per_epoch "
+        "first_cycle_steps T_0 num_iters total_num_steps warmup_num_steps lr_lambda"
+    ).split()
+)
 """Keyword arguments of scheduler constructors that count steps of the schedule."""

@@ -73,8 +73,6 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(backward.node, f"{name}.backward({text(loss)})"),)), None
     if loop.steps is None or loop.steps.source is None or "\n" in text(loss):
         return withheld("N has no name at this call")
-    if backward.inlined and backward.frame is not None and backward.through == "wrapper":
-        return withheld("the backward call is shared by several loops")
     for guard in backward.path:
         if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "scale_loss":
             loss = guard.test.args[0].value

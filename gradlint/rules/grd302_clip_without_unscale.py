@@ -54,13 +54,8 @@ def _unscale(clip: Event, backward: Event, step: Event) -> Outcome:
     if step.frame is not clip.frame or step.receiver is None or not step.args:
         return withheld("the scaler and the optimizer have no names at the clip")
     arms = {(g.group, g.arm) for g in clip.path}
-    both = [e for e in (backward, step) if any(g.kind == "branch" and not _shared(g, arms, clip) for g in e.path)]
+    both = [e for e in (backward, step) if any(g.kind == "branch" and (g.group, g.arm) not in arms for g in e.path)]
     if len(both) == 2:
         return withheld("the clip also runs where nothing is scaled")
     line = f"{text(step.receiver)}.unscale_({text(step.args[0].value)})"
     return Fix("Unscale the gradients first", (Insert(clip.statement, line),)), None
-
-
-def _shared(guard: object, arms: set[tuple[object, int]], clip: Event) -> bool:
-    group, arm = getattr(guard, "group", None), getattr(guard, "arm", 0)
-    return (group, arm) in arms

@@ -12,6 +12,7 @@ from gradlint.diagnostic import Diagnostic, Place, Related, Span, TextEdit, Text
 from gradlint.finding import Finding
 from gradlint.model.build import build
 from gradlint.model.types import TrainingFile
+from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, Unrenderable, render
 from gradlint.rule import Rule
 from gradlint.slices import Problem, Source, read
@@ -25,21 +26,28 @@ class Located:
     changes: tuple[Change, ...] = ()
 
 
-def analyze(text: str, filename: str, rules: Sequence[Rule[Any]]) -> tuple[Diagnostic, ...]:
+def analyze(text: str, filename: str, rules: Sequence[Rule[Any]], taught: Taught = UNTAUGHT) -> tuple[Diagnostic, ...]:
     """Everything the rules find in a decoded text, sorted; a text that does not parse gives one GRD000."""
-    return tuple(each.diagnostic for each in examine(text, filename, rules))
+    return tuple(each.diagnostic for each in examine(text, filename, rules, taught=taught))
 
 
 def examine(
-    text: str, filename: str, rules: Sequence[Rule[Any]], reader: Callable[[str], Source | Problem] = read
+    text: str,
+    filename: str,
+    rules: Sequence[Rule[Any]],
+    reader: Callable[[str], Source | Problem] = read,
+    taught: Taught = UNTAUGHT,
 ) -> tuple[Located, ...]:
-    """As `analyze`, with the changes of every fix; `reader` is the fast path or, to compare, the plain one."""
+    """As `analyze`, with the changes of every fix; `reader` is the fast path or, to compare, the plain one.
+
+    `taught` are the names that a project's configuration adds to the field's own.
+    """
     source = reader(text)
     if isinstance(source, Problem):
         return (Located(unreadable(filename, source.row, source.column, source.message)),)
     if not source.slices:
         return ()
-    model = build(source.statements)
+    model = build(source.statements, taught)
     located: dict[tuple[str, Place], Located] = {}
     for rule, finding in _findings(model, rules):
         each = _locate(rule, finding, source, filename)

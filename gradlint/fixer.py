@@ -9,6 +9,7 @@ from typing import Any
 
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.engine import Located, examine
+from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, apply
 from gradlint.rule import Rule
 
@@ -24,7 +25,9 @@ class FixOutcome:
     applied: tuple[Diagnostic, ...]
 
 
-def fix(text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, keep: Keep) -> FixOutcome:
+def fix(
+    text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, keep: Keep, taught: Taught = UNTAUGHT
+) -> FixOutcome:
     """Apply every admitted fix, to a fixed point.
 
     `keep(text, diagnostics)` drops what is suppressed. The input comes back unchanged where a repaired text would not
@@ -34,7 +37,7 @@ def fix(text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, k
     applied: list[Diagnostic] = []
     refused: set[tuple[str, str, int]] = set()
     for _ in range(MAX_ROUNDS):
-        candidates = [each for each in _admitted(current, filename, rules, unsafe, keep) if _key(each) not in refused]
+        candidates = [each for each in _admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
         chosen = _disjoint(candidates)
         if not chosen:
             return FixOutcome(current, tuple(applied))
@@ -50,8 +53,8 @@ def fix(text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, k
     return FixOutcome(text, ())
 
 
-def _admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep) -> list[Located]:
-    located = examine(text, filename, rules)
+def _admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+    located = examine(text, filename, rules, taught=taught)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
     return [
         each

@@ -107,6 +107,7 @@ class LoopBuilder:
             flushed_after=self.flushed_after(near),
             carried=self.carried(boundary, events),
             schedules=tuple(self.schedules(near, events, steps)),
+            words=self.resolver.words,
         )
 
     def schedules(

@@ -11,7 +11,7 @@ from gradlint.model.counting import Body, Count, count_of
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, walk
 from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
-from gradlint.model.vocabulary import spells_boundary, spells_steps
+from gradlint.model.vocabulary import Taught
 
 MAX_HOPS = 6
 
@@ -117,7 +117,7 @@ class Reader:
         number = self.resolver.number(rest, site)
         if number is not None and float(number).is_integer():
             return (0, int(number))
-        if same_steps(self.resolver.aliases(rest, site), steps.names):
+        if same_steps(self.resolver.aliases(rest, site), steps.names, self.resolver.words):
             return (1, 0)
         if isinstance(rest, cst.BinaryOperation) and isinstance(rest.operator, (cst.Add, cst.Subtract)):
             left, right = (self.remainder(side, steps, site) for side in (rest.left, rest.right))
@@ -224,6 +224,8 @@ class Reader:
         name = dotted(test)
         if last_name(test) == "sync_gradients":
             return Boundary(test, guard, Steps(None), Phase.LAST, engine=Engine.ACCELERATE, flush=True)
+        if last_name(test) in self.resolver.words.boundaries:
+            return Boundary(test, guard, Steps(None), Phase.LAST, flush=True)
         if last_name(test) in ("is_gradient_accumulation_boundary",) or name is None:
             return None
         found, _ = self.resolver.reaching(name, site)
@@ -248,7 +250,7 @@ class Reader:
         """True for a test that is nothing but a flag spelled like a boundary."""
         if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
             test = test.expression
-        return isinstance(test, (cst.Name, cst.Attribute)) and spells_boundary(last_name(test) or "")
+        return isinstance(test, (cst.Name, cst.Attribute)) and self.resolver.words.spells_boundary(last_name(test) or "")
 
 
 def trivial_arm(guard: Guard, steps: Steps, resolver: Resolver) -> bool:
@@ -258,26 +260,26 @@ def trivial_arm(guard: Guard, steps: Steps, resolver: Resolver) -> bool:
         return False
     target = test.comparisons[0]
     bound = literal(target.comparator)
-    if bound not in (0, 1) or isinstance(bound, bool) or not _is_steps(test.left, steps):
+    if bound not in (0, 1) or isinstance(bound, bool) or not _is_steps(test.left, steps, resolver.words):
         return False
     one = isinstance(target.operator, (cst.Equal, cst.LessThanEqual))
     many = isinstance(target.operator, (cst.GreaterThan, cst.NotEqual))
     return (one and guard.arm == 0) or (many and guard.arm == 1)
 
 
-def tests_steps(guard: Guard, steps: Steps) -> bool:
+def tests_steps(guard: Guard, steps: Steps, words: Taught) -> bool:
     """True for a condition about N alone, such as `if N > 1:`."""
     test = guard.test
     if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
-        return _is_steps(test.left, steps) and literal(test.comparisons[0].comparator) in (0, 1)
-    return test is not None and _is_steps(test, steps)
+        return _is_steps(test.left, steps, words) and literal(test.comparisons[0].comparator) in (0, 1)
+    return test is not None and _is_steps(test, steps, words)
 
 
-def _is_steps(node: cst.BaseExpression, steps: Steps) -> bool:
+def _is_steps(node: cst.BaseExpression, steps: Steps, words: Taught) -> bool:
     name = dotted(node)
     if name is None:
         return False
-    return name in steps.names or same_steps(frozenset({name}), steps.names) or spells_steps(name.rsplit(".", 1)[-1])
+    return name in steps.names or same_steps(frozenset({name}), steps.names, words) or words.spells_steps(name)
 
 
 def _phase(count: Count | None, wanted: tuple[int, int] | None, n: int | None) -> tuple[Phase, int]:

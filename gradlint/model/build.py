@@ -16,13 +16,14 @@ from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver
 from gradlint.model.trace import trace_of
 from gradlint.model.types import Guard, Kind, Steps, TrainingFile, TrainingLoop, exclusive
+from gradlint.model.vocabulary import UNTAUGHT, Taught
 
 _BACKWARD = frozenset({"backward", "manual_backward"})
 
 
-def build(statements: Sequence[cst.BaseStatement]) -> TrainingFile:
+def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
     """The model of a file, from its top-level statements (all of them, or those that can matter)."""
-    facts = collect(statements)
+    facts = collect(statements, words)
     relevant = matters(facts)
     loops: list[TrainingLoop] = []
     covered: set[int] = set()

@@ -120,7 +120,7 @@ class Judge:
         if self.steps is not None:
             if trivial_arm(guard, self.steps, self.resolver):
                 return Pace.TRIVIAL, None
-            if tests_steps(guard, self.steps):
+            if tests_steps(guard, self.steps, self.resolver.words):
                 return Pace.STEADY, None
         frame = guard.frame
         assert isinstance(frame, Frame)
@@ -146,7 +146,7 @@ class Judge:
         names = boundary.steps.names
         if not names or not self.steps.names:
             return True
-        return same_steps(names, self.steps.names) or (
+        return same_steps(names, self.steps.names, self.resolver.words) or (
             boundary.steps.value is not None and boundary.steps.value == self.steps.value
         )
 

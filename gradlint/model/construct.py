@@ -10,7 +10,7 @@ from gradlint.model.facts import Facts
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, text, walk
 from gradlint.model.types import Construction, Schedule, Steps
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, spells_steps
+from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
 _LENGTH_PLACES = {
@@ -39,18 +39,18 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
                 yield Schedule(call, keyword, node, calls, place, mentions, factor, site)
 
 
-def knows_steps(schedule: Schedule, steps: Steps) -> bool:
+def knows_steps(schedule: Schedule, steps: Steps, words: Taught) -> bool:
     """N takes part in the computation of a schedule's length: by a name of its own, by an alias, or as a number."""
-    if any(spells_steps(name.rsplit(".", 1)[-1]) for name in schedule.mentions):
+    if any(words.spells_steps(name) for name in schedule.mentions):
         return True
-    return same_steps(schedule.mentions, steps.names) or str(steps.value) in schedule.mentions
+    return same_steps(schedule.mentions, steps.names, words) or str(steps.value) in schedule.mentions
 
 
 def _factor_of_steps(node: cst.BaseExpression, site: Site, resolver: Resolver) -> tuple[cst.CSTNode, str] | None:
     """A length that is multiplied by N: the product, and what is left of it without N."""
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Multiply):
         for side, other in ((node.left, node.right), (node.right, node.left)):
-            if any(spells_steps(name.rsplit(".", 1)[-1]) for name in resolver.aliases(side, site)):
+            if any(resolver.words.spells_steps(name) for name in resolver.aliases(side, site)):
                 return node, text(other)
             inner = _factor_of_steps(side, site, resolver)
             if inner is not None:

@@ -12,7 +12,7 @@ from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, root_name, walk
 from gradlint.model.types import Guard, Kind, Steps
-from gradlint.model.vocabulary import Role, role_of_constructor
+from gradlint.model.vocabulary import Role
 
 _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
 _PLAIN_BASES = frozenset({"object", "ABC", "Module", "Protocol", "Generic"})
@@ -38,7 +38,7 @@ class Details:
         facts = self.resolver.trace.facts
         if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
             built = self.resolver.constructors(raw.receiver, raw.site)
-            return any(role_of_constructor(facts.qualify(call.func)) is Role.SCHEDULER for call, _ in built)
+            return any(facts.words.role_of_constructor(facts.qualify(call.func)) is Role.SCHEDULER for call, _ in built)
         if raw.kind is not Kind.OPTIMIZER_STEP:
             return False
         node = raw.args[0].value if raw.through == "scaler" and raw.args else raw.receiver
@@ -75,7 +75,7 @@ class Details:
             name = last_name(site.call.func) or ""
             if name in _HARMLESS or (id(site.call), site.frame.number) in self.resolver.trace.activations:
                 continue
-            if role_of_constructor(self.resolver.trace.facts.qualify(site.call.func)) is Role.SCHEDULER:
+            if self.resolver.words.role_of_constructor(self.resolver.trace.facts.qualify(site.call.func)) is Role.SCHEDULER:
                 continue
             for arg in site.call.args:
                 if isinstance(arg.value, (cst.Name, cst.Attribute)) and self.resolver.identity(arg.value, site_of(site)) in mine:

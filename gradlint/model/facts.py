@@ -9,7 +9,7 @@ from functools import cached_property
 import libcst as cst
 
 from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, subnodes, text
-from gradlint.model.vocabulary import is_trigger
+from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ class Facts:
     defaults: dict[str, cst.BaseExpression | None] = field(default_factory=dict)
     statements: tuple[cst.BaseStatement, ...] = ()
     of_node: dict[int, Function] = field(default_factory=dict)
+    words: Taught = UNTAUGHT
 
     @cached_property
     def constructed(self) -> frozenset[str]:
@@ -95,9 +96,9 @@ class Facts:
         return found
 
 
-def collect(statements: Sequence[cst.BaseStatement]) -> Facts:
+def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> Facts:
     """Read the facts of a module from its top-level statements."""
-    facts = Facts(statements=tuple(statements))
+    facts = Facts(statements=tuple(statements), words=words)
     _scan_suite(facts, statements, prefix="", owner=None, parent=None)
     return facts
 

@@ -31,7 +31,7 @@ class Names:
             for definition in self.params_of(frame):
                 if definition.value is not None:
                     names = self.resolver.aliases(definition.value, site_of(definition)) | {text(definition.value)}
-                    if same_steps(names, steps.names) and frame is site.frame:
+                    if same_steps(names, steps.names, self.resolver.words) and frame is site.frame:
                         return replace(steps, source=definition.key.split(":", 1)[-1])
             frame = frame.caller
         if steps.value is not None and steps.source == str(steps.value):

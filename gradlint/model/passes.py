@@ -10,7 +10,7 @@ from gradlint.model.records import Frame, Trace
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, text, walk
 from gradlint.model.types import Guard, Pass, Steps
-from gradlint.model.vocabulary import WRAPS_ITERABLE, Role, spells_steps
+from gradlint.model.vocabulary import WRAPS_ITERABLE, Role
 
 _SPLITS = frozenset(["chunk", "split", "tensor_split", "array_split", "split_batch"])
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -157,7 +157,7 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
     if count is None or any(last_name(call) == "len" for each, _ in resolver.follow(count, site) for call in calls_in(each)):
         return None
     steps = resolver.steps(count, site)
-    spelled = any(spells_steps(name.rsplit(".", 1)[-1]) for name in steps.names)
+    spelled = any(resolver.words.spells_steps(name) for name in steps.names)
     if spelled or fetches(guard, trace):
         return steps
     return None

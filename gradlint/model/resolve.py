@@ -11,7 +11,7 @@ import libcst as cst
 from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text, walk
 from gradlint.model.types import Path, Steps, exclusive
-from gradlint.model.vocabulary import Role, role_of_constructor, role_of_spelling, spells_steps
+from gradlint.model.vocabulary import Role, Taught
 
 MAX_HOPS = 8
 _ROLE_OF_TYPE = {
@@ -47,6 +47,7 @@ class Resolver:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self.words = trace.facts.words
         self._assigned: dict[int, dict[str | None, list[cst.Assign]]] = {}
 
     # Definitions
@@ -185,13 +186,13 @@ class Resolver:
             role = self.role_of_definition(definition, hops)
             if role is not None:
                 return role
-        return role_of_spelling(last_name(node) or "")
+        return self.words.role_of_spelling(last_name(node) or "")
 
     def role_of_definition(self, definition: Definition, hops: int) -> Role | None:
         annotation = getattr(definition.node, "annotation", None)
         if definition.how in ("param", "default") and annotation is not None:
             kind = last_name(_unoptional(annotation.annotation)) or ""
-            role = _ROLE_OF_TYPE.get(kind) or role_of_constructor(kind)
+            role = _ROLE_OF_TYPE.get(kind) or self.words.role_of_constructor(kind)
             if role is not None:
                 return role
         value, site = definition.value, site_of(definition)
@@ -224,7 +225,7 @@ class Resolver:
             return None
         if last == "initialize" and position is not None:
             return Role.OPTIMIZER if position == 1 else None
-        role = role_of_constructor(self.trace.facts.qualify(call.func))
+        role = self.words.role_of_constructor(self.trace.facts.qualify(call.func))
         # One of several things that `build_all()` returns need not be what its name says.
         return role if position is None or role is Role.OTHER else None
 
@@ -280,11 +281,11 @@ class Resolver:
         return frozenset(found) if seen else None
 
 
-def same_steps(a: frozenset[str], b: frozenset[str]) -> bool:
+def same_steps(a: frozenset[str], b: frozenset[str], words: Taught) -> bool:
     """Whether two sets of aliases can mean one accumulation setting; lenient where both spell it."""
     if a & b:
         return True
-    ends = {name.rsplit(".", 1)[-1] for name in a if spells_steps(name.rsplit(".", 1)[-1])}
+    ends = {name.rsplit(".", 1)[-1] for name in a if words.spells_steps(name)}
     return bool(ends & {name.rsplit(".", 1)[-1] for name in b})
 
 

@@ -13,7 +13,7 @@ from gradlint.model.records import Definition, Frame
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
 from gradlint.model.syntax import NOT_LITERAL, dotted, keywords, last_name, literal, method_call, root_name, text, walk
 from gradlint.model.types import Division, LossScale, Path, Scale, Steps
-from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH, spells_steps
+from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH
 
 MAX_DEPTH = 24
 _FUNCTIONS = frozenset(["torch", "np", "math", "F", "nn", "float", "int", "len", "max", "min", "sum", "abs"])
@@ -63,8 +63,8 @@ class Slicer:
         """Whether an expression is N."""
         names = self.resolver.aliases(node, site) | {text(node)}
         if self.steps is None:
-            return any(spells_steps(name.rsplit(".", 1)[-1]) for name in names)
-        if same_steps(names, self.steps.names):
+            return any(self.resolver.words.spells_steps(name) for name in names)
+        if same_steps(names, self.steps.names, self.resolver.words):
             return True
         value = self.resolver.number(node, site)
         return value is not None and value == self.steps.value
@@ -225,7 +225,7 @@ class Slicer:
         fresh = False
         for name in {each.value for each in walk(node) if isinstance(each, cst.Name)} - _FUNCTIONS:
             found = self.resolver.all_of(name, site.frame)
-            if not found or spells_steps(name):
+            if not found or self.resolver.words.spells_steps(name):
                 if name in (last_name(each) for each in walk(node) if isinstance(each, cst.Attribute)):
                     continue
                 return False
@@ -349,7 +349,7 @@ class Slicer:
         """Under `if N > 1:` alone, where the other arm has nothing to divide."""
         known = {guard.group for guard in path}
         own = [guard for guard in definition.path if guard.kind == "branch" and guard.group not in known]
-        return any(tests_steps(guard, self.steps or Steps(None)) for guard in own)
+        return any(tests_steps(guard, self.steps or Steps(None), self.resolver.words) for guard in own)
 
     def definition(self, definition: Definition, key: str, depth: int) -> LossScale:
         site, value = site_of(definition), definition.value

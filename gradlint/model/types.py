@@ -11,6 +11,7 @@ import libcst as cst
 
 from gradlint.model.facts import Facts
 from gradlint.model.syntax import known, walk
+from gradlint.model.vocabulary import UNTAUGHT, Taught
 
 
 class Kind(str, Enum):
@@ -293,6 +294,7 @@ class TrainingLoop:
     rate_divided: bool = False
     flushed_after: bool = False
     carried: bool | None = None
+    words: Taught = UNTAUGHT
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""

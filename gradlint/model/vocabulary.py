@@ -9,6 +9,7 @@ NVIDIA apex (`apex.amp`).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -144,11 +145,6 @@ _STEPS_SPELLING = re.compile(
 )
 
 
-def spells_steps(name: str) -> bool:
-    """True for names under which people keep the accumulation steps."""
-    return bool(_STEPS_SPELLING.search(name))
-
-
 _FLAG_SPELLING = re.compile(
     r"^(is_|do_|need_|should_|will_|to_)?(update|upd|step|sync|last(_micro)?(_batch|_step)?|boundary|accum\w*|optimi[sz]e)"
     r"(_grads?|_step|_now|_weights|_params|_boundary|_gradients|_optimizer|ing|_update)*$",
@@ -156,10 +152,41 @@ _FLAG_SPELLING = re.compile(
 )
 
 
-def spells_boundary(name: str) -> bool:
-    """True for names of flags that say whether this micro-batch closes a window."""
-    return bool(_FLAG_SPELLING.search(name))
+@dataclass(frozen=True)
+class Taught:
+    """The last names that a project's configuration adds to the field's own: of variables, attributes, and what builds them."""
 
+    optimizers: frozenset[str] = frozenset()
+    schedulers: frozenset[str] = frozenset()
+    accumulation_steps: frozenset[str] = frozenset()
+    boundaries: frozenset[str] = frozenset()
+
+    def role_of_constructor(self, qualified: str) -> Role | None:
+        """As the function of this name; what was taught wins."""
+        return self._role(qualified.rsplit(".", 1)[-1]) or role_of_constructor(qualified)
+
+    def role_of_spelling(self, name: str) -> Role | None:
+        """As the function of this name; what was taught wins."""
+        return self._role(name) or role_of_spelling(name)
+
+    def spells_steps(self, name: str) -> bool:
+        """True for names, dotted or not, under which the accumulation steps are kept."""
+        last = name.rsplit(".", 1)[-1]
+        return last in self.accumulation_steps or bool(_STEPS_SPELLING.search(last))
+
+    def spells_boundary(self, name: str) -> bool:
+        """True for names, dotted or not, of flags that say whether this micro-batch closes a window."""
+        last = name.rsplit(".", 1)[-1]
+        return last in self.boundaries or bool(_FLAG_SPELLING.search(last))
+
+    def _role(self, last: str) -> Role | None:
+        if last in self.optimizers:
+            return Role.OPTIMIZER
+        return Role.SCHEDULER if last in self.schedulers else None
+
+
+UNTAUGHT = Taught()
+"""The field's own names, and no more."""
 
 BOUNDARY_ARGUMENTS = frozenset(("update_grad need_update do_update update_grads step_now is_update should_step").split())
 """Keyword arguments of optimizer wrappers that take the boundary (MAE's and Swin's NativeScaler, timm's)."""

@@ -11,7 +11,7 @@ from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
 from gradlint.model.types import Division, Kind, Steps, TrainingLoop
-from gradlint.model.vocabulary import spells_steps
+from gradlint.model.vocabulary import Taught
 from gradlint.repair import atom, divided
 from gradlint.rule import rule
 
@@ -28,7 +28,7 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
         if update is None or scale is None or any(d.by_steps for d in scale.divisions):
             continue
         for division in scale.divisions:
-            if id(division.node) in seen or not _is_another_count(division, steps):
+            if id(division.node) in seen or not _is_another_count(division, steps, loop.words):
                 continue
             seen.add(id(division.node))
             fix = None
@@ -62,13 +62,13 @@ def _windows_squared(loop: TrainingLoop) -> Iterator[Finding]:
                 )
 
 
-def _is_another_count(division: Division, steps: Steps) -> bool:
+def _is_another_count(division: Division, steps: Steps, words: Taught) -> bool:
     """Provably another number, or another accumulation setting of the same configuration."""
     if isinstance(division.dividend, cst.BinaryOperation):
         return False
-    spelled = {name for name in division.names if spells_steps(name.rsplit(".", 1)[-1])}
+    spelled = {name for name in division.names if words.spells_steps(name)}
     if division.value is not None and steps.value is not None:
         plain = spelled or division.inverse or isinstance(division.divisor, cst.Integer)
         return bool(plain) and division.value > 1 and steps.value > 1 and division.value != steps.value
-    homes = {name.rpartition(".")[0] for name in steps.names if spells_steps(name.rsplit(".", 1)[-1])} - {"", "self"}
+    homes = {name.rpartition(".")[0] for name in steps.names if words.spells_steps(name)} - {"", "self"}
     return any(name.rpartition(".")[0] in homes for name in spelled)

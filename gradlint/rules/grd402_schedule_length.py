@@ -34,7 +34,7 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         seen.add(id(schedule.place))
         if schedule.factor is not None and loop.engine is Engine.ACCELERATE and step.prepared is not False:
             yield _multiplied(step, schedule, loop)
-        if knows_steps(schedule, loop.steps) or not schedule.loader_lengths:
+        if knows_steps(schedule, loop.steps, loop.words) or not schedule.loader_lengths:
             continue
         fix, note = _in_updates(schedule, loop)
         yield Finding(

@@ -38,7 +38,10 @@ class Observed:
     initial: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
     first: torch.Tensor = field(default_factory=lambda: torch.zeros(0))  # the weights after the first update
     final: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    weights: list[torch.Tensor] = field(default_factory=list)  # after each update
     gradients: list[torch.Tensor] = field(default_factory=list)  # what each update was given
+    counted: list[int] = field(default_factory=list)  # the backward passes whose gradients each update was given
+    held: list[float] = field(default_factory=list)  # the norm of what `.grad` holds after each backward pass
     rates: list[float] = field(default_factory=list)  # the learning rate of each update
     windows: list[int] = field(default_factory=list)  # the backward passes before each update
     pending: int = 0  # the backward passes that no update followed
@@ -47,13 +50,20 @@ class Observed:
     last_rate: float | None = None  # what the schedule ended on
     average: torch.Tensor | None = None
     average_steps: int = 0
+    lags: list[tuple[int, float]] = field(default_factory=list)  # at each averaging: backward passes so far, distance to the weights
     reductions: int = 0  # all-reduces of gradients
+    reduced: list[int] = field(default_factory=list)  # the backward pass of each, counted from 1
     printed: str = ""
     error: str = ""
 
     @property
     def updates(self) -> int:
         return len(self.gradients)
+
+    @property
+    def passes(self) -> int:
+        """All backward passes, with those that no update followed."""
+        return sum(self.windows) + self.pending
 
 
 def observe(training: Callable[[], object]) -> Observed:
@@ -89,6 +99,7 @@ def _watching(seen: Observed) -> Iterator[None]:
     parameters: list[torch.Tensor] = []
     schedulers: list[LRScheduler] = []
     averages: list[tuple[AveragedModel, list[torch.Tensor]]] = []
+    kept: list[list[torch.Tensor]] = []  # the leaves of each backward pass whose gradients were not zeroed since
 
     def before_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if not parameters:
@@ -100,13 +111,22 @@ def _watching(seen: Observed) -> Iterator[None]:
         seen.gradients.append(_flat([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]))
         seen.rates.append(float(optimizer.param_groups[0]["lr"]))
         seen.windows.append(seen.pending)
+        seen.counted.append(len(kept) if seen.gradients[-1].any() else 0)
         seen.pending = 0
         seen.final = _flat(parameters)
+        seen.weights.append(seen.final)
         if seen.updates == 1:
             seen.first = seen.final
 
-    def backward(*_: Any, **__: Any) -> None:
+    def backward(tensors: Any = (), *_: Any, **__: Any) -> None:
         seen.pending += 1
+        if not any(leaf.grad is not None and bool(leaf.grad.any()) for leaves in kept for leaf in leaves):
+            kept.clear()
+        kept.append(_leaves(tensors))
+
+    def after_backward(*_: Any, **__: Any) -> None:
+        held = {id(leaf): leaf.grad for leaves in kept for leaf in leaves if leaf.grad is not None}
+        seen.held.append(float(_flat(list(held.values())).norm()) if held else 0.0)
 
     def clip(of: Iterable[torch.Tensor], max_norm: float, *_: Any, **__: Any) -> None:
         norm = float(_flat([p.grad for p in of if p.grad is not None]).norm())
@@ -114,6 +134,7 @@ def _watching(seen: Observed) -> Iterator[None]:
 
     def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings
         seen.reductions += 1
+        seen.reduced.append(seen.passes)
         mean = bucket.buffer() / torch.distributed.get_world_size()
         torch.distributed.all_reduce(mean)
         done = torch.futures.Future()
@@ -123,16 +144,21 @@ def _watching(seen: Observed) -> Iterator[None]:
     def averaged(average: AveragedModel, *_: Any, **__: Any) -> None:
         averages.append((average, _ordered(average.module.parameters())))
 
+    def average_moved(average: AveragedModel, model: torch.nn.Module, *_: Any, **__: Any) -> None:
+        distance = _flat(list(average.module.parameters())) - _flat(list(model.parameters()))
+        seen.lags.append((seen.passes, float(distance.norm())))
+
     def wrapped(model: DistributedDataParallel, *_: Any, **__: Any) -> None:
         model.register_comm_hook(None, reduce)
 
     with ExitStack() as stack:
         stack.callback(register_optimizer_step_pre_hook(before_update).remove)
         stack.callback(register_optimizer_step_post_hook(after_update).remove)
-        _around(stack, torch.autograd, "backward", before=backward)
+        _around(stack, torch.autograd, "backward", before=backward, after=after_backward)
         _around(stack, torch.nn.utils, "clip_grad_norm_", before=clip)
         _around(stack, LRScheduler, "__init__", after=lambda each, *_, **__: schedulers.append(each))
         _around(stack, AveragedModel, "__init__", after=averaged)
+        _around(stack, AveragedModel, "update_parameters", after=average_moved)
         _around(stack, DistributedDataParallel, "__init__", after=wrapped)
         yield
     for scheduler in schedulers[:1]:
@@ -167,6 +193,20 @@ def _around(
 def _ordered(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     """Untrained parameters in one order for all runs: some trainers regroup them."""
     return sorted(parameters, key=lambda p: (p.shape, p.flatten()[0].item()))
+
+
+def _leaves(tensors: Any) -> list[torch.Tensor]:
+    """The tensors whose `.grad` a backward pass from these adds to."""
+    waiting = [each.grad_fn for each in ([tensors] if isinstance(tensors, torch.Tensor) else tensors)]
+    seen: set[Any] = set()
+    found = []
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            found += [node.variable] if hasattr(node, "variable") else []
+            waiting += [following for following, _ in node.next_functions]
+    return found
 
 
 def _flat(tensors: list[torch.Tensor]) -> torch.Tensor:

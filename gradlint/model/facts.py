@@ -157,17 +157,18 @@ def _uses(node: cst.FunctionDef) -> tuple[frozenset[str], bool]:
     stack: list[cst.CSTNode] = [node.body]
     while stack:
         current = stack.pop()
-        if isinstance(current, cst.Call):
-            name = last_name(current.func)
+        kind = type(current)
+        if kind is cst.FunctionDef or kind is cst.ClassDef or kind is cst.Name:
+            continue
+        if kind is cst.Call:
+            name = last_name(current)
             if name:
                 names.add(name)
                 divides = divides or name in ("div", "div_", "mul", "mul_")
-        elif isinstance(current, (cst.Divide, cst.DivideAssign)):
+        elif kind is cst.Divide or kind is cst.DivideAssign:
             divides = True
         elif isinstance(current, (cst.AssignTarget, cst.AugAssign)) and last_name(current.target) == "grad":
             names.add("grad")
-        elif isinstance(current, (cst.FunctionDef, cst.ClassDef, cst.Name)):
-            continue
         stack.extend(subnodes(current))
     return frozenset(names), divides
 
@@ -182,21 +183,20 @@ def _assigned(node: cst.FunctionDef) -> Iterator[str]:
     names: set[str] = set()
     while stack:
         current = stack.pop()
+        if isinstance(current, cst.BaseExpression):
+            if isinstance(current, cst.NamedExpr):
+                names.update(_target_names(current.target))
+            continue
+        if isinstance(current, (cst.FunctionDef, cst.ClassDef)):
+            names.add(current.name.value)
+            continue
         if isinstance(current, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.CompFor, cst.For)):
             names.update(_target_names(current.target))
         elif isinstance(current, cst.AsName):
             names.update(_target_names(current.name))
-        elif isinstance(current, cst.NamedExpr):
-            names.update(_target_names(current.target))
-            continue
         elif isinstance(current, (cst.Global, cst.Nonlocal)):
             shared.update(item.name.value for item in current.names)
-        if isinstance(current, (cst.FunctionDef, cst.ClassDef)):
-            names.add(current.name.value)
-        elif isinstance(current, cst.BaseExpression):
-            continue
-        else:
-            stack.extend(subnodes(current))
+        stack.extend(subnodes(current))
     yield from names - shared
 
 

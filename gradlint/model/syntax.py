@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from functools import cache
-from typing import cast
+from functools import cache, lru_cache
+from typing import Any
 
 import libcst as cst
 
@@ -19,8 +19,13 @@ _LAYOUT = frozenset(
 
 @cache
 def _parts(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    names = kind.__dataclass_fields__
-    return tuple(name for name in names if name not in _LAYOUT and not name.startswith("whitespace"))
+    """The fields of a class of nodes that can hold meaning; none for a leaf such as a name."""
+    fields = kind.__dataclass_fields__
+    return tuple(
+        name
+        for name, each in fields.items()
+        if name not in _LAYOUT and not name.startswith("whitespace") and each.type is not str
+    )
 
 
 class _Shape(Enum):
@@ -37,26 +42,31 @@ def _shape(kind: type) -> _Shape:
     return _Shape.NODES if issubclass(kind, (tuple, list)) else _Shape.OTHER
 
 
-def subnodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def subnodes(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The direct children that carry meaning, in source order; layout is left out."""
+    found: list[cst.CSTNode] = []
     for name in _parts(type(node)):
-        value: object = getattr(node, name)
+        value: Any = getattr(node, name)
+        if value is None:
+            continue
         shape = _shape(type(value))  # type: ignore[arg-type]  # every class can be hashed
         if shape is _Shape.NODE:
-            yield cast("cst.CSTNode", value)
+            found.append(value)
         elif shape is _Shape.NODES:
-            for item in cast("tuple[object, ...]", value):
-                if _shape(type(item)) is _Shape.NODE:  # type: ignore[arg-type]  # every class can be hashed
-                    yield cast("cst.CSTNode", item)
+            found.extend([item for item in value if _shape(type(item)) is _Shape.NODE])  # type: ignore[arg-type]
+    return found
 
 
-def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+@lru_cache(maxsize=4096)  # the rules and the model walk the same statements many times
+def walk(node: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     """The node and everything below it, outermost first; bodies of lambdas included."""
+    found: list[cst.CSTNode] = []
     stack = [node]
     while stack:
         current = stack.pop()
-        yield current
-        stack.extend(reversed(tuple(subnodes(current))))
+        found.append(current)
+        stack.extend(reversed(subnodes(current)))
+    return tuple(found)
 
 
 def text(node: cst.CSTNode) -> str:
@@ -177,9 +187,10 @@ def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
     return {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
 
 
-def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
+@lru_cache(maxsize=4096)
+def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
     """Every call at or below the node."""
-    return (each for each in walk(node) if isinstance(each, cst.Call))
+    return tuple(each for each in walk(node) if type(each) is cst.Call)
 
 
 def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:

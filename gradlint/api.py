@@ -12,7 +12,7 @@ from gradlint.engine import analyze
 from gradlint.fixer import fix
 from gradlint.registry import all_rules
 from gradlint.runner import Job, Task, run
-from gradlint.selection import choose
+from gradlint.selection import Layer, Selection, choose
 from gradlint.suppress import keep
 
 
@@ -61,7 +61,8 @@ def check_paths(
 
     Raises `UnknownRule` for an unknown selector, FileNotFoundError for a path that cannot be checked, and CheckFailed.
     """
-    task = Task(tuple(rule.code for rule in choose(all_rules(), select, ignore)))
+    chosen = tuple(rule.code for rule in choose(all_rules(), select, ignore))
+    task = Task(Selection((Layer(chosen),)))
     found = discover([Path(path) for path in paths])
     if found.problems:
         raise FileNotFoundError("; ".join(found.problems))

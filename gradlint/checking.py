@@ -1,117 +1,77 @@
-"""What `gradlint check` does, from options to the exit status."""
+"""What `gradlint check` does, from options to the exit status: plan, run, write, report."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-import click
-
-from gradlint.config import Config, ConfigError, Configs, load_config
-from gradlint.discover import Target, discover
-from gradlint.report.lines import count, safe, summary
-from gradlint.runner import FileResult, Job, Task, run
-from gradlint.selection import UnknownRule, require_known
+from gradlint.config import ConfigError
+from gradlint.plan import Options as Options
+from gradlint.plan import Plan, make_plan
+from gradlint.report.formats import TEXT, UnsupportedStatistics, fix_summary, report, require_statistics
+from gradlint.report.found import Report
+from gradlint.report.links import hyperlinks
+from gradlint.report.paths import project_root
+from gradlint.runner import FileResult, run
+from gradlint.selection import UnknownRule
+from gradlint.terminal import colour, complain, emit, write
 
 FAILED = 2
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of the command, as given."""
-
-    paths: tuple[Path, ...]
-    fixing: bool = False
-    unsafe_fixes: bool | None = None
-    diff: bool = False
-    select: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] | None = None
-    force_exclude: bool = False
-    output_format: str | None = None
-    output_file: Path | None = None
-    statistics: bool = False
-    config_file: Path | None = None
-    isolated: bool = False
-    exit_zero: bool = False
-    jobs: int | None = None
-    quiet: bool = False
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What options and configuration come to for the whole run."""
-
-    options: Options
-    unsafe: bool
-    output_format: str
 
 
 def run_check(options: Options) -> int:
     """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error."""
     try:
-        require_known((*(options.select or ()), *(options.ignore or ())))
-        configs = _configs(options)
-        settings = _settings(options, configs)
-        found = discover(options.paths, configs, options.exclude or (), force_exclude=options.force_exclude)
-    except (ConfigError, UnknownRule) as error:
-        _complain(str(error))
+        plan = make_plan(options)
+        if options.statistics:
+            require_statistics(plan.output_format)
+    except (ConfigError, UnknownRule, UnsupportedStatistics) as error:
+        complain(str(error))
         return FAILED
-    for problem in found.problems:
-        _complain(problem)
-    results = list(run((_job(target, settings) for target in found.targets), options.jobs))
-    failed = bool(found.problems)
-    for result in results:
-        if result.crash is not None:
-            failed = True
-            _complain(f"{result.path}: gradlint itself failed on this file, which was left alone:")
-            click.echo("\n".join(f"  {safe(line)}" for line in result.crash.splitlines()), err=True)
-    if options.fixing and not options.diff:
-        failed = _write(results) or failed
-    lines = _diff(results) if options.diff else _report(results, settings)
-    try:
-        _print(lines, options.output_file)
-    except OSError as error:
-        if options.output_file is None:
-            raise
-        _complain(f"{options.output_file}: cannot be written: {error.strerror or error}")
-        return FAILED
-    if options.diff:
-        return FAILED if failed else _conclude_diff(results, settings)
-    return FAILED if failed else int(any(result.diagnostics for result in results) and not options.exit_zero)
+    for problem in plan.found.problems:
+        complain(problem)
+    if options.show_files or options.show_settings:
+        return _show(plan)
+    if options.verbose:
+        from gradlint.verbose import describe
+
+        emit(describe(plan), err=True)
+    results = list(run(plan.jobs, options.jobs))
+    failed = _tell_crashes(results) or bool(plan.found.problems)
+    if options.applies:
+        failed = _apply(results, plan) or failed
+    if not _output(results, plan):
+        failed = True
+    return FAILED if failed else _status(results, plan)
 
 
-def _complain(message: str) -> None:
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {safe(message)}", err=True, color=_colour(sys.stderr.isatty()))
+def _show(plan: Plan) -> int:
+    """`--show-files` and `--show-settings`: what would be checked, and how."""
+    from gradlint.verbose import files, settings
+
+    emit(files(plan) if plan.options.show_files else settings(plan))
+    return FAILED if plan.found.problems else 0
 
 
-def _configs(options: Options) -> Configs:
-    if options.config_file is not None:
-        return Configs(load_config(options.config_file))
-    return Configs(Config() if options.isolated else None)
+def _tell_crashes(results: Sequence[FileResult]) -> bool:
+    from gradlint.report.lines import safe
+
+    crashed = [result for result in results if result.crash is not None]
+    for result in crashed:
+        complain(f"{result.path}: gradlint itself failed on this file, which was left alone:")
+        emit((f"  {safe(line)}" for line in (result.crash or "").splitlines()), err=True)
+    return bool(crashed)
 
 
-def _settings(options: Options, configs: Configs) -> _Settings:
-    """What is one for a whole run comes from the configuration that is nearest to the first path."""
-    first = options.paths[0]
-    config = configs.of(first if first.is_dir() else first.parent)
-    unsafe = config.unsafe_fixes if options.unsafe_fixes is None else options.unsafe_fixes
-    return _Settings(options, unsafe, options.output_format or config.output_format)
-
-
-def _job(target: Target, settings: _Settings) -> Job:
-    options, config = settings.options, target.config
-    select = options.select if options.select is not None else config.select
-    ignore = (*config.ignore, *(options.ignore or ()))
-    task = Task(select, ignore, fix=options.fixing or options.diff, unsafe=settings.unsafe)
-    return Job(target.path, task, target.named)
-
-
-def _write(results: Sequence[FileResult]) -> bool:
+def _apply(results: Sequence[FileResult], plan: Plan) -> bool:
     """Write what was fixed; True where a file could not be written."""
+    if plan.piped is not None:
+        fixed = next((result.after for result in results if result.after is not None), plan.piped)
+        sys.stdout.buffer.write(fixed)
+        sys.stdout.flush()
+        return False
     from gradlint.writer import write_atomically
 
     failed = False
@@ -121,59 +81,113 @@ def _write(results: Sequence[FileResult]) -> bool:
                 write_atomically(Path(result.path), result.after)
             except OSError as error:
                 failed = True
-                _complain(f"{result.path}: cannot be written: {error.strerror or error}")
+                complain(f"{result.path}: cannot be written: {error.strerror or error}")
     return failed
+
+
+def _status(results: Sequence[FileResult], plan: Plan) -> int:
+    options = plan.options
+    if options.exit_zero:
+        return 0
+    changed = any(result.after is not None and result.after != result.before for result in results)
+    if options.diff:
+        return int(changed or bool(_broken(results)))
+    if changed and options.exit_non_zero_on_fix:
+        return 1
+    return int(not options.fix_only and any(result.diagnostics for result in results))
+
+
+def _broken(results: Sequence[FileResult]) -> list[str]:
+    """What could not be read, which is told even where findings are not."""
+    return [
+        f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}"
+        for result in results
+        for each in result.diagnostics
+        if each.code == "GRD000"
+    ]
 
 
 # Reporting
 
 
-def _print(lines: Iterator[str], output_file: Path | None) -> None:
-    if output_file is not None:
-        output_file.write_text("".join(f"{click.unstyle(line)}\n" for line in lines), encoding="utf-8", newline="")
-        return
-    colour = _colour(sys.stdout.isatty())
-    for line in lines:
-        click.echo(line, color=colour)
-
-
-def _colour(terminal: bool) -> bool:
-    """NO_COLOR and FORCE_COLOR win over what the stream is."""
-    if os.environ.get("NO_COLOR"):
+def _output(results: Sequence[FileResult], plan: Plan) -> bool:
+    """Print the report; False where a file for it cannot be written."""
+    options = plan.options
+    target = options.output_file
+    try:
+        lines = _report(results, plan)
+        if options.diff:
+            lines = _diff(results)
+        elif options.fix_only:
+            lines = _closing(results, plan)
+        if options.summary is not None and options.summary_file is None:
+            lines = chain(lines, _summary(results, plan))
+        if target is not None:
+            write(lines, target)
+        else:
+            emit(lines, err=plan.piped is not None and options.applies)
+        target = options.summary_file
+        if target is not None:
+            write(_summary(results, plan), target, append=True)
+    except OSError as error:
+        if target is None:
+            raise
+        complain(f"{target}: cannot be written: {error.strerror or error}")
         return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return terminal and os.environ.get("TERM") != "dumb"
+    if options.diff or options.fix_only:
+        for message in _broken(results):
+            complain(message)
+    if options.diff and not options.quiet:
+        emit(_diff_conclusion(results, plan), err=True)
+    return True
 
 
-def _report(results: Sequence[FileResult], settings: _Settings) -> Iterator[str]:
-    options, unsafe = settings.options, settings.unsafe
-    diagnostics = [each for result in results for each in result.diagnostics]
-    if settings.output_format == "json":
-        from gradlint.report.machine import statistics_to_json, to_json
+def _report(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    return report(plan.output_format, _found(results, plan), statistics=plan.options.statistics)
 
-        yield statistics_to_json(diagnostics, unsafe=unsafe) if options.statistics else to_json(diagnostics)
-        return
-    if options.statistics:
-        from gradlint.report.statistics import statistics
 
-        yield from statistics(diagnostics, unsafe=unsafe)
-    elif settings.output_format == "concise":
-        from gradlint.report.concise import concise
+def _found(results: Sequence[FileResult], plan: Plan) -> Report:
+    options = plan.options
+    terminal = options.output_file is None and sys.stdout.isatty()
+    return Report(
+        tuple(each for result in results for each in result.diagnostics),
+        texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
+        notebooks={result.path: _whole(result, plan) for result in results if result.cells},
+        applied=tuple(each for result in results for each in result.applied),
+        failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
+        unsafe=plan.unsafe,
+        fixing=options.fixing,
+        quiet=options.quiet,
+        show_fixes=options.show_fixes,
+        links=hyperlinks(terminal and colour(terminal), os.environ),
+        root=project_root(os.environ),
+    )
 
-        yield from concise(diagnostics, unsafe=unsafe)
-    else:
-        from gradlint.report.full import full
 
-        for result in results:
-            cells = dict(result.cells)
-            for each in result.diagnostics if cells else ():
-                yield from full((each,), cells.get(each.cell or 0, ""), unsafe=unsafe)
-            if not cells:
-                yield from full(result.diagnostics, result.text, unsafe=unsafe)
-    if not options.quiet and (diagnostics or not any(result.crash for result in results)):
-        fixed = sum(len(result.applied) for result in results)
-        yield from summary(diagnostics, fixed, unsafe=unsafe, fixing=options.fixing)
+def _whole(result: FileResult, plan: Plan) -> str:
+    """The text of a notebook as it is now; nothing where it is gone."""
+    from gradlint.decode import Decoded, decode
+
+    try:
+        decoded = decode(result.after or plan.piped or Path(result.path).read_bytes())
+    except OSError:
+        return ""
+    return decoded.text if isinstance(decoded, Decoded) else ""
+
+
+def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """What `--fix-only` says in place of the findings."""
+    found = _found(results, plan)
+    if plan.output_format in TEXT and not found.quiet:
+        yield from fix_summary(found)
+
+
+def _summary(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """What `--summary markdown` writes beside the report."""
+    from gradlint.report.markdown import markdown
+
+    found = _found(results, plan)
+    return markdown(found.diagnostics, found.applied, unsafe=found.unsafe)
 
 
 def _diff(results: Sequence[FileResult]) -> Iterator[str]:
@@ -187,16 +201,11 @@ def _diff(results: Sequence[FileResult]) -> Iterator[str]:
                 yield from diff(result.path, old.text, new.text)
 
 
-def _conclude_diff(results: Sequence[FileResult], settings: _Settings) -> int:
-    """The closing line goes to stderr, so that the diff can be piped into `patch`."""
+def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """The closing line, on stderr so that the diff can be piped into `patch`."""
+    from gradlint.report.lines import count
+
     fixes = sum(len(result.applied) for result in results if result.before != result.after)
-    hidden = 0 if settings.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
-    broken = [each for result in results for each in result.diagnostics if each.code == "GRD000"]
-    for each in broken:
-        _complain(f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}")
-    if not settings.options.quiet:
-        more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
-        click.echo(
-            f"Would fix {count(fixes, 'error', 'errors')}{more}." if fixes else f"No errors would be fixed{more}.", err=True
-        )
-    return int(bool(fixes or broken) and not settings.options.exit_zero)
+    hidden = 0 if plan.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
+    more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
+    yield f"Would fix {count(fixes, 'error', 'errors')}{more}." if fixes else f"No errors would be fixed{more}."

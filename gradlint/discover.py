@@ -8,12 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gradlint.config import FILE_NAME, Config, Configs
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from gradlint.config import FILE_NAMES, Config, Configs
+from gradlint.patterns import Compiled, Patterns, compiled, leaving_out
 
 DEFAULT_EXCLUDES = frozenset(
     (
@@ -22,6 +19,7 @@ DEFAULT_EXCLUDES = frozenset(
         "node_modules site-packages venv"
     ).split()
 )
+USUAL = "usually left out"
 
 
 class FileKind(str, Enum):
@@ -41,22 +39,25 @@ class Target:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that is not checked, and what says so."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
 class Found:
-    """The files to check, and one message for each path that is none."""
+    """The files to check, one message for each path that is none, and what was left out on the way."""
 
     targets: tuple[Target, ...]
     problems: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def discover(
-    paths: Sequence[Path], configs: Configs | None = None, exclude: Sequence[str] = (), *, force_exclude: bool = False
-) -> Found:
-    """Every Python file below the paths, each once, in a stable order. Raises ConfigError.
-
-    The patterns of `exclude` are relative to where the program runs. With `force_exclude` they, those of the configuration
-    and the usual ones hold for files that are named themselves, too.
-    """
-    walk = _Walk(configs or Configs(Config()), _patterns(Path(), exclude))
+def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:
+    """Every Python file below the paths, each once, in a stable order. Raises ConfigError."""
+    walk = _Walk(configs or Configs(Config()))
     found: dict[str, Target] = {}
     for path in paths:
         problem = _problem(path)
@@ -67,9 +68,25 @@ def discover(
                 found.setdefault(os.path.realpath(target.path), target)
         else:
             config = walk.configs.of(path.parent)
-            if not (force_exclude and walk.leaves_out(path, config)):
+            why = excluded(path, config) if config.force_exclude else None
+            if why is None:
                 found[os.path.realpath(path)] = Target(path, config, named=True)
-    return Found(tuple(found.values()), tuple(walk.problems))
+            else:
+                walk.left_out.append(LeftOut(path, why))
+    return Found(tuple(found.values()), tuple(walk.problems), tuple(walk.left_out))
+
+
+def excluded(path: Path, config: Config) -> str | None:
+    """What leaves out a file that was named, by itself or with a folder above it; None where nothing does."""
+    if config.exclude is None:
+        home = config.source.parent if config.source is not None else Path.cwd()
+        if not DEFAULT_EXCLUDES.isdisjoint(Path(os.path.relpath(path, home)).parts):
+            return USUAL
+    return leaving_out(_excluding(config), path, is_folder=False)
+
+
+def _excluding(config: Config) -> Compiled:
+    return compiled((*((config.exclude,) if config.exclude else ()), *config.extend_exclude))
 
 
 def _problem(path: Path) -> str | None:
@@ -86,45 +103,39 @@ def _problem(path: Path) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Patterns:
-    """The patterns of one file, and the folder that they are relative to."""
-
-    home: Path
-    spec: GitIgnoreSpec
-
-    def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
-        """True for left out, False for taken in, None for no opinion."""
-        relative = os.path.relpath(path, self.home) + ("/" if is_folder else "")
-        return self.spec.check_file(relative).include
-
-
-@dataclass(frozen=True)
 class _Folder:
     """A folder to look into, with what its own files and those of the folders above it say."""
 
     path: Path
     config: Config
-    excluded: tuple[_Patterns, ...]
-    ignored: tuple[_Patterns, ...]
+    excluded: Compiled
+    ignored: Compiled
 
-    def leaves_out(self, path: Path, *, is_folder: bool) -> bool:
-        """Whether an entry of this folder is excluded, or ignored by the innermost .gitignore that has an opinion."""
-        if any(each.verdict(path, is_folder=is_folder) for each in self.excluded):
-            return True
-        opinions = (each.verdict(path, is_folder=is_folder) for each in reversed(self.ignored))
-        return next((opinion for opinion in opinions if opinion is not None), False)
+    def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
+        """What excludes an entry of this folder, or the innermost .gitignore that has an opinion, if it ignores it."""
+        if self.config.exclude is None and path.name in DEFAULT_EXCLUDES:
+            return USUAL
+        return leaving_out(self.excluded, path, is_folder=is_folder) or _ignored(self.ignored, path, is_folder=is_folder)
+
+
+def _ignored(patterns: Compiled, path: Path, *, is_folder: bool) -> str | None:
+    for each in reversed(patterns):
+        verdict = each.verdict(path, is_folder=is_folder)
+        if verdict is not None:
+            return each.source if verdict else None
+    return None
 
 
 @dataclass
 class _Walk:
     configs: Configs
-    excluded: tuple[_Patterns, ...]
     problems: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def below(self, top: Path) -> Iterator[Target]:
         """The files of a tree; links to folders are not followed, so that no loop can arise."""
         config = self.configs.of(top)
-        stack = [_Folder(top, config, self._excluded(config), _ignores_above(top))]
+        stack = [_Folder(top, config, _excluding(config), _ignores_above(top) if config.respect_gitignore else ())]
         while stack:
             folder = stack.pop()
             try:
@@ -136,34 +147,25 @@ class _Walk:
             below = []
             for entry in entries:
                 is_folder = entry.is_dir(follow_symlinks=False)
-                if entry.name in DEFAULT_EXCLUDES or not (
-                    is_folder or entry.name.endswith((FileKind.SCRIPT.value, FileKind.NOTEBOOK.value))
-                ):
+                if not is_folder and not entry.name.endswith((FileKind.SCRIPT.value, FileKind.NOTEBOOK.value)):
                     continue
                 path = folder.path / entry.name
-                if folder.leaves_out(path, is_folder=is_folder):
-                    continue
-                if is_folder:
+                why = folder.leaves_out(path, is_folder=is_folder)
+                if why is not None:
+                    self.left_out.append(LeftOut(path, why))
+                elif is_folder:
                     below.append(_Folder(path, folder.config, folder.excluded, folder.ignored))
                 elif _readable(entry):
                     yield Target(path, folder.config)
             stack.extend(reversed(below))
 
-    def leaves_out(self, path: Path, config: Config) -> bool:
-        """Whether a file that was named is excluded, by itself or with a folder above it."""
-        home = config.root or Path.cwd()
-        if not DEFAULT_EXCLUDES.isdisjoint(Path(os.path.relpath(path, home)).parts):
-            return True
-        return any(each.verdict(path, is_folder=False) for each in self._excluded(config))
-
     def _with_files(self, folder: _Folder, names: set[str]) -> _Folder:
-        config = self.configs.below(folder.path, folder.config, has_file=FILE_NAME in names)
-        excluded = folder.excluded if config is folder.config else self._excluded(config)
-        ignored = folder.ignored + (_read_ignores(folder.path) if ".gitignore" in names else ())
+        config = self.configs.below(folder.path, folder.config, has_file=not names.isdisjoint(FILE_NAMES))
+        excluded = folder.excluded if config is folder.config else _excluding(config)
+        ignored = folder.ignored
+        if ".gitignore" in names and config.respect_gitignore:
+            ignored += _read_ignores(folder.path)
         return _Folder(folder.path, config, excluded, ignored)
-
-    def _excluded(self, config: Config) -> tuple[_Patterns, ...]:
-        return self.excluded + _patterns(config.root or Path(), config.exclude)
 
 
 def _readable(entry: os.DirEntry[str]) -> bool:
@@ -174,25 +176,18 @@ def _readable(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _patterns(home: Path, lines: Sequence[str]) -> tuple[_Patterns, ...]:
-    if not lines:
-        return ()
-    from pathspec import GitIgnoreSpec
-
-    return (_Patterns(home, GitIgnoreSpec.from_lines(lines)),)
-
-
-def _read_ignores(folder: Path) -> tuple[_Patterns, ...]:
+def _read_ignores(folder: Path) -> Compiled:
+    path = folder / ".gitignore"
     try:
-        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ()
-    return _patterns(folder, lines)
+    return (Patterns.of(folder, lines, str(path)),) if any(line.strip() for line in lines) else ()
 
 
-def _ignores_above(top: Path) -> tuple[_Patterns, ...]:
+def _ignores_above(top: Path) -> Compiled:
     """The .gitignore files between a folder and the root of its repository; none where there is no repository."""
-    found: tuple[_Patterns, ...] = ()
+    found: Compiled = ()
     current = Path(os.path.abspath(top))
     if (current / ".git").exists():
         return ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.prefilter import worth_reading
+from gradlint.selection import Selection
+from gradlint.settings import Names
 from gradlint.suppress import keep
 
 POOL_FROM = 40
@@ -21,19 +23,23 @@ POOL_FROM = 40
 class Task:
     """What to do with a file; picklable. The selectors are known to name rules."""
 
-    select: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     fix: bool = False
     unsafe: bool = False
+    names: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file and what to do with it; a `named` file is read even where its bytes can hold no finding."""
+    """A file and what to do with it; a `named` file is read even where its bytes can hold no finding.
+
+    `data` is the content of what is no file: it came over stdin.
+    """
 
     path: Path
     task: Task
     named: bool = False
+    data: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def run(jobs: Iterable[Job], workers: int | None = None) -> Iterator[FileResult]
 def _read(job: Job) -> Iterator[tuple[Job, bytes | str]]:
     """A job with its file's content, or with why there is none; nothing for a file that can hold no finding."""
     try:
-        data = job.path.read_bytes()
+        data = job.path.read_bytes() if job.data is None else job.data
     except OSError as error:
         yield job, error.strerror or str(error)
         return
@@ -115,6 +121,8 @@ def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
     except RecursionError:
         return FileResult(name, (unreadable(name, 1, 1, "the code is nested too deeply to be checked"),))
     except Exception:
+        import traceback
+
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
 
@@ -160,22 +168,34 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> Fil
 
 def _check(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:
     from gradlint.engine import analyze
+    from gradlint.model.vocabulary import Taught
     from gradlint.registry import all_rules
-    from gradlint.selection import choose
 
-    rules = choose(all_rules(), task.select, task.ignore)
+    rules = task.selection.choose(all_rules())
+    taught = Taught(task.names.optimizers, task.names.schedulers, task.names.accumulation_steps, task.names.boundaries)
     text = decoded.text
     applied: tuple[Diagnostic, ...] = ()
     if task.fix and decoded.faithful:
         from gradlint.fixer import fix
 
-        outcome = fix(text, name, rules, unsafe=task.unsafe, keep=keep)
+        outcome = fix(text, name, rules, unsafe=task.unsafe, keep=partial(_keep_fixable, task), taught=taught)
         text, applied = outcome.text, outcome.applied
-    remaining = keep(text, analyze(text, name, rules))
+    remaining = tuple(_as_fixable(each, task) for each in keep(text, analyze(text, name, rules, taught)))
     result = FileResult(name, remaining, applied, text=text if remaining else "")
     if applied:
         return replace(result, before=data, after=decoded.encode(text))
     return result
+
+
+def _keep_fixable(task: Task, text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(each for each in keep(text, diagnostics) if task.selection.fixes(each.code, each.name))
+
+
+def _as_fixable(diagnostic: Diagnostic, task: Task) -> Diagnostic:
+    """A finding without its fix where the settings do not want it."""
+    if diagnostic.fix is None or task.selection.fixes(diagnostic.code, diagnostic.name):
+        return diagnostic
+    return replace(diagnostic, fix=None)
 
 
 def _parses(text: str) -> bool:

@@ -153,10 +153,10 @@ def test_one_failure_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.M
 
     honest = engine.analyze
 
-    def broken(text: str, filename: str, rules: object) -> object:
+    def broken(text: str, filename: str, *rest: object) -> object:
         if filename.endswith("bad.py"):
             raise ZeroDivisionError("a fault of ours")
-        return honest(text, filename, rules)  # type: ignore[arg-type]
+        return honest(text, filename, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(engine, "analyze", broken)
     result = check("--output-format", "concise", tmp_path)

@@ -1,0 +1,161 @@
+"""From options and configuration to jobs: which files are checked, and what is done with each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradlint.config import Config, ConfigError, Configs, load_config, read_inline
+from gradlint.discover import Found, LeftOut, Target, discover, excluded
+from gradlint.runner import Job, Task
+from gradlint.selection import Selection, require_known
+from gradlint.settings import Settings
+
+STDIN = Path("-")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command, as given; None where one is not given and the configuration decides."""
+
+    paths: tuple[Path, ...]
+    fixing: bool = False
+    unsafe_fixes: bool | None = None
+    fix_only: bool = False
+    show_fixes: bool = False
+    diff: bool = False
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    fixable: tuple[str, ...] | None = None
+    unfixable: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = None
+    extend_exclude: tuple[str, ...] | None = None
+    respect_gitignore: bool | None = None
+    force_exclude: bool | None = None
+    stdin_filename: Path | None = None
+    output_format: str | None = None
+    output_file: Path | None = None
+    summary: str | None = None
+    summary_file: Path | None = None
+    statistics: bool = False
+    show_files: bool = False
+    show_settings: bool = False
+    config: tuple[str, ...] = ()
+    isolated: bool = False
+    exit_zero: bool = False
+    exit_non_zero_on_fix: bool = False
+    jobs: int | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def applies(self) -> bool:
+        """Whether fixed text is written: to the files, or to stdout where the text came over stdin."""
+        return (self.fixing or self.fix_only) and not self.diff
+
+    @property
+    def from_stdin(self) -> bool:
+        """Whether the one file to check comes over stdin; a file of the name `-` is `./-`."""
+        return self.paths == (STDIN,) or self.stdin_filename is not None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `unsafe` and `output_format` are one for the run; `piped` is what came over stdin."""
+
+    options: Options
+    unsafe: bool
+    output_format: str
+    found: Found
+    jobs: tuple[Job, ...]
+    piped: bytes | None = None
+
+
+def make_plan(options: Options) -> Plan:
+    """What the options come to under the configuration. Raises ConfigError and UnknownRule."""
+    given = _given(options)
+    configs = _configs(options, given)
+    first = options.stdin_filename or options.paths[0]
+    nearest = configs.of(first if first.is_dir() else first.parent)
+    if options.from_stdin:
+        piped: bytes | None = sys.stdin.buffer.read()
+        found = _piped(options.stdin_filename or STDIN, configs)
+    else:
+        piped, found = None, discover(options.paths, configs)
+    tasks = _Tasks(options, nearest.unsafe_fixes)
+    jobs = tuple(Job(target.path, tasks.of(target), target.named, piped) for target in found.targets)
+    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped)
+
+
+def _given(options: Options) -> dict[str, Any]:
+    """The options as settings, which win over every configuration."""
+    settings: dict[str, Any] = {
+        "select": options.select,
+        "extend-select": options.extend_select,
+        "ignore": options.ignore,
+        "per-file-ignores": options.per_file_ignores,
+        "fixable": options.fixable,
+        "unfixable": options.unfixable,
+        "exclude": options.exclude,
+        "extend-exclude": options.extend_exclude,
+        "respect-gitignore": options.respect_gitignore,
+        "force-exclude": options.force_exclude,
+        "unsafe-fixes": options.unsafe_fixes,
+        "output-format": options.output_format,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    for key in ("select", "extend-select", "ignore", "fixable", "unfixable"):
+        require_known(given.get(key, ()))
+    for _, selectors in given.get("per-file-ignores", ()):
+        require_known(selectors)
+    return given
+
+
+def _configs(options: Options, given: Settings) -> Configs:
+    """Configuration files and `key = value` pairs are told apart as in Ruff: what names a file is one."""
+    files = [each for each in options.config if "=" not in each or Path(each).is_file()]
+    inline = [(read_inline(each), "--config") for each in options.config if each not in files]
+    if len(files) > 1:
+        raise ConfigError(f"--config: {files[0]} and {files[1]} cannot both be the configuration")
+    if files and options.isolated:
+        raise ConfigError(f"--config {files[0]} cannot be used with --isolated, which ignores all configuration files")
+    chosen = load_config(Path(files[0])) if files else Config() if options.isolated else None
+    return Configs(chosen, (*inline, (given, "the command line")))
+
+
+def _piped(name: Path, configs: Configs) -> Found:
+    config = configs.of(name.parent)
+    why = excluded(name, config) if config.force_exclude else None
+    if why is not None:
+        return Found((), (), (LeftOut(name, why),))
+    return Found((Target(name, config, named=True),), ())
+
+
+class _Tasks:
+    """Tasks by configuration; the patterns of each are made ready once."""
+
+    def __init__(self, options: Options, unsafe: bool) -> None:
+        self.fix = options.fixing or options.fix_only or options.diff
+        self.unsafe = unsafe
+        self._silencers: dict[int, Callable[[Path], Sequence[str]]] = {}
+
+    def of(self, target: Target) -> Task:
+        """What to do with a file."""
+        config = target.config
+        selection = Selection(config.layers, config.severity, self._silenced(target))
+        return Task(selection, self.fix, self.unsafe, config.names)
+
+    def _silenced(self, target: Target) -> tuple[str, ...]:
+        ignores = target.config.per_file_ignores
+        if not ignores:
+            return ()
+        if id(ignores) not in self._silencers:
+            from gradlint.patterns import silencer
+
+            self._silencers[id(ignores)] = silencer(ignores)
+        return tuple(self._silencers[id(ignores)](target.path))

@@ -1,0 +1,21 @@
+"""What was fixed, file by file, as `--show-fixes` lists it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from gradlint.diagnostic import Diagnostic
+from gradlint.report.lines import count, safe
+
+
+def fixes(applied: Mapping[str, Sequence[Diagnostic]]) -> Iterator[str]:
+    """The lines for the fixes that were applied to each file, those that were applied most first."""
+    yield f"Fixed {count(sum(map(len, applied.values())), 'error', 'errors')}:"
+    for name, diagnostics in applied.items():
+        if diagnostics:
+            yield f"- {safe(name)}:"
+            rules = Counter((each.code, each.name) for each in diagnostics)
+            digits = len(str(max(rules.values())))
+            for (code, rule), times in sorted(rules.items(), key=lambda item: (-item[1], item[0])):
+                yield f"    {times:>{digits}} \N{MULTIPLICATION SIGN} {code} ({rule})"

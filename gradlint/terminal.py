@@ -1,0 +1,39 @@
+"""Writing to the terminal, to a pipe or to a file: colours where they are wanted, complaints on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+
+def complain(message: str) -> None:
+    """One line on stderr that says what is wrong."""
+    from gradlint.report.lines import safe
+
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {safe(message)}", err=True, color=colour(sys.stderr.isatty()))
+
+
+def colour(terminal: bool) -> bool:
+    """NO_COLOR and FORCE_COLOR win over what the stream is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return terminal and os.environ.get("TERM") != "dumb"
+
+
+def emit(lines: Iterable[str], *, err: bool = False) -> None:
+    """Lines on stdout or stderr."""
+    shown = colour((sys.stderr if err else sys.stdout).isatty())
+    for line in lines:
+        click.echo(line, err=err, color=shown)
+
+
+def write(lines: Iterable[str], path: Path, *, append: bool = False) -> None:
+    """Lines into a file, without colours. Raises OSError."""
+    with path.open("a" if append else "w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{click.unstyle(line)}\n" for line in lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.diagnostic import Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
+from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.build import build
 from gradlint.model.types import TrainingFile
@@ -16,6 +16,7 @@ from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, Unrenderable, render
 from gradlint.rule import Rule
 from gradlint.slices import Problem, Source, read
+from gradlint.unused import holds_directives, unused
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,36 @@ def examine(
     source = reader(text)
     if isinstance(source, Problem):
         return (Located(unreadable(filename, source.row, source.column, source.message)),)
-    if not source.slices:
-        return ()
-    model = build(source.statements, taught)
+    model = build(source.statements, taught) if source.slices else None
+    located = _located(model, source, filename, rules)
+    for rule in rules:
+        if rule.peers is not None and holds_directives(text):
+            located += _remarked(rule, located, model, source, filename, {each.code for each in rules})
+    return tuple(sorted(located, key=lambda each: each.diagnostic))
+
+
+def _located(model: TrainingFile | None, source: Source, filename: str, rules: Sequence[Rule[Any]]) -> list[Located]:
+    """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
     located: dict[tuple[str, Place], Located] = {}
-    for rule, finding in _findings(model, rules):
+    for rule, finding in _findings(model, rules) if model is not None else ():
         each = _locate(rule, finding, source, filename)
         if each is not None:
             located.setdefault((rule.code, each.diagnostic.span.start), each)
-    return tuple(sorted(located.values(), key=lambda each: each.diagnostic))
+    return list(located.values())
+
+
+def _remarked(
+    rule: Rule[Any], located: Sequence[Located], model: TrainingFile | None, source: Source, filename: str, asked: set[str]
+) -> Iterator[Located]:
+    """What is wrong with the suppression comments, given what all rules find, those too that were not asked."""
+    peers = rule.peers or ()
+    others = _located(model, source, filename, [each for each in peers if each.code not in asked])
+    for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
+        start, end, content = remark.cut
+        fix = TextFix(remark.cure, Applicability.SAFE, (TextEdit(_place(source, start, end), content),))
+        span = _place(source, remark.start, remark.end)
+        diagnostic = Diagnostic(filename, span, rule.code, rule.name, remark.message, rule.severity, fix)
+        yield Located(diagnostic, (Change(start, end, content),))
 
 
 def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple[Rule[Any], Finding]]:

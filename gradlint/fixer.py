@@ -12,6 +12,7 @@ from gradlint.engine import Located, examine
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, apply
 from gradlint.rule import Rule
+from gradlint.suppress import UNUSED
 
 MAX_ROUNDS = 100
 Keep = Callable[[str, tuple[Diagnostic, ...]], tuple[Diagnostic, ...]]
@@ -30,15 +31,16 @@ def fix(
 ) -> FixOutcome:
     """Apply every admitted fix, to a fixed point.
 
-    `keep(text, diagnostics)` drops what is suppressed. The input comes back unchanged where a repaired text would not
-    parse or the rounds do not settle.
+    `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
+    bring up what they silence. The input comes back unchanged where a repaired text would not parse or the rounds do not
+    settle.
     """
     current = text
     applied: list[Diagnostic] = []
     refused: set[tuple[str, str, int]] = set()
     for _ in range(MAX_ROUNDS):
         candidates = [each for each in _admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
-        chosen = _disjoint(candidates)
+        chosen = _disjoint([each for each in candidates if each.diagnostic.code != UNUSED[0]] or candidates)
         if not chosen:
             return FixOutcome(current, tuple(applied))
         changed = apply(current, tuple(change for each in chosen for change in each.changes))

@@ -15,3 +15,11 @@ def worth_reading(data: bytes) -> bool:
     Bytes that are no text are always worth it, so that the reader is told.
     """
     return _TRIGGER.search(data) is not None or b"\0" in data[:1024]
+
+
+_SUPPRESSION = re.compile(rb"gradlint:\s*ignore|noqa\s*:[^\r\n]*GRD\d")
+
+
+def mentions_suppression(data: bytes) -> bool:
+    """Whether the bytes of a file can hold a suppression comment of ours, which may be unused."""
+    return (b"gradlint" in data or b"GRD" in data) and _SUPPRESSION.search(data) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,4 +22,6 @@ def all_rules() -> tuple[Rule[Any], ...]:
         for value in vars(importlib.import_module(f"{package.__name__}.{module.name}")).values()
         if isinstance(value, Rule)
     ]
-    return tuple(sorted(found, key=lambda each: each.code))
+    found.sort(key=lambda each: each.code)
+    peers = tuple(each for each in found if each.peers is None)
+    return tuple(each if each.peers is None else replace(each, peers=peers) for each in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
@@ -15,7 +15,10 @@ Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
 
 @dataclass(frozen=True)
 class Rule(Generic[Subject]):
-    """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file)."""
+    """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file).
+
+    The rule about the comments that silence the others knows all those as its `peers`, once the registry has put them there.
+    """
 
     code: str
     name: str
@@ -23,6 +26,7 @@ class Rule(Generic[Subject]):
     severity: Severity
     check: Callable[[Subject], Iterator[Finding]]
     per_file: bool = False
+    peers: tuple[Rule[Any], ...] | None = None
 
     @property
     def on_by_default(self) -> bool:
@@ -49,3 +53,8 @@ def file_rule(
         return Rule(code, name, summary, severity, check, per_file=True)
 
     return declare
+
+
+def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule[TrainingFile]:
+    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.unused` does it."""
+    return Rule(code, name, summary, severity, lambda _: iter(()), per_file=True, peers=())

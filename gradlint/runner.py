@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, unreadable
-from gradlint.prefilter import worth_reading
+from gradlint.prefilter import mentions_suppression, worth_reading
 from gradlint.selection import Selection
 from gradlint.settings import Names
 from gradlint.suppress import keep
@@ -76,7 +76,7 @@ def _read(job: Job) -> Iterator[tuple[Job, bytes | str]]:
     except OSError as error:
         yield job, error.strerror or str(error)
         return
-    if job.named or worth_reading(data):
+    if job.named or worth_reading(data) or mentions_suppression(data):
         yield job, data
 
 
@@ -135,7 +135,8 @@ def process(name: str, data: bytes, task: Task) -> FileResult:
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
         if name.endswith(".ipynb"):
             return _check_notebook(name, data, decoded, task)
-        if not worth_reading(data) and _parses(decoded.text):
+        annotated = mentions_suppression(data) and _is_annotated(decoded.text)
+        if not worth_reading(data) and not annotated and _parses(decoded.text):
             return FileResult(name)
         return _check(name, data, decoded, task)
 
@@ -196,6 +197,13 @@ def _as_fixable(diagnostic: Diagnostic, task: Task) -> Diagnostic:
     if diagnostic.fix is None or task.selection.fixes(diagnostic.code, diagnostic.name):
         return diagnostic
     return replace(diagnostic, fix=None)
+
+
+def _is_annotated(text: str) -> bool:
+    """Whether a text without anything to find has suppression comments, which then are unused."""
+    from gradlint.unused import holds_directives
+
+    return holds_directives(text)
 
 
 def _parses(text: str) -> bool:

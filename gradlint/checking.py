@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from gradlint import __version__
 from gradlint.config import ConfigError
 from gradlint.plan import Options as Options
 from gradlint.plan import Plan, make_plan
-from gradlint.report.formats import TEXT, UnsupportedStatistics, fix_summary, report, require_statistics
+from gradlint.report.formats import UnsupportedStatistics, fix_summary, report, require_statistics
 from gradlint.report.found import Report
 from gradlint.report.links import hyperlinks
+from gradlint.report.names import TEXT
 from gradlint.report.paths import project_root
 from gradlint.runner import FileResult, run
 from gradlint.selection import UnknownRule
@@ -161,6 +164,7 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         show_fixes=options.show_fixes,
         links=hyperlinks(terminal and colour(terminal), os.environ),
         root=project_root(os.environ),
+        version=__version__,
     )
 
 

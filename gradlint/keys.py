@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradlint.report.formats import NAMES as FORMATS
+from gradlint.report import names
 from gradlint.selection import UnknownRule, require_known
 
+FORMATS = names.NAMES
 SEVERITIES = ("error", "warning", "info", "off")
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import click
+
 from gradlint.diagnostic import Diagnostic
 from gradlint.report.lines import marker, one_line, where
+from gradlint.report.styles import coloured_code
 
 
-def concise(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
+def concise(diagnostics: Iterable[Diagnostic], *, unsafe: bool, links: bool = False) -> Iterator[str]:
     """The lines of the format."""
     for each in diagnostics:
         start = each.span.start
-        place = f"{where(each)}:{start.row}:{start.column}"
-        yield f"{place}: {each.code} {marker(each, unsafe=unsafe)}{one_line(each.message)}"
+        place = f"{click.style(where(each), bold=True)}:{start.row}:{start.column}"
+        star = click.style(marker(each, unsafe=unsafe), fg="cyan")
+        yield f"{place}: {coloured_code(each, links=links)} {star}{one_line(each.message)}"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import click
 
-from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span
+from gradlint.diagnostic import Applicability, Diagnostic, Span
 from gradlint.report.lines import cut, expand, marker, one_line, where, width
+from gradlint.report.styles import COLOURS, coloured_code
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 AROUND = 2
 """Lines shown above and below a place."""
 COLUMNS = 140
@@ -38,18 +38,18 @@ class _Mark:
         return range(self.span.start.row, self.span.end.row + 1)
 
 
-def full(diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool) -> Iterator[str]:
-    """The lines of all findings in one file."""
+def full(diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False) -> Iterator[str]:
+    """The lines of all findings in one file, or in one cell of a notebook."""
     source = _NEWLINE.split(text) if text else []
     for each in diagnostics:
-        yield from _finding(each, source, unsafe=unsafe)
+        star = click.style(marker(each, unsafe=unsafe), fg="cyan")
+        yield f"{coloured_code(each, links=links)} {star}{click.style(one_line(each.message), bold=True)}"
+        yield from _finding(each, source)
         yield ""
 
 
-def _finding(each: Diagnostic, source: Sequence[str], *, unsafe: bool) -> Iterator[str]:
-    star = click.style(marker(each, unsafe=unsafe), fg="cyan")
-    yield f"{click.style(each.code, fg=_COLOURS[each.severity], bold=True)} {star}{click.style(one_line(each.message), bold=True)}"
-    main = _Mark(each.span, "", "^", _COLOURS[each.severity])
+def _finding(each: Diagnostic, source: Sequence[str]) -> Iterator[str]:
+    main = _Mark(each.span, "", "^", COLOURS[each.severity])
     marks = [main, *(_Mark(other.span, one_line(other.message), "-", "blue") for other in each.related)]
     groups = _groups(marks, len(source))
     gutter = len(str(max(_rows(group, len(source))[-1] for group in groups))) if source else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -9,10 +11,19 @@ from gradlint.diagnostic import Applicability, Diagnostic
 
 TAB = 4
 CUT = "…"
+_COMMAND = re.compile(r"##\[(?=[\w-]+[ \]])")
 
 
 def safe(text: str) -> str:
-    """Foreign text without control characters: names of files and code cannot inject terminal escapes."""
+    """Foreign text as it is shown: names of files and code inject neither terminal escapes nor commands into a build.
+
+    GitHub takes `##[command]` for one anywhere in a line of a log.
+    """
+    return _COMMAND.sub("#\N{REPLACEMENT CHARACTER}[", printable(text))
+
+
+def printable(text: str) -> str:
+    """Foreign text without control characters, so that it cannot inject terminal escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char == "\t" or unicodedata.category(char)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -23,10 +34,21 @@ def one_line(text: str) -> str:
     return safe(" ".join(text.split()) if "\n" in text or "\r" in text else text)
 
 
+def named(filename: str) -> str:
+    """A file's name where a line begins with it: GitHub takes a line of a log that begins with `::` for a command."""
+    shown = safe(filename)
+    return f"{os.curdir}{os.sep}{shown}" if shown.lstrip().startswith("::") else shown
+
+
 def where(diagnostic: Diagnostic) -> str:
     """The file of a finding, with the cell in a notebook."""
     cell = f":cell {diagnostic.cell}" if diagnostic.cell is not None else ""
-    return f"{safe(diagnostic.filename)}{cell}"
+    return f"{named(diagnostic.filename)}{cell}"
+
+
+def in_cell(diagnostic: Diagnostic) -> str:
+    """What a message begins with where its reader knows no cells: `cell 3, line 2: `, or nothing in a script."""
+    return f"cell {diagnostic.cell}, line {diagnostic.span.start.row}: " if diagnostic.cell is not None else ""
 
 
 def marker(diagnostic: Diagnostic, *, unsafe: bool) -> str:

@@ -1,27 +1,55 @@
-"""The `json` format: an array, field names as Ruff's."""
+"""The formats `json`, an array, and `json-lines`, an object a line; field names as Ruff's."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from gradlint.diagnostic import Diagnostic, Place, Span
+from gradlint.report.pages import page_url as page_url
 from gradlint.report.statistics import tallies
 
-PAGES = "https://github.com/torch-gradlint/torch-gradlint/blob/main/rules"
+_ESCAPED = re.compile(r"[^\n\x20-\x7e]|(?<=##)\[")
+
+
+def to_text(value: object, *, indent: int | None = 2) -> str:
+    """A document in printable ASCII that any parser takes.
+
+    Halves of surrogate pairs, which stand for bytes of file names that are no UTF-8, become U+FFFD. `##[`, which GitHub takes
+    for a command anywhere in a line of a log, is escaped; what a parser reads is the same.
+    """
+    return _ESCAPED.sub(_escape, json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    if "\ud800" <= char <= "\udfff":
+        char = "\N{REPLACEMENT CHARACTER}"
+    return json.dumps(char)[1:-1] if char > "\x7f" else f"\\u{ord(char):04x}"
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """The whole report as one JSON array, in ASCII."""
-    return json.dumps([as_object(each) for each in diagnostics], indent=2)
+    """The whole report as one JSON array."""
+    return to_text([as_object(each) for each in diagnostics])
+
+
+def to_json_lines(diagnostics: Iterable[Diagnostic]) -> Iterator[str]:
+    """One JSON object a finding, each on a line of its own."""
+    return (to_text(as_object(each), indent=None) for each in diagnostics)
 
 
 def statistics_to_json(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> str:
     """The tallies of `--statistics` as one JSON array."""
-    return json.dumps([asdict(tally) for tally in tallies(diagnostics, unsafe=unsafe)], indent=2)
+    return to_text([asdict(tally) for tally in tallies(diagnostics, unsafe=unsafe)])
+
+
+def statistics_to_json_lines(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
+    """The tallies of `--statistics`, each as a JSON object on a line of its own."""
+    return (to_text(asdict(tally), indent=None) for tally in tallies(diagnostics, unsafe=unsafe))
 
 
 def as_object(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -47,11 +75,6 @@ def as_object(diagnostic: Diagnostic) -> dict[str, Any]:
         "note": diagnostic.note,
         "url": page_url(diagnostic.code),
     }
-
-
-def page_url(code: str) -> str:
-    """Where a rule's page stands."""
-    return f"{PAGES}/{code}.md"
 
 
 def _place(place: Place) -> dict[str, int]:

@@ -1,0 +1,168 @@
+"""The output formats by name, and the one way to a report; a format's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from gradlint.report.names import TEXT
+
+if TYPE_CHECKING:
+    from gradlint.diagnostic import Diagnostic
+    from gradlint.report.found import Report
+
+
+class UnsupportedStatistics(ValueError):
+    """A format that has no place for tallies; the message names those that have one."""
+
+
+def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[str]:
+    """The lines of a report: the findings or, with `statistics`, how often each rule was found.
+
+    A text format closes with a summary, unless the report is quiet. A machine format is its document and nothing else, and a
+    valid one where nothing was found. Raises KeyError for a name that is not in `names.NAMES`, UnsupportedStatistics as
+    `require_statistics` does.
+    """
+    if statistics:
+        require_statistics(name)
+        yield from _STATISTICS[name](found)
+    else:
+        yield from _WRITERS[name](found)
+    if name in TEXT and not found.quiet and (found.diagnostics or not found.failures):
+        from gradlint.report.lines import summary
+
+        yield from _fixes(found)
+        yield from summary(found.diagnostics, len(found.applied), unsafe=found.unsafe, fixing=found.fixing)
+
+
+def fix_summary(found: Report) -> Iterator[str]:
+    """The lines that tell what was fixed and nothing of what was found, as `--fix-only` wants it."""
+    from gradlint.diagnostic import Applicability
+    from gradlint.report.lines import count
+
+    yield from _fixes(found)
+    fixes = [each.fix for each in found.diagnostics if each.fix is not None]
+    hidden = 0 if found.unsafe else sum(each.applicability is Applicability.UNSAFE for each in fixes)
+    more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
+    fixed = len(found.applied)
+    yield f"Fixed {count(fixed, 'error', 'errors')}{more}." if fixed else f"No errors fixed{more}."
+
+
+def _fixes(found: Report) -> Iterator[str]:
+    if found.show_fixes and found.applied:
+        from gradlint.report.fixes import fixes
+
+        applied: dict[str, list[Diagnostic]] = {}
+        for each in found.applied:
+            applied.setdefault(each.filename, []).append(each)
+        yield from fixes(applied)
+        yield ""
+
+
+def require_statistics(name: str) -> None:
+    """Raises UnsupportedStatistics for a format that cannot tell how often each rule was found."""
+    if name not in _STATISTICS:
+        raise UnsupportedStatistics(f"`--statistics` has no form in the format `{name}`; it has one in {', '.join(_STATISTICS)}")
+
+
+def _full(found: Report) -> Iterator[str]:
+    from itertools import groupby
+
+    from gradlint.report.full import full
+
+    for place, group in groupby(found.diagnostics, lambda each: (each.filename, each.cell)):
+        yield from full(tuple(group), found.texts.get(place, ""), unsafe=found.unsafe, links=found.links)
+
+
+def _concise(found: Report) -> Iterator[str]:
+    from gradlint.report.concise import concise
+
+    return concise(found.diagnostics, unsafe=found.unsafe, links=found.links)
+
+
+def _grouped(found: Report) -> Iterator[str]:
+    from gradlint.report.grouped import grouped
+
+    return grouped(found.diagnostics, unsafe=found.unsafe, links=found.links)
+
+
+def _json(found: Report) -> Iterator[str]:
+    from gradlint.report.machine import to_json
+
+    yield to_json(found.diagnostics)
+
+
+def _json_lines(found: Report) -> Iterator[str]:
+    from gradlint.report.machine import to_json_lines
+
+    return to_json_lines(found.diagnostics)
+
+
+def _sarif(found: Report) -> Iterator[str]:
+    from gradlint.report.sarif import sarif
+
+    yield sarif(found)
+
+
+def _github(found: Report) -> Iterator[str]:
+    from gradlint.report.github import github
+
+    return github(found)
+
+
+def _gitlab(found: Report) -> Iterator[str]:
+    from gradlint.report.gitlab import gitlab
+
+    yield gitlab(found)
+
+
+def _junit(found: Report) -> Iterator[str]:
+    from gradlint.report.junit import junit
+
+    yield junit(found)
+
+
+def _pylint(found: Report) -> Iterator[str]:
+    from gradlint.report.pylint import pylint
+
+    return pylint(found)
+
+
+def _text_statistics(found: Report) -> Iterator[str]:
+    from gradlint.report.statistics import statistics
+
+    return statistics(found.diagnostics, unsafe=found.unsafe)
+
+
+def _json_statistics(found: Report) -> Iterator[str]:
+    from gradlint.report.machine import statistics_to_json
+
+    yield statistics_to_json(found.diagnostics, unsafe=found.unsafe)
+
+
+def _json_lines_statistics(found: Report) -> Iterator[str]:
+    from gradlint.report.machine import statistics_to_json_lines
+
+    return statistics_to_json_lines(found.diagnostics, unsafe=found.unsafe)
+
+
+Writer = Callable[["Report"], Iterator[str]]
+_WRITERS: Mapping[str, Writer] = {
+    "full": _full,
+    "concise": _concise,
+    "grouped": _grouped,
+    "json": _json,
+    "json-lines": _json_lines,
+    "sarif": _sarif,
+    "github": _github,
+    "gitlab": _gitlab,
+    "junit": _junit,
+    "pylint": _pylint,
+}
+_STATISTICS: Mapping[str, Writer] = {
+    "full": _text_statistics,
+    "concise": _text_statistics,
+    "grouped": _text_statistics,
+    "json": _json_statistics,
+    "json-lines": _json_lines_statistics,
+}

@@ -1,0 +1,54 @@
+"""What a reporter is given: findings as plain data, the text they are about, and how the run went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from gradlint.diagnostic import Diagnostic
+from gradlint.report import paths
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a report may tell.
+
+    `diagnostics` are in the order of their files and sorted in each. `texts` has the text that their rows and columns count
+    in, by file name and, in a notebook, the number of the cell (None in a script); `notebooks` has the whole of each
+    notebook, for those formats whose readers only know lines of files. `applied` are the findings that were fixed,
+    `failures` the files on which gradlint itself failed, each with why. `unsafe` and `fixing` are the options, `show_fixes`
+    lists what was applied before the summary, `quiet` leaves both out, `links` puts links to the rules' pages into text for a
+    terminal that follows them. Machine formats name files relative to `root`, and some the `version` of gradlint.
+    """
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    texts: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
+    notebooks: Mapping[str, str] = field(default_factory=dict)
+    applied: tuple[Diagnostic, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
+    unsafe: bool = False
+    fixing: bool = False
+    quiet: bool = False
+    show_fixes: bool = False
+    links: bool = False
+    root: Path = Path()
+    version: str = ""
+
+    def path(self, filename: str) -> str:
+        """A file as machine formats name it: relative to the root with forward slashes, absolute where it lies elsewhere."""
+        return paths.relative(filename, self.root) or paths.absolute(filename)
+
+    def line(self, diagnostic: Diagnostic, row: int) -> int:
+        """The line of the file that a row of a finding stands in: in a notebook that of its JSON, or 1 if that is not known."""
+        if diagnostic.cell is None:
+            return row
+        lines = self._notebook_lines.get(diagnostic.filename, {}).get(diagnostic.cell, ())
+        return lines[row - 1] if 0 < row <= len(lines) else 1
+
+    @cached_property
+    def _notebook_lines(self) -> Mapping[str, Mapping[int, Sequence[int]]]:
+        from gradlint.report.cells import source_lines
+
+        return {name: source_lines(text) for name, text in self.notebooks.items()}

@@ -1,0 +1,148 @@
+"""SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span, TextFix
+from gradlint.report.fingerprint import fingerprints
+from gradlint.report.found import Report
+from gradlint.report.lines import in_cell, one_line
+from gradlint.report.machine import to_text
+from gradlint.report.pages import HOME
+from gradlint.report.paths import absolute, file_uri, relative, relative_uri
+from gradlint.report.sarif_rules import descriptor
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+FINGERPRINT = "gradlint/v1"
+"""The name of our fingerprint; GitHub's own, `primaryLocationLineHash`, is computed by the action that uploads."""
+_ROOT = "%SRCROOT%"
+_UNREAD = "GRD000"
+_PLACEHOLDER = re.compile(r"\{(\d+)\}")
+
+Object = dict[str, Any]
+
+
+def sarif(found: Report) -> str:
+    """The whole log, in ASCII."""
+    return to_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [_Run(found).as_object()]})
+
+
+class _Run:
+    """One run of gradlint; the rules that it reports are numbered."""
+
+    def __init__(self, found: Report) -> None:
+        self.found = found
+        codes = sorted({each.code: each.name for each in found.diagnostics}.items())
+        self.rules = [descriptor(code, name) for code, name in codes]
+        self.indices = {code: index for index, (code, _) in enumerate(codes)}
+
+    def as_object(self) -> Object:
+        return {
+            "tool": {
+                "driver": {
+                    "name": "gradlint",
+                    **({"version": self.found.version, "semanticVersion": self.found.version} if self.found.version else {}),
+                    "informationUri": HOME,
+                    "rules": self.rules,
+                }
+            },
+            "invocations": [
+                {"executionSuccessful": not self.found.failures, "toolExecutionNotifications": self.notifications()},
+            ],
+            "originalUriBaseIds": {_ROOT: {"uri": file_uri(absolute(str(self.found.root)), folder=True)}},
+            "columnKind": "unicodeCodePoints",
+            "newlineSequences": ["\r\n", "\n", "\r"],
+            "results": [
+                self.result(each, mark) for each, mark in zip(self.found.diagnostics, fingerprints(self.found), strict=True)
+            ],
+        }
+
+    def notifications(self) -> list[Object]:
+        """Files that were not checked: with one of these, a reader knows that the results are not complete."""
+        unread: list[Object] = [
+            {
+                "level": "error",
+                "message": _message(each.message),
+                "locations": [self.location(each)],
+                "associatedRule": {"id": each.code, "index": self.indices[each.code]},
+            }
+            for each in self.found.diagnostics
+            if each.code == _UNREAD
+        ]
+        crashed: list[Object] = [
+            {
+                "level": "error",
+                "message": _message(f"gradlint itself failed on this file: {why}"),
+                "locations": [{"physicalLocation": {"artifactLocation": self.artifact(filename)}}],
+            }
+            for filename, why in self.found.failures
+        ]
+        return unread + crashed
+
+    def result(self, each: Diagnostic, fingerprint: str) -> Object:
+        note = f"\n{each.note}" if each.note else ""
+        result: Object = {
+            "ruleId": each.code,
+            "ruleIndex": self.indices[each.code],
+            "level": LEVELS[each.severity],
+            "message": _message(f"{in_cell(each)}{one_line(each.message)}{note}"),
+            "locations": [self.location(each)],
+            "partialFingerprints": {FINGERPRINT: fingerprint},
+        }
+        if each.related:
+            result["relatedLocations"] = [
+                {"id": number, "physicalLocation": self.place(each, related.span), "message": _message(related.message)}
+                for number, related in enumerate(each.related, 1)
+            ]
+        if each.fix is not None and each.fix.edits and each.cell is None:
+            result["fixes"] = [self.fix(each, each.fix)]
+        return result
+
+    def location(self, each: Diagnostic) -> Object:
+        location: Object = {"physicalLocation": self.place(each, each.span)}
+        if each.cell is not None:
+            location["logicalLocations"] = [{"name": f"cell {each.cell}", "kind": "cell"}]
+        return location
+
+    def place(self, each: Diagnostic, span: Span) -> Object:
+        """A place in a file; in a notebook whole lines of its JSON, in which the columns of the code mean nothing."""
+        if each.cell is None:
+            return {"artifactLocation": self.artifact(each.filename), "region": _region(span)}
+        lines = {"startLine": self.found.line(each, span.start.row), "endLine": self.found.line(each, span.end.row)}
+        return {"artifactLocation": self.artifact(each.filename), "region": lines}
+
+    def artifact(self, filename: str) -> Object:
+        below = relative(filename, self.found.root)
+        if below is None:
+            return {"uri": file_uri(absolute(filename))}
+        return {"uri": relative_uri(below), "uriBaseId": _ROOT}
+
+    def fix(self, each: Diagnostic, fix: TextFix) -> Object:
+        unsafe = " (unsafe fix)" if fix.applicability is Applicability.UNSAFE else ""
+        return {
+            "description": _message(f"{fix.message}{unsafe}"),
+            "artifactChanges": [{"artifactLocation": self.artifact(each.filename), "replacements": _replacements(fix)}],
+            "properties": {"applicability": fix.applicability.value},
+        }
+
+
+def _replacements(fix: TextFix) -> Sequence[Object]:
+    return [
+        {"deletedRegion": _region(edit.span), **({"insertedContent": {"text": edit.content}} if edit.content else {})}
+        for edit in fix.edits
+    ]
+
+
+def _region(span: Span) -> Object:
+    start, end = span.start, span.end
+    return {"startLine": start.row, "startColumn": start.column, "endLine": end.row, "endColumn": end.column}
+
+
+def _message(text: str) -> Object:
+    """A plain text message in which code is read neither as an embedded link (3.11.6) nor as a placeholder (3.11.5)."""
+    lines = "\n".join(one_line(line) for line in text.split("\n"))
+    return {"text": _PLACEHOLDER.sub(r"{{\1}}", lines.replace("](", "] ("))}

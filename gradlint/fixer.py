@@ -39,7 +39,7 @@ def fix(
     applied: list[Diagnostic] = []
     refused: set[tuple[str, str, int]] = set()
     for _ in range(MAX_ROUNDS):
-        candidates = [each for each in _admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
+        candidates = [each for each in admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
         chosen = _disjoint([each for each in candidates if each.diagnostic.code != UNUSED[0]] or candidates)
         if not chosen:
             return FixOutcome(current, tuple(applied))
@@ -55,7 +55,14 @@ def fix(
     return FixOutcome(text, ())
 
 
-def _admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+def apply_one(text: str, located: Located) -> str | None:
+    """The text with one fix applied; None where it would no longer parse."""
+    changed = apply(text, located.changes)
+    return changed if _parses(changed, text) else None
+
+
+def admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+    """The findings whose fixes may be applied, in the order of their places; `keep` as for `fix`."""
     located = examine(text, filename, rules, taught=taught)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
     return [

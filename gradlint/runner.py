@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.prefilter import mentions_suppression, worth_reading
 from gradlint.selection import Selection
 from gradlint.settings import Names
-from gradlint.suppress import keep
 
+if TYPE_CHECKING:
+    from gradlint.baseline import Entries, Print
+    from gradlint.review import Repair
+
+Progress = Callable[[Iterator["FileResult"], int], Iterator["FileResult"]]
+"""Passes results on as they come, and shows how many of how many there are."""
 POOL_FROM = 40
 """Candidate files from which a process pool pays for its start."""
 
@@ -27,6 +32,10 @@ class Task:
     fix: bool = False
     unsafe: bool = False
     names: Names = field(default_factory=Names)
+    baseline: Entries | None = None
+    """What is accepted in this file; None where no baseline is in play, and nobody asks for the findings' prints."""
+    annotate: str | None = None
+    """Whether to write comments that silence what is found, and the reason that they give."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ class FileResult:
     """What came of one file.
 
     `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
-    fix was applied, `crash` where gradlint itself failed.
+    fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
+    `prints` what everything is known by that was found, held back or not.
     """
 
     path: str
@@ -58,15 +68,16 @@ class FileResult:
     text: str = ""
     cells: tuple[tuple[int, str], ...] = ()
     crash: str | None = None
+    held: tuple[Print, ...] = ()
+    prints: tuple[Print, ...] = ()
 
 
-def run(jobs: Iterable[Job], workers: int | None = None) -> Iterator[FileResult]:
+def run(jobs: Iterable[Job], workers: int | None = None, progress: Progress | None = None) -> Iterator[FileResult]:
     """Do every job; results come in the order of the jobs. Nothing is written."""
     candidates = [item for job in jobs for item in _read(job)]
-    if workers == 1 or len(candidates) < POOL_FROM:
-        yield from map(_guarded, candidates)
-    else:
-        yield from _in_pool(candidates, workers)
+    alone = workers == 1 or len(candidates) < POOL_FROM
+    results = map(_guarded, candidates) if alone else _in_pool(candidates, workers)
+    yield from results if progress is None else progress(results, len(candidates))
 
 
 def _read(job: Job) -> Iterator[tuple[Job, bytes | str]]:
@@ -126,22 +137,22 @@ def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
 
-def process(name: str, data: bytes, task: Task) -> FileResult:
-    """Check one file's bytes, and fix them where the task says so."""
+def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:
+    """Check one file's bytes, and repair them as the task says, or as `repair` does where it is given."""
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
         return FileResult(name, (unreadable(name, decoded.row, 1, decoded.message),))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
         if name.endswith(".ipynb"):
-            return _check_notebook(name, data, decoded, task)
+            return _check_notebook(name, data, decoded, task, repair)
         annotated = mentions_suppression(data) and _is_annotated(decoded.text)
         if not worth_reading(data) and not annotated and _parses(decoded.text):
             return FileResult(name)
-        return _check(name, data, decoded, task)
+        return _check(name, data, decoded, task, repair)
 
 
-def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:
+def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
     """As for a script, over the code cells as one module; the result is told in cells again."""
     from gradlint.notebook import NotANotebook, read_notebook
 
@@ -149,12 +160,15 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> Fil
         notebook = read_notebook(decoded.text)
     except NotANotebook as error:
         return FileResult(name, (unreadable(name, 1, 1, str(error)),))
-    code = replace(decoded, text=notebook.code)
-    result = _check(name, notebook.code.encode(), replace(code, encoding="utf-8", bom=False), task)
+    code, source = replace(decoded, text=notebook.code, encoding="utf-8", bom=False), notebook.code.encode()
+    untouched = replace(task, fix=False, annotate=None)
+    if repair is not None and notebook.rewritten(notebook.code) is None:
+        task, repair = untouched, None  # nobody is asked about fixes that could not be written
+    result = _check(name, source, code, task, repair)
     if result.after is not None:
         new = notebook.rewritten(result.after.decode())
         if new is None:
-            result = _check(name, notebook.code.encode(), code, replace(task, fix=False))
+            result = _check(name, source, code, untouched, None)
         else:
             notebook = read_notebook(new)
             result = replace(result, before=data, after=decoded.encode(new))
@@ -167,36 +181,26 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task) -> Fil
     )
 
 
-def _check(name: str, data: bytes, decoded: Decoded, task: Task) -> FileResult:
-    from gradlint.engine import analyze
-    from gradlint.model.vocabulary import Taught
-    from gradlint.registry import all_rules
+def _check(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
+    from gradlint.review import Review, repair_of
 
-    rules = task.selection.choose(all_rules())
-    taught = Taught(task.names.optimizers, task.names.schedulers, task.names.accumulation_steps, task.names.boundaries)
-    text = decoded.text
+    review = Review(name, decoded.text, task)
+    text, after = decoded.text, None
     applied: tuple[Diagnostic, ...] = ()
-    if task.fix and decoded.faithful:
-        from gradlint.fixer import fix
-
-        outcome = fix(text, name, rules, unsafe=task.unsafe, keep=partial(_keep_fixable, task), taught=taught)
-        text, applied = outcome.text, outcome.applied
-    remaining = tuple(_as_fixable(each, task) for each in keep(text, analyze(text, name, rules, taught)))
-    result = FileResult(name, remaining, applied, text=text if remaining else "")
-    if applied:
-        return replace(result, before=data, after=decoded.encode(text))
-    return result
-
-
-def _keep_fixable(task: Task, text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    return tuple(each for each in keep(text, diagnostics) if task.selection.fixes(each.code, each.name))
-
-
-def _as_fixable(diagnostic: Diagnostic, task: Task) -> Diagnostic:
-    """A finding without its fix where the settings do not want it."""
-    if diagnostic.fix is None or task.selection.fixes(diagnostic.code, diagnostic.name):
-        return diagnostic
-    return replace(diagnostic, fix=None)
+    repair = repair or repair_of(task)
+    if repair is not None and decoded.faithful:
+        outcome = repair(review)
+        try:
+            after = decoded.encode(outcome.text)
+            text, applied = outcome.text, outcome.applied
+        except UnicodeEncodeError:  # the encoding of the file has no form for what would be written
+            pass
+    found = review.found(text)
+    split = review.split(text, found)
+    result = FileResult(name, split.new, applied, text=text if split.new else "", held=split.held)
+    if task.baseline is not None:
+        result = replace(result, prints=review.prints(text, found))
+    return replace(result, before=data, after=after) if applied else result
 
 
 def _is_annotated(text: str) -> bool:

@@ -1,0 +1,127 @@
+"""`--ask`: fixes one at a time, each with what it is for and what it changes, as `git add --patch` asks."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+
+from gradlint.baseline import Print, prints
+from gradlint.diagnostic import Diagnostic
+from gradlint.engine import Located
+from gradlint.fixer import MAX_ROUNDS, FixOutcome, apply_one
+from gradlint.report.diff import diff
+from gradlint.report.lines import one_line, safe
+from gradlint.review import Review
+from gradlint.suppress import UNUSED
+
+HELP = (
+    ("y", "apply this fix"),
+    ("n", "do not apply this fix"),
+    ("a", "apply this fix and all later ones in this file"),
+    ("d", "do not apply this fix or any later one in this file"),
+    ("q", "quit; what was said yes to is kept, here and in the files before"),
+    ("?", "print this help"),
+)
+_CELL = re.compile(r"^# gradlint: cell (\d+)$", re.M)
+
+
+@dataclass
+class Dialogue:
+    """Asks about the fixes of one file after another.
+
+    `ask` shows a prompt and gives the answer, or raises EOFError where there is none to come; `tell` shows a line.
+    """
+
+    ask: Callable[[str], str]
+    tell: Callable[[str], None]
+    stopped: bool = False
+    """Whether the answer was to quit."""
+
+    def repair(self, review: Review) -> FixOutcome:
+        """Ask about the fixes of one text, which is analysed anew after each that is applied."""
+        current, applied, asked = review.text, list[Diagnostic](), 0
+        declined: Counter[Print] = Counter()
+        everything = False
+        while not self.stopped and len(applied) < MAX_ROUNDS:
+            waiting = _waiting(current, review.fixes(current), declined)
+            if not waiting:
+                break
+            each, asked = waiting[0], asked + 1
+            changed = apply_one(current, each)
+            if changed is None:
+                declined.update(prints(current, [each.diagnostic]))
+                continue
+            answer = "y"
+            if not everything:
+                for line in _shown(review.name, current, changed, each.diagnostic):
+                    self.tell(line)
+                answer = self._answer(f"({asked} of {asked + len(waiting) - 1}) Apply this fix")
+            everything = everything or answer == "a"
+            if answer in ("y", "a"):
+                current = changed
+                applied.append(each.diagnostic)
+            elif answer == "n":
+                declined.update(prints(current, [each.diagnostic]))
+            else:
+                self.stopped = answer == "q"
+                break
+        return FixOutcome(current, tuple(applied))
+
+    def _answer(self, question: str) -> str:
+        choices = [key for key, _ in HELP]
+        while True:
+            try:
+                answer = self.ask(f"{question} [{','.join(choices)}]? ").strip().lower()[:1]
+            except EOFError:
+                return "q"
+            if answer in choices[:-1]:
+                return answer
+            for key, meaning in HELP:
+                self.tell(f"{key} - {meaning}")
+
+
+def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) -> list[Located]:
+    """The fixes that were not declined; those of suppression comments come last, since others may bring up what they silence."""
+    left = Counter(declined)
+    waiting = []
+    for each in located:
+        (mark,) = prints(text, [each.diagnostic])
+        if left[mark] > 0:
+            left[mark] -= 1
+        else:
+            waiting.append(each)
+    return sorted(waiting, key=lambda each: each.diagnostic.code == UNUSED[0])
+
+
+def _shown(name: str, before: str, after: str, diagnostic: Diagnostic) -> Iterator[str]:
+    """What is wrong, what the fix does and of which kind it is, and the change."""
+    in_cells = name.endswith(".ipynb")
+    place = _in_cell(before, diagnostic) if in_cells else (":", diagnostic.span.start.row)
+    head = f"{safe(name)}{place[0]}{place[1]}:{diagnostic.span.start.column}: "
+    yield ""
+    yield f"{click.style(head, bold=True)}{click.style(diagnostic.code, fg='red', bold=True)} {one_line(diagnostic.message)}"
+    if diagnostic.fix is not None:
+        yield f"{click.style('help', fg='cyan', bold=True)}: {one_line(diagnostic.fix.message)} ({diagnostic.fix.applicability.value} fix)"
+    if diagnostic.note:
+        yield f"{click.style('note', fg='cyan', bold=True)}: {one_line(diagnostic.note)}"
+    for number, line in enumerate(diff(name, before, after)):
+        if number < 2 or (in_cells and line.startswith("@@")):
+            continue
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        yield click.style(line, fg=colour) if colour else line
+
+
+def _in_cell(code: str, diagnostic: Diagnostic) -> tuple[str, int]:
+    """The cell of a notebook that a finding lies in, and the row in it."""
+    row = diagnostic.span.start.row
+    cell, begin = "?", 1
+    for match in _CELL.finditer(code):
+        start = code.count("\n", 0, match.start()) + 3
+        if start > row:
+            break
+        cell, begin = match.group(1), start
+    return f":cell {cell}:", row - begin + 1

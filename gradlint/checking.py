@@ -124,7 +124,7 @@ def _output(results: Sequence[FileResult], plan: Plan) -> bool:
         elif options.fix_only:
             lines = _closing(results, plan)
         if options.summary is not None and options.summary_file is None:
-            lines = chain(lines, _summary(results, plan))
+            lines = _summary(results, plan) if options.fix_only else chain(lines, ("",), _summary(results, plan))
         if target is not None:
             write(lines, target)
         else:

@@ -112,7 +112,7 @@ def _extended(path: Path, target: Path, below: tuple[Path, ...], document: _Docu
     """What a file extends; `below` are the files that led there."""
     other = path.parent / target.expanduser()
     if any(os.path.realpath(other) == os.path.realpath(each) for each in below):
-        raise document.error(("extend",), "`extend` leads back to this file")
+        raise document.error(("extend",), f"`extend` leads back to {'this file' if other == path else target}")
     if not other.is_file():
         raise document.error(("extend",), f"`extend`: there is no file {other}")
     config = _load(other, below)

@@ -43,6 +43,20 @@ def _strings(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _patterns(value: object) -> tuple[str, ...]:
+    lines = _strings(value)
+    for line in lines:
+        _pattern(line, (), line)
+    return lines
+
+
+def _pattern(line: str, within: tuple[str, ...], holding: str | None) -> None:
+    from gradlint.patterns import is_pattern
+
+    if not is_pattern(line):
+        raise Mistake(f": `{line}` is no pattern of a .gitignore", within, holding)
+
+
 def _rules(value: object) -> tuple[str, ...]:
     selectors = _strings(value)
     for selector in selectors:
@@ -85,7 +99,11 @@ def _table(value: object) -> dict[str, object]:
 
 
 def _per_file(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((pattern, _within(pattern, _rules, each)) for pattern, each in _table(value).items())
+    found = []
+    for pattern, each in _table(value).items():
+        _pattern(pattern.removeprefix("!"), (pattern,), None)
+        found.append((pattern, _within(pattern, _rules, each)))
+    return tuple(found)
 
 
 def _severity(value: object) -> tuple[tuple[str, str], ...]:
@@ -176,11 +194,11 @@ KEYS: Mapping[str, Key] = {
         _truth, _BOOLEAN, "Whether fixes count that may change what the author chose on purpose. Default: false."
     ),
     "exclude": Key(
-        _strings,
+        _patterns,
         _LIST,
         "Patterns, as in a .gitignore, of files and folders to leave out instead of the usual ones (.venv, build, ...).",
     ),
-    "extend-exclude": Key(_strings, _LIST, "Patterns of files and folders to leave out in addition to those of `exclude`."),
+    "extend-exclude": Key(_patterns, _LIST, "Patterns of files and folders to leave out in addition to those of `exclude`."),
     "force-exclude": Key(_truth, _BOOLEAN, "Whether files are left out even where the command line names them. Default: false."),
     "respect-gitignore": Key(_truth, _BOOLEAN, "Whether what .gitignore files name is left out. Default: true."),
     "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How findings are written. Default: full."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,10 @@ class Patterns:
 
     @staticmethod
     def of(home: Path, lines: Iterable[str], source: str) -> Patterns:
-        """Patterns from their lines."""
+        """Patterns from their lines, of which those that are none are passed over, as git does."""
         from pathspec import GitIgnoreSpec
 
-        return Patterns(home, GitIgnoreSpec.from_lines(lines), source)
+        return Patterns(home, GitIgnoreSpec.from_lines(line for line in lines if is_pattern(line)), source)
 
     def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
         """True for left out, False for taken in, None for no opinion, as of a path that lies elsewhere."""
@@ -38,6 +39,17 @@ class Patterns:
 
 
 Compiled = tuple[Patterns, ...]
+
+
+def is_pattern(line: str) -> bool:
+    """Whether a line of a .gitignore means something; blank lines and comments do as well."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines((line,))
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def compiled(globs: Iterable[Globs]) -> Compiled:

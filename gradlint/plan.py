@@ -10,11 +10,13 @@ from typing import Any
 
 from gradlint.config import Config, ConfigError, Configs, load_config, read_inline
 from gradlint.discover import Found, LeftOut, Target, discover, excluded
+from gradlint.report.names import TEXT
 from gradlint.runner import Job, Task
 from gradlint.selection import Selection, require_known
 from gradlint.settings import Settings
 
 STDIN = Path("-")
+"""What is read from stdin is called, unless it is given a name."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Options:
     extend_exclude: tuple[str, ...] | None = None
     respect_gitignore: bool | None = None
     force_exclude: bool | None = None
+    from_stdin: bool = False
     stdin_filename: Path | None = None
     output_format: str | None = None
     output_file: Path | None = None
@@ -58,11 +61,6 @@ class Options:
         """Whether fixed text is written: to the files, or to stdout where the text came over stdin."""
         return (self.fixing or self.fix_only) and not self.diff
 
-    @property
-    def from_stdin(self) -> bool:
-        """Whether the one file to check comes over stdin; a file of the name `-` is `./-`."""
-        return self.paths == (STDIN,) or self.stdin_filename is not None
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -82,8 +80,9 @@ def make_plan(options: Options) -> Plan:
     configs = _configs(options, given)
     first = options.stdin_filename or options.paths[0]
     nearest = configs.of(first if first.is_dir() else first.parent)
+    _require_room_for_summary(options, nearest.output_format)
     if options.from_stdin:
-        piped: bytes | None = sys.stdin.buffer.read()
+        piped: bytes | None = _stdin()
         found = _piped(options.stdin_filename or STDIN, configs)
     else:
         piped, found = None, discover(options.paths, configs)
@@ -113,7 +112,20 @@ def _given(options: Options) -> dict[str, Any]:
         require_known(given.get(key, ()))
     for _, selectors in given.get("per-file-ignores", ()):
         require_known(selectors)
+    _require_patterns(
+        *given.get("exclude", ()),
+        *given.get("extend-exclude", ()),
+        *(pattern.removeprefix("!") for pattern, _ in given.get("per-file-ignores", ())),
+    )
     return given
+
+
+def _require_patterns(*lines: str) -> None:
+    from gradlint.patterns import is_pattern
+
+    wrong = next((line for line in lines if not is_pattern(line)), None)
+    if wrong is not None:
+        raise ConfigError(f"`{wrong}` is no pattern of a .gitignore")
 
 
 def _configs(options: Options, given: Settings) -> Configs:
@@ -126,6 +138,20 @@ def _configs(options: Options, given: Settings) -> Configs:
         raise ConfigError(f"--config {files[0]} cannot be used with --isolated, which ignores all configuration files")
     chosen = load_config(Path(files[0])) if files else Config() if options.isolated else None
     return Configs(chosen, (*inline, (given, "the command line")))
+
+
+def _require_room_for_summary(options: Options, output_format: str) -> None:
+    if options.summary is None or options.summary_file is not None:
+        return
+    if options.diff or output_format not in TEXT:
+        report = "the diff" if options.diff else f"the format {output_format}"
+        raise ConfigError(f"--summary has no place in {report}; write it to a file with --summary-file")
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise ConfigError("there is no stdin to read")
+    return sys.stdin.buffer.read()
 
 
 def _piped(name: Path, configs: Configs) -> Found:

@@ -29,7 +29,8 @@ def line_of(text: str, path: Sequence[str], holding: str | None = None) -> int |
     places: dict[Path, int] = {}
     for found, row, value in _scan(text):
         if value is None:
-            places.setdefault(found, row)
+            for end in range(1, len(found) + 1):
+                places.setdefault(found[:end], row)
         elif value == holding and wanted[: len(found)] == found:
             return row
     return next((places[wanted[:end]] for end in range(len(wanted), 0, -1) if wanted[:end] in places), None)

@@ -149,16 +149,16 @@ def test_many_files_run_in_a_pool_and_keep_their_order(tmp_path: Path) -> None:
 def test_one_failure_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path, SAFE, "bad.py")
     script(tmp_path, SAFE, "good.py")
-    from gradlint import engine
+    from gradlint import runner
 
-    honest = engine.analyze
+    honest = runner.process
 
-    def broken(text: str, filename: str, *rest: object) -> object:
-        if filename.endswith("bad.py"):
+    def broken(name: str, *rest: object) -> object:
+        if name.endswith("bad.py"):
             raise ZeroDivisionError("a fault of ours")
-        return honest(text, filename, *rest)  # type: ignore[arg-type]
+        return honest(name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "analyze", broken)
+    monkeypatch.setattr(runner, "process", broken)
     result = check("--output-format", "concise", tmp_path)
     assert result.exit_code == 2
     assert "bad.py: gradlint itself failed on this file" in result.stderr and "a fault of ours" in result.stderr
@@ -250,3 +250,129 @@ def test_output_without_unicode_does_not_fail(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-m", "gradlint", "check", str(path)], capture_output=True, text=True, env=environment)
     assert done.returncode == 1 and "GRD101" in done.stdout and done.stderr == ""
+
+
+# Fixing
+
+
+def test_exit_non_zero_on_fix(tmp_path: Path) -> None:
+    assert check("--fix", "--exit-non-zero-on-fix", script(tmp_path)).exit_code == 1
+    assert check("--fix", "--exit-non-zero-on-fix", tmp_path).exit_code == 0
+    assert check("--fix", "--exit-non-zero-on-fix", "--exit-zero", script(tmp_path)).exit_code == 0
+
+
+def test_fix_only(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    result = check("--fix-only", path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "Fixed 1 error (1 more fix available with `--unsafe-fixes`).\n"
+    assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
+    assert check("--fix-only", path).output.startswith("No errors fixed")
+    assert check("--fix-only", "--exit-non-zero-on-fix", script(tmp_path)).exit_code == 1
+    assert check("--fix-only", "-q", script(tmp_path)).output == ""
+    result = check("--fix-only", "--diff", script(tmp_path))
+    assert result.exit_code == 1 and result.stdout.startswith("--- ") and path.read_text() == SAFE
+
+
+def test_fix_only_tells_what_it_could_not_read(tmp_path: Path) -> None:
+    result = check("--fix-only", script(tmp_path, SYNTAX_ERROR))
+    assert result.exit_code == 0 and result.stdout == "No errors fixed.\n"
+    assert result.stderr.startswith("error: ") and "train.py:" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_show_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, BOTH, "a.py")
+    script(tmp_path, SAFE + "\n\n" + SAFE.replace("import torch\n", "").replace("train", "again"), "b.py")
+    result = check("--fix", "--show-fixes", "--output-format", "concise")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("a.py:5:17: GRD501 ")
+    assert lines[1:] == [
+        "Fixed 3 errors:",
+        "- a.py:",
+        "    1 \N{MULTIPLICATION SIGN} GRD101 (unscaled-loss)",
+        "- b.py:",
+        "    2 \N{MULTIPLICATION SIGN} GRD101 (unscaled-loss)",
+        "",
+        "Found 4 errors (3 fixed, 1 remaining).",
+        "No safe fixes left (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
+    ]
+    assert "Fixed" not in check("--show-fixes").stdout
+    result = check("--show-fixes", "--diff", "a.py")
+    assert result.exit_code == 2 and "--show-fixes cannot be used with --diff" in result.stderr
+
+
+def test_unfixable(tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    every = ("--fix", "--unsafe-fixes", "--output-format", "concise")
+    result = check(*every, "--unfixable", "GRD5", path)
+    assert ": GRD501 `Adam`" in result.stdout and "[*]" not in result.stdout and "AdamW" not in path.read_text()
+    path = script(tmp_path, BOTH)
+    check(*every, "--fixable", "GRD5", path)
+    assert "AdamW" in path.read_text() and "(loss / accum_steps)" not in path.read_text()
+    assert json.loads(check("--output-format", "json", "--unfixable", "ALL", path).stdout)[0]["fix"] is None
+    assert check("--fixable", "GRD110", path).stderr == "error: unknown rule `GRD110`; did you mean `GRD101`?\n"
+
+
+# The summary for a pull request
+
+
+def test_summary_for_a_pull_request(tmp_path: Path) -> None:
+    shown = check("--fix-only", "--summary", "markdown", script(tmp_path, BOTH)).stdout
+    assert shown.startswith("### [gradlint](") and "2 findings (1 fixed, 1 remaining)" in shown
+    shown = check("--summary", "markdown", script(tmp_path, SAFE)).stdout
+    assert "Found 1 error." in shown and "\n\n### [gradlint](" in shown
+
+
+def test_summary_is_appended_to_a_file(tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    for _ in range(2):
+        result = check("--summary-file", summary, "--output-format", "json", script(tmp_path, SAFE))
+        assert len(json.loads(result.stdout)) == 1
+    assert summary.read_text().count("### [gradlint](") == 2
+    result = check("--summary-file", tmp_path / "no" / "summary.md", script(tmp_path, SAFE))
+    assert result.exit_code == 2 and result.stderr.endswith("summary.md: cannot be written: No such file or directory\n")
+
+
+def test_a_summary_does_not_spoil_what_a_program_reads(tmp_path: Path) -> None:
+    for options, place in ((("--output-format", "json"), "the format json"), (("--diff",), "the diff")):
+        result = check("--summary", "markdown", *options, script(tmp_path, SAFE))
+        assert result.exit_code == 2
+        assert result.stderr == f"error: --summary has no place in {place}; write it to a file with --summary-file\n"
+
+
+# What would be checked
+
+
+def test_show_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, SAFE, "b.py")
+    script(tmp_path, SAFE, "a\x1b.py")
+    script(tmp_path, SAFE, "venv/c.py")
+    assert check("--show-files").stdout == "a\N{REPLACEMENT CHARACTER}.py\nb.py\n"
+    result = check("--show-files", "missing.py", "b.py")
+    assert result.exit_code == 2 and result.stdout == "b.py\n" and "missing.py: No such file" in result.stderr
+
+
+def test_show_settings_can_be_used_as_settings(tmp_path: Path) -> None:
+    path = script(tmp_path / "code", BOTH)
+    (tmp_path / "code" / "gradlint.toml").write_text(
+        'select = ["GRD1", "GRD5"]\nunfixable = ["GRD101"]\nextend-exclude = ["old"]\nunsafe-fixes = true\n'
+        'severity = { GRD502 = "warning" }\nper-file-ignores = { "!train.py" = ["GRD1"] }\nnames.optimizers = ["opt"]\n'
+    )
+    result = run("check", "--show-settings", path)
+    assert result.exit_code == 0 and result.stdout.startswith(f"# Settings for {path}\n# from {tmp_path}/code/gradlint.toml\n")
+    (tmp_path / "code" / "gradlint.toml").write_text(result.stdout)
+    assert run("check", "--show-settings", path).stdout == result.stdout
+    assert "# There is no file to check." in run("check", "--show-settings", tmp_path / "missing").stdout
+
+
+@pytest.mark.parametrize(("variable", "coloured"), [("NO_COLOR", False), ("FORCE_COLOR", True)])
+def test_colours_on_both_streams(tmp_path: Path, variable: str, coloured: bool) -> None:
+    script(tmp_path)
+    command = [sys.executable, "-m", "gradlint", "check", "--isolated", str(tmp_path), str(tmp_path / "missing.py")]
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    done = subprocess.run(command, capture_output=True, text=True, env={**environment, variable: "1"})
+    assert ("\x1b[" in done.stdout, "\x1b[" in done.stderr) == (coloured, coloured)
+    done = subprocess.run(command, capture_output=True, text=True, env={**environment, "FORCE_COLOR": "1", "NO_COLOR": "1"})
+    assert "\x1b[" not in done.stdout + done.stderr

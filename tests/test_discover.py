@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-from samples import SAFE, check, script
+from click.testing import Result
+from samples import SAFE, check, run, script
 
+from gradlint.config import Config, Configs
 from gradlint.discover import discover
 
 
-def files(tree: Path, *paths: Path, exclude: tuple[str, ...] = ()) -> list[str]:
-    return [os.path.relpath(target.path, tree) for target in discover(paths or (tree,), exclude=exclude).targets]
+def files(tree: Path, *paths: Path, **settings: Any) -> list[str]:
+    given = {key.replace("_", "-"): value for key, value in settings.items()}
+    configs = Configs(Config().with_settings(given, Path.cwd(), "a test"))
+    return [os.path.relpath(target.path, tree) for target in discover(paths or (tree,), configs).targets]
 
 
 def make(tree: Path, *names: str) -> None:
@@ -57,18 +62,81 @@ def test_named_files_are_always_checked(tmp_path: Path) -> None:
     assert files(tmp_path, *named) == ["build/x.py", "ignored.py", "script"]
 
 
-def test_exclude_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    make(tmp_path, "a.py", "old/x.py", "sub/old/x.py", "sub/b_test.py")
-    assert files(tmp_path, exclude=("/old", "*_test.py")) == ["a.py", "sub/old/x.py"]
+    make(tmp_path, "a.py", "old/x.py", "sub/old/x.py", "sub/b_test.py", "venv/x.py")
+    assert files(tmp_path, extend_exclude=("/old", "*_test.py")) == ["a.py", "sub/old/x.py"]
+    assert files(tmp_path, exclude=("/old", "*_test.py")) == ["a.py", "sub/old/x.py", "venv/x.py"]
+    assert files(tmp_path, exclude=(), extend_exclude=("old",)) == ["a.py", "sub/b_test.py", "venv/x.py"]
+
+
+def test_exclude_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "a.py", "b.py", "c.py", "venv/x.py")
+    (tmp_path / "gradlint.toml").write_text('exclude = ["a.py", "venv/"]\n')
+
+    def listed(*arguments: str) -> list[str]:
+        return run("check", "--show-files", *arguments).stdout.split()
+
+    assert listed() == ["b.py", "c.py"]
+    assert listed("--extend-exclude", "b.py") == ["c.py"]
+    assert listed("--exclude", "b.py,c.py") == ["a.py", "venv/x.py"]
+    assert listed("--isolated") == ["a.py", "b.py", "c.py"]
 
 
 def test_force_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make(tmp_path, "a.py", "old/x.py", "sub/venv/x.py")
     paths = [Path("a.py"), Path("old/x.py"), Path("sub/venv/x.py")]
-    assert len(discover(paths, exclude=["old/"]).targets) == 3
-    assert [str(target.path) for target in discover(paths, exclude=["old/"], force_exclude=True).targets] == ["a.py"]
+    assert len(files(tmp_path, *paths, extend_exclude=["old/"])) == 3
+    assert files(tmp_path, *paths, extend_exclude=["old/"], force_exclude=True) == ["a.py"]
+    assert files(tmp_path, *paths, exclude=["old/"], force_exclude=True) == ["a.py", "sub/venv/x.py"]
+
+
+def test_gitignore_can_be_passed_over(tmp_path: Path) -> None:
+    make(tmp_path, "a.py", "gen/x.py")
+    (tmp_path / ".gitignore").write_text("gen/\n")
+    assert files(tmp_path) == ["a.py"]
+    assert files(tmp_path, respect_gitignore=False) == ["a.py", "gen/x.py"]
+
+
+@pytest.mark.parametrize("pattern", ["[", "a**b", "!", "\\", "***", "[z-a]", "a/**/", "{", "(", "\0"])
+def test_odd_patterns_do_no_harm(tmp_path: Path, pattern: str) -> None:
+    make(tmp_path, "a.py", "gen/x.py")
+    (tmp_path / ".gitignore").write_text(f"{pattern}\ngen/\n")
+    assert files(tmp_path) in (["a.py"], [])
+
+
+@pytest.mark.parametrize("pattern", ["!", "\\", "[z-a]"])
+def test_what_is_no_pattern_is_told(tmp_path: Path, pattern: str) -> None:
+    make(tmp_path, "a.py")
+    message = f"`{pattern}` is no pattern of a .gitignore\n"
+    for option in ("--exclude", "--extend-exclude"):
+        assert check(option, pattern, tmp_path).stderr == f"error: {message}"
+    assert check("--per-file-ignores", f"{pattern}:GRD1", tmp_path).exit_code == (0 if pattern == "!" else 2)
+    path = tmp_path / "gradlint.toml"
+    path.write_text(f"extend-exclude = [\n  'a',\n  '{pattern}',\n]\n")
+    assert run("check", tmp_path).stderr == f"error: {path}:3: `extend-exclude`: {message}"
+
+
+def test_what_is_left_out_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "a.py", "venv/x.py", "gen/x.py", "old/x.py", "b.py", "notes/readme.md")
+    (tmp_path / ".gitignore").write_text("gen/\n")
+    (tmp_path / "gradlint.toml").write_text('extend-exclude = ["old"]\n')
+    shown = check_here("-v", "--extend-exclude", "b.py").stderr.splitlines()
+    assert shown == [
+        "left out: b.py (the command line)",
+        "left out: gen (.gitignore)",
+        f"left out: old ({tmp_path / 'gradlint.toml'})",
+        "left out: venv (usually left out)",
+        f"1 file to check with the settings of {tmp_path / 'gradlint.toml'}",
+    ]
+    assert check_here("-v", "--force-exclude", "old/x.py").stderr == f"left out: old/x.py ({tmp_path / 'gradlint.toml'})\n"
+
+
+def check_here(*arguments: str) -> Result:
+    return run("check", *arguments)
 
 
 def test_each_file_once(tmp_path: Path) -> None:

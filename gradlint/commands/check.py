@@ -48,7 +48,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 
 
 @click.command("check", cls=Sections, context_settings=CONTEXT)
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[FILES]...")
 @in_fixing("--fix", "fixing", is_flag=True, help="Apply safe fixes to the files, and report what remains.")
 @in_fixing(
     "--unsafe-fixes/--no-unsafe-fixes",
@@ -134,6 +134,18 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     metavar="FILE",
     help="Write the report to a file instead of stdout.",
 )
+@in_output(
+    "--summary",
+    type=click.Choice(["markdown"]),
+    default=None,
+    help="Close with a summary of what was found and fixed, for a pull request.",
+)
+@in_output(
+    "--summary-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help='Append the summary to a file instead (--summary-file "$GITHUB_STEP_SUMMARY").',
+)
 @in_output("--statistics", is_flag=True, help="Show how often each rule was found instead of the findings.")
 @in_output("--show-files", is_flag=True, help="List the files that would be checked, and check none.")
 @in_output("--show-settings", is_flag=True, help="Show the settings for the first of the files, and check none.")
@@ -174,6 +186,7 @@ def command(**options: Any) -> None:
 
     if options["diff"] and options["show_fixes"]:
         raise click.UsageError("--show-fixes cannot be used with --diff, which fixes nothing")
-    options["paths"] = options["paths"] or (Path(),)
+    options["from_stdin"] = options["paths"] == ("-",) or options["stdin_filename"] is not None
+    options["paths"] = tuple(map(Path, options["paths"])) or (Path(),)
     del options["no_cache"]
     sys.exit(run_check(Options(**options)))

@@ -214,7 +214,8 @@ def test_safe_and_expand() -> None:
 def _terminal(arguments: list[str], **environment: str) -> str:
     """What the command writes to a terminal."""
     primary, secondary = pty.openpty()
-    settings = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    names = ("NO_COLOR", "FORCE_COLOR", "FORCE_HYPERLINK", "TERM_PROGRAM", "TMUX", "VTE_VERSION", "WT_SESSION", "KONSOLE_VERSION")
+    settings = {key: value for key, value in os.environ.items() if key not in names}
     settings |= {"TERM": "xterm-256color", **environment}
     with subprocess.Popen([sys.executable, "-m", "gradlint", *arguments], stdout=secondary, env=settings) as process:
         os.close(secondary)
@@ -235,6 +236,17 @@ def test_colour_only_on_a_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in _terminal(arguments, NO_COLOR="1")
     assert "\x1b" not in _terminal(arguments, TERM="dumb")
     assert "\x1b" not in check(*arguments[2:]).stdout
+
+
+def test_links_only_on_a_terminal_that_follows_them(tmp_path: Path) -> None:
+    path, link = str(script(tmp_path)), "\x1b]8;;https://github.com/torch-gradlint/torch-gradlint/blob/main/rules/GRD101.md\x1b\\"
+    for form in ("full", "concise", "grouped"):
+        arguments = ["check", "--isolated", "--output-format", form, path]
+        assert link in _terminal(arguments, TERM_PROGRAM="WezTerm")
+        assert link not in _terminal(arguments, TERM_PROGRAM="WezTerm", NO_COLOR="1")
+        assert link not in _terminal(arguments, TERM_PROGRAM="WezTerm", TMUX="1")
+        assert link not in _terminal([*arguments, "--output-file", str(tmp_path / "report")], TERM_PROGRAM="WezTerm")
+    assert "\x1b" not in _terminal(["check", "--isolated", "--output-format", "pylint", path], TERM_PROGRAM="WezTerm")
 
 
 def test_colour_can_be_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from gradlint.diagnostic import Diagnostic
 from gradlint.report.found import Report
-from gradlint.report.lines import in_cell, one_line, safe
+from gradlint.report.lines import in_cell, named, one_line, safe
 
 _BROKEN = "GRD000"
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -63,7 +63,7 @@ def _case(
 
 
 def _body(each: Diagnostic, found: Report) -> Iterator[str]:
-    path = safe(found.path(each.filename))
+    path = named(found.path(each.filename))
     cell = f"cell {each.cell}:" if each.cell is not None else ""
     start = each.span.start
     yield f"{path}:{cell}{start.row}:{start.column}: {each.severity.value}: {one_line(each.message)}"

@@ -31,7 +31,12 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A safe text whose code of several lines is drawn together into one."""
-    return safe(" ".join(text.split()) if "\n" in text or "\r" in text else text)
+    return safe(flat(text))
+
+
+def flat(text: str) -> str:
+    """A text of several lines as one."""
+    return " ".join(text.split()) if "\n" in text or "\r" in text else text
 
 
 def named(filename: str) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from gradlint.diagnostic import Applicability, Diagnostic
-from gradlint.report.lines import count, one_line, safe
+from gradlint.report.lines import count, flat, printable
 from gradlint.report.pages import HOME, page_url
 
 ROWS = 200
@@ -82,7 +82,7 @@ def _done(each: Diagnostic) -> Sequence[str]:
 
 def _place(each: Diagnostic) -> str:
     cell = f"cell {each.cell}:" if each.cell is not None else ""
-    return f"<code>{_literal(f'{safe(each.filename)}:{cell}{each.span.start.row}')}</code>"
+    return f"<code>{_literal(f'{printable(each.filename)}:{cell}{each.span.start.row}')}</code>"
 
 
 def _rule(code: str) -> str:
@@ -91,7 +91,7 @@ def _rule(code: str) -> str:
 
 def _text(text: str) -> str:
     """A message: what stands in backticks as code, the rest as words, nothing of it as markup."""
-    parts = _CODE.split(one_line(text))
+    parts = _CODE.split(printable(flat(text)))
     return "".join(f"<code>{_literal(part)}</code>" if index % 2 else _words(part) for index, part in enumerate(parts))
 
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gradlint.keys import KEYS, Mistake, suggestion
 from gradlint.settings import Config as Config
 from gradlint.settings import Settings
-from gradlint.toml import loads
 
 PYPROJECT = "pyproject.toml"
 FILE_NAMES = (".gradlint.toml", "gradlint.toml", PYPROJECT)
@@ -139,6 +137,8 @@ class _Document:
 
     def read(self) -> Mapping[str, Any] | None:
         """The table, or None where there is none."""
+        from gradlint.toml import loads
+
         try:
             found: Any = loads(self.text)
         except ValueError as error:
@@ -156,6 +156,8 @@ class _Document:
 
 def _settings(document: _Document) -> Settings | None:
     """What a document sets; None where it has no table of ours."""
+    from gradlint.keys import KEYS, Mistake, suggestion
+
     table = document.read()
     if table is None:
         return None

@@ -223,21 +223,44 @@ def test_show(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "missing.py: No such file" in result.stderr and "per update" in result.stdout
 
 
+HEAVY = {
+    "libcst", "rich", "pathspec", "pygments", "markdown_it", "pygls", "watchfiles", "yaml", "torch", "json", "difflib", "traceback",
+    "concurrent", "multiprocessing", "asyncio", "subprocess", "tempfile", "shutil", "tomllib", "tomli", "pkgutil", "textwrap", "email",
+}  # fmt: skip
+"""What a short run must not pay for."""
+
+
 def _imported(*arguments: str) -> set[str]:
+    """The modules that a command imports, besides those of an empty program."""
     code = (
-        "import sys\nfrom gradlint.cli import main\n"
-        f"try:\n    main({list(arguments)!r})\nexcept SystemExit:\n    pass\nprint('|'.join(sys.modules))"
+        "import sys\nbefore = set(sys.modules)\nfrom gradlint.cli import main\n"
+        f"try:\n    main({list(arguments)!r})\nexcept SystemExit:\n    pass\nprint('|'.join(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.split(".")[0] for name in done.stdout.splitlines()[-1].split("|")}
+    return set(done.stdout.splitlines()[-1].split("|"))
+
+
+def _roots(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules}
+
+
+def _ours(modules: set[str]) -> set[str]:
+    return {name.removeprefix("gradlint.") for name in modules if name.startswith("gradlint.")}
 
 
 def test_a_command_imports_only_what_it_needs(tmp_path: Path) -> None:
-    other = script(tmp_path, "import os\n\nprint(os.name)\n", "other.py")
-    assert not _imported("--version") & {"libcst", "rich", "pathspec", "json"}
-    assert not _imported("check", "--isolated", str(other)) & {"libcst", "rich", "pathspec", "json"}
-    assert not _imported("check", "--isolated", "--select", "GRD1,ALL", str(other)) & {"libcst", "rich"}
-    assert "rich" not in _imported("check", "--isolated", str(script(tmp_path)))
+    other = str(script(tmp_path, "import os\n\nprint(os.name)\n", "other.py"))
+    version = _imported("--version")
+    assert not _roots(version) & (HEAVY | {"dataclasses", "pathlib"}) and _ours(version) == {"cli"}
+    plain = _imported("check", other)
+    assert not _roots(plain) & HEAVY
+    assert not _ours(plain) & {"engine", "fixer", "registry", "keys", "notebook", "writer", "suppress", "verbose", "report.full"}
+    assert not _roots(_imported("check", "--isolated", "--select", "GRD1,ALL", other)) & HEAVY
+    (tmp_path / "pyproject.toml").write_text('[tool.ruff]\nselect = ["ALL"]\n')
+    assert not _roots(_imported("check", other)) & HEAVY
+    (tmp_path / "pyproject.toml").write_text('[tool.gradlint]\nselect = ["GRD1"]\n')
+    assert _roots(_imported("check", other)) & HEAVY <= {"tomllib", "tomli"}
+    assert "rich" not in _roots(_imported("check", "--isolated", str(script(tmp_path))))
 
 
 def test_module_runs_as_a_program(tmp_path: Path) -> None:

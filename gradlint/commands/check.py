@@ -12,7 +12,7 @@ import click
 
 from gradlint.cli import CONTEXT
 from gradlint.commands.sections import FILES, FIXING, OTHER, OUTPUT, RULES, STATUS, Option, Sections
-from gradlint.keys import FORMATS
+from gradlint.report.names import NAMES as FORMATS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -26,7 +26,7 @@ def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[st
     if statistics:
         require_statistics(name)
         yield from _STATISTICS[name](found)
-    else:
+    elif found.diagnostics or name not in TEXT:
         yield from _WRITERS[name](found)
     if name in TEXT and not found.quiet and (found.diagnostics or not found.failures):
         from gradlint.report.lines import summary
@@ -66,6 +66,8 @@ def require_statistics(name: str) -> None:
 
 
 def _full(found: Report) -> Iterator[str]:
+    if not found.diagnostics:
+        return  # the command starts faster without what draws excerpts
     from itertools import groupby
 
     from gradlint.report.full import full

@@ -96,7 +96,7 @@ def _problem(path: Path) -> str | None:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return "the link leads back to itself"
-        return "broken link" if path.is_symlink() else error.strerror or str(error)
+        return "broken link" if error.errno == errno.ENOENT and path.is_symlink() else error.strerror or str(error)
     except ValueError as error:
         return str(error)
     return None

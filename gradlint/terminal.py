@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -31,6 +33,20 @@ def emit(lines: Iterable[str], *, err: bool = False) -> None:
     shown = colour((sys.stderr if err else sys.stdout).isatty())
     for line in lines:
         click.echo(line, err=err, color=shown)
+
+
+def emit_bytes(data: bytes) -> None:
+    """Bytes on stdout, as they are. Raises OSError."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def lost(error: OSError) -> None:
+    """Tell that stdout takes nothing, and leave it alone from then on; a reader that has seen enough is not told."""
+    if error.errno != errno.EPIPE:
+        complain(f"stdout: cannot be written: {error.strerror or error}")
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(lines: Iterable[str], path: Path, *, append: bool = False) -> None:

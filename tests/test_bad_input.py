@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from samples import SAFE, SYNTAX_ERROR, check, script
+from samples import SAFE, SYNTAX_ERROR, check, run, script
 
 from gradlint import fix_source
 from gradlint.writer import write_atomically
@@ -185,3 +187,67 @@ def test_a_file_that_may_not_be_written_is_left(tmp_path: Path, monkeypatch: pyt
 
 def test_what_cannot_be_fixed_comes_back() -> None:
     assert fix_source(SYNTAX_ERROR).source == SYNTAX_ERROR
+
+
+# The command itself
+
+
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((LONG,), f"{LONG}: File name too long"),
+        (("--config", LONG, "a.py"), f"{LONG}: cannot be read: File name too long"),
+        (("--output-file", LONG, "a.py"), f"{LONG}: cannot be written: File name too long"),
+        (("--output-file", ".", "a.py"), ".: cannot be written: Is a directory"),
+        (
+            ("--output-file", "a\x1b[31m/b", "a.py"),
+            "a\N{REPLACEMENT CHARACTER}[31m/b: cannot be written: No such file or directory",
+        ),
+        (("--summary-file", ".", "a.py"), ".: cannot be written: Is a directory"),
+        (("a\x1b[31m.py",), "a\N{REPLACEMENT CHARACTER}[31m.py: No such file or directory"),
+        (("a\n.py",), "a\N{REPLACEMENT CHARACTER}.py: No such file or directory"),
+        (("--select", "a\x1b[31m", "a.py"), "unknown rule `a\N{REPLACEMENT CHARACTER}[31m`"),
+        (("--config", "a\x1b[31m = 1", "a.py"), "--config: not valid TOML: Expected '=' after a key"),
+        (("--config", '"a\\u001b[31m" = 1', "a.py"), "--config: unknown key `a\N{REPLACEMENT CHARACTER}[31m`"),
+    ],
+)
+def test_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, "", "a.py")
+    result = run("check", *arguments)
+    assert result.exit_code == 2 and result.stderr.startswith(f"error: {message}") and result.stderr.count("\n") == 1
+
+
+def test_a_long_setting_is_no_file(tmp_path: Path) -> None:
+    patterns = ", ".join(f"'folder{number}/'" for number in range(500))
+    assert "GRD101" in check("--config", f"extend-exclude = [{patterns}]", script(tmp_path)).stdout
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    path = script(tmp_path)
+    command = f"mkdir gone && cd gone && rmdir ../gone && '{sys.executable}' -m gradlint check {{}}"
+    for argument in ("", str(path), "train.py", f"--isolated {path}"):
+        done = subprocess.run(command.format(argument), shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode in (1, 2) and (done.returncode == 1) == ("GRD101" in done.stdout)
+
+
+def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+    for number in range(40):
+        script(tmp_path, SAFE, f"f{number}.py")
+    command = f"'{sys.executable}' -m gradlint check --isolated . | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("GRD101") and done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", ["train.py", "--diff train.py", "--fix - < train.py", "--show-files"])
+def test_a_stdout_that_takes_nothing_is_told(tmp_path: Path, arguments: str) -> None:
+    script(tmp_path)
+    command = f"'{sys.executable}' -m gradlint check --isolated -q {arguments} > /dev/full"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: stdout: cannot be written: No space left on device\n")
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr

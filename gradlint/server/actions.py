@@ -1,0 +1,107 @@
+"""Code actions: a fix for each finding, a comment that silences it, and all fixes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lsprotocol import types
+
+from gradlint.diagnostic import Applicability, Diagnostic
+from gradlint.server.convert import Client, diagnostic, edit
+from gradlint.server.documents import Document, Script
+from gradlint.server.found import Checked
+from gradlint.server.ignore import ignoring
+
+FIX_ALL = "source.fixAll.gradlint"
+FIX_NOTEBOOK = "notebook.source.fixAll.gradlint"
+KINDS = (types.CodeActionKind.QuickFix.value, FIX_ALL, FIX_NOTEBOOK)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client asks for: a range of one of the texts, and the kinds that it takes (None for all)."""
+
+    uri: str
+    range: types.Range
+    only: tuple[str, ...] | None
+    shown: tuple[types.Diagnostic, ...]
+
+    @staticmethod
+    def of(params: types.CodeActionParams) -> Asked:
+        only = params.context.only
+        kinds = tuple(each.value if isinstance(each, types.CodeActionKind) else each for each in only) if only else None
+        return Asked(params.text_document.uri, params.range, kinds, tuple(params.context.diagnostics))
+
+    def takes(self, kind: str) -> bool:
+        """Whether a kind is wanted: `source` takes `source.fixAll.gradlint` as well."""
+        return self.only is None or any(kind == each or kind.startswith(f"{each}.") for each in self.only)
+
+
+def quick_fixes(asked: Asked, checked: Checked, client: Client) -> Iterator[types.CodeAction]:
+    """The fixes of what is found in the range, and then the comments that silence it."""
+    if not asked.takes(types.CodeActionKind.QuickFix.value):
+        return
+    here = list(_within(asked, checked, client))
+    for finding, shown in here:
+        action = _fix(finding, shown, checked.document, client)
+        if action is not None:
+            yield action
+    for finding, shown in here:
+        silence = ignoring(checked.document.code, finding)
+        changes = checked.document.repaired((silence,)) if silence is not None else []
+        if changes:
+            yield types.CodeAction(
+                f"Ignore {finding.code} on this line",
+                types.CodeActionKind.QuickFix,
+                [shown],
+                is_preferred=False,
+                edit=edit(changes, client),
+            )
+
+
+def fix_all(asked: Asked, checked: Checked) -> types.CodeAction | None:
+    """All fixes at once, without the edit, which is costly: it is made when the action is chosen.
+
+    A notebook has a kind of its own: an editor asks every cell for `source.fixAll`, and each would rewrite all of them.
+    """
+    kind = FIX_ALL if isinstance(checked.document, Script) else FIX_NOTEBOOK
+    if not asked.takes(kind) or not any(_admitted(each, unsafe=checked.unsafe) for each in checked.findings):
+        return None
+    title = "gradlint: apply all fixes, unsafe ones too" if checked.unsafe else "gradlint: apply all safe fixes"
+    return types.CodeAction(title, kind, data={"uri": checked.document.uri})
+
+
+def _admitted(finding: Diagnostic, *, unsafe: bool) -> bool:
+    return finding.fix is not None and (unsafe or finding.fix.applicability is Applicability.SAFE)
+
+
+def _within(asked: Asked, checked: Checked, client: Client) -> Iterator[tuple[Diagnostic, types.Diagnostic]]:
+    """The findings that the range touches, each as the client has it."""
+    for finding in checked.findings:
+        location = checked.document.location(finding.span)
+        if location is None or location.uri != asked.uri or not _touch(location.range, asked.range):
+            continue
+        known: Sequence[types.Diagnostic] = [
+            each for each in asked.shown if each.code == finding.code and each.range == location.range
+        ]
+        yield finding, known[0] if known else diagnostic(finding, location, checked.document, client)
+
+
+def _touch(one: types.Range, other: types.Range) -> bool:
+    return one.start <= other.end and other.start <= one.end
+
+
+def _fix(finding: Diagnostic, shown: types.Diagnostic, document: Document, client: Client) -> types.CodeAction | None:
+    fix = finding.fix
+    changes = document.repaired(fix.edits) if fix is not None else []
+    if fix is None or not changes:
+        return None
+    safe = fix.applicability is Applicability.SAFE
+    return types.CodeAction(
+        f"{fix.message} ({finding.code}{'' if safe else ', unsafe'})",
+        types.CodeActionKind.QuickFix,
+        [shown],
+        is_preferred=safe,
+        edit=edit(changes, client),
+    )

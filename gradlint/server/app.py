@@ -1,0 +1,276 @@
+"""The messages of the protocol, and what answers each. https://microsoft.github.io/language-server-protocol/"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+
+from gradlint import __version__
+from gradlint.config import FILE_NAMES, ConfigError
+from gradlint.server.actions import KINDS, Asked, fix_all, quick_fixes
+from gradlint.server.convert import SOURCE, Client, diagnostics, edit
+from gradlint.server.documents import Document, Script
+from gradlint.server.found import Checked
+from gradlint.server.policy import read_settings
+from gradlint.server.session import Session
+
+_NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    [types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])], save=True
+)
+
+
+class Server(LanguageServer):
+    """The server with its state; what goes wrong in it is logged, and shown only where the user can do something about it."""
+
+    def __init__(self) -> None:
+        super().__init__(SOURCE, __version__, notebook_document_sync=_NOTEBOOKS)
+        self.client = Client()
+        self.session = Session(self.publish)
+        self._told: set[str] = set()
+        self._crashes: dict[str, str] = {}
+
+    def publish(self, checked: Checked) -> None:
+        """Tell what was found; a client that pulls asks for it itself, except for the cells of a notebook."""
+        self.tell(checked)
+        if self.client.pulls and isinstance(checked.document, Script):
+            return
+        versions = _versions(checked.document)
+        for uri, found in diagnostics(checked, self.client).items():
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, versions[uri]))
+
+    def tell(self, checked: Checked) -> None:
+        """Show what is wrong with the configuration, and log where gradlint itself failed; each once."""
+        if checked.problem is not None:
+            self.complain(checked.problem)
+        uri = checked.document.uri
+        if checked.crash is not None and self._crashes.get(uri) != checked.crash:
+            self._crashes[uri] = checked.crash
+            self.log(f"gradlint itself failed on {uri}:\n{checked.crash}")
+
+    def complain(self, problem: str) -> None:
+        """Show a message, once."""
+        if problem not in self._told:
+            self._told.add(problem)
+            self.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"gradlint: {problem}"))
+
+    def log(self, message: str) -> None:
+        """Write an error into the client's log."""
+        self.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what pygls would show: the user can do nothing about it."""
+        self.log(f"{getattr(source, '__name__', source)}: {error}")
+
+    def settle(self, value: object) -> None:
+        """Take the editor's settings, and check everything anew."""
+        settings, problems = read_settings(value)
+        for problem in problems:
+            self.complain(problem)
+        self.session.configure(settings)
+        self.check_all()
+
+    def check_all(self) -> None:
+        """Check everything that is open."""
+        for document in self.session.documents.all():
+            self.session.check_again(document.uri)
+        if get_capability(self.client_capabilities, "workspace.diagnostics.refresh_support"):
+            self.workspace_diagnostic_refresh(None)
+
+
+def _versions(document: Document) -> dict[str, int | None]:
+    if isinstance(document, Script):
+        return {document.uri: document.version}
+    return {cell.uri: cell.version for cell in document.cells}
+
+
+def make() -> Server:
+    """A server with all that it answers."""
+    server = Server()
+    _answer_lifecycle(server)
+    _answer_scripts(server)
+    _answer_notebooks(server)
+    _answer_requests(server)
+    return server
+
+
+def serve() -> None:
+    """Serve one client over stdin and stdout until it leaves."""
+    stdout = sys.stdout.buffer
+    sys.stdout = sys.stderr  # nothing but messages may get between the messages
+    make().start_io(sys.stdin.buffer, stdout)
+
+
+def _answer_lifecycle(server: Server) -> None:
+    session = server.session
+
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        server.client = Client.of(params.capabilities)
+        session.documents.encoding = str(getattr(server.workspace.position_encoding, "value", server.workspace.position_encoding))
+        server.settle(params.initialization_options)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_: types.InitializedParams) -> None:
+        session.warm_up()
+        await _register(server)
+        await _fetch_settings(server)
+
+    @server.feature(types.SHUTDOWN)
+    def shutdown(_: None) -> None:
+        session.close()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
+        if not await _fetch_settings(server) and params.settings:
+            server.settle(params.settings)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(_: types.DidChangeWatchedFilesParams) -> None:
+        session.reconfigure()
+        server.check_all()
+
+
+async def _register(server: Server) -> None:
+    wanted = _registrations(server.client_capabilities)
+    if wanted:
+        try:
+            await server.client_register_capability_async(types.RegistrationParams(wanted))
+        except JsonRpcException as error:
+            server.log(f"the client takes no registrations, and changed configurations show with the next edit: {error}")
+
+
+def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registration]:
+    """What the client is asked to tell of: changes of configuration files, and of its own settings."""
+    wanted = []
+    if get_capability(capabilities, "workspace.did_change_watched_files.dynamic_registration"):
+        watchers = [types.FileSystemWatcher(f"**/{name}") for name in FILE_NAMES]
+        options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+        wanted.append(types.Registration("gradlint-files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options))
+    if get_capability(capabilities, "workspace.did_change_configuration.dynamic_registration"):
+        section = types.DidChangeConfigurationRegistrationOptions(SOURCE)
+        wanted.append(types.Registration("gradlint-settings", types.WORKSPACE_DID_CHANGE_CONFIGURATION, section))
+    return wanted
+
+
+async def _fetch_settings(server: Server) -> bool:
+    """Ask the client for its settings; False where it gives none, and those that it began with stay."""
+    if not get_capability(server.client_capabilities, "workspace.configuration"):
+        return False
+    items = [types.ConfigurationItem(section=SOURCE)]
+    try:
+        (found, *_) = await server.workspace_configuration_async(types.ConfigurationParams(items)) or [None]
+    except JsonRpcException:
+        return False
+    if not found:
+        return False
+    server.settle(found)
+    return True
+
+
+def _answer_scripts(server: Server) -> None:
+    session = server.session
+
+    def changed(uri: str) -> None:
+        if not server.client.pulls:
+            session.check_soon(uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        session.documents.open(params.text_document)
+        changed(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        session.documents.change(params)
+        changed(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        if not server.client.pulls:
+            session.check_again(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        _closed(server, params.text_document.uri)
+
+
+def _closed(server: Server, uri: str) -> None:
+    document = server.session.documents.close(uri)
+    server.session.forget(uri)
+    if document is not None and not (server.client.pulls and isinstance(document, Script)):
+        _clear(server, document.texts)
+
+
+def _clear(server: Server, uris: Iterable[str]) -> None:
+    for uri in uris:
+        server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+
+def _answer_notebooks(server: Server) -> None:
+    session = server.session
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def did_open(params: types.DidOpenNotebookDocumentParams) -> None:
+        session.documents.open_notebook(params)
+        session.check_soon(params.notebook_document.uri)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def did_change(params: types.DidChangeNotebookDocumentParams) -> None:
+        _clear(server, session.documents.change_notebook(params))
+        session.check_soon(params.notebook_document.uri)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
+    def did_save(params: types.DidSaveNotebookDocumentParams) -> None:
+        session.check_again(params.notebook_document.uri)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseNotebookDocumentParams) -> None:
+        _closed(server, params.notebook_document.uri)
+
+
+def _answer_requests(server: Server) -> None:
+    session = server.session
+    pull = types.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier=SOURCE)
+
+    @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, pull)
+    async def pulled(params: types.DocumentDiagnosticParams) -> types.RelatedFullDocumentDiagnosticReport:
+        checked = await session.checked(params.text_document.uri)
+        if checked is None or not isinstance(checked.document, Script):
+            return types.RelatedFullDocumentDiagnosticReport([])
+        server.tell(checked)
+        return types.RelatedFullDocumentDiagnosticReport(diagnostics(checked, server.client)[checked.document.uri])
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(KINDS, resolve_provider=True))
+    async def code_action(params: types.CodeActionParams) -> Sequence[types.CodeAction] | None:
+        checked = await session.checked(params.text_document.uri)
+        if checked is None:
+            return None
+        asked = Asked.of(params)
+        actions = list(quick_fixes(asked, checked, server.client))
+        everything = fix_all(asked, checked)
+        if everything is not None:
+            actions.append(everything if server.client.resolves else await resolve(everything))
+        return actions
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    async def resolve(action: types.CodeAction) -> types.CodeAction:
+        document = session.documents.get(str((action.data or {}).get("uri"))) if isinstance(action.data, dict) else None
+        if document is not None and action.kind is not None:
+            try:
+                action.edit = edit(document.rewritten(await session.repaired(document)), server.client)
+            except ConfigError as error:
+                server.complain(str(error))
+        return action
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    async def hovered(params: types.HoverParams) -> types.Hover | None:
+        from gradlint.server.hover import hover
+
+        checked = await session.checked(params.text_document.uri)
+        return hover(checked, params.text_document.uri, params.position, server.client) if checked is not None else None

@@ -1,0 +1,72 @@
+"""The page of a rule, over what it found and over the comments that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lsprotocol import types
+
+from gradlint.explain import MissingPage, page
+from gradlint.registry import all_rules
+from gradlint.report.pages import page_url
+from gradlint.rule import Rule
+from gradlint.selection import ALWAYS_ON, specificity
+from gradlint.server.convert import Client
+from gradlint.server.found import Checked
+from gradlint.server.text import Text
+from gradlint.suppress import Directive, read_suppressions
+
+
+def hover(checked: Checked, uri: str, position: types.Position, client: Client) -> types.Hover | None:
+    """What is told at a position: of the comment there, or else of what is found there."""
+    text = checked.document.texts.get(uri)
+    if text is None:
+        return None
+    offset = text.offset(position)
+    for directive in read_suppressions(text.content).directives:
+        if directive.start <= offset <= directive.end:
+            return _of_comment(directive, offset, text, client)
+    here = []
+    for finding in checked.findings:
+        location = checked.document.location(finding.span)
+        if location is not None and location.uri == uri and location.range.start <= position <= location.range.end:
+            here.append((finding.code, location.range))
+    codes = tuple(dict.fromkeys(code for code, _ in here))
+    return _shown(codes, here[0][1], client) if codes else None
+
+
+def _of_comment(directive: Directive, offset: int, text: Text, client: Client) -> types.Hover | None:
+    """The rules that the selector under the cursor names; anywhere else in the comment, those that all of it names."""
+    selectors = directive.selectors or ()
+    under = next((each for each in selectors if each.start <= offset <= each.end), None)
+    first, last = (under.start, under.end) if under is not None else (directive.start, directive.end)
+    rules = [
+        rule
+        for rule in all_rules()
+        if any(specificity(rule.code, rule.name, each.text) for each in ((under,) if under is not None else selectors))
+    ]
+    place = types.Range(text.position(first), text.position(last))
+    if len(rules) < 2:
+        return _shown(tuple(rule.code for rule in rules), place, client) if rules else None
+    return _hover("\n".join(map(_line, rules)), place, client)
+
+
+def _line(rule: Rule[Any]) -> str:
+    return f"- [{rule.code}]({page_url(rule.code)}) {rule.name}: {rule.summary}"
+
+
+def _shown(codes: Sequence[str], place: types.Range, client: Client) -> types.Hover | None:
+    pages = []
+    for code in codes:
+        try:
+            pages.append(page(code).strip())
+        except MissingPage:
+            if code != ALWAYS_ON:
+                pages.append(f"[{code}]({page_url(code)})")
+    return _hover("\n\n---\n\n".join(pages), place, client) if pages else None
+
+
+def _hover(markdown: str, place: types.Range, client: Client) -> types.Hover:
+    kind = types.MarkupKind.Markdown if client.markdown else types.MarkupKind.PlainText
+    return types.Hover(types.MarkupContent(kind, markdown), place)

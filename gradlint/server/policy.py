@@ -1,0 +1,115 @@
+"""What is to be done with a file: its configuration with the editor's settings on top, as the command line's options are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradlint.config import FILE_NAMES, Config, Configs
+from gradlint.discover import excluded
+from gradlint.keys import KEYS, Mistake, suggestion
+from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.patterns import silencer
+from gradlint.selection import Selection
+
+SYNTAX_ERRORS = "show-syntax-errors"
+_ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))
+"""Keys of configuration files that mean nothing in an editor."""
+_KEYS = {key: each for key, each in KEYS.items() if key not in _ELSEWHERE}
+_HUMP = re.compile(r"(?<=[a-z])[A-Z]")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the editor sets: the keys of the configuration files, and whether GRD000 is shown while typing."""
+
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    syntax_errors: bool = True
+
+
+def read_settings(value: object) -> tuple[Settings, tuple[str, ...]]:
+    """The editor's settings, and what is wrong with them; what is wrong is left out.
+
+    Keys may be written as in the configuration files or in the camel case of editors; they may lie in `settings`, as other
+    servers have it, or in `gradlint`.
+    """
+    for wrapper in ("settings", "gradlint"):
+        if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):
+            value = value[wrapper]
+    if not isinstance(value, Mapping):
+        return Settings(), () if value is None else ("the editor's settings must be an object",)
+    overrides: dict[str, Any] = {}
+    problems: list[str] = []
+    syntax_errors = True
+    for name, given in value.items():
+        key = _HUMP.sub(lambda match: f"-{match.group().lower()}", str(name))
+        if given is None:
+            continue
+        if key == SYNTAX_ERRORS:
+            syntax_errors = given is not False
+        elif key not in _KEYS:
+            problems.append(f"the editor's settings: unknown key `{name}`{suggestion(key, {**_KEYS, SYNTAX_ERRORS: None})}")
+        else:
+            try:
+                overrides[key] = _KEYS[key].read(given)
+            except Mistake as error:
+                problems.append(f"the editor's settings: `{name}{''.join(f'.{part}' for part in error.within)}`{error}")
+    return Settings(overrides, syntax_errors), tuple(problems)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for one file; equal policies find the same."""
+
+    selection: Selection = field(default_factory=Selection)
+    taught: Taught = UNTAUGHT
+    unsafe: bool = False
+    syntax_errors: bool = True
+
+
+@dataclass
+class Policies:
+    """The policy of every file; configuration files are read again once they have changed."""
+
+    settings: Settings = field(default_factory=Settings)
+    _configs: Configs | None = None
+    _stamps: dict[Path, object] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Read every configuration file anew: one that others extend may have changed."""
+        self._configs = None
+
+    def of(self, path: Path | None) -> Policy | None:
+        """The policy of a file, which need not exist; None for one that is left out. Raises ConfigError."""
+        config = self._config(path.parent if path is not None else Path.cwd())
+        if path is not None and excluded(path, config) is not None:
+            return None
+        silenced = silencer(config.per_file_ignores)(path) if path is not None else ()
+        selection = Selection(config.layers, config.severity, silenced)
+        names = config.names
+        taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+        return Policy(selection, taught, config.unsafe_fixes, self.settings.syntax_errors)
+
+    def _config(self, folder: Path) -> Config:
+        stamp = _stamp(folder)
+        if self._configs is None or self._stamps.get(folder, stamp) != stamp:
+            self._configs = Configs(overrides=((self.settings.overrides, "the editor's settings"),))
+            self._stamps.clear()
+        self._stamps[folder] = stamp
+        return self._configs.of(folder)
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes with the configuration files of a folder and of those above it."""
+    found = []
+    for home in (folder, *folder.parents):
+        for name in FILE_NAMES:
+            try:
+                state = (home / name).stat()
+            except OSError:
+                continue
+            found.append((str(home / name), state.st_mtime_ns, state.st_size))
+    return tuple(found)

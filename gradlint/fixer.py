@@ -14,7 +14,7 @@ from gradlint.render import Change, apply
 from gradlint.rule import Rule
 from gradlint.suppress import UNUSED
 
-MAX_ROUNDS = 100
+MAX_ROUNDS = 25
 Keep = Callable[[str, tuple[Diagnostic, ...]], tuple[Diagnostic, ...]]
 
 

@@ -1,0 +1,47 @@
+"""What gradlint declares that it cannot tell of a program, read off its model as `gradlint show` prints it."""
+
+from __future__ import annotations
+
+from gradlint.model.build import build
+from gradlint.model.types import Cadence, Kind, Phase, Scale, TrainingLoop
+from gradlint.slices import Problem, read
+
+_EVERYTHING = frozenset(f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 601, 602, 603))
+_OF_KIND = {
+    Kind.CLIP: frozenset({"GRD301", "GRD302", "GRD303"}),
+    Kind.UNSCALE: frozenset({"GRD304", "GRD302"}),
+    Kind.SCALER_UPDATE: frozenset({"GRD305", "GRD307"}),
+    Kind.SCHEDULER_STEP: frozenset({"GRD401", "GRD402", "GRD403"}),
+    Kind.EMA_UPDATE: frozenset({"GRD404"}),
+    Kind.ZERO_GRAD: frozenset({"GRD203", "GRD205", "GRD206"}),
+}
+
+
+def undecided(text: str) -> frozenset[str]:
+    """The codes of the rules that have no ground to judge by."""
+    source = read(text)
+    if isinstance(source, Problem):
+        return _EVERYTHING
+    loops = build(source.statements).loops
+    unknown: set[str] = set()
+    for loop in loops:
+        unknown |= _of_loop(loop)
+    return frozenset(unknown) if loops else _EVERYTHING
+
+
+def _of_loop(loop: TrainingLoop) -> set[str]:
+    steps = [step for step in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(step)]
+    if not steps or any(step.cadence is Cadence.UNKNOWN for step in steps):
+        return set(_EVERYTHING)
+    unknown: set[str] = set()
+    for event in loop.events:
+        if event.cadence is Cadence.UNKNOWN:
+            unknown |= _OF_KIND.get(event.kind, frozenset())
+    if any(step.cadence is Cadence.PER_UPDATE for step in steps):
+        if loop.boundary is not None and loop.boundary.phase is Phase.UNKNOWN:
+            unknown |= {"GRD201", "GRD202"}
+        if loop.walks.finite is None:
+            unknown.add("GRD202")
+        if any(b.scale is None or b.scale.scale is Scale.UNKNOWN for b in loop.all(Kind.BACKWARD)):
+            unknown |= {"GRD101", "GRD102", "GRD103", "GRD104"}
+    return unknown

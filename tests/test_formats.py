@@ -17,6 +17,7 @@ import click
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 from formats import commands, finding, hostile, span, written
+from harness import FIXTURES
 from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
@@ -265,6 +266,31 @@ def test_sarif_rules_are_their_pages(tmp_path: Path) -> None:
     assert not re.search(r"^#|\*\*|```|!\[", scale["help"]["text"], re.M)
     links = [link for rule in (scale, decay) for link in re.findall(r"\]\(([^)]*)\)", rule["help"]["markdown"])]
     assert all(urlsplit(link).scheme == "https" for link in links)
+
+
+def test_sarif_pages_have_links_that_work_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# GRD101 a\n\n**error**\n\nSo.\n\n![A b\nc](pictures/x.svg)\n\nSee [GRD102](GRD102.md#why), [d](../docs/ci.md): `f[0](x.y)`\n"
+    monkeypatch.setattr("gradlint.report.sarif_rules.page", lambda code: text)
+    (rule,) = sarif(finding())["tool"]["driver"]["rules"]
+    home = "https://github.com/torch-gradlint/torch-gradlint"
+    assert rule["help"]["markdown"] == (
+        f"**error**\n\nSo.\n\n![A b\nc]({home}/raw/main/rules/pictures/x.svg)\n\n"
+        f"See [GRD102]({home}/blob/main/rules/GRD102.md#why), [d]({home}/blob/main/docs/ci.md): `f[0](x.y)`"
+    )
+
+
+def test_sarif_of_every_fixture_is_valid() -> None:
+    arguments = ("--select", "ALL", "--unsafe-fixes", str(FIXTURES))
+    run = valid(check(*arguments, "--output-format", "sarif").stdout)
+    rows = json.loads(check(*arguments, "--output-format", "json").stdout)
+    assert [result["ruleId"] for result in run["results"]] == [row["code"] for row in rows] and len(rows) > 50
+    assert [bool(result.get("fixes")) for result in run["results"]] == [bool(row["fix"]) for row in rows]
+    found = [result["partialFingerprints"]["gradlint/v1"] for result in run["results"]]
+    assert len(set(found)) == len(found)
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["shortDescription"]["text"].endswith(".") and len(rule["help"]["text"]) > 100
+        prose = re.sub(r"```.*?```|`[^`]*`", "", rule["help"]["markdown"], flags=re.S)
+        assert not re.search(r"<[!/a-zA-Z]", prose)  # 3.11.4.2: no HTML
 
 
 def test_sarif_tells_a_severity_that_is_not_the_default() -> None:

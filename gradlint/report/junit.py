@@ -2,11 +2,11 @@
 
 Valid under the schema of Jenkins' xUnit plugin, the strictest of its readers:
 https://github.com/jenkinsci/xunit-plugin/tree/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd.
+What XML cannot hold even escaped (https://www.w3.org/TR/xml/#charsets) is among what `safe` replaces.
 """
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,8 +17,6 @@ from gradlint.report.found import Report
 from gradlint.report.lines import in_cell, named, one_line, safe
 
 _BROKEN = "GRD000"
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped: https://www.w3.org/TR/xml/#charsets."""
 
 
 def junit(found: Report) -> str:
@@ -27,7 +25,7 @@ def junit(found: Report) -> str:
     for filename, group in groupby(found.diagnostics, lambda each: each.filename):
         _suite(root, found.path(filename), tuple(group), found)
     for filename, why in found.failures:
-        path = _legal(found.path(filename))
+        path = safe(found.path(filename))
         suite = ET.SubElement(root, "testsuite", name=path, tests="1", failures="0", errors="1", skipped="0", file=path)
         _case(suite, "gradlint", path, "error", "crash", f"gradlint itself failed on this file: {one_line(why)}", ())
     if not len(root):
@@ -44,7 +42,7 @@ def junit(found: Report) -> str:
 def _suite(root: ET.Element, path: str, findings: Sequence[Diagnostic], found: Report) -> None:
     errors = sum(each.code == _BROKEN for each in findings)
     counts = {"tests": len(findings), "failures": len(findings) - errors, "errors": errors, "skipped": 0}
-    name = _legal(path)
+    name = safe(path)
     suite = ET.SubElement(root, "testsuite", {"name": name, "file": name, **{key: str(value) for key, value in counts.items()}})
     for each in findings:
         place = f"{found.line(each, each.span.start.row)}:{each.span.start.column}" if each.cell is None else in_cell(each)[:-2]
@@ -57,9 +55,9 @@ def _case(
     suite: ET.Element, name: str, path: str, kind: str, code: str, message: str, body: Sequence[str] | Iterator[str]
 ) -> None:
     classname = ".".join(PurePosixPath(path).with_suffix("").parts).lstrip("/.")  # readers fold packages at the dots
-    case = ET.SubElement(suite, "testcase", name=_legal(name), classname=_legal(classname), time="0")
-    outcome = ET.SubElement(case, kind, type=code, message=_legal(message))
-    outcome.text = _legal("\n".join(body))
+    case = ET.SubElement(suite, "testcase", name=safe(name), classname=safe(classname), time="0")
+    outcome = ET.SubElement(case, kind, type=code, message=safe(message))
+    outcome.text = "\n".join(body)
 
 
 def _body(each: Diagnostic, found: Report) -> Iterator[str]:
@@ -73,7 +71,3 @@ def _body(each: Diagnostic, found: Report) -> Iterator[str]:
         yield f"help: {one_line(each.fix.message)} ({each.fix.applicability.value} fix)"
     if each.note:
         yield f"note: {one_line(each.note)}"
-
-
-def _legal(text: str) -> str:
-    return safe(_ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)) if "\n" not in text else "\n".join(map(_legal, text.split("\n")))

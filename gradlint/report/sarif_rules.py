@@ -7,14 +7,15 @@ from typing import Any
 from urllib.parse import urljoin
 
 from gradlint.explain import MissingPage, page
-from gradlint.report.pages import page_url
+from gradlint.report.pages import PAGES, PICTURES, page_url
 
 _TITLE = re.compile(r"\A# .*\n+")
 _SEVERITY = re.compile(r"^\*\*(error|warning|info)\*\*", re.M)
 _PROSE = ("What it does", "Why is this bad?")
-_RELATIVE = re.compile(r"(\]\()(?![a-z]+:|#)([^)\s]+)")
+_RELATIVE = re.compile(r"(!?)(\[[^\]]*\]\()((?!https?:)[\w./-]+\.(?:md|svg|png))(?=[)#])")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)\n*")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_COMMENT = re.compile(r"<!--.*?-->\n*", re.S)
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 
@@ -34,7 +35,7 @@ def descriptor(code: str, name: str) -> dict[str, Any]:
         "shortDescription": {"text": summary or name},
         "fullDescription": {"text": _plain(_section(text, _PROSE[0])) or summary or name},
         "helpUri": page_url(code),
-        "help": {"text": _help(text) or summary or name, "markdown": _markdown(text, code)},
+        "help": {"text": _help(text) or summary or name, "markdown": _markdown(text)},
         "defaultConfiguration": {"level": level},
         "properties": {"tags": ["pytorch", "gradient-accumulation"], "problem.severity": _PROBLEMS[level]},
     }
@@ -66,6 +67,11 @@ def _unwrapped(paragraph: str) -> str:
     return re.sub(r"\n(?!\s*[-*|] )\s*", " ", paragraph)
 
 
-def _markdown(text: str, code: str) -> str:
-    """The page without its title, which readers show above it, and with links that lead somewhere from anywhere."""
-    return _RELATIVE.sub(lambda link: link.group(1) + urljoin(page_url(code), link.group(2)), _TITLE.sub("", text)).strip()
+def _markdown(text: str) -> str:
+    """The page without its title, which readers show above it, without HTML, and with links that lead somewhere from anywhere."""
+    return _RELATIVE.sub(_absolute, _COMMENT.sub("", _TITLE.sub("", text))).strip()
+
+
+def _absolute(link: re.Match[str]) -> str:
+    home = PICTURES if link.group(1) else PAGES
+    return f"{link.group(1)}{link.group(2)}{urljoin(f'{home}/', link.group(3))}"

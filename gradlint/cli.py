@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -26,6 +27,12 @@ class Commands(click.Group):
 
         command: click.Command = import_module(f"gradlint.commands.{cmd_name}").command
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As in any group, but what is a file and no command was meant to be checked."""
+        if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):  # noqa: PTH110 - raises for no name
+            ctx.fail(f"{args[0]!r} is no command. Did you mean `gradlint check`?")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)

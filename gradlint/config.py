@@ -78,8 +78,16 @@ def read_inline(text: str) -> Settings:
     return settings
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path leads to a file; False as well where it is too long for one, or leads through what may not be read."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _config_in(folder: Path) -> Config | None:
-    found = (_load(folder / name) for name in FILE_NAMES if (folder / name).is_file())
+    found = (_load(folder / name) for name in FILE_NAMES if is_file(folder / name))
     return next((config for config in found if config is not None), None)
 
 
@@ -111,7 +119,7 @@ def _extended(path: Path, target: Path, below: tuple[Path, ...], document: _Docu
     other = path.parent / target.expanduser()
     if any(os.path.realpath(other) == os.path.realpath(each) for each in below):
         raise document.error(("extend",), f"`extend` leads back to {'this file' if other == path else target}")
-    if not other.is_file():
+    if not is_file(other):
         raise document.error(("extend",), f"`extend`: there is no file {other}")
     config = _load(other, below)
     if config is None:

@@ -192,6 +192,14 @@ def test_version_and_help() -> None:
         assert heading in shown
 
 
+def test_a_file_is_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path)
+    result = run("train.py")
+    assert result.exit_code == 2 and "'train.py' is no command. Did you mean `gradlint check`?" in result.stderr
+    assert "No such command 'chekc'" in run("chekc").stderr
+
+
 def test_rule_shows_the_page() -> None:
     page = run("rule", "GRD101")
     assert page.exit_code == 0 and page.output.startswith("# GRD101 unscaled-loss\n")

@@ -275,6 +275,8 @@ def test_per_file_ignores_on_the_command_line(tmp_path: Path, monkeypatch: pytes
 
 def test_severity_is_reported(tmp_path: Path) -> None:
     path = script(tmp_path, BOTH)
+    before = json.loads(run("check", "--output-format", "json", path).stdout)
+    assert [(each["code"], each["severity"]) for each in before] == [("GRD501", "warning"), ("GRD101", "error")]
     write(tmp_path, '[tool.gradlint.severity]\nGRD501 = "error"\nGRD101 = "off"')
     found = json.loads(run("check", "--output-format", "json", path).stdout)
     assert [(each["code"], each["severity"]) for each in found] == [("GRD501", "error")]
@@ -288,7 +290,7 @@ def test_taught_names(tmp_path: Path) -> None:
     path = script(tmp_path, source)
     assert codes(path) == []
     write(tmp_path, '[tool.gradlint.names]\noptimizers = ["model.veldt"]')
-    assert codes(path) == ["GRD101"]
+    assert codes(path) == codes(tmp_path) == ["GRD101"]
     run("check", "--fix", path)
     assert "(loss / accum_steps).backward()" in path.read_text()
 

@@ -9,7 +9,7 @@ import click
 from gradlint.cli import CONTEXT
 
 
-@click.command("rule", context_settings=CONTEXT)
+@click.command("rule", context_settings=CONTEXT, short_help="Explain a rule.")
 @click.argument("name", metavar="RULE")
 @click.option(
     "--output-format",

@@ -1,32 +1,23 @@
-"""`gradlint show`: what the model saw, and the evidence for it."""
+"""What the model saw of a training loop in words, and the evidence for it: this is what a user reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.model.build import build
 from gradlint.model.syntax import text as code
-from gradlint.model.types import Boundary, Engine, Event, Scale, TrainingLoop
-from gradlint.slices import Problem, Source, read
+from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Scale, TrainingLoop
+from gradlint.show.reading import Reading
 
 
-def show(text: str, filename: str) -> str:
-    """Every training loop of a source: its events with cadence, N, boundary and phase, loss scale, and where each was read."""
-    source = read(text)
-    if isinstance(source, Problem):
-        return f"{filename}:{source.row}:{source.column}: {source.message}"
-    loops = build(source.statements).loops
-    if not loops:
-        return f"{filename}: no backward pass was found, so there is no training loop to show"
-    return "\n\n".join("\n".join(_loop(loop, source, filename)) for loop in loops)
-
-
-def _loop(loop: TrainingLoop, source: Source, filename: str) -> Iterator[str]:
-    yield f"{filename}:{_row(source, loop.node)} training loop in {loop.function}"
+def words(loop: TrainingLoop, reading: Reading) -> Iterator[str]:
+    """A training loop: its events with cadence, N, boundary and phase, loss scale, and where each was read."""
+    at = reading.at(loop.node)
+    cell = f"cell {at.cell}:" if at.cell is not None else ""
+    yield f"{reading.filename}:{cell}{at.line} training loop in {loop.function}"
     yield f"  accumulates    {_accumulates(loop)}"
     yield f"  N              {_steps(loop)}"
     if loop.boundary is not None:
-        yield f"  boundary       {_boundary(loop.boundary, source)}"
+        yield f"  boundary       {_boundary(loop.boundary, reading)}"
     yield f"  walks          {_walks(loop)}"
     if loop.engine is not Engine.NONE:
         yield f"  engine         {loop.engine.value}"
@@ -39,12 +30,11 @@ def _loop(loop: TrainingLoop, source: Source, filename: str) -> Iterator[str]:
             yield f"  note           {name}"
     yield "  events"
     for event in loop.events:
-        yield f"    line {_row(source, event.node):<5} {event.kind.value:<17} {event.cadence.value:<16} {event.source}{_more(event)}"
+        place = reading.at(event.node).words
+        yield f"    {place:<10} {event.kind.value:<17} {event.cadence.value:<16} {event.source}{_more(event)}"
 
 
 def _accumulates(loop: TrainingLoop) -> str:
-    from gradlint.model.types import Cadence, Kind
-
     cadences = {event.cadence for event in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(event)}
     if cadences == {Cadence.PER_UPDATE}:
         return "yes"
@@ -61,8 +51,8 @@ def _steps(loop: TrainingLoop) -> str:
     return f"{loop.steps.source or 'has no name at the backward call'}{value}{f' (also {names})' if names else ''}"
 
 
-def _boundary(boundary: Boundary, source: Source) -> str:
-    parts = [f"`{code(boundary.test)}` at line {_row(source, boundary.test)}"]
+def _boundary(boundary: Boundary, reading: Reading) -> str:
+    parts = [f"`{code(boundary.test)}` at {reading.at(boundary.test).words}"]
     parts.append("holds on the boundary" if boundary.holds else "holds inside the window")
     parts.append(f"first on the {boundary.phase.value}" if boundary.phase.value != "unknown" else "phase unknown")
     if boundary.counter:
@@ -94,8 +84,3 @@ def _more(event: Event) -> str:
     if event.boundary is not None:
         more.append(f"under `{code(event.boundary.test)}`")
     return f"   [{'; '.join(more)}]" if more else ""
-
-
-def _row(source: Source, node: object) -> int:
-    span = source.span(node)  # type: ignore[arg-type]
-    return source.row_column(span[0])[0] if span is not None else 0

@@ -1,0 +1,116 @@
+"""The picture of a training loop as plain data: what happens on each micro-batch, and what should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Mark(str, Enum):
+    """What one event does on one micro-batch."""
+
+    NOTHING = "nothing"
+    HAPPENS = "happens"
+    MAYBE = "happens under a condition of its own"
+    UNKNOWN = "unknown"
+    WRONG = "happens and is wrong"
+    MISSING = "should happen and does not"
+    GAP = "left out"
+
+
+class Part(str, Enum):
+    """Where in one pass over the data a column lies."""
+
+    BEFORE = "before the pass"
+    FIRST = "window 1"
+    SECOND = "window 2"
+    TAIL = "tail"
+    PLAIN = "micro-batches"
+    PERIOD = "period 1"
+    NEXT_PERIOD = "period 2"
+    AFTER = "after the pass"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One micro-batch, by its number from 1; without a number what lies around them, or micro-batches that are left out."""
+
+    part: Part
+    number: int | None = None
+
+
+@dataclass(frozen=True, order=True)
+class At:
+    """A line of a script, or of one cell of a notebook; both numbers count from 1."""
+
+    line: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.line) if self.cell is None else f"{self.cell}:{self.line}"
+
+    @property
+    def words(self) -> str:
+        """As a sentence says it."""
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One event over the columns of a grid; `codes` are the rules that find it wrong."""
+
+    label: str
+    at: tuple[At, ...]
+    marks: tuple[Mark, ...]
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows in the order in which they run on one micro-batch."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule found; `drawn` says that the timeline shows it."""
+
+    code: str
+    name: str
+    at: At
+    drawn: bool = True
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One training loop over two windows and the tail.
+
+    `steps` says what N is; `better` is the grid as it should be, or None where nothing on it is wrong.
+    """
+
+    filename: str
+    at: At
+    function: str
+    steps: str
+    grid: Grid
+    better: Grid | None = None
+    notes: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def marks(self) -> frozenset[Mark]:
+        """Every kind of mark that is drawn, for the legend."""
+        grids = (self.grid, *((self.better,) if self.better else ()))
+        return frozenset(mark for grid in grids for row in grid.rows for mark in row.marks)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All training loops of one file; `elsewhere` is what was found outside of them, `note` what there is to say instead."""
+
+    filename: str
+    timelines: tuple[Timeline, ...]
+    elsewhere: tuple[Verdict, ...] = ()
+    note: str | None = None

@@ -20,6 +20,7 @@ SCALARS = (
     '"""\nx = 1\n[t]\n \\""" y"""',
     "'''\nk = 2\n'''",
 )
+INLINE = ("1", '"s}"', "[1, 2]")
 
 
 def value(chance: random.Random, depth: int = 0) -> str:
@@ -27,11 +28,8 @@ def value(chance: random.Random, depth: int = 0) -> str:
     if shape == 1:
         return "[\n  " + ",\n  ".join(value(chance, depth + 1) for _ in range(chance.randrange(1, 4))) + ",  # c ]\n]"
     if shape == 2:
-        return (
-            "{ "
-            + ", ".join(f"q{number} = {chance.choice(['1', '"s}"', '[1, 2]'])}" for number in range(chance.randrange(3)))
-            + " }"
-        )
+        inline = [f"q{number} = {chance.choice(INLINE)}" for number in range(chance.randrange(3))]
+        return f"{{ {', '.join(inline)} }}"
     return chance.choice(SCALARS)
 
 

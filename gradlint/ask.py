@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import click
 
 from gradlint.baseline import Print, prints
-from gradlint.diagnostic import Diagnostic
+from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.engine import Located
 from gradlint.fixer import MAX_ROUNDS, FixOutcome, apply_one
 from gradlint.report.diff import diff
 from gradlint.report.lines import one_line, safe
 from gradlint.review import Review
+from gradlint.runner import FileResult, Job, process
 from gradlint.suppress import UNUSED
+from gradlint.terminal import complain
+from gradlint.writer import write_atomically
 
 HELP = (
     ("y", "apply this fix"),
@@ -82,6 +87,52 @@ class Dialogue:
                 return answer
             for key, meaning in HELP:
                 self.tell(f"{key} - {meaning}")
+
+
+def go_through(jobs: Sequence[Job], results: Sequence[FileResult], dialogue: Dialogue | None = None) -> list[FileResult]:
+    """Ask about every fix that the results offer, file by file; a file is written when its questions are answered.
+
+    After a `q` the files that follow keep their results. Raises KeyboardInterrupt, with the file in question as it was.
+    """
+    dialogue = dialogue or Dialogue(_read_answer, click.echo)
+    tasks = {str(job.path): job.task for job in jobs}
+    gone_through = []
+    for result in results:
+        if not dialogue.stopped and _offers(result, unsafe=tasks[result.path].unsafe):
+            path = Path(result.path)
+            try:
+                data = path.read_bytes()
+                answered = process(result.path, data, tasks[result.path], dialogue.repair)
+                result = _written(path, data, answered)
+            except OSError as error:
+                complain(f"{result.path}: {error.strerror or error}")
+                result = replace(result, crash="the file could not be read or written")
+        gone_through.append(result)
+    return gone_through
+
+
+def _offers(result: FileResult, *, unsafe: bool) -> bool:
+    fixes = [each.fix for each in result.diagnostics if each.fix is not None]
+    return any(unsafe or fix.applicability is Applicability.SAFE for fix in fixes)
+
+
+def _written(path: Path, data: bytes, result: FileResult) -> FileResult:
+    """The result once the file is written, unless somebody else has changed it meanwhile. Raises OSError."""
+    if result.after is None or result.after == data:
+        return result
+    if path.read_bytes() != data:
+        return replace(result, crash="the file was changed by something else while its fixes were asked about")
+    write_atomically(path, result.after)
+    return result
+
+
+def _read_answer(prompt: str) -> str:
+    click.echo(prompt, nl=False)
+    line = sys.stdin.readline()
+    if not line:
+        click.echo()
+        raise EOFError
+    return line
 
 
 def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) -> list[Located]:

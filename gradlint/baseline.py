@@ -7,17 +7,15 @@ so that a change of it reads well in a diff and merges like text.
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from gradlint.config import ConfigError
 from gradlint.diagnostic import Diagnostic, Span
 from gradlint.selection import ALWAYS_ON
 
@@ -28,10 +26,9 @@ LONGEST = 160
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _AROUND_SIGNS = re.compile(r"\s*([^\w\s])\s*")
 _TRAILING_COMMA = re.compile(r",([)\]}])")
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-class BaselineError(ValueError):
+class BaselineError(ConfigError):
     """A baseline cannot be read or written; the message names the file, and in it the entry."""
 
 
@@ -95,6 +92,8 @@ def sort(text: str, diagnostics: tuple[Diagnostic, ...], entries: Entries, *, lo
 
 def _scopes(text: str) -> list[tuple[int, int, str]]:
     """First row, last row and qualified name of every function and class, outer ones first."""
+    import ast
+
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -103,7 +102,7 @@ def _scopes(text: str) -> list[tuple[int, int, str]]:
     stack: list[tuple[ast.AST, str]] = [(tree, "")]
     while stack:
         node, name = stack.pop()
-        if isinstance(node, _DEFINITIONS):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             name = f"{name}.{node.name}" if name else node.name
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             found.append((first, node.end_lineno or node.lineno, name))
@@ -127,7 +126,11 @@ def _code(lines: Sequence[str], span: Span) -> str:
         rows = [_without_comment(row) for row in rows]
     code = _AROUND_SIGNS.sub(r"\1", " ".join(" ".join(rows).split()).replace("'", '"'))
     code = _TRAILING_COMMA.sub(r"\1", code)
-    return code if len(code) <= LONGEST else f"{code[:LONGEST]}... {sha256(code.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    if len(code) <= LONGEST:
+        return code
+    from hashlib import sha256
+
+    return f"{code[:LONGEST]}... {sha256(code.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def _without_comment(row: str) -> str:
@@ -198,40 +201,43 @@ class Baseline:
 
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline. Raises BaselineError, with one line that says what is wrong and where."""
+    import json
+
+    shown = _shown(path)
     try:
         document = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:
-        raise BaselineError(f"{path}: there is no such baseline; `--write-baseline {path}` makes it") from error
+        raise BaselineError(f"{shown}: there is no such baseline; `--write-baseline {shown}` makes it") from error
     except OSError as error:
-        raise BaselineError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise BaselineError(f"{shown}: cannot be read: {error.strerror or error}") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BaselineError(f"{path}: no baseline: not valid JSON at {where}: {error.msg}") from error
+        raise BaselineError(f"{shown}: no baseline: not valid JSON at {where}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{path}: no baseline: not valid JSON: {error}") from error
+        raise BaselineError(f"{shown}: no baseline: not valid JSON: {error}") from error
     if not isinstance(document, dict) or "version" not in document:
-        raise BaselineError(f"{path}: no baseline: it must be an object with the keys `version` and `findings`")
+        raise BaselineError(f"{shown}: no baseline: it must be an object with the keys `version` and `findings`")
     if document["version"] != VERSION or isinstance(document["version"], bool):
-        shown = json.dumps(document["version"])[:40]
-        raise BaselineError(f"{path}: the baseline is of version {shown}, this gradlint reads version {VERSION}")
+        version = json.dumps(document["version"])[:40]
+        raise BaselineError(f"{shown}: the baseline is of version {version}, this gradlint reads version {VERSION}")
     if not isinstance(document.get("findings"), list):
-        raise BaselineError(f"{path}: `findings` must be a list")
+        raise BaselineError(f"{shown}: `findings` must be a list")
     files: dict[str, Counter[Print]] = {}
     for number, entry in enumerate(document["findings"], 1):
-        name, mark, count = _entry(path, number, entry)
+        name, mark, count = _entry(shown, number, entry)
         files.setdefault(name, Counter())[mark] += count
     return Baseline(_home(path), {name: tuple(sorted(counts.items())) for name, counts in files.items()})
 
 
-def _entry(path: Path, number: int, entry: Any) -> tuple[str, Print, int]:
+def _entry(shown: str, number: int, entry: Any) -> tuple[str, Print, int]:
     if not isinstance(entry, dict):
-        raise BaselineError(f"{path}: finding {number} must be an object")
+        raise BaselineError(f"{shown}: finding {number} must be an object")
     for key in ("path", "rule", "scope", "text"):
         if not isinstance(entry.get(key), str):
-            raise BaselineError(f"{path}: finding {number}: `{key}` must be a string")
+            raise BaselineError(f"{shown}: finding {number}: `{key}` must be a string")
     count = entry.get("count", 1)
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise BaselineError(f"{path}: finding {number}: `count` must be a positive number")
+        raise BaselineError(f"{shown}: finding {number}: `count` must be a positive number")
     return entry["path"], Print(entry["rule"], entry["scope"], entry["text"]), count
 
 
@@ -248,7 +254,7 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
     except OSError as error:
         if fresh:
             path.unlink(missing_ok=True)
-        raise BaselineError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise BaselineError(f"{_shown(path)}: cannot be written: {error.strerror or error}") from error
 
 
 def to_renew(path: Path) -> Baseline:
@@ -260,11 +266,16 @@ def to_renew(path: Path) -> Baseline:
         if not path.exists() or (path.is_file() and path.stat().st_size == 0):
             return Baseline(_home(path))
     except (OSError, ValueError) as error:
-        raise BaselineError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+        raise BaselineError(f"{_shown(path)}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
     try:
         return read_baseline(path)
     except BaselineError as error:
         raise BaselineError(f"{error}; it is not written over: name another file, or remove this one") from error
+
+
+def _shown(path: Path) -> str:
+    """A path as a message names it: relative where it lies below the current folder."""
+    return os.path.relpath(path) if os.path.abspath(path).startswith(os.getcwd() + os.sep) else str(path)
 
 
 def _home(path: Path) -> Path:
@@ -272,6 +283,8 @@ def _home(path: Path) -> Path:
 
 
 def _lines(baseline: Baseline) -> Iterator[str]:
+    import json
+
     rows = [
         {"path": name, "rule": mark.rule, "scope": mark.scope, "text": mark.text, **({"count": count} if count > 1 else {})}
         for name, entries in sorted(baseline.files.items())

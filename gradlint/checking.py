@@ -9,9 +9,11 @@ from itertools import chain
 from pathlib import Path
 
 from gradlint import __version__
+from gradlint.adoption import conclude
 from gradlint.config import ConfigError
 from gradlint.plan import Options as Options
 from gradlint.plan import Plan, make_plan
+from gradlint.progress import progress
 from gradlint.report.formats import UnsupportedStatistics, fix_summary, report, require_statistics
 from gradlint.report.found import Report
 from gradlint.report.links import hyperlinks
@@ -19,33 +21,69 @@ from gradlint.report.names import TEXT
 from gradlint.report.paths import project_root
 from gradlint.runner import FileResult, run
 from gradlint.selection import UnknownRule
-from gradlint.terminal import colour, complain, emit, write
+from gradlint.terminal import colour, complain, emit, emit_bytes, lost, write
 
 FAILED = 2
+INTERRUPTED = 130
 
 
 def run_check(options: Options) -> int:
-    """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error."""
-    try:
-        plan = make_plan(options)
-        if options.statistics:
-            require_statistics(plan.output_format)
-    except (ConfigError, UnknownRule, UnsupportedStatistics) as error:
-        complain(str(error))
+    """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error, 130 interrupted while asking."""
+    if options.watch:
+        from gradlint.watch import watch
+
+        return watch(options, _planned, _finish)
+    plan = _planned(options)
+    if plan is None:
         return FAILED
-    for problem in plan.found.problems:
-        complain(problem)
     if options.show_files or options.show_settings:
         return _show(plan)
     if options.verbose:
         from gradlint.verbose import describe
 
         emit(describe(plan), err=True)
-    results = list(run(plan.jobs, options.jobs))
+    results = list(run(plan.jobs, options.jobs, progress(quiet=options.quiet)))
+    if options.ask:
+        from gradlint.ask import go_through
+
+        try:
+            results = go_through(plan.jobs, results)
+        except KeyboardInterrupt:
+            complain("interrupted: the file in question is as it was, what was said of the files before is done")
+            return INTERRUPTED
+    return _finish(plan, results)
+
+
+def _planned(options: Options) -> Plan | None:
+    """What the run will do; None where that cannot be said, after it was told why."""
+    try:
+        if options.ask and not sys.stdin.isatty():
+            raise ConfigError("--ask needs a terminal to ask on; --fix applies all safe fixes, --diff shows them")
+        plan = make_plan(options)
+        if options.statistics:
+            require_statistics(plan.output_format)
+    except (ConfigError, UnknownRule, UnsupportedStatistics) as error:
+        complain(str(error))
+        return None
+    except OSError as error:
+        complain(f"{error.filename or 'the current folder'}: {error.strerror or error}")
+        return None
+    for problem in plan.found.problems:
+        complain(problem)
+    return plan
+
+
+def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
+    """Write what is to be written, report, and say how to exit."""
     failed = _tell_crashes(results) or bool(plan.found.problems)
-    if options.applies:
+    if plan.options.applies:
         failed = _apply(results, plan) or failed
-    if not _output(results, plan):
+    try:
+        remarks, results = conclude(plan, results)
+    except ConfigError as error:
+        complain(str(error))
+        return FAILED
+    if not _output(results, plan, remarks):
         failed = True
     return FAILED if failed else _status(results, plan)
 
@@ -54,7 +92,11 @@ def _show(plan: Plan) -> int:
     """`--show-files` and `--show-settings`: what would be checked, and how."""
     from gradlint.verbose import files, settings
 
-    emit(files(plan) if plan.options.show_files else settings(plan))
+    try:
+        emit(files(plan) if plan.options.show_files else settings(plan))
+    except OSError as error:
+        lost(error)
+        return FAILED
     return FAILED if plan.found.problems else 0
 
 
@@ -72,8 +114,11 @@ def _apply(results: Sequence[FileResult], plan: Plan) -> bool:
     """Write what was fixed; True where a file could not be written."""
     if plan.piped is not None:
         fixed = next((result.after for result in results if result.after is not None), plan.piped)
-        sys.stdout.buffer.write(fixed)
-        sys.stdout.flush()
+        try:
+            emit_bytes(fixed)
+        except OSError as error:
+            lost(error)
+            return True
         return False
     from gradlint.writer import write_atomically
 
@@ -113,16 +158,19 @@ def _broken(results: Sequence[FileResult]) -> list[str]:
 # Reporting
 
 
-def _output(results: Sequence[FileResult], plan: Plan) -> bool:
-    """Print the report; False where a file for it cannot be written."""
+def _output(results: Sequence[FileResult], plan: Plan, remarks: Sequence[str]) -> bool:
+    """Print the report and what it closes with; False where a file for it cannot be written."""
     options = plan.options
     target = options.output_file
     try:
         lines = _report(results, plan)
         if options.diff:
             lines = _diff(results)
-        elif options.fix_only:
+        elif options.fix_only or options.ask:
             lines = _closing(results, plan)
+        aside = options.diff or plan.output_format not in TEXT
+        if not aside:
+            lines = chain(lines, remarks)
         if options.summary is not None and options.summary_file is None:
             lines = _summary(results, plan) if options.fix_only else chain(lines, ("",), _summary(results, plan))
         if target is not None:
@@ -134,12 +182,15 @@ def _output(results: Sequence[FileResult], plan: Plan) -> bool:
             write(_summary(results, plan), target, append=True)
     except OSError as error:
         if target is None:
-            raise
-        complain(f"{target}: cannot be written: {error.strerror or error}")
+            lost(error)
+        else:
+            complain(f"{target}: cannot be written: {error.strerror or error}")
         return False
     if options.diff or options.fix_only:
         for message in _broken(results):
             complain(message)
+    if aside:
+        emit(remarks, err=True)
     if options.diff and not options.quiet:
         emit(_diff_conclusion(results, plan), err=True)
     return True
@@ -156,7 +207,7 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         tuple(each for result in results for each in result.diagnostics),
         texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
         notebooks={result.path: _whole(result, plan) for result in results if result.cells},
-        applied=tuple(each for result in results for each in result.applied),
+        applied=() if options.add_ignore else tuple(each for result in results for each in result.applied),
         failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
         unsafe=plan.unsafe,
         fixing=options.fixing,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradlint.config import Config, ConfigError, Configs, load_config, read_inline
+from gradlint.adoption import Baselines, require_compatible
+from gradlint.config import Config, ConfigError, Configs, is_file, load_config, read_inline
 from gradlint.discover import Found, LeftOut, Target, discover, excluded
 from gradlint.report.names import TEXT
 from gradlint.runner import Job, Task
@@ -55,11 +56,17 @@ class Options:
     jobs: int | None = None
     quiet: bool = False
     verbose: bool = False
+    baseline: Path | None = None
+    write_baseline: Path | None = None
+    add_ignore: bool = False
+    reason: str | None = None
+    ask: bool = False
+    watch: bool = False
 
     @property
     def applies(self) -> bool:
         """Whether fixed text is written: to the files, or to stdout where the text came over stdin."""
-        return (self.fixing or self.fix_only) and not self.diff
+        return (self.fixing or self.fix_only or self.add_ignore) and not self.diff
 
 
 @dataclass(frozen=True)
@@ -72,23 +79,35 @@ class Plan:
     found: Found
     jobs: tuple[Job, ...]
     piped: bytes | None = None
+    baselines: Baselines = field(default_factory=Baselines)
 
 
 def make_plan(options: Options) -> Plan:
     """What the options come to under the configuration. Raises ConfigError and UnknownRule."""
+    require_compatible(options)
     given = _given(options)
     configs = _configs(options, given)
-    first = options.stdin_filename or options.paths[0]
-    nearest = configs.of(first if first.is_dir() else first.parent)
+    nearest = configs.of(_home(options))
     _require_room_for_summary(options, nearest.output_format)
     if options.from_stdin:
         piped: bytes | None = _stdin()
         found = _piped(options.stdin_filename or STDIN, configs)
     else:
         piped, found = None, discover(options.paths, configs)
-    tasks = _Tasks(options, nearest.unsafe_fixes)
+    baselines = Baselines(options.write_baseline)
+    baselines.require(nearest.baseline)
+    tasks = _Tasks(options, nearest.unsafe_fixes, baselines)
     jobs = tuple(Job(target.path, tasks.of(target), target.named, piped) for target in found.targets)
-    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped)
+    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped, baselines)
+
+
+def _home(options: Options) -> Path:
+    """The folder whose configuration decides what is one for the whole run."""
+    first = options.stdin_filename or options.paths[0]
+    try:
+        return first if not options.from_stdin and first.is_dir() else first.parent
+    except (OSError, ValueError):
+        return first.parent
 
 
 def _given(options: Options) -> dict[str, Any]:
@@ -106,6 +125,7 @@ def _given(options: Options) -> dict[str, Any]:
         "force-exclude": options.force_exclude,
         "unsafe-fixes": options.unsafe_fixes,
         "output-format": options.output_format,
+        "baseline": options.baseline,
     }
     given = {key: value for key, value in settings.items() if value is not None}
     for key in ("select", "extend-select", "ignore", "fixable", "unfixable"):
@@ -130,7 +150,7 @@ def _require_patterns(*lines: str) -> None:
 
 def _configs(options: Options, given: Settings) -> Configs:
     """Configuration files and `key = value` pairs are told apart as in Ruff: what names a file is one."""
-    files = [each for each in options.config if "=" not in each or Path(each).is_file()]
+    files = [each for each in options.config if "=" not in each or is_file(Path(each))]
     inline = [(read_inline(each), "--config") for each in options.config if each not in files]
     if len(files) > 1:
         raise ConfigError(f"--config: {files[0]} and {files[1]} cannot both be the configuration")
@@ -165,16 +185,19 @@ def _piped(name: Path, configs: Configs) -> Found:
 class _Tasks:
     """Tasks by configuration; the patterns of each are made ready once."""
 
-    def __init__(self, options: Options, unsafe: bool) -> None:
+    def __init__(self, options: Options, unsafe: bool, baselines: Baselines) -> None:
         self.fix = options.fixing or options.fix_only or options.diff
         self.unsafe = unsafe
+        self.annotate = (options.reason or "") if options.add_ignore else None
+        self.baselines = baselines
         self._silencers: dict[int, Callable[[Path], Sequence[str]]] = {}
 
     def of(self, target: Target) -> Task:
         """What to do with a file."""
         config = target.config
         selection = Selection(config.layers, config.severity, self._silenced(target))
-        return Task(selection, self.fix, self.unsafe, config.names)
+        entries = self.baselines.entries(config.baseline, target.path)
+        return Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate)
 
     def _silenced(self, target: Target) -> tuple[str, ...]:
         ignores = target.config.per_file_ignores

@@ -16,6 +16,13 @@ DELAY = 1.0
 """Seconds of work without a bar."""
 
 
+def progress(*, quiet: bool) -> Callable[[Iterator[Item], int], Iterator[Item]] | None:
+    """What shows how far a run is; None where nobody would see it."""
+    if not wanted(sys.stderr, quiet=quiet):
+        return None
+    return lambda items, total: with_progress(items, total, "Checking")
+
+
 def wanted(stream: TextIO, *, quiet: bool) -> bool:
     """Whether a stream can show a bar and somebody wants to see it."""
     return not quiet and stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -27,7 +34,6 @@ def with_progress(
     label: str,
     *,
     stream: TextIO | None = None,
-    quiet: bool = False,
     delay: float = DELAY,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
@@ -36,7 +42,7 @@ def with_progress(
     rich is imported only when the bar is drawn. It vanishes at the end, also where the work fails or is interrupted.
     """
     stream = stream or sys.stderr
-    if not wanted(stream, quiet=quiet):
+    if not wanted(stream, quiet=False):
         yield from items
         return
     bar: Progress | None = None

@@ -56,6 +56,7 @@ class Config:
     unsafe_fixes: bool = False
     output_format: str = "full"
     names: Names = field(default_factory=Names)
+    baseline: Path | None = None
 
     @property
     def select(self) -> tuple[str, ...] | None:
@@ -89,6 +90,8 @@ class Config:
         if "names" in settings:
             names = {key: frozenset(name.rpartition(".")[2] for name in value) for key, value in settings["names"].items()}
             changes["names"] = replace(self.names, **{key.replace("-", "_"): value for key, value in names.items()})
+        if "baseline" in settings:
+            changes["baseline"] = home / settings["baseline"]
         for key in ("force-exclude", "respect-gitignore", "unsafe-fixes", "output-format"):
             if key in settings:
                 changes[key.replace("-", "_")] = settings[key]

@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import click
 
 from gradlint.config import FILE_NAMES
 from gradlint.discover import FileKind
-from gradlint.runner import FileResult, Job
+from gradlint.plan import Options, Plan
+from gradlint.runner import FileResult, Job, run
+from gradlint.terminal import complain
 
 Stamp = tuple[int, int] | None
 WAKE = 1000
-"""Milliseconds after which a watch that saw nothing looks for what changed before it had begun."""
+"""Milliseconds after which a watch that has seen nothing looks for what changed before it had begun."""
 
 
 class MissingExtra(RuntimeError):
     """What watches files is not installed; the message says what to install."""
+
+
+def watch(
+    options: Options, planned: Callable[[Options], Plan | None], finish: Callable[[Plan, Sequence[FileResult]], int]
+) -> int:
+    """Check and report at once, and again whenever something changes; 0 once it is interrupted.
+
+    `planned` and `finish` are the first and the last part of a run. A configuration that is broken while it is edited is
+    told, and the watch goes on; broken at the start it is the end, with 2, as are options that do not go together.
+    """
+    watched = Watched(partial(run, workers=options.jobs))
+    first = True
+    try:
+        for _ in wakes(options.paths, [options.baseline] if options.baseline is not None else []):
+            plan = planned(options)
+            if plan is None and first:
+                return 2
+            results = watched.update(plan.jobs) if plan is not None else None
+            if plan is not None and results is not None:
+                if sys.stdout.isatty():
+                    click.clear()
+                finish(plan, results)
+            if results is not None and not options.quiet:
+                click.echo("Watching for changes; Ctrl-C ends it.", err=True)
+            first = False
+    except MissingExtra as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        pass
+    return 0
 
 
 @dataclass
@@ -25,13 +62,15 @@ class Watched:
 
     check: Callable[[Sequence[Job]], Iterable[FileResult]]
     _seen: dict[Path, tuple[Job, Stamp, FileResult | None]] = field(default_factory=dict)
+    _begun: bool = False
 
     def update(self, jobs: Sequence[Job]) -> list[FileResult] | None:
         """The results of all jobs, of which only those are done that are new or whose files have changed; None if none is."""
         stamps = {job.path: _stamp(job.path) for job in jobs}
         todo = [job for job in jobs if self._seen.get(job.path, ())[:2] != (job, stamps[job.path])]
-        if not todo and self._seen and self._seen.keys() == stamps.keys():
+        if self._begun and not todo and self._seen.keys() == stamps.keys():
             return None
+        self._begun = True
         fresh = {result.path: result for result in self.check(todo)}
         redone = {job.path for job in todo}
         self._seen = {
@@ -42,33 +81,36 @@ class Watched:
 
 
 def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
-    """Yields whenever a file below the paths changes that can matter, or one of `also`, and now and then besides.
+    """Yields at once, and then whenever a file below the paths changes that can matter, or one of `also`.
 
-    A path that is a file is watched through its folder, since editors replace files. Raises MissingExtra.
+    It also yields soon after the watch has begun, for what changed before. A path that is a file is watched through its
+    folder, since editors replace files. Raises MissingExtra.
     """
     try:
         from watchfiles import Change, watch
     except ImportError as error:
         raise MissingExtra("--watch needs watchfiles: pip install 'torch-gradlint[watch]'") from error
 
-    folders = {path if path.is_dir() else path.parent for path in (*paths, *also)}
+    endings = tuple(kind.value for kind in FileKind)
     extra = {str(path.resolve()) for path in also}
 
     def matters(_: Change, name: str) -> bool:
         path = Path(name)
-        endings = tuple(kind.value for kind in FileKind)
         return name.endswith(endings) or path.name in (*FILE_NAMES, ".gitignore") or str(path.resolve()) in extra
 
-    recursive = any(path.is_dir() for path in paths)
-    for _ in watch(
-        *sorted(folders),
+    yield
+    folders = sorted({path if path.is_dir() else path.parent for path in (*paths, *also)})
+    changes = watch(
+        *folders,
         watch_filter=matters,
         rust_timeout=WAKE,
         yield_on_timeout=True,
-        recursive=recursive,
+        recursive=any(path.is_dir() for path in paths),
         ignore_permission_denied=True,
-    ):
-        yield
+    )
+    for number, seen in enumerate(changes):
+        if seen or number == 0:
+            yield
 
 
 def _stamp(path: Path) -> Stamp:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gradlint.cli import CONTEXT
-from gradlint.commands.sections import FILES, FIXING, OTHER, OUTPUT, RULES, STATUS, Option, Sections
+from gradlint.commands.sections import ADOPTING, FILES, FIXING, OTHER, OUTPUT, RULES, STATUS, Option, Sections
 from gradlint.report.names import NAMES as FORMATS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -44,6 +44,7 @@ def _mapped(
 
 
 in_rules, in_files, in_fixing = partial(_option, RULES), partial(_option, FILES), partial(_option, FIXING)
+in_adopting = partial(_option, ADOPTING)
 in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STATUS), partial(_option, OTHER)
 
 
@@ -64,6 +65,21 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     "--fix-only", is_flag=True, help="Apply fixes, and neither report what remains nor exit with 1 for it. Implies `--fix`."
 )
 @in_fixing("--show-fixes", is_flag=True, help="List what was fixed, file by file.")
+@in_fixing("--ask", is_flag=True, help="Go through the fixes one by one, each with what it changes, and apply those said yes to.")
+@in_adopting(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Report only what is not in a baseline: the findings that were there when it was written.",
+)
+@in_adopting(
+    "--write-baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all findings to a baseline, to be given to --baseline.",
+)
+@in_adopting("--add-ignore", is_flag=True, help="Write comments that silence what is found.")
+@in_adopting("--reason", metavar="TEXT", help="What the comments of --add-ignore give as their reason.")
 @in_rules(
     "--select",
     multiple=True,
@@ -149,6 +165,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 @in_output("--statistics", is_flag=True, help="Show how often each rule was found instead of the findings.")
 @in_output("--show-files", is_flag=True, help="List the files that would be checked, and check none.")
 @in_output("--show-settings", is_flag=True, help="Show the settings for the first of the files, and check none.")
+@in_output("-w", "--watch", is_flag=True, help="Check again whenever a file changes, until it is interrupted.")
 @in_output("-v", "--verbose", is_flag=True, help="Tell on stderr what is left out and why, and which configuration holds.")
 @in_output("-q", "--quiet", is_flag=True, help="Print findings, and nothing else.")
 @in_status("-e", "--exit-zero", is_flag=True, help="Exit with status 0 even where something was found.")

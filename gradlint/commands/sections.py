@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-RULES, FILES, FIXING, OUTPUT, STATUS, OTHER = (
+RULES, FILES, FIXING, ADOPTING, OUTPUT, STATUS, OTHER = (
     "Rule selection",
     "File selection",
     "Fixing",
+    "Adopting",
     "Output",
     "Exit status",
     "Miscellaneous",

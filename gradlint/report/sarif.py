@@ -45,7 +45,7 @@ class _Run:
             "tool": {
                 "driver": {
                     "name": "gradlint",
-                    **({"version": self.found.version, "semanticVersion": self.found.version} if self.found.version else {}),
+                    **_version(self.found.version),
                     "informationUri": HOME,
                     "rules": self.rules,
                 }
@@ -128,6 +128,12 @@ class _Run:
             "artifactChanges": [{"artifactLocation": self.artifact(each.filename), "replacements": _replacements(fix)}],
             "properties": {"applicability": fix.applicability.value},
         }
+
+
+def _version(version: str) -> Object:
+    """A version of PEP 440, and as a semantic one (3.19.12) where it is both."""
+    semantic = {"semanticVersion": version} if re.fullmatch(r"\d+\.\d+\.\d+", version) else {}
+    return {"version": version, **semantic} if version else {}
 
 
 def _replacements(fix: TextFix) -> Sequence[Object]:

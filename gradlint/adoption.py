@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradlint.config import ConfigError
 from gradlint.runner import FileResult, Job
-from gradlint.selection import ALWAYS_ON
+from gradlint.selection import ALWAYS_ON, Selection
 
 if TYPE_CHECKING:
     from gradlint.baseline import Baseline, Entries
@@ -89,15 +89,16 @@ class Baselines:
             self._of.pop(Path(), None)
 
     def stale(self, jobs: Sequence[Job], results: Sequence[FileResult], roots: Sequence[Path]) -> int:
-        """How many entries no longer occur in the files that were checked, or in those below the roots that are gone."""
+        """How many entries no longer occur, of those that the run answers for."""
         held = {Path(result.path): len(result.held) for result in results}
         total = 0
         for source, baseline in self._read.items():
-            checked = [job.path for job in jobs if self._of.get(job.path) == source]
-            total += baseline.stale(checked, roots, sum(held.get(path, 0) for path in checked))
+            checked = [job for job in jobs if self._of.get(job.path) == source]
+            answered = _answered(checked, results)
+            total += baseline.stale(answered, roots, sum(held.get(path, 0) for path in answered))
         return total
 
-    def write(self, results: Sequence[FileResult], roots: Sequence[Path]) -> tuple[int, int] | None:
+    def write(self, jobs: Sequence[Job], results: Sequence[FileResult], roots: Sequence[Path]) -> tuple[int, int] | None:
         """Write what was found as a baseline: the numbers of findings and of files; None where none is to be written.
 
         Raises BaselineError.
@@ -107,9 +108,23 @@ class Baselines:
         from gradlint.baseline import to_renew, write_baseline
 
         found = {Path(result.path): result.prints for result in results}
-        renewed = (self._old or to_renew(self.target)).renewed(found, roots)
+        renewed = (self._old or to_renew(self.target)).renewed(found, _answered(jobs, results), roots)
         write_baseline(self.target, renewed)
         return renewed.size, len(renewed.files)
+
+
+def _answered(jobs: Sequence[Job], results: Sequence[FileResult]) -> dict[Path, frozenset[str]]:
+    """The files that could be checked, with the rules that did not run in them."""
+    from gradlint.registry import all_rules
+
+    rules = all_rules()
+    silent: dict[Selection, frozenset[str]] = {}
+    for job in jobs:
+        if job.task.selection not in silent:
+            runs = {rule.code for rule in job.task.selection.choose(rules)}
+            silent[job.task.selection] = frozenset(rule.code for rule in rules if rule.code not in runs)
+    broken = {result.path for result in results if result.crash or any(d.code == ALWAYS_ON for d in result.diagnostics)}
+    return {job.path: silent[job.task.selection] for job in jobs if str(job.path) not in broken}
 
 
 def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequence[FileResult]]:
@@ -119,7 +134,7 @@ def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequ
     """
     options = plan.options
     lines: list[str] = []
-    written = plan.baselines.write(results, options.paths)
+    written = plan.baselines.write(plan.jobs, results, options.paths)
     if written is not None:
         lines.extend(told_of_baseline(plan.baselines.target or Path(), *written))
         results = [replace(each, diagnostics=tuple(d for d in each.diagnostics if d.code == ALWAYS_ON)) for each in results]

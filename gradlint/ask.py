@@ -16,7 +16,7 @@ from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.engine import Located
 from gradlint.fixer import MAX_ROUNDS, FixOutcome, apply_one
 from gradlint.report.diff import diff
-from gradlint.report.lines import one_line, safe
+from gradlint.report.lines import named, one_line
 from gradlint.review import Review
 from gradlint.runner import FileResult, Job, process
 from gradlint.suppress import UNUSED
@@ -60,8 +60,10 @@ class Dialogue:
             if changed is None:
                 declined.update(prints(current, [each.diagnostic]))
                 continue
-            answer = "y"
-            if not everything:
+            if everything:
+                answer = "y"
+                self.tell(_head(review.name, current, each.diagnostic))
+            else:
                 for line in _shown(review.name, current, changed, each.diagnostic):
                     self.tell(line)
                 answer = self._answer(f"({asked} of {asked + len(waiting) - 1}) Apply this fix")
@@ -150,20 +152,27 @@ def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) ->
 
 def _shown(name: str, before: str, after: str, diagnostic: Diagnostic) -> Iterator[str]:
     """What is wrong, what the fix does and of which kind it is, and the change."""
-    in_cells = name.endswith(".ipynb")
-    place = _in_cell(before, diagnostic) if in_cells else (":", diagnostic.span.start.row)
-    head = f"{safe(name)}{place[0]}{place[1]}:{diagnostic.span.start.column}: "
     yield ""
-    yield f"{click.style(head, bold=True)}{click.style(diagnostic.code, fg='red', bold=True)} {one_line(diagnostic.message)}"
+    yield _head(name, before, diagnostic)
     if diagnostic.fix is not None:
         yield f"{click.style('help', fg='cyan', bold=True)}: {one_line(diagnostic.fix.message)} ({diagnostic.fix.applicability.value} fix)"
     if diagnostic.note:
         yield f"{click.style('note', fg='cyan', bold=True)}: {one_line(diagnostic.note)}"
     for number, line in enumerate(diff(name, before, after)):
-        if number < 2 or (in_cells and line.startswith("@@")):
+        if number < 2 or (_is_notebook(name) and line.startswith("@@")):
             continue
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
         yield click.style(line, fg=colour) if colour else line
+
+
+def _head(name: str, text: str, diagnostic: Diagnostic) -> str:
+    place, row = _in_cell(text, diagnostic) if _is_notebook(name) else (":", diagnostic.span.start.row)
+    where = click.style(f"{named(name)}{place}{row}:{diagnostic.span.start.column}:", bold=True)
+    return f"{where} {click.style(diagnostic.code, fg='red', bold=True)} {one_line(diagnostic.message)}"
+
+
+def _is_notebook(name: str) -> bool:
+    return name.endswith(".ipynb")
 
 
 def _in_cell(code: str, diagnostic: Diagnostic) -> tuple[str, int]:

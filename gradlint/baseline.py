@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,16 +168,17 @@ class Baseline:
             relative = os.path.abspath(path)
         return relative.replace(os.sep, "/")
 
-    def stale(self, checked: Iterable[Path], roots: Sequence[Path], held: int) -> int:
-        """How many entries of a run's files no longer occur, of which it held `held` back.
+    def stale(self, answered: Mapping[Path, Collection[str]], roots: Sequence[Path], held: int) -> int:
+        """How many entries no longer occur, of those that a run answers for; it held `held` of them back.
 
-        A run answers for the files that it checked, and for those below its `roots` that are no longer there.
+        A run answers for the files that it has checked, each but for the rules that did not run in it, and for those below
+        its `roots` that are no longer there.
         """
-        names = {self.name(path) for path in checked}
+        silent = {self.name(path): rules for path, rules in answered.items()}
         total = 0
         for name, entries in self.files.items():
-            if name in names or (self.covers(roots, name) and not (self.home / name).exists()):
-                total += sum(count for _, count in entries)
+            if name in silent or (self.covers(roots, name) and not (self.home / name).exists()):
+                total += sum(count for mark, count in entries if mark.rule not in silent.get(name, ()))
         return total - held
 
     def covers(self, roots: Sequence[Path], name: str) -> bool:
@@ -185,13 +186,20 @@ class Baseline:
         path = os.path.abspath(self.home / name)
         return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in map(os.path.abspath, roots))
 
-    def renewed(self, checked: Mapping[Path, Sequence[Print]], roots: Sequence[Path]) -> Baseline:
-        """A baseline of what a run found; what is known of files that lie outside of its roots stays."""
-        files = {name: entries for name, entries in self.files.items() if not self.covers(roots, name)}
-        for path, found in checked.items():
-            counts = Counter(each for each in found if each.rule != ALWAYS_ON)
+    def renewed(
+        self, found: Mapping[Path, Sequence[Print]], answered: Mapping[Path, Collection[str]], roots: Sequence[Path]
+    ) -> Baseline:
+        """A baseline of what a run found; what the run does not answer for, as in `stale`, stays as it was."""
+        silent = {self.name(path): rules for path, rules in answered.items()}
+        new = {self.name(path): marks for path, marks in found.items()}
+        files = {}
+        for name in (*self.files, *(name for name in new if name not in self.files)):
+            gone = name not in silent and self.covers(roots, name) and not (self.home / name).exists()
+            kept = () if gone else self.files.get(name, ())
+            counts = Counter({mark: count for mark, count in kept if name not in silent or mark.rule in silent[name]})
+            counts.update(each for each in new.get(name, ()) if name in silent and each.rule != ALWAYS_ON)
             if counts:
-                files[self.name(path)] = tuple(sorted(counts.items()))
+                files[name] = tuple(sorted(counts.items()))
         return Baseline(self.home, files)
 
     @property

@@ -211,12 +211,17 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
         unsafe=plan.unsafe,
         fixing=options.fixing,
-        quiet=options.quiet,
+        quiet=options.quiet or (_accepts(options) and not any(result.diagnostics for result in results)),
         show_fixes=options.show_fixes,
         links=hyperlinks(terminal and colour(terminal), os.environ),
         root=project_root(os.environ),
         version=__version__,
     )
+
+
+def _accepts(options: Options) -> bool:
+    """Whether the run is for accepting what it finds, and says so in place of the usual summary."""
+    return options.add_ignore or options.write_baseline is not None
 
 
 def _whole(result: FileResult, plan: Plan) -> str:
@@ -231,9 +236,15 @@ def _whole(result: FileResult, plan: Plan) -> str:
 
 
 def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
-    """What `--fix-only` says in place of the findings."""
+    """What `--fix-only` and `--ask` say in place of the findings."""
     found = _found(results, plan)
-    if plan.output_format in TEXT and not found.quiet:
+    if plan.output_format not in TEXT or found.quiet:
+        return
+    if plan.options.ask:
+        from gradlint.report.lines import summary
+
+        yield from summary(found.diagnostics, len(found.applied), unsafe=found.unsafe, fixing=False)
+    else:
         yield from fix_summary(found)
 
 

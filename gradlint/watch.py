@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,7 @@ def watch(
                 if sys.stdout.isatty():
                     click.clear()
                 finish(plan, results)
+                watched.settle()
             if results is not None and not options.quiet:
                 click.echo("Watching for changes; Ctrl-C ends it.", err=True)
             first = False
@@ -79,6 +80,14 @@ class Watched:
         }
         return [result for _, _, result in self._seen.values() if result is not None]
 
+    def settle(self) -> None:
+        """Take what was fixed for written: it is reported once, and not for a change of somebody else's."""
+        for path, (job, stamp, result) in list(self._seen.items()):
+            if result is not None and result.after is not None:
+                now = _stamp(path)
+                stamp = now if _holds(path, result.after) else stamp
+                self._seen[path] = (job, stamp, replace(result, applied=(), before=None, after=None))
+
 
 def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
     """Yields at once, and then whenever a file below the paths changes that can matter, or one of `also`.
@@ -111,6 +120,13 @@ def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
     for number, seen in enumerate(changes):
         if seen or number == 0:
             yield
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def _stamp(path: Path) -> Stamp:

@@ -252,8 +252,10 @@ def test_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
     shown, status = terminal("--ask", str(tmp_path), answers="yn")
     assert status == 1 and first.read_text() == FIXED and second.read_text() == BOTH
     assert "(1 of 1) Apply this fix [y,n,a,d,q,?]? y\n" in shown
-    assert "1 error" in shown.splitlines()[-1] or "1 error" in shown.splitlines()[-2], shown
-    assert "--unsafe-fixes" in shown
+    assert shown.splitlines()[-2:] == [
+        "Found 3 errors (1 fixed, 2 remaining).",
+        "[*] 1 fixable with the `--fix` option (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
+    ]
 
 
 def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:

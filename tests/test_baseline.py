@@ -238,6 +238,25 @@ def test_what_lies_elsewhere_stays_when_it_is_written_anew(project: Path) -> Non
     assert check("--baseline", "baseline.json", "src", "tests").exit_code == 0
 
 
+def test_a_run_answers_for_the_rules_that_it_runs(project: Path) -> None:
+    partial = check("--baseline", "baseline.json", "--select", "GRD501", "src")
+    assert partial.exit_code == 0 and "no longer" not in partial.stdout
+    check("--select", "GRD2", "--write-baseline", "baseline.json", "src")
+    assert len(json.loads((project / "baseline.json").read_text())["findings"]) == 3
+    script(project, SAFE, "src/a.py")
+    check("--select", "GRD501", "--write-baseline", "baseline.json", "src")
+    rows = json.loads((project / "baseline.json").read_text())["findings"]
+    assert [(row["path"], row["rule"]) for row in rows] == [("src/a.py", "GRD101"), ("src/deep/b.py", "GRD101")]
+
+
+def test_entries_of_a_file_that_cannot_be_read_wait_for_it(project: Path) -> None:
+    script(project, f"{BOTH}<<<<<<< HEAD\n", "src/a.py")
+    found = check("--baseline", "baseline.json", "src")
+    assert found.exit_code == 1 and "GRD000" in found.stdout and "no longer" not in found.stdout
+    check("--write-baseline", "baseline.json", "src")
+    assert len(json.loads((project / "baseline.json").read_text())["findings"]) == 3
+
+
 def test_fixes_touch_what_is_new_only(project: Path) -> None:
     source = f"{BOTH}\n\n{SECOND}"
     path = script(project, source, "src/a.py")

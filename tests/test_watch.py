@@ -16,6 +16,7 @@ import pytest
 from samples import CLEAN, SAFE, check, run, script
 
 from gradlint.runner import FileResult, Job, Task
+from gradlint.runner import run as run_jobs
 from gradlint.watch import Watched
 
 pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
@@ -81,6 +82,20 @@ def test_new_settings_check_everything_anew(tmp_path: Path) -> None:
     watched.update(jobs(tmp_path))
     assert watched.update(jobs(tmp_path, Task(unsafe=True))) is not None
     assert checker.seen == [["a.py"], ["a.py"]]
+
+
+def test_what_was_fixed_is_told_once(tmp_path: Path) -> None:
+    path = script(tmp_path, SAFE)
+    watched = Watched(lambda jobs: run_jobs(jobs, 1))
+    (first,) = watched.update(jobs(tmp_path, Task(fix=True))) or ()
+    assert first.applied and first.after is not None
+    path.write_bytes(first.after)
+    watched.settle()
+    assert watched.update(jobs(tmp_path, Task(fix=True))) is None
+    script(tmp_path, CLEAN, "other.py")
+    assert not [each for each in watched.update(jobs(tmp_path, Task(fix=True))) or () if each.applied or each.after]
+    touch(path, SAFE)
+    assert [each for each in watched.update(jobs(tmp_path, Task(fix=True))) or () if each.applied]
 
 
 # The process

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,7 +18,7 @@ from gradlint.fixer import MAX_ROUNDS, FixOutcome, apply_one
 from gradlint.report.diff import diff
 from gradlint.report.lines import named, one_line
 from gradlint.review import Review
-from gradlint.runner import FileResult, Job, process
+from gradlint.runner import FileResult, Job, Task, process
 from gradlint.suppress import UNUSED
 from gradlint.terminal import complain
 from gradlint.writer import write_atomically
@@ -91,41 +91,43 @@ class Dialogue:
                 self.tell(f"{key} - {meaning}")
 
 
-def go_through(jobs: Sequence[Job], results: Sequence[FileResult], dialogue: Dialogue | None = None) -> list[FileResult]:
-    """Ask about every fix that the results offer, file by file; a file is written when its questions are answered.
+def go_through(
+    jobs: Sequence[Job], results: Sequence[FileResult], dialogue: Dialogue | None = None
+) -> tuple[list[FileResult], bool]:
+    """Ask about every fix that the results offer, file by file; the results after that, and whether a file failed.
 
-    After a `q` the files that follow keep their results. Raises KeyboardInterrupt, with the file in question as it was.
+    A file is written when its questions are answered. After a `q` those that follow keep their results. Raises
+    KeyboardInterrupt, with the file in question as it was.
     """
     dialogue = dialogue or Dialogue(_read_answer, click.echo)
     tasks = {str(job.path): job.task for job in jobs}
-    gone_through = []
+    gone_through, failed = [], False
     for result in results:
         if not dialogue.stopped and _offers(result, unsafe=tasks[result.path].unsafe):
-            path = Path(result.path)
             try:
-                data = path.read_bytes()
-                answered = process(result.path, data, tasks[result.path], dialogue.repair)
-                result = _written(path, data, answered)
+                result = _repaired(result.path, tasks[result.path], dialogue)
             except OSError as error:
-                complain(f"{result.path}: {error.strerror or error}")
-                result = replace(result, crash="the file could not be read or written")
+                complain(f"{result.path}: {error.strerror or error}; the file is left as it is")
+                failed = True
         gone_through.append(result)
-    return gone_through
+    return gone_through, failed
+
+
+def _repaired(name: str, task: Task, dialogue: Dialogue) -> FileResult:
+    """Ask about one file, and write it. Raises OSError, also where somebody else has changed the file meanwhile."""
+    path = Path(name)
+    data = path.read_bytes()
+    result = process(name, data, task, dialogue.repair)
+    if result.after is not None and result.after != data:
+        if path.read_bytes() != data:
+            raise OSError("it was changed by something else while its fixes were asked about")
+        write_atomically(path, result.after)
+    return result
 
 
 def _offers(result: FileResult, *, unsafe: bool) -> bool:
     fixes = [each.fix for each in result.diagnostics if each.fix is not None]
     return any(unsafe or fix.applicability is Applicability.SAFE for fix in fixes)
-
-
-def _written(path: Path, data: bytes, result: FileResult) -> FileResult:
-    """The result once the file is written, unless somebody else has changed it meanwhile. Raises OSError."""
-    if result.after is None or result.after == data:
-        return result
-    if path.read_bytes() != data:
-        return replace(result, crash="the file was changed by something else while its fixes were asked about")
-    write_atomically(path, result.after)
-    return result
 
 
 def _read_answer(prompt: str) -> str:

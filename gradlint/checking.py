@@ -43,15 +43,17 @@ def run_check(options: Options) -> int:
 
         emit(describe(plan), err=True)
     results = list(run(plan.jobs, options.jobs, progress(quiet=options.quiet)))
+    failed = False
     if options.ask:
         from gradlint.ask import go_through
 
         try:
-            results = go_through(plan.jobs, results)
+            results, failed = go_through(plan.jobs, results)
         except KeyboardInterrupt:
             complain("interrupted: the file in question is as it was, what was said of the files before is done")
             return INTERRUPTED
-    return _finish(plan, results)
+    status = _finish(plan, results)
+    return FAILED if failed else status
 
 
 def _planned(options: Options) -> Plan | None:

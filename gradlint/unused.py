@@ -127,13 +127,13 @@ def _own_line(text: str, directive: Directive) -> bool:
 
 def _remark(text: str, directive: Directive, message: str, gone: Sequence[Named]) -> Remark:
     selectors = directive.selectors or ()
-    left = [each for each in selectors if each not in gone]
+    removed = {each.start for each in gone}
+    left = [(index, each) for index, each in enumerate(selectors) if each.start not in removed]
     if not left:
         return _whole(text, directive, message)
-    parts = [text[left[0].start : left[0].end]]
-    for each in left[1:]:
-        before = selectors[selectors.index(each) - 1]
-        parts.append(text[before.end : each.start] + each.text)
+    parts = [left[0][1].text]
+    for index, each in left[1:]:
+        parts.append(text[selectors[index - 1].end : each.start] + each.text)
     change = (selectors[0].start, selectors[-1].end, "".join(parts))
     return Remark(directive.start, directive.end, message, f"Remove {_list(gone)}", change)
 

@@ -50,7 +50,9 @@ class Script:
 
 def asked(script: Script, *paths: Path, unsafe: bool = False) -> list[FileResult]:
     jobs = [Job(path, Task(unsafe=unsafe), named=True) for path in paths]
-    return go_through(jobs, list(run_jobs(jobs, 1)), script.dialogue())
+    results, failed = go_through(jobs, list(run_jobs(jobs, 1)), script.dialogue())
+    assert not failed
+    return results
 
 
 def test_yes_and_no(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_what_is_shown_injects_nothing(tmp_path: Path) -> None:
     assert "\x1b" not in "".join(answers.shown) and "\x07" not in "".join(answers.shown)
 
 
-def test_a_file_that_somebody_else_changes_meanwhile_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_somebody_else_changes_meanwhile_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = script(tmp_path)
 
     def ask(_: str) -> str:
@@ -148,8 +150,10 @@ def test_a_file_that_somebody_else_changes_meanwhile_is_left_alone(tmp_path: Pat
         return "y"
 
     jobs = [Job(path, Task(), named=True)]
-    (result,) = go_through(jobs, list(run_jobs(jobs, 1)), Dialogue(ask, lambda _: None))
-    assert path.read_text() == CLEAN and result.crash is not None and "changed by something else" in result.crash
+    (result,), failed = go_through(jobs, list(run_jobs(jobs, 1)), Dialogue(ask, lambda _: None))
+    assert failed and path.read_text() == CLEAN and result.applied == ()
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: it was changed by something else") and error.count("\n") == 1
 
 
 def test_interrupted_files_are_whole(tmp_path: Path) -> None:
@@ -273,4 +277,4 @@ def test_misuse(tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     fields = {"--fix": "fixing", "--diff": "diff", "--add-ignore": "add_ignore", "--watch": "watch", "--statistics": "statistics"}
     with pytest.raises(ConfigError, match=f"--ask cannot be used with {other}"):
-        require_compatible(Options((tmp_path,), ask=True, **{fields[other]: True}))
+        require_compatible(Options((tmp_path,), ask=True, **{fields[other]: True}))  # type: ignore[arg-type]

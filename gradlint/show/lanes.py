@@ -45,6 +45,10 @@ class Lane:
         return next((event.target for event in self.events if event.target is not None), None)
 
     @property
+    def owner(self) -> str | None:
+        return next((event.owner for event in self.events if event.owner is not None), None)
+
+    @property
     def happens(self) -> bool:
         return any(mark is not Mark.NOTHING for mark in self.marks)
 
@@ -133,7 +137,7 @@ def _named(lane: Lane, lanes: Sequence[Lane], loop: TrainingLoop) -> Lane:
         peer is not lane and all(exclusive(a.path, b.path) for a in peer.events for b in lane.events)
         for peer in peers[: peers.index(lane)]
     )
-    targets = {each.target for each in peers}
+    targets = {(each.target, each.owner) for each in peers}
     label = label_of(lane, loop, several=len(peers if lane.kind is Kind.BACKWARD else targets) > 1)
     return replace(lane, label=f"or {label}" if other else label, alternative=other)
 
@@ -146,7 +150,7 @@ def label_of(lane: Lane, loop: TrainingLoop, *, several: bool = False) -> str:
         scaled = "scaled " if all(event.scaled for event in lane.events) else ""
         return f"backward {scaled}{words}"
     through_scaler = lane.kind is Kind.OPTIMIZER_STEP and all(event.through == "scaler" for event in lane.events)
-    name = _owner(lane.events[0]) if several and lane.target is not None else None
+    name = _owner(lane.events[0]) if several and (lane.target or lane.owner) else None
     return f"{'scaler ' if through_scaler else ''}{lane.label}{f' {name}' if name else ''}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gradlint.show.grid import Mark, Part, Timeline
 
+NOTHING_WRONG = "Nothing wrong was found on this timeline."
 MEANINGS = {
     Mark.HAPPENS: "happens",
     Mark.MAYBE: "happens if a condition of its own holds",

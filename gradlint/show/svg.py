@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gradlint.report.lines import one_line, width
 from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Verdict
-from gradlint.show.legend import sentences, used
+from gradlint.show.legend import NOTHING_WRONG, sentences, used
 
 CHARACTER = 7.9
 """The width of a character of the font, in pixels; a little more than that of common ones."""
@@ -107,7 +107,8 @@ def _timeline(timeline: Timeline, top: float) -> tuple[list[str], float, float]:
         lines, used = _verdict(verdict, top)
         drawn += lines
         top, right = top + 20, max(right, used)
-    for note in timeline.notes:
+    nothing = (NOTHING_WRONG,) if timeline.better is None else ()
+    for note in (*nothing, *timeline.notes):
         for line in _folded(note, max(right, 560) - MARGIN):
             drawn.append(_write(line, MARGIN, top, "soft"))
             top += 20

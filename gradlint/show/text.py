@@ -11,7 +11,7 @@ import click
 from gradlint.report.lines import cut, one_line, width
 from gradlint.show.columns import shortened
 from gradlint.show.grid import Column, Grid, Mark, Part, Row, Timeline
-from gradlint.show.legend import sentences, used
+from gradlint.show.legend import NOTHING_WRONG, sentences, used
 
 COLUMNS = 80
 _LABEL = 24
@@ -84,7 +84,7 @@ def draw(timeline: Timeline, style: Style) -> Iterator[str]:
     ]
     yield ""
     if timeline.better is None:
-        yield "  Nothing wrong was found on this timeline."
+        yield f"  {NOTHING_WRONG}"
     for line in said:
         yield f"  {click.style(line[:_CODE], fg='red')}{line[_CODE:]}"
     for note in timeline.notes:

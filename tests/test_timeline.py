@@ -1,0 +1,460 @@
+"""`gradlint show` as a picture: it says what `check` says, in the terminal and as SVG, and invents nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+from harness import FIXTURES, ROOT, faulty_fixtures, fixed, found, read_marked
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import CLEAN, SAFE, SYNTAX_ERROR, run, script
+
+from gradlint.cli import main
+from gradlint.registry import all_rules
+from gradlint.report.lines import width
+from gradlint.show.command import show
+from gradlint.show.grid import Grid, Mark, Picture, Row
+from gradlint.show.svg import draw_svg
+from gradlint.show.text import ASCII, UNICODE, draw
+from gradlint.show.verdicts import BESIDE, CALLS, DIVISORS, GUARDS
+
+IDIOMS = sorted((FIXTURES / "idioms").glob("*.py"))
+PAGE = ROOT / "docs" / "show.md"
+BAD = {Mark.WRONG, Mark.MISSING}
+NOT_MODELLED = {"GRD105", "GRD106"}
+"""After these fixes the loss is divided by a count that the model cannot follow, or the row is not drawn any more."""
+LOOP = """\
+import torch
+
+accum_steps = {n}
+
+
+def train(model, loader, criterion, optimizer, scheduler):
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y) / accum_steps
+        loss.backward()
+        if {test}:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def picture(source: str, name: str = "train.py") -> Picture:
+    return show(source, name).picture
+
+
+def loop(test: str, n: object = 4) -> str:
+    return LOOP.format(test=test, n=n)
+
+
+def plain(lines: object) -> list[str]:
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]  # type: ignore[attr-defined]
+
+
+def drawn(source: str, row: str) -> str:
+    """The marks of the first grid's row of a label, without blanks."""
+    grid = picture(source).timelines[0].grid
+    return marks(next(each for each in grid.rows if each.label == row))
+
+
+def marks(row: Row) -> str:
+    return "".join(UNICODE.glyphs[mark] for mark in row.marks)
+
+
+def look(grid: Grid) -> list[tuple[str, str]]:
+    return [(row.label, marks(row)) for row in grid.rows]
+
+
+# Every fixture
+
+
+@pytest.mark.parametrize("path", [*faulty_fixtures(), *IDIOMS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_picture_and_check_agree(path: Path) -> None:
+    source = read_marked(path.read_text(encoding="utf-8")).source
+    seen = picture(source, path.name)
+    verdicts = {*seen.elsewhere, *(verdict for timeline in seen.timelines for verdict in timeline.verdicts)}
+    assert {(v.code, v.at.line) for v in verdicts} == {
+        (each.code, each.span.start.row) for each in found(source) if each.code != "GRD001"
+    }
+    for timeline in seen.timelines:
+        on_it = {verdict.code for verdict in timeline.verdicts if verdict.drawn}
+        assert {code for row in timeline.grid.rows for code in row.codes} == on_it
+        assert (timeline.better is not None) == bool(on_it)
+        accused = [row for row in timeline.grid.rows if row.codes]
+        assert all(BAD & set(row.marks) or Mark.UNKNOWN in row.marks for row in accused)
+        assert not any(BAD & set(row.marks) for row in timeline.grid.rows if not row.codes)
+        assert timeline.better is None or not any(BAD & set(row.marks) for row in timeline.better.rows)
+
+
+@pytest.mark.parametrize("path", IDIOMS, ids=lambda path: path.stem)
+def test_an_idiom_has_no_wrong_mark(path: Path) -> None:
+    seen = picture(path.read_text(encoding="utf-8"), path.name)
+    assert not any(timeline.marks & BAD for timeline in seen.timelines)
+
+
+@pytest.mark.parametrize("path", faulty_fixtures(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_fixed_loop_looks_as_it_should(path: Path) -> None:
+    source = read_marked(path.read_text(encoding="utf-8")).source
+    before, after = picture(source, path.name), picture(fixed(source), path.name)
+    unfixed = {(each.code, each.span.start.row) for each in found(source) if each.fix is None}
+    assert len(before.timelines) == len(after.timelines)
+    for old, new in zip(before.timelines, after.timelines, strict=True):
+        if any((v.code, v.at.line) in unfixed or v.code in NOT_MODELLED for v in old.verdicts):
+            continue
+        wanted = old.better or old.grid
+        assert look(new.grid) == look(wanted)
+        assert new.grid.columns == wanted.columns
+
+
+def test_most_fixtures_are_compared_with_their_fix() -> None:
+    compared = 0
+    for path in faulty_fixtures():
+        diagnostics = found(read_marked(path.read_text(encoding="utf-8")).source)
+        compared += all(each.fix is not None and each.code not in NOT_MODELLED for each in diagnostics)
+    assert compared > 0.8 * len(faulty_fixtures())
+
+
+@pytest.mark.parametrize("style", [UNICODE, ASCII], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("folder", sorted(path.name for path in FIXTURES.iterdir()))
+def test_the_grids_fit_a_terminal(folder: str, style: object) -> None:
+    for path in sorted((FIXTURES / folder).glob("*.py")):
+        for timeline in picture(path.read_text(encoding="utf-8"), path.name).timelines:
+            for line in plain(draw(timeline, style)):  # type: ignore[arg-type]
+                assert width(line) <= 80, line
+
+
+def test_every_rule_has_its_place() -> None:
+    assert {rule.code for rule in all_rules()} <= CALLS.keys() | DIVISORS | GUARDS | BESIDE
+
+
+# What is drawn
+
+
+def test_six_bugs() -> None:
+    source = read_marked((FIXTURES / "six_bugs" / "six_bugs.py").read_text(encoding="utf-8")).source
+    timeline = picture(source).timelines[0]
+    assert plain(draw(timeline, UNICODE)) == SIX_BUGS.splitlines()
+    ascii_only = "\n".join(plain(draw(timeline, ASCII)))
+    assert ascii_only == SIX_BUGS.translate(str.maketrans("●✗□·│", "*X!.|")).rstrip("\n")
+
+
+SIX_BUGS = """\
+  as it is, N = ACCUM_STEPS = 4
+                                 window 1      window 2      tail
+  line                           1  2  3  4 │  5  6  7  8 │  9 10
+    57  backward scaled loss     ✗  ✗  ✗  ✗ │  ✗  ✗  ✗  ✗ │  ✗  ✗  GRD101
+        unscale                  ·  ·  ·  □ │  ·  ·  ·  □ │  ·  □  GRD302
+    59  clip                     ✗  ✗  ✗  ✗ │  ✗  ✗  ✗  ✗ │  ✗  ✗  GRD301 GRD302
+    63  scaler step              ✗  ·  ·  □ │  ✗  ·  ·  □ │  ✗  ●  GRD201
+    64  scaler update            ✗  ·  ·  □ │  ✗  ·  ·  □ │  ✗  ●  GRD201
+    66  zero_grad                ✗  ·  ·  □ │  ✗  ·  ·  □ │  ✗  ●  GRD201
+    68  schedule                 ✗  ✗  ✗  ● │  ✗  ✗  ✗  ● │  ✗  ●  GRD401
+
+  as it should be
+                                 window 1      window 2      tail
+                                 1  2  3  4 │  5  6  7  8 │  9 10
+        backward scaled loss/N   ●  ●  ●  ● │  ●  ●  ●  ● │  ●  ●
+        unscale                  ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+        clip                     ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+        scaler step              ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+        scaler update            ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+        zero_grad                ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+        schedule                 ·  ·  ·  ● │  ·  ·  ·  ● │  ·  ●
+
+  GRD101 unscaled-loss, line 57
+  GRD301 clip-inside-window, line 59
+  GRD302 clip-without-unscale, line 59
+  GRD201 first-step-boundary, line 61
+  GRD401 scheduler-per-micro-batch, line 68
+"""
+
+
+@given(n=st.integers(2, 8), first=st.integers(0, 7), flushed=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_marks_are_where_the_guard_holds(n: int, first: int, flushed: bool) -> None:
+    """The drawn steps are those of the guard itself, evaluated on each micro-batch."""
+    guard = f"i % {n} == {first % n}"
+    length = 2 * n + n // 2
+    test = f"{guard} or i + 1 == len(loader)" if flushed else guard
+    seen = picture(loop(test, n)).timelines[0]
+    row = next(each for each in seen.grid.rows if each.label == "step")
+    assert [column.number for column in seen.grid.columns] == list(range(1, length + 1))
+    runs = [mark in (Mark.HAPPENS, Mark.WRONG) for mark in row.marks]
+    assert runs == [bool(eval(test, {"i": i, "loader": range(length)})) for i in range(length)]
+    right = [i % n == n - 1 or i == length - 1 for i in range(length)]
+    assert [mark in (Mark.HAPPENS, Mark.MISSING) for mark in row.marks] == right
+    assert all(width(line) <= 80 for line in plain(draw(seen, UNICODE)))
+
+
+def test_long_windows_leave_out_their_middle() -> None:
+    seen = picture(loop("(i + 1) % accum_steps == 0 or i + 1 == len(loader)", 512)).timelines[0]
+    assert [column.number for column in seen.grid.columns] == [1, None, 512, 513, None, 1024, 1025, None, 1280]
+    assert all(width(line) <= 80 for line in plain(draw(seen, UNICODE)))
+    odd = picture(loop("i % 16 == 5 or i + 1 == len(loader)", 16)).timelines[0]
+    step = next(row for row in odd.grid.rows if row.label == "step")
+    wrong = [column.number for column, mark in zip(odd.grid.columns, step.marks, strict=True) if mark is Mark.WRONG]
+    assert wrong == [6, 22, 38]
+
+
+@pytest.mark.parametrize("n", ["10**12", "0", "-3", "2.5", "'4'", "None", "args.n"])
+def test_strange_numbers_of_steps_are_drawn_as_four(n: str) -> None:
+    seen = picture(loop("(i + 1) % accum_steps == 0 or i + 1 == len(loader)", n)).timelines[0]
+    assert len(seen.grid.columns) in (8, 10) and "drawn as 4" in seen.steps
+
+
+def test_what_is_not_known_is_not_drawn() -> None:
+    source = loop("foo(i)")
+    assert drawn(source, "step") == "????" and drawn(source, "zero_grad") == "????"
+    assert set(drawn(loop("model.count % accum_steps == 0"), "step")) == {"?"}
+    endless = loop("(i + 1) % accum_steps == 0").replace("enumerate(loader)", "enumerate(itertools.cycle(loader))")
+    assert drawn(endless, "step") == "···●···●"
+    unknown = loop("(i + 1) % accum_steps == 0").replace("loader", "things")
+    assert drawn(unknown, "step") == "···●···●"
+    assert "What becomes of a last window" in " ".join(picture(unknown).timelines[0].notes)
+
+
+def test_before_and_after_the_pass() -> None:
+    source = (
+        SAFE.replace("    for i", "    optimizer.zero_grad()\n    for i").replace(" or (i + 1) == len(loader)", "")
+        + "    optimizer.step()\n"
+    )
+    text = "\n".join(plain(draw(picture(source).timelines[0], UNICODE)))
+    assert re.search(r"line +pre │ .* │ end$", text, re.M)
+    assert re.search(r"step +· │  ·  ·  ·  ● │  ·  ·  ·  ● │  ·  · │   ●$", text, re.M)
+    assert re.search(r"zero_grad +● │", text)
+
+
+def test_a_silenced_finding_is_not_accused() -> None:
+    assert "GRD101" in str(picture(SAFE))
+    silenced = SAFE.replace("loss.backward()", "loss.backward()  # gradlint: ignore[GRD101] on purpose")
+    assert not picture(silenced).timelines[0].marks & BAD and "GRD101" not in str(picture(silenced))
+
+
+def test_alternatives_share_a_row_where_they_do_the_same() -> None:
+    path = FIXTURES / "idioms" / "torch_amp_scaler_arms.py"
+    rows = picture(path.read_text(encoding="utf-8")).timelines[0].grid.rows
+    assert [row.label for row in rows].count("step") == 1
+    assert len(next(row for row in rows if row.label == "step").at) == 2
+
+
+def test_each_optimizer_has_its_row() -> None:
+    rows = picture((FIXTURES / "model" / "several_optimizers.py").read_text(encoding="utf-8")).timelines[0].grid.rows
+    assert [row.label for row in rows if row.label.startswith("step")] == ["step critic_optimizer", "step gen_optimizer"]
+    assert marks(rows[-1]) == "●···●···"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("accelerate_accumulate_basic", "Accelerate: `accelerator.backward()` divides"),
+        ("deepspeed_engine", "DeepSpeed: the engine divides"),
+        ("lightning_automatic", "Lightning does the rest by itself"),
+    ],
+)
+def test_what_an_engine_does_is_said(name: str, said: str) -> None:
+    seen = picture((FIXTURES / "idioms" / f"{name}.py").read_text(encoding="utf-8"))
+    assert any(note.startswith(said) for note in seen.timelines[0].notes)
+
+
+def test_the_trainer_is_named_where_it_owns_the_loop() -> None:
+    result = run("show", FIXTURES / "idioms" / "hf_trainer_plain_arguments.py")
+    assert result.exit_code == 0 and "the Hugging Face Trainer runs it" in result.stdout
+    assert "Trainer" not in run("show", FIXTURES / "idioms" / "eval_loops_only.py").stdout
+
+
+# The command
+
+
+def test_words_come_first_and_the_legend_last(tmp_path: Path) -> None:
+    lines = run("show", script(tmp_path)).stdout.splitlines()
+    assert lines[0].endswith("train.py:6 training loop in train") and "  events" in lines
+    assert "as it is, N = accum_steps (drawn as 4)" in lines[lines.index("") + 1]
+    assert "  A window is the N micro-batches that share one optimizer step." in lines
+    clean = run("show", script(tmp_path, CLEAN)).stdout
+    assert "Nothing wrong was found on this timeline." in clean and "as it should be" not in clean and "✗" not in clean
+
+
+def test_ascii_where_the_stream_can_do_no_more(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "gradlint", "show", str(script(tmp_path))]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    text = done.stdout.decode("ascii")
+    assert re.search(r"backward loss +X +X +X +X \|", text) and "\\u" not in text
+
+
+def test_colour_only_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script(tmp_path)
+    without = run("show", path).stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = CliRunner().invoke(main, ["show", str(path)], color=True).stdout
+    assert "\x1b" not in without and "\x1b[31m" in coloured and plain([coloured]) == [without]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert CliRunner().invoke(main, ["show", str(path)]).stdout == without
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    document = {"cells": [{"cell_type": "code", "metadata": {}, "source": cell} for cell in cells], "nbformat": 4}
+    return script(folder, json.dumps(document), "train.ipynb")
+
+
+def test_notebooks_name_the_cell(tmp_path: Path) -> None:
+    path = notebook(tmp_path, "%pip list\nimport torch", "\n".join(SAFE.splitlines()[1:]))
+    shown = run("show", path).stdout
+    assert "train.ipynb:cell 2:5 training loop in train" in shown
+    assert "cell 2, line 7 backward" in shown and re.search(r"2:7 +backward loss +✗", shown)
+    assert "GRD101 unscaled-loss, cell 2, line 7" in shown
+    assert run("show", script(tmp_path, "{}", "no.ipynb")).stderr.splitlines()[0].startswith("error: ")
+
+
+def test_stdin() -> None:
+    result = CliRunner().invoke(main, ["show", "-"], input=SAFE)
+    assert result.exit_code == 0 and result.stdout.startswith("<stdin>:6 training loop in train")
+
+
+def test_json(tmp_path: Path) -> None:
+    (seen,) = json.loads(run("show", script(tmp_path), "--output-format", "json").stdout)
+    grid = seen["timelines"][0]["grid"]
+    backward = next(row for row in grid["rows"] if row["label"] == "backward loss")
+    assert backward["codes"] == ["GRD101"] and backward["at"] == [{"line": 8, "cell": None}]
+    assert set(backward["marks"]) == {"happens and is wrong"} and len(backward["marks"]) == len(grid["columns"])
+
+
+def test_bad_input_is_one_line(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.py"
+    binary.write_bytes(b"x = 1\n\0")
+    deep = script(tmp_path, "loss.backward" + "(" * 3000, "deep.py")
+    for path, said in (
+        (tmp_path / "missing.py", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (script(tmp_path, SYNTAX_ERROR, "broken.py"), "broken.py:3:14: "),
+        (binary, "NUL byte"),
+        (deep, "deep.py"),
+    ):
+        for options in ((), ("--svg", str(tmp_path / "out.svg"))):
+            result = run("show", path, *options)
+            assert result.exit_code == 2 and result.stdout == "", path
+            assert said in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out.svg").exists()
+    both = run("show", tmp_path / "missing.py", script(tmp_path))
+    assert both.exit_code == 2 and both.stderr.count("\n") == 1 and "as it is" in both.stdout
+
+
+def test_a_configuration_teaches_names(tmp_path: Path) -> None:
+    source = CLEAN.replace("optimizer.step", "self.mover.step").replace("optimizer =", "unused =")
+    path = script(tmp_path, source)
+    assert "No optimizer step was found" in run("show", path).stdout
+    script(tmp_path, '[tool.gradlint.names]\noptimizers = ["mover"]\n', "pyproject.toml")
+    assert "No optimizer step was found" not in run("show", path).stdout
+    script(tmp_path, "[tool.gradlint]\nnonsense = 1\n", "pyproject.toml")
+    result = run("show", path)
+    assert result.exit_code == 2 and "nonsense" in result.stderr and result.stdout == ""
+
+
+# SVG
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_svg_is_self_contained_and_accessible(tmp_path: Path) -> None:
+    target = tmp_path / "loop.svg"
+    result = run("show", script(tmp_path), "--svg", target)
+    assert result.exit_code == 0 and result.output == ""
+    text = target.read_text(encoding="ascii")
+    root = ElementTree.fromstring(text)
+    assert root.tag == f"{SVG}svg" and root.get("role") == "img"
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None and description is not None
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert "train.py" in str(title.text)
+    assert "backward loss: is wrong on every micro-batch (GRD101)" in str(description.text)
+    assert "prefers-color-scheme: dark" in text
+    allowed = {"svg", "title", "desc", "style", "rect", "text", "g", "circle", "path"}
+    assert {each.tag.removeprefix(SVG) for each in root.iter()} <= allowed
+    assert not re.search(r"url\(|@import|href|https?://(?!www\.w3\.org/2000/svg)", text)
+    assert not any(name.startswith("on") for each in root.iter() for name in each.attrib)
+
+
+def test_svg_draws_the_same_marks() -> None:
+    for name in ("GRD201/plain.py", "GRD301/plain.py", "idioms/grads_divided_before_step.py", "idioms/lightning_manual.py"):
+        seen = picture((FIXTURES / name).read_text(encoding="utf-8"), name)
+        root = ElementTree.fromstring(draw_svg([seen]))
+        names = {
+            Mark.HAPPENS: "happens",
+            Mark.MAYBE: "maybe",
+            Mark.WRONG: "wrong",
+            Mark.MISSING: "missing",
+            Mark.NOTHING: "nothing",
+            Mark.UNKNOWN: "unknown",
+        }
+        drawn_rows = [
+            [kind for each in group if (kind := each.get("class", "").removesuffix(" middle")) in names.values()]
+            for group in root.iter(f"{SVG}g")
+        ]
+        grids = [grid for each in seen.timelines for grid in (each.grid, each.better) if grid is not None]
+        assert drawn_rows == [[names[mark] for mark in row.marks] for grid in grids for row in grid.rows]
+
+
+def test_svg_escapes_foreign_text(tmp_path: Path) -> None:
+    path = script(tmp_path, SAFE.replace("accum_steps", "größe"), "<script>&\"'\x1b[31m\u202e.py")
+    text = run("show", path, "--svg", "-").stdout
+    root = ElementTree.fromstring(text)
+    assert not list(root.iter(f"{SVG}script")) and "<script>" in str(root.findtext(f"{SVG}title"))
+    assert text.isascii() and "\x1b" not in text and "größe" in "".join(root.itertext())
+    assert "\u202e" not in "".join(root.itertext())
+
+
+def test_svg_of_several_loops_and_files(tmp_path: Path) -> None:
+    twice = SAFE + "\n\n" + SAFE.replace("def train", "def finetune").removeprefix("import torch\n")
+    text = run("show", script(tmp_path, twice), script(tmp_path, CLEAN, "other.py"), "--svg", "-").stdout
+    root = ElementTree.fromstring(text)
+    titles = [each for each in root.iter(f"{SVG}text") if each.get("class") == "title"]
+    assert [str(each.text).split()[-1] for each in titles] == ["train", "finetune", "train"]
+    tops = [float(each.get("y", "0")) for each in titles]
+    assert tops == sorted(set(tops)) and tops[-1] < float(root.get("height", "0"))
+
+
+def test_svg_that_cannot_be_made(tmp_path: Path) -> None:
+    result = run("show", script(tmp_path), "--svg", tmp_path / "no" / "out.svg")
+    assert (
+        result.exit_code == 2 and result.stderr.count("\n") == 1 and "out.svg: cannot be written: No such file" in result.stderr
+    )
+    result = run("show", script(tmp_path, "print(1)\n"), "--svg", tmp_path / "out.svg")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and "no backward pass was found" in result.stderr
+    assert not (tmp_path / "out.svg").exists()
+
+
+# The page
+
+
+def test_the_page_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """`pytest --update-fixed tests/test_timeline.py` draws the page's pictures anew."""
+    text = PAGE.read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    (block,) = re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)
+    (command,) = re.findall(r"^```sh\ngradlint (.*?)\n```$", text, re.M)
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, source)
+    result = run("show", "train.py")
+    shown = result.stdout[result.stdout.index("  as it is") :]
+    assert run(*command.split()).exit_code == 0
+    image = (tmp_path / "train.svg").read_text(encoding="ascii")
+    if request.config.getoption("--update-fixed"):
+        PAGE.write_text(text.replace(block, shown), encoding="utf-8")
+        PAGE.with_suffix(".svg").write_text(image, encoding="ascii")
+    assert PAGE.read_text(encoding="utf-8").count(shown) == 1
+    assert PAGE.with_suffix(".svg").read_text(encoding="ascii") == image
+
+
+def test_the_page_explains_every_mark() -> None:
+    rows = re.findall(r"^\| `(.)` \| `(.)` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+    from gradlint.show.legend import MEANINGS
+
+    assert rows == [(UNICODE.glyphs[mark], ASCII.glyphs[mark], meaning) for mark, meaning in MEANINGS.items()]

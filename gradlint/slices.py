@@ -18,7 +18,9 @@ from functools import cached_property
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from gradlint.model.vocabulary import is_trigger
+from gradlint.depth import text_is_deep, tree_is_deep
+from gradlint.matter import kept_rows
+from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
@@ -38,18 +40,23 @@ _TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A run of whole lines that LibCST parsed by itself; `offset` is where it begins in the file's text.
+    """Whole lines that LibCST parsed together; `offset` is where they begin in the file's text.
 
     LibCST drops form feeds between statements, so they are taken out before: `feeds` are their places in what is left.
+    Where lines between them were passed over, `pieces` says for each run of lines where it begins in what was parsed, and
+    where in the file's text.
     """
 
     module: cst.Module
     offset: int
     feeds: tuple[int, ...] = ()
+    pieces: tuple[tuple[int, int], ...] = ()
 
     @cached_property
     def spans(self) -> dict[int, tuple[int, int]]:
         """Character offsets in the file's text, by node identity, without the layout around the node."""
+        if self.pieces:
+            return _spans(self.module, 0, self.pieces)
         found = _spans(self.module, self.offset)
         if not self.feeds:
             return found
@@ -102,6 +109,10 @@ def read_whole(text: str) -> Source | Problem:
         return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, feeds),))
     except cst.ParserSyntaxError as error:
         return _problem(text, error)
+    except UnicodeEncodeError as error:
+        before = text[: error.start]
+        row, column = len(NEWLINE.findall(before)) + 1, len(NEWLINE.split(before)[-1]) + 1
+        return Problem(row, column, "half of a surrogate pair is no character")
     except RecursionError:
         return _TOO_DEEP
 
@@ -117,7 +128,7 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
-def read(text: str) -> Source | Problem:
+def read(text: str, taught: Taught = UNTAUGHT) -> Source | Problem:
     """The fast path: only the top-level statements that can matter; the plain path where `ast` cannot help."""
     try:
         with warnings.catch_warnings():
@@ -127,24 +138,33 @@ def read(text: str) -> Source | Problem:
         return _TOO_DEEP
     except SyntaxError as error:
         # LibCST's parser would overflow the stack of the process.
-        return _TOO_DEEP if "too many nested" in error.msg else read_whole(text)
+        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else read_whole(text)
     except ValueError:
-        return read_whole(text)
+        return _TOO_DEEP if text_is_deep(text) else read_whole(text)
+    if tree_is_deep(text, tree):
+        return _TOO_DEEP
     if "\f" in text or "\r" in text.replace("\r\n", ""):
         return read_whole(text)
-    if not _can_matter(tree):
+    rows = kept_rows(text, tree, taught)
+    if not rows:
         return Source(text, ())
-    starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
-    runs = list(_runs(_chosen(tree.body), tree.body))
-    slices = []
-    for first, last in runs:
+    part = _parsed(text, rows)
+    return read_whole(text) if part is None else Source(text, (part,))
+
+
+def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
+    """Runs of rows, parsed as one module: what is left of a text without some of its statements is one as well."""
+    starts = (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
+    runs, pieces, length = [], [], 0
+    for first, last in rows:
         begin = starts[first - 1]
-        end = starts[last] if last < len(starts) else len(text)
-        try:
-            slices.append(Slice(cst.parse_module(text[begin:end]), begin))
-        except (cst.ParserSyntaxError, RecursionError):
-            return read_whole(text)
-    return Source(text, tuple(slices))
+        runs.append(text[begin : starts[last]])
+        pieces.append((length, begin))
+        length += len(runs[-1])
+    try:
+        return Slice(cst.parse_module("".join(runs)), pieces[0][1], pieces=tuple(pieces))
+    except (cst.ParserSyntaxError, RecursionError):
+        return None
 
 
 def _first_line(message: str) -> str:
@@ -299,11 +319,22 @@ class _Recorder(CodegenState):
         self.marks[id(node)] = (start, end)
 
 
-def _spans(module: cst.Module, base: int) -> dict[int, tuple[int, int]]:
+def _spans(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
     state = _Recorder(module)
     module._codegen(state)
     offsets = [base]
     for token in state.tokens:
         offsets.append(offsets[-1] + len(token))
+    begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
     last = len(offsets) - 1
-    return {node: (offsets[min(a, last)], offsets[min(b, last)]) for node, (a, b) in state.marks.items()}
+    return {node: (begins[min(a, last)], ends[min(b, last)]) for node, (a, b) in state.marks.items()}
+
+
+def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
+    """Growing offsets in what was parsed, as offsets in the file's text; an end belongs to the piece before it."""
+    found, place = [], 0
+    for offset in offsets:
+        while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:
+            place += 1
+        found.append(offset - pieces[place][0] + pieces[place][1])
+    return found

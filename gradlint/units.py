@@ -1,0 +1,302 @@
+"""A text as units that can be read or passed over: functions, methods, the rest of each class, and module-level statements."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+Rows = tuple[int, int]
+"""The first and the last of a run of rows, counted from 1."""
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+_LARGE_LITERAL = 200
+_WORD = re.compile(r"[^\W\d]\w*")
+_OPENED = re.compile(r"""([^\W\d]\w*)["'\])\s\\]*\(""")
+_RENAMED = re.compile(r" as (\w+)")
+_LAST_WORD = re.compile(r"(\w+)\s*$")
+_ASSIGNED = re.compile(r"\bself\.(\w+)(?=[^=\n]*=(?!=))")
+_ENTERED = frozenset({"__call__", "forward"})
+"""What runs where an object is called."""
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Whole rows that are read together, and the statements in them."""
+
+    text: str
+    """All text of its rows."""
+    rows: tuple[Rows, ...]
+    nodes: tuple[ast.AST, ...]
+    names: tuple[str, ...]
+    """Under which others can reach it."""
+    owner: str | None = None
+    """The class whose method, or whose other statements, it is."""
+    of_module: bool = False
+    bases: frozenset[str] = frozenset()
+    """Of a class, the last names of what it derives from."""
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is what a class has besides its methods."""
+        return self.owner is not None and self.owner in self.names
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of its text, comments and strings included."""
+        return frozenset(_WORD.findall(self.text))
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """The names and attributes in its code."""
+        found = set()
+        for node in self.parts():
+            if isinstance(node, ast.Name):
+                found.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                found.add(node.attr)
+        return frozenset(found)
+
+    @cached_property
+    def may_call(self) -> frozenset[str]:
+        """The words of its text that a parenthesis follows."""
+        return frozenset(_OPENED.findall(self.text))
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """Every call in it."""
+        return tuple(node for node in self.parts() if isinstance(node, ast.Call))
+
+    def parts(self) -> Iterator[ast.AST]:
+        """Every node of it."""
+        return (each for node in self.nodes for each in ast.walk(node))
+
+    @cached_property
+    def assigned(self) -> frozenset[str]:
+        """The attributes of `self` that it may assign."""
+        return frozenset(_ASSIGNED.findall(self.text))
+
+
+def last_name(node: ast.AST) -> str | None:
+    """As the model's `last_name`, over `ast`."""
+    while True:
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            return node.slice.value
+        if not isinstance(node, (ast.Call, ast.Subscript)):
+            return None
+        node = node.func if isinstance(node, ast.Call) else node.value
+
+
+class Units:
+    """The units of a text, in the order of their first rows, and who reaches whom."""
+
+    def __init__(self, text: str, tree: ast.Module) -> None:
+        self.text = text
+        self._starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
+        self.all: tuple[Unit, ...] = tuple(self._of_module(tree.body))
+        self.of_module = tuple(n for n, unit in enumerate(self.all) if unit.of_module and not _is_large_literal(unit))
+
+    def __getitem__(self, number: int) -> Unit:
+        return self.all[number]
+
+    # Where something stands
+
+    def calling(self, *names: str) -> list[int]:
+        """The units in which, by their text, one of the names may be called; a name may be the end of a longer one."""
+        found: dict[int, None] = {}
+        for name in names:
+            if name in self.text:
+                for match in re.finditer(rf"""{re.escape(name)}["'\])\s\\]*\(""", self.text):
+                    found.update(dict.fromkeys(self._at(match.start())))
+        return sorted(found)
+
+    def named(self, name: str) -> list[int]:
+        """The methods of a name."""
+        return [number for number, unit in enumerate(self.all) if unit.owner is not None and name in unit.names]
+
+    def holding(self, words: Set[str], endings: tuple[str, ...] = ()) -> Iterator[int]:
+        """The units in which one of the words stands, or a name that one was imported as, or one with such an ending."""
+        wanted = words | self.aliases(words)
+        for number, unit in enumerate(self.all):
+            if not wanted.isdisjoint(unit.words) or (endings and any(word.endswith(endings) for word in unit.words)):
+                yield number
+
+    def aliases(self, names: Set[str]) -> set[str]:
+        """What the names are imported as."""
+        return {alias for alias, name in self.renamed.items() if name in names}
+
+    @cached_property
+    def renamed(self) -> dict[str, str]:
+        """What stands before `as`, by what stands behind it."""
+        found = {}
+        for match in _RENAMED.finditer(self.text):
+            before = _LAST_WORD.search(self.text[max(0, match.start() - 80) : match.start()])
+            if before is not None:
+                found[match.group(1)] = before.group(1)
+        return found
+
+    def bases(self, number: int) -> frozenset[str]:
+        """The last names of what the class of a unit derives from."""
+        owner = self.all[number].owner
+        return frozenset().union(*(unit.bases for unit in self.all if owner is not None and unit.owner == owner))
+
+    def family(self, number: int) -> list[int]:
+        """All units of the class that a unit is of, or the unit alone."""
+        owner = self.all[number].owner
+        return [n for n, unit in enumerate(self.all) if unit.owner == owner] if owner is not None else [number]
+
+    def _at(self, offset: int) -> Iterator[int]:
+        row = bisect_right(self._starts, offset)
+        place = bisect_right(self._row_starts, (row, len(self.all))) - 1
+        if place >= 0:
+            yield self._row_starts[place][1]
+
+    @cached_property
+    def _row_starts(self) -> list[tuple[int, int]]:
+        return sorted((first, number) for number, unit in enumerate(self.all) for first, _ in unit.rows)
+
+    # Who reaches whom
+
+    def above(self, start: Set[int]) -> set[int]:
+        """The units from which one of these may be reached: they call something of its name."""
+        found = set(start)
+        names = {name for number in start for name in self.all[number].names}
+        while True:
+            more = {n for n, unit in enumerate(self.all) if n not in found and not names.isdisjoint(unit.may_call)}
+            if not more:
+                return found
+            found |= more
+            names = {name for number in more for name in self.all[number].names}
+
+    def below(self, start: Set[int]) -> set[int]:
+        """What can run, or give a value, where these run.
+
+        That is every function and class that is named, methods of a name that is read if their class or a relative of
+        it takes part, and the methods that give a value to an attribute which is read.
+        """
+        found, new = set(start), set(start)
+        read: set[str] = set()
+        live: set[str] = set()
+        while new:
+            read.update(*(self.all[number].read for number in new))
+            live.update(self._clan[owner] for number in new if (owner := self.all[number].owner) is not None)
+            new = {n for n, unit in enumerate(self.all) if n not in found and self._takes_part(unit, read, live)}
+            found |= new
+        return found
+
+    def _takes_part(self, unit: Unit, read: Set[str], live: Set[str]) -> bool:
+        if unit.owner is None or unit.is_head:
+            return not read.isdisjoint(unit.names) or (unit.is_head and self._clan[unit.owner or ""] in live)
+        if self._clan[unit.owner] not in live:
+            return False
+        if not read.isdisjoint(unit.names) or not _ENTERED.isdisjoint(unit.names):
+            return True
+        return not read.isdisjoint(unit.assigned)
+
+    @cached_property
+    def _clan(self) -> dict[str, str]:
+        """For each class one name for all classes of this text that are related to it."""
+        heads = {unit.owner: unit for unit in self.all if unit.owner is not None and unit.is_head}
+        clan = {name: name for name in heads}
+        for name, head in heads.items():
+            for base in head.bases & heads.keys():
+                old, new = clan[name], clan[base]
+                clan = {each: new if group == old else group for each, group in clan.items()}
+        return clan
+
+    # Taking apart
+
+    def _of_module(self, body: Sequence[ast.stmt]) -> Iterator[Unit]:
+        for first, last, nodes in _lines(body, 0):
+            node = nodes[0]
+            if isinstance(node, _DEFINITIONS):
+                yield self._unit([(first, last)], nodes, (node.name,))
+            elif isinstance(node, ast.ClassDef):
+                yield from self._of_class(node, first, last)
+            else:
+                inner = [each.name for n in nodes for each in ast.walk(n) if isinstance(each, (*_DEFINITIONS, ast.ClassDef))]
+                yield self._unit([(first, last)], nodes, tuple(inner), of_module=True)
+
+    def _of_class(self, node: ast.ClassDef, first: int, last: int) -> Iterator[Unit]:
+        bases = frozenset(filter(None, map(last_name, node.bases)))
+        start = _first_row(node.body[0])
+        if start <= node.lineno:
+            methods = [each.name for each in node.body if isinstance(each, _DEFINITIONS)]
+            yield self._unit([(first, last)], (node,), (node.name, *methods), owner=node.name, bases=bases)
+            return
+        rest: list[Rows] = [(first, start - 1)]
+        others: list[ast.AST] = [*node.bases, *node.keywords, *node.decorator_list]
+        names = [node.name]
+        methods_of: list[tuple[Rows, ast.stmt, str]] = []
+        for begin, end, nodes in _lines(node.body, start - 1):
+            inner = nodes[0]
+            if isinstance(inner, _DEFINITIONS):
+                methods_of.append(((begin, end), inner, inner.name))
+            else:
+                rest.append((begin, end))
+                others.extend(nodes)
+                names.extend(each.name for n in nodes for each in ast.walk(n) if isinstance(each, (*_DEFINITIONS, ast.ClassDef)))
+        if len(rest) == 1:  # a class needs a body
+            rows, method, name = methods_of.pop(0)
+            rest.append(rows)
+            others.append(method)
+            names.append(name)
+        yield self._unit(rest, others, tuple(names), owner=node.name, bases=bases)
+        for rows, method, name in methods_of:
+            yield self._unit([rows], (method,), (name,), owner=node.name)
+
+    def _unit(
+        self,
+        rows: Sequence[Rows],
+        nodes: Iterable[ast.AST],
+        names: tuple[str, ...],
+        *,
+        owner: str | None = None,
+        of_module: bool = False,
+        bases: frozenset[str] = frozenset(),
+    ) -> Unit:
+        text = "".join(self.between(*row) for row in rows)
+        return Unit(text, tuple(rows), tuple(nodes), names, owner, of_module, bases)
+
+    def between(self, first: int, last: int) -> str:
+        """The text of a run of rows."""
+        return self.text[slice(*self.offsets(first, last))]
+
+    def offsets(self, first: int, last: int) -> tuple[int, int]:
+        """Where a run of rows begins and ends in the text."""
+        return self._starts[first - 1], self._starts[last] if last < len(self._starts) else len(self.text)
+
+
+def _first_row(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, list[ast.stmt]]]:
+    """Statements with their rows and the gap above them; those that share a row go together."""
+    current: tuple[int, int, list[ast.stmt]] | None = None
+    for node in body:
+        last = node.end_lineno or node.lineno
+        if current is not None and _first_row(node) <= current[1]:
+            current = (current[0], max(last, current[1]), [*current[2], node])
+            continue
+        if current is not None:
+            yield current
+            before = current[1]
+        current = (before + 1 if before else _first_row(node), last, [node])
+    if current is not None:
+        yield current
+
+
+def _is_large_literal(unit: Unit) -> bool:
+    first, last = unit.rows[0]
+    return last - first > _LARGE_LITERAL and isinstance(unit.nodes[0], (ast.Assign, ast.Expr, ast.AnnAssign))

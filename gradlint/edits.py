@@ -16,8 +16,17 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Enclose:
+    """Write text directly before and behind an expression, which keeps its own text; parentheses around it stay outside."""
+
+    node: cst.CSTNode
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Insert:
-    """Write a new line beside a statement, indented as it is."""
+    """Write new lines beside a statement, indented as it is."""
 
     anchor: cst.CSTNode
     line: str
@@ -56,4 +65,4 @@ class AddImport:
     line: str
 
 
-Edit = Replace | Insert | Move | Delete | Wrap | AddImport
+Edit = Replace | Enclose | Insert | Move | Delete | Wrap | AddImport

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
-from gradlint.edits import AddImport, Delete, Edit, Insert, Move, Replace, Wrap
+from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
+from gradlint.model.syntax import walk
 from gradlint.slices import Source
+from gradlint.suppress import comments
 
 
 @dataclass(frozen=True, order=True)
@@ -57,12 +61,21 @@ class _Page:
         """The whole lines of a statement; it must have them for itself."""
         start, end = self.span(statement)
         begin, stop = self.line_start(start), self.line_end(max(end - 1, start))
-        if self.text[begin:start].strip():
+        if self.text[begin:start].strip() or self.continues(begin):
             raise Unrenderable("the statement shares its line with another")
         rest = self.text[end:stop].strip() if end <= stop else ""
         if (rest and not rest.startswith(("#", ";"))) or rest.startswith(";"):
             raise Unrenderable("the statement shares its line with another")
         return begin, stop
+
+    def continues(self, begin: int) -> bool:
+        """Whether the line that begins here continues the one above, which ends with a backslash."""
+        return self.text[:begin].endswith(("\\\n", "\\\r\n", "\\\r"))
+
+    @property
+    def comments(self) -> dict[int, str]:
+        """Every comment of the text by its offset; what only looks like one within a string is none."""
+        return _comments(self.text)
 
     def with_comments(self, begin: int) -> int:
         """The start of the comment lines that stand directly above a line, at its own indentation."""
@@ -71,6 +84,8 @@ class _Page:
             above = self.line_start(begin - 1)
             line = self.text[above:begin]
             if not line.strip().startswith("#") or _indent(line) != indent:
+                break
+            if above + len(indent) not in self.comments or self.continues(above):
                 break
             begin = above
         return begin
@@ -89,6 +104,11 @@ class _Page:
         return ""
 
 
+@lru_cache(maxsize=2)  # the edits of one text ask in turn
+def _comments(text: str) -> dict[int, str]:
+    return {each.start: each.text for each in comments(text)}
+
+
 def _indent(line: str) -> str:
     found = re.match(r"[ \t]*", line)
     return found.group() if found else ""
@@ -96,11 +116,14 @@ def _indent(line: str) -> str:
 
 def _render(edit: Edit, page: _Page) -> list[Change]:
     if isinstance(edit, Replace):
+        return [_replace(edit, page)]
+    if isinstance(edit, Enclose):
         start, end = page.span(edit.node)
-        return [Change(start, end, edit.text)]
+        return [Change(place, place, words) for place, words in ((start, edit.before), (end, edit.after)) if words]
     if isinstance(edit, Insert):
         indent = _indent(page.text[page.lines_of(edit.anchor)[0] :])
-        return [_at(page, edit.anchor, f"{indent}{edit.line}{page.source.newline}", after=edit.after)]
+        lines = [f"{indent}{line}{page.source.newline}" for line in edit.line.split("\n")]
+        return [_at(page, edit.anchor, "".join(lines), after=edit.after)]
     if isinstance(edit, Delete):
         begin, stop = page.lines_of(edit.statement)
         return [Change(begin, page.and_gap(begin, stop), "")]
@@ -109,6 +132,15 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
     if isinstance(edit, Wrap):
         return _wrap(edit, page)
     return _add_import(edit, page)
+
+
+def _replace(edit: Replace, page: _Page) -> Change:
+    start, end = page.span(edit.node)
+    old = page.text[start:end]
+    if "#" in old and any(start <= at < end and words not in edit.text for at, words in page.comments.items()):
+        raise Unrenderable("a comment stands within the expression")
+    # What the model quotes of a text of several lines has its own newlines.
+    return Change(start, end, edit.text.replace("\r\n", "\n").replace("\n", page.source.newline))
 
 
 def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Change:
@@ -151,8 +183,9 @@ def _reindent(block: str, old: str, new: str) -> str:
 
 
 def _has_multiline_string(node: cst.CSTNode) -> bool:
-    code = cst.Module(body=()).code_for_node(node)
-    return '"""' in code or "'''" in code
+    code = cst.Module(body=()).code_for_node
+    strings = (each for each in walk(node) if isinstance(each, (cst.SimpleString, cst.FormattedString)))
+    return any("\n" in code(each) or "\r" in code(each) for each in strings)
 
 
 def _wrap(edit: Wrap, page: _Page) -> list[Change]:
@@ -160,11 +193,21 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
     _, stop = page.lines_of(edit.last)
     begin = page.with_comments(begin)
     indent = _indent(page.text[page.lines_of(edit.first)[0] :])
-    if _has_multiline_string(edit.first) or _has_multiline_string(edit.last):
+    if any(_has_multiline_string(each) for each in _from_to(edit.first, edit.last, page)):
         raise Unrenderable("the statement holds a string of several lines")
     step = "\t" if "\t" in indent else "    "
     block = _reindent(page.text[begin:stop], indent, indent + step)
     return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
+
+
+def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst.CSTNode]:
+    """The statements of a block from one to another."""
+    for part in page.source.slices:
+        for node in walk(part.module):
+            body = getattr(node, "body", None)
+            if isinstance(body, (list, tuple)) and first in body and last in body:
+                return body[body.index(first) : body.index(last) + 1]
+    raise Unrenderable("the statements are not of one block")
 
 
 def _add_import(edit: AddImport, page: _Page) -> list[Change]:

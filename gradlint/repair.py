@@ -5,9 +5,9 @@ from __future__ import annotations
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
-from gradlint.edits import AddImport, Move, Wrap
+from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
-from gradlint.model.anchors import Withheld, own_condition, piece, place_for
+from gradlint.model.anchors import Withheld, gate_of, own_condition, piece, place_for, tail_place
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
@@ -31,12 +31,26 @@ def into_update(
         return withheld("it stands under a condition of its own")
     if loop.engine is Engine.ACCELERATE and update.boundary is None:
         return under_sync_gradients(unit, loop, applicability)
-    if event.frame is not update.frame:
+    gate = gate_of(update)
+    if event.frame is not (gate.frame if gate is not None else update.frame):
         return withheld("the call and the optimizer's step are in different functions")
     anchor = place_for(event.kind, loop, update, event)
     if isinstance(anchor, Withheld):
         return withheld(anchor.reason)
-    return Fix(message, (Move(unit, anchor.statement, anchor.after),), applicability), None
+    copies = into_tail(event.kind, unit, loop, event)
+    if isinstance(copies, Withheld):
+        return withheld(copies.reason)
+    return Fix(message, (Move(unit, anchor.statement, anchor.after), *copies), applicability), None
+
+
+def into_tail(kind: Kind, unit: cst.CSTNode | str, loop: TrainingLoop, event: Event) -> tuple[Insert, ...] | Withheld:
+    """The same lines in the update of the tail, where that stands after the loop and lacks them."""
+    place = tail_place(kind, loop, event)
+    if place is None or isinstance(place, Withheld):
+        return place or ()
+    if isinstance(unit, cst.SimpleStatementLine):
+        unit = unit.with_changes(trailing_whitespace=cst.TrailingWhitespace())
+    return (Insert(place.statement, unit if isinstance(unit, str) else text(unit), place.after),)
 
 
 def under_sync_gradients(unit: cst.CSTNode, loop: TrainingLoop, applicability: Applicability = Applicability.SAFE) -> Outcome:
@@ -61,6 +75,12 @@ def accelerator_of(loop: TrainingLoop) -> str | None:
 def divided(node: cst.BaseExpression, n: str) -> str:
     """`node / n` as text, with the parentheses that precedence asks for."""
     return f"{operand(node)} / {atom(n)}"
+
+
+def divide(node: cst.BaseExpression, n: str) -> Enclose:
+    """The same where the expression stands, on however many lines."""
+    loose = operand(node) != bare(node)
+    return Enclose(node, "(" if loose else "", f"{')' if loose else ''} / {atom(n)}")
 
 
 def operand(node: cst.BaseExpression) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -80,6 +81,12 @@ def _suite_of(loop: TrainingLoop, step: Event) -> cst.CSTNode | None:
     return step.suite if step.statement is not None else None
 
 
+def gate_of(step: Event) -> Guard | None:
+    """The decision that makes a step one of the window's boundary."""
+    place = _gate(step, step.boundary) if step.boundary is not None else None
+    return step.path[place] if place is not None else None
+
+
 def _gate(step: Event, boundary: Boundary) -> int | None:
     for place in range(len(step.path) - 1, -1, -1):
         guard = step.path[place]
@@ -108,9 +115,42 @@ def place_for(kind: Kind, loop: TrainingLoop, step: Event, moving: Event | None 
     suite = update_suite(loop, step)
     if isinstance(suite, Withheld):
         return suite
+    return _placed(kind, [e for e in loop.events if not (moving and exclusive(e.path, moving.path))], suite, loop, moving)
+
+
+def tail_place(kind: Kind, loop: TrainingLoop, moving: Event) -> Anchor | Withheld | None:
+    """The canonical place in the update of the tail, after the loop; None where there is none, or such an event in it."""
+    steps = [event for event in loop.tail if event.kind is Kind.OPTIMIZER_STEP]
+    if not steps or any(event.kind is kind and not _apart(event, moving) for event in loop.tail):
+        return None
+    suites = {id(suite): suite for suite in (_tail_suite(loop, step, moving) for step in steps) if suite is not None}
+    if len(suites) != 1:
+        return Withheld("the tail is closed in more than one place")
+    return _placed(kind, loop.tail, next(iter(suites.values())), loop, None)
+
+
+def _tail_suite(loop: TrainingLoop, step: Event, moving: Event) -> cst.CSTNode | None:
+    """The block in which the tail's update stands, if it is in the function of the event that goes there."""
+    home = {id(guard) for guard in loop.home}
+    links = [(guard, suite) for guard, suite, _ in chain(step) if guard is None or id(guard) not in home]
+    if loop.gate(step) is None:
+        return links[0][1] if links and step.frame is moving.frame else None
+    place = next(
+        (i for i, (guard, _) in enumerate(links) if guard is not None and (guard.group, guard.arm) == loop.gate(step)), None
+    )
+    if place is None or place + 1 >= len(links):
+        return None
+    gate = links[place][0]
+    return links[place + 1][1] if gate is not None and gate.frame is moving.frame else None
+
+
+def _placed(
+    kind: Kind, events: Sequence[Event], suite: cst.CSTNode, loop: TrainingLoop, moving: Event | None
+) -> Anchor | Withheld:
+    """Where an event of a kind goes among the statements of a block that hold events."""
     ranks: dict[int, tuple[cst.CSTNode, list[int]]] = {}
-    for event in loop.events:
-        if event is moving or event.kind not in RANK or (moving and exclusive(event.path, moving.path)):
+    for event in events:
+        if event is moving or event.kind not in RANK:
             continue
         for _, block, statement in chain(event):
             if block is suite and statement is not loop.node:

@@ -102,7 +102,7 @@ def _loader_lengths(
                     sites.append(where)
             elif isinstance(each, cst.Call):
                 mentions.add(last_name(each.func) or "")
-            elif isinstance(each, (cst.Name, cst.Attribute)):
+            elif isinstance(each, (cst.Name, cst.Attribute, cst.Subscript)):
                 name = dotted(each)
                 if name is None:
                     continue

@@ -66,6 +66,13 @@ class Facts:
             name for function in self.functions for name in function.calls
         )
 
+    def called_beside(self, name: str) -> frozenset[str]:
+        """Last names of what is called anywhere but in other functions that run a backward pass of their own."""
+        others = [f for f in self.functions if "backward" in f.calls and not f"{name}.".startswith(f"{f.qualname}.")]
+        apart = {id(call) for function in others for call in calls_in(function.node)}
+        calls = (call for statement in self.statements for call in calls_in(statement) if id(call) not in apart)
+        return frozenset(last_name(call.func) or "" for call in calls)
+
     def qualify(self, node: cst.CSTNode) -> str:
         """The full dotted name of what an expression refers to, through imports and their aliases."""
         name = dotted(node) or ""

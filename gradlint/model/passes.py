@@ -116,12 +116,30 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
             node, site = definition.value, site_of(definition)
         else:
             break
-    found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else None
+    found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else _sliced(node, site, resolver)
     name = last_name(named)
     listed = isinstance(named, (cst.Name, cst.Attribute)) and bool(name) and bool(_MICRO.search(name or ""))
     if found is None and listed and not _PARAMS.search(name or ""):
         return Steps(f"len({text(named)})", frozenset({f"len({text(named)})"}))
     return found
+
+
+def _sliced(node: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps | None:
+    """`batches[start : start + N]`: one window of a list of batches."""
+    part = node.slice[0].slice if isinstance(node, cst.Subscript) and len(node.slice) == 1 else None
+    if not isinstance(part, cst.Slice) or part.lower is None or part.step is not None:
+        return None
+    upper = part.upper
+    if not isinstance(upper, cst.BinaryOperation) or not isinstance(upper.operator, cst.Add):
+        return None
+    for one, other in ((upper.left, upper.right), (upper.right, upper.left)):
+        if text(one) == text(part.lower):
+            steps = resolver.steps(other, site)
+            walked = dotted(part.lower)
+            strides = [d.value for d in resolver.reaching(walked, site)[0] if d.how == "loop"] if walked else []
+            strided = any(isinstance(v, cst.Call) and len(v.args) == 3 and text(v.args[2].value) == text(other) for v in strides)
+            return steps if strided else None
+    return None
 
 
 def _behind_boundary(prefix: tuple[Guard, ...]) -> bool:

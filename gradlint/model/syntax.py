@@ -135,7 +135,7 @@ NOT_LITERAL = _NotLiteral()
 def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
     """The value of a literal, with unary signs and the arithmetic of numbers; NOT_LITERAL otherwise."""
     if isinstance(node, cst.Integer):
-        return int(node.value.replace("_", ""), 0)
+        return _integer(node.value)
     if isinstance(node, cst.Float):
         return float(node.value)
     if isinstance(node, cst.SimpleString):
@@ -150,8 +150,18 @@ def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
     if isinstance(node, cst.BinaryOperation):
         left, right = literal(node.left), literal(node.right)
         if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-            return _arithmetic(node.operator, left, right)
+            try:
+                return _arithmetic(node.operator, left, right)
+            except OverflowError:  # an integer that is too long for a float
+                return NOT_LITERAL
     return NOT_LITERAL
+
+
+def _integer(value: str) -> Literal | _NotLiteral:
+    try:
+        return int(value.replace("_", ""), 0)
+    except ValueError:  # more digits than Python converts
+        return NOT_LITERAL
 
 
 def _arithmetic(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:

@@ -322,6 +322,46 @@ class TrainingLoop:
         """True for events that run inside the micro-batch body or close a window right after it."""
         return event.cadence not in (Cadence.PER_EPOCH, Cadence.ONCE)
 
+    @cached_property
+    def tail(self) -> tuple[Event, ...]:
+        """The update of the last, partial window where it stands after the loop: a step, and what shares its condition."""
+        if self.guard is None or self.walks.windowed:
+            return ()
+        inside = [event for event in self.events if self.is_inside(event)]
+        last = max((event.index for event in inside), default=0)
+        after = [event for event in self.events if event.index > last and not self.is_inside(event)]
+        targets = {event.target for event in inside if event.kind is Kind.OPTIMIZER_STEP}
+        steps = [event for event in after if event.kind is Kind.OPTIMIZER_STEP and event.target in targets]
+        gates = {gate for gate in map(self.gate, steps) if gate is not None}
+        suites = {id(step.suite) for step in steps if self.gate(step) is None and step.suite is not None}
+        return tuple(
+            event
+            for event in after
+            if self.gate(event) in gates or (id(event.suite) in suites and event.kind is not Kind.SCHEDULER_STEP)
+        )
+
+    def is_inside(self, event: Event) -> bool:
+        """True for events of the micro loop's own body."""
+        return any(guard is self.guard for guard in event.path)
+
+    @cached_property
+    def home(self) -> Path:
+        """What the micro loop itself stands under."""
+        path = next((event.path for event in self.events if self.is_inside(event)), ())
+        return path[: next((place for place, guard in enumerate(path) if guard is self.guard), 0)]
+
+    def gate(self, event: Event) -> tuple[object, int] | None:
+        """The outermost condition of an event outside of the micro loop that the loop does not stand under itself."""
+        shared = {(guard.group, guard.arm) for guard in self.home}
+        own = (guard for guard in event.path if guard.kind == "branch" and (guard.group, guard.arm) not in shared)
+        return next(((guard.group, guard.arm) for guard in own), None)
+
+    def update_of(self, event: Event) -> tuple[Event, ...]:
+        """The events of the same update: those of the tail for one of the tail, and for the others those of the loop."""
+        if any(event is each for each in self.tail):
+            return self.tail
+        return tuple(each for each in self.events if self.holds(each))
+
     def n_for(self, node: cst.CSTNode) -> str | None:
         """N as it can be written at a node: in the loop's own text its names mean what they mean at the backward call."""
         if self.steps is None or self.steps.source is None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.edits import Replace
+from gradlint.edits import Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import last_name, text
 from gradlint.model.types import Engine, Event, Kind, Scale, TrainingLoop
-from gradlint.repair import Outcome, accelerator_of, divided, withheld
+from gradlint.repair import Outcome, accelerator_of, divide, withheld
 from gradlint.rule import rule
 
 _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
@@ -71,14 +71,14 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
     name = accelerator_of(loop)
     if loop.engine is Engine.ACCELERATE and backward.through is None and name is not None:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(backward.node, f"{name}.backward({text(loss)})"),)), None
-    if loop.steps is None or loop.steps.source is None or "\n" in text(loss):
+    if loop.steps is None or loop.steps.source is None:
         return withheld("N has no name at this call")
     for guard in backward.path:
         if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "scale_loss":
             loss = guard.test.args[0].value
-            return Fix(f"Divide the loss by `{loop.steps.source}`", (Replace(loss, divided(loss, loop.steps.source)),)), None
-    new = divided(loss, loop.steps.source)
+            return Fix(f"Divide the loss by `{loop.steps.source}`", (divide(loss, loop.steps.source),)), None
+    new = divide(loss, loop.steps.source)
     receiver = isinstance(backward.node, cst.Call) and isinstance(backward.node.func, cst.Attribute)
     if backward.through is None and receiver and not getattr(loss, "lpar", ()):
-        new = f"({new})"
-    return Fix(f"Divide the loss by `{loop.steps.source}`", (Replace(loss, new),)), None
+        new = Enclose(loss, f"({new.before}", f"{new.after})")
+    return Fix(f"Divide the loss by `{loop.steps.source}`", (new,)), None

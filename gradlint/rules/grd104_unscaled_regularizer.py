@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
 from gradlint.model.types import Kind, Scale, TrainingLoop
-from gradlint.repair import divided
+from gradlint.repair import divide
 from gradlint.rule import rule
 
 
@@ -24,7 +23,7 @@ def unscaled_regularizer(loop: TrainingLoop) -> Iterator[Finding]:
                 continue
             seen.add(id(term))
             n = loop.n_for(term)
-            fix = Fix(f"Divide the term by `{n}`", (Replace(term, divided(term, n)),)) if n else None
+            fix = Fix(f"Divide the term by `{n}`", (divide(term, n),)) if n else None
             yield Finding(
                 at=term,
                 message=f"`{text(term)}` is not divided by {loop.n}, the rest of the loss is: "

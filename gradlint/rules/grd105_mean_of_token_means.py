@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Insert, Replace
+from gradlint.edits import Enclose, Insert, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import argument, dotted, keywords, last_name, text, walk
 from gradlint.model.types import Division, Event, Kind, Scale, TrainingLoop
@@ -59,7 +59,7 @@ def _by_tokens(backward: Event, division: Division, loop: TrainingLoop) -> Outco
     count = f"num_tokens = sum(({text(target)} != {text(masked)}).sum() for {text(node.target)} in {text(node.iter)})"
     edits = (
         Insert(node, count),
-        Replace(masked, f'{text(masked)}, reduction="sum"'),
+        Enclose(next(arg for arg in call.args if arg.value is masked), "", ', reduction="sum"'),
         Replace(division.divisor, "num_tokens"),
     )
     return Fix("Divide the sum over the window by its tokens", edits, Applicability.UNSAFE), None

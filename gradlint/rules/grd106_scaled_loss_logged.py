@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Replace
+from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text, walk
+from gradlint.model.syntax import subnodes, text, walk
 from gradlint.model.types import Kind, Scale, TrainingLoop
 from gradlint.repair import atom
 from gradlint.rule import rule
-
 
 @rule("GRD106", "scaled-loss-logged", "The divided loss is reported as if it were the loss", severity=Severity.INFO)
 def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
@@ -23,11 +24,21 @@ def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
         if division is None:
             continue
         n = loop.n_for(report.node) or text(division.divisor)
-        here = any(each is report.node for each in walk(loop.node))
-        fix = Fix(f"Multiply by `{n}` again", (Replace(report.node, f"{text(report.node)} * {atom(n)}"),), Applicability.UNSAFE)
+        holder = next((each for each in walk(loop.node) if any(part is report.node for part in subnodes(each))), None)
+        loose = _is_torn(report.node, holder) and not getattr(report.node, "lpar", ())
+        edit = Enclose(report.node, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
+        fix = Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE)
         yield Finding(
             at=report.node,
             message=f"`{text(report.node)}` is the loss divided by `{text(division.divisor)}`: what is reported is N times too small",
             related=((division.node, "it is divided here"),),
-            fix=fix if here else None,
+            fix=fix if holder is not None else None,
         )
+
+
+def _is_torn(node: cst.CSTNode, holder: cst.CSTNode | None) -> bool:
+    """Whether a product in place of a node needs parentheses there."""
+    if isinstance(holder, cst.BinaryOperation):
+        first = isinstance(holder.operator, (cst.Multiply, cst.Divide, cst.FloorDivide, cst.Modulo)) and holder.left is node
+        return not first and not isinstance(holder.operator, (cst.Add, cst.Subtract))
+    return isinstance(holder, (cst.UnaryOperation, cst.Attribute, cst.Subscript, cst.Call, cst.Await))

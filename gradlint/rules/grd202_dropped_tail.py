@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Edit, Replace
+from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
 from gradlint.model.types import Boundary, Cadence, Engine, Kind, TrainingLoop
 from gradlint.repair import Outcome, guards_of, shifted, withheld
 from gradlint.rule import rule
@@ -65,10 +64,11 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
 
 def _extended(boundary: Boundary, last: str, length: str) -> Edit:
     test = boundary.test
-    inner = text(test)
     negative = boundary.negative
-    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or if negative else cst.And):
-        inner = f"({inner})"
+    loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr)) or (
+        isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or if negative else cst.And)
+    )
+    before, after = ("(", ")") if loose else ("", "")
     if negative:
-        return Replace(test, f"{inner} and {last} != len({length})")
-    return Replace(test, f"{inner} or {last} == len({length})")
+        return Enclose(test, before, f"{after} and {last} != len({length})")
+    return Enclose(test, before, f"{after} or {last} == len({length})")

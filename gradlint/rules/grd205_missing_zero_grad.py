@@ -11,7 +11,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, place_for
 from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
-from gradlint.repair import Outcome, withheld
+from gradlint.repair import Outcome, into_tail, withheld
 from gradlint.rule import file_rule
 
 _ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step").split())
@@ -19,9 +19,9 @@ _ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_
 
 @file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
 def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
-    if file.facts is None or file.facts.called & _ELSEWHERE:
-        return
-    for loop in file.loops:
+    for loop in file.loops if file.facts is not None else ():
+        if file.facts is not None and file.facts.called_beside(loop.function) & _ELSEWHERE:
+            continue
         step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)
         if step is None or loop.guard is None or loop.first(Kind.ZERO_GRAD) is not None or loop.engine is not Engine.NONE:
             continue
@@ -53,7 +53,10 @@ def _zero(step: Event, loop: TrainingLoop) -> Outcome:
         place = place_for(Kind.ZERO_GRAD, loop, step)
         if isinstance(place, Withheld):
             return withheld(place.reason)
-        return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after),)), None
+        copies = into_tail(Kind.ZERO_GRAD, line, loop, step)
+        if isinstance(copies, Withheld):
+            return withheld(copies.reason)
+        return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after), *copies)), None
     last = step.statement
     for update in loop.all(Kind.SCALER_UPDATE):
         if update.suite is step.suite and update.statement is not None and update.index > step.index:

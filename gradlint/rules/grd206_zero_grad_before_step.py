@@ -17,12 +17,14 @@ from gradlint.rule import rule
 def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))
     for zero in loop.all(Kind.ZERO_GRAD):
-        step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if s.index > zero.index and _wipes(zero, s, loop)), None)
-        if step is None or not loop.holds(zero) or not loop.holds(step):
+        update = loop.update_of(zero)
+        steps = [event for event in update if event.kind is Kind.OPTIMIZER_STEP]
+        step = next((s for s in steps if s.index > zero.index and _wipes(zero, s, loop)), None)
+        if step is None or not any(zero is event for event in update):
             continue
         before = [b for b in backwards if b.index < zero.index and not exclusive(b.path, step.path)]
         between = [b for b in backwards if zero.index < b.index < step.index]
-        used = any(before[-1].index < s.index < zero.index for s in loop.all(Kind.OPTIMIZER_STEP)) if before else True
+        used = any(before[-1].index < s.index < zero.index for s in steps) if before else True
         if not before or between or used:
             continue
         fix, note = _after(zero, step, loop)

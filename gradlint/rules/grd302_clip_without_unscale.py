@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import dotted, text
@@ -18,12 +20,15 @@ def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
         scaled = [b for b in loop.all(Kind.BACKWARD) if b.scaled and not exclusive(b.path, clip.path) and b.index < clip.index]
         steps = [
             s
-            for s in loop.all(Kind.OPTIMIZER_STEP)
-            if s.through == "scaler" and not exclusive(s.path, clip.path) and s.index > clip.index
+            for s in loop.update_of(clip)
+            if s.kind is Kind.OPTIMIZER_STEP
+            and s.through == "scaler"
+            and not exclusive(s.path, clip.path)
+            and s.index > clip.index
         ]
         if not scaled or not steps or _unscales_itself(clip) or _unscaled_before(clip, loop):
             continue
-        fix, note = _unscale(clip, scaled[0], steps[0])
+        fix, note = _unscale(clip, scaled[0], steps)
         yield Finding(
             at=clip.node,
             message=f"`{clip.source}` compares its threshold with gradients that `{_owner(scaled[0])}` has scaled, "
@@ -45,10 +50,15 @@ def _unscales_itself(clip: Event) -> bool:
 
 
 def _unscaled_before(clip: Event, loop: TrainingLoop) -> bool:
-    return any(u.index < clip.index and not exclusive(u.path, clip.path) for u in loop.all(Kind.UNSCALE))
+    return any(
+        u.kind is Kind.UNSCALE and u.index < clip.index and not exclusive(u.path, clip.path)
+        for u in (*loop.update_of(clip), *loop.all(Kind.UNSCALE))
+        if clip not in loop.tail or u in loop.tail
+    )
 
 
-def _unscale(clip: Event, backward: Event, step: Event) -> Outcome:
+def _unscale(clip: Event, backward: Event, steps: list[Event]) -> Outcome:
+    step = steps[0]
     if clip.statement is None:
         return withheld("the clip is part of a larger statement")
     if step.frame is not clip.frame or step.receiver is None or not step.args:
@@ -57,5 +67,16 @@ def _unscale(clip: Event, backward: Event, step: Event) -> Outcome:
     both = [e for e in (backward, step) if any(g.kind == "branch" and (g.group, g.arm) not in arms for g in e.path)]
     if len(both) == 2:
         return withheld("the clip also runs where nothing is scaled")
+    lines = list(dict.fromkeys(line for each in steps for line in _lines(each, clip)))
+    return Fix("Unscale the gradients first", (Insert(clip.statement, "\n".join(lines)),)), None
+
+
+def _lines(step: Event, clip: Event) -> list[str]:
+    """The call for one optimizer, under the loop over optimizers that its step stands in."""
+    if step.receiver is None or not step.args:
+        return []
     line = f"{text(step.receiver)}.unscale_({text(step.args[0].value)})"
-    return Fix("Unscale the gradients first", (Insert(clip.statement, line),)), None
+    around = [g.node for g in step.path if g.kind == "loop" and not any(g is each for each in clip.path)]
+    if len(around) == 1 and isinstance(around[0], cst.For):
+        return [f"for {text(around[0].target)} in {text(around[0].iter)}:\n    {line}"]
+    return [line]

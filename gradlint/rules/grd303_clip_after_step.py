@@ -14,10 +14,11 @@ from gradlint.rule import rule
 
 @rule("GRD303", "clip-after-step", "Gradients are clipped after the step that they should bound")
 def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
-    steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)]
     for clip in loop.all(Kind.CLIP):
+        update = loop.update_of(clip)
+        steps = [event for event in update if event.kind is Kind.OPTIMIZER_STEP]
         near = [s for s in steps if s.cadence is clip.cadence and not exclusive(s.path, clip.path) and s.through != "deepspeed"]
-        if not near or not loop.holds(clip) or any(s.index > clip.index for s in near):
+        if not near or not any(clip is event for event in update) or any(s.index > clip.index for s in near):
             continue
         if any(near[-1].index < b.index < clip.index for b in loop.all(Kind.BACKWARD)):
             continue

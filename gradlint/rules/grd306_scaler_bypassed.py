@@ -19,7 +19,7 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
         return
     for step in loop.all(Kind.OPTIMIZER_STEP):
         feeding = [b for b in backwards if not exclusive(b.path, step.path) and b.index < step.index]
-        if not feeding or not loop.holds(step) or step.through not in (None, "scaler"):
+        if not feeding or not any(step is event for event in loop.update_of(step)) or step.through not in (None, "scaler"):
             continue
         scaled = [bool(b.scaled) for b in feeding]
         if step.through is None and all(scaled) and not _unscaled(step, loop) and not _also_scaled(step, loop):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.diagnostic import Severity
-from gradlint.edits import AddImport, Edit, Replace
+from gradlint.edits import AddImport, Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import text
@@ -67,11 +67,10 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
     length = schedule.loader_lengths[0]
     edits: list[Edit] = []
     if _flushes(loop):
-        edits += [Replace(length, f"math.ceil({text(length)} / {atom(n)})"), AddImport("import math")]
+        edits += [Enclose(length, "math.ceil(", f" / {atom(n)})"), AddImport("import math")]
     else:
-        edits.append(
-            Replace(length, f"({text(length)} // {atom(n)})" if schedule.length is not length else f"{text(length)} // {atom(n)}")
-        )
+        before, after = ("", "") if schedule.length is length else ("(", ")")
+        edits.append(Enclose(length, before, f" // {atom(n)}{after}"))
     return Fix("Count updates", tuple(edits)), None
 
 

@@ -21,13 +21,22 @@ from gradlint.rule import rule
 )
 def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
     for scheduler in loop.all(Kind.SCHEDULER_STEP):
+        update = loop.update_of(scheduler)
         steps = [
             s
-            for s in loop.all(Kind.OPTIMIZER_STEP)
-            if s.cadence is scheduler.cadence and not exclusive(s.path, scheduler.path) and s.through != "deepspeed"
+            for s in update
+            if s.kind is Kind.OPTIMIZER_STEP
+            and s.cadence is scheduler.cadence
+            and not exclusive(s.path, scheduler.path)
+            and s.through != "deepspeed"
         ]
         # step(epoch), step(metric): the caller sets the rate on purpose before the step.
-        if not steps or scheduler.args or not loop.holds(scheduler) or any(s.index < scheduler.index for s in steps):
+        if (
+            not steps
+            or scheduler.args
+            or not any(scheduler is event for event in update)
+            or any(s.index < scheduler.index for s in steps)
+        ):
             continue
         if scheduler.cadence is Cadence.UNKNOWN or not scheduler.torch_built:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Edit, Replace
+from gradlint.edits import Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text, walk
 from gradlint.model.types import Construction, TrainingFile
@@ -39,10 +39,10 @@ def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
 def _decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
     unsafe = Applicability.UNSAFE
     if name != "Adam":
-        last = built.call.args[-1].value if built.call.args else None
+        last = built.call.args[-1] if built.call.args else None
         if last is None:
             return withheld("the call has no arguments")
-        return Fix("Decouple the weight decay", (Replace(last, f"{text(last)}, decoupled_weight_decay=True"),), unsafe), None
+        return Fix("Decouple the weight decay", (Enclose(last, "", ", decoupled_weight_decay=True"),), unsafe), None
     if isinstance(built.call.func, cst.Attribute):
         return Fix("Use AdamW", (Replace(built.call.func.attr, "AdamW"),), unsafe), None
     imported = _import_of(built.call.func, file)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Severity
-from gradlint.edits import AddImport, Replace
+from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
@@ -35,13 +35,13 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             length, names = _loader_length(steps, statement)
             if length is None or _divides(names, window):
                 continue
-            new = f"math.ceil({text(length)} / {atom(text(window))})"
+            new = Enclose(length, "math.ceil(", f" / {atom(text(window))})")
             yield Finding(
                 at=steps,
                 message=f"`max_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
                 f"`{text(window)}`: training runs N times too long",
                 related=((window, "the window is set here"),),
-                fix=Fix("Count optimizer steps", (Replace(length, new), AddImport("import math"))),
+                fix=Fix("Count optimizer steps", (new, AddImport("import math"))),
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Edit, Replace
+from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import TrainingFile
@@ -60,11 +60,14 @@ def _pass_on(method: cst.FunctionDef) -> Outcome:
     mixed = mixed or own or not given
     if len(calls) != 1 or mixed or method.params.star_kwarg is not None:
         return withheld("the loss is more than what one call of the model returns")
-    edits: list[Edit] = [Replace(calls[0].args[-1], f"{text(calls[0].args[-1])}, num_items_in_batch=num_items_in_batch")]
+    edits: list[Edit] = [Enclose(calls[0].args[-1], "", ", num_items_in_batch=num_items_in_batch")]
     params = (*method.params.params, *method.params.kwonly_params)
     if all(param.name.value != "num_items_in_batch" for param in params):
-        last = text(params[-1]).rstrip(", ")
-        edits.append(Replace(params[-1], f"{last}, num_items_in_batch=None"))
+        last = params[-1]
+        end = last.default or (last.annotation.annotation if last.annotation is not None else last.name)
+        if getattr(end, "lpar", ()):
+            return withheld("the last parameter's default stands in parentheses")
+        edits.append(Enclose(end, "", ", num_items_in_batch=None"))
     return Fix("Hand the number of items to the model", tuple(edits), Applicability.UNSAFE), None
 
 

@@ -67,8 +67,8 @@ def verdict(trace: Trace, intent: Intent) -> frozenset[str]:
             codes.add("GRD204")
     if trace.coupled:
         codes.add("GRD501")
-    if "GRD306" in codes:
-        codes.discard("GRD302")  # what bypasses the scaler is clipped as it is
+    if codes & {"GRD304", "GRD306"}:
+        codes.discard("GRD302")  # what was unscaled too early, or bypasses the scaler, is clipped as it is
     return frozenset(codes)
 
 

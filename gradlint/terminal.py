@@ -14,9 +14,18 @@ import click
 
 def complain(message: str) -> None:
     """One line on stderr that says what is wrong."""
+    _tell("error", "red", message)
+
+
+def warn(message: str) -> None:
+    """One line on stderr that says what may surprise."""
+    _tell("warning", "yellow", message)
+
+
+def _tell(kind: str, shade: str, message: str) -> None:
     from gradlint.report.lines import safe
 
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {safe(message)}", err=True, color=colour(sys.stderr.isatty()))
+    click.echo(f"{click.style(kind, fg=shade, bold=True)}: {safe(message)}", err=True, color=colour(sys.stderr.isatty()))
 
 
 def colour(terminal: bool) -> bool:

@@ -38,6 +38,12 @@ def test_the_name_is_enough() -> None:
     assert result.stdout.startswith("train.py:8:9: GRD101")
 
 
+def test_other_files_are_not_read_and_that_is_told() -> None:
+    result = run("check", "--stdin-filename", "train.py", "a.py", "b\x1b.py", input=CLEAN)
+    assert (result.exit_code, result.stdout) == (0, "All checks passed!\n")
+    assert result.stderr.startswith("warning: a.py, b\N{REPLACEMENT CHARACTER}.py: not read")
+
+
 def test_a_file_of_that_name_is_reached(here: Path) -> None:
     (here / "-").write_text(SAFE)
     assert "GRD101" in run("check", "./-", input=CLEAN).stdout

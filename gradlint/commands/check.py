@@ -204,6 +204,10 @@ def command(**options: Any) -> None:
     if options["diff"] and options["show_fixes"]:
         raise click.UsageError("--show-fixes cannot be used with --diff, which fixes nothing")
     options["from_stdin"] = options["paths"] == ("-",) or options["stdin_filename"] is not None
+    if options["from_stdin"] and options["paths"] not in ((), ("-",)):
+        from gradlint.terminal import warn
+
+        warn(f"{', '.join(options['paths'])}: not read, as --stdin-filename says that the text comes over stdin")
     options["paths"] = tuple(map(Path, options["paths"])) or (Path(),)
     del options["no_cache"]
     sys.exit(run_check(Options(**options)))

@@ -5,18 +5,58 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradlint.api import CheckFailed as CheckFailed
     from gradlint.api import FixedSource as FixedSource
     from gradlint.api import check_paths as check_paths
     from gradlint.api import check_source as check_source
     from gradlint.api import fix_source as fix_source
+    from gradlint.config import ConfigError as ConfigError
+    from gradlint.diagnostic import Applicability as Applicability
+    from gradlint.diagnostic import Diagnostic as Diagnostic
+    from gradlint.diagnostic import Place as Place
+    from gradlint.diagnostic import Related as Related
+    from gradlint.diagnostic import Severity as Severity
+    from gradlint.diagnostic import Span as Span
+    from gradlint.diagnostic import TextEdit as TextEdit
+    from gradlint.diagnostic import TextFix as TextFix
+    from gradlint.selection import UnknownRule as UnknownRule
 
 __version__ = "0.1.0"
-__all__ = ["FixedSource", "__version__", "check_paths", "check_source", "fix_source"]
+_HOMES = {
+    "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source"),
+    "gradlint.config": ("ConfigError",),
+    "gradlint.diagnostic": ("Applicability", "Diagnostic", "Place", "Related", "Severity", "Span", "TextEdit", "TextFix"),
+    "gradlint.selection": ("UnknownRule",),
+}
+"""Where each public name is imported from, once it is asked for."""
+__all__ = [
+    "Applicability",
+    "CheckFailed",
+    "ConfigError",
+    "Diagnostic",
+    "FixedSource",
+    "Place",
+    "Related",
+    "Severity",
+    "Span",
+    "TextEdit",
+    "TextFix",
+    "UnknownRule",
+    "__version__",
+    "check_paths",
+    "check_source",
+    "fix_source",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from gradlint import api
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
 
-        return getattr(api, name)
+            return getattr(import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,39 +1,64 @@
-"""The Python interface: typed functions over sources and paths, whose results can be pickled."""
+"""The Python interface: typed functions over sources and paths.
+
+Results and errors can be pickled, so the functions can be mapped over process pools and clusters, whether their processes are
+forked or spawned. They can be called from several threads at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gradlint.diagnostic import Diagnostic
-from gradlint.discover import discover
+from gradlint.config import ConfigError, is_file
+from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.engine import analyze
 from gradlint.fixer import fix
+from gradlint.plan import Options, make_plan
+from gradlint.quiet import Quiet
 from gradlint.registry import all_rules
-from gradlint.runner import Job, Task, run
-from gradlint.selection import Layer, Selection, choose
+from gradlint.rule import Rule
+from gradlint.runner import run
+from gradlint.selection import choose
 from gradlint.suppress import keep
+
+_QUIET = Quiet()
+"""One for the process, as the warning filters are."""
 
 
 @dataclass(frozen=True)
 class FixedSource:
-    """A repaired source, the findings whose fixes were applied to it in order, and what is left."""
+    """A repaired source, the findings whose fixes were applied to it in order, and what is left in it."""
 
     source: str
     applied: tuple[Diagnostic, ...]
     remaining: tuple[Diagnostic, ...]
 
+    @property
+    def changed(self) -> bool:
+        """Whether the source is another one than was given."""
+        return bool(self.applied)
+
 
 class CheckFailed(RuntimeError):
-    """gradlint itself failed on a file; the message names it."""
+    """gradlint itself failed on a file; the message names it and holds the traceback."""
 
 
 def check_source(
     source: str, filename: str = "<string>", *, select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
 ) -> tuple[Diagnostic, ...]:
-    """What gradlint finds in a source, sorted by place. Raises `gradlint.selection.UnknownRule` for an unknown selector."""
-    return keep(source, analyze(source, filename, choose(all_rules(), select, ignore)))
+    """What gradlint finds in the source of a script, sorted by place. No configuration is read.
+
+    `filename` is only a name that the findings bear. `select` and `ignore` take what `--select` and `--ignore` take; without
+    a selection every rule of severity error or warning runs. A source that cannot be parsed gives one finding, GRD000.
+
+    Raises UnknownRule for a selector that names no rule.
+    """
+    rules = choose(all_rules(), select, ignore)
+    with _QUIET:
+        return _found(source, filename, rules)
 
 
 def fix_source(
@@ -44,31 +69,73 @@ def fix_source(
     select: Iterable[str] | None = None,
     ignore: Iterable[str] | None = None,
 ) -> FixedSource:
-    """Repair a source. Raises `gradlint.selection.UnknownRule` for an unknown selector."""
+    """The source of a script after all safe fixes, and with `unsafe_fixes` after the unsafe ones as well.
+
+    The arguments are those of `check_source`. A source that cannot be parsed comes back as it is.
+
+    Raises UnknownRule for a selector that names no rule.
+    """
     rules = choose(all_rules(), select, ignore)
-    outcome = fix(source, filename, rules, unsafe=unsafe_fixes, keep=keep)
-    return FixedSource(outcome.text, outcome.applied, keep(outcome.text, analyze(outcome.text, filename, rules)))
+    with _QUIET:
+        try:
+            outcome = fix(source, filename, rules, unsafe=unsafe_fixes, keep=keep)
+        except RecursionError:
+            return FixedSource(source, (), _found(source, filename, rules))
+        return FixedSource(outcome.text, outcome.applied, _found(outcome.text, filename, rules))
 
 
 def check_paths(
-    paths: Sequence[str | Path],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     select: Iterable[str] | None = None,
     ignore: Iterable[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    isolated: bool = False,
     jobs: int | None = 1,
 ) -> tuple[Diagnostic, ...]:
-    """What gradlint finds in files and folders. `.gitignore` is respected, configuration files are not read.
+    """What `gradlint check` finds in files and folders: sorted by place in each file, the files in the order of the walk.
 
-    Raises `UnknownRule` for an unknown selector, FileNotFoundError for a path that cannot be checked, and CheckFailed.
+    `.gitignore` and configuration files are honoured as the command does it: the nearest configuration of each file, or
+    `config` for all of them, or none where `isolated` is true; `select` and `ignore` win over both. Nothing is written.
+
+    `jobs` is the number of processes to use at the most, None for one per core; they are only started for many files. Keep
+    to 1 in a process that is itself one of a pool.
+
+    Raises UnknownRule for a selector that names no rule, ConfigError for a configuration or a baseline that cannot be read,
+    FileNotFoundError for a path that cannot be checked, and CheckFailed.
     """
-    chosen = tuple(rule.code for rule in choose(all_rules(), select, ignore))
-    task = Task(Selection((Layer(chosen),)))
-    found = discover([Path(path) for path in paths])
-    if found.problems:
-        raise FileNotFoundError("; ".join(found.problems))
+    some = (paths,) if isinstance(paths, (str, os.PathLike)) else paths
+    wanted = tuple(Path(path) for path in some)
+    if not wanted:
+        return ()
+    options = Options(
+        wanted,
+        select=None if select is None else tuple(select),
+        ignore=None if ignore is None else tuple(ignore),
+        config=() if config is None else (_existing(config),),
+        isolated=isolated,
+    )
+    plan = make_plan(options)
+    if plan.found.problems:
+        raise FileNotFoundError("; ".join(plan.found.problems))
     diagnostics: list[Diagnostic] = []
-    for result in run((Job(target.path, task, target.named) for target in found.targets), jobs):
-        if result.crash is not None:
-            raise CheckFailed(f"{result.path}: {result.crash}")
-        diagnostics.extend(result.diagnostics)
+    with _QUIET:
+        for result in run(plan.jobs, jobs):
+            if result.crash is not None:
+                raise CheckFailed(f"{result.path}: {result.crash}")
+            diagnostics.extend(result.diagnostics)
     return tuple(diagnostics)
+
+
+def _existing(config: str | os.PathLike[str]) -> str:
+    """The name of a configuration file, which without a file might be taken for a setting of the command line."""
+    if not is_file(Path(config)):
+        raise ConfigError(f"{os.fspath(config)}: there is no such file")
+    return os.fspath(config)
+
+
+def _found(source: str, filename: str, rules: tuple[Rule[Any], ...]) -> tuple[Diagnostic, ...]:
+    try:
+        return keep(source, analyze(source, filename, rules))
+    except RecursionError:
+        return (unreadable(filename, 1, 1, "the code is nested too deeply to be checked"),)

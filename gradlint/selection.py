@@ -20,7 +20,7 @@ ALWAYS_ON = "GRD000"
 class UnknownRule(ValueError):
     """A selector names no rule; the message says which, and what it may have meant."""
 
-    def __init__(self, message: str, selector: str) -> None:
+    def __init__(self, message: str, selector: str = "") -> None:
         super().__init__(message)
         self.selector = selector
 

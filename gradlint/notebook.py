@@ -115,19 +115,27 @@ def read_notebook(text: str) -> Notebook:
 
 
 def _python_cells(document: dict[str, Any], cells: Any) -> Iterator[tuple[int, str]]:
-    metadata = document.get("metadata") or {}
-    language = (metadata.get("language_info") or {}).get("name") or (metadata.get("kernelspec") or {}).get("language") or "python"
-    if not isinstance(cells, list) or str(language).lower() not in ("python", "ipython"):
+    metadata = _object(document.get("metadata"))
+    named = _object(metadata.get("language_info")).get("name") or _object(metadata.get("kernelspec")).get("language")
+    if not isinstance(cells, list) or str(named or "python").lower() not in ("python", "ipython"):
         return
     for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
         source = cell.get("source", "")
-        yield number, "".join(source) if isinstance(source, list) else str(source)
+        lines = source if isinstance(source, list) else [source]
+        if all(isinstance(line, str) for line in lines):
+            yield number, "".join(lines)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _parsable(source: str, masked: list[str]) -> str | None:
     """The cell as Python: magics and shell lines become placeholders; None where that does not help."""
+    if _MASK.search(source) or _CELL.search(source):
+        return None  # it would be taken for a placeholder or for the beginning of a cell
     if _parses(source):
         return source
     if source.lstrip().startswith("%%") and not re.match(r"\s*%%(time|timeit|capture|prun)\b", source):

@@ -14,6 +14,7 @@ from gradlint.model.types import Kind, Scale, TrainingLoop
 from gradlint.repair import atom
 from gradlint.rule import rule
 
+
 @rule("GRD106", "scaled-loss-logged", "The divided loss is reported as if it were the loss", severity=Severity.INFO)
 def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
     for report in loop.all(Kind.REPORT):

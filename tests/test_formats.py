@@ -17,7 +17,7 @@ import click
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 from formats import commands, finding, hostile, span, written
-from harness import FIXTURES
+from harness import FIXTURES, PAGES
 from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
@@ -268,15 +268,21 @@ def test_sarif_rules_are_their_pages(tmp_path: Path) -> None:
     assert all(urlsplit(link).scheme == "https" for link in links)
 
 
-def test_sarif_pages_have_links_that_work_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "# GRD101 a\n\n**error**\n\nSo.\n\n![A b\nc](pictures/x.svg)\n\nSee [GRD102](GRD102.md#why), [d](../docs/ci.md): `f[0](x.y)`\n"
-    monkeypatch.setattr("gradlint.report.sarif_rules.page", lambda code: text)
+def test_sarif_pages_have_links_that_work_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# GRD101 a\n\n**error**\n\nSo.\n\n<!-- x -->\nSee [GRD102](GRD102.md#why), [d](../docs/ci.md): `f[0](x.y)`\n"
+    monkeypatch.setattr("gradlint.report.sarif_rules.page", lambda code, **_: text)
     (rule,) = sarif(finding())["tool"]["driver"]["rules"]
-    home = "https://github.com/torch-gradlint/torch-gradlint"
+    home = "https://github.com/torch-gradlint/torch-gradlint/blob/main"
     assert rule["help"]["markdown"] == (
-        f"**error**\n\nSo.\n\n![A b\nc]({home}/raw/main/rules/pictures/x.svg)\n\n"
-        f"See [GRD102]({home}/blob/main/rules/GRD102.md#why), [d]({home}/blob/main/docs/ci.md): `f[0](x.y)`"
+        f"**error**\n\nSo.\n\nSee [GRD102]({home}/rules/GRD102.md#why), [d]({home}/docs/ci.md): `f[0](x.y)`"
     )
+
+
+def test_sarif_pages_show_their_pictures_from_anywhere() -> None:
+    (rule,) = sarif(finding())["tool"]["driver"]["rules"]
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", rule["help"]["markdown"])
+    assert len(pictures) == (PAGES / "GRD101.md").read_text(encoding="utf-8").count("![")
+    assert all(each.startswith("https://") and each.endswith(".svg") and "/blob/" not in each for each in pictures)
 
 
 def test_sarif_of_every_fixture_is_valid() -> None:

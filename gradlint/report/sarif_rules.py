@@ -12,7 +12,7 @@ from gradlint.report.pages import PAGES, PICTURES, page_url
 _TITLE = re.compile(r"\A# .*\n+")
 _SEVERITY = re.compile(r"^\*\*(error|warning|info)\*\*", re.M)
 _PROSE = ("What it does", "Why is this bad?")
-_RELATIVE = re.compile(r"(!?)(\[[^\]]*\]\()((?!https?:)[\w./-]+\.(?:md|svg|png))(?=[)#])")
+_RELATIVE = re.compile(r"(\[[^\]]*\]\()((?!https?:)[\w./-]+\.md)(?=[)#])")
 _PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)\n*")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.S)
@@ -23,7 +23,7 @@ _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 def descriptor(code: str, name: str) -> dict[str, Any]:
     """The reporting descriptor of a rule (3.49): its level by default, its page as Markdown and, in short, as plain text."""
     try:
-        text = page(code)
+        text = page(code, pictures=PICTURES)
     except MissingPage:
         return {"id": code, "name": name, "shortDescription": {"text": name}, "helpUri": page_url(code)}
     severity = _SEVERITY.search(text)
@@ -69,9 +69,5 @@ def _unwrapped(paragraph: str) -> str:
 
 def _markdown(text: str) -> str:
     """The page without its title, which readers show above it, without HTML, and with links that lead somewhere from anywhere."""
-    return _RELATIVE.sub(_absolute, _COMMENT.sub("", _TITLE.sub("", text))).strip()
-
-
-def _absolute(link: re.Match[str]) -> str:
-    home = PICTURES if link.group(1) else PAGES
-    return f"{link.group(1)}{link.group(2)}{urljoin(f'{home}/', link.group(3))}"
+    body = _COMMENT.sub("", _TITLE.sub("", text))
+    return _RELATIVE.sub(lambda link: link.group(1) + urljoin(f"{PAGES}/", link.group(2)), body).strip()

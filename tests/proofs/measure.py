@@ -12,7 +12,8 @@ from harm import by_optimizer
 from proofs import PROOFS
 
 PAGES = Path(__file__).resolve().parents[2] / "rules"
-_MEASURED = re.compile(r"(?<=^## Measured\n)(.*?)(?=^## |\Z)", re.M | re.S)
+_MEASURED = re.compile(r"(^## Measured\n(?:\n!\[[^\]]*\]\([^)]*\)\n)?)(.*?)(?=^## |\Z)", re.M | re.S)
+"""The heading with the picture that `benchmarks/pictures.py` puts under it, and what is said in words."""
 
 
 def section(code: str) -> str:
@@ -29,7 +30,7 @@ def current(page: str) -> str:
     """What a page says was measured."""
     found = _MEASURED.search(page)
     assert found, "the page has no section `## Measured`"
-    return found.group(1).strip()
+    return found.group(2).strip()
 
 
 def main() -> None:
@@ -46,7 +47,9 @@ def main() -> None:
                 continue
             before = page.read_text(encoding="utf-8")
             current(before)
-            page.write_text(_MEASURED.sub(lambda _, text=text: f"\n{text}\n\n", before, count=1), encoding="utf-8")
+            page.write_text(
+                _MEASURED.sub(lambda found, text=text: f"{found.group(1)}\n{text}\n\n", before, count=1), encoding="utf-8"
+            )
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Observed:
     last_rate: float | None = None  # what the schedule ended on
     average: torch.Tensor | None = None
     average_steps: int = 0
-    lags: list[tuple[int, float]] = field(default_factory=list)  # at each averaging: backward passes so far, distance to the weights
+    lags: list[tuple[int, float]] = field(default_factory=list)  # each averaging: backward passes, distance to the weights
     reductions: int = 0  # all-reduces of gradients
     reduced: list[int] = field(default_factory=list)  # the backward pass of each, counted from 1
     printed: str = ""

@@ -185,13 +185,14 @@ def _token_means(o: Outcome) -> Measure:
     return Measure(o.off, f"with half of the targets masked in three of four micro-batches, {_ends_off(o)}.")
 
 
-def _printed(run: Observed) -> list[float]:
+def printed(run: Observed) -> list[float]:
+    """The losses that a script printed."""
     return [float(value) for value in re.findall(r"loss ([\d.e+-]+)", run.printed)]
 
 
 def _logged(o: Outcome) -> Measure:
     window = o.setup.window
-    times = [true * window / sum(_printed(o.faulty)[i * window : (i + 1) * window]) for i, true in enumerate(_printed(o.meant))]
+    times = [true * window / sum(printed(o.faulty)[i * window : (i + 1) * window]) for i, true in enumerate(printed(o.meant))]
     shown = sum(times) / len(times)
     return Measure(abs(shown - 1), f"the printed losses are {two(shown)} times too small; the weights are not affected.")
 

@@ -1,0 +1,270 @@
+"""What the picture of each rule shows: one quantity of its proof's runs, as written and as repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from observer import Observed
+from picture import Curve, Picture
+from proofs import PROOFS, Outcome, printed, two
+
+UPDATE = "update (optimizer step)"
+READ = "micro-batches read"
+FIRST_EPOCH = "micro-batch of the first epoch, in windows of 4"
+NORM = "gradient norm (L2)"
+WEIGHTS = "weights' norm (L2)"
+OFF = "off the large batch (% of its way)"
+
+
+def pictures(codes: Iterable[str] = ()) -> Iterator[Picture]:
+    """The picture of each rule, or of those that are named; the proofs are run for them."""
+    wanted = frozenset(codes)
+    for proof in PROOFS:
+        if proof.script in SHOWN and (not wanted or proof.code in wanted):
+            yield SHOWN[proof.script](proof.code, proof.outcome)
+
+
+# Quantities of one run
+
+
+def _norms(tensors: Sequence[torch.Tensor]) -> tuple[float, ...]:
+    return tuple(float(each.norm()) for each in tensors)
+
+
+def _count(values: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(float(number) for number in range(1, len(values) + 1))
+
+
+def _by_update(values: Sequence[float], run: Observed) -> Curve:
+    return Curve(_count(values), tuple(values), _error(run))
+
+
+def _by_read(values: Sequence[float], run: Observed) -> Curve:
+    """A quantity that changes at the updates, over the micro-batches that were read until then."""
+    ends = list(accumulate(run.windows))
+    x, y = (0.0, *map(float, ends)), (0.0, *map(float, values))
+    if run.passes > (ends or [0])[-1]:
+        x, y = (*x, float(run.passes)), (*y, y[-1])
+    return Curve(x, y, _error(run))
+
+
+def _first_epoch(x: Iterable[float], y: Iterable[float], o: Outcome) -> Curve:
+    kept = [(at, value) for at, value in zip(x, y, strict=False) if at <= o.setup.micro_batches]
+    return Curve(tuple(float(at) for at, _ in kept), tuple(value for _, value in kept))
+
+
+def _norm_of_weights(run: Observed) -> Curve:
+    weights = (run.initial, *run.weights)
+    return Curve(tuple(map(float, range(len(weights)))), _norms(weights))
+
+
+def _gone(run: Observed, meant: Observed) -> Curve:
+    """How far the weights are from where they began, as a share of the way that the large batch's went."""
+    way = float((meant.final - meant.initial).norm())
+    return _by_update([100 * float((each - run.initial).norm()) / way for each in run.weights], run)
+
+
+def _error(run: Observed) -> str:
+    return run.error.rstrip(".")
+
+
+def _off(run: Observed, meant: Observed) -> Curve:
+    way = float((meant.final - meant.initial).norm())
+    misses = [100 * float((mine - other).norm()) / way for mine, other in zip(run.weights, meant.weights, strict=True)]
+    return _by_update([0.0 if miss < 1e-9 else miss for miss in misses], run)
+
+
+# What is shown of each rule
+
+Show = Callable[[str, Outcome], Picture]
+Quantity = Callable[[Observed], Curve]
+
+
+def _both(title: Callable[[Outcome], str], x: str, y: str, quantity: Quantity, **more: Any) -> Show:
+    """The same quantity of both runs."""
+    return lambda code, o: Picture(code, title(o), x, y, quantity(o.faulty), quantity(o.cured), **more)
+
+
+def _gradient(run: Observed) -> Curve:
+    return _by_update(_norms(run.gradients), run)
+
+
+def _times(o: Outcome) -> str:
+    return two(float(o.faulty.gradients[0].norm() / o.cured.gradients[0].norm()))
+
+
+def _given(who: str) -> Show:
+    return _both(lambda o: f"{who}, the first gradient is {_times(o)} times as long", UPDATE, NORM, _gradient)
+
+
+def _astray(what: str) -> Show:
+    def show(code: str, o: Outcome) -> Picture:
+        written = _off(o.faulty, o.meant)
+        return Picture(code, what.format(two(written.y[-1])), UPDATE, OFF, written, _off(o.cured, o.cured_meant))
+
+    return show
+
+
+def _logged(code: str, o: Outcome) -> Picture:
+    written, repaired = (Curve(_count(losses), tuple(losses)) for losses in (printed(o.faulty), printed(o.cured)))
+    title = f"What is logged is {two(sum(repaired.y) / sum(written.y))} times too small"
+    return Picture(code, title, "micro-batch", "logged loss (nats)", written, repaired)
+
+
+def _cut(code: str, o: Outcome) -> Picture:
+    written, repaired = (_first_epoch(accumulate(run.windows), map(float, run.windows), o) for run in (o.faulty, o.cured))
+    title = f"Windows of {', '.join(f'{size:.0f}' for size in written.y)} instead of {', '.join(f'{size:.0f}' for size in repaired.y)}"
+    return Picture(code, title, FIRST_EPOCH, "micro-batches in the update", written, repaired, "stems", windows=o.setup.window)
+
+
+def _reached(run: Observed) -> Curve:
+    return _by_read(list(accumulate(run.counted)), run)
+
+
+def _lost(o: Outcome) -> str:
+    return f"Of {o.faulty.passes} micro-batches {o.faulty.passes - sum(o.faulty.counted)} never reach the weights"
+
+
+def _held(code: str, o: Outcome) -> Picture:
+    written, repaired = (_first_epoch(_count(run.held), run.held, o) for run in (o.faulty, o.cured))
+    title = "Zeroed at each micro-batch, the gradient never builds up"
+    return Picture(code, title, FIRST_EPOCH, "norm (L2) of what .grad holds", written, repaired, windows=o.setup.window)
+
+
+def _partial_steps(code: str, o: Outcome) -> Picture:
+    written, repaired = (_first_epoch(accumulate(run.windows), _norms(run.gradients), o) for run in (o.faulty, o.cured))
+    title = f"The optimizer steps on partial sums, {len(written.x)} times an epoch instead of {len(repaired.x)}"
+    return Picture(code, title, FIRST_EPOCH, f"{NORM} at each step", written, repaired, "stems", windows=o.setup.window)
+
+
+def _partial_clips(code: str, o: Outcome) -> Picture:
+    def clips(run: Observed) -> Curve:
+        each = o.setup.micro_batches * o.setup.epochs // len(run.clips)
+        return _first_epoch([each * number for number in _count(run.clips)], [clip.norm for clip in run.clips], o)
+
+    partial = sum(clip.backwards < o.setup.window for clip in o.faulty.clips)
+    title = f"{partial} of {len(o.faulty.clips)} clips see an incomplete gradient"
+    more: dict[str, Any] = {"kind": "stems", "bound": o.setup.clip, "windows": o.setup.window}
+    return Picture(code, title, FIRST_EPOCH, f"{NORM} that the clip sees", clips(o.faulty), clips(o.cured), **more)
+
+
+def _scaled_clips(code: str, o: Outcome) -> Picture:
+    written, repaired = (_by_update([clip.norm for clip in run.clips], run) for run in (o.faulty, o.cured))
+    title = f"The clip compares its bound with gradients {two(written.y[0] / repaired.y[0])} times too long"
+    return Picture(code, title, UPDATE, f"{NORM} that the clip sees", written, repaired, log=True, bound=o.setup.clip)
+
+
+def _late_clips(code: str, o: Outcome) -> Picture:
+    written, repaired = _gradient(o.faulty), _gradient(o.cured)
+    title = f"Gradients of up to {two(max(written.y) / (o.setup.clip or 1))} times the bound reach the weights"
+    return Picture(code, title, UPDATE, f"{NORM} at the step", written, repaired, bound=o.setup.clip)
+
+
+def _made(run: Observed) -> Curve:
+    return _by_read(_count(run.windows), run)
+
+
+def _stops(why: str) -> Show:
+    def title(o: Outcome) -> str:
+        return f"{why}: {o.faulty.updates or 'none'} of {o.cured.updates} updates {'is' if o.faulty.updates < 2 else 'are'} made"
+
+    return _both(title, READ, "updates made", _made, kind="stairs")
+
+
+def _rates(title: Callable[[Outcome], str]) -> Show:
+    return _both(title, UPDATE, "learning rate", lambda run: _by_update(run.rates, run))
+
+
+def _lowest(o: Outcome) -> int:
+    return next(number for number, rate in enumerate(o.faulty.rates, 1) if rate < o.faulty.rates[number])
+
+
+def _lags(run: Observed) -> Curve:
+    return Curve(tuple(float(at) for at, _ in run.lags), tuple(lag for _, lag in run.lags))
+
+
+def _closer(o: Outcome) -> str:
+    times = o.faulty.average_steps // o.faulty.updates
+    share = two(100 * o.faulty.lags[-1][1] / o.cured.lags[-1][1])
+    return f"Moved {times} times an update, the average lags only {share} % as far"
+
+
+def _reduced(title: str) -> Show:
+    def reductions(run: Observed, o: Outcome) -> Curve:
+        curve = _first_epoch(run.reduced, _count(run.reduced), o)
+        return Curve((0.0, *curve.x, float(o.setup.micro_batches)), (0.0, *curve.y, curve.y[-1]))
+
+    def show(code: str, o: Outcome) -> Picture:
+        said = title.format(o.faulty.reductions // o.faulty.updates)
+        written, repaired = reductions(o.faulty, o), reductions(o.cured, o)
+        return Picture(code, said, "micro-batches of the first epoch", "all-reduces so far", written, repaired, "stairs")
+
+    return show
+
+
+def _longer(code: str, o: Outcome) -> Picture:
+    title = f"Training goes on for {o.faulty.updates} updates where {o.cured.updates} were meant"
+    return Picture(code, title, UPDATE, "way gone (% of the large batch's)", _gone(o.faulty, o.meant), _gone(o.cured, o.meant))
+
+
+def _apart(code: str, o: Outcome) -> Picture:
+    assert o.peers is not None
+    way = float((o.meant.final - o.meant.initial).norm())
+    written, repaired = (
+        _by_update([100 * float((a - b).norm()) / way for a, b in zip(run.weights, peer.weights, strict=True)], run)
+        for run, peer in zip((o.faulty, o.cured), o.peers, strict=True)
+    )
+    title = f"Never reduced, the weights of two processes drift apart by {two(written.y[-1])} %"
+    return Picture(code, title, UPDATE, "apart (% of the large batch's way)", written, repaired)
+
+
+SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each rule is the one that bears its name
+    "GRD101": _given("Undivided"),
+    "GRD102": _given("Divided twice"),
+    "GRD103": _given("Divided by 16, not 4"),
+    "GRD104": _both(lambda o: "Undivided, the penalty shrinks the weights", UPDATE, WEIGHTS, _norm_of_weights, zero=False),
+    "GRD105": _astray("Means over unequal token counts lead {} % off the large batch"),
+    "GRD106": _logged,
+    "GRD201": _cut,
+    "GRD202": _both(_lost, READ, "micro-batches that reached the weights", _reached, kind="stairs"),
+    "GRD203": _held,
+    "GRD204": _partial_steps,
+    "GRD205": _both(
+        lambda o: f"Never zeroed, the last gradient is {two(_gradient(o.faulty).y[-1] / _gradient(o.cured).y[-1])} times as long",
+        UPDATE,
+        NORM,
+        _gradient,
+    ),
+    "GRD206": _both(lambda o: "Zeroed before the step, every update is given a gradient of 0", UPDATE, NORM, _gradient),
+    "GRD301": _partial_clips,
+    "GRD302": _scaled_clips,
+    "GRD303": _late_clips,
+    "GRD304": _stops("The second unscale_() raises"),
+    "GRD305": _stops("The first scaler.update() raises"),
+    "GRD306": _both(
+        lambda o: f"Past the scaler, the first gradient is {_times(o)} times as long",
+        UPDATE,
+        NORM,
+        _gradient,
+        log=True,
+    ),
+    "GRD307": _stops("The second scaler.step() raises"),
+    "GRD401": _rates(lambda o: f"The cosine is at its end at update {_lowest(o)} of {o.faulty.updates}, and rises again"),
+    "GRD402": _rates(
+        lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"
+    ),
+    "GRD403": _rates(lambda o: "Each update has the next one's rate, and the last a rate of 0"),
+    "GRD404": _both(_closer, READ, "average's distance to the weights (L2)", _lags),
+    "GRD501": _both(
+        lambda o: "With the same λ, Adam shrinks weights that AdamW lets grow", UPDATE, WEIGHTS, _norm_of_weights, zero=False
+    ),
+    "GRD502": _astray("Statistics of micro-batches lead {} % off the large batch"),
+    "GRD601": _reduced("{} all-reduces an update, where one is enough"),
+    "GRD602": _apart,
+    "GRD603": _reduced("Forward outside no_sync(): {} all-reduces an update, not one"),
+    "GRD701": _longer,
+    "GRD702": _given("Without the count"),
+}

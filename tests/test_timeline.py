@@ -245,6 +245,15 @@ def test_alternatives_share_a_row_where_they_do_the_same() -> None:
     assert len(next(row for row in rows if row.label == "step").at) == 2
 
 
+def test_a_call_that_is_lacking_stands_where_it_should() -> None:
+    path = FIXTURES / "GRD306" / "unscaled_backward.py"
+    source = read_marked(path.read_text(encoding="utf-8")).source
+    timeline = picture(re.sub(r".*\.update\(\)\n", "", source)).timelines[0]
+    row = next(each for each in timeline.grid.rows if each.label == "scaler update")
+    assert (marks(row), row.at, row.codes) == ("···□···□·□", (), ("GRD306", "GRD307"))
+    assert timeline.better is not None and ("scaler update", "···●···●·●") in look(timeline.better)
+
+
 def test_each_optimizer_has_its_row() -> None:
     rows = picture((FIXTURES / "model" / "several_optimizers.py").read_text(encoding="utf-8")).timelines[0].grid.rows
     assert [row.label for row in rows if row.label.startswith("step")] == ["step critic_optimizer", "step gen_optimizer"]

@@ -10,6 +10,7 @@ from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.show.clock import Clock, Marks, marks_of, merged
 from gradlint.show.grid import Mark
 from gradlint.show.lanes import Lane
+from gradlint.show.verdicts import CALLS
 
 _TO_UPDATE = frozenset({"GRD203", "GRD204", "GRD301", "GRD304", "GRD305", "GRD401", "GRD404"})
 """Runs once per window instead."""
@@ -21,6 +22,14 @@ _WHOLE = frozenset(("GRD101 GRD102 GRD103 GRD104 GRD105 GRD106 GRD206 GRD302 GRD
 """Wrong wherever it runs, and not for being on the wrong micro-batch."""
 _LACKING = frozenset({"GRD205", "GRD307", "GRD601"})
 """Right as it is, but for a call that should go with it."""
+_CALLED_FOR = {
+    "GRD205": ((Kind.ZERO_GRAD, "zero_grad"),),
+    "GRD302": ((Kind.UNSCALE, "unscale"),),
+    "GRD306": ((Kind.SCALER_UPDATE, "scaler update"), (Kind.UNSCALE, "unscale")),
+    "GRD307": ((Kind.SCALER_UPDATE, "scaler update"),),
+    "GRD601": ((Kind.NO_SYNC, "no_sync"),),
+}
+"""What goes with a repair, where it is not there yet."""
 _DIVIDED = {"GRD101": "/N", "GRD102": "/N", "GRD103": "/N", "GRD104": "/N", "GRD105": "/tokens"}
 
 
@@ -37,18 +46,16 @@ def plan(lanes: Sequence[Lane], loop: TrainingLoop, clock: Clock, codes: dict[in
     codes = _with_consequences(loop, codes)
     judged = [replace(lane, codes=_codes(lane, codes)) for lane in lanes]
     improved = {id(lane): _improved(lane, loop, clock, codes) for lane in judged}
-    missing: set[int] = set()
-    for code, accused in [(code, lane) for lane in judged for code in lane.codes]:
-        for absent in _absent(code, accused, judged, improved, clock):
-            missing.add(id(absent))
-            improved[id(absent)] = absent
-            judged.insert(_place(absent, judged), absent)
+    lacking = _lacking(judged, improved, clock)
+    for absent in lacking:
+        improved[id(absent)] = absent
+        judged.insert(_place(absent, judged), absent)
     better = list(judged)
     for lane in judged:
         if _ORDER & set(lane.codes):
             better.remove(lane)
             better.insert(_place(lane, better), lane)
-    rows = [_marked(lane, improved[id(lane)], absent=id(lane) in missing) for lane in judged]
+    rows = [_marked(lane, improved[id(lane)], absent=lane in lacking) for lane in judged]
     good = [replace(improved[id(lane)], codes=()) for lane in better]
     return Plan(tuple(rows), tuple(_united([lane for lane in good if lane.happens])))
 
@@ -111,6 +118,8 @@ def _improved(lane: Lane, loop: TrainingLoop, clock: Clock, codes: dict[int, tup
 
 def _better(event: Event, loop: TrainingLoop, clock: Clock, codes: tuple[str, ...]) -> Marks:
     now = marks_of(event, loop, clock)
+    if event.cadence in (Cadence.PER_EPOCH, Cadence.ONCE):
+        return now
     if _TO_UPDATE & set(codes) and _in_place_already(event, loop):
         return tuple(Mark.NOTHING for _ in now)
     gated = event.kind is Kind.OPTIMIZER_STEP and "GRD103" in codes
@@ -180,22 +189,20 @@ def _marked(lane: Lane, better: Lane, *, absent: bool) -> Lane:
 # Rows that are lacking, and their order
 
 
-def _absent(code: str, lane: Lane, lanes: Sequence[Lane], improved: dict[int, Lane], clock: Clock) -> list[Lane]:
+def _lacking(lanes: Sequence[Lane], improved: dict[int, Lane], clock: Clock) -> list[Lane]:
     """The rows that are not there and should be, as they should be."""
     kinds = {each.kind for each in lanes}
-    marks = improved[id(lane)].marks
-    lacking: list[tuple[Kind, str, Marks]] = []
-    if code == "GRD205":
-        lacking.append((Kind.ZERO_GRAD, "zero_grad", marks))
-    elif code == "GRD302":
-        lacking.append((Kind.UNSCALE, "unscale", marks))
-    elif code in ("GRD306", "GRD307"):
-        lacking.append((Kind.SCALER_UPDATE, "scaler update", marks))
-        if code == "GRD306" and Kind.CLIP in kinds:
-            lacking.append((Kind.UNSCALE, "unscale", marks))
-    elif code == "GRD601":
-        lacking.append((Kind.NO_SYNC, "no_sync", inside_window(clock)))
-    return [Lane(kind, label, (), given, (code,)) for kind, label, given in lacking if kind not in kinds]
+    found: dict[Kind, Lane] = {}
+    accused = [(code, lane) for lane in lanes for code in lane.codes if CALLS.get(code) is lane.kind]
+    for code, at_fault in accused:
+        for kind, label in _CALLED_FOR.get(code, ()):
+            needed = kind is not Kind.UNSCALE or Kind.CLIP in kinds
+            if needed and kind not in kinds and kind not in found:
+                marks = inside_window(clock) if kind is Kind.NO_SYNC else improved[id(at_fault)].marks
+                found[kind] = Lane(kind, label, (), marks)
+            if kind in found:
+                found[kind] = replace(found[kind], codes=tuple(sorted({*found[kind].codes, code})))
+    return list(found.values())
 
 
 def _place(lane: Lane, order: Sequence[Lane]) -> int:

@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.syntax import dotted
 from gradlint.model.types import Cadence, Engine, Event, Kind, LossScale, Scale, TrainingLoop, exclusive
-from gradlint.show.clock import Clock, Marks, marks_of, merged, outside
+from gradlint.show.clock import Clock, Marks, marks_of, merged
 from gradlint.show.grid import Mark
 
 _LABELS = {
@@ -30,8 +30,7 @@ _LIGHTNING = "lightning, automatically"
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row in the making; `codes` are the rules that find something wrong with it, `alternative` that it may run in the
-    place of another one."""
+    """A row in the making; `codes` are the rules that accuse it, an `alternative` runs in the place of another one."""
 
     kind: Kind
     label: str
@@ -209,8 +208,3 @@ def _engine_divides(event: Event, loop: TrainingLoop) -> bool | None:
 def by_lightning(loop: TrainingLoop) -> bool:
     """Whether the loop is one that Lightning runs by itself."""
     return any(event.through == _LIGHTNING for event in loop.all(Kind.BACKWARD))
-
-
-def in_body(lane: Lane, loop: TrainingLoop) -> bool:
-    """Whether anything of the lane stands in the micro-batch body."""
-    return any(not outside(event, loop) for event in lane.events)

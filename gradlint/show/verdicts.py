@@ -94,7 +94,9 @@ def accused(charge: Charge, loop: TrainingLoop) -> tuple[Event, ...]:
     calls = tuple(e for e in loop.events if e.node is charge.node and (kind is None or e.kind is kind))
     if calls and charge.loop is None and not _lacks(charge.code, loop):
         return ()
-    return calls or _given(charge.node, loop) or _guarded(charge.node, loop)
+    if not calls and charge.code in DIVISORS:
+        calls = _given(charge.node, loop)
+    return calls or (_guarded(charge.node, loop) if charge.code in GUARDS else ())
 
 
 def _lacks(code: str, loop: TrainingLoop) -> bool:

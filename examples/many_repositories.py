@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 
 from distributed import Client, LocalCluster
 
-from gradlint import check_paths
+from gradlint import CheckFailed, check_paths
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Row:
 
 def check_repository(folder: str) -> list[Row]:
     """The rows of one repository, in the order of the rules. This runs in a worker."""
-    found = check_paths(folder, isolated=True)  # the same rules everywhere, whatever a repository configures
+    try:
+        found = check_paths(folder, isolated=True)  # the same rules everywhere, whatever a repository configures
+    except (OSError, CheckFailed) as error:
+        return [_failed(folder, error)]
     findings = Counter(each.code for each in found)
     files = Counter(code for _, code in {(each.filename, each.code) for each in found})
     return [Row(folder, code, findings[code], files[code]) for code in sorted(findings)] or [Row(folder)]
@@ -44,11 +47,12 @@ def survey(client: Client, folders: Iterable[str]) -> Iterator[Row]:
     names = list(folders)
     tasks = client.map(check_repository, names, pure=False)
     for name, task in zip(names, tasks, strict=True):
-        error = task.exception()  # waits; a worker that died with its task is an exception as well
-        if error is None:
-            yield from task.result()
-        else:
-            yield Row(name, error=f"{type(error).__name__}: {error}".splitlines()[0])
+        error = task.exception()  # waits; a worker that died with its task has one
+        yield from task.result() if error is None else [_failed(name, error)]
+
+
+def _failed(folder: str, error: BaseException) -> Row:
+    return Row(folder, error=f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def main() -> None:

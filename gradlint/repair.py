@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
@@ -51,6 +53,25 @@ def into_tail(kind: Kind, unit: cst.CSTNode | str, loop: TrainingLoop, event: Ev
     if isinstance(unit, cst.SimpleStatementLine):
         unit = unit.with_changes(trailing_whitespace=cst.TrailingWhitespace())
     return (Insert(place.statement, unit if isinstance(unit, str) else text(unit), place.after),)
+
+
+def for_each_optimizer(steps: Sequence[Event], place: Event, line: str) -> str:
+    """Lines that do the same to every optimizer that steps, under the loop over optimizers that a step stands in.
+
+    `line` has `{}` for the optimizer; `place` is the event beside which the lines will stand.
+    """
+    lines: list[str] = []
+    for step in steps:
+        node = step.args[0].value if step.through == "scaler" and step.args else step.receiver
+        if node is None:
+            continue
+        call = line.format(text(node))
+        own = [g.node for g in step.path if g.kind == "loop" and not any(g is each for each in place.path)]
+        if len(own) == 1 and isinstance(own[0], cst.For):
+            call = f"for {text(own[0].target)} in {text(own[0].iter)}:\n    {call}"
+        if call not in lines:
+            lines.append(call)
+    return "\n".join(lines)
 
 
 def under_sync_gradients(unit: cst.CSTNode, loop: TrainingLoop, applicability: Applicability = Applicability.SAFE) -> Outcome:

@@ -87,6 +87,14 @@ def gate_of(step: Event) -> Guard | None:
     return step.path[place] if place is not None else None
 
 
+def beneath_gate(event: Event) -> cst.CSTNode:
+    """The statement of the boundary's block that an event is in: its own, or the loop or condition around that."""
+    gate = gate_of(event)
+    links = chain(event)
+    place = next((i for i, (guard, _, _) in enumerate(links) if guard is gate), None) if gate is not None else None
+    return links[place + 1][2] if place is not None and place + 1 < len(links) else event.statement or event.node
+
+
 def _gate(step: Event, boundary: Boundary) -> int | None:
     for place in range(len(step.path) - 1, -1, -1):
         guard = step.path[place]
@@ -180,6 +188,11 @@ def piece(event: Event, loop: TrainingLoop) -> cst.CSTNode | Withheld:
     unit: cst.CSTNode = event.statement
     suite: cst.CSTNode = event.suite
     for guard, block, statement in reversed(chain(event)[:-1]):
+        if guard is not None and guard.kind == "loop" and guard is not loop.guard and not _around(guard, loop):
+            if len(getattr(suite, "body", ())) != 1:
+                return Withheld("it stands in a loop of its own, with others")
+            unit, suite = statement, block
+            continue
         if len(getattr(suite, "body", ())) != 1 or guard is None or guard is loop.guard or guard.kind == "loop":
             break
         if guard.kind == "branch" and (guard.arm != 0 or getattr(statement, "orelse", None) is not None):
@@ -188,6 +201,10 @@ def piece(event: Event, loop: TrainingLoop) -> cst.CSTNode | Withheld:
     if len(getattr(suite, "body", ())) == 1:
         return Withheld("it is the only statement of its block")
     return unit
+
+
+def _around(guard: Guard, loop: TrainingLoop) -> bool:
+    return any(guard is each for each in loop.home)
 
 
 def own_condition(event: Event, unit: cst.CSTNode, loop: TrainingLoop, target: Event) -> bool:

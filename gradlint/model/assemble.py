@@ -36,6 +36,9 @@ from gradlint.model.types import (
     exclusive,
 )
 
+_OVER_OPTIMIZERS = (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE, Kind.UNSCALE)
+"""What stands in loops of its own, over optimizers or weights."""
+
 
 class LoopBuilder:
     """Everything known about one micro loop, put together in `build`."""
@@ -128,7 +131,7 @@ class LoopBuilder:
         if any(g is self.loop for g in event.path):
             return True
         own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]
-        if event.kind is Kind.BACKWARD or (own and event.kind not in (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE)):
+        if event.kind is Kind.BACKWARD or (own and event.kind not in _OVER_OPTIMIZERS):
             return False
         if own and self.has_backward(own):
             return False

@@ -14,6 +14,13 @@ from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
 from gradlint.model.vocabulary import Taught
 
 MAX_HOPS = 6
+_MIRRORED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
+    cst.Equal: cst.Equal,
+    cst.NotEqual: cst.NotEqual,
+    cst.LessThanEqual: cst.GreaterThanEqual,
+    cst.GreaterThan: cst.LessThan,
+}
+"""What a comparison becomes when its sides change places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +79,13 @@ class Reader:
             if isinstance(operator, cst.LessThan) and literal(right) == 1:
                 return self.modulus(modulo, cst.Integer("0"), site, guard, test)
             return None
+        mirrored = _MIRRORED.get(type(operator))
+        if (
+            mirrored is not None
+            and not self.reset_inside(dotted(left) or "", site)
+            and self.reset_inside(dotted(right) or "", site)
+        ):
+            left, right, operator = right, left, mirrored()
         if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.NotEqual, cst.LessThan)):
             found = self.count_reached(left, right, site, guard, test)
             if found is not None and isinstance(operator, (cst.NotEqual, cst.LessThan)):

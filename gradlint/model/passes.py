@@ -20,11 +20,27 @@ _PARAMS = re.compile(r"param|module|layer|optim|optims|name|model")
 
 def pass_of(guard: Guard, path_before: tuple[Guard, ...], resolver: Resolver) -> Pass:
     """What the loop of a guard walks."""
-    if isinstance(guard.node, cst.While) or guard.test is None:
-        return Pass(None if not isinstance(guard.node, cst.While) else False)
     frame = guard.frame
+    if guard.test is None:
+        return Pass(None)
     assert isinstance(frame, Frame)
+    if isinstance(guard.node, cst.While):
+        drawn = _drawn_until_the_end(guard.node)
+        return Pass(False) if drawn is None else _iterable(drawn, Site(frame, guard.index, path_before), resolver, frame)
     return _iterable(guard.test, Site(frame, guard.index, path_before), resolver, frame)
+
+
+def _drawn_until_the_end(loop: cst.While) -> cst.BaseExpression | None:
+    """The iterator of `try: batch = next(iterator) except StopIteration: break` in the body of an endless loop."""
+    if literal(loop.test) not in (True, 1):
+        return None
+    for node in walk(loop.body):
+        if isinstance(node, cst.Try):
+            ends = [h for h in node.handlers if h.type is not None and last_name(h.type) == "StopIteration"]
+            if any(isinstance(each, cst.Break) for handler in ends for each in walk(handler.body)):
+                drawn = (argument(call, 0) for call in calls_in(node.body) if last_name(call.func) == "next")
+                return next(drawn, None)
+    return None
 
 
 def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Frame, hops: int = 0) -> Pass:

@@ -196,7 +196,10 @@ class Resolver:
             if role is not None:
                 return role
         value, site = definition.value, site_of(definition)
-        if value is None or definition.how in ("augment", "loop"):
+        if definition.how == "loop":
+            roles = {self.role(each, where, hops + 1) for each, where in self.walked(definition)}
+            return roles.pop() if len(roles) == 1 else None
+        if value is None or definition.how == "augment":
             return None
         if isinstance(value, cst.Call):
             return self.role_of_call(value, site, definition.position, hops + 1)
@@ -205,6 +208,14 @@ class Resolver:
         if isinstance(value, (cst.Name, cst.Attribute)) and literal(value) is NOT_LITERAL:
             return self.role(value, site, hops + 1)
         return None
+
+    def walked(self, definition: Definition) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """What a loop over a tuple or list that is written out gives to its variable."""
+        if definition.value is None or definition.position is not None:
+            return
+        for each, where in self.follow(definition.value, site_of(definition)):
+            if isinstance(each, (cst.Tuple, cst.List)):
+                yield from ((element.value, where) for element in each.elements if isinstance(element, cst.Element))
 
     def role_of_call(self, call: cst.Call, site: Site, position: int | None, hops: int) -> Role | None:
         last = last_name(call.func)
@@ -244,6 +255,9 @@ class Resolver:
         name = dotted(node)
         for definition in self.reaching(name, site)[0] if name else ():
             value, where = definition.value, site_of(definition)
+            if definition.how == "loop":
+                for each, inner in self.walked(definition):
+                    yield from self.constructors(each, inner, hops + 1)
             if value is None or definition.how not in ("assign", "param", "unpack"):
                 continue
             if isinstance(value, cst.Call) and definition.position is not None:

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, own_condition, piece
+from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
@@ -85,5 +85,5 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
             if guarded and event.statement is not None and event.frame is step.frame:
                 if own_condition(step, unit, loop, event):
                     return withheld("it stands under a condition of its own")
-                return Fix("Step once per window", (Move(unit, event.statement, after=False),), Applicability.SAFE), None
+                return Fix("Step once per window", (Move(unit, beneath_gate(event), after=False),), Applicability.SAFE), None
     return withheld("no boundary guard stands in the loop")

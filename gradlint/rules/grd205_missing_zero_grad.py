@@ -9,9 +9,8 @@ import libcst as cst
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, place_for
-from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
-from gradlint.repair import Outcome, into_tail, withheld
+from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
 
 _ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step").split())
@@ -23,7 +22,7 @@ def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
         if file.facts is not None and file.facts.called_beside(loop.function) & _ELSEWHERE:
             continue
         step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)
-        if step is None or loop.guard is None or loop.first(Kind.ZERO_GRAD) is not None or loop.engine is not Engine.NONE:
+        if step is None or loop.guard is None or loop.first(Kind.ZERO_GRAD) is not None or loop.engine is Engine.DEEPSPEED:
             continue
         # An optimizer of another file may zero on its own; one that is handed around may be zeroed there.
         if step.through not in (None, "scaler") or _takes_closure(step) or not step.torch_built or step.handed_around:
@@ -45,20 +44,26 @@ def _takes_closure(step: Event) -> bool:
 
 
 def _zero(step: Event, loop: TrainingLoop) -> Outcome:
+    """After the last step of the update, for each optimizer that steps in it."""
+    update = [s for s in loop.update_of(step) if s.kind is Kind.OPTIMIZER_STEP]
+    steps = [s for s in update if s.frame is step.frame and s.cadence is step.cadence]
     node = step.receiver if step.through is None else (step.args[0].value if step.args else None)
     if not isinstance(node, cst.BaseExpression) or step.statement is None:
         return withheld("the optimizer has no name here")
-    line = f"{text(node)}.zero_grad()"
+    around = [g.node for g in step.path if g.kind == "loop" and g is not loop.guard and not any(g is each for each in loop.home)]
     if step.cadence is Cadence.PER_UPDATE:
         place = place_for(Kind.ZERO_GRAD, loop, step)
         if isinstance(place, Withheld):
             return withheld(place.reason)
+        line = for_each_optimizer(steps, loop.all(Kind.BACKWARD).__next__(), "{}.zero_grad()")
         copies = into_tail(Kind.ZERO_GRAD, line, loop, step)
         if isinstance(copies, Withheld):
             return withheld(copies.reason)
         return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after), *copies)), None
-    last = step.statement
-    for update in loop.all(Kind.SCALER_UPDATE):
-        if update.suite is step.suite and update.statement is not None and update.index > step.index:
-            last = update.statement
+    last = steps[-1].statement if not around and steps[-1].statement is not None else step.statement
+    for each in loop.all(Kind.SCALER_UPDATE):
+        if each.suite is step.suite and each.statement is not None and each.index > step.index:
+            last = each.statement
+    own = [s for s in steps if s.suite is step.suite]
+    line = for_each_optimizer(own, step, "{}.zero_grad()")
     return Fix("Zero the gradients after the step", (Insert(last, line, after=True),)), None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import dotted, text
-from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, for_each_optimizer, withheld
 from gradlint.rule import rule
 
 
@@ -28,7 +26,10 @@ def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
         ]
         if not scaled or not steps or _unscales_itself(clip) or _unscaled_before(clip, loop):
             continue
-        fix, note = _unscale(clip, scaled[0], steps)
+        early = loop.update_for(clip) is not None and clip.cadence in (Cadence.PER_MICRO_BATCH, Cadence.INSIDE_WINDOW)
+        if early and any(u.cadence is Cadence.PER_UPDATE for u in loop.all(Kind.UNSCALE)):
+            continue  # the clip has to move behind it
+        fix, note = withheld("the clip belongs into the update first") if early else _unscale(clip, scaled[0], steps)
         yield Finding(
             at=clip.node,
             message=f"`{clip.source}` compares its threshold with gradients that `{_owner(scaled[0])}` has scaled, "
@@ -67,16 +68,5 @@ def _unscale(clip: Event, backward: Event, steps: list[Event]) -> Outcome:
     both = [e for e in (backward, step) if any(g.kind == "branch" and (g.group, g.arm) not in arms for g in e.path)]
     if len(both) == 2:
         return withheld("the clip also runs where nothing is scaled")
-    lines = list(dict.fromkeys(line for each in steps for line in _lines(each, clip)))
-    return Fix("Unscale the gradients first", (Insert(clip.statement, "\n".join(lines)),)), None
-
-
-def _lines(step: Event, clip: Event) -> list[str]:
-    """The call for one optimizer, under the loop over optimizers that its step stands in."""
-    if step.receiver is None or not step.args:
-        return []
-    line = f"{text(step.receiver)}.unscale_({text(step.args[0].value)})"
-    around = [g.node for g in step.path if g.kind == "loop" and not any(g is each for each in clip.path)]
-    if len(around) == 1 and isinstance(around[0], cst.For):
-        return [f"for {text(around[0].target)} in {text(around[0].iter)}:\n    {line}"]
-    return [line]
+    lines = for_each_optimizer(steps, clip, f"{text(step.receiver)}.unscale_({{}})")
+    return Fix("Unscale the gradients first", (Insert(clip.statement, lines),)), None

@@ -127,7 +127,7 @@ def alone() -> None:
 def laboratory(dataset: TensorDataset) -> Iterator[None]:
     """The module `toy` that generated scripts take their model and data from, and a default type that sums exactly enough."""
     toy = types.ModuleType("toy")
-    toy.__dict__.update(Net=Net, Average=Average, dataset=dataset)
+    toy.__dict__.update(Net=Net, ExponentialMovingAverage=Average, dataset=dataset)
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     sys.modules["toy"] = toy  # not `patch.dict`, which would forget what the script imports for the first time
     torch.set_default_dtype(torch.float64)

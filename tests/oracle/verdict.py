@@ -67,6 +67,8 @@ def verdict(trace: Trace, intent: Intent) -> frozenset[str]:
             codes.add("GRD204")
     if trace.coupled:
         codes.add("GRD501")
+    if "GRD401" in codes:
+        codes.discard("GRD403")  # it advances before and after every step
     if codes & {"GRD304", "GRD306"}:
         codes.discard("GRD302")  # what was unscaled too early, or bypasses the scaler, is clipped as it is
     return frozenset(codes)
@@ -122,8 +124,9 @@ def _of_accumulation(windows: Sequence[Window], marks: Sequence[Mark], trace: Tr
     """What is wrong where a step closes several micro-batches."""
     closed = [window for window in windows if window.closed]
     yield from _phase(closed, intent)
+    emptied = any(window.followed(What.ZERO) and not _crosses(window, What.ZERO) for window in windows)
     if intent.finite:
-        yield from _tail(marks, intent)
+        yield from _tail(marks, intent, emptied=emptied)
     for window in windows:
         if window.followed(What.ZERO) and not _crosses(window, What.ZERO):
             yield "GRD203"
@@ -150,8 +153,11 @@ def _phase(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
         yield "GRD201"
 
 
-def _tail(marks: Sequence[Mark], intent: Intent) -> Iterator[str]:
-    """A pass over the data ends inside a window that never becomes a full one."""
+def _tail(marks: Sequence[Mark], intent: Intent, *, emptied: bool) -> Iterator[str]:
+    """A pass over the data ends inside a window that never becomes a full one.
+
+    `emptied` says that gradients are zeroed everywhere inside windows, which is told as such.
+    """
     size = 0
     seen: set[int] = set()
     for k, mark in enumerate(marks):
@@ -171,7 +177,7 @@ def _tail(marks: Sequence[Mark], intent: Intent) -> Iterator[str]:
                     break
             else:
                 return
-            wiped = any(later.what is What.ZERO for later in marks[k : k + 3])
+            wiped = not emptied and any(later.what is What.ZERO for later in marks[k : k + 3])
             if wiped or size + following != intent.n:
                 yield "GRD202"
                 return

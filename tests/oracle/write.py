@@ -126,7 +126,7 @@ class _Writer:
         lines += ["from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn"] if plan.ema == "averaged" else []
         lines += ["from torch.utils.data import DataLoader"]
         lines += ["from tqdm import tqdm"] if plan.loop == "tqdm" else []
-        return [*lines, "", f"from toy import {'Average, ' if plan.ema == 'own' else ''}Net, dataset"]
+        return [*lines, "", f"from toy import {'ExponentialMovingAverage, ' if plan.ema == 'own' else ''}Net, dataset"]
 
     def constants(self) -> list[str]:
         plan, word = self.plan, self.words.steps
@@ -210,7 +210,7 @@ class _Writer:
         if plan.ema == "averaged":
             lines.append(f"{own(words.average)} = AveragedModel({self.model}, multi_avg_fn=get_ema_multi_avg_fn(0.8))")
         if plan.ema == "own":
-            lines.append(f"{own(words.average)} = Average({self.model})")
+            lines.append(f"{own(words.average)} = ExponentialMovingAverage({self.model})")
         if plan.engine in ("accumulate", "prepared"):
             lines += self.build_accelerator()
         return lines

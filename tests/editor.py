@@ -190,10 +190,14 @@ class Editor:
 
 @asynccontextmanager
 async def connected(
-    client: types.ClientCapabilities | None = None, *, options: object = None, settings: dict[str, Any] | None = None
+    client: types.ClientCapabilities | None = None,
+    *,
+    options: object = None,
+    settings: dict[str, Any] | None = None,
+    config: ClientServerConfig = CONFIG,
 ) -> AsyncIterator[Editor]:
     """A session of its own."""
-    started = await CONFIG.start()
+    started = await config.start()
     assert isinstance(started, Client)
     for key, value in (settings or {}).items():
         started.set_configuration(value, section=key)

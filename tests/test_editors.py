@@ -59,8 +59,8 @@ def test_the_settings_of_the_page_are_valid() -> None:
     from gradlint.server.policy import read_settings
 
     (block,) = re.findall(r"^```json\n(\{\n  \"select\".*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    settings, problems = read_settings(json.loads(block))
-    assert problems == () and settings.overrides["select"] == ("ALL",) and settings.syntax_errors
+    settings, mistakes, strange = read_settings(json.loads(block))
+    assert mistakes == strange == () and settings.overrides["select"] == ("ALL",) and settings.syntax_errors
 
 
 def test_the_snippets_start_the_server() -> None:
@@ -85,7 +85,7 @@ def test_the_problem_matcher_reads_the_report(tmp_path: Path, monkeypatch: pytes
     assert task["command"] == "gradlint" and task["args"][-1] == "${workspaceFolder}"
     pattern = task["problemMatcher"]["pattern"]
     script(tmp_path, BOTH, "with blank: 1/train.py")
-    cells = [{"cell_type": "code", "source": SAFE, "metadata": {}, "outputs": [], "execution_count": None}]
+    cells: list[dict[str, Any]] = [{"cell_type": "code", "source": SAFE, "metadata": {}, "outputs": [], "execution_count": None}]
     (tmp_path / "train.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
     lines = check(*task["args"][1:-1], ".").stdout.splitlines()
     matches = [match for line in lines if (match := re.match(pattern["regexp"], line))]

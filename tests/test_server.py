@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import pytest_lsp
-from editor import CONFIG, Client, Editor, begin, capabilities, connected
+from editor import CONFIG, Client, Editor, begin, capabilities, connected, make_client
 from harness import ROOT, faulty_fixtures, read_marked
 from lsprotocol import types
-from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
+from pytest_lsp import ClientServerConfig
+from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, run, script
 
 from gradlint import __version__
 from gradlint.explain import page
@@ -58,19 +59,14 @@ async def test_what_a_diagnostic_says(editor: Editor, tmp_path: Path) -> None:
     assert editor.marked(uri, undivided.range) == "loss.backward()" and "`accum_steps`" in undivided.message
     (related,) = undivided.related_information or ()
     assert related.location.uri == uri and editor.marked(uri, related.location.range) == "optimizer.step()"
-    assert undivided.data == {
-        "name": "unscaled-loss",
-        "fix": {
-            "title": "Divide the loss by `accum_steps`",
-            "applicability": "safe",
-            "edits": [
-                {
-                    "range": {"start": {"line": 7, "character": 8}, "end": {"line": 7, "character": 12}},
-                    "newText": "(loss / accum_steps)",
-                }
-            ],
-        },
-    }
+    assert isinstance(undivided.data, dict) and undivided.data["name"] == "unscaled-loss"
+    fix = undivided.data["fix"]
+    assert (fix["title"], fix["applicability"]) == ("Divide the loss by `accum_steps`", "safe")
+    edits = [
+        types.TextEdit(types.Range(*(types.Position(**e["range"][k]) for k in ("start", "end"))), e["newText"])
+        for e in fix["edits"]
+    ]
+    assert editor.edited(BOTH, edits) == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
 
 
 @together
@@ -111,6 +107,15 @@ async def test_findings_move_with_their_lines(editor: Editor, tmp_path: Path) ->
         assert editor.marked(uri, related.location.range) == "optimizer.step()"
         assert isinstance(found.data, dict)
         assert found.data["fix"]["edits"][0]["range"]["start"]["line"] == found.range.start.line
+
+
+@together
+async def test_other_languages_are_left_alone(editor: Editor, tmp_path: Path) -> None:
+    item = types.TextDocumentItem((tmp_path / "notes.md").as_uri(), "markdown", 1, SAFE)
+    editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    assert await editor.actions(item.uri) == []
+    assert codes(await editor.open((tmp_path / "train.py").as_uri(), SAFE)) == ["GRD101"]
+    assert not [each for each in editor.client.published if each.uri == item.uri]
 
 
 @together
@@ -274,10 +279,10 @@ async def test_all_fixes_with_the_unsafe_ones_for_a_simple_client(tmp_path: Path
     ("line", "silenced"),
     [
         ("loss.backward()", "loss.backward()  # gradlint: ignore[GRD101]"),
-        ("loss.backward()   ", "loss.backward()  # gradlint: ignore[GRD101]   "),
+        ("loss.backward()   ", "loss.backward()  # gradlint: ignore[GRD101]"),
         ("loss.backward()  # why", "loss.backward()  # why  # gradlint: ignore[GRD101]"),
         ("loss.backward()  # gradlint: ignore[GRD301]", "loss.backward()  # gradlint: ignore[GRD301, GRD101]"),
-        ("loss.backward()  # gradlint: ignore[] why", "loss.backward()  # gradlint: ignore[GRD101] why"),
+        ("loss.backward()  # gradlint: ignore[] why", "loss.backward()  # gradlint: ignore[] why  # gradlint: ignore[GRD101]"),
         ("loss.backward(\n        )", "loss.backward(  # gradlint: ignore[GRD101]\n        )"),
         (
             'loss.backward(retain_graph="""\n        """)',
@@ -303,13 +308,17 @@ async def test_a_comment_that_silences(editor: Editor, tmp_path: Path, line: str
 async def test_hover_shows_the_page(editor: Editor, tmp_path: Path) -> None:
     uri = (tmp_path / "train.py").as_uri()
     await editor.open(uri, SAFE)
-    assert await editor.hover(uri, 7, 12) == page("GRD101").strip()
+    shown = await editor.hover(uri, 7, 12) or ""
+    body = page("GRD101").partition("## Why is this bad?")[2].partition("## Measured")[0]
+    assert shown.startswith("# [GRD101](https://") and body in shown
+    assert "<!--" not in shown and "](pictures" not in shown
     assert await editor.hover(uri, 0, 3) is None
     text = SAFE.replace("loss.backward()", "loss.backward()  # gradlint: ignore[scaled-loss-logged, GRD101, GRD30]")
     await editor.type(uri, text)
     column = text.split("\n")[7].index
-    assert await editor.hover(uri, 7, column("logged")) == page("GRD106").strip()
-    assert await editor.hover(uri, 7, column("GRD101") + 3) == page("GRD101").strip()
+    assert await editor.hover(uri, 7, column("logged")) == await editor.hover(uri, 7, column("scaled-loss"))
+    assert (await editor.hover(uri, 7, column("logged")) or "").startswith("# [GRD106]")
+    assert await editor.hover(uri, 7, column("GRD101") + 3) == shown
     listed = await editor.hover(uri, 7, column("GRD30") + 1) or ""
     assert [line[3:9] for line in listed.split("\n")] == [f"GRD30{number}" for number in range(1, 8)]
     assert "GRD106" in (await editor.hover(uri, 7, column("gradlint")) or "")
@@ -341,14 +350,37 @@ async def test_syntax_errors_can_be_left_to_others(tmp_path: Path) -> None:
         assert codes(await editor.open((tmp_path / "train.py").as_uri(), SYNTAX_ERROR)) == []
 
 
+FAILING = """
+import sys
+from gradlint import engine
+real = engine.examine
+def examine(text, *arguments, **settings):
+    if "explode" in text:
+        raise LookupError("a mistake of gradlint's own")
+    return real(text, *arguments, **settings)
+engine.examine = examine
+from gradlint.cli import main
+main(["server"])
+"""
+
+
 @pytest.mark.asyncio
-async def test_a_failure_is_logged_and_ends_nothing(tmp_path: Path) -> None:
+async def test_a_failure_is_logged_once_and_ends_nothing(tmp_path: Path) -> None:
     uri = (tmp_path / "train.py").as_uri()
-    async with connected() as editor:
-        assert codes(await editor.open(uri, SAFE + "x = '\ud800'\n")) == []
-        told = await editor.until(lambda: editor.client.log_messages or None)
-        assert told[0].message.startswith(f"gradlint itself failed on {uri}") and "surrogates not allowed" in told[0].message
+    async with connected(config=ClientServerConfig([sys.executable, "-c", FAILING], make_client)) as editor:
+        assert codes(await editor.open(uri, SAFE)) == ["GRD101"]
+        for number in range(3):
+            assert codes(await editor.type(uri, f"{SAFE}explode = {number}\n")) == []
+        assert await editor.actions(uri) == []
         assert codes(await editor.type(uri, SAFE)) == ["GRD101"]
+        (told,) = editor.client.log_messages
+        assert told.message.startswith(f"gradlint itself failed on {uri}") and "a mistake of gradlint's own" in told.message
+
+
+@together
+async def test_half_a_surrogate_pair_is_told_as_by_the_command(editor: Editor, tmp_path: Path) -> None:
+    uri = (tmp_path / "train.py").as_uri()
+    assert codes(await editor.open(uri, f"{SAFE}x = '\ud800'\n")) == ["GRD000"]
 
 
 # Configuration
@@ -373,6 +405,24 @@ async def test_the_nearest_configuration_holds(editor: Editor, tmp_path: Path) -
     assert await editor.open((tmp_path / "evaluate.py").as_uri(), BOTH) == ()
     assert codes(await editor.open((below / "train.py").as_uri(), BOTH)) == ["GRD101"]
     assert [each.title for each in await editor.actions((below / "train.py").as_uri())] == ["Ignore GRD101 on this line"]
+
+
+@together
+async def test_what_a_baseline_accepts_is_not_shown(editor: Editor, tmp_path: Path) -> None:
+    path = script(tmp_path, BOTH)
+    uri = path.as_uri()
+    accepted = tmp_path / "baseline.json"
+    configured(tmp_path, 'baseline = "baseline.json"\n')
+    run("check", "--select", "GRD501", "--write-baseline", accepted, path)
+    assert codes(await editor.open(uri, BOTH)) == ["GRD101"]
+    assert codes(await editor.type(uri, f"# moved\n{BOTH}")) == ["GRD101"]
+    run("check", "--write-baseline", accepted, path)
+    before = len(editor.client.published)
+    editor.client.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
+    assert codes(await editor.diagnostics(uri, after=before)) == []
+    accepted.write_text("no baseline")
+    editor.client.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
+    await editor.until(lambda: any(str(accepted) in each.message for each in editor.client.messages) or None)
 
 
 @together
@@ -438,12 +488,10 @@ async def test_settings_from_the_start(tmp_path: Path, options: object, found: l
 async def test_settings_that_the_client_is_asked_for(tmp_path: Path) -> None:
     uri = (tmp_path / "train.py").as_uri()
     async with connected(settings={"gradlint": {"select": ["GRD501"], "colour": 1, "ignore": "GRD1"}}) as editor:
-        await editor.until(lambda: len(editor.client.messages) == 2 or None)
-        assert [each.message for each in editor.client.messages] == [
-            "gradlint: the editor's settings: unknown key `colour`; known keys: "
-            + editor.client.messages[0].message.partition("known keys: ")[2],
-            "gradlint: the editor's settings: `ignore` must be a list of strings",
-        ]
+        (told,) = await editor.until(lambda: editor.client.messages or None)
+        assert told.message == "gradlint: the editor's settings: `ignore` must be a list of strings"
+        (noted,) = await editor.until(lambda: editor.client.log_messages or None)
+        assert noted.message.startswith("the editor's settings: unknown key `colour`; known keys: select, ")
         assert codes(await editor.open(uri, BOTH)) == ["GRD501"]
         before = len(editor.client.published)
         editor.client.set_configuration({"select": ["GRD101"]}, section="gradlint")
@@ -487,7 +535,7 @@ async def test_notebook_cells_are_one_module(editor: Editor, tmp_path: Path) -> 
     editor.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(book, items))
     (found,) = await editor.diagnostics(cells[3])
     assert (found.code, editor.marked(cells[3], found.range)) == ("GRD101", "loss.backward()")
-    assert await editor.hover(cells[3], found.range.start.line, found.range.start.character) == page("GRD101").strip()
+    assert (await editor.hover(cells[3], found.range.start.line, found.range.start.character) or "").startswith("# [GRD101]")
     fix, ignore, everything = await editor.actions(cells[3])
     assert everything.kind == "notebook.source.fixAll.gradlint"
     cured = loop.replace("loss.backward()", "(loss / accum_steps).backward()")

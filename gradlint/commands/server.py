@@ -27,5 +27,5 @@ def command(stdio: bool) -> None:
         complain('the language server needs an extra: pip install "torch-gradlint[lsp]"')
         sys.exit(2)
     if sys.stdin.isatty():
-        click.echo("gradlint server speaks the Language Server Protocol: it is for editors to start. Ctrl-C ends it.", err=True)
+        click.echo("gradlint server speaks the Language Server Protocol: it is for editors to start. Ctrl-D ends it.", err=True)
     serve()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from lsprotocol import types
 
 from gradlint.diagnostic import Applicability, Diagnostic
+from gradlint.selection import ALWAYS_ON
 from gradlint.server.convert import Client, diagnostic, edit
 from gradlint.server.documents import Document, Script
 from gradlint.server.found import Checked
-from gradlint.server.ignore import ignoring
+from gradlint.suppress import UNUSED
 
 FIX_ALL = "source.fixAll.gradlint"
 FIX_NOTEBOOK = "notebook.source.fixAll.gradlint"
@@ -48,28 +49,54 @@ def quick_fixes(asked: Asked, checked: Checked, client: Client) -> Iterator[type
         if action is not None:
             yield action
     for finding, shown in here:
-        silence = ignoring(checked.document.code, finding)
-        changes = checked.document.repaired((silence,)) if silence is not None else []
-        if changes:
-            yield types.CodeAction(
-                f"Ignore {finding.code} on this line",
-                types.CodeActionKind.QuickFix,
-                [shown],
-                is_preferred=False,
-                edit=edit(changes, client),
-            )
+        if finding.code not in (ALWAYS_ON, UNUSED[0]):
+            yield _ignore(finding, shown, checked.document)
 
 
-def fix_all(asked: Asked, checked: Checked) -> types.CodeAction | None:
+def _ignore(finding: Diagnostic, shown: types.Diagnostic, document: Document) -> types.CodeAction:
+    """The comment that silences a finding; as with all fixes, the edit is made when it is chosen."""
+    return types.CodeAction(
+        f"Ignore {finding.code} on this line",
+        types.CodeActionKind.QuickFix,
+        [shown],
+        is_preferred=False,
+        data={"uri": document.uri, "ignore": _key(finding)},
+    )
+
+
+def _key(finding: Diagnostic) -> list[str | int]:
+    return [finding.code, finding.span.start.row, finding.span.start.column]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an action without an edit stands for: all fixes of a document, or the comment that silences one finding."""
+
+    uri: str
+    ignore: Sequence[object] | None = None
+
+    @staticmethod
+    def of(action: types.CodeAction) -> Choice | None:
+        """Read from what the action was sent with; None of what is no action of ours."""
+        data = action.data
+        if not isinstance(data, dict) or not isinstance(data.get("uri"), str):
+            return None
+        return Choice(data["uri"], data.get("ignore"))
+
+    def finding(self, checked: Checked) -> Diagnostic | None:
+        """The finding to silence, if it is still there."""
+        return next((each for each in checked.findings if _key(each) == list(self.ignore or ())), None)
+
+
+def fix_all(asked: Asked, checked: Checked) -> Iterator[types.CodeAction]:
     """All fixes at once, without the edit, which is costly: it is made when the action is chosen.
 
     A notebook has a kind of its own: an editor asks every cell for `source.fixAll`, and each would rewrite all of them.
     """
     kind = FIX_ALL if isinstance(checked.document, Script) else FIX_NOTEBOOK
-    if not asked.takes(kind) or not any(_admitted(each, unsafe=checked.unsafe) for each in checked.findings):
-        return None
-    title = "gradlint: apply all fixes, unsafe ones too" if checked.unsafe else "gradlint: apply all safe fixes"
-    return types.CodeAction(title, kind, data={"uri": checked.document.uri})
+    if asked.takes(kind) and any(_admitted(each, unsafe=checked.unsafe) for each in checked.findings):
+        title = "gradlint: apply all fixes, unsafe ones too" if checked.unsafe else "gradlint: apply all safe fixes"
+        yield types.CodeAction(title, kind, data={"uri": checked.document.uri})
 
 
 def _admitted(finding: Diagnostic, *, unsafe: bool) -> bool:

@@ -12,8 +12,9 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from gradlint import __version__
-from gradlint.config import FILE_NAMES, ConfigError
-from gradlint.server.actions import KINDS, Asked, fix_all, quick_fixes
+from gradlint.config import FILE_NAMES
+from gradlint.report.lines import one_line
+from gradlint.server.actions import KINDS, Asked, Choice, fix_all, quick_fixes
 from gradlint.server.convert import SOURCE, Client, diagnostics, edit
 from gradlint.server.documents import Document, Script
 from gradlint.server.found import Checked
@@ -57,7 +58,7 @@ class Server(LanguageServer):
         """Show a message, once."""
         if problem not in self._told:
             self._told.add(problem)
-            self.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"gradlint: {problem}"))
+            self.window_show_message(types.ShowMessageParams(types.MessageType.Error, one_line(f"gradlint: {problem}")))
 
     def log(self, message: str) -> None:
         """Write an error into the client's log."""
@@ -68,12 +69,13 @@ class Server(LanguageServer):
         self.log(f"{getattr(source, '__name__', source)}: {error}")
 
     def settle(self, value: object) -> None:
-        """Take the editor's settings, and check everything anew."""
-        settings, problems = read_settings(value)
-        for problem in problems:
-            self.complain(problem)
+        """Take the editor's settings."""
+        settings, mistakes, strange = read_settings(value)
+        for mistake in mistakes:
+            self.complain(mistake)
+        for each in strange:
+            self.log(each)
         self.session.configure(settings)
-        self.check_all()
 
     def check_all(self) -> None:
         """Check everything that is open."""
@@ -129,6 +131,7 @@ def _answer_lifecycle(server: Server) -> None:
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         if not await _fetch_settings(server) and params.settings:
             server.settle(params.settings)
+            server.check_all()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_watched_files(_: types.DidChangeWatchedFilesParams) -> None:
@@ -170,6 +173,7 @@ async def _fetch_settings(server: Server) -> bool:
     if not found:
         return False
     server.settle(found)
+    server.check_all()
     return True
 
 
@@ -192,6 +196,7 @@ def _answer_scripts(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        session.reconfigure()
         if not server.client.pulls:
             session.check_again(params.text_document.uri)
 
@@ -227,6 +232,7 @@ def _answer_notebooks(server: Server) -> None:
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveNotebookDocumentParams) -> None:
+        session.reconfigure()
         session.check_again(params.notebook_document.uri)
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
@@ -252,21 +258,14 @@ def _answer_requests(server: Server) -> None:
         if checked is None:
             return None
         asked = Asked.of(params)
-        actions = list(quick_fixes(asked, checked, server.client))
-        everything = fix_all(asked, checked)
-        if everything is not None:
-            actions.append(everything if server.client.resolves else await resolve(everything))
-        return actions
+        actions = [*quick_fixes(asked, checked, server.client), *fix_all(asked, checked)]
+        if server.client.resolves:
+            return actions
+        return [action for action in [await _completed(each, server) for each in actions] if action.edit is not None]
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(action: types.CodeAction) -> types.CodeAction:
-        document = session.documents.get(str((action.data or {}).get("uri"))) if isinstance(action.data, dict) else None
-        if document is not None and action.kind is not None:
-            try:
-                action.edit = edit(document.rewritten(await session.repaired(document)), server.client)
-            except ConfigError as error:
-                server.complain(str(error))
-        return action
+        return await _completed(action, server)
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def hovered(params: types.HoverParams) -> types.Hover | None:
@@ -274,3 +273,22 @@ def _answer_requests(server: Server) -> None:
 
         checked = await session.checked(params.text_document.uri)
         return hover(checked, params.text_document.uri, params.position, server.client) if checked is not None else None
+
+
+async def _completed(action: types.CodeAction, server: Server) -> types.CodeAction:
+    """An action with its edit, of the text as it is now."""
+    choice = Choice.of(action) if action.edit is None else None
+    checked = await server.session.checked(choice.uri) if choice is not None else None
+    if choice is None or checked is None:
+        return action
+    document, finding = checked.document, choice.finding(checked)
+    if finding is not None:
+        code = await server.session.silenced(document, finding)
+    elif choice.ignore is None and checked.problem is None:
+        code = await server.session.repaired(document)
+    else:
+        return action
+    changes = document.rewritten(code)
+    if changes:
+        action.edit = edit(changes, server.client)
+    return action

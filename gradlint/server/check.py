@@ -8,18 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
+from gradlint.baseline import BaselineError
 from gradlint.config import ConfigError
 from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.engine import examine
-from gradlint.fixer import fix
-from gradlint.prefilter import mentions_suppression, worth_reading
-from gradlint.registry import all_rules
+from gradlint.ignores import add_ignores
+from gradlint.prefilter import prefilter_of
+from gradlint.review import Review
 from gradlint.rule import Rule
+from gradlint.runner import Task
 from gradlint.selection import ALWAYS_ON
 from gradlint.server.documents import Document
 from gradlint.server.found import Checked, GoOn, Superseded
-from gradlint.server.outline import Outline, Reader, Unmovable, moved, outline
+from gradlint.server.outline import Outline, Unmovable, moved, outline
 from gradlint.server.policy import Policies, Policy
+from gradlint.server.reader import Reader
 from gradlint.slices import Problem, Source, read
 from gradlint.suppress import keep
 
@@ -48,10 +51,10 @@ def check(document: Document, policies: Policies, memories: Memories, go_on: GoO
             return Checked(document)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
-            return Checked(document, _findings(document, policy, memory, go_on), policy.unsafe)
+            return Checked(document, _findings(document, policy, memory, go_on), policy.task.unsafe)
     except Superseded:
         raise
-    except ConfigError as error:
+    except (ConfigError, BaselineError) as error:
         return Checked(document, problem=str(error))
     except RecursionError:
         return Checked(document, (unreadable(_name(document), 1, 1, "the code is nested too deeply to be checked"),))
@@ -60,39 +63,53 @@ def check(document: Document, policies: Policies, memories: Memories, go_on: GoO
 
 
 def repair(document: Document, policies: Policies) -> str:
-    """The code of a document after all its fixes, as `--fix` writes it. Raises ConfigError."""
+    """The code of a document after all its fixes, as `--fix` writes it. Raises ConfigError and BaselineError."""
     policy = policies.of(document.path)
-    if policy is None or not _worth_reading(document.code):
+    if policy is None or not _worth_reading(document.code, policy.task):
         return document.code
-    selection = policy.selection
+    return Review(_name(document), document.code, policy.task).fixed().text
 
-    def wanted(text: str, found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-        return tuple(each for each in keep(text, found) if selection.fixes(each.code, each.name))
 
-    rules = selection.choose(all_rules())
-    return fix(document.code, _name(document), rules, unsafe=policy.unsafe, keep=wanted, taught=policy.taught).text
+def silence(document: Document, finding: Diagnostic) -> str:
+    """The code of a document with a comment that silences one finding; unchanged where none can."""
+
+    def judge(code: str) -> tuple[Diagnostic, ...]:
+        return keep(code, (finding,))
+
+    return add_ignores(document.code, judge).text
 
 
 def _name(document: Document) -> str:
     return str(document.path or document.uri)
 
 
-def _worth_reading(code: str) -> bool:
-    data = code.encode("utf-8", "surrogatepass")
-    return worth_reading(data) or mentions_suppression(data)
+def _worth_reading(code: str, task: Task) -> bool:
+    return prefilter_of(task.selection, task.names).admits(code.encode("utf-8", "surrogatepass"))
 
 
 def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -> tuple[Diagnostic, ...]:
     code = document.code
-    if not _worth_reading(code):
+    if not _worth_reading(code, policy.task):
         return ()
-    seen = outline(code)
+    review = Review(_name(document), code, policy.task)
+    seen = outline(code, review.taught)
     found = _known(seen, policy, memory)
     if found is None:
-        found = _analyzed(code, _name(document), seen, policy, memory.reader, go_on)
+        found = _analyzed(code, seen, review, memory.reader, go_on)
     memory.policy, memory.seen, memory.found = policy, seen, found
     shown = (each for each in keep(code, found) if policy.syntax_errors or each.code != ALWAYS_ON)
-    return tuple(each if policy.selection.fixes(each.code, each.name) else replace(each, fix=None) for each in shown)
+    fixes = policy.task.selection.fixes
+    wanted = tuple(each if fixes(each.code, each.name) else replace(each, fix=None) for each in shown)
+    return review.split(code, wanted).new
+
+
+def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, go_on: GoOn) -> tuple[Diagnostic, ...]:
+    def parsed(text: str) -> Source | Problem:
+        source = reader.read(text, seen, go_on) if seen is not None else None
+        return source if source is not None else read(text, review.taught)
+
+    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.taught)
+    return tuple(each.diagnostic for each in located)
 
 
 def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagnostic, ...] | None:
@@ -103,14 +120,6 @@ def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagno
         return moved(memory.found, memory.seen, seen)
     except Unmovable:
         return None
-
-
-def _analyzed(code: str, name: str, seen: Outline | None, policy: Policy, reader: Reader, go_on: GoOn) -> tuple[Diagnostic, ...]:
-    def source(text: str) -> Source | Problem:
-        return (reader.read(seen, go_on) if seen is not None else None) or read(text)
-
-    rules = policy.selection.choose(all_rules())
-    return tuple(each.diagnostic for each in examine(code, name, _Watched(rules, go_on), source, policy.taught))
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,9 @@ class Documents:
         return self._open.get(self._home.get(uri, uri))
 
     def open(self, item: types.TextDocumentItem) -> None:
+        """Take in a script; some clients send every file, whatever its language."""
+        if item.language_id.lower() != "python" and not item.uri.endswith(".py"):
+            return
         self._open[item.uri] = Script(item.uri, item.version, Text(item.text, self.encoding))
 
     def change(self, params: types.DidChangeTextDocumentParams) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from lsprotocol import types
 
-from gradlint.explain import MissingPage, page
 from gradlint.registry import all_rules
 from gradlint.report.pages import page_url
+from gradlint.report.sarif_rules import descriptor
 from gradlint.rule import Rule
-from gradlint.selection import ALWAYS_ON, specificity
+from gradlint.selection import specificity
 from gradlint.server.convert import Client
 from gradlint.server.found import Checked
 from gradlint.server.text import Text
@@ -56,15 +56,15 @@ def _line(rule: Rule[Any]) -> str:
     return f"- [{rule.code}]({page_url(rule.code)}) {rule.name}: {rule.summary}"
 
 
-def _shown(codes: Sequence[str], place: types.Range, client: Client) -> types.Hover | None:
-    pages = []
-    for code in codes:
-        try:
-            pages.append(page(code).strip())
-        except MissingPage:
-            if code != ALWAYS_ON:
-                pages.append(f"[{code}]({page_url(code)})")
-    return _hover("\n\n---\n\n".join(pages), place, client) if pages else None
+def _shown(codes: Sequence[str], place: types.Range, client: Client) -> types.Hover:
+    names = {rule.code: rule.name for rule in all_rules()}
+    return _hover("\n\n---\n\n".join(_page(code, names.get(code, "syntax-error")) for code in codes), place, client)
+
+
+def _page(code: str, name: str) -> str:
+    """The page as readers of other reports get it too: without HTML, with links and pictures that load from anywhere."""
+    help = descriptor(code, name).get("help")
+    return f"# [{code}]({page_url(code)}) {name}\n\n{help['markdown'] if help is not None else ''}".strip()
 
 
 def _hover(markdown: str, place: types.Range, client: Client) -> types.Hover:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradlint.adoption import Baselines
+from gradlint.baseline import Entries
 from gradlint.config import FILE_NAMES, Config, Configs
 from gradlint.discover import excluded
 from gradlint.keys import KEYS, Mistake, suggestion
-from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.patterns import silencer
+from gradlint.runner import Task
 from gradlint.selection import Selection
 
 SYNTAX_ERRORS = "show-syntax-errors"
@@ -30,19 +32,20 @@ class Settings:
     syntax_errors: bool = True
 
 
-def read_settings(value: object) -> tuple[Settings, tuple[str, ...]]:
-    """The editor's settings, and what is wrong with them; what is wrong is left out.
+def read_settings(value: object) -> tuple[Settings, tuple[str, ...], tuple[str, ...]]:
+    """The editor's settings, what is wrong with them, and what is unknown, which may be meant for the editor's own part.
 
-    Keys may be written as in the configuration files or in the camel case of editors; they may lie in `settings`, as other
-    servers have it, or in `gradlint`.
+    What is wrong or unknown is left out. Keys may be written as in the configuration files or in the camel case of editors;
+    they may lie in `settings`, as other servers have it, or in `gradlint`.
     """
     for wrapper in ("settings", "gradlint"):
         if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):
             value = value[wrapper]
     if not isinstance(value, Mapping):
-        return Settings(), () if value is None else ("the editor's settings must be an object",)
+        return Settings(), () if value is None else ("the editor's settings must be an object",), ()
     overrides: dict[str, Any] = {}
-    problems: list[str] = []
+    mistakes: list[str] = []
+    strange: list[str] = []
     syntax_errors = True
     for name, given in value.items():
         key = _HUMP.sub(lambda match: f"-{match.group().lower()}", str(name))
@@ -51,52 +54,53 @@ def read_settings(value: object) -> tuple[Settings, tuple[str, ...]]:
         if key == SYNTAX_ERRORS:
             syntax_errors = given is not False
         elif key not in _KEYS:
-            problems.append(f"the editor's settings: unknown key `{name}`{suggestion(key, {**_KEYS, SYNTAX_ERRORS: None})}")
+            strange.append(f"the editor's settings: unknown key `{name}`{suggestion(key, {**_KEYS, SYNTAX_ERRORS: None})}")
         else:
             try:
                 overrides[key] = _KEYS[key].read(given)
             except Mistake as error:
-                problems.append(f"the editor's settings: `{name}{''.join(f'.{part}' for part in error.within)}`{error}")
-    return Settings(overrides, syntax_errors), tuple(problems)
+                mistakes.append(f"the editor's settings: `{name}{''.join(f'.{part}' for part in error.within)}`{error}")
+    return Settings(overrides, syntax_errors), tuple(mistakes), tuple(strange)
 
 
 @dataclass(frozen=True)
 class Policy:
     """What holds for one file; equal policies find the same."""
 
-    selection: Selection = field(default_factory=Selection)
-    taught: Taught = UNTAUGHT
-    unsafe: bool = False
+    task: Task
     syntax_errors: bool = True
 
 
 @dataclass
 class Policies:
-    """The policy of every file; configuration files are read again once they have changed."""
+    """The policy of every file; configuration files are read again once they have changed.
+
+    A baseline, and a file that others extend, are read once: after they may have changed new Policies are needed.
+    """
 
     settings: Settings = field(default_factory=Settings)
     _configs: Configs | None = None
+    _baselines: Baselines = field(default_factory=Baselines)
     _stamps: dict[Path, object] = field(default_factory=dict)
 
-    def forget(self) -> None:
-        """Read every configuration file anew: one that others extend may have changed."""
-        self._configs = None
-
     def of(self, path: Path | None) -> Policy | None:
-        """The policy of a file, which need not exist; None for one that is left out. Raises ConfigError."""
+        """The policy of a file, which need not exist; None for one that is left out. Raises ConfigError and BaselineError."""
         config = self._config(path.parent if path is not None else Path.cwd())
-        if path is not None and excluded(path, config) is not None:
+        if path is None:
+            return self._policy(config, (), None)
+        if excluded(path, config) is not None:
             return None
-        silenced = silencer(config.per_file_ignores)(path) if path is not None else ()
+        return self._policy(config, silencer(config.per_file_ignores)(path), self._baselines.entries(config.baseline, path))
+
+    def _policy(self, config: Config, silenced: tuple[str, ...], accepted: Entries | None) -> Policy:
         selection = Selection(config.layers, config.severity, silenced)
-        names = config.names
-        taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
-        return Policy(selection, taught, config.unsafe_fixes, self.settings.syntax_errors)
+        return Policy(Task(selection, False, config.unsafe_fixes, config.names, accepted), self.settings.syntax_errors)
 
     def _config(self, folder: Path) -> Config:
         stamp = _stamp(folder)
         if self._configs is None or self._stamps.get(folder, stamp) != stamp:
             self._configs = Configs(overrides=((self.settings.overrides, "the editor's settings"),))
+            self._baselines = Baselines()
             self._stamps.clear()
         self._stamps[folder] = stamp
         return self._configs.of(folder)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradlint.diagnostic import Diagnostic
 from gradlint.server.documents import Document, Documents
 from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.policy import Policies, Settings
@@ -72,8 +73,12 @@ class Session:
         return None
 
     async def repaired(self, document: Document) -> str:
-        """The code of a document after all its fixes. Raises ConfigError."""
+        """The code of a document after all its fixes. Raises ConfigError and BaselineError."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, _repair, document, self._policies)
+
+    async def silenced(self, document: Document, finding: Diagnostic) -> str:
+        """The code of a document with a comment that silences a finding; unchanged where none can."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, _silence, document, finding)
 
     def warm_up(self) -> None:
         """Import what the first check needs, while the user still reads."""
@@ -81,6 +86,8 @@ class Session:
 
     def close(self) -> None:
         """End the worker, once it is done with what it is at."""
+        for waiting in self._waiting.values():
+            waiting.cancel()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _check(self, uri: str, pause: float) -> None:
@@ -133,3 +140,9 @@ def _repair(document: Document, policies: Policies) -> str:
     from gradlint.server.check import repair
 
     return repair(document, policies)
+
+
+def _silence(document: Document, finding: Diagnostic) -> str:
+    from gradlint.server.check import silence
+
+    return silence(document, finding)

@@ -1,0 +1,82 @@
+"""Parses what the rules can see of a text, and keeps it: with the next version only the statement that changed is parsed."""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from gradlint.server.outline import Outline
+from gradlint.slices import NEWLINE, Slice, Source
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieced(Source):
+    """A text of which each top-level statement was parsed by itself, some of them in an earlier version.
+
+    `begins` are the offsets of the slices in the code that is read, `runs` says for each run of its lines where it begins in
+    that, and where in the text.
+    """
+
+    begins: tuple[int, ...]
+    runs: tuple[tuple[int, int], ...]
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
+        for part, begin in zip(self.slices, self.begins, strict=True):
+            found = part.spans.get(id(node))
+            if found is not None:
+                return self._in_text(found[0] + begin), self._in_text(found[1] + begin, ending=True)
+        return None
+
+    def _in_text(self, offset: int, *, ending: bool = False) -> int:
+        """An offset of the code as one of the text; an end belongs to the run of lines before it."""
+        place = (bisect_left if ending else bisect_right)(self.runs, offset, key=lambda run: run[0]) - 1
+        start, origin = self.runs[max(place, 0)]
+        return offset - start + origin
+
+
+@dataclass
+class Reader:
+    """What was parsed of the last version of a text, by its own text."""
+
+    _kept: dict[str, list[Slice]] = field(default_factory=dict)
+
+    def read(self, text: str, seen: Outline, go_on: Callable[[], None]) -> Source | None:
+        """The text, parsed; None where `slices.read` must do it. What `go_on` raises ends the work."""
+        kept: dict[str, list[Slice]] = {}
+        slices, begins = [], []
+        for begin, code in _statements(seen.code):
+            known = self._kept.get(code)
+            if known:
+                each = known.pop()  # two statements of the same text must not share nodes, which are told apart by identity
+            else:
+                go_on()
+                try:
+                    each = Slice(cst.parse_module(code), 0)
+                except (cst.ParserSyntaxError, RecursionError):
+                    return None
+            kept.setdefault(code, []).append(each)
+            slices.append(each)
+            begins.append(begin)
+        self._kept = kept
+        return _Pieced(text, tuple(slices), tuple(begins), seen.runs)
+
+
+def _statements(code: str) -> Iterator[tuple[int, str]]:
+    """The offset and the text of each top-level statement, with the lines above it; those that share a line are one."""
+    starts = (0, *(match.end() for match in NEWLINE.finditer(code)), len(code))
+    body = ast.parse(code).body
+    begin = 0
+    for node, following in zip(body, (*body[1:], None), strict=True):
+        end = starts[node.end_lineno or node.lineno] if following is not None else len(code)
+        if following is None or starts[_first_row(following) - 1] >= end:
+            yield begin, code[begin:end]
+            begin = end
+
+
+def _first_row(node: ast.stmt) -> int:
+    rows: list[int] = [node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]
+    return min(rows)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradlint import __version__
 from gradlint.adoption import conclude
@@ -23,7 +24,14 @@ from gradlint.runner import FileResult, run
 from gradlint.selection import UnknownRule
 from gradlint.terminal import colour, complain, emit, emit_bytes, lost, write
 
+if TYPE_CHECKING:
+    from gradlint.cache import Cache
+    from gradlint.timings import Timings
+
 FAILED = 2
+CACHE_FROM = 10
+"""Files from which looking into a cache costs less than checking them."""
+
 INTERRUPTED = 130
 
 
@@ -33,16 +41,19 @@ def run_check(options: Options) -> int:
         from gradlint.watch import watch
 
         return watch(options, _planned, _finish)
+    timings = _timings(options)
     plan = _planned(options)
     if plan is None:
         return FAILED
+    if timings is not None:
+        timings.lap("walk")
     if options.show_files or options.show_settings:
         return _show(plan)
     if options.verbose:
         from gradlint.verbose import describe
 
         emit(describe(plan), err=True)
-    results = list(run(plan.jobs, options.jobs, progress(quiet=options.quiet)))
+    results = list(run(plan.jobs, options.jobs, progress(quiet=options.quiet), _cache(plan), timings))
     failed = False
     if options.ask:
         from gradlint.ask import go_through
@@ -52,8 +63,31 @@ def run_check(options: Options) -> int:
         except KeyboardInterrupt:
             complain("interrupted: the file in question is as it was, what was said of the files before is done")
             return INTERRUPTED
+    if timings is not None:
+        timings.lap()
     status = _finish(plan, results)
+    if timings is not None:
+        timings.lap("report")
+        emit([timings.to_json()] if plan.output_format == "json" else timings.lines(), err=True)
     return FAILED if failed else status
+
+
+def _timings(options: Options) -> Timings | None:
+    if not options.timings:
+        return None
+    from gradlint.timings import Timings
+
+    return Timings.begun()
+
+
+def _cache(plan: Plan) -> Cache | None:
+    """What earlier runs found, unless the files are few or a person is asked about each."""
+    options = plan.options
+    if options.no_cache or options.ask or options.from_stdin or len(plan.jobs) < CACHE_FROM:
+        return None
+    from gradlint.cache import cache_for
+
+    return cache_for(options.cache_dir, plan.found.targets[0].config.source)
 
 
 def _planned(options: Options) -> Plan | None:

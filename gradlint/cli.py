@@ -10,7 +10,7 @@ import click
 from gradlint import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-COMMANDS = ("check", "rule", "rules", "show", "server")
+COMMANDS = ("check", "rule", "rules", "show", "server", "clean")
 """Each is `command` of the module of its name in `gradlint.commands`."""
 
 

@@ -14,7 +14,7 @@ from gradlint.patterns import Compiled, Patterns, compiled, leaving_out
 
 DEFAULT_EXCLUDES = frozenset(
     (
-        ".bzr .direnv .eggs .git .git-rewrite .hg .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv .pytest_cache "
+        ".bzr .direnv .eggs .git .git-rewrite .gradlint_cache .hg .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv .pytest_cache "
         ".pytype .ruff_cache .svn .tox .venv .vscode __pypackages__ __pycache__ _build buck-out build dist "
         "node_modules site-packages venv"
     ).split()

@@ -16,6 +16,7 @@ from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, Unrenderable, render
 from gradlint.rule import Rule
 from gradlint.slices import Problem, Source, read
+from gradlint.timings import stage
 from gradlint.unused import holds_directives, unused
 
 
@@ -36,21 +37,32 @@ def examine(
     text: str,
     filename: str,
     rules: Sequence[Rule[Any]],
-    reader: Callable[[str], Source | Problem] = read,
+    reader: Callable[[str], Source | Problem] | None = None,
     taught: Taught = UNTAUGHT,
 ) -> tuple[Located, ...]:
-    """As `analyze`, with the changes of every fix; `reader` is the fast path or, to compare, the plain one.
+    """As `analyze`, with the changes of every fix; `reader` stands in for the fast path: the plain one, to compare.
 
     `taught` are the names that a project's configuration adds to the field's own.
     """
-    source = reader(text)
+    try:
+        return _examined(text, filename, rules, reader, taught)
+    except RecursionError:
+        return (Located(unreadable(filename, 1, 1, "the code is nested too deeply to be checked")),)
+
+
+def _examined(
+    text: str, filename: str, rules: Sequence[Rule[Any]], reader: Callable[[str], Source | Problem] | None, taught: Taught
+) -> tuple[Located, ...]:
+    source = read(text, taught) if reader is None else reader(text)
     if isinstance(source, Problem):
         return (Located(unreadable(filename, source.row, source.column, source.message)),)
-    model = build(source.statements, taught) if source.slices else None
-    located = _located(model, source, filename, rules)
-    for rule in rules:
-        if rule.peers is not None and holds_directives(text):
-            located += _remarked(rule, located, model, source, filename, {each.code for each in rules})
+    with stage("model"):
+        model = build(source.statements, taught) if source.slices else None
+    with stage("rules"):
+        located = _located(model, source, filename, rules)
+        for rule in rules:
+            if rule.peers is not None and holds_directives(text):
+                located += _remarked(rule, located, model, source, filename, {each.code for each in rules})
     return tuple(sorted(located, key=lambda each: each.diagnostic))
 
 

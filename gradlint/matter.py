@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 
+from gradlint.depth import tree_is_deep
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, UNTAUGHT, Taught
+from gradlint.timings import stage
 from gradlint.units import Rows, Units, last_name
 
 _ADAMS = frozenset({"Adam", "NAdam", "RAdam"})
@@ -34,9 +38,21 @@ _ANYWHERE = frozenset(
 """What the model and the rules look for in the whole file, wherever a loop is."""
 
 
-def kept_rows(text: str, tree: ast.Module, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
-    """The rows of all that can take part in a finding, in order; none where nothing can."""
-    units = Units(text, tree)
+@lru_cache(maxsize=1)  # the runner asks whether there are any, the reader which
+def kept_rows(text: str, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
+    """The rows of all that can take part in a finding, in order; none where nothing can.
+
+    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
+    """
+    with stage("ast"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        tree = ast.parse(text)
+        if tree_is_deep(text, tree):
+            raise RecursionError
+        return _kept(Units(text, tree), taught)
+
+
+def _kept(units: Units, taught: Taught) -> tuple[Rows, ...]:
     seeds = {*_of_loops(units, taught), *_of_optimizers(units), *_of_trainers(units)}
     if not seeds:
         return ()

@@ -54,6 +54,9 @@ class Options:
     exit_zero: bool = False
     exit_non_zero_on_fix: bool = False
     jobs: int | None = None
+    no_cache: bool = False
+    cache_dir: Path | None = None
+    timings: bool = False
     quiet: bool = False
     verbose: bool = False
     baseline: Path | None = None

@@ -33,16 +33,16 @@ class Pool(Generic[Item, Result]):
     """Runs `work` over items in processes; `prepare` runs once in each, and must be done with imports before the first item."""
 
     def __init__(self, work: Callable[[Item], Result], prepare: Callable[[], None], workers: int | None = None) -> None:
-        self._work = work
+        self.work = work
         self._prepare = prepare
-        self._workers = min(workers or processors(), MOST)
+        self.workers = min(workers or processors(), MOST)
         self._executor: ProcessPoolExecutor | None = None
 
     def start(self) -> None:
         """Start the processes, which import what they need while the caller goes on."""
         if self._executor is None:
-            self._executor = _executor(self._workers, self._prepare)
-            for _ in range(self._workers):
+            self._executor = _executor(self.workers, self._prepare)
+            for _ in range(self.workers):
                 self._executor.submit(_nothing)
 
     def run(self, items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result]) -> Iterator[Result]:
@@ -56,7 +56,7 @@ class Pool(Generic[Item, Result]):
             with self._executor as executor:
                 places: dict[int, tuple[Future[list[Result]], int]] = {}
                 for chunk in _chunks(sizes):
-                    future = executor.submit(_each, self._work, [items[number] for number in chunk])
+                    future = executor.submit(_each, self.work, [items[number] for number in chunk])
                     places.update({number: (future, place) for place, number in enumerate(chunk)})
                 for number in range(len(items)):
                     future, place = places[number]
@@ -78,7 +78,7 @@ class Pool(Generic[Item, Result]):
                 for item in items[done:]:
                     done += 1
                     try:
-                        yield executor.submit(self._work, item).result()
+                        yield executor.submit(self.work, item).result()
                     except BrokenProcessPool:
                         yield lost(item)
                         break

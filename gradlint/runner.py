@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, unreadable
-from gradlint.prefilter import mentions_suppression, worth_reading
+from gradlint.intake import Candidate, Intake
+from gradlint.pool import Pool, processors
+from gradlint.prefilter import mentions_suppression
 from gradlint.selection import Selection
 from gradlint.settings import Names
 
 if TYPE_CHECKING:
     from gradlint.baseline import Entries, Print
+    from gradlint.cache import Cache
     from gradlint.review import Repair
+    from gradlint.timings import Timings
 
 Progress = Callable[[Iterator["FileResult"], int], Iterator["FileResult"]]
 """Passes results on as they come, and shows how many of how many there are."""
-POOL_FROM = 40
-"""Candidate files from which a process pool pays for its start."""
+POOL_FROM = 300_000
+"""Bytes of candidate files from which a pool of processes pays for its start."""
 
 
 @dataclass(frozen=True)
@@ -72,69 +78,114 @@ class FileResult:
     prints: tuple[Print, ...] = ()
 
 
-def run(jobs: Iterable[Job], workers: int | None = None, progress: Progress | None = None) -> Iterator[FileResult]:
-    """Do every job; results come in the order of the jobs. Nothing is written."""
-    candidates = [item for job in jobs for item in _read(job)]
-    alone = workers == 1 or len(candidates) < POOL_FROM
-    results = map(_guarded, candidates) if alone else _in_pool(candidates, workers)
-    yield from results if progress is None else progress(results, len(candidates))
-
-
-def _read(job: Job) -> Iterator[tuple[Job, bytes | str]]:
-    """A job with its file's content, or with why there is none; nothing for a file that can hold no finding."""
+def run(
+    jobs: Iterable[Job],
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
+    timings: Timings | None = None,
+) -> Iterator[FileResult]:
+    """Do every job; results come in the order of the jobs. Nothing is written but to the cache."""
+    pool: Pool[Candidate, Timed] = Pool(_timed if timings is not None else _untimed, _prepare, workers)
+    alone = workers == 1 or (workers is None and processors() == 1)
     try:
-        data = job.path.read_bytes() if job.data is None else job.data
-    except OSError as error:
-        yield job, error.strerror or str(error)
-        return
-    if job.named or worth_reading(data) or mentions_suppression(data):
-        yield job, data
+        taken = Intake(cache, timings, None if alone else pool.start).take(jobs)
+        candidates = [each for each in taken if isinstance(each, Candidate)]
+        done: Iterator[Timed]
+        sizes = [len(each.data) for each in candidates]
+        if alone or sum(sizes) < POOL_FROM or len(candidates) < 2:
+            done = map(pool.work, candidates)
+        else:
+            done = pool.run(candidates, sizes, _lost)
+            if timings is not None:
+                timings.processes += pool.workers
+        results = _results(taken, done, timings)
+        yield from results if progress is None else progress(results, len(taken))
+    finally:
+        pool.close()
+    if cache is not None:
+        cache.save()
 
 
-def _in_pool(candidates: Sequence[tuple[Job, bytes | str]], workers: int | None) -> Iterator[FileResult]:
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    done = 0
-    try:
-        with ProcessPoolExecutor(max_workers=workers) as pool:
-            for result in pool.map(_guarded, candidates, chunksize=max(1, min(16, len(candidates) // 32))):
-                done += 1
-                yield result
-    except BrokenProcessPool:
-        yield from _one_by_one(candidates[done:])
+Timed = tuple["FileResult", "Timings | None"]
 
 
-def _one_by_one(candidates: Sequence[tuple[Job, bytes | str]]) -> Iterator[FileResult]:
-    """Each file apart, after one of them has ended a process: that one is named, and the others are done."""
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    done = 0
-    while done < len(candidates):
-        with ProcessPoolExecutor(max_workers=1) as pool:
-            for item in candidates[done:]:
-                done += 1
-                try:
-                    yield pool.submit(_guarded, item).result()
-                except BrokenProcessPool:
-                    yield FileResult(str(item[0].path), crash="the process that checked this file was ended by the system")
-                    break
+def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], timings: Timings | None) -> Iterator[FileResult]:
+    """What was known and what was done, in the order of the jobs; what is new is remembered."""
+    for each in taken:
+        if isinstance(each, FileResult):
+            yield each
+            continue
+        result, spent = next(done)
+        if timings is not None and spent is not None:
+            timings.merge(spent)
+        if each.store is not None and each.digest and _can_be_kept(result, each.job.task):
+            each.store.keep(each.digest, result.diagnostics)
+        yield result
 
 
-def _guarded(item: tuple[Job, bytes | str]) -> FileResult:
-    job, data = item
+def _can_be_kept(result: FileResult, task: Task) -> bool:
+    if result.crash is not None:
+        return False
+    return not result.diagnostics and not result.prints if task.baseline is not None else not result.cells
+
+
+def _prepare() -> None:
+    """What a process imports before its first file."""
+    import gc
+
+    import gradlint.registry
+    import gradlint.review
+
+    gradlint.registry.all_rules()
+    gc.freeze()
+
+
+def _lost(candidate: Candidate) -> Timed:
+    return FileResult(str(candidate.job.path), crash="the process that checked this file was ended by the system"), None
+
+
+def _untimed(candidate: Candidate) -> Timed:
+    return _guarded(candidate.job, candidate.data), None
+
+
+def _timed(candidate: Candidate) -> Timed:
+    from gradlint.timings import Timings, measuring
+
+    timings, begun = Timings(), time.perf_counter()
+    with measuring(timings):
+        result = _guarded(candidate.job, candidate.data)
+    timings.files[result.path] = time.perf_counter() - begun
+    return result, timings
+
+
+def _guarded(job: Job, data: bytes | str) -> FileResult:
     name = str(job.path)
     if isinstance(data, str):
         return FileResult(name, (unreadable(name, 1, 1, f"the file cannot be read: {data}"),))
     try:
-        return process(name, data, job.task)
+        with _without_collecting():
+            return process(name, data, job.task)
     except RecursionError:
         return FileResult(name, (unreadable(name, 1, 1, "the code is nested too deeply to be checked"),))
     except Exception:
         import traceback
 
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Syntax trees are made of many objects, of which none is garbage before the file is done."""
+    import gc
+
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:
@@ -147,7 +198,7 @@ def process(name: str, data: bytes, task: Task, repair: Repair | None = None) ->
         if name.endswith(".ipynb"):
             return _check_notebook(name, data, decoded, task, repair)
         annotated = mentions_suppression(data) and _is_annotated(decoded.text)
-        if not worth_reading(data) and not annotated and _parses(decoded.text):
+        if not annotated and _holds_nothing(decoded.text, task):
             return FileResult(name)
         return _check(name, data, decoded, task, repair)
 
@@ -210,12 +261,13 @@ def _is_annotated(text: str) -> bool:
     return holds_directives(text)
 
 
-def _parses(text: str) -> bool:
-    """Whether a text without anything to find is Python at all, told without the parser that the rules need."""
-    import ast
+def _holds_nothing(text: str, task: Task) -> bool:
+    """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
+    from gradlint.matter import kept_rows
+    from gradlint.model.vocabulary import Taught
 
+    names = task.names
     try:
-        ast.parse(text)
+        return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return True

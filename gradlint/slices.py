@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from functools import cached_property
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from gradlint.depth import text_is_deep, tree_is_deep
+from gradlint.depth import text_is_deep
 from gradlint.matter import kept_rows
 from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
+from gradlint.timings import stage
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
@@ -129,11 +129,9 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
 
 
 def read(text: str, taught: Taught = UNTAUGHT) -> Source | Problem:
-    """The fast path: only the top-level statements that can matter; the plain path where `ast` cannot help."""
+    """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
-            tree = ast.parse(text)
+        rows = kept_rows(text, taught)
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except SyntaxError as error:
@@ -141,15 +139,13 @@ def read(text: str, taught: Taught = UNTAUGHT) -> Source | Problem:
         return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else read_whole(text)
     except ValueError:
         return _TOO_DEEP if text_is_deep(text) else read_whole(text)
-    if tree_is_deep(text, tree):
-        return _TOO_DEEP
     if "\f" in text or "\r" in text.replace("\r\n", ""):
         return read_whole(text)
-    rows = kept_rows(text, tree, taught)
-    if not rows:
-        return Source(text, ())
-    part = _parsed(text, rows)
-    return read_whole(text) if part is None else Source(text, (part,))
+    with stage("parse"):
+        part = _parsed(text, rows) if rows else None
+    if part is None:
+        return read_whole(text) if rows else Source(text, ())
+    return Source(text, (part,))
 
 
 def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:

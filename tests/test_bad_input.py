@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from samples import SAFE, SYNTAX_ERROR, check, run, script
 
-from gradlint import fix_source
+from gradlint import fix_source, intake
 from gradlint.writer import write_atomically
 
 FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
@@ -127,14 +127,14 @@ def test_unreadable_files(tmp_path: Path) -> None:
 def test_reading_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = script(tmp_path)
     script(tmp_path, SAFE, "good.py")
-    honest = Path.read_bytes
+    honest = intake.read_bytes
 
-    def read_bytes(self: Path) -> bytes:
-        if self.name == path.name:
+    def read_bytes(name: str) -> bytes:
+        if name == str(path):
             raise PermissionError(13, "Permission denied")
-        return honest(self)
+        return honest(name)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(intake, "read_bytes", read_bytes)
     result = check("--output-format", "concise", tmp_path)
     assert result.exit_code == 1
     assert "train.py:1:1: GRD000 the file cannot be read: Permission denied" in result.stdout and "good.py:8:9" in result.stdout

@@ -174,7 +174,7 @@ def test_a_process_that_dies_takes_one_file_with_it(tmp_path: Path) -> None:
         "honest = runner.process\n"
         "def process(name, data, task):\n"
         "    return os._exit(11) if name.endswith('f07.py') else honest(name, data, task)\n"
-        "runner.process = process\n"
+        "runner.process, runner.POOL_FROM = process, 0\n"
         f"cli.main(['check', '--isolated', '--output-format', 'concise', {str(tmp_path)!r}])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -189,8 +189,16 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     "-n",
     "--no-cache",
     is_flag=True,
-    help="Check every file anew. (There is no cache yet; the option is accepted for the day there is one.)",
+    help="Check every file anew, and remember nothing of it.",
 )
+@in_other(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="GRADLINT_CACHE_DIR",
+    metavar="FOLDER",
+    help="Where to remember what was found. [env: GRADLINT_CACHE_DIR; default: .gradlint_cache beside the configuration, or here]",
+)
+@in_other("--timings", is_flag=True, help="Tell on stderr where the time went: by stage, and the slowest files.")
 def command(**options: Any) -> None:
     """Check files and folders for gradient-accumulation bugs. [default: .]
 
@@ -209,5 +217,4 @@ def command(**options: Any) -> None:
 
         warn(f"{', '.join(options['paths'])}: not read, as --stdin-filename says that the text comes over stdin")
     options["paths"] = tuple(map(Path, options["paths"])) or (Path(),)
-    del options["no_cache"]
     sys.exit(run_check(Options(**options)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -125,7 +124,6 @@ async def test_only_the_newest_version_counts(editor: Editor, tmp_path: Path) ->
     before = len(editor.client.published)
     for number in range(30):
         editor.send(uri, SAFE + f"# {number}\n" * (number + 1))
-        await asyncio.sleep(0.005)
     editor.send(uri, CLEAN)
     assert codes(await editor.diagnostics(uri)) == []
     await editor.open((tmp_path / "other.py").as_uri(), SAFE)

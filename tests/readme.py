@@ -1,23 +1,20 @@
-"""The parts of the README that gradlint itself writes: `python tests/readme.py --write` puts them in anew."""
+"""The parts of the README and of the pages that gradlint itself writes: `python tests/readme.py --write` puts them in anew."""
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from click.testing import CliRunner
+from blocks import played
 from harness import PAGES, ROOT
 
-from gradlint.cli import main
 from gradlint.registry import all_rules
 
 README = ROOT / "README.md"
+WRITTEN = (README, *(ROOT / "docs" / f"{name}.md" for name in ("index", "model")))
 _FIX = re.compile(r"^\*\*\w+\*\* · \*(.+) fix\*$", re.M)
+_TABLE = re.compile(r"(?<=<!-- rules -->\n)(.*?)(?=<!-- /rules -->)", re.S)
 
 
 def rule_table() -> str:
@@ -32,45 +29,16 @@ def rule_table() -> str:
     return "\n".join(rows)
 
 
-def example(text: str) -> str:
-    """The example's script as it stands, and its commands with what they print."""
-    script = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)[0]
-    commands = re.findall(r"^\$ (.+)$", text, re.M)
-    with tempfile.TemporaryDirectory() as folder:
-        here = Path.cwd()
-        os.chdir(folder)
-        try:
-            Path("train.py").write_text(script, encoding="utf-8")
-            shown = [f"$ {command}\n{_run(command)}" for command in commands]
-        finally:
-            os.chdir(here)
-    console = "\n".join(each.rstrip("\n") + "\n" for each in shown)
-    return f"```python\n{script}```\n\n```console\n{console}```"
-
-
-def _run(command: str) -> str:
-    program, *arguments = shlex.split(command)
-    if program == "cat":
-        return Path(arguments[0]).read_text(encoding="utf-8")
-    assert program == "gradlint"
-    return CliRunner().invoke(main, arguments).output
-
-
-def replaced(text: str, name: str, write: Callable[[str], str]) -> str:
-    """A text in which what stands between the markers of a name is written anew from what stood there."""
-    pattern = re.compile(rf"(?<=<!-- {name} -->\n)(.*?)(?=<!-- /{name} -->)", re.S)
-    assert pattern.search(text), f"README.md has no markers <!-- {name} --> and <!-- /{name} -->"
-    return pattern.sub(lambda found: f"\n{write(found.group())}\n\n", text)
-
-
-def generated(text: str) -> str:
-    """The README with its generated parts as they must be now."""
-    return replaced(replaced(text, "example", example), "rules", lambda _: rule_table())
+def generated(path: Path) -> str:
+    """A page with its generated parts as they must be now."""
+    text = played(path.read_text(encoding="utf-8"))
+    return _TABLE.sub(lambda _: f"\n{rule_table()}\n\n", text)
 
 
 if __name__ == "__main__":
-    old = README.read_text(encoding="utf-8")
-    new = generated(old)
+    stale = [path for path in WRITTEN if generated(path) != path.read_text(encoding="utf-8")]
     if "--write" in sys.argv[1:]:
-        README.write_text(new, encoding="utf-8")
-    sys.exit(0 if "--write" in sys.argv[1:] or old == new else "README.md is out of date: python tests/readme.py --write")
+        for each in stale:
+            each.write_text(generated(each), encoding="utf-8")
+    elif stale:
+        sys.exit(f"out of date: {', '.join(each.name for each in stale)}: python tests/readme.py --write")

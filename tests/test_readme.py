@@ -1,4 +1,4 @@
-"""The README: what it shows is what happens."""
+"""The README: what it promises is what happens. Its blocks are run with those of the other pages, by test_docs.py."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ import sys
 from pathlib import Path
 
 import pytest
+from blocks import blocks
 from harness import ROOT
-from readme import README, generated
-from samples import BOTH, run
-
-from gradlint.config import load_config
+from readme import README
+from samples import BOTH, CLEAN, run, script
 
 TEXT = README.read_text(encoding="utf-8")
 
 
 def block(language: str, holding: str) -> str:
     """The one block of a language that holds a string."""
-    (found,) = [each for each in re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.M | re.S) if holding in each]
-    return str(found)
+    (found,) = [each.body for each in blocks(TEXT) if each.language == language and holding in each.body]
+    return found
 
 
-def test_generated_parts_are_up_to_date() -> None:
-    assert generated(TEXT) == TEXT, "run `python tests/readme.py --write`"
+def test_first_screen_shows_a_finding_and_its_fix() -> None:
+    first = next(each for each in blocks(TEXT) if each.language == "console")
+    assert first.row < 12, "the example begins on the first screen"
+    assert "^^^^" in first.body and "----" in first.body, "both places are shown"
+    assert "\n-        scheduler.step()\n+            scheduler.step()\n" in first.body
+    assert len(first.body.splitlines()) < 30
 
 
 def test_example_is_repaired_at_once() -> None:
-    assert "(5 fixed, 0 remaining)" in block("console", "--fix")
+    assert "(5 fixed, 0 remaining)" in block("console", "train.py --fix")
 
 
 def test_no_line_installs_another_project() -> None:
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("rules/*.md"), ROOT / ".ci" / "run"):
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("rules/*.md"), ROOT / ".ci" / "run"):
         assert not re.search(r"pip install (-\S+ )*gradlint\b", path.read_text(encoding="utf-8")), path
 
 
@@ -43,19 +46,22 @@ def test_main_command_finds_the_fixtures_bugs() -> None:
     assert "GRD000" not in done.stdout
 
 
-def test_commands_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_continuous_integration_runs_the_test_command() -> None:
+    assert block("sh", "pytest") == "pip install '.[test,proof]' && pytest\n"
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r'pip install --quiet "\.\[test,proof\b', script) and re.search(r"^pytest$", script, re.M)
+
+
+def test_configuration_means_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "src").mkdir()
-    for line in block("sh", "--unsafe-fixes").splitlines():
-        (tmp_path / "train.py").write_text(BOTH)
-        command = line.split("#")[0].split()
-        assert run(*command[1:]).exit_code in (0, 1), line
-
-
-def test_configuration_is_valid(tmp_path: Path) -> None:
-    path = tmp_path / "pyproject.toml"
-    path.write_text(block("toml", "[tool.gradlint]"))
-    assert load_config(path).select == ("ALL",)
+    Path("pyproject.toml").write_text(block("toml", "[tool.gradlint]"))
+    norm = "norm = torch.nn.BatchNorm1d(8)\n"
+    for name in ("train.py", "notebooks/train.py", "third_party/train.py"):
+        script(tmp_path, CLEAN.replace(" or (i + 1) == len(loader)", "").replace("\n\n\ndef", f"\n\n{norm}\n\ndef"), name)
+    script(tmp_path, CLEAN.replace("optimizer", "mover").replace(" / accum_steps\n", "\n"), "mine.py")
+    found = run("check", "--output-format", "concise").stdout
+    places = {(line.split(":")[0], code) for line in found.splitlines() for code in re.findall(r": (GRD\d+) ", line)}
+    assert places == {("train.py", "GRD202"), ("train.py", "GRD502"), ("notebooks/train.py", "GRD502"), ("mine.py", "GRD101")}
 
 
 def test_suppressions_work() -> None:
@@ -70,7 +76,7 @@ def test_python_interface(capsys: pytest.CaptureFixture[str]) -> None:
     assert "8 GRD101 " in shown and "AdamW(" in shown and "(loss / accum_steps).backward()" in shown
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
-        if "://" not in target:
-            assert (ROOT / target).exists(), target
+def test_workflow_uses_the_action() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    (job,) = yaml.safe_load(block("yaml", "jobs:"))["jobs"].values()
+    assert job["steps"][-1]["uses"].startswith("torch-gradlint/torch-gradlint@v")

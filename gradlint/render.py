@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import libcst as cst
@@ -30,7 +30,14 @@ class Unrenderable(Exception):
 
 def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
     """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
-    return tuple(sorted(change for edit in edits for change in _render(edit, _Page(source))))
+    changes: dict[tuple[int, int], Change] = {}
+    for each in (change for edit in edits for change in _render(edit, _Page(source))):
+        same = changes.get((each.start, each.end))
+        # What goes to one place stands there in the order of the edits.
+        changes[each.start, each.end] = (
+            replace(each, content=same.content + each.content) if same and each.start == each.end else each
+        )
+    return tuple(sorted(changes.values()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,10 +39,28 @@ def into_update(
     anchor = place_for(event.kind, loop, update, event)
     if isinstance(anchor, Withheld):
         return withheld(anchor.reason)
-    copies = into_tail(event.kind, unit, loop, event)
-    if isinstance(copies, Withheld):
-        return withheld(copies.reason)
-    return Fix(message, (Move(unit, anchor.statement, anchor.after), *copies), applicability), None
+    moves: list[Move] = []
+    copies: list[Insert] = []
+    for each in together(event, unit, update, loop):
+        copy = into_tail(event.kind, each, loop, event)
+        if isinstance(copy, Withheld):
+            return withheld(copy.reason)
+        moves.append(Move(each, anchor.statement, anchor.after))
+        copies.extend(copy)
+    return Fix(message, (*moves, *copies), applicability), None
+
+
+def together(event: Event, unit: cst.CSTNode, update: Event, loop: TrainingLoop) -> list[cst.CSTNode]:
+    """What moves with an event to an update, and with it the same call for other optimizers, so that their order stays."""
+    units: list[cst.CSTNode] = []
+    for each in loop.all(event.kind):
+        same = each.suite is event.suite and each.cadence is event.cadence and each.target != event.target
+        own = unit if each is event else piece(each, loop) if same else None
+        if own is None or isinstance(own, Withheld) or own_condition(each, own, loop, update):
+            continue
+        if not any(own is other for other in units):
+            units.append(own)
+    return units
 
 
 def into_tail(kind: Kind, unit: cst.CSTNode | str, loop: TrainingLoop, event: Event) -> tuple[Insert, ...] | Withheld:

@@ -126,6 +126,14 @@ def place_for(kind: Kind, loop: TrainingLoop, step: Event, moving: Event | None 
     return _placed(kind, [e for e in loop.events if not (moving and exclusive(e.path, moving.path))], suite, loop, moving)
 
 
+def beside(event: Event, loop: TrainingLoop) -> Anchor | Withheld:
+    """The canonical place of an event among the events of its update that stand in the same block."""
+    if event.suite is None:
+        return Withheld("the call is part of a larger statement")
+    others = [e for e in loop.update_of(event) if not exclusive(e.path, event.path)]
+    return _placed(event.kind, others, event.suite, loop, event)
+
+
 def tail_place(kind: Kind, loop: TrainingLoop, moving: Event) -> Anchor | Withheld | None:
     """The canonical place in the update of the tail, after the loop; None where there is none, or such an event in it."""
     steps = [event for event in loop.tail if event.kind is Kind.OPTIMIZER_STEP]

@@ -57,7 +57,16 @@ class Reader:
             return self.read(test.args[0].value, site, guard, hops + 1)
         if isinstance(test, (cst.Name, cst.Attribute)):
             return self.flag(test, site, guard, hops)
+        if isinstance(test, cst.Call):
+            return self.answer(test, site, guard, hops)
         return None
+
+    def answer(self, test: cst.Call, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
+        """What a function of the same file says, whose one answer is a test."""
+        run = self.resolver.trace.activations.get((id(test), site.frame.number))
+        given = self.resolver.trace.returns.get(run.number, []) if run is not None else []
+        value = given[0].value if len(given) == 1 else None
+        return self.read(value, site_of(given[0]), guard, hops + 1) if value is not None else None
 
     # A comparison
 

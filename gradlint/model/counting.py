@@ -77,20 +77,26 @@ def iteration_start(definition: Definition, resolver: Resolver) -> int | None:
     """The first value of a loop target: of `enumerate`, of `range`; None for anything else."""
     if definition.value is None:
         return None
-    node, site = unwrapped(definition.value, site_of(definition), resolver)
+    return _start(definition.value, definition.position, site_of(definition), resolver)
+
+
+def _start(node: cst.BaseExpression, position: int | None, site: Site, resolver: Resolver) -> int | None:
+    node, site = unwrapped(node, site, resolver)
     if not isinstance(node, cst.Call):
         return None
     kind = last_name(node.func)
-    if kind == "enumerate" and definition.position == 0:
+    if kind == "zip" and position is not None and position < len(node.args):
+        return _start(node.args[position].value, None, site, resolver)
+    if kind == "enumerate" and position == 0:
         start = argument(node, 1, "start")
         return 0 if start is None else _first(start, site, resolver)
-    if kind in ("range", "trange") and definition.position is None:
+    if kind in ("range", "trange") and position is None:
         plain = [arg for arg in node.args if arg.keyword is None]
         if kind == "trange" or len(plain) < 2:
             return 0
         step = plain[2].value if len(plain) > 2 else None
         return _first(plain[0].value, site, resolver) if step is None or literal(step) == 1 else None
-    if kind == "count" and definition.position is None:
+    if kind == "count" and position is None:
         start = argument(node, 0, "start")
         return 0 if start is None else _first(start, site, resolver)
     return None

@@ -174,6 +174,9 @@ def _uses(node: cst.FunctionDef) -> tuple[frozenset[str], bool]:
                 divides = divides or name in ("div", "div_", "mul", "mul_")
         elif kind is cst.Divide or kind is cst.DivideAssign:
             divides = True
+        elif isinstance(current, cst.BinaryOperation) and isinstance(current.operator, cst.Modulo):
+            # A remainder may be a boundary; a format is none.
+            divides = divides or not isinstance(current.left, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
         elif isinstance(current, (cst.AssignTarget, cst.AugAssign)) and last_name(current.target) == "grad":
             names.add("grad")
         stack.extend(subnodes(current))

@@ -11,7 +11,7 @@ from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
+from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 
 
@@ -77,7 +77,8 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
     unit = piece(step, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
-    if any(s.cadence is Cadence.PER_UPDATE and not exclusive(s.path, step.path) for s in loop.all(Kind.OPTIMIZER_STEP)):
+    others = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.cadence is Cadence.PER_UPDATE and not exclusive(s.path, step.path)]
+    if any(s.target == step.target for s in others):
         return Fix("Remove the step inside the window", (Delete(unit),)), None
     for kind in (Kind.ZERO_GRAD, Kind.SCHEDULER_STEP):
         for event in loop.all(kind):
@@ -85,5 +86,6 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
             if guarded and event.statement is not None and event.frame is step.frame:
                 if own_condition(step, unit, loop, event):
                     return withheld("it stands under a condition of its own")
-                return Fix("Step once per window", (Move(unit, beneath_gate(event), after=False),), Applicability.SAFE), None
+                moves = tuple(Move(each, beneath_gate(event), after=False) for each in together(step, unit, event, loop))
+                return Fix("Step once per window", moves, Applicability.SAFE), None
     return withheld("no boundary guard stands in the loop")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, own_condition, piece
+from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.syntax import root_name
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
@@ -56,10 +56,7 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
         return withheld(unit.reason)
     if own_condition(zero, unit, loop, step):
         return withheld("it stands under a condition of its own")
-    if step.statement is None or step.suite is not zero.suite:
-        return withheld("the step stands in another block")
-    last = step.statement
-    for update in loop.all(Kind.SCALER_UPDATE):
-        if update.suite is step.suite and update.statement is not None and update.index > step.index:
-            last = update.statement
-    return Fix("Zero the gradients after the step", (Move(unit, last, after=True),)), None
+    place = beside(zero, loop)
+    if isinstance(place, Withheld):
+        return withheld(place.reason)
+    return Fix("Zero the gradients after the step", (Move(unit, place.statement, place.after),)), None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, own_condition, piece
+from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
@@ -38,6 +38,7 @@ def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
         return withheld(unit.reason)
     if own_condition(clip, unit, loop, step):
         return withheld("it stands under a condition of its own")
-    if step.statement is None or step.frame is not clip.frame or exclusive(step.path, clip.path):
-        return withheld("the step has no line of its own here")
-    return Fix("Clip before the step", (Move(unit, step.statement, after=False),)), None
+    place = beside(clip, loop)
+    if isinstance(place, Withheld):
+        return withheld(place.reason)
+    return Fix("Clip before the step", (Move(unit, place.statement, place.after),)), None

@@ -407,7 +407,7 @@ class _Watcher:
             try:
                 update(scaler, new_scale)
             except AssertionError:
-                return
+                scaler._per_optimizer_states.clear()
 
         for name, call in (("scale", scaled), ("unscale_", unscaled), ("step", stepped), ("update", updated)):
             self.stack.enter_context(patch.object(kind, name, call))

@@ -349,3 +349,9 @@ def test_two_branches_merge_like_text(project: Path) -> None:
         git("commit", "-qm", branch)
     git("merge", "-q", "left", "-m", "both")
     assert check("--baseline", "baseline.json", "src").exit_code == 0
+
+
+def test_what_earlier_runs_remember_changes_nothing(project: Path) -> None:
+    for _ in range(2):
+        assert "Found 3 errors." in check("src").stdout
+        assert "3 findings are held back" in check("--baseline", "baseline.json", "src").stdout

@@ -35,7 +35,9 @@ def walk(plan: Plan, words: Words, n: str, loader: str) -> Walk:
         case "from one":
             return Walk(f"for {i}, (x, y) in enumerate({loader}, {'start=' if plan.spelling % 2 else ''}1):", i, 1)
         case "range":
-            return Walk(f"for {i} in range(len({loader})):", i, before=(f"batches = iter({loader})",), top=("x, y = next(batches)",))
+            return Walk(
+                f"for {i} in range(len({loader})):", i, before=(f"batches = iter({loader})",), top=("x, y = next(batches)",)
+            )
         case "zip":
             return Walk(f"for {i}, (x, y) in zip(range(len({loader})), {loader}):", i)
         case "tqdm":
@@ -57,7 +59,10 @@ def walk(plan: Plan, words: Words, n: str, loader: str) -> Walk:
             return Walk(f"for x, y in {loader}:", i, 1, once=(f"{i} = 0",), top=(f"{i} += 1",))
         case "stream":
             return Walk(
-                f"for {i} in range({UPDATES} * {n}):", i, once=(f"stream = itertools.cycle({loader})",), top=("x, y = next(stream)",)
+                f"for {i} in range({UPDATES} * {n}):",
+                i,
+                once=(f"stream = itertools.cycle({loader})",),
+                top=("x, y = next(stream)",),
             )
         case "windows":
             return Walk(
@@ -79,10 +84,18 @@ def boundary(plan: Plan, place: Walk, n: str, loader: str) -> str:
         return (f"{i} == {n}", f"{i} >= {n}", f"{n} == {i}", f"{i} == {n}", f"not {i} < {n}")[which]
     wrong = "GRD201" in plan.bugs
     if (place.start == 0) != wrong:
-        plain = (f"({i} + 1) % {n} == 0", f"not ({i} + 1) % {n}", f"{i} % {n} == {n} - 1", f"(1 + {i}) % {n} == 0", f"({i} + 1) % {n} < 1")
+        plain = (
+            f"({i} + 1) % {n} == 0",
+            f"not ({i} + 1) % {n}",
+            f"{i} % {n} == {n} - 1",
+            f"(1 + {i}) % {n} == 0",
+            f"({i} + 1) % {n} < 1",
+        )
         test = plain[0 if wrong and which == 2 else which]
     elif wrong:
-        test = (f"{i} % {n} == 0", f"not {i} % {n}", f"{i} % {n} == 0 and {i} > 0", f"{i} and {i} % {n} == 0", f"0 == {i} % {n}")[which]
+        test = (f"{i} % {n} == 0", f"not {i} % {n}", f"{i} % {n} == 0 and {i} > 0", f"{i} and {i} % {n} == 0", f"0 == {i} % {n}")[
+            which
+        ]
     else:
         test = (f"{i} % {n} == 0", f"not {i} % {n}", f"{i} % {n} < 1", f"0 == {i} % {n}", f"{i} % {n} == 0")[which]
     if plan.tail != "guard" or "GRD202" in plan.bugs:

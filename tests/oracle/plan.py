@@ -161,18 +161,40 @@ def _settled(plan: Plan) -> Plan:
     if plan.loop in ("nested", "windows"):
         plan = replace(plan, guard="if", tail="guard", zero="method" if plan.zero == "before forward" else plan.zero)
     if plan.loop in ("reset", "reset carried"):
-        plan = replace(plan, guard="flag" if plan.guard == "flag" else "if", zero="method" if plan.zero == "before forward" else plan.zero)
+        plan = replace(
+            plan, guard="flag" if plan.guard == "flag" else "if", zero="method" if plan.zero == "before forward" else plan.zero
+        )
     if plan.guard == "continue" and ("skip nan" in plan.noise or "try" in plan.noise or plan.loop == "bottom"):
         plan = replace(plan, guard="if")
-    if "skip nan" in plan.noise and plan.loop in ("bottom", "before test", "global", "reset", "reset carried", "stream", "nested", "windows"):
+    if "skip nan" in plan.noise and plan.loop in (
+        "bottom",
+        "before test",
+        "global",
+        "reset",
+        "reset carried",
+        "stream",
+        "nested",
+        "windows",
+    ):
         plan = replace(plan, noise=tuple(each for each in plan.noise if each != "skip nan"))
-    if plan.engine == "ddp" and (plan.guard in ("continue", "else", "function") or plan.loop in ("windows", "nested", "reset", "reset carried", "before test")):
+    if plan.engine == "ddp" and (
+        plan.guard in ("continue", "else", "function")
+        or plan.loop in ("windows", "nested", "reset", "reset carried", "before test")
+    ):
         plan = replace(plan, guard="flag", loop="enumerate")
     if plan.engine == "ddp":
-        plan = replace(plan, guard="flag", tail="guard", optimizers=1, zero="method" if plan.zero == "model" else plan.zero, loss="criterion" if plan.loss in ("helper", "twice") else plan.loss)
+        plan = replace(
+            plan,
+            guard="flag",
+            tail="guard",
+            optimizers=1,
+            zero="method" if plan.zero == "model" else plan.zero,
+            loss="criterion" if plan.loss in ("helper", "twice") else plan.loss,
+        )
     if not plan.accumulates:
-        plan = replace(plan, tail="guard", guard="if", loop=plan.loop if plan.loop in ("enumerate", "from one", "range", "zip", "tqdm") else "enumerate",
-                       zero="method" if plan.zero == "before forward" else plan.zero)  # fmt: skip
+        plain = plan.loop in ("enumerate", "from one", "range", "zip", "tqdm")
+        plan = replace(plan, tail="guard", guard="if", loop=plan.loop if plain else "enumerate")
+        plan = replace(plan, zero="method" if plan.zero == "before forward" else plan.zero)
     if not plan.finite or plan.loop == "global" or plan.loop == "reset carried":
         plan = replace(plan, tail="none")
     elif plan.tail == "none":
@@ -191,7 +213,9 @@ def _settled(plan: Plan) -> Plan:
 def _impossible(plan: Plan, bugs: set[str]) -> Iterator[str]:
     """The bugs that have no place in the program."""
     if not plan.accumulates:
-        yield from (bug for bug in BUGS if bug not in ("GRD501", "GRD205", "GRD206", "GRD302", "GRD303", "GRD306", "GRD307", "GRD403"))
+        yield from (
+            bug for bug in BUGS if bug not in ("GRD501", "GRD205", "GRD206", "GRD302", "GRD303", "GRD306", "GRD307", "GRD403")
+        )
         if plan.engine == "prepared":
             yield from ("GRD302", "GRD306", "GRD307")
     if plan.engine == "accumulate":
@@ -233,7 +257,27 @@ def _impossible(plan: Plan, bugs: set[str]) -> Iterator[str]:
     if plan.engine != "ddp":
         yield from ("GRD601", "GRD602", "GRD603")
     if "GRD204" in bugs:
-        yield from ("GRD201", "GRD202", "GRD203", "GRD205", "GRD206", "GRD301", "GRD303", "GRD304", "GRD305", "GRD401", "GRD402", "GRD403", "GRD404", "GRD101", "GRD102", "GRD103", "GRD601", "GRD602", "GRD603")
+        yield from (
+            "GRD201",
+            "GRD202",
+            "GRD203",
+            "GRD205",
+            "GRD206",
+            "GRD301",
+            "GRD303",
+            "GRD304",
+            "GRD305",
+            "GRD401",
+            "GRD402",
+            "GRD403",
+            "GRD404",
+            "GRD101",
+            "GRD102",
+            "GRD103",
+            "GRD601",
+            "GRD602",
+            "GRD603",
+        )
     if plan.zero == "before forward":
         yield from ("GRD203", "GRD205", "GRD206", "GRD204", "GRD201")
     if plan.guard in ("continue",):

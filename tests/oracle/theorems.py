@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,12 +19,13 @@ from gradlint.render import apply
 from gradlint.rule import Rule
 from tests.oracle.large_batch import reference
 from tests.oracle.plan import BUGS, Plan
-from tests.oracle.trace import run
+from tests.oracle.trace import Trace, run
 from tests.oracle.undecided import undecided
 from tests.oracle.verdict import Intent, verdict
 from tests.oracle.write import source
 
 CLOSE = 1e-9
+FILE = "train.py"
 _COMMENT = re.compile(r"# (?:note|about line) \d+")
 
 
@@ -62,6 +64,7 @@ class Judgement:
         return not (self.missed or self.false or self.broken)
 
 
+@cache
 def rules() -> tuple[Rule[Any], ...]:
     """The rules that the oracle can judge."""
     return tuple(rule for rule in all_rules() if rule.code in BUGS)
@@ -70,70 +73,73 @@ def rules() -> tuple[Rule[Any], ...]:
 def judge(plan: Plan) -> Judgement:
     """Write, run, check, fix and run again one program."""
     text = source(plan)
-    observed, errors = observe(plan, text)
-    located = examine(text, "train.py", rules())
+    runs = observe(plan, text)
+    located = examine(text, FILE, rules())
     reported = frozenset(each.diagnostic.code for each in located)
-    outcome = fix(text, "train.py", rules(), unsafe=True, keep=lambda _, found: found)
-    applied = tuple(sorted({each.code for each in outcome.applied}))
-    observed_after, reported_after, equal = observed, reported, None
     broken: list[str] = []
-    if outcome.applied:
-        observed_after, after_errors = observe(plan, outcome.text)
-        reported_after = frozenset(each.diagnostic.code for each in examine(outcome.text, "train.py", rules()))
-        if set(after_errors) - set(errors):
-            broken.append(f"the fixed program fails: {sorted(set(after_errors) - set(errors))[0]}")
-        left = observed_after & frozenset(applied)
-        if left - reported_after:
-            broken.append(f"fixed, and still there: {sorted(left - reported_after)}")
-        if observed_after - observed - reported_after:
-            broken.append(f"brought by the fix: {sorted(observed_after - observed - reported_after)}")
-        broken += _texts(text, outcome.text, located)
-    if not observed_after and not (errors and not outcome.applied):
-        equal = trains_as_the_large_batch(plan, outcome.text if outcome.applied else text)
-        if not equal:
-            broken.append("does not train as the large batch")
-    unknown = undecided(text)
+    if not any(each.changes for each in located):
+        fixed, applied, runs_after, reported_after = text, (), runs, reported
+    else:
+        outcome = fix(text, FILE, rules(), unsafe=True, keep=lambda _, found: found)
+        fixed, applied = outcome.text, tuple(sorted({each.code for each in outcome.applied}))
+        again = examine(fixed, FILE, rules())
+        reported_after = frozenset(each.diagnostic.code for each in again)
+        runs_after = observe(plan, fixed)
+        broken += _of_texts(text, fixed, located, again)
+        broken += _of_runs(runs, runs_after, frozenset(applied), reported_after)
+    equal = None
+    if not runs_after.codes and not runs_after.errors:
+        equal = trains_as_the_large_batch(plan, runs_after)
+        broken += [] if equal else ["does not train as the large batch"]
     return Judgement(
-        plan, text, observed, reported, unknown, applied, outcome.text, observed_after, reported_after, equal, tuple(broken), errors
+        plan,
+        text,
+        runs.codes,
+        reported,
+        undecided(text),
+        applied,
+        fixed,
+        runs_after.codes,
+        reported_after,
+        equal,
+        tuple(broken),
+        runs.errors,
     )
 
 
-def variants(plan: Plan) -> list[tuple[int, tuple[str, ...]]]:
-    """The runs that show all of a program: passes with and without a tail, each arm of its flags."""
-    lengths = sorted({2 * plan.n, 2 * plan.n + 1, 3 * plan.n - 1})
-    flags: list[tuple[str, ...]] = [("--amp",), ()] if plan.amp in ("arms", "enabled") else [()]
-    return [(length, flag) for length in lengths for flag in flags]
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one program, by the micro-batches of a pass and the arguments, and what they show to be wrong."""
+
+    traces: dict[tuple[int, tuple[str, ...]], Trace]
+    codes: frozenset[str]
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        return tuple(trace.error for trace in self.traces.values() if trace.error)
 
 
-def observe(plan: Plan, text: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """What PyTorch shows to be wrong with a program, and how its runs failed."""
-    codes: set[str] = set()
-    errors: list[str] = []
+def observe(plan: Plan, text: str) -> Runs:
+    """Run a program with and without a tail, and with each arm of its flags."""
     intent = Intent(plan.n if plan.accumulates else 1, finite=plan.finite)
-    for micro_batches, flags in variants(plan):
-        trace = run(text, micro_batches, flags)
-        codes |= verdict(trace, intent)
-        errors += [trace.error] if trace.error else []
-    return frozenset(codes), tuple(errors)
+    flags: list[tuple[str, ...]] = [("--amp",), ()] if plan.amp in ("arms", "enabled") else [()]
+    traces = {(length, flag): run(text, length, flag) for length in (2 * plan.n, 3 * plan.n - 1) for flag in flags}
+    return Runs(traces, frozenset(code for trace in traces.values() for code in verdict(trace, intent)))
 
 
-def trains_as_the_large_batch(plan: Plan, text: str) -> bool:
-    """Whether the final weights, and their average, are the reference's, with and without a tail."""
-    whole = 2 * plan.n
-    partial = 2 * plan.n + 1
-    lengths = [whole]
-    if plan.scheduler in ("no", "step", "lambda", "epoch") or plan.length == "literal":
-        lengths.append(partial)
-    for micro_batches in lengths:
-        if not plan.restarts and plan.scheduler == "epoch" and micro_batches != whole:
+def trains_as_the_large_batch(plan: Plan, runs: Runs) -> bool:
+    """Whether the final weights, and their average, are the reference's; with a tail only where no schedule is as long
+    as the data, since its length may be rounded in two ways."""
+    for (micro_batches, _), seen in runs.traces.items():
+        if micro_batches % plan.n and plan.scheduler in ("cosine", "onecycle", "linear") and plan.length != "literal":
+            continue
+        if micro_batches % plan.n and not plan.restarts and plan.scheduler == "epoch":
             continue
         meant = reference(plan, micro_batches)
-        for flags in {flags for _, flags in variants(plan)}:
-            seen = run(text, micro_batches, flags)
-            if seen.error or not _close(seen.weights, meant.weights):
-                return False
-            if meant.average is not None and (seen.average is None or not _close(seen.average, meant.average)):
-                return False
+        if not _close(seen.weights, meant.weights):
+            return False
+        if meant.average is not None and (seen.average is None or not _close(seen.average, meant.average)):
+            return False
     return True
 
 
@@ -141,32 +147,39 @@ def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.shape == b.shape and float((a - b).norm()) <= CLOSE * float(b.norm())
 
 
+def _of_runs(before: Runs, after: Runs, applied: frozenset[str], reported: frozenset[str]) -> Iterator[str]:
+    """What the fixed program does that it should not."""
+    new = sorted(set(after.errors) - set(before.errors))
+    if new:
+        yield f"the fixed program fails: {new[0]}"
+    left = after.codes & applied - reported
+    if left:
+        yield f"fixed, and still there: {sorted(left)}"
+    brought = after.codes - before.codes - reported
+    if brought:
+        yield f"brought by the fix: {sorted(brought)}"
+
+
 # Texts
 
 
-def _texts(text: str, fixed: str, located: Sequence[Located]) -> list[str]:
-    broken: list[str] = []
-    again = fix(fixed, "train.py", rules(), unsafe=True, keep=lambda _, found: found)
-    if again.text != fixed:
-        broken.append("fixing again changes more")
+def _of_texts(text: str, fixed: str, located: Sequence[Located], again: Sequence[Located]) -> Iterator[str]:
+    if fixed != text and any(each.changes for each in again):
+        yield "fixing again changes more"
     lost = Counter(_COMMENT.findall(text)) - Counter(_COMMENT.findall(fixed))
     if lost:
-        broken.append(f"comments lost: {sorted(lost)}")
+        yield f"comments lost: {sorted(lost)}"
     for each in located:
         if each.changes and not _only_named_lines(text, each):
-            broken.append(f"{each.diagnostic.code} changes lines that it does not name")
-    for order in (0, 1):
-        one_by_one = _one_by_one(text, random.Random(order))
-        if one_by_one != fixed:
-            broken.append("the order of the fixes matters")
-            break
-    return broken
+            yield f"{each.diagnostic.code} changes lines that it does not name"
+    if len(located) > 1 and _one_by_one(text, random.Random(len(text))) != fixed:
+        yield "the order of the fixes matters"
 
 
 def _one_by_one(text: str, chance: random.Random) -> str:
     """Apply fixes one at a time, in a random order, until none is left."""
     for _ in range(40):
-        located = [each for each in examine(text, "train.py", rules()) if each.changes]
+        located = [each for each in examine(text, FILE, rules()) if each.changes]
         if not located:
             return text
         text = apply(text, chance.choice(located).changes)
@@ -176,8 +189,7 @@ def _one_by_one(text: str, chance: random.Random) -> str:
 def _only_named_lines(text: str, located: Located) -> bool:
     """Lines outside the spans of a fix's edits are the same before and after it."""
     assert located.diagnostic.fix is not None
-    lines = text.split("\n")
     named = {row for edit in located.diagnostic.fix.edits for row in range(edit.span.start.row, edit.span.end.row + 1)}
-    kept = [line for row, line in enumerate(lines, 1) if row not in named]
+    kept = [line for row, line in enumerate(text.split("\n"), 1) if row not in named]
     after = iter(apply(text, located.changes).split("\n"))
     return all(any(line == other for other in after) for line in kept)

@@ -6,7 +6,9 @@ from gradlint.model.build import build
 from gradlint.model.types import Cadence, Kind, Phase, Scale, TrainingLoop
 from gradlint.slices import Problem, read
 
-_EVERYTHING = frozenset(f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 601, 602, 603))
+_EVERYTHING = frozenset(
+    f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 601, 602, 603)
+)
 _OF_KIND = {
     Kind.CLIP: frozenset({"GRD301", "GRD302", "GRD303"}),
     Kind.UNSCALE: frozenset({"GRD304", "GRD302"}),

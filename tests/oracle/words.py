@@ -27,5 +27,8 @@ WORDS = (
     Words("net", "opt", "lr_scheduler", "grad_scaler", "train_loader", "accum_iter", "step", "batch_loss", "ema_model", "loss_fn", "ep"),
     Words("network", "solver", "annealer", "amp", "data", "k", "batch_idx", "objective", "shadow", "cost", "e"),
     Words("student", "updater", "policy", "precision", "examples", "update_every", "it", "total", "teacher", "objective", "round_"),
-    Words("scheduled", "stepper", "opt_schedule", "loss_scaler", "optimizer_data", "log_interval", "epoch_step", "scale", "weights", "step_loss", "cycle"),
+    Words(
+        "scheduled", "stepper", "opt_schedule", "loss_scaler", "optimizer_data", "log_interval", "epoch_step", "scale", "weights",
+        "step_loss", "cycle",
+    ),
 )  # fmt: skip

@@ -93,7 +93,15 @@ class _Writer:
                 body = [*self.arguments(), *self.setup(), *self.training()]
                 return [*head, *helpers, "def main():", *indent(body), "", "", 'if __name__ == "__main__":', "    main()"]
             case "class":
-                return [*head, *helpers, *self.trainer(), "", "", *self.arguments(), f"Trainer({'args' if self.wants_args else ''}).fit()"]
+                return [
+                    *head,
+                    *helpers,
+                    *self.trainer(),
+                    "",
+                    "",
+                    *self.arguments(),
+                    f"Trainer({'args' if self.wants_args else ''}).fit()",
+                ]
         given = ", ".join(self.given())
         body = [f"def train({given}):", *indent(self.training()), "", ""]
         call = [*self.arguments(), *self.setup(), f"train({given})"]
@@ -154,7 +162,9 @@ class _Writer:
         lines: list[str] = []
         if plan.loss == "helper":
             lines += ["def compute_loss(model, x, y):", "    logits = model(x)"]
-            second = f" + {COEFFICIENT} * F.l1_loss(logits, torch.zeros_like(logits))" if plan.aux and not self.bug("GRD104") else ""
+            second = (
+                f" + {COEFFICIENT} * F.l1_loss(logits, torch.zeros_like(logits))" if plan.aux and not self.bug("GRD104") else ""
+            )
             lines += [f"    return F.cross_entropy(logits, y){second}", "", ""]
         if plan.division == "helper" and plan.accumulates:
             lines += ["def shared(value, parts):", "    return value / parts", "", ""]
@@ -164,13 +174,29 @@ class _Writer:
         if plan.shape == "helpers" and not self.in_class:
             lines += [f"def apply_update({', '.join(self.given())}):", *indent(self.update()), "", ""]
         if "other loop" in plan.noise:
-            lines += ["def warm_up(model, loader, optimizer, criterion):", "    for step, (x, y) in enumerate(loader):", "        optimizer.zero_grad()"]
-            lines += ["        criterion(model(x), y).backward()", "        optimizer.step()", "        if step % 10 == 0:", '            print("step", step)', "", ""]
+            lines += [
+                "def warm_up(model, loader, optimizer, criterion):",
+                "    for step, (x, y) in enumerate(loader):",
+                "        optimizer.zero_grad()",
+            ]
+            lines += [
+                "        criterion(model(x), y).backward()",
+                "        optimizer.step()",
+                "        if step % 10 == 0:",
+                '            print("step", step)',
+                "",
+                "",
+            ]
         return lines
 
     @property
     def by_function(self) -> bool:
-        return self.plan.guard == "function" and self.plan.accumulates and self.plan.engine != "accumulate" and self.walk.outer is None
+        return (
+            self.plan.guard == "function"
+            and self.plan.accumulates
+            and self.plan.engine != "accumulate"
+            and self.walk.outer is None
+        )
 
     def trainer(self) -> list[str]:
         setup = ["self.args = args"] if self.wants_args else []
@@ -217,7 +243,9 @@ class _Writer:
 
     @property
     def engine_divides(self) -> bool:
-        return self.plan.engine == "accumulate" or (self.plan.engine == "prepared" and (self.plan.division == "hoisted" or self.bug("GRD102")))
+        return self.plan.engine == "accumulate" or (
+            self.plan.engine == "prepared" and (self.plan.division == "hoisted" or self.bug("GRD102"))
+        )
 
     def build_accelerator(self) -> list[str]:
         given = f", gradient_accumulation_steps={self.n}" if self.engine_divides and not self.bug("GRD101") else ""
@@ -283,7 +311,9 @@ class _Writer:
             loop += [f"state = {self.model}.state_dict()"]
         if plan.finite:
             loop = [f"for {self.words.epoch} in range(EPOCHS):", *indent(loop)]
-        hoisted = [f"weight = 1.0 / {self.n}"] if plan.division == "hoisted" and plan.accumulates and plan.engine != "prepared" else []
+        hoisted = (
+            [f"weight = 1.0 / {self.n}"] if plan.division == "hoisted" and plan.accumulates and plan.engine != "prepared" else []
+        )
         return [*hoisted, *place.once, *loop]
 
     def after_pass(self) -> list[str]:
@@ -304,7 +334,7 @@ class _Writer:
         early = plan.guard == "flag" and plan.accumulates and place.outer is None and not place.counted
         if early:
             lines.append(f"closes = {self.test}")
-        if self.bug("GRD203") or not plan.accumulates and not self.bug("GRD205", "GRD206"):
+        if self.bug("GRD203") or (not plan.accumulates and not self.bug("GRD205", "GRD206")):
             lines += self.zero()
         elif plan.zero == "before forward":
             first = f"{place.index} % {self.n} == 0" if place.start == 0 else f"({place.index} - 1) % {self.n} == 0"
@@ -465,7 +495,14 @@ class _Writer:
             retained = "retain_graph=True" if k + 1 < len(expressions) else ""
             lines += self.backward_call(expression, ", ".join(filter(None, (gradient, retained))))
         if "try" in plan.noise and plan.amp == "no":
-            return [*lines[:-1], "try:", f"    {lines[-1]}", "except RuntimeError as error:", '    print("failed", error)', "    raise"]
+            return [
+                *lines[:-1],
+                "try:",
+                f"    {lines[-1]}",
+                "except RuntimeError as error:",
+                '    print("failed", error)',
+                "    raise",
+            ]
         return lines
 
     def backward_call(self, expression: str, arguments: str) -> list[str]:
@@ -527,7 +564,10 @@ class _Writer:
         plan = self.plan
         lines: list[str] = []
         if plan.division == "rescale" and self.divides:
-            lines += [f"for p in {self.model}.parameters():", f"    p.grad.div_({self.n})" if plan.spelling % 2 else f"    p.grad /= {self.n}"]
+            lines += [
+                f"for p in {self.model}.parameters():",
+                f"    p.grad.div_({self.n})" if plan.spelling % 2 else f"    p.grad /= {self.n}",
+            ]
         if "grad norm" in plan.noise:
             lines += [f"norm = sum(p.grad.norm() for p in {self.model}.parameters() if p.grad is not None)"]
         if self.bug("GRD206"):

@@ -27,6 +27,8 @@ from gradlint.cache_entries import Damaged, diagnostics_of, plain
 if TYPE_CHECKING:
     from gradlint.diagnostic import Diagnostic
     from gradlint.runner import Task
+    from gradlint.selection import Selection
+    from gradlint.settings import Names
 
 FOLDER = ".gradlint_cache"
 TAG = (
@@ -67,6 +69,8 @@ class Cache:
         self._own = own
         self._stores: dict[str, Store] = {}
         self._by_task: dict[int, tuple[Task, Store]] = {}
+        """Most files of a run have one task; the tasks are held, so that no other one takes the place of its number."""
+        self._by_settings: dict[tuple[Selection, Names], Store] = {}
         self._begun = time.time_ns()
         self._program: list[str] = []
 
@@ -77,12 +81,14 @@ class Cache:
             return known[1]
         if task.fix or task.annotate is not None:
             return None
-        self._program = self._program or _program()
-        key = _key(task, self._program)
-        if key not in self._stores:
+        settings = (task.selection, task.names)
+        if settings not in self._by_settings:
+            self._program = self._program or _program()
+            key = _key(task, self._program)
             self._stores[key] = Store(self.folder / __version__ / f"{key}.json", self._begun)
-        self._by_task[id(task)] = (task, self._stores[key])
-        return self._stores[key]
+            self._by_settings[settings] = self._stores[key]
+        self._by_task[id(task)] = (task, self._by_settings[settings])
+        return self._by_settings[settings]
 
     def save(self) -> None:
         """Write what is new. Where that cannot be done, nothing is said."""

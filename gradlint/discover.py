@@ -64,8 +64,8 @@ def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:
         if problem is not None:
             walk.problems.append(f"{path}: {problem}")
         elif path.is_dir():
-            for target in walk.below(path):
-                found.setdefault(os.path.realpath(target.path), target)
+            for real, target in walk.below(path):
+                found.setdefault(real, target)
         else:
             config = walk.configs.of(path.parent)
             why = excluded(path, config) if config.force_exclude else None
@@ -110,6 +110,8 @@ class _Folder:
     config: Config
     excluded: Compiled
     ignored: Compiled
+    real: str
+    """Where it is once all links are followed."""
 
     def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
         """What excludes an entry of this folder, or the innermost .gitignore that has an opinion, if it ignores it."""
@@ -132,10 +134,14 @@ class _Walk:
     problems: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def below(self, top: Path) -> Iterator[Target]:
-        """The files of a tree; links to folders are not followed, so that no loop can arise."""
+    def below(self, top: Path) -> Iterator[tuple[str, Target]]:
+        """The files of a tree with what they are once links are followed; of folders no link is, so that no loop can arise."""
         config = self.configs.of(top)
-        stack = [_Folder(top, config, _excluding(config), _ignores_above(top) if config.respect_gitignore else ())]
+        stack = [
+            _Folder(
+                top, config, _excluding(config), _ignores_above(top) if config.respect_gitignore else (), os.path.realpath(top)
+            )
+        ]
         while stack:
             folder = stack.pop()
             try:
@@ -154,9 +160,10 @@ class _Walk:
                 if why is not None:
                     self.left_out.append(LeftOut(path, why))
                 elif is_folder:
-                    below.append(_Folder(path, folder.config, folder.excluded, folder.ignored))
+                    below.append(_Folder(path, folder.config, folder.excluded, folder.ignored, _inside(folder.real, entry.name)))
                 elif _readable(entry):
-                    yield Target(path, folder.config)
+                    real = os.path.realpath(path) if entry.is_symlink() else _inside(folder.real, entry.name)
+                    yield real, Target(path, folder.config)
             stack.extend(reversed(below))
 
     def _with_files(self, folder: _Folder, names: set[str]) -> _Folder:
@@ -165,7 +172,11 @@ class _Walk:
         ignored = folder.ignored
         if ".gitignore" in names and config.respect_gitignore:
             ignored += _read_ignores(folder.path)
-        return _Folder(folder.path, config, excluded, ignored)
+        return _Folder(folder.path, config, excluded, ignored, folder.real)
+
+
+def _inside(folder: str, name: str) -> str:
+    return f"{folder}{os.sep}{name}"
 
 
 def _readable(entry: os.DirEntry[str]) -> bool:

@@ -6,16 +6,16 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradlint.prefilter import prefilter_of
+from gradlint.prefilter import Prefilter, prefilter_of
 from gradlint.reading import LARGEST, content
 
 if TYPE_CHECKING:
     from gradlint.cache import Cache, Store
-    from gradlint.runner import FileResult, Job
+    from gradlint.runner import FileResult, Job, Task
     from gradlint.timings import Timings
 
 EARLY = 1500
@@ -49,6 +49,7 @@ class Intake:
     cache: Cache | None = None
     timings: Timings | None = None
     early: Callable[[], None] | None = None
+    _filters: dict[int, tuple[Task, Prefilter]] = field(default_factory=dict)
 
     def take(self, jobs: Iterable[Job]) -> list[Candidate | FileResult]:
         """What is to be done and what is known already, in the order of the jobs; nothing of a file without a sign."""
@@ -79,6 +80,12 @@ class Intake:
         result = _known(store, digest, job, name) if digest else None
         yield result or _Pending(job, name, seen, store)
 
+    def _filter(self, task: Task) -> Prefilter:
+        known = self._filters.get(id(task))
+        if known is None:
+            known = self._filters[id(task)] = (task, prefilter_of(task.selection, task.names))
+        return known[1]
+
     def _read(self, pending: _Pending) -> Iterator[Candidate | FileResult]:
         job, store = pending.job, pending.store
         begun = time.perf_counter() if self.timings is not None else 0.0
@@ -88,7 +95,7 @@ class Intake:
             yield Candidate(job, error.strerror or str(error))
             return
         read = time.perf_counter() if self.timings is not None else 0.0
-        admitted = job.named or prefilter_of(job.task.selection, job.task.names).admits(data)
+        admitted = job.named or self._filter(job.task).admits(data)
         if self.timings is not None:
             self.timings.add("read", read - begun)
             self.timings.add("prefilter", time.perf_counter() - read)

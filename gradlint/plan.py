@@ -194,13 +194,19 @@ class _Tasks:
         self.annotate = (options.reason or "") if options.add_ignore else None
         self.baselines = baselines
         self._silencers: dict[int, Callable[[Path], Sequence[str]]] = {}
+        self._made: dict[tuple[int, tuple[str, ...]], Task] = {}
 
     def of(self, target: Target) -> Task:
         """What to do with a file."""
         config = target.config
-        selection = Selection(config.layers, config.severity, self._silenced(target))
-        entries = self.baselines.entries(config.baseline, target.path)
-        return Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate)
+        silenced, entries = self._silenced(target), self.baselines.entries(config.baseline, target.path)
+        made = self._made.get((id(config), silenced)) if entries is None else None
+        if made is None:
+            selection = Selection(config.layers, config.severity, silenced)
+            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate)
+            if entries is None:
+                self._made[id(config), silenced] = made
+        return made
 
     def _silenced(self, target: Target) -> tuple[str, ...]:
         ignores = target.config.per_file_ignores

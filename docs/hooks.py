@@ -19,6 +19,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "rules/index.md"
+COMMANDS = "commands.md"
 OUTSIDE = ("rules/*.md", "rules/pictures/*.svg", "benchmarks/README.md", "benchmarks/*.svg", "CHANGELOG.md", "CONTRIBUTING.md")
 GROUPS = {
     "GRD0": "Files and comments",
@@ -48,12 +49,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files outside of `docs/`, and a page with all rules."""
+    """Add the files outside of `docs/`, a page with all rules, and one with all options."""
     for pattern in OUTSIDE:
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()
             files.append(File(name, str(ROOT), config.site_dir, config.use_directory_urls))
     files.append(File.generated(config, INDEX, content=_index()))
+    files.append(File.generated(config, COMMANDS, content=_commands()))
     return files
 
 
@@ -111,3 +113,21 @@ def _index() -> str:
             for head in heads
         ]
     return "\n".join(lines) + "\n"
+
+
+def _commands() -> str:
+    """Every command with its options, as `--help` prints them."""
+    import click
+
+    from gradlint.cli import main
+
+    root = click.Context(main, info_name="gradlint")
+    parts = ["# Commands and options", "What `gradlint COMMAND --help` prints."]
+    for name in main.list_commands(root):
+        command = main.get_command(root, name)
+        if command is not None:
+            printed = command.get_help(
+                click.Context(command, info_name=name, parent=root, terminal_width=90, max_content_width=90)
+            )
+            parts.append(f"## gradlint {name}\n\n```text\n{printed}\n```")
+    return "\n\n".join(parts) + "\n"

@@ -11,12 +11,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+import click
 import pytest
 from blocks import Block, blocks
 from harness import ROOT, found
 from readme import WRITTEN, generated
 from samples import BOTH, script
 
+from gradlint.cli import main
 from gradlint.config import load_config
 from gradlint.toml import loads
 
@@ -284,6 +286,17 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
         if page.startswith(("docs/", "rules/")) and page != "docs/index.md":
             address = page.removeprefix("docs/").removesuffix(".md") + ".html"
             assert f'href="{address}"' in home, f"{page} is not in the navigation of mkdocs.yml"
+
+
+def test_every_option_is_on_the_page_of_commands(site: Path) -> None:
+    shown = (site / "commands.html").read_text(encoding="utf-8")
+    root = click.Context(main, info_name="gradlint")
+    for name in main.list_commands(root):
+        command = main.get_command(root, name)
+        assert command is not None and f"Usage: gradlint {name} " in shown
+        options = [option for each in command.params for option in each.opts if option.startswith("--")]
+        assert all(option in shown for option in options), name
+    assert "--unsafe-fixes" in shown and "Usage: gradlint check" in shown
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:

@@ -15,7 +15,7 @@ Rows = tuple[int, int]
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
 _WORD = re.compile(r"[^\W\d]\w*")
-_OPENED = re.compile(r"""([^\W\d]\w*)["'\])\s\\]*\(""")
+_OPENED = re.compile(r"""\b([^\W\d]\w*)["'\])\s\\]*\(""")  # from the start of each word: a long one is read once
 _RENAMED = re.compile(r" as (\w+)")
 _LAST_WORD = re.compile(r"(\w+)\s*$")
 _ASSIGNED = re.compile(r"\bself\.(\w+)(?=[^=\n]*=(?!=))")

@@ -127,7 +127,7 @@ def _commands() -> str:
         command = main.get_command(root, name)
         if command is not None:
             printed = command.get_help(
-                click.Context(command, info_name=name, parent=root, terminal_width=90, max_content_width=90)
+                click.Context(command, info_name=name, parent=root, terminal_width=84, max_content_width=84)
             )
             parts.append(f"## gradlint {name}\n\n```text\n{printed}\n```")
     return "\n\n".join(parts) + "\n"

@@ -301,7 +301,7 @@ def tests_steps(guard: Guard, steps: Steps, words: Taught) -> bool:
 def _is_steps(node: cst.BaseExpression, steps: Steps, words: Taught) -> bool:
     name = dotted(node)
     if name is None:
-        return False
+        return steps.value is not None and literal(node) == steps.value
     return name in steps.names or same_steps(frozenset({name}), steps.names, words) or words.spells_steps(name)
 
 

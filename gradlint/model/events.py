@@ -241,7 +241,24 @@ class Classifier:
             return
         blank = definition.value is not None and literal(definition.value) is None
         kind = Kind.ZERO_GRAD if blank and definition.how == "assign" else Kind.GRAD_SCALE
-        yield RawEvent(kind, definition.node, definition.frame, definition.path, definition.index, definition.statement, None)
+        loops = [guard for guard in definition.path if isinstance(guard.node, cst.For)]
+        over = loops[-1].node if loops else None
+        whose = (
+            over.iter
+            if isinstance(over, cst.For) and dotted(over.target) == definition.key.split(":")[-1].split(".")[0]
+            else None
+        )
+        suite = getattr(over, "body", None) if whose is not None else None
+        yield RawEvent(
+            kind,
+            definition.node,
+            definition.frame,
+            definition.path,
+            definition.index,
+            definition.statement,
+            suite,
+            receiver=whose,
+        )
 
     # Plumbing
 

@@ -138,11 +138,23 @@ class Resolver:
 
     def number(self, node: cst.BaseExpression, site: Site) -> float | None:
         """The number that an expression is known to be."""
-        for each, _ in self.follow(node, site):
-            value = literal(each)
+        for each, where in self.follow(node, site):
+            value = literal(self.entry(each, where))
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return value
         return None
+
+    def entry(self, node: cst.BaseExpression, site: Site) -> cst.BaseExpression:
+        """What stands in a dictionary that is written out, and never written to, under the key of a subscript."""
+        if not isinstance(node, cst.Subscript) or len(node.slice) != 1 or dotted(node) is None:
+            return node
+        index = node.slice[0].slice
+        key = literal(index.value) if isinstance(index, cst.Index) else None
+        whole = self.sole(node.value, site)
+        if key is None or whole is None or not isinstance(whole.value, cst.Dict) or self.all_of(dotted(node) or "", site.frame):
+            return node
+        entries = [e.value for e in whole.value.elements if isinstance(e, cst.DictElement) and literal(e.key) == key]
+        return entries[-1] if entries else node
 
     def steps(self, node: cst.BaseExpression, site: Site) -> Steps:
         """N, as an expression gives it: its text, all its names, and its number where that is known and whole."""

@@ -340,6 +340,16 @@ class TrainingLoop:
             if self.gate(event) in gates or (id(event.suite) in suites and event.kind is not Kind.SCHEDULER_STEP)
         )
 
+    def engine_divides(self, backward: Event) -> str | None:
+        """What divides the loss of a backward pass by N on its own, in words; None where nothing does."""
+        if backward.through == "lightning, automatically":
+            return "Lightning's automatic optimization"
+        if backward.through == "accelerator":
+            steps = self.engine_steps
+            return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None
+        one = self.engine_steps is not None and self.engine_steps.value == 1
+        return f"`{backward.source}`" if backward.through == "deepspeed" and not one else None
+
     def is_inside(self, event: Event) -> bool:
         """True for events of the micro loop's own body."""
         return any(guard is self.guard for guard in event.path)

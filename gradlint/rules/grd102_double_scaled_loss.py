@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Delete, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
-from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive
+from gradlint.model.types import Division, Kind, Path, Scale, TrainingLoop, exclusive
 from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
 
@@ -22,7 +22,7 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
         if scale is None or scale.scale is Scale.UNKNOWN:
             continue
         manual = [d for d in scale.divisions if d.by_steps and not exclusive(d.path, backward.path)]
-        engine = _engine(backward, loop)
+        engine = loop.engine_divides(backward)
         twice = [d for d in scale.doubled if _surely(d.path, backward.path)]
         doubled = manual if engine else twice
         for division in doubled:
@@ -40,16 +40,6 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
                 fix=fix,
                 note=note,
             )
-
-
-def _engine(backward: Event, loop: TrainingLoop) -> str | None:
-    if backward.through == "lightning, automatically":
-        return "Lightning's automatic optimization"
-    if backward.through == "accelerator":
-        steps = loop.engine_steps
-        return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None
-    one = loop.engine_steps is not None and loop.engine_steps.value == 1
-    return f"`{backward.source}`" if backward.through == "deepspeed" and not one else None
 
 
 def _surely(path: Path, of: Path) -> bool:

@@ -18,6 +18,9 @@ def unscaled_regularizer(loop: TrainingLoop) -> Iterator[Finding]:
         update, scale = loop.update_for(backward), backward.scale
         if update is None or scale is None or scale.scale is not Scale.PARTLY or scale.why != "terms":
             continue
+        # The engine divides the sum: what is wrong is the division of a part of it.
+        if loop.engine_divides(backward) is not None:
+            continue
         for term in scale.undivided_terms:
             if id(term) in seen or loop.grads_rescaled:
                 continue

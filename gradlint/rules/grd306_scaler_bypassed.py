@@ -22,8 +22,9 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
         if not feeding or not any(step is event for event in loop.update_of(step)) or step.through not in (None, "scaler"):
             continue
         scaled = [bool(b.scaled) for b in feeding]
-        if step.through is None and all(scaled) and not _unscaled(step, loop) and not _also_scaled(step, loop):
-            fix, note = _through_scaler(step, feeding[0])
+        some = any(scaled) and not any(s.through == "scaler" for s in loop.all(Kind.OPTIMIZER_STEP))
+        if step.through is None and (all(scaled) or some) and not _unscaled(step, loop) and not _also_scaled(step, loop):
+            fix, note = _through_scaler(step, feeding, loop)
             yield Finding(
                 at=step.node,
                 message=f"`{step.source}` applies gradients that still carry the GradScaler's factor, at first 65536 times too large",
@@ -55,10 +56,20 @@ def _also_scaled(step: Event, loop: TrainingLoop) -> bool:
     )
 
 
-def _through_scaler(step: Event, backward: Event) -> Outcome:
+def _through_scaler(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outcome:
+    """Through the scaler, and with the step those of the other optimizers beside it."""
+    backward = feeding[0]
+    if not all(each.scaled for each in feeding):
+        return withheld("only some of the backward passes are scaled")
     if backward.receiver is None or step.receiver is None or backward.frame is not step.frame or step.args:
         return withheld("the scaler has no name at the step")
-    return Fix("Step through the scaler", (Replace(step.node, f"{text(backward.receiver)}.step({text(step.receiver)})"),)), None
+    beside = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.through is None and s.suite is step.suite and s.frame is step.frame]
+    edits = [
+        Replace(each.node, f"{text(backward.receiver)}.step({text(each.receiver)})")
+        for each in (beside or [step])
+        if each.receiver is not None and not each.args
+    ]
+    return Fix("Step through the scaler", tuple(edits)), None
 
 
 def _scaled_loss(step: Event, feeding: list[Event]) -> Outcome:

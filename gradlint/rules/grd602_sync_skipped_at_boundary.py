@@ -23,7 +23,10 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
         update = loop.update_for(inside[0])
         others = any(not _within(b, skipped) for b in loop.all(Kind.BACKWARD))
         always = skipped.cadence is Cadence.PER_MICRO_BATCH and not others
-        if update is None or not (always or skipped.cadence is Cadence.PER_UPDATE or _out_of_phase(skipped, update)):
+        if update is None:
+            continue
+        if not (always or skipped.cadence is Cadence.PER_UPDATE or _out_of_phase(skipped, update)):
+            yield from _unreduced_tail(skipped, loop)
             continue
         fix, note = _complement(skipped, update)
         yield Finding(
@@ -34,6 +37,20 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _unreduced_tail(skipped: Event, loop: TrainingLoop) -> Iterator[Finding]:
+    """The last micro-batch of the data closes no full window, and a step after the loop uses its gradients."""
+    step = next((event for event in loop.tail if event.kind is Kind.OPTIMIZER_STEP), None)
+    if step is None or skipped.boundary is None or skipped.boundary.flush or skipped.boundary.modulus is None:
+        return
+    yield Finding(
+        at=skipped.node,
+        message=f"`{skipped.source}` is active on the last micro-batch of the data, and `{step.source}` uses its gradients after the "
+        "loop: they are never reduced, and the processes drift apart",
+        related=((step.node, "every process steps on its own gradients here"),),
+        note="no fix is offered: synchronise on the last micro-batch of the data too",
+    )
 
 
 def _complement(skipped: Event, update: Event) -> Outcome:

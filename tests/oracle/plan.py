@@ -156,6 +156,8 @@ def _settled(plan: Plan) -> Plan:
         plan = replace(plan, length="floor")
     if plan.scheduler == "onecycle" and plan.length == "floor":
         plan = replace(plan, length="ceil")  # PyTorch refuses a step more than it was told
+    if plan.scheduler == "epoch" and plan.finite and not plan.restarts:
+        plan = replace(plan, scheduler="step")  # a window that two passes share has no rate of its own
     if not plan.finite and plan.length in ("floor", "ceil", "variable"):
         plan = replace(plan, length="literal")
     if plan.loop in ("nested", "windows"):
@@ -230,8 +232,8 @@ def _impossible(plan: Plan, bugs: set[str]) -> Iterator[str]:
         yield "GRD104"
     if plan.division in ("rescale", "gradient", "helper"):
         yield from ("GRD104", "GRD106", "GRD102")
-    if plan.division in ("rescale", "gradient", "helper", "if more", "hoisted"):
-        yield "GRD103"
+    if plan.division in ("rescale", "gradient", "helper", "if more", "hoisted") or plan.steps_as in ("args", "local"):
+        yield "GRD103"  # nobody knows that a number is not what the command line will say
     if plan.division == "inline" or plan.log == "no":
         yield "GRD106"
     if bugs & {"GRD101", "GRD102", "GRD103", "GRD104"}:

@@ -202,7 +202,8 @@ def _loss(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
             second = max((value for name, value in factors.items() if name != "cross_entropy"), default=0.0) * rescaled
             if main or second:
                 yield from _factor(main or second / intent.coefficient, intent.n)
-            if main and second and not isclose(second / intent.coefficient, main, rel_tol=1e-9):
+            beside = (main, 1 / intent.n if isclose(main, 1 / intent.n**2, rel_tol=1e-9) else main)
+            if main and second and not any(isclose(second / intent.coefficient, each, rel_tol=1e-9) for each in beside):
                 yield "GRD104"
 
 

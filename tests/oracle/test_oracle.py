@@ -1,0 +1,38 @@
+"""What is reported is what happens, and what is fixed trains as the large batch does: for programs that nobody wrote."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.oracle.plan import Plan, draw
+from tests.oracle.theorems import Judgement, judge
+
+PROGRAMS = 150
+
+
+@st.composite
+def plans(choose: st.DrawFn) -> Plan:
+    """Any consistent plan; it shrinks to the plainest choices."""
+    return draw(lambda options: choose(st.sampled_from(list(options))))
+
+
+@settings(max_examples=PROGRAMS, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plans())
+def test_theorems(plan: Plan) -> None:
+    judged = judge(plan)
+    assert judged.right, account(judged)
+
+
+def account(judged: Judgement) -> str:
+    """What a program shows, for the reader of a failed test."""
+    return "\n".join(
+        (
+            f"shown {sorted(judged.observed)}, reported {sorted(judged.reported)}, unknown {sorted(judged.unknown)}",
+            f"after the fixes of {judged.applied}: shown {sorted(judged.observed_after)}, reported {sorted(judged.reported_after)}",
+            *judged.broken,
+            judged.text,
+            "fixed:" if judged.fixed != judged.text else "",
+            judged.fixed if judged.fixed != judged.text else "",
+        )
+    )

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
+
+_numbers = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-fixed", action="store_true", help="write fixtures/**/x.fixed.py anew from the fixer's output")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test finds is not remembered for another, nor in the folder where the tests run."""
+    monkeypatch.setenv("GRADLINT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / f"cache-{next(_numbers)}"))

@@ -26,8 +26,9 @@ EVERYTHING = Task(Selection((Layer(("ALL",)),)))
 
 
 @pytest.fixture(autouse=True)
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that a test has just written are remembered at once."""
+def settled(_own_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a test has just written are remembered at once, and where users have it."""
+    monkeypatch.delenv("GRADLINT_CACHE_DIR")
     monkeypatch.setattr(cache, "SETTLED", -60)
 
 
@@ -166,7 +167,9 @@ def test_any_byte_may_be_wrong(tmp_path: Path) -> None:
         assert [path for path, _, _ in found] in ([path for path, _, _ in first], []), bytes(broken)
 
 
-@pytest.mark.parametrize("wrong", [[[1, 2, 3]], [["GRD101"]], [None], [[[0, 1, 1, 1], "a", "b", "c", "error", None, [], None]], 7])
+@pytest.mark.parametrize(
+    "wrong", [[[1, 2, 3]], [["GRD101"]], [None], [[[0, 1, 1, 1], "a", "b", "c", "error", None, [], None]], 7]
+)
 def test_results_of_another_shape_are_not_believed(tmp_path: Path, wrong: object) -> None:
     script(tmp_path, BOTH)
     first = told(run_jobs(jobs(tmp_path), 1, cache=Cache(tmp_path / "k")))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cache
 
 import pytest
-from harness import FIXTURES, PAGES, found, pages, read_marked, read_page
+from harness import FIXTURES, found, pages, read_marked, read_page
 
 from gradlint.diagnostic import Diagnostic
 from gradlint.engine import examine
@@ -18,7 +18,9 @@ from gradlint.settings import Names
 from gradlint.slices import read_whole
 from gradlint.triggers import needs_of
 
-SCRIPTS = {str(path.relative_to(FIXTURES)): read_marked(path.read_text(encoding="utf-8")).source for path in FIXTURES.rglob("*.py")}
+SCRIPTS = {
+    str(path.relative_to(FIXTURES)): read_marked(path.read_text(encoding="utf-8")).source for path in FIXTURES.rglob("*.py")
+}
 EXAMPLES = {
     f"{path.stem} {number}": source
     for path in pages()
@@ -27,10 +29,16 @@ EXAMPLES = {
 SOURCES = SCRIPTS | EXAMPLES
 
 
+@cache
+def codes(name: str) -> frozenset[str]:
+    """The rules that are found in a source."""
+    return frozenset(each.code for each in found(SOURCES[name]))
+
+
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
 def test_no_rule_needs_more_than_it_states(rule: Rule) -> None:
     prefilter = Prefilter(needs_of(rule.code))
-    concerned = [name for name, source in SOURCES.items() if any(each.code == rule.code for each in found(source))]
+    concerned = [name for name in SOURCES if rule.code in codes(name)]
     assert concerned, f"nothing shows what {rule.code} needs"
     dropped = [name for name in concerned if not prefilter.admits(SOURCES[name].encode())]
     assert not dropped, f"{rule.code} is found in these, though they do not hold what gradlint/triggers.py says it needs"
@@ -133,7 +141,6 @@ def test_code_that_can_hold_nothing(idle: str) -> None:
     ],
 )  # fmt: skip
 def test_spellings_of_a_call(odd: str) -> None:
-    source = (FIXTURES / "six_bugs" / "train.py").read_text() if (FIXTURES / "six_bugs" / "train.py").exists() else TRAINER
     source = TRAINER.replace("loss.backward()\n\n    def report", odd.format("loss") + "\n\n    def report")
     assert worth_reading(source.encode()) and quickly(source) == plainly(source)
 
@@ -170,7 +177,3 @@ def test_a_taught_count_needs_no_known_spelling() -> None:
     division = b"loss = loss / gulps\nloss.backward()\n"
     assert not prefilter_of(Selection(), Names()).admits(division)
     assert prefilter_of(Selection(), Names(accumulation_steps=frozenset({"gulps"}))).admits(division)
-
-
-def test_pages_are_here() -> None:
-    assert Path(PAGES).is_dir() and len(EXAMPLES) > 60

@@ -1,0 +1,50 @@
+"""Programs that once broke a law, reduced and in own words: each is judged by every law."""
+
+from __future__ import annotations
+
+_HEAD = """\
+import torch
+
+
+def train(model, loader, criterion, accum_steps):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    for i, (x, y) in enumerate(loader):
+"""
+_BACKWARD = ("loss = criterion(model(x), y) / accum_steps", "loss.backward()")
+_UPDATE = ("if (i + 1) % accum_steps == 0 or (i + 1) == len(loader):", "    optimizer.step()", "    optimizer.zero_grad()")
+_STEP = ("    optimizer.step()", "    optimizer.zero_grad()")
+
+
+def loop(*lines: str) -> str:
+    """A training loop with this body."""
+    return _HEAD + "".join(f"        {line}\n" for line in lines)
+
+
+PROGRAMS = {
+    "a suite behind a continuation": loop(*_BACKWARD, "if True: \\", "    scheduler.step()", *_UPDATE),
+    "a statement behind a continuation": loop(*_BACKWARD, "x = 1; \\", "scheduler.step()", *_UPDATE),
+    "a string that ends like a comment": loop(*_BACKWARD, 's = """', '        # no comment"""', "scheduler.step()", *_UPDATE),
+    "a comment behind a continuation": loop(*_BACKWARD, "s = 1 \\", "# a comment", "scheduler.step()", *_UPDATE),
+    "a continued string under what moves": loop(
+        *_BACKWARD, "if scheduler.name != 'a\\", "        b':", "    scheduler.step()", *_UPDATE
+    ),
+    "a continued string in what moves": loop(
+        *_BACKWARD, "torch.nn.utils.clip_grad_norm_(model.parameters('a\\", "        b'), 1.0)", *_UPDATE
+    ),
+    "a comment within a guard": loop(*_BACKWARD, "if (i  # from zero", "        % accum_steps == 0):", *_STEP),
+    "comments around a guard": loop(*_BACKWARD, "if (", "    # why", "    (i + 1) % accum_steps == 0  # full", "):", *_STEP),
+    "a guard of two lines": loop(*_BACKWARD, "if (i + 1", "        ) % accum_steps == 0:", *_STEP),
+    "a loss of two lines": loop("criterion(model(x),  # why", "    y).backward()", *_UPDATE),
+    "a loss that ends a line": loop("model(x) \\", "    .backward()", *_UPDATE),
+    "reports within expressions": loop(*_BACKWARD, "print(1 / loss.item(), loss.item() ** 2, -loss.item())", *_UPDATE),
+    "the last statement without a newline": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").rstrip("\n"),
+    "an integer too long for a float": "import torch\nadam = torch.optim.Adam(p, weight_decay=" + "1" * 400 + " / 3)\n",
+    "a sum too long for a float": "import torch\nadam = torch.optim.Adam(p, weight_decay=" + "1" * 400 + " + 1.5)\n",
+    "more digits than are converted": "import torch\nadam = torch.optim.Adam(p, weight_decay=" + "1" * 5000 + ")\n",
+    "half of a surrogate pair": loop(*_BACKWARD, "s = '\ud800'", *_UPDATE),
+    "a NUL": loop(*_BACKWARD, "s = '\0'", *_UPDATE),
+    "an escaped byte-order mark": "\ufeff" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
+    "fewer spaces than a level": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace("    ", " "),
+    "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
+}

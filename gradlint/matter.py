@@ -173,11 +173,11 @@ def _of_trainers(units: Units) -> Iterator[int]:
             if any(_limits_steps(call) for call in units[number].calls):
                 yield from units.family(number)
     if "transformers" in units.text:
-        for number in units.named("compute_loss"):
+        for number in units.defining("compute_loss"):
             if any(base.endswith("Trainer") or base in units.renamed for base in units.bases(number)):
                 yield from units.family(number)
     if "accumulate_grad_batches" in units.text:
-        steps = [n for n in units.named("training_step") if any(base.endswith("LightningModule") for base in units.bases(n))]
+        steps = [n for n in units.defining("training_step") if any(base.endswith("LightningModule") for base in units.bases(n))]
         if steps:
             yield from steps
             yield from units.holding({"accumulate_grad_batches", "automatic_optimization"})

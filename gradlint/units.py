@@ -119,9 +119,10 @@ class Units:
                     found.update(dict.fromkeys(self._at(match.start())))
         return sorted(found)
 
-    def named(self, name: str) -> list[int]:
-        """The methods of a name."""
-        return [number for number, unit in enumerate(self.all) if unit.owner is not None and name in unit.names]
+    def defining(self, name: str) -> list[int]:
+        """The units in which, by their text, a function or method of a name is defined, at whatever depth."""
+        matches = re.finditer(rf"def\s+{re.escape(name)}\b", self.text) if name in self.text else ()
+        return sorted({number for match in matches for number in self._at(match.start())})
 
     def holding(self, words: Set[str], endings: tuple[str, ...] = ()) -> Iterator[int]:
         """The units in which one of the words stands, or a name that one was imported as, or one with such an ending."""
@@ -145,9 +146,11 @@ class Units:
         return found
 
     def bases(self, number: int) -> frozenset[str]:
-        """The last names of what the class of a unit derives from."""
+        """The last names of what the class of a unit derives from, and the classes inside of it."""
         owner = self.all[number].owner
-        return frozenset().union(*(unit.bases for unit in self.all if owner is not None and unit.owner == owner))
+        inner = (base for node in self.all[number].parts() if isinstance(node, ast.ClassDef) for base in node.bases)
+        own = (unit.bases for unit in self.all if owner is not None and unit.owner == owner)
+        return frozenset(filter(None, map(last_name, inner))).union(*own)
 
     def family(self, number: int) -> list[int]:
         """All units of the class that a unit is of, or the unit alone."""

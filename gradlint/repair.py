@@ -97,6 +97,8 @@ def under_sync_gradients(unit: cst.CSTNode, loop: TrainingLoop, applicability: A
     name = accelerator_of(loop)
     if name is None:
         return withheld("the accelerator has no name here")
+    if any(last_name(node) == "sync_gradients" for node in walk(unit)):
+        return withheld("it asks for `sync_gradients` itself")
     fix = Fix(f"Run it only when `{name}.sync_gradients`", (Wrap(unit, unit, f"if {name}.sync_gradients:"),), applicability)
     return fix, None
 
@@ -136,7 +138,11 @@ def operand(node: cst.BaseExpression) -> str:
 
 def bare(node: cst.BaseExpression) -> str:
     """The expression's text without the parentheses around it."""
-    return text(node.with_changes(lpar=(), rpar=())) if getattr(node, "lpar", ()) else text(node)
+    whole = text(node)
+    # An empty tuple is its parentheses; what goes over several lines may need them.
+    if not getattr(node, "lpar", ()) or isinstance(node, cst.Tuple) or "\n" in whole:
+        return whole
+    return text(node.with_changes(lpar=(), rpar=()))
 
 
 def atom(n: str) -> str:

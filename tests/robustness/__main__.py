@@ -34,6 +34,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed and files give the same texts [0]")
     parser.add_argument("--twins", type=int, default=8, metavar="N", help="judge every Nth text together with its twins [8]")
+    parser.add_argument("--minutes", type=float, default=None, metavar="M", help="stop after this time, and count what is done")
     parser.add_argument("--no-files", action="store_true", help="only what is made of the files, not the files themselves")
     parser.add_argument("--jobs", type=int, default=processors(), help="processes [one for each processor]")
     parser.add_argument("--shrink", type=int, default=20, metavar="N", help="how many kinds of failures to reduce [20]")
@@ -58,6 +59,9 @@ def main() -> int:
                     file=sys.stderr,
                     flush=True,
                 )
+        if options.minutes is not None and time.time() - start > options.minutes * 60:
+            print("stopped, as the time is over", file=sys.stderr)
+            break
         if counts.total % 1000 == 0:
             print(
                 f"{counts.total:,} texts after {time.time() - start:.0f} s, {len(counts.failures)} failures",
@@ -73,7 +77,9 @@ def main() -> int:
 
 def _verdicts(found: list[Path], options: argparse.Namespace) -> Iterator[Verdict]:
     """Every job of the run, done; what hypothesmith makes comes last, as it is made in this process."""
-    yield from run_all(list(_jobs(found, options)), options.jobs)
+    jobs = list(_jobs(found, options))
+    Random(options.seed).shuffle(jobs)  # a run that is stopped has seen something of every kind
+    yield from run_all(jobs, options.jobs)
     few = options.count // 10
     texts = list(generated(few, seed=options.seed)) if few else []
     plain = [_job(options, "generated", number, text=text) for number, text in enumerate(texts)]

@@ -172,13 +172,16 @@ def run_all(jobs: Sequence[Job], workers: int) -> Iterator[Verdict]:
     chunks = [jobs[start : start + CHUNK] for start in range(0, len(jobs), CHUNK)]
     while chunks:
         left = []
-        with ProcessPoolExecutor(workers) as pool:
+        pool = ProcessPoolExecutor(workers)
+        try:
             futures = {pool.submit(_run_chunk, chunk): chunk for chunk in chunks}
             for future in as_completed(futures):
                 try:
                     yield from future.result()
                 except BrokenProcessPool:
                     left.append(futures[future])
+        finally:
+            pool.shutdown(cancel_futures=True)
         if left:
             yield from _one_by_one(left[0])
         chunks = left[1:]

@@ -46,5 +46,13 @@ PROGRAMS = {
     "a NUL": loop(*_BACKWARD, "s = '\0'", *_UPDATE),
     "an escaped byte-order mark": "\ufeff" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "fewer spaces than a level": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace("    ", " "),
+    "a clip inside the window of an engine": (
+        "accelerator = Accelerator(gradient_accumulation_steps=4)\nwith accelerator.accumulate(model):\n    accelerator.backward(loss)\n"
+        "    if not accelerator.sync_gradients:\n        accelerator.clip_grad_norm_(model, 1.0)\n    optimizer.step()\n"
+    ),
+    "a loss divided in parentheses of two lines": loop(
+        "loss = (criterion(model(x), y) *", "    2) / accum_steps", "loss = loss / accum_steps", "loss.backward()", *_UPDATE
+    ),
+    "a loss that is no tensor": loop("().backward()", *_UPDATE),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

@@ -125,6 +125,8 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
     if isinstance(edit, Replace):
         return [_replace(edit, page)]
     if isinstance(edit, Enclose):
+        if isinstance(edit.node, (cst.Tuple, cst.GeneratorExp)):
+            raise Unrenderable("the parentheses belong to the expression")
         start, end = page.span(edit.node)
         return [Change(place, place, words) for place, words in ((start, edit.before), (end, edit.after)) if words]
     if isinstance(edit, Insert):

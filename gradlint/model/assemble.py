@@ -269,7 +269,9 @@ class LoopBuilder:
         if raw.loss is None:
             return LossScale(Scale.UNKNOWN)
         if raw.gradient is not None and steps is not None:
-            known = slicer.mentions_steps(raw.gradient, raw.site)
+            known = slicer.mentions_steps(raw.gradient, raw.site) or any(
+                isinstance(each, cst.BinaryOperation) and slicer.is_reciprocal(each, raw.site) for each in walk(raw.gradient)
+            )
             return LossScale(Scale.DIVIDED if known else Scale.UNKNOWN)
         return slicer.scale(raw.loss, raw.site)
 

@@ -77,13 +77,15 @@ class Reader:
             left, right = right, left
         modulo = _modulo(left)
         if modulo is not None:
-            if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.Is)):
+            positive = isinstance(operator, cst.GreaterThan) and literal(right) == 0
+            positive = positive or (isinstance(operator, cst.GreaterThanEqual) and literal(right) == 1)
+            if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.Is)) and not positive:
                 return self.modulus(modulo, right, site, guard, test)
             if isinstance(operator, cst.NotEqual):
                 found = self.modulus(modulo, right, site, guard, test)
                 return replace(found, holds=False, negative=True) if found else None
-            if isinstance(operator, cst.GreaterThan) and literal(right) == 0:
-                found = self.modulus(modulo, right, site, guard, test)
+            if positive:
+                found = self.modulus(modulo, cst.Integer("0"), site, guard, test)
                 return replace(found, holds=False, negative=True) if found else None
             if isinstance(operator, cst.LessThan) and literal(right) == 1:
                 return self.modulus(modulo, cst.Integer("0"), site, guard, test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import libcst as cst
 
@@ -156,7 +157,20 @@ class Classifier:
         return "wrapper" if self.is_loss(first) and not self.is_loss(receiver) else None
 
     def is_loss(self, node: cst.BaseExpression) -> bool:
-        return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
+        """What is spelled as a loss, or is backpropagated under the same name."""
+        return dotted(node) in self.backpropagated or bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
+
+    @cached_property
+    def backpropagated(self) -> frozenset[str | None]:
+        """The names on which `backward` is called, themselves or scaled."""
+        found: set[str | None] = set()
+        for site in self.resolver.trace.calls:
+            method = method_call(site.call)
+            if method is None or method[1] != "backward":
+                continue
+            inner = method[0].args[0].value if isinstance(method[0], cst.Call) and method[0].args else method[0]
+            found.add(dotted(inner))
+        return frozenset(found - {None})
 
     def enabled(self, scaler: cst.BaseExpression | None, site: Site) -> bool | None:
         """False for `GradScaler(enabled=False)`, which leaves everything as it is; None where it is no GradScaler."""

@@ -11,6 +11,9 @@ import libcst as cst
 from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, subnodes, text
 from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
 
+_BINDS = frozenset((cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.CompFor, cst.For))
+"""Nodes whose `target` gets a value."""
+
 
 @dataclass(frozen=True, eq=False)
 class Function:
@@ -193,20 +196,18 @@ def _assigned(node: cst.FunctionDef) -> Iterator[str]:
     names: set[str] = set()
     while stack:
         current = stack.pop()
-        if isinstance(current, cst.BaseExpression):
-            if isinstance(current, cst.NamedExpr):
-                names.update(_target_names(current.target))
+        kind = type(current)
+        if kind is cst.NamedExpr or kind in _BINDS:
+            names.update(_target_names(current.target))  # type: ignore[attr-defined]
+        elif kind is cst.FunctionDef or kind is cst.ClassDef:
+            names.add(current.name.value)  # type: ignore[attr-defined]
             continue
-        if isinstance(current, (cst.FunctionDef, cst.ClassDef)):
-            names.add(current.name.value)
-            continue
-        if isinstance(current, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.CompFor, cst.For)):
-            names.update(_target_names(current.target))
-        elif isinstance(current, cst.AsName):
-            names.update(_target_names(current.name))
-        elif isinstance(current, (cst.Global, cst.Nonlocal)):
-            shared.update(item.name.value for item in current.names)
-        stack.extend(subnodes(current))
+        elif kind is cst.AsName:
+            names.update(_target_names(current.name))  # type: ignore[attr-defined]
+        elif kind is cst.Global or kind is cst.Nonlocal:
+            shared.update(item.name.value for item in current.names)  # type: ignore[attr-defined]
+        if not isinstance(current, cst.BaseExpression):
+            stack.extend(subnodes(current))
     yield from names - shared
 
 

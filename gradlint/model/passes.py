@@ -102,6 +102,11 @@ def _range(node: cst.Call, site: Site, resolver: Resolver, home: Frame) -> Pass:
             if inner is not None and resolver.role(inner, site) is Role.LOADER and each is plain[0]:
                 return Pass(True, text(inner), certain=True)
             return Pass(True)
+    factors = [plain[0].left, plain[0].right] if isinstance(plain[0], cst.BinaryOperation) else []
+    if isinstance(getattr(plain[0], "operator", None), cst.Multiply):
+        named = (last_name(each) or "" for each in factors)
+        if any(resolver.words.spells_steps(name) for name in named):
+            return Pass(False)  # so many updates of N micro-batches: there is no partial window
     if any(re.search("batch", name.value, re.I) for name in walk(plain[0]) if isinstance(name, cst.Name)):
         return Pass(
             None if any(re.search("max|total", n.value, re.I) for n in walk(plain[0]) if isinstance(n, cst.Name)) else True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +49,7 @@ class Resolver:
         self.trace = trace
         self.words = trace.facts.words
         self._assigned: dict[int, dict[str | None, list[cst.Assign]]] = {}
+        self._built: dict[tuple[int, int, int], list[tuple[cst.Call, Site]]] = {}
 
     # Definitions
 
@@ -252,10 +253,21 @@ class Resolver:
         # One of several things that `build_all()` returns need not be what its name says.
         return role if position is None or role is Role.OTHER else None
 
-    def constructors(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[tuple[cst.Call, Site]]:
+    def constructors(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Sequence[tuple[cst.Call, Site]]:
         """The calls that may have built an object, through names, parameters and `prepare`."""
         if hops > MAX_HOPS:
-            return
+            return ()
+        key = (id(node), site.frame.number, site.index)
+        known = self._built.get(key)
+        if known is None:
+            # Kept before it is complete: what is built from itself is built by nothing more.
+            known = self._built[key] = []
+            known.extend(
+                {(id(call), where.frame.number): (call, where) for call, where in self._builders(node, site, hops)}.values()
+            )
+        return known
+
+    def _builders(self, node: cst.BaseExpression, site: Site, hops: int) -> Iterator[tuple[cst.Call, Site]]:
         if isinstance(node, cst.IfExp):
             yield from self.constructors(node.body, site, hops + 1)
             yield from self.constructors(node.orelse, site, hops + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import libcst as cst
 
@@ -79,11 +79,13 @@ def dotted(node: cst.CSTNode) -> str | None:
 
     Quotes are normalised, so that `out['loss']` and `out["loss"]` are the same key.
     """
-    if isinstance(node, cst.Name):
-        return node.value
-    if isinstance(node, cst.Attribute):
-        base = dotted(node.value)
-        return f"{base}.{node.attr.value}" if base else None
+    kind = type(node)  # `isinstance` is slow on abstract classes, and this is asked more than anything else
+    if kind is cst.Name:
+        return cast("cst.Name", node).value
+    if kind is cst.Attribute:
+        chain = cast("cst.Attribute", node)
+        base = dotted(chain.value)
+        return f"{base}.{chain.attr.value}" if base else None
     if isinstance(node, cst.Subscript) and len(node.slice) == 1:
         index = node.slice[0].slice
         base = dotted(node.value)
@@ -109,12 +111,13 @@ def root_name(node: cst.CSTNode) -> str | None:
 
 def last_name(node: cst.CSTNode) -> str | None:
     """`c` for `a.b.c`, `a.b.c()` and `a["c"]`: the part that names the thing."""
-    if isinstance(node, cst.Name):
-        return node.value
-    if isinstance(node, cst.Attribute):
-        return node.attr.value
-    if isinstance(node, cst.Call):
-        return last_name(node.func)
+    kind = type(node)
+    if kind is cst.Name:
+        return cast("cst.Name", node).value
+    if kind is cst.Attribute:
+        return cast("cst.Attribute", node).attr.value
+    if kind is cst.Call:
+        return last_name(cast("cst.Call", node).func)
     if isinstance(node, cst.Subscript):
         index = node.slice[0].slice if len(node.slice) == 1 else None
         value = literal(index.value) if isinstance(index, cst.Index) else None

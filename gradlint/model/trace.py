@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import libcst as cst
 
 from gradlint.model.facts import Facts, Function, matters
 from gradlint.model.records import CallSite, Definition, Frame, Trace
-from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes, walk
+from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes
 from gradlint.model.types import Guard, Path
+
+_INERT = frozenset((cst.Name, cst.Integer, cst.SimpleString, cst.Float, cst.Lambda))
+"""Expressions that neither call nor bind anything."""
 
 MAX_DEPTH = 7
 MAX_ACTIVATIONS = 500
@@ -165,7 +167,7 @@ class Walker:
         self, node: cst.CSTNode, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None
     ) -> None:
         """Record the calls of an expression, innermost first; `alone` is its statement where that holds one part."""
-        if not _acts(node):
+        if type(node) in _INERT:
             return
         if isinstance(node, cst.IfExp):
             self.expression(node.test, path, frame, None, None)
@@ -339,12 +341,6 @@ def _leaves(suite: cst.BaseSuite) -> bool:
     last = suite.body[-1] if suite.body else None
     small = last.body[-1] if isinstance(last, cst.SimpleStatementLine) and last.body else last
     return isinstance(small, (cst.Return, cst.Continue, cst.Raise, cst.Break))
-
-
-@lru_cache(maxsize=4096)
-def _acts(node: cst.CSTNode) -> bool:
-    """Whether an expression calls or binds anything when it is evaluated."""
-    return not isinstance(node, cst.Lambda) and any(type(each) in (cst.Call, cst.NamedExpr) for each in walk(node))
 
 
 def trace_of(facts: Facts, function: Function | None, relevant: frozenset[str] | None = None) -> Trace:

@@ -49,6 +49,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     length = loop.walks.length
     if length is None:
         return withheld("the loader has no name here whose length could be asked for")
+    if boundary.skips_first is not None:
+        return withheld("the guard has to be put right first")
     if boundary.dead_flush:
         return withheld("a flush that cannot fire stands in the guard already")
     if not boundary.restarts or boundary.index is None or boundary.counts_from is None:

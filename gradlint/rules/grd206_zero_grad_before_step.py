@@ -9,7 +9,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.syntax import root_name
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
+from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 
 
@@ -59,4 +59,5 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(zero, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    return Fix("Zero the gradients after the step", (Move(unit, place.statement, place.after),)), None
+    moves = tuple(Move(each, place.statement, place.after) for each in together(zero, unit, step, loop))
+    return Fix("Zero the gradients after the step", moves), None

@@ -8,7 +8,7 @@ from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
+from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 
 
@@ -41,4 +41,5 @@ def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(clip, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    return Fix("Clip before the step", (Move(unit, place.statement, place.after),)), None
+    moves = tuple(Move(each, place.statement, place.after) for each in together(clip, unit, step, loop))
+    return Fix("Clip before the step", moves), None

@@ -127,6 +127,7 @@ def consistent(plan: Plan) -> Plan:
     if bugs & {"GRD201"} and plan.tail == "after":
         plan = replace(plan, tail="guard")
     if "GRD204" in bugs:
+        plan = replace(plan, tail="guard" if plan.tail == "after" else plan.tail)
         plan = replace(plan, zero="method" if plan.zero == "before forward" else plan.zero)
     return replace(plan, bugs=frozenset(bugs))
 

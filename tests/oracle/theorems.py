@@ -96,7 +96,7 @@ def judge(plan: Plan) -> Judgement:
         text,
         runs.codes,
         reported,
-        undecided(text),
+        undecided(text, reported),
         applied,
         fixed,
         runs_after.codes,

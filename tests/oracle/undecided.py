@@ -19,8 +19,16 @@ _OF_KIND = {
 }
 
 
-def undecided(text: str) -> frozenset[str]:
-    """The codes of the rules that have no ground to judge by."""
+_OF_LOSS = frozenset({"GRD101", "GRD102", "GRD103", "GRD104"})
+
+
+def undecided(text: str, reported: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The codes of the rules that have no ground to judge by; what is reported was decided."""
+    unknown = _unknown(text)
+    return unknown - (_OF_LOSS if reported & _OF_LOSS else frozenset()) - reported
+
+
+def _unknown(text: str) -> frozenset[str]:
     source = read(text)
     if isinstance(source, Problem):
         return _EVERYTHING
@@ -42,8 +50,8 @@ def _of_loop(loop: TrainingLoop) -> set[str]:
     if any(step.cadence is Cadence.PER_UPDATE for step in steps):
         if loop.boundary is not None and loop.boundary.phase is Phase.UNKNOWN:
             unknown |= {"GRD201", "GRD202"}
-        if loop.walks.finite is None:
+        if loop.walks.finite is None and not loop.walks.windowed:
             unknown.add("GRD202")
         if any(b.scale is None or b.scale.scale is Scale.UNKNOWN for b in loop.all(Kind.BACKWARD)):
-            unknown |= {"GRD101", "GRD102", "GRD103", "GRD104"}
+            unknown |= _OF_LOSS
     return unknown

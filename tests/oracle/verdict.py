@@ -184,9 +184,13 @@ def _tail(marks: Sequence[Mark], intent: Intent, *, emptied: bool) -> Iterator[s
 
 
 def _crosses(window: Window, what: What) -> bool:
-    """All marks of a kind stand right after the beginning of a pass: that is a tail which is dropped."""
-    for k, mark in enumerate(window.marks):
-        if mark.what is what and not any(each.what is What.PASS for each in window.marks[max(0, k - 2) : k + 1]):
+    """All marks of a kind between backward passes stand right after the beginning of a pass: a tail is dropped there."""
+    for k, mark in enumerate(window.marks[: _last_backward(window)]):
+        if (
+            k > _first_backward(window)
+            and mark.what is what
+            and not any(each.what is What.PASS for each in window.marks[max(0, k - 2) : k + 1])
+        ):
             return False
     return True
 

@@ -46,14 +46,17 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
-    """The `len(loader)` that a value is computed from, through local names, and every name on the way."""
+    """The `len(loader)` that a value is computed from, through local names, and every name and divisor on the way."""
     names: set[str] = set()
+    divisors: set[str] = set()
     found: cst.Call | None = None
     queue: list[cst.CSTNode] = [node]
     while queue and len(names) < 50:
         for each in walk(queue.pop()):
             if isinstance(each, cst.Call) and last_name(each.func) == "len" and "loader" in text(each).lower():
                 found = each
+            if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
+                divisors.add(text(each.right))
             name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
             if name and name not in names:
                 names.add(name)
@@ -62,9 +65,9 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
                     for n in walk(holder)
                     if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
                 )
-    return found, names
+    return found, names | divisors
 
 
 def _divides(names: set[str], window: cst.BaseExpression) -> bool:
     """The window's length takes part in the computation already."""
-    return dotted(window) in names or any("accum" in name for name in names)
+    return text(window) in names or any("accum" in name for name in names)

@@ -54,5 +54,9 @@ PROGRAMS = {
         "loss = (criterion(model(x), y) *", "    2) / accum_steps", "loss = loss / accum_steps", "loss.backward()", *_UPDATE
     ),
     "a loss that is no tensor": loop("().backward()", *_UPDATE),
+    "a length that was divided by a number": (
+        "import math\n\nsteps = math.floor(len(loader) * 0.5)\n"
+        "trainer = Trainer(max_steps=steps + 10, accumulate_grad_batches=10)\n"
+    ),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

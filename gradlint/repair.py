@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
-from gradlint.model.anchors import Withheld, gate_of, own_condition, piece, place_for, tail_place
+from gradlint.model.anchors import Withheld, own_condition, piece, place_for, tail_place
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
@@ -33,8 +33,7 @@ def into_update(
         return withheld("it stands under a condition of its own")
     if loop.engine is Engine.ACCELERATE and update.boundary is None:
         return under_sync_gradients(unit, loop, applicability)
-    gate = gate_of(update)
-    if event.frame is not (gate.frame if gate is not None else update.frame):
+    if event.frame is not update.frame:
         return withheld("the call and the optimizer's step are in different functions")
     anchor = place_for(event.kind, loop, update, event)
     if isinstance(anchor, Withheld):

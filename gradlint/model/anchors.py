@@ -91,6 +91,8 @@ def beneath_gate(event: Event) -> cst.CSTNode:
     """The statement of the boundary's block that an event is in: its own, or the loop or condition around that."""
     gate = gate_of(event)
     links = chain(event)
+    if gate is not None and gate.implied:
+        return next((statement for _, block, statement in links if block is gate.suite), event.statement or event.node)
     place = next((i for i, (guard, _, _) in enumerate(links) if guard is gate), None) if gate is not None else None
     return links[place + 1][2] if place is not None and place + 1 < len(links) else event.statement or event.node
 
@@ -132,6 +134,15 @@ def beside(event: Event, loop: TrainingLoop) -> Anchor | Withheld:
         return Withheld("the call is part of a larger statement")
     others = [e for e in loop.update_of(event) if not exclusive(e.path, event.path)]
     return _placed(event.kind, others, event.suite, loop, event)
+
+
+def after_step(step: Event, loop: TrainingLoop) -> Anchor | Withheld:
+    """Where gradients are zeroed after a step of a loop that has no boundary: in the block that holds the backward pass too."""
+    blocks = {id(block) for backward in loop.all(Kind.BACKWARD) for _, block, _ in chain(backward)}
+    shared = [block for _, block, _ in chain(step) if id(block) in blocks]
+    if not shared or step.frame is not loop.all(Kind.BACKWARD).__next__().frame:
+        return Withheld("the step and the backward pass are in different blocks")
+    return _placed(Kind.ZERO_GRAD, loop.events, shared[-1], loop, None)
 
 
 def tail_place(kind: Kind, loop: TrainingLoop, moving: Event) -> Anchor | Withheld | None:

@@ -80,7 +80,8 @@ def _micro_loop(
             return guard, None
         if _steps_follow(guard, backward, steps):
             window = window_steps(guard, backward.path[:place], resolver, trace)
-            if window is not None and not _retains_graph(backward):
+            inside = [e for e in events if e.kind is Kind.BACKWARD and any(each is guard for each in e.path)]
+            if window is not None and not all(map(_retains_graph, inside)):
                 return guard, window
     if not steps and loops:
         return loops[-1][1], None

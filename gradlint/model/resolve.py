@@ -9,7 +9,7 @@ from functools import cached_property
 import libcst as cst
 
 from gradlint.model.records import CallSite, Definition, Frame, Trace
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text, walk
+from gradlint.model.syntax import NOT_LITERAL, argument, arithmetic, dotted, last_name, literal, text, walk
 from gradlint.model.types import Path, Steps, exclusive
 from gradlint.model.vocabulary import Role, Taught
 
@@ -137,10 +137,13 @@ class Resolver:
                     names.add(name)
         return frozenset(names)
 
-    def number(self, node: cst.BaseExpression, site: Site) -> float | None:
+    def number(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> float | None:
         """The number that an expression is known to be."""
         for each, where in self.follow(node, site):
             value = literal(self.entry(each, where))
+            if isinstance(each, cst.BinaryOperation) and hops < MAX_HOPS:
+                left, right = (self.number(side, where, hops + 1) for side in (each.left, each.right))
+                value = arithmetic(each.operator, left, right) if left is not None and right is not None else value
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return value
         return None

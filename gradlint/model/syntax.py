@@ -153,10 +153,7 @@ def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
     if isinstance(node, cst.BinaryOperation):
         left, right = literal(node.left), literal(node.right)
         if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-            try:
-                return _arithmetic(node.operator, left, right)
-            except OverflowError:  # an integer that is too long for a float
-                return NOT_LITERAL
+            return arithmetic(node.operator, left, right)
     return NOT_LITERAL
 
 
@@ -167,7 +164,15 @@ def _integer(value: str) -> Literal | _NotLiteral:
         return NOT_LITERAL
 
 
-def _arithmetic(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:
+def arithmetic(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:
+    """The value of an operation on two numbers; NOT_LITERAL where it has none, or none that is worth having."""
+    try:
+        return _computed(operator, left, right)
+    except OverflowError:  # an integer that is too long for a float
+        return NOT_LITERAL
+
+
+def _computed(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:
     if isinstance(operator, cst.Add):
         return left + right
     if isinstance(operator, cst.Subtract):

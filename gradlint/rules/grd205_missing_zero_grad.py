@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, place_for
+from gradlint.model.anchors import Withheld, after_step, place_for
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
@@ -50,7 +50,6 @@ def _zero(step: Event, loop: TrainingLoop) -> Outcome:
     node = step.receiver if step.through is None else (step.args[0].value if step.args else None)
     if not isinstance(node, cst.BaseExpression) or step.statement is None:
         return withheld("the optimizer has no name here")
-    around = [g.node for g in step.path if g.kind == "loop" and g is not loop.guard and not any(g is each for each in loop.home)]
     if step.cadence is Cadence.PER_UPDATE:
         place = place_for(Kind.ZERO_GRAD, loop, step)
         if isinstance(place, Withheld):
@@ -60,10 +59,8 @@ def _zero(step: Event, loop: TrainingLoop) -> Outcome:
         if isinstance(copies, Withheld):
             return withheld(copies.reason)
         return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after), *copies)), None
-    last = steps[-1].statement if not around and steps[-1].statement is not None else step.statement
-    for each in loop.all(Kind.SCALER_UPDATE):
-        if each.suite is step.suite and each.statement is not None and each.index > step.index:
-            last = each.statement
-    own = [s for s in steps if s.suite is step.suite]
-    line = for_each_optimizer(own, step, "{}.zero_grad()")
-    return Fix("Zero the gradients after the step", (Insert(last, line, after=True),)), None
+    place = after_step(step, loop)
+    if isinstance(place, Withheld):
+        return withheld(place.reason)
+    line = for_each_optimizer(steps, loop.all(Kind.BACKWARD).__next__(), "{}.zero_grad()")
+    return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after),)), None

@@ -54,7 +54,7 @@ def _unscaled_before(clip: Event, loop: TrainingLoop) -> bool:
     return any(
         u.kind is Kind.UNSCALE and u.index < clip.index and not exclusive(u.path, clip.path)
         for u in (*loop.update_of(clip), *loop.all(Kind.UNSCALE))
-        if clip not in loop.tail or u in loop.tail
+        if clip not in loop.tail or u in loop.tail or u.cadence is Cadence.PER_MICRO_BATCH
     )
 
 

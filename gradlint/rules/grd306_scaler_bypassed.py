@@ -33,7 +33,7 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
                 note=note,
             )
         elif step.through == "scaler" and all(b.scaled is False for b in feeding) and all(b.through is None for b in feeding):
-            fix, note = _scaled_loss(step, feeding)
+            fix, note = _scaled_loss(step, feeding, loop)
             yield Finding(
                 at=step.node,
                 message=f"`{step.source}` divides the gradients by the scaler's factor, but the loss was never scaled: "
@@ -72,7 +72,9 @@ def _through_scaler(step: Event, feeding: list[Event], loop: TrainingLoop) -> Ou
     return Fix("Step through the scaler", tuple(edits)), None
 
 
-def _scaled_loss(step: Event, feeding: list[Event]) -> Outcome:
+def _scaled_loss(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outcome:
+    if any(s.through is None and exclusive(s.path, step.path) for s in loop.all(Kind.OPTIMIZER_STEP)):
+        return withheld("another arm steps without the scaler")
     if len(feeding) != 1 or step.receiver is None or feeding[0].loss is None or step.frame is not feeding[0].frame:
         return withheld("several backward passes feed the step")
     new = f"{text(step.receiver)}.scale({text(feeding[0].loss)})"

@@ -235,7 +235,7 @@ def _impossible(plan: Plan, bugs: set[str]) -> Iterator[str]:
         yield from ("GRD104", "GRD106", "GRD102")
     if plan.division in ("rescale", "gradient", "helper", "if more", "hoisted") or plan.steps_as in ("args", "local"):
         yield "GRD103"  # nobody knows that a number is not what the command line will say
-    if plan.division == "inline" or plan.log == "no":
+    if plan.division == "inline" or plan.log == "no" or plan.loss == "twice":
         yield "GRD106"
     if bugs & {"GRD101", "GRD102", "GRD103", "GRD104"}:
         yield "GRD106"

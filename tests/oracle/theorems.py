@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -121,7 +120,7 @@ class Runs:
 
 def observe(plan: Plan, text: str) -> Runs:
     """Run a program with and without a tail, and with each arm of its flags."""
-    intent = Intent(plan.n if plan.accumulates else 1, finite=plan.finite)
+    intent = Intent(plan.n if plan.accumulates else 1, finite=plan.finite, restarts=plan.restarts)
     flags: list[tuple[str, ...]] = [("--amp",), ()] if plan.amp in ("arms", "enabled") else [()]
     traces = {(length, flag): run(text, length, flag) for length in (2 * plan.n, 3 * plan.n - 1) for flag in flags}
     return Runs(traces, frozenset(code for trace in traces.values() for code in verdict(trace, intent)))
@@ -166,7 +165,7 @@ def _of_runs(before: Runs, after: Runs, applied: frozenset[str], reported: froze
 def _of_texts(text: str, fixed: str, located: Sequence[Located], again: Sequence[Located]) -> Iterator[str]:
     if fixed != text and any(each.changes for each in again):
         yield "fixing again changes more"
-    lost = Counter(_COMMENT.findall(text)) - Counter(_COMMENT.findall(fixed))
+    lost = set(_COMMENT.findall(text)) - set(_COMMENT.findall(fixed)) - _of_removed_statements(text, located)
     if lost:
         yield f"comments lost: {sorted(lost)}"
     for each in located:
@@ -174,6 +173,18 @@ def _of_texts(text: str, fixed: str, located: Sequence[Located], again: Sequence
             yield f"{each.diagnostic.code} changes lines that it does not name"
     if len(located) > 1 and _one_by_one(text, random.Random(len(text))) != fixed:
         yield "the order of the fixes matters"
+
+
+def _of_removed_statements(text: str, located: Sequence[Located]) -> set[str]:
+    """The comments of statements that a fix takes away for good: they speak of what is gone."""
+    gone = (
+        change
+        for each in located
+        if each.diagnostic.fix is not None and each.diagnostic.fix.message.startswith("Remove")
+        for change in each.changes
+        if not change.content
+    )
+    return {comment for change in gone for comment in _COMMENT.findall(text[change.start : change.end])}
 
 
 def _one_by_one(text: str, chance: random.Random) -> str:

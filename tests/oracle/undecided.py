@@ -44,6 +44,8 @@ def _of_loop(loop: TrainingLoop) -> set[str]:
     if not steps or any(step.cadence is Cadence.UNKNOWN for step in steps):
         return set(_EVERYTHING)
     unknown: set[str] = set()
+    if loop.sync_toggled and loop.first(Kind.NO_SYNC) is None:
+        unknown |= {"GRD601", "GRD602", "GRD603"}
     for event in loop.events:
         if event.cadence is Cadence.UNKNOWN:
             unknown |= _OF_KIND.get(event.kind, frozenset())

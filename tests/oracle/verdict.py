@@ -11,12 +11,13 @@ from tests.oracle.trace import Mark, Trace, What
 
 @dataclass(frozen=True)
 class Intent:
-    """What the author of a program means to do: the window's N, the coefficient of the loss's second term, and whether
-    the data end (a stream has no last window)."""
+    """What the author of a program means to do: the window's N, the coefficient of the loss's second term, whether the data
+    end (a stream has no last window), and whether micro-batches are counted anew in each pass over them."""
 
     n: int
     coefficient: float = 0.1
     finite: bool = True
+    restarts: bool = True
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _tail(marks: Sequence[Mark], intent: Intent, *, emptied: bool) -> Iterator[s
             else:
                 return
             wiped = not emptied and any(later.what is What.ZERO for later in marks[k : k + 3])
-            if wiped or size + following != intent.n:
+            if wiped or intent.restarts or size + following != intent.n:
                 yield "GRD202"
                 return
 

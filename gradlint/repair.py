@@ -172,16 +172,30 @@ def shifted(index: cst.BaseExpression, offset: int) -> str:
 
 
 def guards_of(loop: TrainingLoop, boundary: Boundary) -> list[Boundary]:
-    """Every guard of the window with the same index and N, each once: of step, clip, scheduler, zero_grad after the step."""
+    """Every guard of the window with the same index and N, each once: of step, clip, scheduler, `no_sync`, zero_grad after the step."""
     first = min((e.index for e in loop.all(Kind.BACKWARD)), default=0)
     found: dict[int, Boundary] = {id(boundary.modulus or boundary.test): boundary}
     for event in loop.events:
         other = event.boundary
-        if other is None or event.cadence not in (Cadence.PER_UPDATE, Cadence.INSIDE_WINDOW) or event.index < first:
+        if (
+            other is None
+            or event.cadence not in (Cadence.PER_UPDATE, Cadence.INSIDE_WINDOW)
+            or (event.index < first and event.kind is not Kind.NO_SYNC)
+        ):
             continue
         if other.index is not None and boundary.index is not None and text(other.index) == text(boundary.index):
             found.setdefault(id(other.modulus or other.test), other)
     return list(found.values())
+
+
+def decides_apart(loop: TrainingLoop) -> bool:
+    """Whether gradients are synchronised by a test of its own: `no_backward_sync(model, enabled=i % N != 0)`."""
+    return any(
+        isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo)
+        for event in loop.all(Kind.NO_SYNC)
+        for arg in event.args
+        for node in walk(arg.value)
+    )
 
 
 def comparison_in(boundary: Boundary) -> cst.BaseExpression:

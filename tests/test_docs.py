@@ -199,7 +199,6 @@ def test_page_on_engines_shows_good_and_bad() -> None:
     assert shown.count(True) >= 7 and shown.count(False) >= 4
 
 
-@pytest.mark.xfail(strict=True, reason="GRD102 takes every `engine.backward` for one that divides; docs/engines.md says so")
 def test_an_engine_that_is_told_not_to_divide() -> None:
     source = """\
 import deepspeed

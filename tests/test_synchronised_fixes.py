@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from harness import fixed
 
 DDP = """\
@@ -52,11 +51,9 @@ def test_the_loops_are_synchronised_as_written() -> None:
     assert unsynchronised(DDP) == unsynchronised(FABRIC) == []
 
 
-@pytest.mark.xfail(strict=True, reason="GRD202's fix widens the guard of the step and leaves that of `no_sync` as it was")
 def test_flushing_the_tail_synchronises_it() -> None:
     assert unsynchronised(fixed(DDP)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="GRD201's and GRD202's fixes leave `enabled=` of `no_backward_sync` as it was")
 def test_moving_the_boundary_moves_the_synchronisation() -> None:
     assert unsynchronised(fixed(FABRIC)) == []

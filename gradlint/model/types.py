@@ -347,8 +347,9 @@ class TrainingLoop:
         if backward.through == "accelerator":
             steps = self.engine_steps
             return f"`{backward.source}`" if steps is not None and steps.source is not None and steps.value != 1 else None
+        told = any(arg.keyword is not None and arg.keyword.value == "scale_wrt_gas" for arg in backward.args)
         one = self.engine_steps is not None and self.engine_steps.value == 1
-        return f"`{backward.source}`" if backward.through == "deepspeed" and not one else None
+        return f"`{backward.source}`" if backward.through == "deepspeed" and not one and not told else None
 
     def is_inside(self, event: Event) -> bool:
         """True for events of the micro loop's own body."""

@@ -10,7 +10,7 @@ from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import literal, text
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
-from gradlint.repair import Outcome, comparison_in, guards_of, shifted, withheld
+from gradlint.repair import Outcome, comparison_in, decides_apart, guards_of, shifted, withheld
 from gradlint.rule import rule
 
 
@@ -49,6 +49,8 @@ def _message(boundary: Boundary, step: Event) -> str:
 
 def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     edits: list[Edit] = []
+    if decides_apart(loop):
+        return withheld("a test of its own decides when gradients are synchronised")
     for each in guards_of(loop, boundary):
         if each.phase is Phase.LAST:
             continue

@@ -10,7 +10,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.types import Boundary, Cadence, Engine, Kind, TrainingLoop
-from gradlint.repair import Outcome, guards_of, shifted, withheld
+from gradlint.repair import Outcome, decides_apart, guards_of, shifted, withheld
 from gradlint.rule import rule
 
 
@@ -49,6 +49,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     length = loop.walks.length
     if length is None:
         return withheld("the loader has no name here whose length could be asked for")
+    if decides_apart(loop):
+        return withheld("a test of its own decides when gradients are synchronised")
     if boundary.skips_first is not None:
         return withheld("the guard has to be put right first")
     if boundary.dead_flush:

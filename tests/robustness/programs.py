@@ -55,8 +55,8 @@ PROGRAMS = {
     ),
     "a loss that is no tensor": loop("().backward()", *_UPDATE),
     "a length that was divided by a number": (
-        "import math\n\nsteps = math.floor(len(loader) * 0.5)\n"
-        "trainer = Trainer(max_steps=steps + 10, accumulate_grad_batches=10)\n"
+        "import math\n\n\ndef test(loader):\n    steps = math.floor(len(loader) * 0.5)\n"
+        "    trainer = Trainer(max_steps=steps + 10, accumulate_grad_batches=10)\n"
     ),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

@@ -122,21 +122,24 @@ def layout_does_not_matter(trial: Trial) -> Iterator[str]:
 
 
 def a_main_function_does_not_matter(trial: Trial) -> Iterator[str]:
-    """A script is judged as its statements in `main()`, which is then called."""
+    """A flat script is judged as its statements in `main()`, which is then called."""
     tree = trial.tree
-    if tree is None or any(isinstance(node, (ast.Global, ast.ImportFrom)) and _only_above(node) for node in ast.walk(tree)):
+    if tree is None or not tree.body or any(_needs_the_module(node) for node in ast.walk(tree)):
         return
-    inside = ast.parse("def main():\n    pass\nmain()")
-    function = inside.body[0]
+    wrapped = ast.parse("def main():\n    pass\nmain()")
+    function = wrapped.body[0]
     assert isinstance(function, ast.FunctionDef)
-    function.body = tree.body or function.body
-    printed = ast.unparse(inside) + "\n"
-    if parsed(printed) is not None and same_program(ast.unparse(tree), trial.text):
-        yield from _differences(Trial(ast.unparse(tree) + "\n"), Trial(printed))
+    function.body = tree.body
+    flat, inside = ast.unparse(tree) + "\n", ast.unparse(wrapped) + "\n"
+    if parsed(inside) is not None and same_program(flat, trial.text):
+        yield from _differences(Trial(flat), Trial(inside))
 
 
-def _only_above(node: ast.Global | ast.ImportFrom) -> bool:
-    return isinstance(node, ast.Global) or node.module == "__future__" or node.names[0].name == "*"
+def _needs_the_module(node: ast.AST) -> bool:
+    """What means something else, or can be reached otherwise, inside a function."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "__future__" or node.names[0].name == "*"
+    return isinstance(node, (ast.Global, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 
 
 TWINS: tuple[Law, ...] = (
@@ -148,5 +151,6 @@ TWINS: tuple[Law, ...] = (
     form_feeds_do_not_matter,
     comments_between_lines_do_not_matter,
     layout_does_not_matter,
+    a_main_function_does_not_matter,
 )
 """Laws about a text and its twins; each costs as much as all laws about one text."""

@@ -135,7 +135,7 @@ class LoopBuilder:
             return False
         if own and self.has_backward(own):
             return False
-        return not exclusive(event.path, self.home)
+        return any(not exclusive(event.path, backward.path) for backward in self.backwards)
 
     def has_backward(self, loops: Sequence[Guard]) -> bool:
         return any(b.kind is Kind.BACKWARD and any(any(g is each for g in b.path) for each in loops) for b in self.raw)

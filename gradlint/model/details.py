@@ -109,6 +109,10 @@ class Details:
             node = node.left
         name = dotted(node) if node is not None else None
         found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
+        # `loss = loss / N` is no forward pass: what it was made from is.
+        while len(found) == 1 and found[0].value is not None and any(dotted(each) == name for each in walk(found[0].value)):
+            earlier = self.resolver.reaching(name or "", site_of(found[0]))[0]
+            found = [d for d in earlier if d.how in ("assign", "unpack")]
         if not found or any(_skips_sync(guard) for guard in found[0].path):
             return None
         return found[0].index
@@ -138,7 +142,10 @@ class Details:
             isinstance(each, cst.BinaryOperation)
             and isinstance(each.operator, cst.Multiply)
             and any(n is raw.node for n in walk(each))
-            and slicer.mentions_steps(each, definition_site)
+            and (
+                slicer.mentions_steps(each, definition_site)
+                or any(slicer.is_steps(s, definition_site) for s in (each.left, each.right))
+            )
             for each in walk(node)
         )
 
@@ -178,7 +185,8 @@ class Details:
             for node in walk(each):
                 if not isinstance(node, cst.BinaryOperation) or not any(dotted(n) == name for n in walk(node.left)):
                     continue
-                if isinstance(node.operator, cst.Multiply) and slicer.mentions_steps(node, site):
+                by_steps = slicer.mentions_steps(node, site) or slicer.is_steps(node.right, site)
+                if isinstance(node.operator, cst.Multiply) and by_steps:
                     return True
                 if isinstance(node.operator, cst.Divide) and _COUNTS_UPDATES.search(last_name(node.right) or ""):
                     return True

@@ -178,6 +178,8 @@ class Resolver:
             key = self.trace.key(name, site.frame)
             found, _ = self.reaching(name, site)
             step = found[0] if len(found) == 1 else None
+            if step is not None and step.how == "loop" and any(True for _ in self.walked(step)):
+                return None  # one after the other of several
             if step is None or step.how not in ("param", "assign", "loop") or step.value is None:
                 return key
             if step.how != "param" and dotted(step.value) is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, own_condition, piece, place_for
+from gradlint.model.anchors import Withheld, beside, own_condition, piece, place_for
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
@@ -63,11 +63,7 @@ def _after(scheduler: Event, step: Event, loop: TrainingLoop) -> Outcome:
         if isinstance(place, Withheld):
             return withheld(place.reason)
         return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None
-    later = [
-        e
-        for e in loop.events
-        if e.kind in (Kind.OPTIMIZER_STEP, Kind.SCALER_UPDATE, Kind.ZERO_GRAD) and e.suite is step.suite and e.index >= step.index
-    ]
-    if step.statement is None or not later or later[-1].statement is None:
-        return withheld("the step has no line of its own here")
-    return Fix("Advance the schedule after the step", (Move(unit, later[-1].statement, after=True),)), None
+    place = beside(scheduler, loop)
+    if isinstance(place, Withheld):
+        return withheld(place.reason)
+    return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None

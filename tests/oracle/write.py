@@ -244,7 +244,7 @@ class _Writer:
     @property
     def engine_divides(self) -> bool:
         return self.plan.engine == "accumulate" or (
-            self.plan.engine == "prepared" and (self.plan.division == "hoisted" or self.bug("GRD102"))
+            self.plan.accumulates and self.plan.engine == "prepared" and (self.plan.division == "hoisted" or self.bug("GRD102"))
         )
 
     def build_accelerator(self) -> list[str]:

@@ -23,6 +23,11 @@ _HARMLESS = frozenset(
 )
 
 
+def _remade(value: cst.BaseExpression, name: str | None) -> bool:
+    """The value is the name's own earlier one, divided or multiplied."""
+    return isinstance(value, cst.BinaryOperation) and name in (dotted(value.left), dotted(value.right))
+
+
 def _skips_sync(guard: Guard) -> bool:
     return guard.kind == "with" and guard.test is not None and "no_sync" in (last_name(guard.test) or "")
 
@@ -110,7 +115,7 @@ class Details:
         name = dotted(node) if node is not None else None
         found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
         # `loss = loss / N` is no forward pass: what it was made from is.
-        while len(found) == 1 and found[0].value is not None and any(dotted(each) == name for each in walk(found[0].value)):
+        while len(found) == 1 and found[0].value is not None and _remade(found[0].value, name):
             earlier = self.resolver.reaching(name or "", site_of(found[0]))[0]
             found = [d for d in earlier if d.how in ("assign", "unpack")]
         if not found or any(_skips_sync(guard) for guard in found[0].path):

@@ -66,7 +66,12 @@ class Classifier:
         method = method_call(node)
         if name in ("no_sync", "no_backward_sync") and method is not None:
             yield self.event(Kind.NO_SYNC, call, receiver=method[0])
-        elif name == "item" and method is not None and not node.args and self.is_loss(method[0]):
+        elif (
+            name == "item"
+            and method is not None
+            and not node.args
+            and (self.is_loss(method[0]) or dotted(method[0]) in self.backpropagated)
+        ):
             yield self.event(Kind.REPORT, call, loss=method[0])
         elif name in ("backward", "manual_backward"):
             yield from self.backward(call, method)
@@ -157,8 +162,7 @@ class Classifier:
         return "wrapper" if self.is_loss(first) and not self.is_loss(receiver) else None
 
     def is_loss(self, node: cst.BaseExpression) -> bool:
-        """What is spelled as a loss, or is backpropagated under the same name."""
-        return dotted(node) in self.backpropagated or bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
+        return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
 
     @cached_property
     def backpropagated(self) -> frozenset[str | None]:
@@ -166,8 +170,8 @@ class Classifier:
         found: set[str | None] = set()
         for site in self.resolver.trace.calls:
             method = method_call(site.call)
-            if method is None or method[1] != "backward":
-                continue
+            if method is None or method[1] != "backward" or any(arg.keyword is None for arg in site.call.args):
+                continue  # `engine.backward(loss)` names no loss by what stands before it
             inner = method[0].args[0].value if isinstance(method[0], cst.Call) and method[0].args else method[0]
             found.add(dotted(inner))
         return frozenset(found - {None})

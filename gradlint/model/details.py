@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.model.events import RawEvent
+from gradlint.model.records import Definition
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, root_name, walk
@@ -23,7 +24,7 @@ _HARMLESS = frozenset(
 )
 
 
-def _remade(value: cst.BaseExpression, name: str | None) -> bool:
+def _remade(value: cst.BaseExpression | None, name: str) -> bool:
     """The value is the name's own earlier one, divided or multiplied."""
     return isinstance(value, cst.BinaryOperation) and name in (dotted(value.left), dotted(value.right))
 
@@ -113,14 +114,17 @@ class Details:
         while isinstance(node, cst.BinaryOperation):
             node = node.left
         name = dotted(node) if node is not None else None
-        found = [d for d in self.resolver.reaching(name, raw.site)[0] if d.how in ("assign", "unpack")] if name else []
+        found = self.given(name, raw.site) if name else []
         # `loss = loss / N` is no forward pass: what it was made from is.
-        while len(found) == 1 and found[0].value is not None and _remade(found[0].value, name):
-            earlier = self.resolver.reaching(name or "", site_of(found[0]))[0]
-            found = [d for d in earlier if d.how in ("assign", "unpack")]
+        while name and len(found) == 1 and (found[0].how == "augment" or _remade(found[0].value, name)):
+            found = self.given(name, site_of(found[0]))
         if not found or any(_skips_sync(guard) for guard in found[0].path):
             return None
         return found[0].index
+
+    def given(self, name: str, site: Site) -> list[Definition]:
+        """What gives a name its value at a place, by an assignment of any kind."""
+        return [d for d in self.resolver.reaching(name, site)[0] if d.how in ("assign", "unpack", "augment")]
 
     def restored(self, raw: RawEvent, steps: Steps | None, loop: Guard | None, windowed: bool) -> bool:
         """The report multiplies by N again, or sums the divided losses over exactly one window."""

@@ -8,8 +8,8 @@ import libcst as cst
 
 from gradlint.edits import Enclose, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import last_name, text
-from gradlint.model.types import Engine, Event, Kind, Scale, TrainingLoop
+from gradlint.model.syntax import dotted, last_name, text
+from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop
 from gradlint.repair import Outcome, accelerator_of, divide, withheld
 from gradlint.rule import rule
 
@@ -75,6 +75,8 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
         return withheld("N has no name at this call")
     for guard in backward.path:
         if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "scale_loss":
+            if not _gives(guard, loss):
+                return withheld("what is backpropagated is not the loss that the block scales")
             loss = guard.test.args[0].value
             return Fix(f"Divide the loss by `{loop.steps.source}`", (divide(loss, loop.steps.source),)), None
     new = divide(loss, loop.steps.source)
@@ -82,3 +84,10 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
     if backward.through is None and receiver and not getattr(loss, "lpar", ()):
         new = Enclose(loss, f"({new.before}", f"{new.after})")
     return Fix(f"Divide the loss by `{loop.steps.source}`", (new,)), None
+
+
+def _gives(guard: Guard, loss: cst.BaseExpression) -> bool:
+    """Whether the name under which a `with` block has what it entered is the loss."""
+    items = guard.node.items if isinstance(guard.node, cst.With) else ()
+    named = (item.asname.name for item in items if item.item is guard.test and item.asname is not None)
+    return any(isinstance(each, cst.Name) and dotted(loss) == each.value for each in named)

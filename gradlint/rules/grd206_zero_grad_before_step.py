@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
-from gradlint.model.syntax import root_name
+from gradlint.model.syntax import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
@@ -44,7 +44,12 @@ def _wipes(zero: Event, step: Event, loop: TrainingLoop) -> bool:
     if zero.target is not None and step.target is not None and zero.target != step.target:
         return False
     # `model.zero_grad()` may be for another copy of the weights than the optimizer's.
-    if zero.target is None and (step.built_for is None or zero.receiver is None or root_name(zero.receiver) != step.built_for):
+    same = zero.receiver is not None and step.receiver is not None and text(zero.receiver) == text(step.receiver)
+    if (
+        zero.target is None
+        and not same
+        and (step.built_for is None or zero.receiver is None or root_name(zero.receiver) != step.built_for)
+    ):
         return False
     arms = {(g.group, g.arm) for g in step.path}
     return step.through != "deepspeed" and all(g.kind != "branch" or (g.group, g.arm) in arms for g in zero.path)

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import libcst as cst
-
 from gradlint.diagnostic import Diagnostic
 from gradlint.engine import Located
 from gradlint.render import apply
+from gradlint.slices import Problem, read_whole
 from gradlint.suppress import keep
 
 from .trial import Trial, comments, edited, line_starts, parsed, same_program, strings
@@ -130,9 +129,7 @@ def output_parses(trial: Trial) -> Iterator[str]:
     applied = " ".join(sorted({d.code for d in trial.fixed[0].applied}))
     if trial.tree is not None and parsed(trial.output) is None:
         yield f"{applied}: the output does not parse"
-    try:
-        cst.parse_module(trial.output)
-    except cst.ParserSyntaxError:
+    if isinstance(read_whole(trial.output), Problem):
         yield f"{applied}: LibCST does not parse the output"
 
 

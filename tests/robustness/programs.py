@@ -58,5 +58,9 @@ PROGRAMS = {
         "import math\n\n\ndef test(loader):\n    steps = math.floor(len(loader) * 0.5)\n"
         "    trainer = Trainer(max_steps=steps + 10, accumulate_grad_batches=10)\n"
     ),
+    "a scaled loss that is not the one of the block": loop(
+        "with amp.scale_loss(loss, optimizer) as scaled:", "    other.backward()", *_UPDATE
+    ),
+    "a form feed above an import": "\f\n" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

@@ -152,8 +152,9 @@ def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver
         return None
     alias = resolver.sole(node, site)
     if alias is not None and alias.value is not None and alias.how in ("assign", "param"):
-        if literal(alias.value) is not None and isinstance(literal(alias.value), int):
-            return Count(int(str(literal(alias.value)))) if alias.how == "assign" else None
+        value = literal(alias.value)
+        if isinstance(value, int):
+            return Count(int(value)) if alias.how == "assign" else None
         return count_of(alias.value, site_of(alias), resolver, body)
     return None
 

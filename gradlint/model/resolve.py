@@ -144,7 +144,8 @@ class Resolver:
             if isinstance(each, cst.BinaryOperation) and hops < MAX_HOPS:
                 left, right = (self.number(side, where, hops + 1) for side in (each.left, each.right))
                 value = arithmetic(each.operator, left, right) if left is not None and right is not None else value
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
+            # An infinity counts nothing, and an integer of a thousand digits fits no float.
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15:
                 return value
         return None
 

@@ -320,8 +320,13 @@ class LoopBuilder:
     def counts_windows(self, test: cst.BaseExpression) -> bool:
         """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`, and the like."""
         site = self.backwards[0].site
+        moduli = [n.right for n in walk(test) if isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.Modulo)]
+        own = {id(part) for modulus in moduli for part in walk(modulus)}  # N itself may be a quotient
         values = [
-            value for n in walk(test) if isinstance(n, (cst.Name, cst.Attribute)) for value, _ in self.resolver.follow(n, site)
+            value
+            for n in walk(test)
+            if isinstance(n, (cst.Name, cst.Attribute)) and id(n) not in own
+            for value, _ in self.resolver.follow(n, site)
         ]
         remainder = any(
             isinstance(n, cst.BinaryOperation)

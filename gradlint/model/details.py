@@ -26,6 +26,9 @@ _HARMLESS = frozenset(
 
 def _remade(value: cst.BaseExpression | None, name: str) -> bool:
     """The value is the name's own earlier one, divided or multiplied."""
+    if isinstance(value, cst.Call):
+        receiver = [value.func.value] if isinstance(value.func, cst.Attribute) else []
+        return any(dotted(each) == name for each in (*receiver, *(arg.value for arg in value.args)))
     return isinstance(value, cst.BinaryOperation) and name in (dotted(value.left), dotted(value.right))
 
 

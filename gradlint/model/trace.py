@@ -94,9 +94,9 @@ class Walker:
             return (first if first == second else "return"), path
         skips = ("continue", "return")
         if first in skips and not second:
-            return None, (*path, self.guard(node, "branch", group, 1, node.test, frame, implied=True))
+            return None, (*path, self.guard(node, "branch", group, 1, node.test, frame, implied=True, suite=holder))
         if second in skips and not first:
-            return None, (*path, self.guard(node, "branch", group, 0, node.test, frame, implied=True))
+            return None, (*path, self.guard(node, "branch", group, 0, node.test, frame, implied=True, suite=holder))
         return None, path
 
     def compound(self, node: cst.CSTNode, path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:

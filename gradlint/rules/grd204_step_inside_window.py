@@ -77,6 +77,8 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
     unit = piece(step, loop)
     if isinstance(unit, Withheld):
         return withheld(unit.reason)
+    if step.through is None and any(backward.scaled for backward in loop.all(Kind.BACKWARD)):
+        return withheld("the step has to go through the scaler first")
     others = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.cadence is Cadence.PER_UPDATE and not exclusive(s.path, step.path)]
     if any(s.target == step.target for s in others):
         return Fix("Remove the step inside the window", (Delete(unit),)), None

@@ -67,6 +67,8 @@ def main() -> None:
     with ProcessPoolExecutor(given.workers) as pool:
         for each in pool.map(judged, batches):
             tally.merge(each)
+            for name, plan in each.failures:
+                print(f"{name}: {plan}", file=sys.stderr)
             done = f"{tally.programs} programs, {len(tally.failures)} failures, {time.monotonic() - begun:.0f} s"
             print(done, file=sys.stderr, flush=True)
     print(f"Seed {given.seed}.", tally.table())

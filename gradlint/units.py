@@ -302,4 +302,5 @@ def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, li
 
 def _is_large_literal(unit: Unit) -> bool:
     first, last = unit.rows[0]
-    return last - first > _LARGE_LITERAL and isinstance(unit.nodes[0], (ast.Assign, ast.Expr, ast.AnnAssign))
+    large = last - first > _LARGE_LITERAL or len(unit.text) > 100 * _LARGE_LITERAL
+    return large and isinstance(unit.nodes[0], (ast.Assign, ast.Expr, ast.AnnAssign))

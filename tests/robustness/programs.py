@@ -1,4 +1,4 @@
-"""Programs that once broke a law, reduced and in own words: each is judged by every law."""
+"""Programs of awkward shapes, most of which once broke a law; each is judged by every law about one text."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ PROGRAMS = {
     "an escaped byte-order mark": "\ufeff" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "fewer spaces than a level": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace("    ", " "),
     "a clip inside the window of an engine": (
-        "accelerator = Accelerator(gradient_accumulation_steps=4)\nwith accelerator.accumulate(model):\n    accelerator.backward(loss)\n"
-        "    if not accelerator.sync_gradients:\n        accelerator.clip_grad_norm_(model, 1.0)\n    optimizer.step()\n"
+        "with accelerator.accumulate(model):\n    accelerator.backward(loss)\n    if not (accelerator.sync_gradients):\n"
+        "        accelerator.clip_grad_norm_(model, 1.0)\n    optimizer.step()\n"
     ),
     "a loss divided in parentheses of two lines": loop(
         "loss = (criterion(model(x), y) *", "    2) / accum_steps", "loss = loss / accum_steps", "loss.backward()", *_UPDATE
@@ -62,7 +62,7 @@ PROGRAMS = {
         "    trainer = Trainer(max_steps=steps + 10, accumulate_grad_batches=10)\n"
     ),
     "a scaled loss that is not the one of the block": loop(
-        "with amp.scale_loss(loss, optimizer) as scaled:", "    other.backward()", *_UPDATE
+        "with amp.scale_loss(loss, optimizer) as scaled:", "    0x10.backward()", *_UPDATE
     ),
     "a form feed above an import": "\f\n" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",

@@ -36,7 +36,7 @@ def told(text: str, laws: tuple[Law, ...] = CORE) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_programs_that_once_broke_a_law(name: str) -> None:
+def test_programs_of_awkward_shapes(name: str) -> None:
     assert told(PROGRAMS[name], (*CORE, line_endings_do_not_matter)) == []
 
 

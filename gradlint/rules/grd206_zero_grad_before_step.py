@@ -44,7 +44,8 @@ def _wipes(zero: Event, step: Event, loop: TrainingLoop) -> bool:
     if zero.target is not None and step.target is not None and zero.target != step.target:
         return False
     # `model.zero_grad()` may be for another copy of the weights than the optimizer's.
-    same = zero.receiver is not None and step.receiver is not None and text(zero.receiver) == text(step.receiver)
+    stepped = step.args[0].value if step.through == "scaler" and step.args else step.receiver
+    same = zero.receiver is not None and stepped is not None and text(zero.receiver) == text(stepped)
     if (
         zero.target is None
         and not same

@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=None, help="stop, and count what was done, after so long")
     parser.add_argument("--failures", type=Path, default=None, metavar="FOLDER", help="write the plainest failing programs here")
     parser.add_argument("--most", type=int, default=20, help="failures to make plain (default: 20)")
     given = parser.parse_args()
@@ -71,6 +72,9 @@ def main() -> None:
                 print(f"{name}: {plan}", file=sys.stderr)
             done = f"{tally.programs} programs, {len(tally.failures)} failures, {time.monotonic() - begun:.0f} s"
             print(done, file=sys.stderr, flush=True)
+            if given.minutes is not None and time.monotonic() - begun > 60 * given.minutes:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
     print(f"Seed {given.seed}.", tally.table())
     if given.failures is not None:
         keep(tally, given.failures, given.most)

@@ -233,6 +233,8 @@ def _impossible(plan: Plan, bugs: set[str]) -> Iterator[str]:
         yield "GRD104"
     if plan.division in ("rescale", "gradient", "helper"):
         yield from ("GRD104", "GRD106", "GRD102")
+    if plan.division == "rescale":
+        yield "GRD206"  # nothing shows that nothing is divided
     if plan.division in ("rescale", "gradient", "helper", "if more", "hoisted") or plan.steps_as in ("args", "local"):
         yield "GRD103"  # nobody knows that a number is not what the command line will say
     if plan.division == "inline" or plan.log == "no" or plan.loss == "twice":

@@ -171,7 +171,8 @@ def _of_texts(text: str, fixed: str, located: Sequence[Located], again: Sequence
     for each in located:
         if each.changes and not _only_named_lines(text, each):
             yield f"{each.diagnostic.code} changes lines that it does not name"
-    if len(located) > 1 and _one_by_one(text, random.Random(len(text))) != fixed:
+    # One random order a program, and every third program: over thousands of them any order comes up.
+    if len(located) > 1 and len(text) % 3 == 0 and _one_by_one(text, random.Random(len(text))) != fixed:
         yield "the order of the fixes matters"
 
 

@@ -198,8 +198,6 @@ def _crosses(window: Window, what: What) -> bool:
 
 def _loss(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
     for window in closed:
-        if window.after_last(What.ZERO):
-            continue  # nothing is left to be multiplied before the step
         rescaled = 1.0
         for mark in window.of(What.RESCALE):
             rescaled *= mark.value

@@ -11,11 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from tests.oracle.plan import Plan, draw
-from tests.oracle.shrink import shrink
-from tests.oracle.tally import Tally
-from tests.oracle.theorems import Judgement, judge
-from tests.oracle.write import source
+from .plan import Plan, draw
+from .shrink import shrink
+from .tally import Tally
+from .theorems import Judgement, judge
+from .write import source
 
 BATCH = 50
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tests.oracle.loops import UPDATES
-from tests.oracle.plan import Plan
-from tests.oracle.trace import Average, Net, Trace, laboratory, samples
-from tests.oracle.write import COEFFICIENT, EPOCHS
+from .loops import UPDATES
+from .plan import Plan
+from .trace import Average, Net, Trace, laboratory, samples
+from .write import COEFFICIENT, EPOCHS
 
 Batch = tuple[Tensor, Tensor]
 

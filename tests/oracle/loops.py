@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.oracle.plan import Plan
-from tests.oracle.words import Words
+from .plan import Plan
+from .words import Words
 
 UPDATES = 5
 """The optimizer steps after which a program without passes over its data stops."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.oracle.plan import Plan, smaller
+from .plan import Plan, smaller
 
 
 def shrink(plan: Plan, fails: Callable[[Plan], bool], tries: int = 200) -> Plan:

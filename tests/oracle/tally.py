@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.oracle.plan import BUGS, Plan
-from tests.oracle.theorems import Judgement
+from .plan import BUGS, Plan
+from .theorems import Judgement
 
 
 @dataclass

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.oracle.plan import Plan, draw
-from tests.oracle.theorems import Judgement, judge
+pytest.importorskip("torch", reason="the programs train under PyTorch: install the extra `proof`")
+pytest.importorskip("accelerate", reason="some programs train under Accelerate: install the extra `proof`")
+
+from .plan import Plan, draw
+from .theorems import Judgement, judge
 
 PROGRAMS = 150
 

@@ -16,12 +16,13 @@ from gradlint.fixer import fix
 from gradlint.registry import all_rules
 from gradlint.render import apply
 from gradlint.rule import Rule
-from tests.oracle.large_batch import reference
-from tests.oracle.plan import BUGS, Plan
-from tests.oracle.trace import Trace, run
-from tests.oracle.undecided import undecided
-from tests.oracle.verdict import Intent, verdict
-from tests.oracle.write import source
+
+from .large_batch import reference
+from .plan import BUGS, Plan
+from .trace import Trace, run
+from .undecided import undecided
+from .verdict import Intent, verdict
+from .write import source
 
 CLOSE = 1e-9
 FILE = "train.py"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
-from tests.oracle.trace import Mark, Trace, What
+from .trace import Mark, Trace, What
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from tests.oracle import loops
-from tests.oracle.plan import Plan
-from tests.oracle.words import WORDS
+from . import loops
+from .plan import Plan
+from .words import WORDS
 
 EPOCHS = 2
 COEFFICIENT = 0.1

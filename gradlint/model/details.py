@@ -119,7 +119,7 @@ class Details:
         name = dotted(node) if node is not None else None
         found = self.given(name, raw.site) if name else []
         # `loss = loss / N` is no forward pass: what it was made from is.
-        while name and len(found) == 1 and (found[0].how == "augment" or _remade(found[0].value, name)):
+        while name and found and (found[0].how == "augment" or _remade(found[0].value, name)):
             found = self.given(name, site_of(found[0]))
         if not found or any(_skips_sync(guard) for guard in found[0].path):
             return None

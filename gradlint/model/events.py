@@ -170,8 +170,12 @@ class Classifier:
         found: set[str | None] = set()
         for site in self.resolver.trace.calls:
             method = method_call(site.call)
-            if method is None or method[1] != "backward" or any(arg.keyword is None for arg in site.call.args):
-                continue  # `engine.backward(loss)` names no loss by what stands before it
+            if method is None or method[1] != "backward":
+                continue
+            given = [arg.value for arg in site.call.args if arg.keyword is None]
+            if given:  # `engine.backward(loss)` names no loss by what stands before it
+                found.add(dotted(given[0]))
+                continue
             inner = method[0].args[0].value if isinstance(method[0], cst.Call) and method[0].args else method[0]
             found.add(dotted(inner))
         return frozenset(found - {None})

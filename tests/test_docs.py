@@ -52,6 +52,7 @@ UNRUN = {
     "SKIP=gradlint git commit": "there is nothing to commit; SKIP is pre-commit's own",
     "gradlint server": "talks to an editor; test_server.py does so",
     "python many_repositories.py": "test_api.py::test_many_repositories runs the example",
+    "python -m tests.oracle": "trains under PyTorch for an hour; oracle/test_oracle.py::test_command runs it for a moment",
     "python -m benchmarks": "measures for many minutes, against programs that it downloads",
     "mkdocs": "test_the_site_is_built builds the site",
 }

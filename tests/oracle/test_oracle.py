@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +30,14 @@ def plans(choose: st.DrawFn) -> Plan:
 def test_theorems(plan: Plan) -> None:
     judged = judge(plan)
     assert judged.right, account(judged)
+
+
+def test_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.oracle", "--programs", "4", "--workers", "1", "--failures", str(tmp_path)]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False)
+    assert ran.stdout.startswith("Seed 0. 50 programs"), ran.stderr
+    assert "| all |" in ran.stdout
+    assert "unsound: 0 programs" in ran.stdout
 
 
 def account(judged: Judgement) -> str:

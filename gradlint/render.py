@@ -92,7 +92,7 @@ class _Page:
             line = self.text[above:begin]
             if not line.strip().startswith("#") or _indent(line) != indent:
                 break
-            if above + len(indent) not in self.comments or self.continues(above):
+            if above + len(_margin(line)) not in self.comments or self.continues(above):
                 break
             begin = above
         return begin
@@ -116,9 +116,14 @@ def _comments(text: str) -> dict[int, str]:
     return {each.start: each.text for each in comments(text)}
 
 
-def _indent(line: str) -> str:
-    found = re.match(r"[ \t]*", line)
+def _margin(line: str) -> str:
+    found = re.match(r"[ \t\f]*", line)
     return found.group() if found else ""
+
+
+def _indent(line: str) -> str:
+    """The indentation, which a form feed begins anew."""
+    return _margin(line).rpartition("\f")[2]
 
 
 def _render(edit: Edit, page: _Page) -> list[Change]:
@@ -187,8 +192,12 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def _reindent(block: str, old: str, new: str) -> str:
-    lines = _LINE.findall(block)
-    return "".join(new + line[len(old) :] if line.startswith(old) and line.strip() else line for line in lines)
+    moved = []
+    for line in _LINE.findall(block):
+        feeds = len(_margin(line)) - len(_indent(line))
+        shifts = _indent(line).startswith(old) and line.strip()
+        moved.append(line[:feeds] + new + line[feeds + len(old) :] if shifts else line)
+    return "".join(moved)
 
 
 def _has_multiline_string(node: cst.CSTNode) -> bool:

@@ -65,5 +65,11 @@ PROGRAMS = {
         "with amp.scale_loss(loss, optimizer) as scaled:", "    0x10.backward()", *_UPDATE
     ),
     "a form feed above an import": "\f\n" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
+    "a form feed before what moves": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace(
+        "        scheduler", "\f        scheduler"
+    ),
+    "a form feed before a block that moves": loop(*_BACKWARD, *_UPDATE, "if scheduler:", "    scheduler.step()").replace(
+        "        if scheduler", "  \f        if scheduler"
+    ),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

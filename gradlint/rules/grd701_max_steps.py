@@ -11,7 +11,7 @@ from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
-from gradlint.repair import atom
+from gradlint.repair import atom, bare
 from gradlint.rule import file_rule
 
 _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_accumulation_steps"}
@@ -56,7 +56,7 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
             if isinstance(each, cst.Call) and last_name(each.func) == "len" and "loader" in text(each).lower():
                 found = each
             if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
-                divisors.add(text(each.right))
+                divisors.add(bare(each.right))
             name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
             if name and name not in names:
                 names.add(name)
@@ -70,4 +70,4 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
 
 def _divides(names: set[str], window: cst.BaseExpression) -> bool:
     """The window's length takes part in the computation already."""
-    return text(window) in names or any("accum" in name for name in names)
+    return bare(window) in names or any("accum" in name for name in names)

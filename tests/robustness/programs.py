@@ -71,5 +71,8 @@ PROGRAMS = {
     "a form feed before a block that moves": loop(*_BACKWARD, *_UPDATE, "if scheduler:", "    scheduler.step()").replace(
         "        if scheduler", "  \f        if scheduler"
     ),
+    "a length that was divided by a quotient": (
+        "def test(loader, args):\n    trainer = Trainer(max_steps=len(loader), accumulate_grad_batches=args.batch // args.micro)\n"
+    ),
     "decay in a call that ends with a comment": "import torch\nadam = torch.optim.RAdam(p, weight_decay=(0.1),  # why\n)\n",
 }

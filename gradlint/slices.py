@@ -19,11 +19,10 @@ from libcst._nodes.internal import CodegenState
 
 from gradlint.depth import text_is_deep
 from gradlint.matter import kept_rows
-from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
+from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.timings import stage
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
-_LARGE_LITERAL = 200
 
 
 @dataclass(frozen=True)
@@ -165,122 +164,6 @@ def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
 
 def _first_line(message: str) -> str:
     return message.strip().splitlines()[0] if message.strip() else "invalid syntax"
-
-
-# Which statements matter
-
-
-def _runs(chosen: Sequence[ast.stmt], body: Sequence[ast.stmt]) -> Iterator[tuple[int, int]]:
-    """First and last line of every run of chosen statements; statements that share a line go together."""
-    wanted = {id(node) for node in chosen}
-    current: tuple[int, int] | None = None
-    taken = False
-    for node in body:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-        last = node.end_lineno or node.lineno
-        if current is not None and first <= current[1]:
-            current, taken = (current[0], max(last, current[1])), taken or id(node) in wanted
-            continue
-        if current is not None and taken:
-            yield current
-        current, taken = (first, last), id(node) in wanted
-    if current is not None and taken:
-        yield current
-
-
-_DECISIVE = frozenset(
-    ("backward manual_backward Adam NAdam RAdam Trainer TrainingArguments compute_loss training_step no_sync").split()
-)
-
-
-def _can_matter(tree: ast.Module) -> bool:
-    """Whether a module holds anything that a finding can start from: a backward pass, an Adam, a trainer."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = node.func
-            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            if name in _DECISIVE or name.endswith("scaler"):
-                return True
-        elif (isinstance(node, ast.alias) and node.asname and node.name.rpartition(".")[2] in _DECISIVE) or (
-            isinstance(node, ast.FunctionDef) and node.name in ("compute_loss", "training_step")
-        ):
-            return True
-    return False
-
-
-def _chosen(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    named: dict[str, list[ast.stmt]] = {}
-    uses: dict[int, set[str]] = {}
-    taken: set[int] = set()
-    queue: list[ast.stmt] = []
-    training: set[str] = set()
-    others: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
-    for node in body:
-        if isinstance(node, definitions):
-            named.setdefault(node.name, []).append(node)
-            names, matters = _names(node)
-            uses[id(node)] = names
-            if matters:
-                queue.append(node)
-                training.add(node.name)
-            else:
-                others.append(node)
-        elif not _is_large_literal(node):
-            uses[id(node)] = _names(node)[0]
-            queue.append(node)
-    # What calls a training function builds what it trains with.
-    callers = [node for node in others if uses[id(node)] & training]
-    while callers:
-        queue.extend(callers)
-        training = {node.name for node in callers}
-        others = [node for node in others if node not in callers]
-        callers = [node for node in others if uses[id(node)] & training]
-    while queue:
-        node = queue.pop()
-        if id(node) in taken:
-            continue
-        taken.add(id(node))
-        for name in uses[id(node)]:
-            queue.extend(named.get(name, ()))
-    return [node for node in body if id(node) in taken]
-
-
-def _names(node: ast.stmt) -> tuple[set[str], bool]:
-    """Every name that a statement uses, and whether it holds a call that some rule is about."""
-    names: set[str] = set()
-    matters = False
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            names.add(each.id)
-        elif isinstance(each, ast.Call):
-            called = each.func
-            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-            matters = matters or _matters(name)
-        elif isinstance(each, ast.FunctionDef):
-            matters = matters or each.name in ("compute_loss", "training_step")
-    return names, matters
-
-
-def _matters(name: str) -> bool:
-    if is_trigger(name) or name.endswith(("scaler", "Norm", "Norm1d", "Norm2d", "Norm3d")):
-        return True
-    return name in (
-        "Adam",
-        "NAdam",
-        "RAdam",
-        "Accelerator",
-        "Trainer",
-        "TrainingArguments",
-        "prepare",
-        "add_param_group",
-        "initialize",
-    )
-
-
-def _is_large_literal(node: ast.stmt) -> bool:
-    long = (node.end_lineno or node.lineno) - node.lineno > _LARGE_LITERAL
-    return long and isinstance(node, (ast.Assign, ast.Expr, ast.AnnAssign))
 
 
 # Positions

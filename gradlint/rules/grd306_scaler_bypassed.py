@@ -76,7 +76,12 @@ def _scaled_loss(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outco
     if any(s.through is None and exclusive(s.path, step.path) for s in loop.all(Kind.OPTIMIZER_STEP)):
         return withheld("another arm steps without the scaler")
     # On the arm of the boundary test that does not step, gradients are added up as well.
-    if len(list(loop.all(Kind.BACKWARD))) != 1 or step.receiver is None or feeding[0].loss is None or step.frame is not feeding[0].frame:
+    if (
+        len(list(loop.all(Kind.BACKWARD))) != 1
+        or step.receiver is None
+        or feeding[0].loss is None
+        or step.frame is not feeding[0].frame
+    ):
         return withheld("several backward passes feed the step")
     new = f"{text(step.receiver)}.scale({text(feeding[0].loss)})"
     return Fix("Scale the loss", (Replace(feeding[0].loss, new),)), None

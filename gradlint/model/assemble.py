@@ -15,7 +15,7 @@ from gradlint.model.details import Details
 from gradlint.model.distribution import parallel_model, sharded, sync_toggled
 from gradlint.model.events import RawEvent
 from gradlint.model.naming import Names
-from gradlint.model.passes import fetches, pass_of
+from gradlint.model.passes import cut_from_batches, fetches, pass_of
 from gradlint.model.records import CallSite, Frame, Trace
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
@@ -99,7 +99,9 @@ class LoopBuilder:
             steps=Names(self.resolver).at_home(steps, self.backwards[0].site),
             boundary=boundary,
             engine=engine,
-            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws()),
+            walks=replace(
+                walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws(), cut=self.cut()
+            ),
             parallel=parallel_model(self.trace),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),
@@ -304,6 +306,11 @@ class LoopBuilder:
 
     def draws(self) -> bool:
         return self.window is not None and self.loop is not None and fetches(self.loop, self.trace)
+
+    def cut(self) -> bool:
+        if self.window is None or self.loop is None:
+            return False
+        return cut_from_batches(self.loop, self.home[: self.place()], self.resolver)
 
     def bounded(self) -> bool:
         """A count of steps ends the one pass there is, or a break before the tail skips it on purpose."""

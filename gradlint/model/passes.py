@@ -15,6 +15,9 @@ from gradlint.model.vocabulary import WRAPS_ITERABLE, Role
 _SPLITS = frozenset(["chunk", "split", "tensor_split", "array_split", "split_batch"])
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
 _MICRO = re.compile(r"micro|sub_?batch|mini_?batches$|chunks?$", re.I)
+_HANDS_ON = frozenset(["enumerate", "zip", "list", "tuple"])
+"""What gives the items of its argument, in their order and number."""
+
 _PARAMS = re.compile(r"param|module|layer|optim|optims|name|model")
 
 
@@ -56,7 +59,7 @@ def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Fr
         definition = found[0] if found else None
         if definition is not None and isinstance(definition.value, cst.Call):
             kind = last_name(definition.value.func)
-            if kind in ("enumerate", "zip", "iter", "cycle", "islice", "range") or kind in WRAPS_ITERABLE:
+            if kind in ("enumerate", "zip", "iter", "list", "cycle", "islice", "range") or kind in WRAPS_ITERABLE:
                 return _iterable(definition.value, site_of(definition), resolver, home, hops + 1)
         length = text(node) if dotted(node) and site.frame is home else None
         if role is Role.LOADER:
@@ -118,31 +121,53 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
     """N where the loop runs over one window: `range(N)`, `batch.chunk(N)`, a list of micro-batches; else None."""
     if not isinstance(guard.node, cst.For) or guard.test is None or _behind_boundary(prefix):
         return None
-    frame = guard.frame
-    assert isinstance(frame, Frame)
-    site = Site(frame, guard.index, prefix)
-    node, named = guard.test, guard.test
-    for _ in range(4):
-        if isinstance(node, cst.Call) and (
-            last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in ("enumerate", "zip")
-        ):
-            inner = argument(node, 0, "iterable")
-            if inner is None:
-                return None
-            node = inner
-        elif isinstance(node, (cst.Name, cst.Attribute)):
-            definition, named = resolver.sole(node, site), node
-            if definition is None or not isinstance(definition.value, cst.Call):
-                break
-            node, site = definition.value, site_of(definition)
-        else:
-            break
+    unwrapped = _unwrapped(guard, prefix, resolver)
+    if unwrapped is None:
+        return None
+    node, named, site = unwrapped
     found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else _sliced(node, site, resolver)
     name = last_name(named)
     listed = isinstance(named, (cst.Name, cst.Attribute)) and bool(name) and bool(_MICRO.search(name or ""))
     if found is None and listed and not _PARAMS.search(name or ""):
         return Steps(f"len({text(named)})", frozenset({f"len({text(named)})"}))
     return found
+
+
+def _unwrapped(
+    guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver
+) -> tuple[cst.BaseExpression, cst.BaseExpression, Site] | None:
+    """What a loop walks without `tqdm` and `enumerate` around it, the name it has there, and where it is written."""
+    frame = guard.frame
+    assert isinstance(frame, Frame) and guard.test is not None
+    node, named, site = guard.test, guard.test, Site(frame, guard.index, prefix)
+    for _ in range(4):
+        if isinstance(node, cst.Call) and (last_name(node.func) in WRAPS_ITERABLE or last_name(node.func) in _HANDS_ON):
+            inner = argument(node, 0, "iterable")
+            if inner is None:
+                return None
+            node = inner
+        elif isinstance(node, (cst.Name, cst.Attribute)):
+            definition, named = resolver.sole(node, site), node
+            if definition is None or not isinstance(definition.value, (cst.Call, cst.Subscript)):
+                break
+            node, site = definition.value, site_of(definition)
+        else:
+            break
+    return node, named, site
+
+
+def cut_from_batches(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver) -> bool:
+    """Each window is a run of a loader's batches, `batches[k : k + N]` or `islice(batches, N)`; the last may be shorter."""
+    unwrapped = _unwrapped(guard, prefix, resolver) if guard.test is not None else None
+    if unwrapped is None:
+        return False
+    node, _, site = unwrapped
+    whole: cst.BaseExpression | None = None
+    if isinstance(node, cst.Subscript):
+        whole = node.value
+    elif isinstance(node, cst.Call) and last_name(node.func) == "islice":
+        whole = argument(node, 0)
+    return whole is not None and _iterable(whole, site, resolver, site.frame).finite is True
 
 
 def _sliced(node: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps | None:

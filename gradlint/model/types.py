@@ -241,7 +241,7 @@ class Pass:
     """What the micro loop walks: `length` is the text of what `len()` takes, `certain` that it is sure to work.
 
     `bounded` says that a count of steps may end the one pass there is; `draws` that a loop over one window takes a
-    batch of its own in each iteration.
+    batch of its own in each iteration; `cut` that its window is a run of a loader's batches, of which the last may be shorter.
     """
 
     finite: bool | None
@@ -250,6 +250,7 @@ class Pass:
     windowed: bool = False
     bounded: bool = False
     draws: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)

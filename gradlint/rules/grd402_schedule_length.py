@@ -27,7 +27,7 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         if update is None or step.cadence is not Cadence.PER_UPDATE or loop.steps is None or step.args:
             continue
         # Micro-batches that are cut from one batch of the loader: its length counts updates.
-        if loop.walks.windowed and not loop.walks.draws:
+        if loop.walks.windowed and not (loop.walks.draws or loop.walks.cut):
             continue
         if loop.steps.value == 1 or id(schedule.place) in seen:
             continue
@@ -75,6 +75,6 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
 
 
 def _flushes(loop: TrainingLoop) -> bool:
-    if loop.engine is Engine.ACCELERATE or loop.flushed_after:
+    if loop.engine is Engine.ACCELERATE or loop.flushed_after or loop.walks.cut:
         return True
     return loop.boundary is not None and loop.boundary.flush

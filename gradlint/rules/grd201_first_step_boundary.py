@@ -66,7 +66,7 @@ def _edit(boundary: Boundary) -> Edit:
     modulus = f"{shifted(boundary.index, 1 - boundary.counts_from)} % {text(boundary.modulus.right)}"
     node: cst.BaseExpression
     if isinstance(test, cst.Comparison) and literal(test.comparisons[0].comparator) != 0:
-        operator = "!=" if isinstance(test.comparisons[0].operator, cst.NotEqual) else "=="
+        operator = "!=" if _holds_inside(test.comparisons[0]) else "=="
         shifted_test, node = f"{modulus} {operator} 0", test
     else:
         shifted_test, node = modulus, boundary.modulus
@@ -76,3 +76,10 @@ def _edit(boundary: Boundary) -> Edit:
             rest = f"{modulus} == 0" if isinstance(test, cst.Comparison) else f"not {modulus}"
             return Replace(boundary.test, rest)
     return Replace(node, shifted_test)
+
+
+def _holds_inside(target: cst.ComparisonTarget) -> bool:
+    """The rest of the comparison is `!= r` or `>= 1`: what it compares is true within the window."""
+    if isinstance(target.operator, cst.GreaterThanEqual):
+        return literal(target.comparator) == 1
+    return isinstance(target.operator, cst.NotEqual)

@@ -23,7 +23,7 @@ class Names:
         """N with an expression that can be written at the backward call, or without one."""
         if steps is None or steps.source is None:
             return steps
-        for candidate in sorted(steps.names, key=lambda name: (name != steps.source, len(name))):
+        for candidate in _by_preference(steps):
             if self.visible(candidate, site):
                 return replace(steps, source=candidate, everywhere=self.of_module(candidate, site))
         frame = site.frame
@@ -86,5 +86,9 @@ class Names:
         """N as an expression that means the same at another place."""
         if steps is None or not isinstance(site, Site):
             return None
-        names = sorted(steps.names, key=lambda name: (name != steps.source, len(name)))
-        return next((name for name in names if self.visible(name, site)), None)
+        return next((name for name in _by_preference(steps) if self.visible(name, site)), None)
+
+
+def _by_preference(steps: Steps) -> list[str]:
+    """As it is spelled already, else the shortest; of two spellings of one key the author's, as names are kept with `'`."""
+    return sorted(steps.names, key=lambda name: (name != steps.source, len(name), name))

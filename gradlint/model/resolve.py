@@ -131,6 +131,7 @@ class Resolver:
             name = dotted(each)
             if name:
                 names.add(name)
+                names |= {text(each)} if isinstance(each, cst.Subscript) else set()  # with the author's quotes
             elif isinstance(each, cst.Call):
                 name = _mapping_get(each)
                 if name:

@@ -46,7 +46,10 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _unscaled(step: Event, loop: TrainingLoop) -> bool:
     """Gradients that were unscaled by hand may be applied by the optimizer itself."""
-    return any(u.index < step.index and not exclusive(u.path, step.path) for u in loop.all(Kind.UNSCALE))
+    return any(
+        event.kind is Kind.UNSCALE and event.index < step.index and not exclusive(event.path, step.path)
+        for event in loop.update_of(step)
+    )
 
 
 def _also_scaled(step: Event, loop: TrainingLoop) -> bool:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
+from math import inf
 from typing import Any
 from unittest.mock import patch
 
@@ -305,7 +306,10 @@ class _Watcher:
 
     def after_backward(self, *_: Any, **__: Any) -> None:
         scaled = self.factor != 1.0
-        factors = tuple((name, value / self.factor) for name, value in sorted(self.pending.items()))
+        self.keep()
+        # Weights that a bypassed scaler threw off give no gradient, or none that is a number: nothing shows what was divided.
+        measured = all(0 < norm < inf for norm in self.norms.values())
+        factors = tuple((name, value / self.factor) for name, value in sorted(self.pending.items()) if measured)
         self.factor = 1.0
         reduced = self.reductions > self.seen_reductions
         self.seen_reductions = self.reductions
@@ -314,7 +318,6 @@ class _Watcher:
             if scaled:
                 self.unscaled[number] = False
         self.note(What.BACKWARD, factors=factors, scaled=scaled, reduced=reduced)
-        self.keep()
 
     def before_clip(self, parameters: Any, *_: Any, **__: Any) -> None:
         self.look()

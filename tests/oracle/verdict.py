@@ -68,6 +68,8 @@ def verdict(trace: Trace, intent: Intent) -> frozenset[str]:
             codes.add("GRD204")
     if trace.coupled:
         codes.add("GRD501")
+    if intent.n > 1:
+        codes |= set(_reports(trace, intent))
     if "GRD401" in codes:
         codes.discard("GRD403")  # it advances before and after every step
     if codes & {"GRD304", "GRD306"}:
@@ -144,7 +146,6 @@ def _of_accumulation(windows: Sequence[Window], marks: Sequence[Mark], trace: Tr
     yield from _loss(closed, intent)
     yield from _length(marks, closed)
     yield from _synchronisation(closed, trace)
-    yield from _reports(trace, intent)
 
 
 def _phase(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
@@ -246,5 +247,5 @@ def _synchronisation(closed: Sequence[Window], trace: Trace) -> Iterator[str]:
 def _reports(trace: Trace, intent: Intent) -> Iterator[str]:
     for mark in trace.of(What.REPORT):
         true = trace.losses[mark.micro - 1] if mark.micro else 0.0
-        if isclose(mark.value * intent.n, true, rel_tol=1e-9):
+        if true and isclose(mark.value * intent.n, true, rel_tol=1e-9):
             yield "GRD106"

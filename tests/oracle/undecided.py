@@ -43,7 +43,7 @@ def _of_loop(loop: TrainingLoop) -> set[str]:
     steps = [step for step in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(step)]
     if not steps or any(step.cadence is Cadence.UNKNOWN for step in steps):
         return set(_EVERYTHING)
-    unknown: set[str] = set()
+    unknown: set[str] = {"GRD106"} if loop.steps is None else set()
     if loop.sync_toggled and loop.first(Kind.NO_SYNC) is None:
         unknown |= {"GRD601", "GRD602", "GRD603"}
     for event in loop.events:

@@ -99,9 +99,7 @@ class LoopBuilder:
             steps=Names(self.resolver).at_home(steps, self.backwards[0].site),
             boundary=boundary,
             engine=engine,
-            walks=replace(
-                walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws(), cut=self.cut()
-            ),
+            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws(), cut=self.cut()),
             parallel=parallel_model(self.trace),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),

@@ -9,12 +9,12 @@ import libcst as cst
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
 from gradlint.model.events import Classifier, RawEvent
-from gradlint.model.facts import Facts, Function, collect, matters
+from gradlint.model.facts import Facts, Function, collect
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
 from gradlint.model.passes import window_steps
 from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver
-from gradlint.model.trace import trace_of
+from gradlint.model.trace import Tracer
 from gradlint.model.types import Guard, Kind, Steps, TrainingFile, TrainingLoop, exclusive
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 
@@ -24,20 +24,19 @@ _BACKWARD = frozenset({"backward", "manual_backward"})
 def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
     """The model of a file, from its top-level statements (all of them, or those that can matter)."""
     facts = collect(statements, words)
-    relevant = matters(facts)
+    tracer = Tracer(facts)
     loops: list[TrainingLoop] = []
     covered: set[int] = set()
     for root in _roots(facts):
         if root is not None and id(root.node) in covered:
             continue
-        trace = trace_of(facts, root, relevant)
+        trace = tracer.of_module() if root is None else tracer.of(root)
         covered |= trace.inlined
         resolver = Resolver(trace)
         loops.extend(_loops(trace, resolver))
     for root in facts.functions:
         if optimized_by_lightning(root, facts):
-            trace = trace_of(facts, root, relevant)
-            loops.extend(returned_losses(trace, facts))
+            loops.extend(returned_losses(tracer.of(root), facts))
     return TrainingFile(tuple(loops), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
 
 

@@ -54,8 +54,9 @@ class Classifier:
         """All events of the trace, in the order in which they run."""
         trace = self.resolver.trace
         found = [event for call in trace.calls for event in self.of_call(call)]
-        for definitions in trace.definitions.values():
-            found.extend(event for d in definitions for event in self.of_definition(d))
+        for key, definitions in trace.definitions.items():
+            if key.endswith((".grad", ".grad.data")):
+                found.extend(map(self.of_definition, definitions))
         return sorted(found, key=lambda event: event.index)
 
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
@@ -257,10 +258,8 @@ class Classifier:
             stepping = replace(stepping, path=(*call.path, guard))
         yield stepping
 
-    def of_definition(self, definition: Definition) -> Iterator[RawEvent]:
+    def of_definition(self, definition: Definition) -> RawEvent:
         """`p.grad = None`, `p.grad /= n`, `p.grad = p.grad / n`."""
-        if not definition.key.endswith((".grad", ".grad.data")):
-            return
         blank = definition.value is not None and literal(definition.value) is None
         kind = Kind.ZERO_GRAD if blank and definition.how == "assign" else Kind.GRAD_SCALE
         loops = [guard for guard in definition.path if isinstance(guard.node, cst.For)]
@@ -271,7 +270,7 @@ class Classifier:
             else None
         )
         suite = getattr(over, "body", None) if whose is not None else None
-        yield RawEvent(
+        return RawEvent(
             kind,
             definition.node,
             definition.frame,

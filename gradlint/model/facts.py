@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, subnodes, text
+from gradlint.model.syntax import argument, dotted, last_name, literal, text
+from gradlint.model.tree import Runs, Tree
 from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
 
-_BINDS = frozenset((cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.CompFor, cst.For))
+_BINDS: tuple[Any, ...] = (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For)
 """Nodes whose `target` gets a value."""
+
+_STRINGS = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +58,15 @@ class Facts:
     attributes: dict[tuple[str, str], list[AttributeValue]] = field(default_factory=dict)
     defaults: dict[str, cst.BaseExpression | None] = field(default_factory=dict)
     statements: tuple[cst.BaseStatement, ...] = ()
+    tree: Tree = field(default_factory=lambda: Tree(()))
     of_node: dict[int, Function] = field(default_factory=dict)
     words: Taught = UNTAUGHT
 
     @cached_property
     def constructed(self) -> frozenset[str]:
         """Qualified names of everything that is called anywhere in the module."""
-        return frozenset(self.qualify(call.func) for statement in self.statements for call in calls_in(statement))
+        names = {dotted(call.func) or "" for statement in self.statements for call in self.tree.calls(statement)}
+        return frozenset(map(self.full_name, names))
 
     @cached_property
     def called(self) -> frozenset[str]:
@@ -72,13 +78,16 @@ class Facts:
     def called_beside(self, name: str) -> frozenset[str]:
         """Last names of what is called anywhere but in other functions that run a backward pass of their own."""
         others = [f for f in self.functions if "backward" in f.calls and not f"{name}.".startswith(f"{f.qualname}.")]
-        apart = {id(call) for function in others for call in calls_in(function.node)}
-        calls = (call for statement in self.statements for call in calls_in(statement) if id(call) not in apart)
+        apart = {id(call) for function in others for call in self.tree.calls(function.node)}
+        calls = (call for statement in self.statements for call in self.tree.calls(statement) if id(call) not in apart)
         return frozenset(last_name(call.func) or "" for call in calls)
 
     def qualify(self, node: cst.CSTNode) -> str:
         """The full dotted name of what an expression refers to, through imports and their aliases."""
-        name = dotted(node) or ""
+        return self.full_name(dotted(node) or "")
+
+    def full_name(self, name: str) -> str:
+        """A dotted name, with what its first part was imported as."""
         first, _, rest = name.partition(".")
         full = self.imports.get(first, first)
         return f"{full}.{rest}" if rest else full
@@ -108,19 +117,19 @@ class Facts:
 
 def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> Facts:
     """Read the facts of a module from its top-level statements."""
-    facts = Facts(statements=tuple(statements), words=words)
+    facts = Facts(statements=tuple(statements), words=words, tree=Tree(statements))
     _scan_suite(facts, statements, prefix="", owner=None, parent=None)
     return facts
 
 
 def _scan_suite(facts: Facts, body: Iterable[cst.CSTNode], prefix: str, owner: str | None, parent: Function | None) -> None:
     for statement in body:
-        if isinstance(statement, cst.SimpleStatementLine):
+        if type(statement) is cst.SimpleStatementLine:
             for small in statement.body:
                 _scan_small(facts, small, owner, parent)
-        elif isinstance(statement, cst.FunctionDef):
+        elif type(statement) is cst.FunctionDef:
             _scan_function(facts, statement, prefix, owner, parent)
-        elif isinstance(statement, cst.ClassDef):
+        elif type(statement) is cst.ClassDef:
             name = statement.name.value
             facts.bases[name] = tuple(filter(None, (last_name(arg.value) for arg in statement.bases)))
             _scan_suite(facts, statement.body.body, f"{prefix}{name}.", name, None)
@@ -146,9 +155,10 @@ def suites(statement: cst.CSTNode) -> Iterator[Sequence[cst.CSTNode]]:
 
 
 def _scan_function(facts: Facts, node: cst.FunctionDef, prefix: str, owner: str | None, parent: Function | None) -> None:
-    names, divides = _uses(node)
+    body = facts.tree.own(node.body)
+    names, divides = _uses(facts.tree, body)
     qualname = f"{prefix}{node.name.value}"
-    function = Function(node, qualname, owner, parent, names, divides, frozenset(_assigned(node)))
+    function = Function(node, qualname, owner, parent, names, divides, frozenset(_assigned(node, facts.tree, body)))
     facts.functions.append(function)
     facts.of_node[id(node)] = function
     is_method = owner is not None and parent is None
@@ -160,75 +170,55 @@ def _scan_function(facts: Facts, node: cst.FunctionDef, prefix: str, owner: str 
         _scan_suite(facts, suite, f"{qualname}.", owner, function)
 
 
-def _uses(node: cst.FunctionDef) -> tuple[frozenset[str], bool]:
-    """Names of everything called in the function (nested functions aside), and whether anything is divided."""
-    names: set[str] = set()
-    divides = False
-    stack: list[cst.CSTNode] = [node.body]
-    while stack:
-        current = stack.pop()
-        kind = type(current)
-        if kind is cst.FunctionDef or kind is cst.ClassDef or kind is cst.Name:
-            continue
-        if kind is cst.Call:
-            name = last_name(current)
-            if name:
-                names.add(name)
-                divides = divides or name in ("div", "div_", "mul", "mul_")
-        elif kind is cst.Divide or kind is cst.DivideAssign:
-            divides = True
-        elif isinstance(current, cst.BinaryOperation) and isinstance(current.operator, cst.Modulo):
-            # A remainder may be a boundary; a format is none.
-            divides = divides or not isinstance(current.left, (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString))
-        elif isinstance(current, (cst.AssignTarget, cst.AugAssign)) and last_name(current.target) == "grad":
-            names.add("grad")
-        stack.extend(subnodes(current))
+def _uses(tree: Tree, body: Runs) -> tuple[frozenset[str], bool]:
+    """Names of everything called in a function (nested functions aside), and whether anything is divided."""
+    names = {name for call in tree.at(cst.Call, *body) if (name := last_name(call.func))}
+    divides = not names.isdisjoint(("div", "div_", "mul", "mul_")) or any(_divisions(tree, body))
+    targets: tuple[cst.AssignTarget | cst.AugAssign, ...] = (*tree.at(cst.AssignTarget, *body), *tree.at(cst.AugAssign, *body))
+    if any(last_name(each.target) == "grad" for each in targets):
+        names.add("grad")
     return frozenset(names), divides
 
 
-def _assigned(node: cst.FunctionDef) -> Iterator[str]:
+def _divisions(tree: Tree, body: Runs) -> Iterator[bool]:
+    for kind in (cst.Divide, cst.DivideAssign):
+        yield any(True for _ in tree.at(kind, *body))
+    # A remainder may be a boundary; a format is none.
+    yield any(
+        type(each.operator) is cst.Modulo and not isinstance(each.left, _STRINGS) for each in tree.at(cst.BinaryOperation, *body)
+    )
+
+
+def _assigned(node: cst.FunctionDef, tree: Tree, body: Runs) -> Iterator[str]:
+    """The function's own names: parameters, and what its body binds but for what it declares to be of somebody else."""
     given = node.params
     stars = [p for p in (given.star_arg, given.star_kwarg) if isinstance(p, cst.Param)]
-    for param in (*given.posonly_params, *given.params, *given.kwonly_params, *stars):
-        yield param.name.value
-    shared: set[str] = set()
-    stack: list[cst.CSTNode] = [node.body]
-    names: set[str] = set()
-    while stack:
-        current = stack.pop()
-        kind = type(current)
-        if kind is cst.NamedExpr or kind in _BINDS:
-            names.update(_target_names(current.target))  # type: ignore[attr-defined]
-        elif kind is cst.FunctionDef or kind is cst.ClassDef:
-            names.add(current.name.value)  # type: ignore[attr-defined]
-            continue
-        elif kind is cst.AsName:
-            names.update(_target_names(current.name))  # type: ignore[attr-defined]
-        elif kind is cst.Global or kind is cst.Nonlocal:
-            shared.update(item.name.value for item in current.names)  # type: ignore[attr-defined]
-        if not isinstance(current, cst.BaseExpression):
-            stack.extend(subnodes(current))
-    yield from names - shared
+    yield from (param.name.value for param in (*given.posonly_params, *given.params, *given.kwonly_params, *stars))
+    names = {name for kind in _BINDS for each in tree.at(kind, *body) for name in _target_names(each.target)}
+    names.update(name for each in tree.at(cst.AsName, *body) for name in _target_names(each.name))
+    names.update(each.name.value for each in tree.defined(node.body))
+    declared: tuple[cst.Global | cst.Nonlocal, ...] = (*tree.at(cst.Global, *body), *tree.at(cst.Nonlocal, *body))
+    yield from names - {item.name.value for each in declared for item in each.names}
 
 
 def _target_names(target: cst.CSTNode) -> Iterator[str]:
-    if isinstance(target, cst.Name):
+    if type(target) is cst.Name:
         yield target.value
-    elif isinstance(target, (cst.Tuple, cst.List)):
+    elif type(target) is cst.Tuple or type(target) is cst.List:
         for element in target.elements:
             yield from _target_names(element.value)
 
 
 def _scan_small(facts: Facts, small: cst.CSTNode, owner: str | None, parent: Function | None) -> None:
-    if isinstance(small, (cst.Import, cst.ImportFrom)):
+    if type(small) is cst.Import or type(small) is cst.ImportFrom:
         facts.import_nodes.append(small)
         facts.imports.update(_imported(small))
-    elif isinstance(small, cst.Assign):
+    elif type(small) is cst.Assign:
         for target in small.targets:
             _scan_attribute(facts, target.target, small.value, owner, parent)
-    elif isinstance(small, cst.AnnAssign) and small.value is not None:
+    elif type(small) is cst.AnnAssign and small.value is not None:
         _scan_attribute(facts, small.target, small.value, owner, parent)
-    elif isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
+    elif type(small) is cst.Expr and type(small.value) is cst.Call:
         if last_name(small.value.func) in ("add_argument", "add_arg"):
             _scan_option(facts, small.value)
 
@@ -236,13 +226,13 @@ def _scan_small(facts: Facts, small: cst.CSTNode, owner: str | None, parent: Fun
 def _scan_attribute(
     facts: Facts, target: cst.CSTNode, value: cst.BaseExpression, owner: str | None, parent: Function | None
 ) -> None:
-    if isinstance(target, cst.Tuple) and owner and parent:
+    if type(target) is cst.Tuple and owner and parent:
         values = value.elements if isinstance(value, cst.Tuple) else ()
         for index, element in enumerate(target.elements):
             each = values[index].value if index < len(values) else value
             _scan_attribute(facts, element.value, each, owner, parent)
-    elif owner and parent and isinstance(target, cst.Attribute):
-        if isinstance(target.value, cst.Name) and target.value.value == "self":
+    elif owner and parent and type(target) is cst.Attribute:
+        if type(target.value) is cst.Name and target.value.value == "self":
             facts.attributes.setdefault((owner, target.attr.value), []).append(AttributeValue(value, parent))
 
 

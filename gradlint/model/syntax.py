@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from enum import Enum
-from functools import cache, lru_cache
-from typing import Any, cast
+from functools import cache
+from operator import attrgetter
+from typing import Any
 
 import libcst as cst
 
@@ -18,14 +20,14 @@ _LAYOUT = frozenset(
 
 
 @cache
-def _parts(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    """The fields of a class of nodes that can hold meaning; none for a leaf such as a name."""
-    fields = kind.__dataclass_fields__
-    return tuple(
-        name
-        for name, each in fields.items()
-        if name not in _LAYOUT and not name.startswith("whitespace") and each.type is not str
-    )
+def _reader(kind: type[cst.CSTNode]) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What reads those fields of a class of nodes that can hold meaning; None for a leaf such as a name."""
+    whole = ((each.name, each.type) for each in fields(kind))
+    names = [n for n, value in whole if n not in _LAYOUT and not n.startswith("whitespace") and value is not str]
+    if len(names) == 1:
+        only = attrgetter(names[0])
+        return lambda node: (only(node),)
+    return attrgetter(*names) if names else None
 
 
 class _Shape(Enum):
@@ -44,20 +46,17 @@ def _shape(kind: type) -> _Shape:
 
 def subnodes(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The direct children that carry meaning, in source order; layout is left out."""
+    read = _reader(type(node))
     found: list[cst.CSTNode] = []
-    for name in _parts(type(node)):
-        value: Any = getattr(node, name)
-        if value is None:
-            continue
+    for value in read(node) if read is not None else ():
         shape = _shape(type(value))  # type: ignore[arg-type]  # every class can be hashed
         if shape is _Shape.NODE:
             found.append(value)
         elif shape is _Shape.NODES:
-            found.extend([item for item in value if _shape(type(item)) is _Shape.NODE])  # type: ignore[arg-type]
+            found.extend(value)
     return found
 
 
-@lru_cache(maxsize=4096)  # the rules and the model walk the same statements many times
 def walk(node: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     """The node and everything below it, outermost first; bodies of lambdas included."""
     found: list[cst.CSTNode] = []
@@ -65,12 +64,16 @@ def walk(node: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     while stack:
         current = stack.pop()
         found.append(current)
-        stack.extend(reversed(subnodes(current)))
+        below = subnodes(current)
+        below.reverse()
+        stack += below
     return tuple(found)
 
 
 def text(node: cst.CSTNode) -> str:
     """The node's source text, without the comments and blank lines above it."""
+    if type(node) is cst.Name and not node.lpar:
+        return node.value
     return cst.Module(body=()).code_for_node(node).strip()
 
 
@@ -79,14 +82,12 @@ def dotted(node: cst.CSTNode) -> str | None:
 
     Quotes are normalised, so that `out['loss']` and `out["loss"]` are the same key.
     """
-    kind = type(node)  # `isinstance` is slow on abstract classes, and this is asked more than anything else
-    if kind is cst.Name:
-        return cast("cst.Name", node).value
-    if kind is cst.Attribute:
-        chain = cast("cst.Attribute", node)
-        base = dotted(chain.value)
-        return f"{base}.{chain.attr.value}" if base else None
-    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
+    if type(node) is cst.Name:  # `isinstance` is slow on abstract classes, and this is asked more than anything else
+        return node.value
+    if type(node) is cst.Attribute:
+        base = dotted(node.value)
+        return f"{base}.{node.attr.value}" if base else None
+    if type(node) is cst.Subscript and len(node.slice) == 1:
         index = node.slice[0].slice
         base = dotted(node.value)
         if base and isinstance(index, cst.Index):
@@ -111,14 +112,13 @@ def root_name(node: cst.CSTNode) -> str | None:
 
 def last_name(node: cst.CSTNode) -> str | None:
     """`c` for `a.b.c`, `a.b.c()` and `a["c"]`: the part that names the thing."""
-    kind = type(node)
-    if kind is cst.Name:
-        return cast("cst.Name", node).value
-    if kind is cst.Attribute:
-        return cast("cst.Attribute", node).attr.value
-    if kind is cst.Call:
-        return last_name(cast("cst.Call", node).func)
-    if isinstance(node, cst.Subscript):
+    if type(node) is cst.Name:
+        return node.value
+    if type(node) is cst.Attribute:
+        return node.attr.value
+    if type(node) is cst.Call:
+        return last_name(node.func)
+    if type(node) is cst.Subscript:
         index = node.slice[0].slice if len(node.slice) == 1 else None
         value = literal(index.value) if isinstance(index, cst.Index) else None
         return value if isinstance(value, str) else last_name(node.value)
@@ -137,20 +137,20 @@ NOT_LITERAL = _NotLiteral()
 
 def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
     """The value of a literal, with unary signs and the arithmetic of numbers; NOT_LITERAL otherwise."""
-    if isinstance(node, cst.Integer):
+    if type(node) is cst.Name:
+        return {"True": True, "False": False, "None": None}.get(node.value, NOT_LITERAL)
+    if type(node) is cst.Integer:
         return _integer(node.value)
-    if isinstance(node, cst.Float):
+    if type(node) is cst.Float:
         return float(node.value)
-    if isinstance(node, cst.SimpleString):
+    if type(node) is cst.SimpleString:
         value = node.evaluated_value
         return value if isinstance(value, str) else NOT_LITERAL
-    if isinstance(node, cst.Name):
-        return {"True": True, "False": False, "None": None}.get(node.value, NOT_LITERAL)
-    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, (cst.Minus, cst.Plus)):
+    if type(node) is cst.UnaryOperation and isinstance(node.operator, (cst.Minus, cst.Plus)):
         inner = literal(node.expression)
         if isinstance(inner, (int, float)):
             return -inner if isinstance(node.operator, cst.Minus) else inner
-    if isinstance(node, cst.BinaryOperation):
+    if type(node) is cst.BinaryOperation:
         left, right = literal(node.left), literal(node.right)
         if isinstance(left, (int, float)) and isinstance(right, (int, float)):
             return arithmetic(node.operator, left, right)
@@ -205,7 +205,6 @@ def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
     return {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
 
 
-@lru_cache(maxsize=4096)
 def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
     """Every call at or below the node."""
     return tuple(each for each in walk(node) if type(each) is cst.Call)
@@ -213,7 +212,7 @@ def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
 
 def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:
     """Receiver and method name of `receiver.method(...)`."""
-    return (call.func.value, call.func.attr.value) if isinstance(call.func, cst.Attribute) else None
+    return (call.func.value, call.func.attr.value) if type(call.func) is cst.Attribute else None
 
 
 def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:

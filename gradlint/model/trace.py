@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import libcst as cst
 
@@ -23,6 +24,7 @@ class Walker:
 
     def __init__(self, trace: Trace, relevant: frozenset[str], *, inline: bool = True) -> None:
         self.trace = trace
+        self.tree = trace.facts.tree
         self.relevant = relevant
         self.inline = inline
         self.active: list[int] = []
@@ -32,9 +34,9 @@ class Walker:
     def suite(self, body: Sequence[cst.CSTNode], path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
         """Walk a suite; the answer is how it ends early (continue, return, break, raise), or None."""
         for statement in body:
-            if isinstance(statement, cst.SimpleStatementLine):
+            if type(statement) is cst.SimpleStatementLine:
                 ended = self.simple_line(statement, path, frame, holder)
-            elif isinstance(statement, cst.If):
+            elif type(statement) is cst.If:
                 ended, path = self.branch(statement, path, frame, holder)
             else:
                 ended = self.compound(statement, path, frame, holder)
@@ -52,28 +54,28 @@ class Walker:
     ) -> str | None:
         alone = line if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
         for small in line.body:
-            if isinstance(small, cst.Expr):
+            if type(small) is cst.Expr:
                 self.expression(small.value, path, frame, alone, holder)
-            elif isinstance(small, cst.Assign):
+            elif type(small) is cst.Assign:
                 self.expression(small.value, path, frame, alone, holder)
                 for target in small.targets:
                     self.define(target.target, small.value, path, frame, "assign", small, alone)
-            elif isinstance(small, cst.AnnAssign) and small.value is not None:
+            elif type(small) is cst.AnnAssign and small.value is not None:
                 self.expression(small.value, path, frame, alone, holder)
                 self.define(small.target, small.value, path, frame, "assign", small, alone)
-            elif isinstance(small, cst.AugAssign):
+            elif type(small) is cst.AugAssign:
                 self.expression(small.value, path, frame, alone, holder)
                 self.define(small.target, small.value, path, frame, "augment", small, alone)
-            elif isinstance(small, cst.Return):
+            elif type(small) is cst.Return:
                 if small.value is not None:
                     self.expression(small.value, path, frame, alone, holder)
                     self.returned(small.value, path, frame, small, alone)
                 return "return"
-            elif isinstance(small, cst.Continue):
+            elif type(small) is cst.Continue:
                 return "continue"
-            elif isinstance(small, cst.Break):
+            elif type(small) is cst.Break:
                 return "break"
-            elif isinstance(small, cst.Raise):
+            elif type(small) is cst.Raise:
                 return "raise"
         return None
 
@@ -100,20 +102,20 @@ class Walker:
         return None, path
 
     def compound(self, node: cst.CSTNode, path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
-        if isinstance(node, cst.For):
+        if type(node) is cst.For:
             self.expression(node.iter, path, frame, None, None)
             inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.iter, frame, suite=holder))
             self.define(node.target, node.iter, inside, frame, "loop", node, node)
             self.body(node.body, inside, frame)
             self.otherwise(node.orelse, path, frame)
-        elif isinstance(node, cst.While):
+        elif type(node) is cst.While:
             inside = (*path, self.guard(node, "loop", (id(node), frame.number, self.tick()), 0, node.test, frame, suite=holder))
             self.expression(node.test, inside, frame, None, None)
             self.body(node.body, inside, frame)
             self.otherwise(node.orelse, path, frame)
-        elif isinstance(node, cst.With):
+        elif type(node) is cst.With:
             return self.with_block(node, path, frame, holder)
-        elif isinstance(node, (cst.Try, cst.TryStar)):
+        elif type(node) is cst.Try or type(node) is cst.TryStar:
             ended = self.body(node.body, path, frame)
             for handler in node.handlers:
                 guard = self.guard(handler, "handler", (id(handler), frame.number, self.tick()), 0, None, frame)
@@ -121,12 +123,12 @@ class Walker:
             self.otherwise(node.orelse, path, frame)
             self.otherwise(node.finalbody, path, frame)
             return ended if not node.handlers else None
-        elif isinstance(node, cst.Match):
+        elif type(node) is cst.Match:
             self.expression(node.subject, path, frame, None, None)
             group = (id(node), frame.number, self.tick())
             for arm, case in enumerate(node.cases):
                 self.body(case.body, (*path, self.guard(node, "branch", group, arm, node.subject, frame)), frame)
-        elif isinstance(node, cst.FunctionDef):
+        elif type(node) is cst.FunctionDef:
             function = self.trace.facts.of_node.get(id(node))
             if function is not None:
                 self.trace.local_functions[frame.number, node.name.value] = function
@@ -167,15 +169,15 @@ class Walker:
         self, node: cst.CSTNode, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None
     ) -> None:
         """Record the calls of an expression, innermost first; `alone` is its statement where that holds one part."""
-        if type(node) in _INERT:
+        if type(node) in _INERT or not self.tree.defines_or_calls(node):
             return
-        if isinstance(node, cst.IfExp):
+        if type(node) is cst.IfExp:
             self.expression(node.test, path, frame, None, None)
             group = (id(node), frame.number, self.tick())
             for arm, part in ((0, node.body), (1, node.orelse)):
                 self.expression(part, (*path, self.guard(node, "branch", group, arm, node.test, frame)), frame, None, None)
             return
-        if isinstance(node, cst.BooleanOperation):
+        if type(node) is cst.BooleanOperation:
             self.expression(node.left, path, frame, None, None)
             arm = 0 if isinstance(node.operator, cst.And) else 1
             group = (id(node), frame.number, self.tick())
@@ -183,10 +185,10 @@ class Walker:
             self.expression(node.right, (*path, guard), frame, None, None)
             return
         for child in subnodes(node):
-            self.expression(child, path, frame, alone if isinstance(node, cst.Call) and child is node.func else None, None)
-        if isinstance(node, cst.NamedExpr):
+            self.expression(child, path, frame, alone if type(node) is cst.Call and child is node.func else None, None)
+        if type(node) is cst.NamedExpr:
             self.define(node.target, node.value, path, frame, "assign", node, None)
-        if isinstance(node, cst.Call):
+        if type(node) is cst.Call:
             self.call(node, path, frame, alone, holder)
 
     def call(self, node: cst.Call, path: Path, frame: Frame, alone: cst.CSTNode | None, holder: cst.CSTNode | None) -> None:
@@ -304,7 +306,7 @@ class Walker:
         statement: cst.CSTNode | None,
         position: int | None = None,
     ) -> None:
-        if isinstance(target, (cst.Tuple, cst.List)):
+        if type(target) is cst.Tuple or type(target) is cst.List:
             whole = value.elements if isinstance(value, (cst.Tuple, cst.List)) and how == "assign" else ()
             plain = len(whole) == len(target.elements)
             for place, element in enumerate(target.elements):
@@ -343,27 +345,43 @@ def _leaves(suite: cst.BaseSuite) -> bool:
     return isinstance(small, (cst.Return, cst.Continue, cst.Raise, cst.Break))
 
 
-def trace_of(facts: Facts, function: Function | None, relevant: frozenset[str] | None = None) -> Trace:
-    """The trace of one root: a function, or the module itself (None). The module's own statements come first."""
-    module = Frame(0, None)
-    trace = Trace(facts, module, module)
-    walker = Walker(trace, matters(facts) if relevant is None else relevant, inline=function is None)
-    walker.suite(facts.statements, (), module, None)
-    if function is None:
+class Tracer:
+    """The traces of one module; what the module's own statements call and define is read once."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.relevant = matters(facts)
+        self.home = Frame(0, None)
+
+    def of_module(self) -> Trace:
+        """The trace of the module's own statements, with the helpers that they call."""
+        trace = Trace(self.facts, self.home, self.home)
+        Walker(trace, self.relevant).suite(self.facts.statements, (), self.home, None)
         return trace
-    walker.inline = True
-    trace.calls.clear()
-    trace.frames = 1
-    lexical = _enclosing(trace, function.parent)
-    trace.root = Frame(trace.frames, function, None, lexical, function.owner)
-    walker.active.append(id(function.node))
-    walker.body(function.node.body, (), trace.root)
-    return trace
 
+    def of(self, function: Function) -> Trace:
+        """The trace of a function. The module's own definitions come first."""
+        known = self._definitions
+        trace = Trace(self.facts, self.home, self.home, clock=known.clock, frames=1)
+        trace.definitions.update((key, [*each]) for key, each in known.definitions.items())
+        trace.local_functions.update(known.local_functions)
+        lexical = self._enclosing(trace, function.parent)
+        trace.root = Frame(trace.frames, function, None, lexical, function.owner)
+        walker = Walker(trace, self.relevant)
+        walker.active.append(id(function.node))
+        walker.body(function.node.body, (), trace.root)
+        return trace
 
-def _enclosing(trace: Trace, parent: Function | None) -> Frame:
-    """A frame for the function around a nested root, so that its names resolve; its body is not run."""
-    if parent is None:
-        return trace.module
-    trace.frames += 1
-    return Frame(trace.frames, parent, None, _enclosing(trace, parent.parent), parent.owner)
+    @cached_property
+    def _definitions(self) -> Trace:
+        """What the module's own statements define, without what they call."""
+        trace = Trace(self.facts, self.home, self.home)
+        Walker(trace, self.relevant, inline=False).suite(self.facts.statements, (), self.home, None)
+        return trace
+
+    def _enclosing(self, trace: Trace, parent: Function | None) -> Frame:
+        """A frame for the function around a nested root, so that its names resolve; its body is not run."""
+        if parent is None:
+            return self.home
+        trace.frames += 1
+        return Frame(trace.frames, parent, None, self._enclosing(trace, parent.parent), parent.owner)

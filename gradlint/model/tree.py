@@ -1,0 +1,119 @@
+"""The statements of a file as one sequence of nodes, in which everything below a node is one run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TypeVar, cast
+
+import libcst as cst
+
+from gradlint.model.syntax import subnodes, walk
+
+Node = TypeVar("Node", bound=cst.CSTNode)
+
+Runs = tuple[tuple[int, int], ...]
+"""Parts of the sequence, each from a place to before another, in order."""
+
+
+class Tree:
+    """Every node of some statements that carries meaning, outermost first, read once.
+
+    Questions about everything below a node are looked up here instead of walked for. A node that is not of these statements
+    (an expression that was made from a name) is walked.
+    """
+
+    def __init__(self, statements: Iterable[cst.CSTNode]) -> None:
+        self._nodes: list[cst.CSTNode] = []
+        self._ends: list[int] = []
+        self._begins: dict[int, int] = {}
+        self._places: defaultdict[type[cst.CSTNode], list[int]] = defaultdict(list)
+        for statement in statements:
+            self._take(statement)
+
+    def _take(self, node: cst.CSTNode) -> None:
+        place = len(self._nodes)
+        self._begins[id(node)] = place
+        self._nodes.append(node)
+        self._ends.append(0)
+        self._places[type(node)].append(place)
+        for child in subnodes(node):
+            self._take(child)
+        self._ends[place] = len(self._nodes)
+
+    # Runs
+
+    def run(self, node: cst.CSTNode) -> tuple[int, int] | None:
+        """Where a node and everything below it stands; None for a node that is not of these statements."""
+        place = self._begins.get(id(node))
+        return None if place is None else (place, self._ends[place])
+
+    def own(self, suite: cst.CSTNode) -> Runs:
+        """What belongs to a body itself: neither functions nor classes that are defined in it."""
+        run = self.run(suite)
+        if run is None:
+            return ()
+        place, end = run
+        runs = []
+        for inner in self._definitions[bisect_left(self._definitions, place) :]:
+            if inner >= end:
+                break
+            if inner >= place:
+                runs.append((place, inner))
+                place = self._ends[inner]
+        return (*runs, (place, end))
+
+    def defined(self, suite: cst.CSTNode) -> Iterator[cst.FunctionDef | cst.ClassDef]:
+        """The functions and classes that a body defines itself."""
+        for _, end in self.own(suite)[:-1]:
+            yield cast("cst.FunctionDef | cst.ClassDef", self._nodes[end])
+
+    @cached_property
+    def _definitions(self) -> list[int]:
+        return sorted((*self._places[cst.FunctionDef], *self._places[cst.ClassDef]))
+
+    def at(self, kind: type[Node], *runs: tuple[int, int]) -> Iterator[Node]:
+        """The nodes of a class in runs, in order."""
+        places = self._places.get(kind, [])
+        for begin, end in runs:
+            for place in places[bisect_left(places, begin) : bisect_left(places, end)]:
+                yield cast("Node", self._nodes[place])
+
+    # Nodes
+
+    def below(self, node: cst.CSTNode) -> Iterable[cst.CSTNode]:
+        """As `walk`."""
+        run = self.run(node)
+        return walk(node) if run is None else self._nodes[slice(*run)]
+
+    def of(self, kind: type[Node], node: cst.CSTNode) -> Iterator[Node]:
+        """The nodes of a class at or below a node, outermost first."""
+        run = self.run(node)
+        if run is None:
+            return (each for each in walk(node) if isinstance(each, kind))
+        return self.at(kind, run)
+
+    def calls(self, node: cst.CSTNode) -> Iterator[cst.Call]:
+        """Every call at or below a node."""
+        return self.of(cst.Call, node)
+
+    def holds(self, node: cst.CSTNode, inner: cst.CSTNode) -> bool:
+        """Whether a node is the other one, or above it."""
+        run, place = self.run(node), self._begins.get(id(inner))
+        if run is None or place is None:
+            return any(each is inner for each in walk(node))
+        return run[0] <= place < run[1]
+
+    def defines_or_calls(self, node: cst.CSTNode) -> bool:
+        """Whether an expression calls something or binds a name."""
+        run = self.run(node)
+        if run is None:
+            return True
+        place = bisect_left(self._active, run[0])
+        return place < len(self._active) and self._active[place] < run[1]
+
+    @cached_property
+    def _active(self) -> list[int]:
+        return sorted((*self._places[cst.Call], *self._places[cst.NamedExpr]))

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlint import __version__
 from gradlint.cache_entries import Damaged, diagnostics_of, plain
+from gradlint.cache_folder import FOLDER, LARGEST, identity, keep_newest, make, read_store, replace_store
 
 if TYPE_CHECKING:
     from gradlint.diagnostic import Diagnostic
@@ -30,25 +29,12 @@ if TYPE_CHECKING:
     from gradlint.selection import Selection
     from gradlint.settings import Names
 
-FOLDER = ".gradlint_cache"
-TAG = (
-    "Signature: 8a477f597d28d172789f06886806bc55\n"
-    "# This file marks a cache of gradlint, which may be deleted at any time; see https://bford.info/cachedir/\n"
-)
 FORMAT = 1
-LARGEST = 64 * 1024 * 1024
-"""A store of more bytes is not read."""
-
 MOST_FILES = 100_000
 """A store remembers no more files than this; those of the last run come first."""
 
-MOST_STORES = 16
-"""A cache keeps the stores of so many combinations of settings, the ones used last."""
-
 SETTLED = 0.1
 """Seconds after which a change of a file shows in its times: clocks of file systems tick."""
-
-_STORE = re.compile(r"[0-9a-f]{32}\.json|\.\w+\.new")
 
 Signature = tuple[int, int, int, int]
 
@@ -96,10 +82,10 @@ class Cache:
         if not changed:
             return
         try:
-            _make(self.folder, own=self._own)
+            make(self.folder, __version__, own=self._own)
             for store in changed:
                 store.write()
-            _bound(self.folder / __version__)
+            keep_newest(self.folder / __version__)
         except (OSError, ValueError):
             pass
 
@@ -175,19 +161,19 @@ class Store:
         self.changed = True
 
     def write(self) -> None:
-        """Write the store in one step, so that no other process sees a part of it. Raises OSError."""
+        """Write what is known now, the files of this run before others. Raises OSError."""
         left = MOST_FILES - len(self._seen)
         others = ((name, entry) for name, entry in self._files.items() if name not in self._seen)
         files = {**dict(_first(others, left)), **self._seen}
         digests = {digest for _, digest in files.values() if digest}
         document = {
-            "home": _identity(self.path.parent),
+            "home": identity(self.path.parent),
             "files": {name: [*entry[0], entry[1]] for name, entry in files.items()},
             "results": {digest: kept for digest, kept in self._results.items() if digest in digests},
         }
         data = json.dumps(document, separators=(",", ":")).encode("utf-8", "surrogatepass")
         if len(data) <= LARGEST:
-            _replace(self.path, data)
+            replace_store(self.path, data)
 
 
 def _first(items: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[str, Any]]:
@@ -201,8 +187,8 @@ def _first(items: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[str, 
 def _read(path: Path) -> tuple[dict[str, tuple[Signature, str]], dict[str, list[Any]]]:
     """The files and results of a store; none of them where anything is wrong with it."""
     try:
-        document = json.loads(_bytes(path).decode("utf-8", "surrogatepass"))
-        if document["home"] != _identity(path.parent):
+        document = json.loads(read_store(path).decode("utf-8", "surrogatepass"))
+        if document["home"] != identity(path.parent):
             return {}, {}
         files = {name: _entry(entry) for name, entry in document["files"].items()}
         results = document["results"]
@@ -220,55 +206,6 @@ def _entry(entry: Any) -> tuple[Signature, str]:
     return (modified, size, changed, inode), digest
 
 
-def _identity(folder: Path) -> list[int]:
-    """What tells a folder from its copies: a cache that came with a checkout or an archive is not trusted."""
-    seen = folder.stat()
-    return [seen.st_dev, seen.st_ino]
-
-
-def _bytes(path: Path) -> bytes:
-    """The content of a plain file of a bearable size. Raises OSError; a pipe or a link is not waited for."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode) or seen.st_size > LARGEST:
-            raise OSError("not a store")
-        return file.read()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    from tempfile import mkstemp
-
-    descriptor, name = mkstemp(prefix=".", suffix=".new", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _make(folder: Path, *, own: bool) -> None:
-    """The folder with what keeps it out of repositories and backups. Raises OSError; a link in its place is not followed."""
-    if own and folder.is_symlink():
-        raise OSError("a link")
-    fresh = not folder.exists()
-    (folder / __version__).mkdir(parents=True, exist_ok=True)
-    if (folder / __version__).is_symlink():
-        raise OSError("a link")
-    if fresh:
-        (folder / ".gitignore").write_text("# Written by gradlint.\n*\n", encoding="utf-8")
-        (folder / "CACHEDIR.TAG").write_text(TAG, encoding="utf-8")
-
-
-def _bound(folder: Path) -> None:
-    stores = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for old in stores[MOST_STORES:]:
-        old.unlink(missing_ok=True)
-
-
 # Which cache
 
 
@@ -277,37 +214,3 @@ def cache_for(chosen: Path | None, source: Path | None) -> Cache:
     if chosen is not None:
         return Cache(chosen, own=False)
     return Cache((source.parent if source is not None else Path()) / FOLDER)
-
-
-def caches_below(top: Path) -> Iterator[Path]:
-    """The caches in and below a folder; links are not followed."""
-    for folder, below, _ in os.walk(top):
-        if FOLDER in below:
-            found = Path(folder) / FOLDER
-            if not found.is_symlink():
-                yield found
-        below[:] = [name for name in below if name not in (FOLDER, ".git")]
-
-
-def remove(folder: Path) -> bool:
-    """Remove what gradlint has written into a folder, and the folder if nothing is left; False where that is no cache.
-
-    Raises OSError.
-    """
-    tag = folder / "CACHEDIR.TAG"
-    try:
-        if tag.is_symlink() or tag.read_bytes() != TAG.encode():
-            return False
-    except OSError:
-        return False
-    for version in [each for each in folder.iterdir() if each.is_dir() and not each.is_symlink()]:
-        stores = [each for each in version.iterdir() if _STORE.fullmatch(each.name)]
-        for store in stores:
-            store.unlink()
-        if stores and not any(version.iterdir()):
-            version.rmdir()
-    for name in (".gitignore", tag.name):
-        (folder / name).unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
-    return True

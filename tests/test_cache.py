@@ -15,8 +15,9 @@ import pytest
 from harness import FIXTURES
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, run, script
 
-from gradlint import cache, intake
+from gradlint import cache, cache_folder, intake
 from gradlint.cache import Cache
+from gradlint.cache_folder import TAG
 from gradlint.diagnostic import Diagnostic
 from gradlint.runner import FileResult, Job, Task
 from gradlint.runner import run as run_jobs
@@ -196,7 +197,7 @@ def test_what_cannot_be_written_makes_no_noise(tmp_path: Path, monkeypatch: pyte
     def replace(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gradlint.cache.os.replace", replace)
+    monkeypatch.setattr("gradlint.cache_folder.os.replace", replace)
     assert len(told(run_jobs(jobs(tmp_path / "tree"), 1, cache=Cache(tmp_path / "full")))) == 1
     assert not list((tmp_path / "full").rglob("*.new")) and not list((tmp_path / "full").rglob("*.json"))
 
@@ -220,7 +221,7 @@ def test_a_pipe_or_a_link_in_place_of_a_store_is_left_alone(tmp_path: Path) -> N
 
 
 def test_the_number_of_stores_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MOST_STORES", 3)
+    monkeypatch.setattr(cache_folder, "MOST_STORES", 3)
     script(tmp_path, BOTH)
     for code in ("GRD101", "GRD102", "GRD103", "GRD104", "GRD201"):
         list(run_jobs(jobs(tmp_path, Task(Selection((Layer((code,)),)))), 1, cache=Cache(tmp_path / "k")))
@@ -252,7 +253,7 @@ def test_the_cache_stands_beside_the_configuration(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir("/")
     first = run("check", tmp_path)
     folder = tmp_path / ".gradlint_cache"
-    assert (folder / ".gitignore").read_text().endswith("\n*\n") and (folder / "CACHEDIR.TAG").read_text() == cache.TAG
+    assert (folder / ".gitignore").read_text().endswith("\n*\n") and (folder / "CACHEDIR.TAG").read_text() == TAG
     script(folder, SAFE, "walked.py")
     assert run("check", tmp_path).output == first.output and first.exit_code == 1
     (folder / "walked.py").unlink()

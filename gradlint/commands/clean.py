@@ -24,7 +24,7 @@ def command(paths: tuple[str, ...], cache_dir: str | None, quiet: bool) -> None:
 
     Only what gradlint has written is removed; a folder that holds anything else stays.
     """
-    from gradlint.cache import caches_below, remove
+    from gradlint.cache_folder import caches_below, remove
     from gradlint.report.lines import safe
     from gradlint.terminal import complain
 

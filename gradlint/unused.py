@@ -32,6 +32,9 @@ class Remark:
 
 def holds_directives(text: str) -> bool:
     """Whether a comment of the text is one that this rule judges."""
+    words = text.lower()
+    if "gradlint" not in words and not ("noqa" in words and "grd" in words):
+        return False  # which is told in a fraction of the time that reading the comments takes
     found = read_suppressions(text)
     return not found.whole_file and any(map(_is_ours, found.directives))
 

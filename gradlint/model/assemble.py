@@ -11,12 +11,13 @@ from gradlint.model.boundary import Reader
 from gradlint.model.cadence import Judge
 from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
-from gradlint.model.details import Details
+from gradlint.model.details import EventDetails
 from gradlint.model.distribution import parallel_model, sharded, sync_toggled
 from gradlint.model.events import RawEvent
 from gradlint.model.naming import Names
 from gradlint.model.passes import cut_from_batches, fetches, pass_of
 from gradlint.model.records import CallSite, Frame, Trace
+from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, literal, text, walk
@@ -60,7 +61,6 @@ class LoopBuilder:
         self.backwards = backwards
         self.home = backwards[0].path
         self.around = self.loops_around()
-        self.details = Details(resolver)
         self.given_steps: Steps | None = None
 
     def loops_around(self) -> tuple[Guard, ...]:
@@ -87,7 +87,8 @@ class LoopBuilder:
             steps = given
         steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
-        events = tuple(self.event(raw, judge, engine, accumulate is not None, steps) for raw in near)
+        ledger = Ledger(self.resolver, steps, self.loop, windowed=self.window is not None)
+        events = tuple(self.event(raw, judge, ledger, accumulate=accumulate is not None) for raw in near)
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
         walks = pass_of(self.loop, self.home[: self.place()], self.resolver) if self.loop else Pass(None)
@@ -164,8 +165,9 @@ class LoopBuilder:
             return None, None
         return found, found.steps if found.steps.source is not None else None
 
-    def event(self, raw: RawEvent, judge: Judge, engine: Engine, accumulate: bool, steps: Steps | None) -> Event:
+    def event(self, raw: RawEvent, judge: Judge, ledger: Ledger, *, accumulate: bool) -> Event:
         cadence, boundary, conditional = judge.cadence(raw)
+        engine, steps = judge.engine, judge.steps
         prepared = self.is_prepared(raw)
         if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH:
             cadence = self.engine_cadence(raw, prepared)
@@ -178,6 +180,7 @@ class LoopBuilder:
             path=raw.path,
             index=raw.index,
             cadence=cadence,
+            details=EventDetails(raw, self.resolver, ledger),
             statement=raw.statement if isinstance(raw.statement, cst.SimpleStatementLine) else None,
             target=raw.target,
             through=raw.through,
@@ -193,13 +196,6 @@ class LoopBuilder:
             owner=raw.owner,
             prepared=prepared,
             frame=raw.frame,
-            torch_built=self.details.torch_built(raw),
-            handed_around=raw.kind is Kind.OPTIMIZER_STEP and self.details.handed_around(raw),
-            restored=raw.kind is Kind.REPORT and self.details.restored(raw, steps, self.loop, self.window is not None),
-            token_mean=self.details.token_mean(raw) if raw.kind is Kind.BACKWARD else None,
-            built_by=self.details.built_by(raw) if raw.kind is Kind.OPTIMIZER_STEP else None,
-            built_for=self.details.built_for(raw) if raw.kind is Kind.OPTIMIZER_STEP else None,
-            loss_index=self.details.loss_index(raw) if raw.kind is Kind.BACKWARD else None,
         )
 
     def is_prepared(self, raw: RawEvent) -> bool | None:
@@ -234,9 +230,10 @@ class LoopBuilder:
 
     def deepspeed_steps(self) -> Steps | None:
         """What a configuration in the file gives as `gradient_accumulation_steps`; None where the file shows none."""
-        for statement in self.trace.facts.statements:
-            for node in walk(statement):
-                if isinstance(node, cst.DictElement) and literal(node.key) == "gradient_accumulation_steps":
+        facts = self.trace.facts
+        for statement in facts.statements:
+            for node in facts.tree.of(cst.DictElement, statement):
+                if literal(node.key) == "gradient_accumulation_steps":
                     value = literal(node.value)
                     return Steps(text(node.value), frozenset({text(node.value)}), value if isinstance(value, int) else None)
         return None
@@ -314,12 +311,15 @@ class LoopBuilder:
         """A count of steps ends the one pass there is, or a break before the tail skips it on purpose."""
         if self.loop is None or not isinstance(self.loop.node, cst.For):
             return False
-        for node in walk(self.loop.node.body):
-            if isinstance(node, cst.If) and any(isinstance(n, cst.Comparison) for n in walk(node.test)):
-                if not self.around and _leaves(node, cst.Break):
-                    return True
-                if (_leaves(node, cst.Break) or _leaves(node, cst.Continue)) and self.counts_windows(node.test):
-                    return True
+        tree = self.trace.facts.tree
+        for node in tree.of(cst.If, self.loop.node.body):
+            if not any(True for _ in tree.of(cst.Comparison, node.test)):
+                continue
+            breaks = any(True for _ in tree.of(cst.Break, node.body))
+            if breaks and not self.around:
+                return True
+            if (breaks or any(True for _ in tree.of(cst.Continue, node.body))) and self.counts_windows(node.test):
+                return True
         return False
 
     def counts_windows(self, test: cst.BaseExpression) -> bool:
@@ -373,10 +373,6 @@ class LoopBuilder:
         frame = self.backwards[0].frame if self.loop is None else self.loop.frame
         function = frame.function if isinstance(frame, Frame) else None
         return function.qualname if function is not None else "<module>"
-
-
-def _leaves(node: cst.If, how: type[cst.CSTNode]) -> bool:
-    return any(isinstance(each, how) for each in walk(node.body))
 
 
 def _brief(node: cst.CSTNode) -> str:

@@ -8,7 +8,8 @@ import libcst as cst
 
 from gradlint.model.facts import Facts
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, argument, calls_in, dotted, keywords, last_name, literal, subnodes, text, walk
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text
+from gradlint.model.tree import Tree
 from gradlint.model.types import Construction, Schedule, Steps
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
 
@@ -143,7 +144,7 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
     if not _COUPLED & facts.constructed:
         return ()
     for holder, owner in _holders(facts.statements):
-        for call in calls_in(holder):
+        for call in facts.tree.calls(holder):
             qualified = facts.qualify(call.func)
             if qualified in _COUPLED:
                 found.append(_construction(call, qualified, holder, owner, facts))
@@ -165,37 +166,35 @@ def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cs
     place = argument(call, 4, "weight_decay")
     if place is not None:
         decays.append((place, _nonzero(place, holder, facts)))
-    for node in _groups(call, holder, owner):
+    for node in _groups(call, holder, owner, facts.tree):
         decays.append((node, _nonzero(node, holder, facts)))
     decoupled = given.get("decoupled_weight_decay")
     flag = None if decoupled is None else literal(decoupled) is not False
     return Construction(call, qualified, tuple(decays), flag)
 
 
-def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode, tree: Tree) -> Iterator[cst.BaseExpression]:
     """`weight_decay` values in parameter groups: given as a literal, by a local name, or added later."""
     first = argument(call, 0, "params")
     sources: list[cst.CSTNode] = [first] if first is not None else []
     name = dotted(first) if first is not None else None
     bound: str | None = None
-    for node in walk(holder):
-        if isinstance(node, cst.Assign) and len(node.targets) == 1:
+    for node in tree.of(cst.Assign, holder):
+        if len(node.targets) == 1:
             target = dotted(node.targets[0].target)
             if target is not None and target == name:
                 sources.append(node.value)
             if node.value is call:
                 bound = target
-    for node in calls_in(owner if bound is not None and bound.startswith("self.") else holder):
-        method = last_name(node.func)
-        receiver = dotted(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    for each in tree.calls(owner if bound is not None and bound.startswith("self.") else holder):
+        method = last_name(each.func)
+        receiver = dotted(each.func.value) if isinstance(each.func, cst.Attribute) else None
         if (method == "add_param_group" and receiver and receiver == bound) or (
             method in ("append", "extend") and receiver and receiver == name
         ):
-            sources.extend(arg.value for arg in node.args)
+            sources.extend(arg.value for arg in each.args)
     for source in sources:
-        for node in walk(source):
-            if isinstance(node, cst.DictElement) and literal(node.key) == "weight_decay":
-                yield node.value
+        yield from (each.value for each in tree.of(cst.DictElement, source) if literal(each.key) == "weight_decay")
 
 
 def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: int = 0) -> bool | None:
@@ -227,10 +226,9 @@ def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: 
 
 def _values(name: str, holder: cst.CSTNode, facts: Facts) -> Iterator[cst.BaseExpression | None]:
     """Everything that a bare name can be in a function or module: parameters' defaults and assignments."""
-    for node in (*walk(holder), *(s for s in facts.statements if isinstance(s, cst.SimpleStatementLine))):
-        if isinstance(node, cst.Param) and node.name.value == name:
-            yield node.default
-        small = node.body if isinstance(node, cst.SimpleStatementLine) else ()
-        for each in small:
-            if isinstance(each, cst.Assign) and any(dotted(t.target) == name for t in each.targets):
-                yield each.value
+    yield from (param.default for param in facts.tree.of(cst.Param, holder) if param.name.value == name)
+    lines = (each for each in facts.statements if isinstance(each, cst.SimpleStatementLine))
+    for holding in (holder, *lines):
+        for assigned in facts.tree.of(cst.Assign, holding):
+            if any(dotted(target.target) == name for target in assigned.targets):
+                yield assigned.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from gradlint.model.records import Trace
-from gradlint.model.syntax import last_name, walk
+from gradlint.model.syntax import last_name
 
 DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
 
@@ -39,10 +39,12 @@ def sync_toggled(trace: Trace) -> bool:
 
 def _handed_around(trace: Trace) -> bool:
     """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
-    return any(
-        isinstance(d.value, cst.CSTNode)
-        and any(isinstance(n, cst.Attribute) and n.attr.value == "no_sync" for n in walk(d.value))
+    tree = trace.facts.tree
+    mentions = [each for each in tree.all(cst.Attribute) if each.attr.value == "no_sync"]
+    return bool(mentions) and any(
+        tree.holds(definition.value, each)
         for definitions in trace.definitions.values()
-        for d in definitions
-        if d.value is not None
+        for definition in definitions
+        if definition.value is not None
+        for each in mentions
     )

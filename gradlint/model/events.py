@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import libcst as cst
 
@@ -82,12 +82,12 @@ class Classifier:
             yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(node.args[0].value, call))
         elif name == "zero_grad":
             yield self.zero_grad(call, method)
-        elif name in CLIPS or _CLIP_FUNCTION.search(name) or self.imported_clip(node):
+        elif _spells_clip(name) or self.imported_clip(node, name):
             yield self.event(Kind.CLIP, call, receiver=method[0] if method else None)
         elif name in ("unscale_", "unscale_gradients") and method is not None:
             target = self.identity(node.args[0].value, call) if node.args else None
             yield self.event(Kind.UNSCALE, call, target=target, receiver=method[0])
-        elif GRADIENT_RESCALERS.search(name) or self.rescales(node, method):
+        elif _spells_rescaling(name) or self.rescales(node, method):
             yield self.event(Kind.GRAD_SCALE, call)
         elif method is not None and name in ("zero_", "detach_") and _ends_in_grad(method[0]):
             yield self.event(Kind.ZERO_GRAD, call)
@@ -97,7 +97,7 @@ class Classifier:
                 yield self.event(Kind.SCALER_UPDATE, call, receiver=method[0], owner=self.identity(method[0], call))
             elif role is Role.EMA:
                 yield self.event(Kind.EMA_UPDATE, call, receiver=method[0])
-        elif _EMA_FUNCTION.search(name) and not name.startswith(("create", "get", "build", "make", "init")):
+        elif _spells_average(name):
             yield self.event(Kind.EMA_UPDATE, call)
         elif name == "step_update" and method is not None:
             if self.resolver.role(method[0], site_of(call)) is Role.SCHEDULER:
@@ -228,10 +228,9 @@ class Classifier:
             target = self.identity(method[0], call)
         return self.event(Kind.ZERO_GRAD, call, target=target, receiver=method[0] if method else None)
 
-    def imported_clip(self, node: cst.Call) -> bool:
-        if not isinstance(node.func, (cst.Name, cst.Attribute)):
-            return False
-        return self.resolver.trace.facts.qualify(node.func).rsplit(".", 1)[-1] in CLIPS
+    def imported_clip(self, node: cst.Call, name: str) -> bool:
+        """`from torch.nn.utils import clip_grad_norm_ as bound`."""
+        return type(node.func) is cst.Name and self.resolver.trace.facts.full_name(name).rsplit(".", 1)[-1] in CLIPS
 
     def rescales(self, node: cst.Call, method: tuple[cst.BaseExpression, str] | None) -> bool:
         """`p.grad.div_(n)`, `p.grad.data.mul_(x)`, `torch._foreach_div_(grads, n)`."""
@@ -316,6 +315,21 @@ class Classifier:
             tuple(call.call.args),
             owner,
         )
+
+
+@lru_cache(maxsize=1024)  # the same few names are called everywhere
+def _spells_clip(name: str) -> bool:
+    return name in CLIPS or _CLIP_FUNCTION.search(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _spells_rescaling(name: str) -> bool:
+    return GRADIENT_RESCALERS.search(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _spells_average(name: str) -> bool:
+    return _EMA_FUNCTION.search(name) is not None and not name.startswith(("create", "get", "build", "make", "init"))
 
 
 def _is_modulus_test(node: cst.BaseExpression) -> bool:

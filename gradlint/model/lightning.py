@@ -15,7 +15,7 @@ from gradlint.model.events import RawEvent
 from gradlint.model.facts import Facts, Function
 from gradlint.model.records import Trace
 from gradlint.model.resolve import Resolver, Site
-from gradlint.model.syntax import calls_in, keywords, last_name, literal
+from gradlint.model.syntax import keywords, last_name, literal
 from gradlint.model.types import Kind, Steps, TrainingLoop
 
 THROUGH = "lightning, automatically"
@@ -35,7 +35,7 @@ def trainer_steps(trace: Trace, facts: Facts) -> Steps | None:
     """What the file's `Trainer(accumulate_grad_batches=...)` is built with."""
     resolver = Resolver(trace)
     for statement in facts.statements:
-        for call in calls_in(statement):
+        for call in facts.tree.calls(statement):
             given = keywords(call).get("accumulate_grad_batches")
             if given is None or not (last_name(call.func) or "").endswith("Trainer"):
                 continue

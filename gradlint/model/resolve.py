@@ -9,7 +9,7 @@ from functools import cached_property
 import libcst as cst
 
 from gradlint.model.records import CallSite, Definition, Frame, Trace
-from gradlint.model.syntax import NOT_LITERAL, argument, arithmetic, dotted, last_name, literal, text, walk
+from gradlint.model.syntax import NOT_LITERAL, argument, arithmetic, dotted, last_name, literal, text
 from gradlint.model.types import Path, Steps, exclusive
 from gradlint.model.vocabulary import Role, Taught
 
@@ -38,8 +38,8 @@ def site_of(record: CallSite | Definition) -> Site:
 
 def dominates(inner: Path, outer: Path) -> bool:
     """True where code at `inner` has surely run when code at `outer` runs later (loops are taken to run)."""
-    groups = {(guard.group, guard.arm) for guard in outer}
-    return all(guard.kind in ("loop", "with", "call") or (guard.group, guard.arm) in groups for guard in inner)
+    decisions = [(guard.group, guard.arm) for guard in inner if guard.kind in ("branch", "handler")]
+    return not decisions or {(guard.group, guard.arm) for guard in outer}.issuperset(decisions)
 
 
 class Resolver:
@@ -85,10 +85,9 @@ class Resolver:
         assigned = self._assigned.get(id(frame.function.node))
         if assigned is None:
             assigned = {}
-            for node in walk(frame.function.node.body):
-                if isinstance(node, cst.Assign):
-                    for target in node.targets:
-                        assigned.setdefault(dotted(target.target), []).append(node)
+            for node in self.trace.facts.tree.of(cst.Assign, frame.function.node.body):
+                for target in node.targets:
+                    assigned.setdefault(dotted(target.target), []).append(node)
             self._assigned[id(frame.function.node)] = assigned
         return [Definition(name, node.value, frame, (), -1, "assign", node) for node in assigned.get(name, ())]
 
@@ -308,8 +307,8 @@ class Resolver:
         if function is None:
             return
         home = Frame(-1000 - facts.functions.index(function), function, None, self.trace.module, function.owner)
-        for node in walk(function.node.body):
-            if isinstance(node, cst.Return) and isinstance(node.value, cst.Call):
+        for node in facts.tree.of(cst.Return, function.node.body):
+            if isinstance(node.value, cst.Call):
                 yield from self.constructors(node.value, Site(home, -1, ()), hops + 1)
 
     @cached_property

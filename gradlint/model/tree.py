@@ -30,18 +30,22 @@ class Tree:
         self._ends: list[int] = []
         self._begins: dict[int, int] = {}
         self._places: defaultdict[type[cst.CSTNode], list[int]] = defaultdict(list)
-        for statement in statements:
-            self._take(statement)
+        nodes, ends, begins, places = self._nodes, self._ends, self._begins, self._places
 
-    def _take(self, node: cst.CSTNode) -> None:
-        place = len(self._nodes)
-        self._begins[id(node)] = place
-        self._nodes.append(node)
-        self._ends.append(0)
-        self._places[type(node)].append(place)
-        for child in subnodes(node):
-            self._take(child)
-        self._ends[place] = len(self._nodes)
+        def take(node: cst.CSTNode) -> None:
+            place = len(nodes)
+            begins[id(node)] = place
+            nodes.append(node)
+            ends.append(place + 1)
+            places[type(node)].append(place)
+            below = subnodes(node)
+            if below:
+                for child in below:
+                    take(child)
+                ends[place] = len(nodes)
+
+        for statement in statements:
+            take(statement)
 
     # Runs
 
@@ -94,6 +98,10 @@ class Tree:
         if run is None:
             return (each for each in walk(node) if isinstance(each, kind))
         return self.at(kind, run)
+
+    def all(self, kind: type[Node]) -> Iterator[Node]:
+        """Every node of a class."""
+        return self.at(kind, (0, len(self._nodes)))
 
     def calls(self, node: cst.CSTNode) -> Iterator[cst.Call]:
         """Every call at or below a node."""

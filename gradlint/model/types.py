@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import Protocol
 
 import libcst as cst
 
@@ -199,11 +200,7 @@ class Event:
 
     `statement` is the line it makes up alone, or None where it is part of something larger (no anchor for a fix).
     `target` names the optimizer it acts on, where that is known; `loss` is the expression that is backpropagated.
-    `torch_built` says that the constructor of the object is in sight and is PyTorch's (or a known library's);
-    `handed_around` that the object is an argument of a call whose body is not in sight. `restored` marks reports of a
-    divided loss that is multiplied by N again or summed over one window; `token_mean` is the call that takes a mean over
-    unmasked tokens; `loss_index` is when the backpropagated name got its value; `built_for` names the model whose weights
-    are stepped, `built_by` the class of the optimizer where its one constructor is in sight.
+    `details` are what few rules ask.
     """
 
     kind: Kind
@@ -212,6 +209,7 @@ class Event:
     path: Path
     index: int
     cadence: Cadence
+    details: Details
     statement: cst.CSTNode | None = None
     target: str | None = None
     through: str | None = None
@@ -227,13 +225,38 @@ class Event:
     owner: str | None = None
     prepared: bool | None = None
     frame: object = None
-    torch_built: bool = False
-    handed_around: bool = False
-    restored: bool = False
-    token_mean: cst.Call | None = None
-    loss_index: int | None = None
-    built_for: str | None = None
-    built_by: str | None = None
+
+
+class Details(Protocol):
+    """What few rules ask of an event; each answer is worked out when it is asked for."""
+
+    @property
+    def torch_built(self) -> bool:
+        """Of a step: whether the constructor of what steps is in sight, and is PyTorch's (or a known library's)."""
+
+    @property
+    def built_for(self) -> str | None:
+        """Of an optimizer's step: the first name in what it was built from, `model` of `AdamW(model.parameters())`."""
+
+    @property
+    def built_by(self) -> str | None:
+        """Of an optimizer's step: the class of PyTorch's optimizer, where its one constructor is in sight."""
+
+    @property
+    def handed_around(self) -> bool:
+        """Of an optimizer's step: whether the optimizer, or its scaler, is an argument of a call whose body is not in sight."""
+
+    @property
+    def token_mean(self) -> cst.Call | None:
+        """Of a backward pass: the call that takes a mean over tokens of which some are masked."""
+
+    @property
+    def loss_index(self) -> int | None:
+        """Of a backward pass: when the name that is backpropagated got its value, where a call computed it."""
+
+    @property
+    def restored(self) -> bool:
+        """Of a report: whether the divided loss is multiplied by N again, or summed over exactly one window."""
 
 
 @dataclass(frozen=True)
@@ -412,15 +435,18 @@ class Construction:
 
 def exclusive(a: Path, b: Path) -> bool:
     """True where two paths take different arms of one branch, so that both never run in one iteration."""
-    branches = [guard for guard in a if guard.kind == "branch"]
-    return any(_opposed(guard, other) for guard in b if guard.kind == "branch" for other in branches)
-
-
-def _opposed(a: Guard, b: Guard) -> bool:
-    """Different arms of one branch, or contradicting answers to the same question."""
-    if a.group == b.group:
-        return a.arm != b.arm
-    return any(b.answers.get(question, truth) != truth for question, truth in a.answers.items())
+    branches = {guard.group: guard for guard in a if guard.kind == "branch"}
+    others = [guard for guard in b if guard.kind == "branch"] if branches else ()
+    if any(guard.group in branches and branches[guard.group].arm != guard.arm for guard in others):
+        return True
+    # Contradicting answers to the same question, too; what both stand under gives both the same ones.
+    answered = [guard.answers for guard in others if guard.group not in branches and guard.answers]
+    return any(
+        answers.get(question, truth) != truth
+        for answers in answered
+        for guard in branches.values()
+        for question, truth in guard.answers.items()
+    )
 
 
 def _closes(step: Event, event: Event) -> bool:

@@ -49,10 +49,10 @@ def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _harm(update: Event) -> str:
     """What the factor N does with this optimizer, as measured on the page."""
-    if update.built_by == "SGD":
+    if update.details.built_by == "SGD":
         return "; with SGD each step is N times as long"
-    if update.built_by in _ADAPTIVE:
-        return f"; {update.built_by} divides most of the factor away, clipping and an L2 term do not"
+    if update.details.built_by in _ADAPTIVE:
+        return f"; {update.details.built_by} divides most of the factor away, clipping and an L2 term do not"
     return ""
 
 

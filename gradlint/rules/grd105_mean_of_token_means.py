@@ -29,7 +29,7 @@ def mean_of_token_means(loop: TrainingLoop) -> Iterator[Finding]:
         scale = backward.scale
         if loop.update_for(backward) is None or scale is None or scale.scale is not Scale.DIVIDED:
             continue
-        for division in scale.divisions if backward.token_mean is not None else ():
+        for division in scale.divisions if backward.details.token_mean is not None else ():
             if not division.by_steps or id(division.node) in seen:
                 continue
             seen.add(id(division.node))
@@ -46,7 +46,7 @@ def mean_of_token_means(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _by_tokens(backward: Event, division: Division, loop: TrainingLoop) -> Outcome:
     """Only where the window's micro-batches are at hand as a list can their tokens be counted before the first backward."""
-    node, call = loop.node, backward.token_mean
+    node, call = loop.node, backward.details.token_mean
     masked = keywords(call).get("ignore_index") if call is not None else None
     target = argument(call, 1, "target") if call is not None else None
     if not isinstance(node, cst.For) or not loop.walks.windowed or dotted(node.iter) is None or call is None:

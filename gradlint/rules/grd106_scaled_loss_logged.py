@@ -19,7 +19,7 @@ from gradlint.rule import rule
 def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
     for report in loop.all(Kind.REPORT):
         scale = report.scale
-        if scale is None or scale.scale is not Scale.DIVIDED or report.restored or not loop.holds(report):
+        if scale is None or scale.scale is not Scale.DIVIDED or report.details.restored or not loop.holds(report):
             continue
         division = next((d for d in reversed(scale.divisions) if d.by_steps and d.value != 1), None)
         if division is None:

@@ -19,15 +19,20 @@ _ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_
 @file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
 def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops if file.facts is not None else ():
-        if file.facts is not None and file.facts.called_beside(loop.function) & _ELSEWHERE:
-            continue
         step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)
         if step is None or loop.guard is None or loop.first(Kind.ZERO_GRAD) is not None or loop.engine is Engine.DEEPSPEED:
             continue
         # An optimizer of another file may zero on its own; one that is handed around may be zeroed there.
-        if step.through not in (None, "scaler") or _takes_closure(step) or not step.torch_built or step.handed_around:
+        if (
+            step.through not in (None, "scaler")
+            or _takes_closure(step)
+            or not step.details.torch_built
+            or step.details.handed_around
+        ):
             continue
         if step.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.PER_UPDATE):
+            continue
+        if file.facts is not None and file.facts.called_beside(loop.function) & _ELSEWHERE:
             continue
         fix, note = _zero(step, loop)
         yield Finding(

@@ -49,7 +49,7 @@ def _wipes(zero: Event, step: Event, loop: TrainingLoop) -> bool:
     if (
         zero.target is None
         and not same
-        and (step.built_for is None or zero.receiver is None or root_name(zero.receiver) != step.built_for)
+        and (step.details.built_for is None or zero.receiver is None or root_name(zero.receiver) != step.details.built_for)
     ):
         return False
     arms = {(g.group, g.arm) for g in step.path}

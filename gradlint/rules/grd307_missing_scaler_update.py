@@ -19,7 +19,7 @@ def missing_scaler_update(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops:
         steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.through == "scaler"]
         # A loop that hands its scaler to another file may see it updated there.
-        if not steps or loop.first(Kind.SCALER_UPDATE) is not None or any(s.handed_around for s in steps):
+        if not steps or loop.first(Kind.SCALER_UPDATE) is not None or any(s.details.handed_around for s in steps):
             continue
         tail = [s for s in steps if any(s is each for each in loop.tail)]
         step = next((s for s in reversed(steps) if s not in tail), steps[-1])

@@ -38,7 +38,7 @@ def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
             or any(s.index < scheduler.index for s in steps)
         ):
             continue
-        if scheduler.cadence is Cadence.UNKNOWN or not scheduler.torch_built:
+        if scheduler.cadence is Cadence.UNKNOWN or not scheduler.details.torch_built:
             continue
         fix, note = _after(scheduler, steps[-1], loop)
         yield Finding(

@@ -27,7 +27,7 @@ def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         if not (always or skipped.cadence is Cadence.PER_UPDATE or _out_of_phase(skipped, update)):
             # Where the forward pass runs outside, DistributedDataParallel reduces all the same.
-            outside = inside[0].loss_index is not None and inside[0].loss_index < skipped.index
+            outside = inside[0].details.loss_index is not None and inside[0].details.loss_index < skipped.index
             yield from () if outside else _unreduced_tail(skipped, loop)
             continue
         fix, note = _complement(skipped, update)

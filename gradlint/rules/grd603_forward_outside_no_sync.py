@@ -31,7 +31,7 @@ def forward_outside_no_sync(loop: TrainingLoop) -> Iterator[Finding]:
         for backward in loop.all(Kind.BACKWARD):
             block = _block(backward, skipped)
             # The loss was computed before the block was entered.
-            if block is None or backward.loss_index is None or backward.loss_index > block.index:
+            if block is None or backward.details.loss_index is None or backward.details.loss_index > block.index:
                 continue
             fix, note = _take_in(block, backward)
             yield Finding(

@@ -27,9 +27,9 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
     built = file.facts.called if file.facts is not None else frozenset()
     for statement in file.statements if any(name.endswith(tuple(_WINDOW)) for name in built) else ():
         for call in calls_in(statement):
-            given = keywords(call)
-            window = given.get(_WINDOW.get((last_name(call.func) or "").replace("Seq2Seq", ""), ""))
-            steps = given.get("max_steps")
+            setting = _WINDOW.get((last_name(call.func) or "").replace("Seq2Seq", ""))
+            given = keywords(call) if setting is not None else {}
+            window, steps = given.get(setting or ""), given.get("max_steps")
             if window is None or steps is None or literal(window) in (1, None):
                 continue
             length, names = _loader_length(steps, statement)

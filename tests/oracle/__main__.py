@@ -11,7 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from .plan import Plan, draw
+from .draw import draw
+from .plan import Plan
 from .shrink import shrink
 from .tally import Tally
 from .theorems import Judgement, judge

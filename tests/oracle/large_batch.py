@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .laboratory import Average, Net, flat, laboratory, samples
 from .loops import UPDATES
 from .plan import Plan
-from .trace import Average, Net, Trace, laboratory, samples
+from .trace import Trace
 from .write import COEFFICIENT, EPOCHS
 
 Batch = tuple[Tensor, Tensor]
@@ -27,13 +28,13 @@ def reference(plan: Plan, micro_batches: int) -> Trace:
         model = Net()
         optimizers = _optimizers(plan, model)
         n = plan.n if plan.accumulates else 1
-        batches = list(zip(dataset.tensors[0].split(2), dataset.tensors[1].split(2), strict=True))
+        batches = list(zip(dataset.tensors[0].split(2), dataset.tensors[1].split(2), strict=True))  # type: ignore[no-untyped-call]
         passes = [list(windows) for windows in _passes(plan, batches, n)]
         updates = sum(map(len, passes))
         schedule = _schedule(plan, optimizers[0], 101 if plan.length == "literal" else updates)
         average: Any = None
         if plan.ema == "averaged":
-            average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.8))
+            average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.8))  # type: ignore[no-untyped-call]
         elif plan.ema == "own":
             average = Average(model)
         for windows in passes:
@@ -45,9 +46,9 @@ def reference(plan: Plan, micro_batches: int) -> Trace:
                     average.update_parameters(model) if plan.ema == "averaged" else average.update()
             if schedule is not None and plan.scheduler == "epoch":
                 schedule.step()
-    trace = Trace(weights=_flat(model.parameters()))
+    trace = Trace(weights=flat(model.parameters()))
     if average is not None:
-        trace.average = _flat(average.module.parameters() if plan.ema == "averaged" else average.shadow)
+        trace.average = flat(average.module.parameters() if plan.ema == "averaged" else average.shadow)
     return trace
 
 
@@ -78,7 +79,7 @@ def _update(plan: Plan, model: Net, optimizers: list[Optimizer], window: list[Ba
         loss = loss + COEFFICIENT * F.l1_loss(logits, torch.zeros_like(logits)) * share
     for optimizer in optimizers:
         optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     if plan.clip == "norm":
         nn.utils.clip_grad_norm_(model.parameters(), 0.05)
     elif plan.clip == "value":
@@ -98,7 +99,7 @@ def _optimizers(plan: Plan, model: Net) -> list[Optimizer]:
                 made.append(torch.optim.SGD(part.parameters(), lr=0.1, momentum=0.9))
             case "AdamW":
                 made.append(torch.optim.AdamW(part.parameters(), lr=0.01, weight_decay=0.1))
-            case _ if "GRD501" in plan.bugs:
+            case _ if plan.has("GRD501"):
                 made.append(torch.optim.AdamW(part.parameters(), lr=0.01, weight_decay=0.1))
             case _:
                 made.append(torch.optim.Adam(part.parameters(), lr=0.01))
@@ -118,7 +119,3 @@ def _schedule(plan: Plan, optimizer: Optimizer, length: int) -> lr_scheduler.LRS
         case "onecycle":
             return lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=length)
     return lr_scheduler.LinearLR(optimizer, start_factor=1.0, end_factor=0.1, total_iters=length)
-
-
-def _flat(tensors: Any) -> Tensor:
-    return torch.cat([each.detach().reshape(-1) for each in tensors]).clone()

@@ -80,9 +80,9 @@ def walk(plan: Plan, words: Words, n: str, loader: str) -> Walk:
 def boundary(plan: Plan, place: Walk, n: str, loader: str) -> str:
     """The test that holds on the last micro-batch of a window, or, with the bug, on another one."""
     i, which = place.index, plan.spelling
-    if plan.loop in ("reset", "reset carried"):
+    if plan.resets:
         return (f"{i} == {n}", f"{i} >= {n}", f"{n} == {i}", f"{i} == {n}", f"not {i} < {n}")[which]
-    wrong = "GRD201" in plan.bugs
+    wrong = plan.has("GRD201")
     if (place.start == 0) != wrong:
         plain = (
             f"({i} + 1) % {n} == 0",
@@ -98,7 +98,7 @@ def boundary(plan: Plan, place: Walk, n: str, loader: str) -> str:
         ]
     else:
         test = (f"{i} % {n} == 0", f"not {i} % {n}", f"{i} % {n} < 1", f"0 == {i} % {n}", f"{i} % {n} == 0")[which]
-    if plan.tail != "guard" or "GRD202" in plan.bugs:
+    if plan.tail != "guard" or plan.has("GRD202"):
         return test
     return f"{test} or {last(plan, place, loader)}"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .plan import Plan, smaller
+from .draw import smaller
+from .plan import Plan
 
 
 def shrink(plan: Plan, fails: Callable[[Plan], bool], tries: int = 200) -> Plan:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="the programs train under PyTorch: install the extra `proof`")
 pytest.importorskip("accelerate", reason="some programs train under Accelerate: install the extra `proof`")
 
-from .plan import Plan, draw
+from .draw import draw
+from .plan import Plan
 from .theorems import Judgement, judge
 
-PROGRAMS = 150
+PROGRAMS = 300
 
 
 @st.composite

@@ -19,7 +19,8 @@ from gradlint.rule import Rule
 
 from .large_batch import reference
 from .plan import BUGS, Plan
-from .trace import Trace, run
+from .run import run
+from .trace import Trace
 from .undecided import undecided
 from .verdict import Intent, verdict
 from .write import source
@@ -77,8 +78,9 @@ def judge(plan: Plan) -> Judgement:
     located = examine(text, FILE, rules())
     reported = frozenset(each.diagnostic.code for each in located)
     broken: list[str] = []
+    applied: tuple[str, ...] = ()
     if not any(each.changes for each in located):
-        fixed, applied, runs_after, reported_after = text, (), runs, reported
+        fixed, runs_after, reported_after = text, runs, reported
     else:
         outcome = fix(text, FILE, rules(), unsafe=True, keep=lambda _, found: found)
         fixed, applied = outcome.text, tuple(sorted({each.code for each in outcome.applied}))

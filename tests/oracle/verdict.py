@@ -239,7 +239,7 @@ def _synchronisation(closed: Sequence[Window], trace: Trace) -> Iterator[str]:
     for window in closed:
         backwards = window.of(What.BACKWARD)
         if len(backwards) > 1 and all(mark.reduced for mark in backwards):
-            yield "GRD603" if trace.outside else "GRD601"
+            yield "GRD603" if trace.toggled and not trace.within else "GRD601"
         elif backwards and not backwards[-1].reduced:
             yield "GRD602"
 

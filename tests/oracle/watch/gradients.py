@@ -1,0 +1,96 @@
+"""Watches the way of a gradient: the loss, the backward pass, the clip, the optimizer's step."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.data import DataLoader
+
+from ..laboratory import Net
+from ..trace import What
+from .patches import Patches
+from .recorder import Recorder
+
+
+def watch(recorder: Recorder, patches: Patches) -> None:
+    patches.around(Net, "__init__", after=lambda _, each, *__: recorder.models.append(each))
+    patches.around(DataLoader, "__iter__", before=lambda *_: recorder.looked(What.PASS))
+    _watch_backward(recorder, patches)
+    for name in ("clip_grad_norm_", "clip_grad_value_"):
+        # A list of parameters of which none has a gradient is refused; the clip is noted all the same.
+        patches.around(
+            nn.utils, name, before=lambda given, *_, **__: _clip(recorder, given), after=lambda *_, **__: recorder.keep(),
+            forgives=RuntimeError,
+        )  # fmt: skip
+    _watch_steps(recorder, patches)
+
+
+def _watch_backward(recorder: Recorder, patches: Patches) -> None:
+    """Losses and their backward passes."""
+    pending: dict[str, float] = {}  # the gradient of each term of the loss
+    seen = 0
+
+    def evaluated(name: str, result: Tensor) -> None:
+        if not result.requires_grad:
+            return
+        if name == "cross_entropy":
+            recorder.look()
+            recorder.trace.losses.append(result.item())
+            recorder.note(What.LOSS)
+        else:
+            recorder.trace.losses[-1] += 0.1 * result.item()
+        result.register_hook(lambda gradient: pending.__setitem__(name, float(gradient)))  # type: ignore[no-untyped-call]
+
+    def before(*_: Any, **__: Any) -> None:
+        recorder.look()
+        pending.clear()
+
+    def after(*_: Any, **__: Any) -> None:
+        nonlocal seen
+        recorder.keep()
+        # Weights that a bypassed scaler threw off give no gradient, or none that is a number: nothing shows what was divided.
+        measured = all(0 < norm < inf for norm in recorder.norms.values())
+        factors = tuple((name, value / recorder.factor) for name, value in sorted(pending.items()) if measured)
+        scaled, recorder.factor = recorder.factor != 1.0, 1.0
+        reduced, seen = recorder.reductions > seen, recorder.reductions
+        for number in range(len(recorder.optimizers)):
+            recorder.unscaled[number] = recorder.unscaled.get(number, True) and not scaled
+        recorder.note(What.BACKWARD, factors=factors, scaled=scaled, reduced=reduced)
+
+    for name in ("cross_entropy", "l1_loss", "mse_loss"):
+        patches.around(F, name, after=lambda result, *_, name=name, **__: evaluated(name, result))
+    patches.around(torch.autograd, "backward", before=before, after=after)
+
+
+def _clip(recorder: Recorder, parameters: Any) -> None:
+    recorder.look()
+    for number in recorder.numbers([parameters] if isinstance(parameters, Tensor) else parameters):
+        recorder.note(What.CLIP, optimizer=number, scaled=not recorder.unscaled.get(number, True))
+
+
+def _watch_steps(recorder: Recorder, patches: Patches) -> None:
+    """The steps of all optimizers. One that the scaler refuses never comes here; one past the scaler does."""
+
+    def before(optimizer: Optimizer, *_: Any) -> None:
+        if recorder.in_scaler:
+            recorder.keep()  # the scaler has just unscaled what nobody had
+        else:
+            recorder.look()
+        recorder.note(What.STEP, optimizer=recorder.optimizers.index(optimizer), scaled=recorder.in_scaler)
+        group = optimizer.param_groups[0]
+        if isinstance(optimizer, torch.optim.Adam) and not isinstance(optimizer, torch.optim.AdamW):
+            recorder.trace.coupled |= bool(group["weight_decay"]) and not group.get("decoupled_weight_decay", False)
+
+    def after(optimizer: Optimizer, *_: Any) -> None:
+        recorder.unscaled[recorder.optimizers.index(optimizer)] = True
+        recorder.keep()
+
+    patches.around(Optimizer, "__init__", after=lambda _, each, *__, **___: recorder.optimizers.append(each))
+    patches.stack.callback(register_optimizer_step_pre_hook(before).remove)
+    patches.stack.callback(register_optimizer_step_post_hook(after).remove)

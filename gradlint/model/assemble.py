@@ -313,12 +313,10 @@ class LoopBuilder:
             return False
         tree = self.trace.facts.tree
         for node in tree.of(cst.If, self.loop.node.body):
-            if not any(True for _ in tree.of(cst.Comparison, node.test)):
+            breaks, goes_on = tree.of(cst.Break, node.body), tree.of(cst.Continue, node.body)
+            if not tree.of(cst.Comparison, node.test) or not (breaks or goes_on):
                 continue
-            breaks = any(True for _ in tree.of(cst.Break, node.body))
-            if breaks and not self.around:
-                return True
-            if (breaks or any(True for _ in tree.of(cst.Continue, node.body))) and self.counts_windows(node.test):
+            if (breaks and not self.around) or self.counts_windows(node.test):
                 return True
         return False
 

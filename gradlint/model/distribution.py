@@ -39,12 +39,11 @@ def sync_toggled(trace: Trace) -> bool:
 
 def _handed_around(trace: Trace) -> bool:
     """`no_sync` is handed around as a value: `ctx = model.no_sync`."""
-    tree = trace.facts.tree
-    mentions = [each for each in tree.all(cst.Attribute) if each.attr.value == "no_sync"]
-    return bool(mentions) and any(
-        tree.holds(definition.value, each)
+    facts = trace.facts
+    return bool(facts.no_syncs) and any(
+        facts.tree.holds(definition.value, each)
         for definitions in trace.definitions.values()
         for definition in definitions
         if definition.value is not None
-        for each in mentions
+        for each in facts.no_syncs
     )

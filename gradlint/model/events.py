@@ -334,7 +334,7 @@ def _spells_average(name: str) -> bool:
 
 def _is_modulus_test(node: cst.BaseExpression) -> bool:
     """`index % N == 0` given as an argument."""
-    return isinstance(node, cst.Comparison) and any(
+    return type(node) is cst.Comparison and any(
         isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo) for each in walk(node)
     )
 

@@ -75,6 +75,11 @@ class Facts:
             name for function in self.functions for name in function.calls
         )
 
+    @cached_property
+    def no_syncs(self) -> tuple[cst.Attribute, ...]:
+        """Every mention of a method `no_sync`, called or not."""
+        return tuple(each for each in self.tree.all(cst.Attribute) if each.attr.value == "no_sync")
+
     def called_beside(self, name: str) -> frozenset[str]:
         """Last names of what is called anywhere but in other functions that run a backward pass of their own."""
         others = [f for f in self.functions if "backward" in f.calls and not f"{name}.".startswith(f"{f.qualname}.")]
@@ -182,7 +187,7 @@ def _uses(tree: Tree, body: Runs) -> tuple[frozenset[str], bool]:
 
 def _divisions(tree: Tree, body: Runs) -> Iterator[bool]:
     for kind in (cst.Divide, cst.DivideAssign):
-        yield any(True for _ in tree.at(kind, *body))
+        yield bool(tree.at(kind, *body))
     # A remainder may be a boundary; a format is none.
     yield any(
         type(each.operator) is cst.Modulo and not isinstance(each.left, _STRINGS) for each in tree.at(cst.BinaryOperation, *body)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -26,7 +26,7 @@ class Tree:
     """
 
     def __init__(self, statements: Iterable[cst.CSTNode]) -> None:
-        self._nodes: list[cst.CSTNode] = []
+        self._nodes: list[Any] = []
         self._ends: list[int] = []
         self._begins: dict[int, int] = {}
         self._places: defaultdict[type[cst.CSTNode], list[int]] = defaultdict(list)
@@ -69,21 +69,22 @@ class Tree:
                 place = self._ends[inner]
         return (*runs, (place, end))
 
-    def defined(self, suite: cst.CSTNode) -> Iterator[cst.FunctionDef | cst.ClassDef]:
+    def defined(self, suite: cst.CSTNode) -> list[cst.FunctionDef | cst.ClassDef]:
         """The functions and classes that a body defines itself."""
-        for _, end in self.own(suite)[:-1]:
-            yield cast("cst.FunctionDef | cst.ClassDef", self._nodes[end])
+        return [self._nodes[end] for _, end in self.own(suite)[:-1]]
 
     @cached_property
     def _definitions(self) -> list[int]:
         return sorted((*self._places[cst.FunctionDef], *self._places[cst.ClassDef]))
 
-    def at(self, kind: type[Node], *runs: tuple[int, int]) -> Iterator[Node]:
+    def at(self, kind: type[Node], *runs: tuple[int, int]) -> list[Node]:
         """The nodes of a class in runs, in order."""
-        places = self._places.get(kind, [])
-        for begin, end in runs:
-            for place in places[bisect_left(places, begin) : bisect_left(places, end)]:
-                yield cast("Node", self._nodes[place])
+        nodes, places = self._nodes, self._places.get(kind, [])
+        return [
+            nodes[place]
+            for begin, end in (runs if places else ())
+            for place in places[bisect_left(places, begin) : bisect_left(places, end)]
+        ]
 
     # Nodes
 
@@ -92,18 +93,18 @@ class Tree:
         run = self.run(node)
         return walk(node) if run is None else self._nodes[slice(*run)]
 
-    def of(self, kind: type[Node], node: cst.CSTNode) -> Iterator[Node]:
+    def of(self, kind: type[Node], node: cst.CSTNode) -> list[Node]:
         """The nodes of a class at or below a node, outermost first."""
         run = self.run(node)
         if run is None:
-            return (each for each in walk(node) if isinstance(each, kind))
+            return [each for each in walk(node) if isinstance(each, kind)]
         return self.at(kind, run)
 
-    def all(self, kind: type[Node]) -> Iterator[Node]:
+    def all(self, kind: type[Node]) -> list[Node]:
         """Every node of a class."""
         return self.at(kind, (0, len(self._nodes)))
 
-    def calls(self, node: cst.CSTNode) -> Iterator[cst.Call]:
+    def calls(self, node: cst.CSTNode) -> list[cst.Call]:
         """Every call at or below a node."""
         return self.of(cst.Call, node)
 

@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, last_name, literal, text
+from gradlint.model.syntax import last_name, literal, text
 from gradlint.model.types import Cadence, Kind, TrainingFile
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
@@ -35,7 +35,7 @@ def batchnorm_under_accumulation(file: TrainingFile) -> Iterator[Finding]:
         # A class that this file never builds trains somewhere else.
         if isinstance(statement, cst.ClassDef) and statement.name.value not in facts.called:
             continue
-        for call in calls_in(statement):
+        for call in facts.tree.calls(statement):
             if last_name(call.func) in _NORMS:
                 fix, note = _grouped(call)
                 yield Finding(

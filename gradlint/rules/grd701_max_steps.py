@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted, keywords, last_name, literal, text, walk
+from gradlint.model.syntax import dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.repair import atom, bare
 from gradlint.rule import file_rule
@@ -24,9 +24,11 @@ _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_
     severity=Severity.WARNING,
 )
 def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
-    built = file.facts.called if file.facts is not None else frozenset()
-    for statement in file.statements if any(name.endswith(tuple(_WINDOW)) for name in built) else ():
-        for call in calls_in(statement):
+    facts = file.facts
+    if facts is None or not any(name.endswith(tuple(_WINDOW)) for name in facts.called):
+        return
+    for statement in file.statements:
+        for call in facts.tree.calls(statement):
             setting = _WINDOW.get((last_name(call.func) or "").replace("Seq2Seq", ""))
             given = keywords(call) if setting is not None else {}
             window, steps = given.get(setting or ""), given.get("max_steps")

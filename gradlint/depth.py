@@ -20,7 +20,7 @@ _JOINS = re.compile(r"\b(?:and|or)\b")
 
 def tree_is_deep(text: str, tree: ast.Module) -> bool:
     """Whether a text that the interpreter has parsed joins more operands by `and` or `or` than LibCST can nest."""
-    if len(_JOINS.findall(text)) < DEEPEST:
+    if (text.count("and") < DEEPEST and text.count("or") < DEEPEST) or len(_JOINS.findall(text)) < DEEPEST:
         return False
     return any(isinstance(node, ast.BoolOp) and len(node.values) > DEEPEST for node in ast.walk(tree))
 

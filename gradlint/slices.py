@@ -18,7 +18,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from gradlint.depth import text_is_deep
-from gradlint.matter import kept_rows
+from gradlint.matter import kept_rows, rows_of_loops
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.timings import stage
 
@@ -127,10 +127,13 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
-def read(text: str, taught: Taught = UNTAUGHT) -> Source | Problem:
-    """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help."""
+def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
+    """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
+
+    With None for `taught`, training loops of which no rule can have anything to say matter too.
+    """
     try:
-        rows = kept_rows(text, taught)
+        rows = rows_of_loops(text) if taught is None else kept_rows(text, taught)
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except SyntaxError as error:

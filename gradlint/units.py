@@ -9,19 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
+from gradlint.contents import Contents, contents_of, last_name
+
 Rows = tuple[int, int]
 """The first and the last of a run of rows, counted from 1."""
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
 _WORD = re.compile(r"[^\W\d]\w*")
-_OPENED = re.compile(r"""\b([^\W\d]\w*)["'\])\s\\]*\(""")  # from the start of each word: a long one is read once
 _RENAMED = re.compile(r" as (\w+)")
+_DEFINED = re.compile(r"\b(?:def|class)\s+(\w+)")
+_GIVEN = re.compile(r"\bself\s*\.\s*(\w+)\s*[=,:)\]#\\]")
 _LAST_WORD = re.compile(r"(\w+)\s*$")
-_ASSIGNED = re.compile(r"\bself\.(\w+)(?=[^=\n]*=(?!=))")
-_ENTERED = frozenset({"__call__", "forward"})
-"""What runs where an object is called."""
-
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -52,48 +51,26 @@ class Unit:
         return frozenset(_WORD.findall(self.text))
 
     @cached_property
-    def read(self) -> frozenset[str]:
-        """The names and attributes in its code."""
-        found = set()
-        for node in self.parts():
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-        return frozenset(found)
+    def contents(self) -> Contents:
+        """What its code calls, reads, binds and computes."""
+        return contents_of(self.nodes)
 
     @cached_property
-    def may_call(self) -> frozenset[str]:
-        """The words of its text that a parenthesis follows."""
-        return frozenset(_OPENED.findall(self.text))
+    def defined(self) -> frozenset[str]:
+        """The names under which others can reach it, and those of all functions and classes that its text defines."""
+        return frozenset((*self.names, *_DEFINED.findall(self.text)))
+
+    def calls_any(self, names: Set[str]) -> bool:
+        """Whether something of one of these names is called; a look at its text saves most of the work."""
+        return any(name in self.text for name in names) and not names.isdisjoint(self.contents.called)
+
+    def gives_any(self, names: Set[str]) -> bool:
+        """Whether an attribute of `self` of one of these names gets a value."""
+        return not names.isdisjoint(self._perhaps_given) and not names.isdisjoint(self.contents.gives)
 
     @cached_property
-    def calls(self) -> tuple[ast.Call, ...]:
-        """Every call in it."""
-        return tuple(node for node in self.parts() if isinstance(node, ast.Call))
-
-    def parts(self) -> Iterator[ast.AST]:
-        """Every node of it."""
-        return (each for node in self.nodes for each in ast.walk(node))
-
-    @cached_property
-    def assigned(self) -> frozenset[str]:
-        """The attributes of `self` that it may assign."""
-        return frozenset(_ASSIGNED.findall(self.text))
-
-
-def last_name(node: ast.AST) -> str | None:
-    """As the model's `last_name`, over `ast`."""
-    while True:
-        if isinstance(node, ast.Name):
-            return node.id
-        if isinstance(node, ast.Attribute):
-            return node.attr
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            return node.slice.value
-        if not isinstance(node, (ast.Call, ast.Subscript)):
-            return None
-        node = node.func if isinstance(node, ast.Call) else node.value
+    def _perhaps_given(self) -> frozenset[str]:
+        return frozenset(_GIVEN.findall(self.text))
 
 
 class Units:
@@ -111,11 +88,11 @@ class Units:
     # Where something stands
 
     def calling(self, *names: str) -> list[int]:
-        """The units in which, by their text, one of the names may be called; a name may be the end of a longer one."""
+        """The units in which, by their text, something of one of the names may be called; of which it is perhaps only the end."""
         found: dict[int, None] = {}
         for name in names:
             if name in self.text:
-                for match in re.finditer(rf"""{re.escape(name)}["'\])\s\\]*\(""", self.text):
+                for match in re.finditer(rf"""{name}["'\])\s\\]*\(""", self.text):
                     found.update(dict.fromkeys(self._at(match.start())))
         return sorted(found)
 
@@ -138,7 +115,7 @@ class Units:
     @cached_property
     def renamed(self) -> dict[str, str]:
         """What stands before `as`, by what stands behind it."""
-        found = {}
+        found: dict[str, str] = {}
         for match in _RENAMED.finditer(self.text):
             before = _LAST_WORD.search(self.text[max(0, match.start() - 80) : match.start()])
             if before is not None:
@@ -148,9 +125,8 @@ class Units:
     def bases(self, number: int) -> frozenset[str]:
         """The last names of what the class of a unit derives from, and the classes inside of it."""
         owner = self.all[number].owner
-        inner = (base for node in self.all[number].parts() if isinstance(node, ast.ClassDef) for base in node.bases)
         own = (unit.bases for unit in self.all if owner is not None and unit.owner == owner)
-        return frozenset(filter(None, map(last_name, inner))).union(*own)
+        return frozenset(self.all[number].contents.bases).union(*own)
 
     def family(self, number: int) -> list[int]:
         """All units of the class that a unit is of, or the unit alone."""
@@ -166,55 +142,6 @@ class Units:
     @cached_property
     def _row_starts(self) -> list[tuple[int, int]]:
         return sorted((first, number) for number, unit in enumerate(self.all) for first, _ in unit.rows)
-
-    # Who reaches whom
-
-    def above(self, start: Set[int]) -> set[int]:
-        """The units from which one of these may be reached: they call something of its name."""
-        found = set(start)
-        names = {name for number in start for name in self.all[number].names}
-        while True:
-            more = {n for n, unit in enumerate(self.all) if n not in found and not names.isdisjoint(unit.may_call)}
-            if not more:
-                return found
-            found |= more
-            names = {name for number in more for name in self.all[number].names}
-
-    def below(self, start: Set[int]) -> set[int]:
-        """What can run, or give a value, where these run.
-
-        That is every function and class that is named, methods of a name that is read if their class or a relative of
-        it takes part, and the methods that give a value to an attribute which is read.
-        """
-        found, new = set(start), set(start)
-        read: set[str] = set()
-        live: set[str] = set()
-        while new:
-            read.update(*(self.all[number].read for number in new))
-            live.update(self._clan[owner] for number in new if (owner := self.all[number].owner) is not None)
-            new = {n for n, unit in enumerate(self.all) if n not in found and self._takes_part(unit, read, live)}
-            found |= new
-        return found
-
-    def _takes_part(self, unit: Unit, read: Set[str], live: Set[str]) -> bool:
-        if unit.owner is None or unit.is_head:
-            return not read.isdisjoint(unit.names) or (unit.is_head and self._clan[unit.owner or ""] in live)
-        if self._clan[unit.owner] not in live:
-            return False
-        if not read.isdisjoint(unit.names) or not _ENTERED.isdisjoint(unit.names):
-            return True
-        return not read.isdisjoint(unit.assigned)
-
-    @cached_property
-    def _clan(self) -> dict[str, str]:
-        """For each class one name for all classes of this text that are related to it."""
-        heads = {unit.owner: unit for unit in self.all if unit.owner is not None and unit.is_head}
-        clan = {name: name for name in heads}
-        for name, head in heads.items():
-            for base in head.bases & heads.keys():
-                old, new = clan[name], clan[base]
-                clan = {each: new if group == old else group for each, group in clan.items()}
-        return clan
 
     # Taking apart
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from random import Random
 
 import pytest
 from harness import FIXTURES, found, pages, read_marked, read_page
+from oracle.draw import draw
+from oracle.write import source as written
 
 from gradlint.diagnostic import Diagnostic
 from gradlint.engine import examine
@@ -55,6 +59,28 @@ def quickly(source: str) -> list[tuple[Diagnostic, object, object]]:
 @pytest.mark.parametrize("name", SOURCES)
 def test_both_paths_find_the_same(name: str) -> None:
     assert quickly(SOURCES[name]) == plainly(SOURCES[name])
+
+
+PROGRAMS = 200
+
+
+def programs() -> Iterator[str]:
+    """Training programs of the oracle, each alone and before another one, whose names are often the same."""
+    chance, before = Random(0), ""
+    for _ in range(PROGRAMS):
+        program = written(draw(chance.choice))
+        yield program
+        yield before + program
+        before = program
+
+
+def test_both_paths_find_the_same_in_generated_programs() -> None:
+    seen = 0
+    for source in programs():
+        found = plainly(source)
+        seen += bool(found)
+        assert quickly(source) == found, source
+    assert seen > PROGRAMS
 
 
 def wrapped(source: str) -> str:

@@ -87,7 +87,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
         code, place = _code(text, filename)
         try:
-            source = read(code)
+            source = read(code, None)
             if isinstance(source, Problem):
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""

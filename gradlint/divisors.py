@@ -1,0 +1,171 @@
+"""What a loss may be divided by: the names of accumulation steps in a text, and those that they are handed on to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Set
+from functools import cached_property
+from typing import Any
+
+from gradlint.contents import Contents, fields_of, last_name
+from gradlint.model.vocabulary import Taught
+from gradlint.reach import Reach
+
+_DIVIDING = frozenset("div div_ true_divide divide".split())
+_MULTIPLYING = frozenset("mul mul_ multiply".split())
+_SAME = frozenset("int float max get getattr".split())
+"""Calls whose answer is the count that they are given, or that they look up."""
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def names_in(node: ast.AST) -> Iterator[str]:
+    """Every name and attribute of an expression, and every word of a string in it."""
+    stack: list[Any] = [node]
+    while stack:
+        each = stack.pop()
+        kind = type(each)
+        if kind is ast.Name:
+            yield each.id
+        elif kind is ast.Constant:
+            if type(each.value) is str:
+                yield from _WORD.findall(each.value)
+        elif kind is list:
+            stack.extend(each)
+        elif kind is str:
+            yield each
+        else:
+            stack.extend(getattr(each, name) for name in fields_of(kind))  # type: ignore[arg-type]  # every class can be hashed
+
+
+class Divisors:
+    """The questions about one text. Without a step in reach only a name says that something counts accumulation steps."""
+
+    def __init__(self, reach: Reach, taught: Taught) -> None:
+        self._reach = reach
+        self._units = reach.units
+        self._taught = taught
+        self._known: dict[int, list[_Given]] = {}
+
+    def may_divide(self, numbers: Iterable[int]) -> bool:
+        """Whether some units divide by what may be the accumulation steps, or multiply by their inverse."""
+        contents = [self._units[number].contents for number in numbers]
+        if any("accumulate" in each.called for each in contents) and any(any(_factors(each)) for each in contents):
+            return True  # the engine's count may be a mere number
+        return any(map(self._tells, (factor for each in contents for factor in _factors(each))))
+
+    def _tells(self, factor: tuple[ast.AST, bool]) -> bool:
+        node, divides = factor
+        if not self._spelled:
+            return False
+        return self._is_count(node) if divides else not self._inverses.isdisjoint(_aliases(node))
+
+    def _is_count(self, node: ast.AST) -> bool:
+        """Whether an expression may be the accumulation steps, by its own words or as another name for them."""
+        return not (self._spelled.isdisjoint(names_in(node)) and self._counts.isdisjoint(_aliases(node)))
+
+    @cached_property
+    def _spelled(self) -> frozenset[str]:
+        """The words of the text under which people keep the accumulation steps."""
+        return frozenset(word for word in {*_WORD.findall(self._units.text)} if self._taught.spells_steps(word))
+
+    @cached_property
+    def _counts(self) -> frozenset[str]:
+        """Last names of what may hold the accumulation steps."""
+        return self._closed(self._spelled)
+
+    @cached_property
+    def _inverses(self) -> frozenset[str]:
+        """Last names of what may hold one divided by them."""
+        made = (
+            name
+            for number in self._holding(self._counts)
+            for name, value, _ in self._given(number)
+            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and self._is_count(value.right)
+        )
+        return self._closed(frozenset(made))
+
+    def _closed(self, names: frozenset[str]) -> frozenset[str]:
+        """Some names, with all that they are handed on to."""
+        found, new = {*names}, {*names}
+        while new:
+            given = [each for number in self._holding(new) for each in self._given(number)]
+            new = {name for name, _, known_as in given if name not in found and not known_as.isdisjoint(found)}
+            found |= new
+        return frozenset(found)
+
+    def _holding(self, names: Set[str]) -> Iterator[int]:
+        return (n for n, unit in enumerate(self._units.all) if any(name in unit.text for name in names))
+
+    def _given(self, number: int) -> list[_Given]:
+        """What gets a value in a unit, by an assignment or as an argument."""
+        if number not in self._known:
+            self._known[number] = [
+                (name, value, frozenset(_aliases(value))) for name, value in self._bindings(self._units[number].contents)
+            ]
+        return self._known[number]
+
+    def _bindings(self, contents: Contents) -> Iterator[tuple[str, ast.AST]]:
+        for target, value in contents.bindings:
+            yield from _bound(target, value)
+        for call in contents.calls:
+            yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
+            for signature in self._reach.signatures(last_name(call.func)) if call.args else ():
+                yield from _passed(call.args, [each.arg for each in (*signature.posonlyargs, *signature.args)])
+
+
+_Given = tuple[str, ast.AST, frozenset[str]]
+"""A last name, an expression whose value it may get, and the names by which the model knows that value."""
+
+
+def _aliases(node: ast.AST) -> Iterator[str]:
+    """The last names under which the model knows the value of an expression, if it is one of a name or attribute."""
+    if isinstance(node, ast.Subscript):
+        yield from names_in(node.slice)
+        yield from _aliases(node.value)
+    elif isinstance(node, ast.Call) and last_name(node.func) in _SAME:
+        for given in node.args:
+            yield from _aliases(given)
+    elif isinstance(node, ast.Constant):
+        yield from names_in(node)
+    elif isinstance(node, (ast.Name, ast.Attribute)):
+        yield node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _factors(contents: Contents) -> Iterator[tuple[ast.AST, bool]]:
+    """What a unit divides by, and what it multiplies with (False)."""
+    for node in contents.scales:
+        divides = isinstance(node.op, ast.Div)
+        if isinstance(node, ast.AugAssign):
+            yield node.value, divides
+        else:
+            yield node.right, divides
+            if not divides:
+                yield node.left, False
+    for call in contents.calls:
+        name = last_name(call.func)
+        if name in _DIVIDING or name in _MULTIPLYING:
+            yield from ((given, name in _DIVIDING) for given in call.args)
+
+
+def _passed(given: list[ast.expr], names: list[str]) -> Iterator[tuple[str, ast.AST]]:
+    """Arguments by the names of parameters, of which the first may be the object itself."""
+    if any(isinstance(value, ast.Starred) for value in given):
+        yield from ((name, value) for value in given for name in names)
+    else:
+        yield from zip(names, given, strict=False)
+        yield from zip(names[1:], given, strict=False)
+
+
+def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        for place, each in enumerate(target.elts):
+            yield from _bound(each, values[place] if len(values) == len(target.elts) else value)
+    elif isinstance(target, ast.Starred):
+        yield from _bound(target.value, value)
+    else:
+        name = last_name(target)
+        if name is not None:
+            yield name, value

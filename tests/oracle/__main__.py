@@ -23,9 +23,9 @@ BATCH = 50
 
 def plans(seed: int) -> Iterator[Plan]:
     """Plans without end, the same for the same seed."""
-    chance = random.Random(seed)
+    chance, late = random.Random(seed), random.Random(f"{seed}, late")
     while True:
-        yield draw(chance.choice)
+        yield draw(chance.choice, late.choice)
 
 
 def judged(batch: list[Plan]) -> Tally:

@@ -19,7 +19,7 @@ def consistent(plan: Plan) -> Plan:
     for rivals, _ in _RIVALS:
         bugs -= set([bug for bug in rivals.split() if bug in bugs][1:])
     plan = replace(plan, bugs=frozenset(bugs))
-    nowhere = (bug for each in _NO_PLACE if each.when(plan) for bug in each.codes)
+    nowhere = (bug for each in (*_NO_PLACE, *_NOT_YET) if each.when(plan) for bug in each.codes)
     return _settled(replace(plan, bugs=plan.bugs.difference(nowhere)), _ASKED_BY_BUGS)
 
 
@@ -144,6 +144,10 @@ _CHOICES = (
     ),
     Choice(lambda p: p.loop == "nested", _to(tail="none"), "the last slice is as long as the rest"),
     Choice(lambda p: p.loop == "nested" and p.division == "rescale", _to(division="assign"), "the last slice is shorter than N"),
+    Choice(lambda p: p.loop != "nested", _to(named_slice=False), "there is no slice"),
+    Choice(
+        lambda p: p.engine == "ddp" and p.model == "in place", _to(model="function"), "the model is whole before it is wrapped"
+    ),
     Choice(lambda p: p.windowed and p.log == "sum", _to(log="no"), "the sum would be of one window"),
 )
 
@@ -183,7 +187,7 @@ def _all_but(codes: str, when: Test, why: str) -> Bugs:
 
 
 _RIVALS = (
-    ("GRD101 GRD102 GRD103 GRD104", "the loss has one divisor"),
+    ("GRD101 GRD102 GRD103 GRD104 GRD105", "the loss has one divisor"),
     ("GRD203 GRD205 GRD206", "gradients are zeroed in one place"),
     ("GRD301 GRD303", "gradients are clipped in one place"),
     ("GRD305 GRD307", "the scaler is updated in one place"),
@@ -196,12 +200,16 @@ _NO_PLACE = (
     _all_but(
         "GRD205 GRD206 GRD302 GRD303 GRD306 GRD307 GRD403 GRD501", lambda p: not p.accumulates, "they are bugs of accumulation"
     ),
-    _all_but("GRD102 GRD205 GRD301 GRD404 GRD501", lambda p: p.engine == "accumulate", "Accelerate does the rest right"),
+    _all_but("GRD102 GRD205 GRD301 GRD404 GRD501 GRD502", lambda p: p.engine == "accumulate", "Accelerate does the rest right"),
     _some("GRD201 GRD202 GRD204", lambda p: p.windowed, "the loop over micro-batches is the window"),
     _some("GRD201", lambda p: p.resets, "the count begins where a window does"),
     _some("GRD202", lambda p: p.tail == "none", "there is no tail to drop"),
     _some("GRD104", lambda p: not p.aux or p.loss == "twice", "the loss has one term"),
-    _some("GRD102 GRD104 GRD106", lambda p: p.division in ("gradient", "helper", "rescale"), "no expression divides the loss"),
+    _some(
+        "GRD102 GRD104 GRD105 GRD106", lambda p: p.division in ("gradient", "helper", "rescale"), "no expression divides the loss"
+    ),
+    _some("GRD105", lambda p: p.engine == "prepared" and p.division == "hoisted", "Accelerate divides the loss"),
+    _some("GRD502", lambda p: p.model == "net", "the model is another file's"),
     _some("GRD206", lambda p: p.division == "rescale", "gradients that were wiped do not show what divided them"),
     _some(
         "GRD103",
@@ -231,8 +239,8 @@ _NO_PLACE = (
     _some("GRD404", lambda p: p.ema == "no", "there is no average"),
     _some("GRD601 GRD602 GRD603", lambda p: p.engine != "ddp", "there is one process"),
     _some(
-        "GRD101 GRD102 GRD103 GRD201 GRD202 GRD203 GRD205 GRD206 GRD301 GRD303 GRD304 GRD305 GRD401 GRD402 GRD403 GRD404 "
-        "GRD601 GRD602 GRD603",
+        "GRD101 GRD102 GRD103 GRD105 GRD201 GRD202 GRD203 GRD205 GRD206 GRD301 GRD303 GRD304 GRD305 GRD401 GRD402 GRD403 "
+        "GRD404 GRD502 GRD601 GRD602 GRD603",
         lambda p: p.has("GRD204"),
         "each micro-batch has its own update: there is no window to be wrong about",
     ),
@@ -243,3 +251,11 @@ _NO_PLACE = (
     ),
     _some("GRD305 GRD401 GRD404", lambda p: p.guard == "continue", "nothing follows the test inside a window"),
 )
+
+_NOT_YET = (
+    _some("GRD105", lambda p: p.loss == "helper", "the mask in a function that computes the loss is not seen"),
+    _some("GRD105", lambda p: p.division == "augment", "the mask before `loss /= N` is not seen"),
+    _some("GRD105", lambda p: p.named_slice and p.aux, "the fix divides a second term by the tokens too"),
+    _some("GRD105", lambda p: p.named_slice and p.division in ("hoisted", "inverse"), "the fix multiplies by the tokens"),
+)
+"""What gradlint does wrong and is known; `test_known.py` has a program of each, which says when a line can go."""

@@ -7,18 +7,21 @@ from dataclasses import fields, replace
 from typing import Any
 
 from .consistent import consistent
-from .plan import BUGS, NOISE, Plan
+from .plan import EARLY_BUGS, LATE_BUGS, NOISE, Plan
 
 Choose = Callable[[Sequence[Any]], Any]
 
 
-def draw(choose: Choose) -> Plan:
-    """A plan by independent choices, made consistent."""
-    settings = {each.name: choose(each.metadata["options"]) for each in fields(Plan) if "options" in each.metadata}
+def draw(choose: Choose, late: Choose) -> Plan:
+    """A plan by independent choices, made consistent; `late` makes those that came to the generator later."""
+    choices = [each for each in fields(Plan) if "options" in each.metadata]
+    settings = {each.name: choose(each.metadata["options"]) for each in choices if "late" not in each.metadata}
     noise = tuple(each for each in NOISE if choose((False, False, False, True)))
     few = choose((0, 1, 1, 2, 2, 3, 4))
-    bugs = frozenset(choose(BUGS) for _ in range(few))
-    return consistent(Plan(**settings, noise=noise, bugs=bugs))
+    bugs = {choose(EARLY_BUGS) for _ in range(few)}
+    settings |= {each.name: late(each.metadata["options"]) for each in choices if "late" in each.metadata}
+    bugs |= {each for each in LATE_BUGS if late((False, False, False, False, False, True))}
+    return consistent(Plan(**settings, noise=noise, bugs=frozenset(bugs)))
 
 
 def smaller(plan: Plan) -> Iterator[Plan]:

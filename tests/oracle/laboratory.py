@@ -39,6 +39,15 @@ class Average:
             mine.lerp_(p.detach(), 1 - self.decay)
 
 
+IGNORED = -100
+
+
+def masked(dataset: TensorDataset) -> TensorDataset:
+    """The same points; of every second micro-batch one has no class, so that means are over two points and over one."""
+    x, y = dataset.tensors
+    return TensorDataset(x, torch.where(torch.arange(len(y)) % 4 == 3, IGNORED, y))
+
+
 def samples(micro_batches: int) -> TensorDataset:
     """Two points for each micro-batch, with their classes."""
     generator = torch.Generator().manual_seed(7)
@@ -62,7 +71,7 @@ def alone() -> None:
 def laboratory(dataset: TensorDataset) -> Iterator[None]:
     """The module `toy` that generated scripts take their model and data from, and a default type that sums exactly enough."""
     toy = types.ModuleType("toy")
-    toy.__dict__.update(Net=Net, ExponentialMovingAverage=Average, dataset=dataset)
+    toy.__dict__.update(Net=Net, ExponentialMovingAverage=Average, dataset=dataset, masked=masked(dataset))
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     sys.modules["toy"] = toy  # not `patch.dict`, which would forget what the script imports for the first time
     torch.set_default_dtype(torch.float64)

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .laboratory import Average, Net, flat, laboratory, samples
+from .laboratory import Average, Net, flat, laboratory, masked, samples
 from .loops import UPDATES
 from .plan import Plan
 from .trace import Trace
-from .write import COEFFICIENT, EPOCHS
+from .write.script import COEFFICIENT, EPOCHS, GROUPS, WIDTH
 
 Batch = tuple[Tensor, Tensor]
 
@@ -25,7 +25,9 @@ def reference(plan: Plan, micro_batches: int) -> Trace:
     """Train as the plan means it. A partial last window has its share of a full one's loss."""
     dataset = samples(micro_batches)
     with laboratory(dataset):
-        model = Net()
+        if plan.has("GRD105"):
+            dataset = masked(dataset)
+        model = _model(plan)
         optimizers = _optimizers(plan, model)
         n = plan.n if plan.accumulates else 1
         batches = list(zip(dataset.tensors[0].split(2), dataset.tensors[1].split(2), strict=True))  # type: ignore[no-untyped-call]
@@ -70,11 +72,21 @@ def _chunks(batches: list[Batch], n: int) -> Iterator[list[Batch]]:
     return (batches[k : k + n] for k in range(0, len(batches), n))
 
 
+def _model(plan: Plan) -> Net:
+    """Normalised by groups of channels, where batch statistics could not be those of the large batch."""
+    model = Net()
+    if plan.model != "net":
+        norm: nn.Module = nn.GroupNorm(GROUPS, WIDTH) if plan.accumulates else nn.BatchNorm1d(WIDTH)
+        model.body = nn.Sequential(nn.Linear(3, WIDTH, bias=False), norm)  # type: ignore[assignment]
+        model.head = nn.Linear(WIDTH, 2)
+    return model
+
+
 def _update(plan: Plan, model: Net, optimizers: list[Optimizer], window: list[Batch], n: int) -> None:
     x, y = (torch.cat(parts) for parts in zip(*window, strict=True))
     logits = model(x)
     share = len(window) / n
-    loss = F.cross_entropy(logits, y) * share
+    loss = F.cross_entropy(logits, y) * (1 if plan.has("GRD105") else share)
     if plan.aux or plan.loss == "twice":
         loss = loss + COEFFICIENT * F.l1_loss(logits, torch.zeros_like(logits)) * share
     for optimizer in optimizers:

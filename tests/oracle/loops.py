@@ -24,6 +24,7 @@ class Walk:
     counted: tuple[str, ...] = ()
     bottom: tuple[str, ...] = ()
     outer: str | None = None
+    opened: tuple[str, ...] = ()
 
 
 def walk(plan: Plan, words: Words, n: str, loader: str) -> Walk:
@@ -70,10 +71,11 @@ def walk(plan: Plan, words: Words, n: str, loader: str) -> Walk:
                 outer=f"for update in range({UPDATES}):",
             )  # fmt: skip
         case "nested":
-            return Walk(
-                f"for x, y in batches[start : start + {n}]:", i, before=(f"batches = list({loader})",),
-                outer=f"for start in range(0, len(batches), {n}):",
-            )  # fmt: skip
+            part, outer = f"batches[start : start + {n}]", f"for start in range(0, len(batches), {n}):"
+            before, opened = (f"batches = list({loader})",), (f"window = {part}",)
+            if plan.named_slice:
+                return Walk("for x, y in window:", i, before=before, outer=outer, opened=opened)
+            return Walk(f"for x, y in {part}:", i, before=before, outer=outer)
     raise ValueError(plan.loop)
 
 

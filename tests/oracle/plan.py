@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-BUGS = (
+EARLY_BUGS = (
     "GRD101 GRD102 GRD103 GRD104 GRD106 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 "
     "GRD307 GRD401 GRD402 GRD403 GRD404 GRD501 GRD601 GRD602 GRD603"
 ).split()
+LATE_BUGS = "GRD105 GRD502".split()
+BUGS = sorted([*EARLY_BUGS, *LATE_BUGS])
 """The bugs that can be put into a program. The others of the catalogue are not in a loop that a script runs by itself."""
 
 NOISE = ("log", "evaluate", "skip nan", "save", "grad norm", "other loop", "metrics", "try")
@@ -17,6 +19,11 @@ NOISE = ("log", "evaluate", "skip nan", "save", "grad norm", "other loop", "metr
 def _one_of(*options: Any) -> Any:
     """A choice; the first option is the plainest, to which failures shrink."""
     return field(default=options[0], metadata={"options": options})
+
+
+def _late(*options: Any) -> Any:
+    """A choice that came to the generator later. It is drawn apart, so that a seed keeps what it gave before."""
+    return field(default=options[0], metadata={"options": options, "late": True})
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Plan:
     comments: int = _one_of(0, 1, 2, 3)
     accumulates: bool = _one_of(True, True, True, True, True, True, True, False)
     bugs: frozenset[str] = frozenset()
+    model: str = _late("net", "net", "net", "net", "net", "class", "function", "in place")
+    named_slice: bool = _late(False, True)
 
     def has(self, *bugs: str) -> bool:
         """Whether the program carries any of some bugs."""

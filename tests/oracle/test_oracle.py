@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +25,11 @@ PROGRAMS = 300
 @st.composite
 def plans(choose: st.DrawFn) -> Plan:
     """Any consistent plan; it shrinks to the plainest choices."""
-    return draw(lambda options: choose(st.sampled_from(list(options))))
+
+    def one_of(options: Sequence[Any]) -> Any:
+        return choose(st.sampled_from(list(options)))
+
+    return draw(one_of, one_of)
 
 
 @settings(max_examples=PROGRAMS, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

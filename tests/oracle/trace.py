@@ -33,7 +33,9 @@ class Mark:
     `micro` counts criterion evaluations so far; `optimizer` is the number of the optimizer concerned, by the order in
     which they were built. `factors` are, for a backward pass, what the gradient of each term of the loss was multiplied by,
     without the scaler's part; `scaled` says that a GradScaler scaled the loss (backward), that the gradients were still
-    scaled (clip), or that the step came through the scaler (step); `reduced` that DDP averaged the gradients;
+    scaled (clip), or that the step came through the scaler (step); `reduced` that DDP averaged the gradients; `normalised` that
+    a BatchNorm took its statistics from the micro-batch (backward); `targets` is how many targets the cross entropy counted, and
+    `summed` that it is their sum and not their mean (backward);
     `value` is a factor, a reported number, or the length that a schedule was built for.
     """
 
@@ -43,6 +45,9 @@ class Mark:
     factors: tuple[tuple[str, float], ...] = ()
     scaled: bool = False
     reduced: bool = False
+    normalised: bool = False
+    targets: int = 0
+    summed: bool = False
     value: float = 0.0
 
 

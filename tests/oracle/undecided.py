@@ -7,7 +7,7 @@ from gradlint.model.types import Cadence, Kind, Phase, Scale, TrainingLoop
 from gradlint.slices import Problem, read
 
 _EVERYTHING = frozenset(
-    f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 601, 602, 603)
+    f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 502, 601, 602, 603)
 )
 _OF_KIND = {
     Kind.CLIP: frozenset({"GRD301", "GRD302", "GRD303"}),
@@ -19,7 +19,7 @@ _OF_KIND = {
 }
 
 
-_OF_LOSS = frozenset({"GRD101", "GRD102", "GRD103", "GRD104"})
+_OF_LOSS = frozenset({"GRD101", "GRD102", "GRD103", "GRD104", "GRD105"})
 
 
 def undecided(text: str, reported: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -43,7 +43,7 @@ def _of_loop(loop: TrainingLoop) -> set[str]:
     steps = [step for step in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(step)]
     if not steps or any(step.cadence is Cadence.UNKNOWN for step in steps):
         return set(_EVERYTHING)
-    unknown: set[str] = {"GRD106"} if loop.steps is None else set()
+    unknown: set[str] = {"GRD105", "GRD106", "GRD502"} if loop.steps is None else set()
     if loop.sync_toggled and loop.first(Kind.NO_SYNC) is None:
         unknown |= {"GRD601", "GRD602", "GRD603"}
     for event in loop.events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose
+from math import isclose, prod
 
 from .trace import Mark, Trace, What
 
@@ -144,6 +144,8 @@ def _of_accumulation(windows: Sequence[Window], marks: Sequence[Mark], trace: Tr
         if window.twice_between(What.AVERAGE):
             yield "GRD404"
     yield from _loss(closed, intent)
+    if any(mark.normalised for window in closed if window.size > 1 for mark in window.of(What.BACKWARD)):
+        yield "GRD502"
     yield from _length(marks, closed)
     yield from _synchronisation(closed, trace)
 
@@ -199,18 +201,25 @@ def _crosses(window: Window, what: What) -> bool:
 
 def _loss(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
     for window in closed:
-        rescaled = 1.0
-        for mark in window.of(What.RESCALE):
-            rescaled *= mark.value
-        for mark in window.of(What.BACKWARD):
+        backwards = window.of(What.BACKWARD)
+        targets = {mark.micro: mark.targets for mark in backwards}
+        rescaled = prod(mark.value for mark in window.of(What.RESCALE))
+        mains: set[float] = set()
+        for mark in backwards:
             factors = dict(mark.factors)
-            main = factors.get("cross_entropy", 0.0) * rescaled
+            # A sum over targets that is divided by those of the window is what a mean is that is divided by N.
+            evened = sum(targets.values()) / intent.n if mark.summed else 1.0
+            main = factors.get("cross_entropy", 0.0) * rescaled * evened
             second = max((value for name, value in factors.items() if name != "cross_entropy"), default=0.0) * rescaled
             if main or second:
                 yield from _factor(main or second / intent.coefficient, intent.n)
+            if main and not mark.summed:
+                mains.add(main)
             beside = (main, 1 / intent.n if isclose(main, 1 / intent.n**2, rel_tol=1e-9) else main)
             if main and second and not any(isclose(second / intent.coefficient, each, rel_tol=1e-9) for each in beside):
                 yield "GRD104"
+        if mains and isclose(min(mains), max(mains), rel_tol=1e-9) and len(set(targets.values())) > 1:
+            yield "GRD105"
 
 
 def _factor(factor: float, n: int) -> Iterator[str]:

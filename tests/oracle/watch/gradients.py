@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
@@ -34,17 +35,25 @@ def watch(recorder: Recorder, patches: Patches) -> None:
 def _watch_backward(recorder: Recorder, patches: Patches) -> None:
     """Losses and their backward passes."""
     pending: dict[str, float] = {}  # the gradient of each term of the loss
-    seen = 0
+    targets, summed, reductions, normalisations = 0, False, 0, 0
 
-    def evaluated(name: str, result: Tensor) -> None:
+    def evaluated(result: Tensor, _: Tensor, target: Tensor, *__: Any, ignore_index: int = -100, **more: Any) -> None:
+        nonlocal targets, summed
         if not result.requires_grad:
             return
-        if name == "cross_entropy":
-            recorder.look()
-            recorder.trace.losses.append(result.item())
-            recorder.note(What.LOSS)
-        else:
+        targets = int((target != ignore_index).sum())
+        summed = more.get("reduction") == "sum"
+        recorder.look()
+        recorder.trace.losses.append(result.item() / (targets if summed else 1))
+        recorder.note(What.LOSS)
+        hook(result, "cross_entropy")
+
+    def second(name: str, result: Tensor) -> None:
+        if result.requires_grad:
             recorder.trace.losses[-1] += 0.1 * result.item()
+            hook(result, name)
+
+    def hook(result: Tensor, name: str) -> None:
         result.register_hook(lambda gradient: pending.__setitem__(name, float(gradient)))  # type: ignore[no-untyped-call]
 
     def before(*_: Any, **__: Any) -> None:
@@ -52,20 +61,29 @@ def _watch_backward(recorder: Recorder, patches: Patches) -> None:
         pending.clear()
 
     def after(*_: Any, **__: Any) -> None:
-        nonlocal seen
+        nonlocal reductions, normalisations
         recorder.keep()
         # Weights that a bypassed scaler threw off give no gradient, or none that is a number: nothing shows what was divided.
         measured = all(0 < norm < inf for norm in recorder.norms.values())
         factors = tuple((name, value / recorder.factor) for name, value in sorted(pending.items()) if measured)
         scaled, recorder.factor = recorder.factor != 1.0, 1.0
-        reduced, seen = recorder.reductions > seen, recorder.reductions
+        reduced, reductions = recorder.reductions > reductions, recorder.reductions
+        normalised, normalisations = recorder.normalisations > normalisations, recorder.normalisations
         for number in range(len(recorder.optimizers)):
             recorder.unscaled[number] = recorder.unscaled.get(number, True) and not scaled
-        recorder.note(What.BACKWARD, factors=factors, scaled=scaled, reduced=reduced)
+        about = {"scaled": scaled, "reduced": reduced, "normalised": normalised}
+        recorder.note(What.BACKWARD, factors=factors, targets=targets, summed=summed, **about)
 
-    for name in ("cross_entropy", "l1_loss", "mse_loss"):
-        patches.around(F, name, after=lambda result, *_, name=name, **__: evaluated(name, result))
+    patches.around(F, "cross_entropy", after=evaluated)
+    for name in ("l1_loss", "mse_loss"):
+        patches.around(F, name, after=lambda result, *_, name=name, **__: second(name, result))
+    patches.around(_BatchNorm, "forward", before=lambda module, *_: _normalise(recorder, module))
     patches.around(torch.autograd, "backward", before=before, after=after)
+
+
+def _normalise(recorder: Recorder, module: _BatchNorm) -> None:
+    if module.training and torch.is_grad_enabled():
+        recorder.normalisations += 1
 
 
 def _clip(recorder: Recorder, parameters: Any) -> None:

@@ -18,7 +18,7 @@ class Recorder:
 
     `factor` is what a scaler multiplied the next loss by; `unscaled` says, by the number of the optimizer, whether its
     gradients are as large as the loss made them; `in_scaler` that a scaler is stepping; `reductions` counts how often DDP
-    averaged gradients.
+    averaged gradients, `normalisations` how often a BatchNorm took its statistics from a batch that is trained on.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class Recorder:
         self.unscaled: dict[int, bool] = {}
         self.in_scaler = False
         self.reductions = 0
+        self.normalisations = 0
         self.norms: dict[int, float] = {}
 
     def note(self, what: What, **more: Any) -> None:

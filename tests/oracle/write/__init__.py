@@ -6,12 +6,12 @@ from ..plan import Plan
 from .comments import commented
 from .head import arguments, constants, helpers, imports
 from .lines import indent
-from .script import COEFFICIENT, EPOCHS, Script
+from .script import Script
 from .setup import setup
 from .training import training
 from .update import update
 
-__all__ = ["COEFFICIENT", "EPOCHS", "source"]
+__all__ = ["source"]
 
 
 def source(plan: Plan) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import loops
 from .lines import indent
 from .loss import SECOND_TERM
+from .model import own_model
 from .noise import other_loop
 from .script import EPOCHS, Script
 from .update import update
@@ -24,7 +25,9 @@ def imports(script: Script) -> list[str]:
     lines += ["from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn"] if plan.ema == "averaged" else []
     lines += ["from torch.utils.data import DataLoader"]
     lines += ["from tqdm import tqdm"] if plan.loop == "tqdm" else []
-    return [*lines, "", f"from toy import {'ExponentialMovingAverage, ' if plan.ema == 'own' else ''}Net, dataset"]
+    names = ["ExponentialMovingAverage"] if plan.ema == "own" else []
+    names += ["Net", "masked as dataset" if script.has("GRD105") else "dataset"]
+    return [*lines, "", f"from toy import {', '.join(names)}"]
 
 
 def constants(script: Script) -> list[str]:
@@ -37,7 +40,7 @@ def constants(script: Script) -> list[str]:
             lines.append(f'CONFIG = {{"lr": 0.1, "{word}": {plan.n}}}')
         case "ratio":
             lines += [f"BATCH_SIZE = {2 * plan.n}", "MICRO_BATCH_SIZE = 2"]
-    return lines
+    return [*lines, "IGNORED = -100"] if "IGNORED" in script.ignored else lines
 
 
 def arguments(script: Script) -> list[str]:
@@ -55,9 +58,9 @@ def arguments(script: Script) -> list[str]:
 def helpers(script: Script) -> list[str]:
     """The functions that training calls, each with the two empty lines after it."""
     plan = script.plan
-    lines: list[str] = []
+    lines = own_model(script)
     if plan.loss == "helper":
-        value = "F.cross_entropy(logits, y)" + (f" + {SECOND_TERM}" if plan.aux and not script.has("GRD104") else "")
+        value = script.cross_entropy + (f" + {SECOND_TERM}" if plan.aux and not script.has("GRD104") else "")
         lines += ["def compute_loss(model, x, y):", "    logits = model(x)", f"    return {value}", "", ""]
     if plan.division == "helper" and plan.accumulates:
         lines += ["def shared(value, parts):", "    return value / parts", "", ""]

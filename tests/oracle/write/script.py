@@ -10,6 +10,8 @@ from ..plan import Plan
 from ..words import WORDS, Words
 
 EPOCHS = 2
+WIDTH, GROUPS = 12, 4
+"""Of the layer that a script normalises by itself: its channels, and GroupNorm's groups of them."""
 COEFFICIENT = 0.1
 """The weight of the loss's second term."""
 
@@ -40,6 +42,17 @@ class Script:
     @property
     def loader(self) -> str:
         return self.own(self.words.loader)
+
+    @property
+    def ignored(self) -> str:
+        """The argument by which a criterion passes over masked targets, where some are."""
+        if not self.has("GRD105"):
+            return ""
+        return f"ignore_index={'IGNORED' if self.plan.spelling % 2 else '-100'}"
+
+    @property
+    def cross_entropy(self) -> str:
+        return f"F.cross_entropy({', '.join(filter(None, ('logits', 'y', self.ignored)))})"
 
     @property
     def criterion(self) -> str:

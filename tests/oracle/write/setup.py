@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from .model import built_model
 from .script import Script
 
 
 def setup(script: Script) -> list[str]:
     plan = script.plan
     lines = _steps(script)
-    lines.append(f"{script.model} = {'DDP(Net())' if plan.engine == 'ddp' else 'Net()'}")
+    lines += built_model(script)
     if plan.loss in ("criterion", "twice"):
-        lines.append(f"{script.criterion} = nn.CrossEntropyLoss()")
+        lines.append(f"{script.criterion} = nn.CrossEntropyLoss({script.ignored})")
     lines += _optimizers(script)
     lines.append(f"{script.loader} = DataLoader(dataset, batch_size=2)")
     lines += _schedule(script)

@@ -16,7 +16,7 @@ def training(script: Script) -> list[str]:
     plan, place = script.plan, script.walk
     loop = [place.header, *indent(_micro_batch(script))]
     if place.outer:
-        loop = [place.outer, *indent([*loop, *update(script)])]
+        loop = [place.outer, *indent([*place.opened, *loop, *update(script)])]
     loop = [*place.before, *loop, *_tail(script)]
     if plan.log == "sum":
         loop = ["running = 0.0", *loop, f'print("loss", running / len({script.loader}))']

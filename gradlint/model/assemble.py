@@ -15,7 +15,7 @@ from gradlint.model.details import EventDetails
 from gradlint.model.distribution import parallel_model, sharded, sync_toggled
 from gradlint.model.events import RawEvent
 from gradlint.model.naming import Names
-from gradlint.model.passes import cut_from_batches, fetches, pass_of
+from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of
 from gradlint.model.records import CallSite, Frame, Trace
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver, Site, site_of
@@ -92,6 +92,9 @@ class LoopBuilder:
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
         walks = pass_of(self.loop, self.home[: self.place()], self.resolver) if self.loop else Pass(None)
+        if walks.finite is None and self.loop is not None:
+            whole = one_epoch(self.loop, self.home[: self.place()], self.function_name(), self.resolver)
+            walks = replace(walks, finite=True if whole else None)
         return TrainingLoop(
             node=self.loop.node if self.loop else self.function_node(),
             function=self.function_name(),
@@ -112,6 +115,7 @@ class LoopBuilder:
             carried=self.carried(boundary, events),
             schedules=tuple(self.schedules(near, events, steps)),
             words=self.resolver.words,
+            boundary_told=self.boundary_told(),
         )
 
     def schedules(
@@ -238,6 +242,15 @@ class LoopBuilder:
                     return Steps(text(node.value), frozenset({text(node.value)}), value if isinstance(value, int) else None)
         return None
 
+    def boundary_told(self) -> bool:
+        """The script tells a DeepSpeed engine where its windows end, or may: each of the engine's steps is then one."""
+        if "set_gradient_accumulation_boundary" in self.trace.facts.called:
+            return True
+        keys = (
+            node for statement in self.trace.facts.statements for node in walk(statement) if isinstance(node, cst.SimpleString)
+        )
+        return any(literal(key) == "managed_gradient_accumulation" for key in keys)
+
     def steps_of(self, site: CallSite) -> Steps:
         call = site.call
         if any(arg.star == "**" for arg in call.args) or "gradient_accumulation_plugin" in keywords(call):
@@ -338,7 +351,10 @@ class LoopBuilder:
             for value in (test, *values)
             for n in walk(value)
         )
-        return remainder or any(isinstance(n, cst.FloorDivide) for value in (test, *values) for n in walk(value))
+        quotients = (n for value in (test, *values) for n in walk(value) if isinstance(n, cst.BinaryOperation))
+        return remainder or any(
+            isinstance(n.operator, cst.FloorDivide) and "batch_size" not in (last_name(n.left) or "") for n in quotients
+        )
 
     def flushed_after(self, near: Sequence[RawEvent]) -> bool:
         """A step that runs when the loop is done."""

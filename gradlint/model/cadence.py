@@ -10,8 +10,8 @@ import libcst as cst
 from gradlint.model.boundary import Reader, tests_steps, trivial_arm
 from gradlint.model.events import RawEvent
 from gradlint.model.records import Definition, Frame
-from gradlint.model.resolve import Resolver, Site, same_steps
-from gradlint.model.syntax import dotted, last_name, literal, walk
+from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Guard, Kind, Path, Phase, Steps, exclusive
 
 _PURE = frozenset(
@@ -131,13 +131,22 @@ class Judge:
         if boundary is None and self.invariant(guard.test, site):
             return Pace.STEADY, None
         if boundary is None and self.reader.named_flag(guard.test) and self.plain_flag(guard.test, site):
-            holds = not isinstance(guard.test, cst.UnaryOperation)
+            holds = self.closes(guard.test) != isinstance(guard.test, cst.UnaryOperation)
             flag = Boundary(guard.test, guard.node, Steps(None), Phase.UNKNOWN, holds=holds, flush=True)
             return (Pace.BOUNDARY if (guard.arm == 0) == holds else Pace.INSIDE), flag
         if guard.usual and boundary is None:
             # An early way out (`if loss is nan: continue`) is the exception, what follows it the rule.
             return Pace.STEADY, None
         return Pace.VARYING, None
+
+    def closes(self, test: cst.BaseExpression) -> bool:
+        """Whether a flag is true at the boundary: there the optimizer steps, whatever the flag is called."""
+        name = _flag(test)
+        for step in self.stepping:
+            for guard in step.path:
+                if guard.kind == "branch" and guard.test is not None and _flag(guard.test) == name:
+                    return (guard.arm == 0) != isinstance(guard.test, cst.UnaryOperation)
+        return True
 
     def belongs(self, boundary: Boundary) -> bool:
         """Whether a boundary is one of this loop's window, and not of logging or of something else."""
@@ -157,16 +166,19 @@ class Judge:
         found = self.resolver.reaching(name, site)[0] if name else []
         return all(not isinstance(d.value, (cst.Comparison, cst.BooleanOperation)) for d in found)
 
-    def invariant(self, test: cst.BaseExpression, site: Site) -> bool:
+    def invariant(self, test: cst.BaseExpression, site: Site, hops: int = 0) -> bool:
         """Whether a condition cannot change while the loop runs."""
         skip: set[int] = set()
         for node in walk(test):
             if id(node) in skip:
                 continue
             if isinstance(node, cst.Call):
-                if last_name(node.func) not in _PURE:
+                looked_up = last_name(node.func) == "get" and bool(node.args) and isinstance(node.args[0].value, cst.SimpleString)
+                if last_name(node.func) not in _PURE and not looked_up:
                     return False
                 skip.add(id(node.func))
+                if looked_up and isinstance(node.func, cst.Attribute) and not self.invariant(node.func.value, site, hops):
+                    return False
             elif isinstance(node, (cst.Attribute, cst.Name, cst.Subscript)):
                 name = dotted(node)
                 if name is None:
@@ -174,7 +186,7 @@ class Judge:
                 skip.update(id(each) for each in walk(node))
                 if literal(node) in (True, False, None):
                     continue
-                if not self.steady_name(name, site):
+                if not self.steady_name(name, site, hops):
                     return False
             elif isinstance(node, (cst.Await, cst.Yield, cst.NamedExpr)):
                 return False
@@ -198,10 +210,28 @@ class Judge:
             value = definition.value
             if value is None or literal(value) is None or hops > 6:
                 return True
-            return self.invariant(value, Site(definition.frame, definition.index, definition.path))
+            return self.invariant(value, Site(definition.frame, definition.index, definition.path), hops + 1)
         if self.loop is None:
             return (definition.how not in ("augment", "loop") and definition.index < 0) or self.before_root(definition)
-        return not any(guard is self.loop for guard in definition.path)
+        return not any(guard is self.loop for guard in definition.path) or self.same_again(definition, hops)
+
+    def same_again(self, definition: Definition, hops: int) -> bool:
+        """A value that each iteration takes anew from what does not change: `limit = config.max_norm`."""
+        inside = definition.path[next(i for i, guard in enumerate(definition.path) if guard is self.loop) + 1 :]
+        value = definition.value
+        if (
+            definition.how != "assign"
+            or value is None
+            or hops > 6
+            or any(g.kind in ("branch", "handler", "loop") for g in inside)
+        ):
+            return False
+        return literal(value) is NOT_LITERAL and self.invariant(value, site_of(definition), hops + 1)
 
     def before_root(self, definition: Definition) -> bool:
         return definition.frame is self.resolver.trace.module and self.resolver.trace.root is not self.resolver.trace.module
+
+
+def _flag(test: cst.BaseExpression) -> str | None:
+    """The name in `flag` and `not flag`."""
+    return dotted(test.expression if isinstance(test, cst.UnaryOperation) else test)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from gradlint.model.records import Trace
 from gradlint.model.syntax import last_name
 
+_MAY_SKIP = re.compile(r"sync|accumulat", re.I)
 DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
 
 
@@ -34,7 +37,11 @@ def sync_toggled(trace: Trace) -> bool:
     calls = {last_name(site.call.func) for site in trace.calls}
     if calls & {"no_sync", "no_backward_sync", "set_requires_gradient_sync", "set_is_last_backward"}:
         return True
-    return any(key.endswith("require_backward_grad_sync") for key in trace.definitions) or _handed_around(trace)
+    if any(key.endswith("require_backward_grad_sync") for key in trace.definitions) or _handed_around(trace):
+        return True
+    # `with misc.ddp_sync(model, last):` of another file may leave the reduction out.
+    around = (g.test for site in trace.calls if last_name(site.call.func) == "backward" for g in site.path if g.kind == "with")
+    return any(isinstance(test, cst.Call) and _MAY_SKIP.search(last_name(test.func) or "") for test in around)
 
 
 def _handed_around(trace: Trace) -> bool:

@@ -11,9 +11,9 @@ import libcst as cst
 
 from gradlint.model.records import CallSite, Definition, Frame
 from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, walk
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, uncast, walk
 from gradlint.model.types import Guard, Kind, Path
-from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, Role
+from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, OF_NUMBERS, Role
 
 _EMA_FUNCTION = re.compile(r"(update|step|accumulate).*(^|_)ema|(^|_)ema.*(update|step)|moving_average", re.I)
 _CLIP_FUNCTION = re.compile(r"^(dispatch_)?clip_?(grad|gradient)s?(_norm|_value)?_?$|^clip_gradient", re.I)
@@ -57,6 +57,7 @@ class Classifier:
         for key, definitions in trace.definitions.items():
             if key.endswith((".grad", ".grad.data")):
                 found.extend(map(self.of_definition, definitions))
+            found.extend(event for d in definitions if d.how == "augment" for event in self.of_sum(d))
         return sorted(found, key=lambda event: event.index)
 
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
@@ -74,6 +75,8 @@ class Classifier:
             and (self.is_loss(method[0]) or dotted(method[0]) in self.backpropagated)
         ):
             yield self.event(Kind.REPORT, call, loss=method[0])
+        elif name == "append" and len(node.args) == 1 and (detached := self.detached(node.args[0].value)) is not None:
+            yield self.event(Kind.REPORT, replace(call, call=detached, statement=None), loss=_receiver(detached))
         elif name in ("backward", "manual_backward"):
             yield from self.backward(call, method)
         elif name == "step" and method is not None:
@@ -95,10 +98,11 @@ class Classifier:
             role = self.resolver.role(method[0], site_of(call))
             if role is Role.SCALER and name == "update":
                 yield self.event(Kind.SCALER_UPDATE, call, receiver=method[0], owner=self.identity(method[0], call))
-            elif role is Role.EMA:
+            elif role is Role.EMA and not _of_numbers(node):
                 yield self.event(Kind.EMA_UPDATE, call, receiver=method[0])
         elif _spells_average(name):
-            yield self.event(Kind.EMA_UPDATE, call)
+            if not _of_numbers(node):
+                yield self.event(Kind.EMA_UPDATE, call)
         elif name == "step_update" and method is not None:
             if self.resolver.role(method[0], site_of(call)) is Role.SCHEDULER:
                 yield self.event(Kind.SCHEDULER_STEP, call, receiver=method[0])
@@ -116,7 +120,7 @@ class Classifier:
             if first is not None:
                 yield self.event(Kind.BACKWARD, call, through="function", loss=first)
             return
-        receiver = method[0]
+        receiver = uncast(method[0])
         if isinstance(receiver, cst.Call) and last_name(receiver.func) == "super":
             return
         if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and receiver.args:
@@ -192,11 +196,13 @@ class Classifier:
         return True
 
     def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
-        """`scaled = scaler.scale(loss); scaled.backward()`, and apex's `with amp.scale_loss(...) as scaled`."""
+        """`scaled = scaler.scale(loss); scaled.backward()`; None where the loss is scaled on some paths only."""
         for each, _ in self.resolver.follow(node, site):
             if isinstance(each, cst.Call) and last_name(each.func) == "scale":
                 return True
-        return False
+        name = dotted(node)
+        values = [definition.value for definition in self.resolver.reaching(name, site)[0]] if name else []
+        return None if any(isinstance(value, cst.Call) and last_name(value.func) == "scale" for value in values) else False
 
     # Optimizers and what goes with them
 
@@ -256,6 +262,22 @@ class Classifier:
             guard = Guard(node, "branch", (id(node), call.frame.number, call.index), 0, flag, call.frame, call.index)
             stepping = replace(stepping, path=(*call.path, guard))
         yield stepping
+
+    def of_sum(self, definition: Definition) -> Iterator[RawEvent]:
+        """`total += loss.detach()`."""
+        detached = self.detached(definition.value) if definition.value is not None else None
+        if detached is not None:
+            frame, path, index = definition.frame, definition.path, definition.index
+            yield RawEvent(Kind.REPORT, detached, frame, path, index, None, None, loss=_receiver(detached))
+
+    def detached(self, node: cst.BaseExpression) -> cst.Call | None:
+        """The `loss.detach()` in a chain of conversions such as `loss.detach().float().cpu()`."""
+        while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value != "item":
+            inner = node.func.value
+            if node.func.attr.value == "detach" and (self.is_loss(inner) or dotted(inner) in self.backpropagated):
+                return node
+            node = inner
+        return None
 
     def of_definition(self, definition: Definition) -> RawEvent:
         """`p.grad = None`, `p.grad /= n`, `p.grad = p.grad / n`."""
@@ -337,6 +359,16 @@ def _is_modulus_test(node: cst.BaseExpression) -> bool:
     return type(node) is cst.Comparison and any(
         isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo) for each in walk(node)
     )
+
+
+def _receiver(call: cst.Call) -> cst.BaseExpression | None:
+    return call.func.value if isinstance(call.func, cst.Attribute) else None
+
+
+def _of_numbers(call: cst.Call) -> bool:
+    """A moving average of a loss, a reward or a time, not of weights."""
+    words = (text(call.func), *(text(arg.value) for arg in call.args))
+    return any(OF_NUMBERS.search(each) for each in words)
 
 
 def _ends_in_grad(node: cst.BaseExpression) -> bool:

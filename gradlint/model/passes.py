@@ -12,6 +12,10 @@ from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal
 from gradlint.model.types import Guard, Pass, Steps
 from gradlint.model.vocabulary import WRAPS_ITERABLE, Role
 
+_EPOCH = re.compile(r"epoch", re.I)
+_FRAMEWORKS = frozenset(("torch", "lightning", "pytorch_lightning", "accelerate", "apex", "deepspeed"))
+_WALKS_ALL = WRAPS_ITERABLE | {"enumerate"}
+_WALKS_SOME = frozenset(("range", "trange", "zip", "cycle", "count", "repeat", "islice", "iter"))
 _SPLITS = frozenset(["chunk", "split", "tensor_split", "array_split", "split_batch"])
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
 _MICRO = re.compile(r"micro|sub_?batch|mini_?batches$|chunks?$", re.I)
@@ -31,6 +35,26 @@ def pass_of(guard: Guard, path_before: tuple[Guard, ...], resolver: Resolver) ->
         drawn = _drawn_until_the_end(guard.node)
         return Pass(False) if drawn is None else _iterable(drawn, Site(frame, guard.index, path_before), resolver, frame)
     return _iterable(guard.test, Site(frame, guard.index, path_before), resolver, frame)
+
+
+def one_epoch(guard: Guard, path_before: tuple[Guard, ...], function: str, resolver: Resolver) -> bool:
+    """The loop walks something to its end, and a loop over epochs, or a function of one, says that this is all the data."""
+    node, frame = guard.node, guard.frame
+    if not isinstance(node, cst.For) or any(isinstance(each, (cst.Break, cst.Return)) for each in walk(node.body)):
+        return False
+    assert isinstance(frame, Frame)
+    if not any(full.partition(".")[0] in _FRAMEWORKS for full in resolver.trace.facts.imports.values()):
+        return False
+    for each, _ in resolver.follow(node.iter, Site(frame, guard.index, path_before)):
+        while isinstance(each, cst.Call) and each.args and last_name(each.func) in _WALKS_ALL:
+            each = each.args[0].value
+        given = each.args if isinstance(each, cst.Call) else ()
+        if isinstance(each, cst.Call) and last_name(each.func) in _WALKS_SOME:
+            return False
+        if any(resolver.words.spells_steps(last_name(node) or "") for arg in given for node in walk(arg.value)):
+            return False  # it may know of the window
+    around = [last_name(g.node.target) or "" for g in path_before if isinstance(g.node, cst.For)]
+    return any(_EPOCH.search(name) for name in (*around, function.rsplit(".", 1)[-1]))
 
 
 def _drawn_until_the_end(loop: cst.While) -> cst.BaseExpression | None:

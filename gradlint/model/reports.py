@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.model.events import RawEvent
+from gradlint.model.records import Definition, Frame
 from gradlint.model.resolve import Resolver, Site, site_of
 from gradlint.model.scaling import Slicer
-from gradlint.model.syntax import dotted, last_name, literal
+from gradlint.model.syntax import calls_in, dotted, last_name, literal, text, walk
 from gradlint.model.types import Guard, Steps
 
+_CHECKS = frozenset({"isnan", "isinf", "isfinite"})
 _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
 
 
@@ -20,14 +22,17 @@ class Ledger:
     """The reports of one micro loop (`loop` is None for a loopless body; `windowed` where it runs over one window)."""
 
     def __init__(self, resolver: Resolver, steps: Steps | None, loop: Guard | None, *, windowed: bool) -> None:
+        self.resolver = resolver
         self.trace = resolver.trace
         self.slicer = Slicer(resolver, steps)
         self.loop = loop
         self.windowed = windowed
 
     def restores(self, raw: RawEvent) -> bool:
-        """The report multiplies by N again, or sums the divided losses over exactly one window."""
+        """The report multiplies by N again, sums the divided losses over exactly one window, or is none."""
         tree = self.trace.facts.tree
+        if self.sums_reports(raw):
+            return True
         for definitions in self.trace.definitions.values():
             for definition in definitions:
                 if definition.value is None or not tree.holds(definition.value, raw.node):
@@ -36,13 +41,31 @@ class Ledger:
                     return True
                 if definition.how == "augment" and not self.reported(definition.key):
                     return True
-                if self.summed_over_window(definition.key) or self.multiplied_later(definition.key):
+                keys = (definition.key, *self.sums_of(definition))
+                if any(self.summed_over_window(key) or self.multiplied_later(key) for key in keys):
                     return True
         for site in self.trace.calls:
+            if last_name(site.call.func) in _CHECKS and tree.holds(site.call, raw.node):
+                return True
             if (site.statement is not None and site.statement is raw.statement) or tree.holds(site.call, raw.node):
                 if self.multiplied(site.call, raw):
                     return True
         return False
+
+    def sums_reports(self, raw: RawEvent) -> bool:
+        """What is reported is a sum, and each of its parts was looked at where it was added."""
+        name = dotted(raw.loss) if raw.loss is not None else None
+        found = self.resolver.reaching(name, raw.site)[0] if name else []
+        parts = (definition.value for definition in found if definition.how == "augment" and definition.value is not None)
+        return any(last_name(call.func) in ("detach", "item") for part in parts for call in calls_in(part))
+
+    def sums_of(self, definition: Definition) -> Iterator[str]:
+        """The sums to which a reported value is added under its own name: `value = loss.item(); total += value`."""
+        name = definition.key.partition(":")[2] or definition.key
+        for key, definitions in self.trace.definitions.items() if definition.how == "assign" else ():
+            grown = (d for d in definitions if d.how == "augment" and d.frame is definition.frame)
+            if any(d.value is not None and dotted(d.value) == name for d in grown):
+                yield key
 
     def multiplied(self, node: cst.BaseExpression, raw: RawEvent) -> bool:
         tree, slicer = self.trace.facts.tree, self.slicer
@@ -64,9 +87,26 @@ class Ledger:
                 return True
             if windowed and not inside and loop is not None and not any(g.kind == "loop" for g in self.prefix(loop)):
                 return True
-            if inside and definition.path[-1].kind == "branch" and self.at_boundary(definition.path[-1]):
+            last = definition.path[-1] if inside else None
+            if last is not None and last.kind == "branch" and (self.at_boundary(last) or self.counts_windows(last)):
                 return True
         return False
+
+    def counts_windows(self, guard: Guard) -> bool:
+        """A test that holds once in one or several windows: `i % (k * N) == 0`, or a counter of the window that is zero."""
+        test, frame = guard.test, guard.frame
+        if test is None or not isinstance(frame, Frame):
+            return False
+        site, slicer = Site(frame, guard.index, ()), self.slicer
+        moduli = (n.right for n in walk(test) if isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.Modulo))
+        if any(slicer.is_steps(right, site) or slicer.mentions_steps(right, site) for right in moduli):
+            return True
+        if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
+            return False
+        target = test.comparisons[0]
+        name = dotted(test.left) if isinstance(target.operator, cst.Equal) and literal(target.comparator) == 0 else None
+        inside = [d for d in self.resolver.all_of(name, frame) if any(g is self.loop for g in d.path)] if name else []
+        return {"augment", "assign"} <= {definition.how for definition in inside}
 
     def prefix(self, loop: Guard) -> tuple[Guard, ...]:
         for site in self.trace.calls:
@@ -76,17 +116,27 @@ class Ledger:
         return ()
 
     def at_boundary(self, guard: Guard) -> bool:
-        """The condition under which the sum is set back is the one under which the optimizer steps."""
+        """The condition under which the sum is set back is the one under which the optimizer steps, or is asked again."""
         for site in self.trace.calls:
-            name = last_name(site.call.func)
-            if name in ("step", "zero_grad") and any(g.group == guard.group and g.arm == guard.arm for g in site.path):
+            if last_name(site.call.func) in ("step", "zero_grad") and any(_same_question(g, guard) for g in site.path):
                 return True
         return False
+
+    def counts_micro_batches(self, node: cst.CSTNode, site: Site) -> bool:
+        """A name that grows in every iteration, whatever it is called."""
+        name, loop = dotted(node), self.loop
+        grown = [d for d in self.resolver.all_of(name, site.frame) if d.how == "augment"] if name else []
+        after = [d.path[d.path.index(loop) + 1 :] for d in grown if loop is not None and loop in d.path]
+        return any(all(guard.kind != "branch" or guard.usual for guard in path) for path in after)
 
     def multiplied_later(self, key: str) -> bool:
         """The sum itself is multiplied by N, or divided by a number of updates, where it is used."""
         name = key.partition(":")[2] or key
         tree, slicer = self.trace.facts.tree, self.slicer
+        for definition in self.trace.definitions.get(key, ()):
+            grown = isinstance(definition.node, cst.AugAssign) and isinstance(definition.node.operator, cst.MultiplyAssign)
+            if grown and definition.value is not None and slicer.mentions_steps(definition.value, site_of(definition)):
+                return True
         for each, site in self.uses(key):
             for node in tree.of(cst.BinaryOperation, each):
                 if not any(dotted(n) == name for n in tree.below(node.left)):
@@ -94,8 +144,10 @@ class Ledger:
                 by_steps = slicer.mentions_steps(node, site) or slicer.is_steps(node.right, site)
                 if isinstance(node.operator, cst.Multiply) and by_steps:
                     return True
-                if isinstance(node.operator, cst.Divide) and _COUNTS_UPDATES.search(last_name(node.right) or ""):
-                    return True
+                counts = [n for n in walk(node.right) if _COUNTS_UPDATES.search(last_name(n) or "")]
+                if isinstance(node.operator, cst.Divide) and counts:
+                    if not any(self.counts_micro_batches(n, site) for n in counts):
+                        return True
         return False
 
     def reported(self, key: str) -> bool:
@@ -125,3 +177,9 @@ class Ledger:
             for definition in definitions:
                 if str(definition.frame.number) == number and definition.value is not None:
                     yield definition.value, site_of(definition)
+
+
+def _same_question(a: Guard, b: Guard) -> bool:
+    if a.group == b.group or a.kind != b.kind or a.frame is not b.frame or a.test is None or b.test is None:
+        return a.group == b.group and a.arm == b.arm
+    return a.arm == b.arm and text(a.test) == text(b.test)

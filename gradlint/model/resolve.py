@@ -205,7 +205,11 @@ class Resolver:
             role = self.role_of_definition(definition, hops)
             if role is not None:
                 return role
-        return self.words.role_of_spelling(last_name(node) or "")
+        role = self.words.role_of_spelling(last_name(node) or "")
+        if role is None and isinstance(node, cst.Subscript):
+            whole = self.words.role_of_spelling(last_name(node.value) or "")
+            return whole if whole is Role.LOADER else None
+        return role
 
     def role_of_definition(self, definition: Definition, hops: int) -> Role | None:
         annotation = getattr(definition.node, "annotation", None)

@@ -11,7 +11,7 @@ import libcst as cst
 from gradlint.model.boundary import tests_steps
 from gradlint.model.records import Definition, Frame
 from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, dotted, keywords, last_name, literal, method_call, root_name, text, walk
+from gradlint.model.syntax import NOT_LITERAL, dotted, keywords, last_name, literal, method_call, root_name, text, uncast, walk
 from gradlint.model.types import Division, LossScale, Path, Scale, Steps
 from gradlint.model.vocabulary import ACROSS_PROCESSES, COMBINES, PASS_THROUGH
 
@@ -103,6 +103,8 @@ class Slicer:
                 return self.divided(self.scale(value, site, depth), node, value, factor, site, None, by_steps=True)
         if self.is_steps(node.left, site) or self.is_steps(node.right, site):
             return UNKNOWN
+        if _counts_samples(node.left) or _counts_samples(node.right):
+            return LossScale(Scale.UNKNOWN, why="sum")
         for value, factor in ((node.left, node.right), (node.right, node.left)):
             count = self.inverse_count(factor, site)
             if count is not None:
@@ -242,6 +244,8 @@ class Slicer:
     def call(self, node: cst.Call, site: Site, depth: int) -> LossScale:
         called = method_call(node)
         name = last_name(node.func) or ""
+        if uncast(node) is not node:
+            return self.scale(uncast(node), site, depth)
         if called is not None and name in ("div", "div_", "true_divide", "divide") and node.args:
             receiver = called[0]
             if dotted(receiver) == "torch" and len(node.args) > 1:
@@ -419,6 +423,15 @@ class Slicer:
                 return UNKNOWN
             return self.scale(base, site, depth)
         return UNKNOWN
+
+
+def _counts_samples(node: cst.BaseExpression) -> bool:
+    """`batch_size`, `x.size(0)`, `x.shape[0]`, `len(x)`: a mean that is multiplied by it is a sum over samples."""
+    if isinstance(node, cst.Call):
+        return last_name(node.func) == "len" or (last_name(node.func) == "size" and [literal(a.value) for a in node.args] == [0])
+    if isinstance(node, cst.Subscript):
+        return (dotted(node) or "").endswith(".shape[0]")
+    return bool(re.search(r"batch_?size|^bsz?$", last_name(node) or "", re.I))
 
 
 def replace_index(site: Site, index: int) -> Site:

@@ -215,6 +215,13 @@ def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:
     return (call.func.value, call.func.attr.value) if type(call.func) is cst.Attribute else None
 
 
+def uncast(node: cst.BaseExpression) -> cst.BaseExpression:
+    """The value inside `typing.cast(Type, value)`."""
+    while isinstance(node, cst.Call) and last_name(node.func) == "cast" and len(node.args) == 2:
+        node = node.args[1].value
+    return node
+
+
 def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
     """The plain questions that a test's answer settles, each with its own answer.
 

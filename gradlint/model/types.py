@@ -319,6 +319,7 @@ class TrainingLoop:
     flushed_after: bool = False
     carried: bool | None = None
     words: Taught = UNTAUGHT
+    boundary_told: bool = False
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""

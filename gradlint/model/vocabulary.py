@@ -110,6 +110,8 @@ _SCHEDULER_SPELLING = re.compile(
 _NOT_LR = re.compile(r"noise|diffus|ddim|ddpm|beta|sampl|mask|kl_|temperature|curriculum|dropout|profil|job|task_", re.I)
 _SCALER_SPELLING = re.compile(r"^(grad_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
 _EMA_SPELLING = re.compile(r"(^|_)ema(_|\d|$)|^ema|ema$|moving_?average|averaged_model|swa_model", re.I)
+OF_NUMBERS = re.compile(r"loss|reward|metric|stat(s|_|$)|score|(^|_)acc(_|$)|time|norm|shift|baseline", re.I)
+"""What else is averaged over training than weights."""
 _LOADER_SPELLING = re.compile(
     r"loader|^dl$|_dl$|^dl_|batches$|^(train_?)?data$|_iterator$|dataset$|^data_?iter$|generator$", re.I
 )
@@ -129,7 +131,7 @@ def role_of_spelling(name: str) -> Role | None:
     if _SCALER_SPELLING.search(name):
         return Role.SCALER
     if _EMA_SPELLING.search(name):
-        return Role.EMA
+        return Role.OTHER if OF_NUMBERS.search(name) else Role.EMA
     if _ENDLESS_SPELLING.search(name):
         return Role.ENDLESS
     if _LOADER_SPELLING.search(name):
@@ -144,6 +146,9 @@ _STEPS_SPELLING = re.compile(
     re.I,
 )
 
+
+_ASKS_SPELLING = re.compile(r"^(is|should|needs?|do|does|will|has|can|was|first|last)_|ing$", re.I)
+"""Names that answer a question: `is_first_accum_step` is no number of steps."""
 
 _FLAG_SPELLING = re.compile(
     r"^(is_|do_|need_|should_|will_|to_)?(update|upd|step|sync|last(_micro)?(_batch|_step)?|boundary|accum\w*|optimi[sz]e)"
@@ -172,7 +177,7 @@ class Taught:
     def spells_steps(self, name: str) -> bool:
         """True for names, dotted or not, under which the accumulation steps are kept."""
         last = name.rsplit(".", 1)[-1]
-        return last in self.accumulation_steps or bool(_STEPS_SPELLING.search(last))
+        return last in self.accumulation_steps or bool(_STEPS_SPELLING.search(last) and not _ASKS_SPELLING.search(last))
 
     def spells_boundary(self, name: str) -> bool:
         """True for names, dotted or not, of flags that say whether this micro-batch closes a window."""
@@ -199,7 +204,7 @@ CLIPS = frozenset(
 PASS_THROUGH = frozenset(
     (
         "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous "
-        "mean sum type_as clamp nan_to_num abs flatten item_ get pop"
+        "mean sum type_as clamp nan_to_num abs flatten item_ get pop detach"
     ).split()
 )
 """Tensor methods that keep the scale of a loss."""

@@ -25,7 +25,7 @@ def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
         # A step at the top of the iteration closes the window of the micro-batches before it.
         if all(step.index < backward.index for backward in backwards) or id(boundary.test) in seen:
             continue
-        if boundary.steps.value == 1:
+        if boundary.steps.value == 1 or _steps_inside(boundary, loop):
             continue
         seen.add(id(boundary.test))
         fix, note = _shift(boundary, loop)
@@ -36,6 +36,12 @@ def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _steps_inside(boundary: Boundary, loop: TrainingLoop) -> bool:
+    """An optimizer steps on the other arm of the test as well: the test does not close a window of both."""
+    steps = (step for step in loop.all(Kind.OPTIMIZER_STEP) if step.cadence is Cadence.INSIDE_WINDOW)
+    return any(step.boundary is not None and step.boundary.test is boundary.test for step in steps)
 
 
 def _message(boundary: Boundary, step: Event) -> str:

@@ -10,6 +10,7 @@ from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
+from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
@@ -38,14 +39,16 @@ def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
 def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None:
     for other in loop.all(Kind.OPTIMIZER_STEP):
         if other.cadence is Cadence.PER_UPDATE and other.boundary is not None and not exclusive(other.path, step.path):
-            if other.target == step.target:
+            if other.target == step.target and (step.target is not None or text(other.node) == text(step.node)):
                 return other.node, "another step closes the window"
-    for backward in loop.all(Kind.BACKWARD):
-        if exclusive(backward.path, step.path) or backward.scale is None or backward.through == "accelerator":
+    for backward in _feeding(step, loop):
+        if backward.scale is None or backward.through == "accelerator":
             continue
         # A loop around the backward pass alone is a window of its own, whatever it walks.
         inner = backward.path[next((i + 1 for i, g in enumerate(backward.path) if g is loop.guard), 0) :]
         if any(g.kind == "loop" for g in inner):
+            if backward.cadence is Cadence.PER_UPDATE:
+                return None
             continue
         division = next((d for d in backward.scale.divisions if d.by_steps and d.value != 1), None)
         if division is not None and not _only_trivial(loop, step):
@@ -56,6 +59,14 @@ def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None
         if inside[0].boundary is not None and inside[0].boundary.steps.value != 1:
             return inside[0].node, "gradients are zeroed once per window"
     return None
+
+
+def _feeding(step: Event, loop: TrainingLoop) -> list[Event]:
+    """The backward passes whose gradients the step can meet: those since the step before it, where there are any."""
+    possible = [b for b in loop.all(Kind.BACKWARD) if not exclusive(b.path, step.path)]
+    earlier = (s.index for s in loop.all(Kind.OPTIMIZER_STEP) if s.index < step.index and not exclusive(s.path, step.path))
+    used = max(earlier, default=-1)
+    return [b for b in possible if used < b.index < step.index] or possible
 
 
 def _concerns(zero: Event, step: Event) -> bool:

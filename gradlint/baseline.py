@@ -94,8 +94,10 @@ def _scopes(text: str) -> list[tuple[int, int, str]]:
     """First row, last row and qualified name of every function and class, outer ones first."""
     import ast
 
+    from gradlint.depth import parse
+
     try:
-        tree = ast.parse(text)
+        tree = parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found = []

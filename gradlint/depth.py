@@ -10,12 +10,23 @@ import ast
 import io
 import keyword
 import re
+import sys
 import tokenize
 
 DEEPEST = 1000
 """Levels of nesting; LibCST's parser takes some twenty thousand on a stack of 8 MB, a thread may have an eighth of that."""
 
 _JOINS = re.compile(r"\b(?:and|or)\b")
+
+
+def parse(text: str) -> ast.Module:
+    """As `ast.parse`, and safe before Python 3.11, where deep nesting ends the process.
+
+    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
+    """
+    if sys.version_info < (3, 11) and text_is_deep(text):
+        raise RecursionError("nested too deeply")
+    return ast.parse(text)
 
 
 def tree_is_deep(text: str, tree: ast.Module) -> bool:

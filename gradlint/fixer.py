@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradlint.depth import parse
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.engine import Located, examine
 from gradlint.model.vocabulary import UNTAUGHT, Taught
@@ -97,12 +97,12 @@ def _key(located: Located) -> tuple[str, str, int]:
 def _parses(text: str, before: str) -> bool:
     """Whether the new text parses; a text that `ast` could not read to begin with is judged by LibCST alone."""
     try:
-        ast.parse(text)
+        parse(text)
         return True
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     try:
-        ast.parse(before)
+        parse(before)
         return False
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         import libcst

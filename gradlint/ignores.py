@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gradlint.depth import parse
 from gradlint.diagnostic import Diagnostic
 from gradlint.selection import ALWAYS_ON
 from gradlint.suppress import UNUSED, Comment, Directive, comments, read_suppressions
@@ -66,11 +67,11 @@ def _counted(diagnostics: Sequence[Diagnostic]) -> Counter[tuple[str, str]]:
 def _same_code(before: str, after: str) -> bool:
     """Whether two texts are the same code; where `ast` cannot read the first, the rules' own parser has judged both."""
     try:
-        old = ast.dump(ast.parse(before))
+        old = ast.dump(parse(before))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     try:
-        return ast.dump(ast.parse(after)) == old
+        return ast.dump(parse(after)) == old
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 

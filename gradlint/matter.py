@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from gradlint.contents import last_name
-from gradlint.depth import tree_is_deep
+from gradlint.depth import parse, tree_is_deep
 from gradlint.divisors import Divisors, names_in
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, UNTAUGHT, Role, Taught
 from gradlint.reach import Reach
@@ -62,7 +62,7 @@ def rows_of_loops(text: str) -> tuple[Rows, ...]:
 def _units(text: str) -> Units:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
-        tree = ast.parse(text)
+        tree = parse(text)
         if tree_is_deep(text, tree):
             raise RecursionError
         return Units(text, tree)

@@ -5,7 +5,6 @@ Format: https://nbformat.readthedocs.io/en/latest/format_description.html (versi
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from bisect import bisect_right
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradlint.depth import parse
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
 
 _SEPARATOR = "# gradlint: cell {number}\n\n"
@@ -158,7 +158,7 @@ def _parsable(source: str, masked: list[str]) -> str | None:
 
 def _parses(source: str) -> bool:
     try:
-        ast.parse(source)
+        parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

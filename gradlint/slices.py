@@ -6,7 +6,6 @@ says where each begins and which of them the rules can be about; only these are 
 
 from __future__ import annotations
 
-import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from functools import cached_property
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from gradlint.depth import text_is_deep
+from gradlint.depth import parse, text_is_deep
 from gradlint.matter import kept_rows, rows_of_loops
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.timings import stage
@@ -119,7 +118,7 @@ def read_whole(text: str) -> Source | Problem:
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     """What is wrong, as the interpreter says it; as LibCST does where the interpreter finds nothing wrong."""
     try:
-        ast.parse(text)
+        parse(text)
     except SyntaxError as problem:
         return Problem(problem.lineno or 1, problem.offset or 1, problem.msg)
     except (ValueError, RecursionError, MemoryError):

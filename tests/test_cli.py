@@ -237,6 +237,9 @@ HEAVY = {
 }  # fmt: skip
 """What a short run must not pay for."""
 
+if sys.version_info < (3, 11):
+    HEAVY.discard("subprocess")  # click imports uuid, which imports it there
+
 
 def _imported(*arguments: str) -> set[str]:
     """The modules that a command imports, besides those of an empty program."""

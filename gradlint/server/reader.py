@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from gradlint.depth import parse
 from gradlint.server.outline import Outline
 from gradlint.slices import NEWLINE, Slice, Source
 
@@ -68,7 +69,7 @@ class Reader:
 def _statements(code: str) -> Iterator[tuple[int, str]]:
     """The offset and the text of each top-level statement, with the lines above it; those that share a line are one."""
     starts = (0, *(match.end() for match in NEWLINE.finditer(code)), len(code))
-    body = ast.parse(code).body
+    body = parse(code).body
     begin = 0
     for node, following in zip(body, (*body[1:], None), strict=True):
         end = starts[node.end_lineno or node.lineno] if following is not None else len(code)

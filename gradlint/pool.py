@@ -21,6 +21,9 @@ MOST = 61
 CHUNK = 100_000
 """Small pieces of work go together up to this size."""
 
+PORTION = 3_000_000
+"""How much work is handed at once to the process that shares it with others made from it; its results come together."""
+
 
 def processors() -> int:
     """How many processes can run at once."""
@@ -30,19 +33,34 @@ def processors() -> int:
 
 
 class Pool(Generic[Item, Result]):
-    """Runs `work` over items in processes; `prepare` runs once in each, and must be done with imports before the first item."""
+    """Runs `work` over items in processes; `prepare` runs before the first item, and must be done with imports.
 
-    def __init__(self, work: Callable[[Item], Result], prepare: Callable[[], None], workers: int | None = None) -> None:
+    Where a process can be forked, `prepare` runs in one, from which the others are made.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Item], Result],
+        prepare: Callable[[], None],
+        workers: int | None = None,
+        *,
+        nested: bool = False,
+    ) -> None:
         self.work = work
         self._prepare = prepare
         self.workers = min(workers or processors(), MOST)
         self._executor: ProcessPoolExecutor | None = None
+        self._nested = nested
+        """It runs in the process that is prepared, and makes all others from that."""
+        self._forks = False
 
     def start(self) -> None:
-        """Start the processes, which import what they need while the caller goes on."""
+        """Start what imports what is needed, while the caller goes on."""
         if self._executor is None:
-            self._executor = _executor(self.workers, self._prepare)
-            for _ in range(self.workers):
+            self._forks = self.workers > 1 and not self._nested and _context() is not None
+            started = 1 if self._forks else self.workers
+            self._executor = _executor(started, self._prepare)
+            for _ in range(started):
                 self._executor.submit(_nothing)
 
     def run(self, items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result]) -> Iterator[Result]:
@@ -54,19 +72,38 @@ class Pool(Generic[Item, Result]):
         done = 0
         try:
             with self._executor as executor:
-                places: dict[int, tuple[Future[list[Result]], int]] = {}
-                for chunk in _chunks(sizes):
-                    future = executor.submit(_each, self.work, [items[number] for number in chunk])
-                    places.update({number: (future, place) for place, number in enumerate(chunk)})
-                for number in range(len(items)):
-                    future, place = places[number]
-                    result = future.result()[place]
+                results = self._portions if self._forks else self._shared
+                for result in results(executor, items, sizes, lost):
                     done += 1
                     yield result
         except BrokenProcessPool:
             yield from self._one_by_one(items[done:], lost)
         finally:
             self._executor = None
+
+    def _shared(
+        self, executor: ProcessPoolExecutor, items: Sequence[Item], sizes: Sequence[int], _: Callable[[Item], Result]
+    ) -> Iterator[Result]:
+        """Each process takes the largest piece that is left."""
+        places: dict[int, tuple[Future[list[Result]], int]] = {}
+        for chunk in _chunks(sizes):
+            future = executor.submit(_each, self.work, [items[number] for number in chunk])
+            places.update({number: (future, place) for place, number in enumerate(chunk)})
+        for number in range(len(items)):
+            future, place = places[number]
+            yield future.result()[place]
+
+    def _portions(
+        self, executor: ProcessPoolExecutor, items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result]
+    ) -> Iterator[Result]:
+        """The one process that is prepared shares out a portion after the other."""
+        begin = total = 0
+        for number, size in enumerate(sizes):
+            total += size
+            if total >= PORTION or number == len(sizes) - 1:
+                part = slice(begin, number + 1)
+                yield from executor.submit(_spread, self.work, items[part], sizes[part], lost, self.workers).result()
+                begin, total = number + 1, 0
 
     def _one_by_one(self, items: Sequence[Item], lost: Callable[[Item], Result]) -> Iterator[Result]:
         """Each item apart, after one of them has ended a process."""
@@ -117,6 +154,12 @@ def _chunks(sizes: Sequence[int]) -> Iterator[list[int]]:
             chunk, total = [], 0
     if chunk:
         yield chunk
+
+
+def _spread(
+    work: Callable[[Item], Result], items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result], workers: int
+) -> list[Result]:
+    return list(Pool(work, _nothing, min(workers, len(items)), nested=True).run(items, sizes, lost))
 
 
 def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

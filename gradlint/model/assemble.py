@@ -8,34 +8,25 @@ from dataclasses import replace
 import libcst as cst
 
 from gradlint.model.boundary import Reader
+from gradlint.model.built import Schedule
 from gradlint.model.cadence import Judge
+from gradlint.model.configured import accelerator_steps, deepspeed_steps
 from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
 from gradlint.model.details import EventDetails
 from gradlint.model.distribution import parallel_model, sharded, sync_toggled
-from gradlint.model.events import RawEvent
+from gradlint.model.ends import Ends
+from gradlint.model.losses import LossScale, Scale
 from gradlint.model.naming import Names
 from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of
-from gradlint.model.records import CallSite, Frame, Trace
+from gradlint.model.paths import Guard, exclusive
+from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
 from gradlint.model.reports import Ledger
-from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.scaling import Slicer
-from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, literal, text, walk
-from gradlint.model.types import (
-    Boundary,
-    Cadence,
-    Engine,
-    Event,
-    Guard,
-    Kind,
-    LossScale,
-    Pass,
-    Scale,
-    Schedule,
-    Steps,
-    TrainingLoop,
-    exclusive,
-)
+from gradlint.model.syntax import dotted, keywords, last_name, text, walk
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
+from gradlint.model.window import Boundary, Engine, Pass, Steps
 
 _OVER_OPTIMIZERS = (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE, Kind.UNSCALE)
 """What stands in loops of its own, over optimizers or weights."""
@@ -82,7 +73,9 @@ class LoopBuilder:
         engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE
         if any(b.through == "deepspeed" for b in self.backwards):
             engine = Engine.DEEPSPEED
-        given = self.given_steps or (self.deepspeed_steps() if engine is Engine.DEEPSPEED else self.accelerator_steps())
+        given = self.given_steps or (
+            deepspeed_steps(self.trace.facts) if engine is Engine.DEEPSPEED else accelerator_steps(self.resolver)
+        )
         if engine is Engine.ACCELERATE and (accumulate or steps is None or steps.source is None):
             steps = given
         steps = steps or self.given_steps
@@ -91,6 +84,7 @@ class LoopBuilder:
         events = tuple(self.event(raw, judge, ledger, accumulate=accumulate is not None) for raw in near)
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
+        ends = Ends(self.resolver, self.loop, self.around, self.backwards[0].site, self.window is not None)
         walks = pass_of(self.loop, self.home[: self.place()], self.resolver) if self.loop else Pass(None)
         if walks.finite is None and self.loop is not None:
             whole = one_epoch(self.loop, self.home[: self.place()], self.function_name(), self.resolver)
@@ -103,7 +97,7 @@ class LoopBuilder:
             steps=Names(self.resolver).at_home(steps, self.backwards[0].site),
             boundary=boundary,
             engine=engine,
-            walks=replace(walks, windowed=self.window is not None, bounded=self.bounded(), draws=self.draws(), cut=self.cut()),
+            walks=replace(walks, windowed=self.window is not None, bounded=ends.bounded(), draws=self.draws(), cut=self.cut()),
             parallel=parallel_model(self.trace),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),
@@ -111,11 +105,11 @@ class LoopBuilder:
             steps_vary=self.steps_vary(steps),
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
             rate_divided=self.rate_divided(steps),
-            flushed_after=self.flushed_after(near),
-            carried=self.carried(boundary, events),
+            flushed_after=ends.flushed_after(near),
+            carried=ends.carried(boundary, events),
             schedules=tuple(self.schedules(near, events, steps)),
             words=self.resolver.words,
-            boundary_told=self.boundary_told(),
+            boundary_told=self.trace.facts.boundary_told,
         )
 
     def schedules(
@@ -220,46 +214,6 @@ class LoopBuilder:
             return Cadence.PER_UPDATE if prepared is not False else Cadence.PER_MICRO_BATCH
         return Cadence.PER_MICRO_BATCH
 
-    def accelerator_steps(self) -> Steps | None:
-        """What `Accelerator(gradient_accumulation_steps=...)` was built with, where the file shows it."""
-        for site in self.trace.calls:
-            if last_name(site.call.func) == "Accelerator":
-                return self.steps_of(site)
-        for values in self.trace.facts.attributes.values():
-            for given in values:
-                if isinstance(given.value, cst.Call) and last_name(given.value.func) == "Accelerator":
-                    frame = Frame(-999, given.method, None, self.trace.module, given.method.owner)
-                    return self.steps_of(CallSite(given.value, frame, (), -1, None, None))
-        return None
-
-    def deepspeed_steps(self) -> Steps | None:
-        """What a configuration in the file gives as `gradient_accumulation_steps`; None where the file shows none."""
-        facts = self.trace.facts
-        for statement in facts.statements:
-            for node in facts.tree.of(cst.DictElement, statement):
-                if literal(node.key) == "gradient_accumulation_steps":
-                    value = literal(node.value)
-                    return Steps(text(node.value), frozenset({text(node.value)}), value if isinstance(value, int) else None)
-        return None
-
-    def boundary_told(self) -> bool:
-        """The script tells a DeepSpeed engine where its windows end, or may: each of the engine's steps is then one."""
-        if "set_gradient_accumulation_boundary" in self.trace.facts.called:
-            return True
-        keys = (
-            node for statement in self.trace.facts.statements for node in walk(statement) if isinstance(node, cst.SimpleString)
-        )
-        return any(literal(key) == "managed_gradient_accumulation" for key in keys)
-
-    def steps_of(self, site: CallSite) -> Steps:
-        call = site.call
-        if any(arg.star == "**" for arg in call.args) or "gradient_accumulation_plugin" in keywords(call):
-            return Steps(None)
-        node = argument(call, None, "gradient_accumulation_steps")
-        if node is None:
-            return Steps("1", frozenset({"1"}), 1)
-        return self.resolver.steps(node, site_of(site))
-
     def steps_vary(self, steps: Steps | None) -> bool:
         """N itself changes while the loop runs (a warm-up of the effective batch)."""
         if steps is None or self.loop is None:
@@ -279,8 +233,9 @@ class LoopBuilder:
         if raw.loss is None:
             return LossScale(Scale.UNKNOWN)
         if raw.gradient is not None and steps is not None:
-            known = slicer.mentions_steps(raw.gradient, raw.site) or any(
-                isinstance(each, cst.BinaryOperation) and slicer.is_reciprocal(each, raw.site) for each in walk(raw.gradient)
+            known = slicer.factors.mentions_steps(raw.gradient, raw.site) or any(
+                isinstance(each, cst.BinaryOperation) and slicer.factors.is_reciprocal(each, raw.site)
+                for each in walk(raw.gradient)
             )
             return LossScale(Scale.DIVIDED if known else Scale.UNKNOWN)
         return slicer.scale(raw.loss, raw.site)
@@ -306,7 +261,7 @@ class LoopBuilder:
         return any(
             isinstance(each, cst.BinaryOperation)
             and isinstance(each.operator, (cst.Divide, cst.FloorDivide))
-            and slicer.mentions_steps(each.right, site)
+            and slicer.factors.mentions_steps(each.right, site)
             for each in walk(node)
         )
 
@@ -319,65 +274,6 @@ class LoopBuilder:
         if self.window is None or self.loop is None:
             return False
         return cut_from_batches(self.loop, self.home[: self.place()], self.resolver)
-
-    def bounded(self) -> bool:
-        """A count of steps ends the one pass there is, or a break before the tail skips it on purpose."""
-        if self.loop is None or not isinstance(self.loop.node, cst.For):
-            return False
-        tree = self.trace.facts.tree
-        for node in tree.of(cst.If, self.loop.node.body):
-            breaks, goes_on = tree.of(cst.Break, node.body), tree.of(cst.Continue, node.body)
-            if not tree.of(cst.Comparison, node.test) or not (breaks or goes_on):
-                continue
-            if (breaks and not self.around) or self.counts_windows(node.test):
-                return True
-        return False
-
-    def counts_windows(self, test: cst.BaseExpression) -> bool:
-        """The test compares with a number of full windows: `i // n == full`, `i >= len(loader) // n * n`, and the like."""
-        site = self.backwards[0].site
-        moduli = [n.right for n in walk(test) if isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.Modulo)]
-        own = {id(part) for modulus in moduli for part in walk(modulus)}  # N itself may be a quotient
-        values = [
-            value
-            for n in walk(test)
-            if isinstance(n, (cst.Name, cst.Attribute)) and id(n) not in own
-            for value, _ in self.resolver.follow(n, site)
-        ]
-        remainder = any(
-            isinstance(n, cst.BinaryOperation)
-            and isinstance(n.operator, cst.Modulo)
-            and any(last_name(call) == "len" for call in calls_in(n.left))
-            for value in (test, *values)
-            for n in walk(value)
-        )
-        quotients = (n for value in (test, *values) for n in walk(value) if isinstance(n, cst.BinaryOperation))
-        return remainder or any(
-            isinstance(n.operator, cst.FloorDivide) and "batch_size" not in (last_name(n.left) or "") for n in quotients
-        )
-
-    def flushed_after(self, near: Sequence[RawEvent]) -> bool:
-        """A step that runs when the loop is done."""
-        if self.loop is None or self.window is not None:
-            return False
-        last = max((e.index for e in near if any(g is self.loop for g in e.path)), default=0)
-        return any(e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path) for e in near)
-
-    def carried(self, boundary: Boundary | None, events: Sequence[Event]) -> bool | None:
-        """Whether counter and gradients live on into the next pass over the data."""
-        if boundary is None or self.loop is None:
-            return None
-        if boundary.restarts is not False:
-            return None if boundary.restarts is None else False
-        zeroed = any(
-            e.kind is Kind.ZERO_GRAD
-            and e.index < self.loop.index
-            and all(any(g is a for g in e.path) for a in self.around)
-            and (self.around or e.path == () or self.trace.root.function is not None)
-            for e in events
-            if not any(g is self.loop for g in e.path)
-        )
-        return not zeroed
 
     def function_node(self) -> cst.CSTNode:
         function = self.backwards[0].frame.function

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import libcst as cst
 
 from gradlint.model.counting import Body, Count, count_of
-from gradlint.model.resolve import Resolver, Site, same_steps, site_of
-from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, walk
-from gradlint.model.types import Boundary, Engine, Guard, Phase, Steps
-from gradlint.model.vocabulary import Taught
+from gradlint.model.flush import flatten, irrelevant, never_fires
+from gradlint.model.lookup import same_steps
+from gradlint.model.records import Site, site_of
+from gradlint.model.resolve import Resolver
+from gradlint.model.syntax import dotted, last_name, literal, walk
+from gradlint.model.window import Boundary, Engine, Phase, Steps
 
 MAX_HOPS = 6
 _MIRRORED: dict[type[cst.BaseCompOp], type[cst.BaseCompOp]] = {
@@ -185,7 +186,7 @@ class Reader:
     # Several conditions, and flags
 
     def compound(self, test: cst.BooleanOperation, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
-        parts = list(_flatten(test, type(test.operator)))
+        parts = list(flatten(test, type(test.operator)))
         read = [(part, self.read(part, site, guard, hops + 1)) for part in parts]
         found = next((b for _, b in read if b is not None and (b.modulus is not None or b.engine is not Engine.NONE)), None)
         found = found or next((b for _, b in read if b is not None), None)
@@ -197,13 +198,13 @@ class Reader:
                 if self.skips_start(part, found):
                     return replace(found, test=test, skips_first=part)
             if not found.holds:
-                live = [part for part in others if not self.irrelevant(part)]
+                live = [part for part in others if not irrelevant(part)]
                 return replace(found, test=test, flush=bool(live))
             return replace(found, test=test)
         if not found.holds:
             return replace(found, test=test)
-        live = [part for part in others if not self.irrelevant(part)]
-        dead = [part for part in live if self.never_fires(part, site)]
+        live = [part for part in others if not irrelevant(part)]
+        dead = [part for part in live if never_fires(part, site, self.resolver, self.body)]
         return replace(found, test=test, flush=len(live) > len(dead), dead_flush=bool(dead) and len(live) == len(dead))
 
     def skips_start(self, part: cst.BaseExpression, boundary: Boundary) -> bool:
@@ -219,30 +220,6 @@ class Reader:
             one = literal(target.comparator) == 1 and isinstance(target.operator, cst.GreaterThanEqual)
             return (zero or one) and dotted(part.left) in (boundary.counter, dotted(index))
         return dotted(part) is not None and dotted(part) == boundary.counter
-
-    def irrelevant(self, part: cst.BaseExpression) -> bool:
-        """An alternative that has nothing to do with the end of the data: `N == 1`, `i == 0`, a literal."""
-        if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
-            return literal(part.comparisons[0].comparator) in (0, 1)
-        return literal(part) is not NOT_LITERAL
-
-    def never_fires(self, part: cst.BaseExpression, site: Site) -> bool:
-        """A last-index test that cannot hold: `step == len(loader)` with a zero-based step, or only for tiny loaders."""
-        for each, where in self.resolver.follow(part, site):
-            if isinstance(each, cst.BooleanOperation) and isinstance(each.operator, cst.And):
-                return any(self.never_fires(p, where) or _tiny(p) for p in _flatten(each, cst.And))
-            if isinstance(each, cst.Comparison) and len(each.comparisons) == 1:
-                target = each.comparisons[0]
-                if not isinstance(target.operator, (cst.Equal, cst.GreaterThanEqual, cst.GreaterThan)):
-                    return False
-                count = count_of(each.left, where, self.resolver, self.body)
-                slack = _beyond_length(target.comparator, where, self.resolver)
-                if count is None or not count.counters or slack is None or not count.restarts:
-                    return False
-                if isinstance(target.operator, cst.GreaterThan):
-                    slack += 1
-                return count.start - 1 < slack
-        return False
 
     def flag(self, test: cst.Name | cst.Attribute, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
         """A name that was given the boundary earlier, or that an engine keeps."""
@@ -278,35 +255,6 @@ class Reader:
         return isinstance(test, (cst.Name, cst.Attribute)) and self.resolver.words.spells_boundary(last_name(test) or "")
 
 
-def trivial_arm(guard: Guard, steps: Steps, resolver: Resolver) -> bool:
-    """True for the arm of a test of N itself in which N is 1: nothing accumulates there."""
-    test = guard.test
-    if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
-        return False
-    target = test.comparisons[0]
-    bound = literal(target.comparator)
-    if bound not in (0, 1) or isinstance(bound, bool) or not _is_steps(test.left, steps, resolver.words):
-        return False
-    one = isinstance(target.operator, (cst.Equal, cst.LessThanEqual))
-    many = isinstance(target.operator, (cst.GreaterThan, cst.NotEqual))
-    return (one and guard.arm == 0) or (many and guard.arm == 1)
-
-
-def tests_steps(guard: Guard, steps: Steps, words: Taught) -> bool:
-    """True for a condition about N alone, such as `if N > 1:`."""
-    test = guard.test
-    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
-        return _is_steps(test.left, steps, words) and literal(test.comparisons[0].comparator) in (0, 1)
-    return test is not None and _is_steps(test, steps, words)
-
-
-def _is_steps(node: cst.BaseExpression, steps: Steps, words: Taught) -> bool:
-    name = dotted(node)
-    if name is None:
-        return steps.value is not None and literal(node) == steps.value
-    return name in steps.names or same_steps(frozenset({name}), steps.names, words) or words.spells_steps(name)
-
-
 def _phase(count: Count | None, wanted: tuple[int, int] | None, n: int | None) -> tuple[Phase, int]:
     """When `start + k` first leaves the wanted remainder, and what must be added to the index to make that k = N - 1."""
     if count is None or wanted is None:
@@ -326,36 +274,7 @@ def _modulo(node: cst.BaseExpression) -> cst.BinaryOperation | None:
     return node if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo) else None
 
 
-def _flatten(node: cst.BaseExpression, operator: type[cst.BaseBooleanOp]) -> Iterator[cst.BaseExpression]:
-    if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, operator):
-        yield from _flatten(node.left, operator)
-        yield from _flatten(node.right, operator)
-    else:
-        yield node
-
-
 def _only_name(node: cst.BaseExpression) -> str | None:
     names = {dotted(each) for each in walk(node) if isinstance(each, (cst.Name, cst.Attribute))}
     whole = dotted(node)
     return whole or (names.pop() if len(names) == 1 else None)
-
-
-def _tiny(part: cst.BaseExpression) -> bool:
-    if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
-        small = isinstance(part.comparisons[0].operator, (cst.LessThan, cst.LessThanEqual))
-        return small and any(last_name(call) == "len" for call in calls_in(part.left))
-    return False
-
-
-def _beyond_length(node: cst.BaseExpression, site: Site, resolver: Resolver) -> int | None:
-    """`b` where the expression is `len(x) + b`; None where it is no length."""
-    for each, where in resolver.follow(node, site):
-        if isinstance(each, cst.Call) and last_name(each.func) == "len":
-            return 0
-        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Add, cst.Subtract)):
-            base = _beyond_length(each.left, where, resolver)
-            shift = literal(each.right)
-            if base is not None and isinstance(shift, int):
-                return base + shift if isinstance(each.operator, cst.Add) else base - shift
-            return None
-    return None

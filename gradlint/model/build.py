@@ -8,17 +8,17 @@ import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
-from gradlint.model.events import Classifier, RawEvent
-from gradlint.model.facts import Facts, Function, collect
+from gradlint.model.events import Classifier
+from gradlint.model.facts import collect
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
 from gradlint.model.passes import window_steps
-from gradlint.model.records import Trace
+from gradlint.model.paths import Guard, exclusive
+from gradlint.model.records import RawEvent, Trace
 from gradlint.model.resolve import Resolver
-from gradlint.model.trace import Tracer
-from gradlint.model.types import Guard, Kind, Steps, TrainingFile, TrainingLoop, exclusive
+from gradlint.model.roots import Tracer, roots
+from gradlint.model.types import Kind, TrainingFile, TrainingLoop
 from gradlint.model.vocabulary import UNTAUGHT, Taught
-
-_BACKWARD = frozenset({"backward", "manual_backward"})
+from gradlint.model.window import Steps
 
 
 def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
@@ -27,7 +27,7 @@ def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> 
     tracer = Tracer(facts)
     loops: list[TrainingLoop] = []
     covered: set[int] = set()
-    for root in _roots(facts):
+    for root in roots(facts):
         if root is not None and id(root.node) in covered:
             continue
         trace = tracer.of_module() if root is None else tracer.of(root)
@@ -38,22 +38,6 @@ def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> 
         if optimized_by_lightning(root, facts):
             loops.extend(returned_losses(tracer.of(root), facts))
     return TrainingFile(tuple(loops), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
-
-
-def _roots(facts: Facts) -> list[Function | None]:
-    """The module, then every function that reaches a backward pass; callers before what they call."""
-    wrappers = {"loss_scaler"}
-    direct = {f.node.name.value for f in facts.functions if f.calls & _BACKWARD or any(c.endswith("scaler") for c in f.calls)}
-    heights = dict.fromkeys(direct | wrappers, 0)
-    for _ in range(8):
-        for function in facts.functions:
-            below = [heights[name] for name in function.calls if name in heights and name != function.node.name.value]
-            if below:
-                name = function.node.name.value
-                heights[name] = max(heights.get(name, 0), min(max(below) + 1, 9))
-    reaching = [f for f in facts.functions if f.node.name.value in heights and f.node.name.value not in _BACKWARD]
-    ordered = sorted(reaching, key=lambda f: -heights[f.node.name.value])
-    return [None, *ordered]
 
 
 def _loops(trace: Trace, resolver: Resolver) -> list[TrainingLoop]:

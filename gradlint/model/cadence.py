@@ -7,12 +7,15 @@ from enum import Enum
 
 import libcst as cst
 
-from gradlint.model.boundary import Reader, tests_steps, trivial_arm
-from gradlint.model.events import RawEvent
-from gradlint.model.records import Definition, Frame
-from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.boundary import Reader
+from gradlint.model.lookup import same_steps
+from gradlint.model.multiplicity import tests_steps, trivial_arm
+from gradlint.model.paths import Guard, Path, exclusive
+from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, walk
-from gradlint.model.types import Boundary, Cadence, Engine, Guard, Kind, Path, Phase, Steps, exclusive
+from gradlint.model.types import Cadence, Kind
+from gradlint.model.window import Boundary, Engine, Phase, Steps
 
 _PURE = frozenset(
     ("isinstance hasattr getattr len int float bool str is_available is_initialized is_main_process get_rank lower").split()

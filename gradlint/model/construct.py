@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from gradlint.model.built import Construction, Schedule
 from gradlint.model.facts import Facts
-from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.lookup import same_steps
+from gradlint.model.records import Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text
 from gradlint.model.tree import Tree
-from gradlint.model.types import Construction, Schedule, Steps
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
+from gradlint.model.window import Steps
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
 _LENGTH_PLACES = {

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.records import Definition
-from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.paths import Guard
+from gradlint.model.records import Definition, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, dotted, last_name, literal
-from gradlint.model.types import Guard
 from gradlint.model.vocabulary import WRAPS_ITERABLE
 
 _ITERATES = WRAPS_ITERABLE | {"enumerate", "range", "count", "zip", "iter"}

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.events import RawEvent
-from gradlint.model.records import Definition
+from gradlint.model.paths import Guard
+from gradlint.model.records import Definition, RawEvent, Site, site_of
 from gradlint.model.reports import Ledger
-from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import calls_in, dotted, keywords, last_name, root_name, walk
-from gradlint.model.types import Guard, Kind
+from gradlint.model.types import Kind
 from gradlint.model.vocabulary import Role
 
 _PLAIN_BASES = frozenset({"object", "ABC", "Module", "Protocol", "Generic"})

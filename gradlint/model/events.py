@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import libcst as cst
 
-from gradlint.model.records import CallSite, Definition, Frame
-from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, uncast, walk
-from gradlint.model.types import Guard, Kind, Path
+from gradlint.model.backward import Backwards, is_loss
+from gradlint.model.paths import Guard
+from gradlint.model.records import CallSite, Definition, RawEvent, site_of
+from gradlint.model.resolve import Resolver
+from gradlint.model.syntax import dotted, keywords, last_name, literal, method_call, text, walk
+from gradlint.model.types import Kind
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, OF_NUMBERS, Role
 
 _EMA_FUNCTION = re.compile(r"(update|step|accumulate).*(^|_)ema|(^|_)ema.*(update|step)|moving_average", re.I)
 _CLIP_FUNCTION = re.compile(r"^(dispatch_)?clip_?(grad|gradient)s?(_norm|_value)?_?$|^clip_gradient", re.I)
-
-
-@dataclass(frozen=True, eq=False)
-class RawEvent:
-    """A classified call, before anybody asks how often it runs."""
-
-    kind: Kind
-    node: cst.CSTNode
-    frame: Frame
-    path: Path
-    index: int
-    statement: cst.CSTNode | None
-    suite: cst.CSTNode | None
-    through: str | None = None
-    target: str | None = None
-    loss: cst.BaseExpression | None = None
-    gradient: cst.BaseExpression | None = None
-    scaled: bool | None = None
-    receiver: cst.BaseExpression | None = None
-    args: tuple[cst.Arg, ...] = ()
-    owner: str | None = None
-
-    @property
-    def site(self) -> Site:
-        return Site(self.frame, self.index, self.path)
 
 
 class Classifier:
@@ -49,6 +26,7 @@ class Classifier:
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
+        self.backwards = Backwards(resolver)
 
     def events(self) -> list[RawEvent]:
         """All events of the trace, in the order in which they run."""
@@ -67,107 +45,47 @@ class Classifier:
             return
         method = method_call(node)
         if name in ("no_sync", "no_backward_sync") and method is not None:
-            yield self.event(Kind.NO_SYNC, call, receiver=method[0])
+            yield RawEvent.of(Kind.NO_SYNC, call, receiver=method[0])
         elif (
             name == "item"
             and method is not None
             and not node.args
-            and (self.is_loss(method[0]) or dotted(method[0]) in self.backpropagated)
+            and (is_loss(method[0]) or dotted(method[0]) in self.backpropagated)
         ):
-            yield self.event(Kind.REPORT, call, loss=method[0])
+            yield RawEvent.of(Kind.REPORT, call, loss=method[0])
         elif name == "append" and len(node.args) == 1 and (detached := self.detached(node.args[0].value)) is not None:
-            yield self.event(Kind.REPORT, replace(call, call=detached, statement=None), loss=_receiver(detached))
+            yield RawEvent.of(Kind.REPORT, replace(call, call=detached, statement=None), loss=_receiver(detached))
         elif name in ("backward", "manual_backward"):
-            yield from self.backward(call, method)
+            yield from self.backwards.of(call, method)
         elif name == "step" and method is not None:
             yield from self.step(call, method[0])
         elif name in ("optimizer_step",) and node.args:
-            yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(node.args[0].value, call))
+            yield RawEvent.of(Kind.OPTIMIZER_STEP, call, target=self.identity(node.args[0].value, call))
         elif name == "zero_grad":
             yield self.zero_grad(call, method)
         elif _spells_clip(name) or self.imported_clip(node, name):
-            yield self.event(Kind.CLIP, call, receiver=method[0] if method else None)
+            yield RawEvent.of(Kind.CLIP, call, receiver=method[0] if method else None)
         elif name in ("unscale_", "unscale_gradients") and method is not None:
             target = self.identity(node.args[0].value, call) if node.args else None
-            yield self.event(Kind.UNSCALE, call, target=target, receiver=method[0])
+            yield RawEvent.of(Kind.UNSCALE, call, target=target, receiver=method[0])
         elif _spells_rescaling(name) or self.rescales(node, method):
-            yield self.event(Kind.GRAD_SCALE, call)
+            yield RawEvent.of(Kind.GRAD_SCALE, call)
         elif method is not None and name in ("zero_", "detach_") and _ends_in_grad(method[0]):
-            yield self.event(Kind.ZERO_GRAD, call)
+            yield RawEvent.of(Kind.ZERO_GRAD, call)
         elif method is not None and name in ("update", "update_parameters", "update_model_average"):
             role = self.resolver.role(method[0], site_of(call))
             if role is Role.SCALER and name == "update":
-                yield self.event(Kind.SCALER_UPDATE, call, receiver=method[0], owner=self.identity(method[0], call))
+                yield RawEvent.of(Kind.SCALER_UPDATE, call, receiver=method[0], owner=self.identity(method[0], call))
             elif role is Role.EMA and not _of_numbers(node):
-                yield self.event(Kind.EMA_UPDATE, call, receiver=method[0])
+                yield RawEvent.of(Kind.EMA_UPDATE, call, receiver=method[0])
         elif _spells_average(name):
             if not _of_numbers(node):
-                yield self.event(Kind.EMA_UPDATE, call)
+                yield RawEvent.of(Kind.EMA_UPDATE, call)
         elif name == "step_update" and method is not None:
             if self.resolver.role(method[0], site_of(call)) is Role.SCHEDULER:
-                yield self.event(Kind.SCHEDULER_STEP, call, receiver=method[0])
+                yield RawEvent.of(Kind.SCHEDULER_STEP, call, receiver=method[0])
         else:
             yield from self.wrapper(call, method)
-
-    # Backward
-
-    def backward(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> Iterator[RawEvent]:
-        node, site = call.call, site_of(call)
-        if (id(node), call.frame.number) in self.resolver.trace.activations:
-            return
-        first = argument(node, 0, "loss", "tensor", "tensors", "gradient")
-        if method is None:
-            if first is not None:
-                yield self.event(Kind.BACKWARD, call, through="function", loss=first)
-            return
-        receiver = uncast(method[0])
-        if isinstance(receiver, cst.Call) and last_name(receiver.func) == "super":
-            return
-        if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and receiver.args:
-            scaler = receiver.func.value if isinstance(receiver.func, cst.Attribute) else None
-            yield self.event(
-                Kind.BACKWARD,
-                call,
-                through="scaler",
-                loss=receiver.args[0].value,
-                scaled=self.enabled(scaler, site),
-                receiver=scaler,
-                gradient=first,
-            )
-            return
-        if self.resolver.trace.facts.qualify(node.func) == "torch.autograd.backward":
-            yield self.event(Kind.BACKWARD, call, loss=first)
-            return
-        through = self.backward_owner(receiver, method[1], first, site)
-        if through is None:
-            scaled = self.scaled_earlier(receiver, site)
-            yield self.event(Kind.BACKWARD, call, loss=receiver, gradient=first, scaled=scaled, receiver=receiver)
-        else:
-            yield self.event(Kind.BACKWARD, call, through=through, loss=first, receiver=receiver)
-
-    def backward_owner(self, receiver: cst.BaseExpression, name: str, first: cst.BaseExpression | None, site: Site) -> str | None:
-        """Who runs the backward pass, where it is not the loss itself."""
-        if name == "manual_backward":
-            return "lightning"
-        role = self.resolver.role(receiver, site)
-        named = {Role.ACCELERATOR: "accelerator", Role.FABRIC: "fabric", Role.DEEPSPEED: "deepspeed"}
-        if role in named:
-            return named[role]
-        spelled = last_name(receiver) or ""
-        if spelled in ("accelerator", "fabric"):
-            return spelled
-        if first is None:
-            return None
-        if role is Role.OPTIMIZER:
-            return "optimizer"
-        if re.search(r"engine|deepspeed|ds_model", spelled, re.I):
-            return "deepspeed"
-        if spelled.lower() in ("self", "model", "net", "module"):
-            return "wrapper"
-        return "wrapper" if self.is_loss(first) and not self.is_loss(receiver) else None
-
-    def is_loss(self, node: cst.BaseExpression) -> bool:
-        return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
 
     @cached_property
     def backpropagated(self) -> frozenset[str | None]:
@@ -185,25 +103,6 @@ class Classifier:
             found.add(dotted(inner))
         return frozenset(found - {None})
 
-    def enabled(self, scaler: cst.BaseExpression | None, site: Site) -> bool | None:
-        """False for `GradScaler(enabled=False)`, which leaves everything as it is; None where it is no GradScaler."""
-        if scaler is None or self.resolver.role(scaler, site) is not Role.SCALER:
-            return None
-        for call, _ in self.resolver.constructors(scaler, site):
-            flag = keywords(call).get("enabled")
-            if flag is not None and literal(flag) is False:
-                return False
-        return True
-
-    def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
-        """`scaled = scaler.scale(loss); scaled.backward()`; None where the loss is scaled on some paths only."""
-        for each, _ in self.resolver.follow(node, site):
-            if isinstance(each, cst.Call) and last_name(each.func) == "scale":
-                return True
-        name = dotted(node)
-        values = [definition.value for definition in self.resolver.reaching(name, site)[0]] if name else []
-        return None if any(isinstance(value, cst.Call) and last_name(value.func) == "scale" for value in values) else False
-
     # Optimizers and what goes with them
 
     def step(self, call: CallSite, receiver: cst.BaseExpression) -> Iterator[RawEvent]:
@@ -212,27 +111,27 @@ class Classifier:
         if role is Role.SCALER and node.args:
             target = self.identity(node.args[0].value, call)
             owner = self.identity(receiver, call)
-            yield self.event(
+            yield RawEvent.of(
                 Kind.OPTIMIZER_STEP, call, through="scaler", target=target, scaled=True, receiver=receiver, owner=owner
             )
         elif role is Role.OPTIMIZER:
-            yield self.event(Kind.OPTIMIZER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
+            yield RawEvent.of(Kind.OPTIMIZER_STEP, call, target=self.identity(receiver, call), receiver=receiver)
         elif role is Role.SCHEDULER and len(node.args) <= 2:
-            yield self.event(Kind.SCHEDULER_STEP, call, owner=self.identity(receiver, call), receiver=receiver)
+            yield RawEvent.of(Kind.SCHEDULER_STEP, call, owner=self.identity(receiver, call), receiver=receiver)
         elif role is Role.EMA:
-            yield self.event(Kind.EMA_UPDATE, call, receiver=receiver)
+            yield RawEvent.of(Kind.EMA_UPDATE, call, receiver=receiver)
         elif (
             role is Role.DEEPSPEED
             or re.search(r"engine|deepspeed", last_name(receiver) or "", re.I)
             or (role is None and last_name(receiver) in ("model", "net") and not node.args)
         ):
-            yield self.event(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
+            yield RawEvent.of(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
 
     def zero_grad(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> RawEvent:
         target = None
         if method is not None and self.resolver.role(method[0], site_of(call)) is Role.OPTIMIZER:
             target = self.identity(method[0], call)
-        return self.event(Kind.ZERO_GRAD, call, target=target, receiver=method[0] if method else None)
+        return RawEvent.of(Kind.ZERO_GRAD, call, target=target, receiver=method[0] if method else None)
 
     def imported_clip(self, node: cst.Call, name: str) -> bool:
         """`from torch.nn.utils import clip_grad_norm_ as bound`."""
@@ -248,7 +147,7 @@ class Classifier:
         given = keywords(node)
         flag = next((value for name, value in given.items() if name in BOUNDARY_ARGUMENTS), None)
         positional = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
-        if len(positional) < 2 or not self.is_loss(positional[0]):
+        if len(positional) < 2 or not is_loss(positional[0]):
             return
         flag = flag or next((value for value in positional[2:] if _is_modulus_test(value)), None)
         spelled = bool(re.search(r"scaler$", last_name(node.func) or "", re.I))
@@ -256,8 +155,8 @@ class Classifier:
         if role is not Role.OPTIMIZER or not (flag is not None or spelled):
             return
         target = self.identity(positional[1], call)
-        yield self.event(Kind.BACKWARD, call, through="wrapper argument", loss=positional[0], target=None)
-        stepping = self.event(Kind.OPTIMIZER_STEP, call, through="wrapper argument", target=target)
+        yield RawEvent.of(Kind.BACKWARD, call, through="wrapper argument", loss=positional[0], target=None)
+        stepping = RawEvent.of(Kind.OPTIMIZER_STEP, call, through="wrapper argument", target=target)
         if flag is not None:
             guard = Guard(node, "branch", (id(node), call.frame.number, call.index), 0, flag, call.frame, call.index)
             stepping = replace(stepping, path=(*call.path, guard))
@@ -274,7 +173,7 @@ class Classifier:
         """The `loss.detach()` in a chain of conversions such as `loss.detach().float().cpu()`."""
         while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value != "item":
             inner = node.func.value
-            if node.func.attr.value == "detach" and (self.is_loss(inner) or dotted(inner) in self.backpropagated):
+            if node.func.attr.value == "detach" and (is_loss(inner) or dotted(inner) in self.backpropagated):
                 return node
             node = inner
         return None
@@ -302,41 +201,8 @@ class Classifier:
             receiver=whose,
         )
 
-    # Plumbing
-
     def identity(self, node: cst.BaseExpression, call: CallSite) -> str | None:
         return self.resolver.identity(node, site_of(call))
-
-    def event(
-        self,
-        kind: Kind,
-        call: CallSite,
-        *,
-        through: str | None = None,
-        target: str | None = None,
-        loss: cst.BaseExpression | None = None,
-        gradient: cst.BaseExpression | None = None,
-        scaled: bool | None = None,
-        receiver: cst.BaseExpression | None = None,
-        owner: str | None = None,
-    ) -> RawEvent:
-        return RawEvent(
-            kind,
-            call.call,
-            call.frame,
-            call.path,
-            call.index,
-            call.statement,
-            call.suite,
-            through,
-            target,
-            loss,
-            gradient,
-            scaled,
-            receiver,
-            tuple(call.call.args),
-            owner,
-        )
 
 
 @lru_cache(maxsize=1024)  # the same few names are called everywhere

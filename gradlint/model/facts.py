@@ -80,6 +80,14 @@ class Facts:
         """Every mention of a method `no_sync`, called or not."""
         return tuple(each for each in self.tree.all(cst.Attribute) if each.attr.value == "no_sync")
 
+    @cached_property
+    def boundary_told(self) -> bool:
+        """The script tells a DeepSpeed engine where its windows end, or may: each of the engine's steps is then one."""
+        if "set_gradient_accumulation_boundary" in self.called:
+            return True
+        name = "managed_gradient_accumulation"
+        return any(name in each.value and literal(each) == name for each in self.tree.all(cst.SimpleString))
+
     def called_beside(self, name: str) -> frozenset[str]:
         """Last names of what is called anywhere but in other functions that run a backward pass of their own."""
         others = [f for f in self.functions if "backward" in f.calls and not f"{name}.".startswith(f"{f.qualname}.")]

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
-from gradlint.model.events import RawEvent
 from gradlint.model.facts import Facts, Function
-from gradlint.model.records import Trace
-from gradlint.model.resolve import Resolver, Site
+from gradlint.model.records import RawEvent, Site, Trace
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import keywords, last_name, literal
-from gradlint.model.types import Kind, Steps, TrainingLoop
+from gradlint.model.types import Kind, TrainingLoop
+from gradlint.model.window import Steps
 
 THROUGH = "lightning, automatically"
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.records import Definition, Frame
-from gradlint.model.resolve import Resolver, Site, same_steps, site_of
+from gradlint.model.lookup import same_steps
+from gradlint.model.records import Definition, Frame, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import text, walk
-from gradlint.model.types import Steps
+from gradlint.model.window import Steps
 
 
 class Names:

@@ -6,11 +6,12 @@ import re
 
 import libcst as cst
 
-from gradlint.model.records import Frame, Trace
-from gradlint.model.resolve import Resolver, Site, site_of
+from gradlint.model.paths import Guard
+from gradlint.model.records import Frame, Site, Trace, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, calls_in, dotted, last_name, literal, text, walk
-from gradlint.model.types import Guard, Pass, Steps
 from gradlint.model.vocabulary import WRAPS_ITERABLE, Role
+from gradlint.model.window import Pass, Steps
 
 _EPOCH = re.compile(r"epoch", re.I)
 _FRAMEWORKS = frozenset(("torch", "lightning", "pytorch_lightning", "accelerate", "apex", "deepspeed"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from gradlint.model.facts import Facts, Function
-from gradlint.model.types import Path
+from gradlint.model.paths import Path
+from gradlint.model.types import Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +85,75 @@ class Trace:
                 return f"{scope.number}:{name}"
             scope = scope.lexical
         return f"{self.module.number}:{name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A place in the trace from which names are looked up."""
+
+    frame: Frame
+    index: int
+    path: Path
+
+
+def site_of(record: CallSite | Definition) -> Site:
+    """The place of a call or a definition."""
+    return Site(record.frame, record.index, record.path)
+
+
+@dataclass(frozen=True, eq=False)
+class RawEvent:
+    """A classified call, before anybody asks how often it runs."""
+
+    kind: Kind
+    node: cst.CSTNode
+    frame: Frame
+    path: Path
+    index: int
+    statement: cst.CSTNode | None
+    suite: cst.CSTNode | None
+    through: str | None = None
+    target: str | None = None
+    loss: cst.BaseExpression | None = None
+    gradient: cst.BaseExpression | None = None
+    scaled: bool | None = None
+    receiver: cst.BaseExpression | None = None
+    args: tuple[cst.Arg, ...] = ()
+    owner: str | None = None
+
+    @property
+    def site(self) -> Site:
+        return Site(self.frame, self.index, self.path)
+
+    @classmethod
+    def of(
+        cls,
+        kind: Kind,
+        call: CallSite,
+        *,
+        through: str | None = None,
+        target: str | None = None,
+        loss: cst.BaseExpression | None = None,
+        gradient: cst.BaseExpression | None = None,
+        scaled: bool | None = None,
+        receiver: cst.BaseExpression | None = None,
+        owner: str | None = None,
+    ) -> RawEvent:
+        """The event that a call is."""
+        return cls(
+            kind,
+            call.call,
+            call.frame,
+            call.path,
+            call.index,
+            call.statement,
+            call.suite,
+            through,
+            target,
+            loss,
+            gradient,
+            scaled,
+            receiver,
+            tuple(call.call.args),
+            owner,
+        )

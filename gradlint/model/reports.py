@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.model.events import RawEvent
-from gradlint.model.records import Definition, Frame
-from gradlint.model.resolve import Resolver, Site, site_of
-from gradlint.model.scaling import Slicer
+from gradlint.model.factors import Factors
+from gradlint.model.paths import Guard
+from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
+from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import calls_in, dotted, last_name, literal, text, walk
-from gradlint.model.types import Guard, Steps
+from gradlint.model.window import Steps
 
 _CHECKS = frozenset({"isnan", "isinf", "isfinite"})
 _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|completed_steps", re.I)
@@ -24,7 +24,7 @@ class Ledger:
     def __init__(self, resolver: Resolver, steps: Steps | None, loop: Guard | None, *, windowed: bool) -> None:
         self.resolver = resolver
         self.trace = resolver.trace
-        self.slicer = Slicer(resolver, steps)
+        self.factors = Factors(resolver, steps)
         self.loop = loop
         self.windowed = windowed
 
@@ -68,11 +68,11 @@ class Ledger:
                 yield key
 
     def multiplied(self, node: cst.BaseExpression, raw: RawEvent) -> bool:
-        tree, slicer = self.trace.facts.tree, self.slicer
+        tree, factors = self.trace.facts.tree, self.factors
         return any(
             isinstance(each.operator, cst.Multiply)
             and tree.holds(each, raw.node)
-            and (slicer.mentions_steps(each, raw.site) or any(slicer.is_steps(s, raw.site) for s in (each.left, each.right)))
+            and (factors.mentions_steps(each, raw.site) or any(factors.is_steps(s, raw.site) for s in (each.left, each.right)))
             for each in tree.of(cst.BinaryOperation, node)
         )
 
@@ -97,9 +97,9 @@ class Ledger:
         test, frame = guard.test, guard.frame
         if test is None or not isinstance(frame, Frame):
             return False
-        site, slicer = Site(frame, guard.index, ()), self.slicer
+        site, factors = Site(frame, guard.index, ()), self.factors
         moduli = (n.right for n in walk(test) if isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.Modulo))
-        if any(slicer.is_steps(right, site) or slicer.mentions_steps(right, site) for right in moduli):
+        if any(factors.is_steps(right, site) or factors.mentions_steps(right, site) for right in moduli):
             return True
         if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
             return False
@@ -132,16 +132,16 @@ class Ledger:
     def multiplied_later(self, key: str) -> bool:
         """The sum itself is multiplied by N, or divided by a number of updates, where it is used."""
         name = key.partition(":")[2] or key
-        tree, slicer = self.trace.facts.tree, self.slicer
+        tree, factors = self.trace.facts.tree, self.factors
         for definition in self.trace.definitions.get(key, ()):
             grown = isinstance(definition.node, cst.AugAssign) and isinstance(definition.node.operator, cst.MultiplyAssign)
-            if grown and definition.value is not None and slicer.mentions_steps(definition.value, site_of(definition)):
+            if grown and definition.value is not None and factors.mentions_steps(definition.value, site_of(definition)):
                 return True
         for each, site in self.uses(key):
             for node in tree.of(cst.BinaryOperation, each):
                 if not any(dotted(n) == name for n in tree.below(node.left)):
                     continue
-                by_steps = slicer.mentions_steps(node, site) or slicer.is_steps(node.right, site)
+                by_steps = factors.mentions_steps(node, site) or factors.is_steps(node.right, site)
                 if isinstance(node.operator, cst.Multiply) and by_steps:
                     return True
                 counts = [n for n in walk(node.right) if _COUNTS_UPDATES.search(last_name(n) or "")]

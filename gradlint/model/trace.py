@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.facts import Facts, Function, matters
+from gradlint.model.callees import Callees
+from gradlint.model.facts import Function
+from gradlint.model.paths import Guard, Path
 from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes
-from gradlint.model.types import Guard, Path
 
 _INERT = frozenset((cst.Name, cst.Integer, cst.SimpleString, cst.Float, cst.Lambda))
 """Expressions that neither call nor bind anything."""
@@ -25,6 +25,7 @@ class Walker:
     def __init__(self, trace: Trace, relevant: frozenset[str], *, inline: bool = True) -> None:
         self.trace = trace
         self.tree = trace.facts.tree
+        self.callees = Callees(trace)
         self.relevant = relevant
         self.inline = inline
         self.active: list[int] = []
@@ -198,74 +199,13 @@ class Walker:
             return
         if self.trace.frames > MAX_ACTIVATIONS:
             return
-        found = self.resolve(node, frame)
+        found = self.callees.of(node, frame)
         if found is None:
             return
         function, owner, lexical = found
         if function.node.name.value not in self.relevant or id(function.node) in self.active:
             return
         self.activate(node, function, owner, lexical, path, frame)
-
-    def resolve(self, node: cst.Call, frame: Frame) -> tuple[Function, str | None, Frame] | None:
-        """The same-file function that a call runs, with the class of its `self` and its enclosing activation."""
-        facts = self.trace.facts
-        if isinstance(node.func, cst.Name):
-            scope: Frame | None = frame
-            while scope is not None:
-                local = self.trace.local_functions.get((scope.number, node.func.value))
-                if local is not None:
-                    return local, scope.owner, scope
-                scope = scope.lexical
-            function = facts.by_name.get(node.func.value)
-            if function is not None and function.parent is None and node.func.value not in facts.imports:
-                return function, None, self.trace.module
-            owner = self.class_of(node.func, frame)
-            method = facts.method(owner, "__call__") or facts.method(owner, "forward") if owner else None
-            return (method, owner, self.trace.module) if method else None
-        if isinstance(node.func, cst.Attribute):
-            name = node.func.attr.value
-            base = node.func.value
-            if isinstance(base, cst.Name) and base.value in ("self", "cls") and frame.owner:
-                owner = frame.owner
-            elif isinstance(base, cst.Call) and last_name(base.func) == "super" and frame.owner:
-                owner = next(iter(facts.bases.get(frame.owner, ())), None)
-            else:
-                owner = self.class_of(base, frame)
-            method = facts.method(owner, name) if owner else None
-            if method is None and owner == frame.owner and owner is not None:
-                method = self.called_attribute(owner, name)
-            return (method, owner, self.trace.module) if method else None
-        return None
-
-    def called_attribute(self, owner: str, name: str) -> Function | None:
-        """`self.criterion(...)` where `self.criterion = SameFileClass(...)`."""
-        for given in self.trace.facts.attribute(owner, name):
-            if isinstance(given.value, cst.Call):
-                kind = last_name(given.value.func)
-                method = self.trace.facts.method(kind, "__call__")
-                if method is not None:
-                    return method
-        return None
-
-    def class_of(self, node: cst.CSTNode, frame: Frame, depth: int = 0) -> str | None:
-        """The class of this module that a value was constructed from, where its bindings say so plainly."""
-        if depth > 4:
-            return None
-        facts = self.trace.facts
-        if isinstance(node, cst.Call):
-            name = last_name(node.func)
-            return name if name in facts.bases else None
-        name = dotted(node)
-        if not name:
-            return None
-        for definition in reversed(self.trace.definitions.get(self.trace.key(name, frame), ())):
-            if definition.how in ("assign", "param") and definition.value is not None:
-                return self.class_of(definition.value, definition.frame, depth + 1)
-        if name.startswith("self.") and frame.owner:
-            for given in facts.attribute(frame.owner, name.removeprefix("self.")):
-                if isinstance(given.value, cst.Call) and last_name(given.value.func) in facts.bases:
-                    return last_name(given.value.func)
-        return None
 
     def activate(self, node: cst.Call, function: Function, owner: str | None, lexical: Frame, path: Path, frame: Frame) -> None:
         """Inline one call: parameters become definitions, the body runs in a frame of its own."""
@@ -343,45 +283,3 @@ def _leaves(suite: cst.BaseSuite) -> bool:
     last = suite.body[-1] if suite.body else None
     small = last.body[-1] if isinstance(last, cst.SimpleStatementLine) and last.body else last
     return isinstance(small, (cst.Return, cst.Continue, cst.Raise, cst.Break))
-
-
-class Tracer:
-    """The traces of one module; what the module's own statements call and define is read once."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.relevant = matters(facts)
-        self.home = Frame(0, None)
-
-    def of_module(self) -> Trace:
-        """The trace of the module's own statements, with the helpers that they call."""
-        trace = Trace(self.facts, self.home, self.home)
-        Walker(trace, self.relevant).suite(self.facts.statements, (), self.home, None)
-        return trace
-
-    def of(self, function: Function) -> Trace:
-        """The trace of a function. The module's own definitions come first."""
-        known = self._definitions
-        trace = Trace(self.facts, self.home, self.home, clock=known.clock, frames=1)
-        trace.definitions.update((key, [*each]) for key, each in known.definitions.items())
-        trace.local_functions.update(known.local_functions)
-        lexical = self._enclosing(trace, function.parent)
-        trace.root = Frame(trace.frames, function, None, lexical, function.owner)
-        walker = Walker(trace, self.relevant)
-        walker.active.append(id(function.node))
-        walker.body(function.node.body, (), trace.root)
-        return trace
-
-    @cached_property
-    def _definitions(self) -> Trace:
-        """What the module's own statements define, without what they call."""
-        trace = Trace(self.facts, self.home, self.home)
-        Walker(trace, self.relevant, inline=False).suite(self.facts.statements, (), self.home, None)
-        return trace
-
-    def _enclosing(self, trace: Trace, parent: Function | None) -> Frame:
-        """A frame for the function around a nested root, so that its names resolve; its body is not run."""
-        if parent is None:
-            return self.home
-        trace.frames += 1
-        return Frame(trace.frames, parent, None, self._enclosing(trace, parent.parent), parent.owner)

@@ -10,9 +10,22 @@ from typing import Protocol
 
 import libcst as cst
 
+from gradlint.model.built import Construction as Construction
+from gradlint.model.built import Schedule as Schedule
 from gradlint.model.facts import Facts
-from gradlint.model.syntax import known, walk
+from gradlint.model.losses import Division as Division
+from gradlint.model.losses import LossScale as LossScale
+from gradlint.model.losses import Scale as Scale
+from gradlint.model.paths import Guard as Guard
+from gradlint.model.paths import Path as Path
+from gradlint.model.paths import exclusive as exclusive
+from gradlint.model.syntax import walk
 from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.window import Boundary as Boundary
+from gradlint.model.window import Engine as Engine
+from gradlint.model.window import Pass as Pass
+from gradlint.model.window import Phase as Phase
+from gradlint.model.window import Steps as Steps
 
 
 class Kind(str, Enum):
@@ -55,143 +68,6 @@ _PACE = {
     Cadence.PER_EPOCH: 1,
     Cadence.ONCE: 0,
 }
-
-
-class Phase(str, Enum):
-    """At which micro-batch of a window a boundary first holds."""
-
-    LAST = "last micro-batch"
-    FIRST = "first micro-batch"
-    SHIFTED = "neither first nor last"
-    UNKNOWN = "unknown"
-
-
-class Engine(str, Enum):
-    """Who owns the accumulation."""
-
-    NONE = "none"
-    ACCELERATE = "accelerate"
-    DEEPSPEED = "deepspeed"
-
-
-@dataclass(frozen=True, eq=False)
-class Guard:
-    """One control-flow decision on the way to an event: an arm of a branch, a loop, a with block, an inlined call.
-
-    Arms of the same branch share `group`. `implied` marks the rest of a suite after `if test: continue`.
-    `usual` marks an arm whose other arm leaves early (`if bad: return else: ...`).
-    `suite` is the block in which `node` is a statement of its own (None for an `elif`, or inside an expression).
-    """
-
-    node: cst.CSTNode
-    kind: str
-    group: object
-    arm: int = 0
-    test: cst.BaseExpression | None = None
-    frame: object = None
-    index: int = 0
-    implied: bool = False
-    usual: bool = False
-    suite: cst.CSTNode | None = None
-
-    @cached_property
-    def answers(self) -> dict[tuple[object, str], bool]:
-        """What is known on this arm: questions in words that are the same elsewhere in the activation, with their answers."""
-        if self.kind != "branch" or self.test is None or not isinstance(self.node, (cst.If, cst.IfExp)):
-            return {}
-        return {(self.frame, words): truth for words, truth in known(self.test, self.arm == 0)}
-
-
-Path = tuple[Guard, ...]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """N: the accumulation steps, as the code writes them.
-
-    `source` is the expression to write into a fix, or None where none is at hand at the loop;
-    `names` are all its aliases; `value` is its number where that is known; `everywhere` marks a literal or a name of the
-    module, which means the same in every function.
-    """
-
-    source: str | None
-    names: frozenset[str] = frozenset()
-    value: int | None = None
-    everywhere: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Boundary:
-    """A condition that holds once per window.
-
-    `test` is the expression that decides (the right-hand side of a flag's assignment where a flag carries it);
-    `modulus` the `index % N` in it; `offset` what must be added to `index` to make the phase right.
-    `holds` says whether the guarded arm is the boundary, `negative` whether `test` itself is true inside the window.
-    `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot.
-    `frame` is the activation in which the test stands.
-    `counter` is the name counted, `restarts` whether it begins anew with each pass over the data (None: not known).
-    """
-
-    test: cst.BaseExpression
-    guard: cst.CSTNode
-    steps: Steps
-    phase: Phase
-    holds: bool = True
-    negative: bool = False
-    modulus: cst.BinaryOperation | None = None
-    index: cst.BaseExpression | None = None
-    offset: int = 0
-    skips_first: cst.BaseExpression | None = None
-    flush: bool = False
-    dead_flush: bool = False
-    counter: str | None = None
-    restarts: bool | None = None
-    counts_from: int | None = None
-    engine: Engine = Engine.NONE
-    frame: object = None
-
-
-class Scale(str, Enum):
-    """Whether a value that reaches backward was divided by N."""
-
-    DIVIDED = "divided"
-    UNDIVIDED = "not divided"
-    PARTLY = "divided on some paths"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, eq=False)
-class Division:
-    """One division of the loss: `node` is the `/` expression or the `/=` statement.
-
-    With `inverse`, it is a product with `divisor`, a name for `1 / value`.
-    """
-
-    node: cst.CSTNode
-    divisor: cst.BaseExpression
-    dividend: cst.BaseExpression
-    names: frozenset[str]
-    value: float | None
-    statement: cst.CSTNode | None
-    target: str | None
-    path: Path
-    index: int
-    by_steps: bool = False
-    inverse: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class LossScale:
-    """What the value that reaches one backward call was divided by.
-
-    `doubled` are the divisions by N of something that was divided by N already.
-    """
-
-    scale: Scale
-    divisions: tuple[Division, ...] = ()
-    doubled: tuple[Division, ...] = ()
-    undivided_terms: tuple[cst.BaseExpression, ...] = ()
-    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,43 +133,6 @@ class Details(Protocol):
     @property
     def restored(self) -> bool:
         """Of a report: whether the divided loss is multiplied by N again, or summed over exactly one window."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What the micro loop walks: `length` is the text of what `len()` takes, `certain` that it is sure to work.
-
-    `bounded` says that a count of steps may end the one pass there is; `draws` that a loop over one window takes a
-    batch of its own in each iteration; `cut` that its window is a run of a loader's batches, of which the last may be shorter.
-    """
-
-    finite: bool | None
-    length: str | None = None
-    certain: bool = False
-    windowed: bool = False
-    bounded: bool = False
-    draws: bool = False
-    cut: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """A scheduler's constructor and the length it was given, followed through local names to where it is computed.
-
-    `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
-    name on the way; `factor` is a product of the length with N, and what is left of it without N.
-    `steps_there` is N as it can be written where the length is computed.
-    """
-
-    call: cst.Call
-    keyword: str
-    length: cst.BaseExpression
-    loader_lengths: tuple[cst.BaseExpression, ...]
-    place: cst.CSTNode
-    mentions: frozenset[str]
-    factor: tuple[cst.CSTNode, str] | None = None
-    site: object = None
-    steps_there: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -422,32 +261,6 @@ class TrainingFile:
     facts: Facts | None = None
     statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Construction:
-    """A call of a known constructor, with the arguments that may decide a rule."""
-
-    call: cst.Call
-    qualified: str
-    decays: tuple[tuple[cst.CSTNode, bool | None], ...] = ()
-    decoupled: bool | None = None
-
-
-def exclusive(a: Path, b: Path) -> bool:
-    """True where two paths take different arms of one branch, so that both never run in one iteration."""
-    branches = {guard.group: guard for guard in a if guard.kind == "branch"}
-    others = [guard for guard in b if guard.kind == "branch"] if branches else ()
-    if any(guard.group in branches and branches[guard.group].arm != guard.arm for guard in others):
-        return True
-    # Contradicting answers to the same question, too; what both stand under gives both the same ones.
-    answered = [guard.answers for guard in others if guard.group not in branches and guard.answers]
-    return any(
-        answers.get(question, truth) != truth
-        for answers in answered
-        for guard in branches.values()
-        for question, truth in guard.answers.items()
-    )
 
 
 def _closes(step: Event, event: Event) -> bool:

@@ -1,0 +1,37 @@
+"""What a file builds for its training loops: schedules with their lengths, and optimizers with their weight decay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """A scheduler's constructor and the length it was given, followed through local names to where it is computed.
+
+    `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
+    name on the way; `factor` is a product of the length with N, and what is left of it without N.
+    `steps_there` is N as it can be written where the length is computed.
+    """
+
+    call: cst.Call
+    keyword: str
+    length: cst.BaseExpression
+    loader_lengths: tuple[cst.BaseExpression, ...]
+    place: cst.CSTNode
+    mentions: frozenset[str]
+    factor: tuple[cst.CSTNode, str] | None = None
+    site: object = None
+    steps_there: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Construction:
+    """A call of a known constructor, with the arguments that may decide a rule."""
+
+    call: cst.Call
+    qualified: str
+    decays: tuple[tuple[cst.CSTNode, bool | None], ...] = ()
+    decoupled: bool | None = None

@@ -258,4 +258,4 @@ _NOT_YET = (
     _some("GRD105", lambda p: p.named_slice and p.aux, "the fix divides a second term by the tokens too"),
     _some("GRD105", lambda p: p.named_slice and p.division in ("hoisted", "inverse"), "the fix multiplies by the tokens"),
 )
-"""What gradlint does wrong and is known; `test_known.py` has a program of each, which says when a line can go."""
+"""What gradlint does wrong so often that it would hide the rest. `test_known.py` has a program of each, and says when a line can go."""

@@ -154,6 +154,8 @@ def _of_runs(before: Runs, after: Runs, applied: frozenset[str], reported: froze
     new = sorted(set(after.errors) - set(before.errors))
     if new:
         yield f"the fixed program fails: {new[0]}"
+    if any(each.overrun and not before.traces[key].overrun for key, each in after.traces.items()):
+        yield "the fixed program steps its schedule past its end"
     left = after.codes & applied - reported
     if left:
         yield f"fixed, and still there: {sorted(left)}"

@@ -62,6 +62,7 @@ class Trace:
     coupled: bool = False  # an Adam without decoupled weight decay made steps
     toggled: bool = False  # synchronisation was switched off at some time
     within: bool = False  # and a forward pass ran where it was
+    overrun: bool = False  # a schedule was stepped past its end, which PyTorch refuses
     error: str = ""
 
     def of(self, *what: What) -> list[Mark]:

@@ -43,13 +43,17 @@ def _of_loop(loop: TrainingLoop) -> set[str]:
     steps = [step for step in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(step)]
     if not steps or any(step.cadence is Cadence.UNKNOWN for step in steps):
         return set(_EVERYTHING)
-    unknown: set[str] = {"GRD105", "GRD106", "GRD502"} if loop.steps is None else set()
-    if loop.sync_toggled and loop.first(Kind.NO_SYNC) is None:
+    unknown: set[str] = set()
+    if loop.steps is None and any(b.scale is not None and b.scale.divisions for b in loop.all(Kind.BACKWARD)):
+        unknown.add("GRD106")  # the loss is divided, and nothing says that it is by N
+    if loop.parallel is not None and loop.sync_toggled and loop.first(Kind.NO_SYNC) is None:
         unknown |= {"GRD601", "GRD602", "GRD603"}
     for event in loop.events:
         if event.cadence is Cadence.UNKNOWN:
             unknown |= _OF_KIND.get(event.kind, frozenset())
     if any(step.cadence is Cadence.PER_UPDATE for step in steps):
+        if loop.steps is None:
+            unknown |= {"GRD105", "GRD502"}
         if loop.boundary is not None and loop.boundary.phase is Phase.UNKNOWN:
             unknown |= {"GRD201", "GRD202"}
         if loop.walks.finite is None and not loop.walks.windowed:

@@ -25,9 +25,10 @@ class Patches:
         before: Callable[..., object] | None = None,
         after: Callable[..., object] | None = None,
         forgives: type[Exception] | tuple[()] = (),
+        refused: Callable[[], object] = lambda: None,
     ) -> None:
         """Call `before` with the arguments of every call of `owner.name`, and `after` with its result and them. What it
-        `forgives` is a step too many, or a clip of nothing: the run goes on."""
+        `forgives` is a step too many, or a clip of nothing: it calls `refused`, and the run goes on."""
         original = getattr(owner, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -37,7 +38,7 @@ class Patches:
             try:
                 result = original(*args, **kwargs)
             except forgives:
-                result = None
+                result = refused()
             if after is not None:
                 after(result, *args, **kwargs)
             return result

@@ -29,8 +29,11 @@ def watch(recorder: Recorder, patches: Patches) -> None:
             recorder.look()
             recorder.note(What.SCHEDULE, value=_length(scheduler))
 
+    def overrun() -> None:
+        recorder.trace.overrun = True
+
     patches.around(LRScheduler, "__init__", before=begins, after=built)
-    patches.around(LRScheduler, "step", before=stepped, forgives=ValueError)
+    patches.around(LRScheduler, "step", before=stepped, forgives=ValueError, refused=overrun)
     for kind, update in ((AveragedModel, "update_parameters"), (Average, "update")):
         patches.around(kind, "__init__", after=lambda _, each, *__, **___: recorder.averages.append(each))
         patches.around(kind, update, before=lambda *_: recorder.looked(What.AVERAGE))

@@ -115,7 +115,8 @@ class Reach:
         return {name for number in numbers for name in self.units[number].defined}
 
     def _named(self, names: Set[str]) -> set[int]:
-        return {number for name in names & self._by_name.keys() for number in self._by_name[name]}
+        known = names & self._by_name.keys()
+        return {number for name in known for number in self._by_name[name] if self.units[number].defines(name)}
 
     def _giving(self, names: Set[str], classes: Set[str]) -> Iterator[int]:
         for number, unit in enumerate(self.units.all):

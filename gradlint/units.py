@@ -57,8 +57,12 @@ class Unit:
 
     @cached_property
     def defined(self) -> frozenset[str]:
-        """The names under which others can reach it, and those of all functions and classes that its text defines."""
+        """The names under which others can reach it, and those of all functions and classes that its text may define."""
         return frozenset((*self.names, *_DEFINED.findall(self.text)))
+
+    def defines(self, name: str) -> bool:
+        """Whether one of the names is not in prose alone."""
+        return name in self.names or name in self.contents.defines
 
     def calls_any(self, names: Set[str]) -> bool:
         """Whether something of one of these names is called; a look at its text saves most of the work."""

@@ -68,7 +68,7 @@ def programs() -> Iterator[str]:
     """Training programs of the oracle, each alone and before another one, whose names are often the same."""
     chance, before = Random(0), ""
     for _ in range(PROGRAMS):
-        program = written(draw(chance.choice))
+        program = written(draw(chance.choice, chance.choice))
         yield program
         yield before + program
         before = program
@@ -141,6 +141,121 @@ def test_methods_of_two_classes_are_read_and_the_others_are_not() -> None:
     assert all(line in text for line in ("class Base:", "def __init__", "def forward_backward", "def fit", 'name = "trainer"'))
     assert "unrelated" not in text and "def report" not in text and "def describe" not in text
     assert [each[0].code for each in quickly(TRAINER)] == ["GRD101"] and quickly(TRAINER) == plainly(TRAINER)
+
+
+PLAIN = """\
+import torch
+
+
+def train(model, loader, n):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for i, batch in enumerate(loader):
+        loss = model(batch)
+        loss.backward()
+        optimizer.step()
+"""
+WINDOWED = PLAIN.replace(
+    "        optimizer.step()", "        if (i + 1) % n == 0:\n            optimizer.step()\n            optimizer.zero_grad()"
+)
+ENTERED = """\
+class Backward(torch.nn.Module):
+    def forward(self, loss):
+        loss.backward()
+
+
+class Update:
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __call__(self):
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+def train(model, loader, optimizer, n):
+    backward, update = Backward(), Update(optimizer)
+    for i, batch in enumerate(loader):
+        backward(model(batch))
+        if i % n == 0:
+            update()
+"""
+NAMESAKES = """\
+def idle():
+    def scaled(loss, n):
+        return loss
+
+    class Kept:
+        def __init__(self):
+            self.optimizer = None
+
+
+def scaled(loss, n):
+    return loss / n
+
+
+class Kept(Unknown):
+    def fit(self, loader, n):
+        for i, batch in enumerate(loader):
+            scaled(self.model(batch), n).backward()
+            if (i + 1) % n == 0:
+                self.optimizer.step()
+"""
+DIVIDED = """\
+def halved(loss, share):
+    return loss / share
+
+
+def train(model, loader, accelerator, args):
+    count = args.gradient_accumulation_steps
+    for batch in loader:
+        loss = halved(halved(model(batch), count), count)
+        accelerator.backward(loss)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        (PLAIN, {"GRD205"}),
+        (PLAIN + "\n\ndef clear(optimizers):\n    for each in optimizers:\n        each.zero_grad()\n", set()),
+        (PLAIN + "\n\ndef clear(loss, optimizer):\n    loss.backward()\n    optimizer.zero_grad()\n", {"GRD205"}),
+        (PLAIN.replace("torch.optim.SGD", "SGD") + "\n\ndef idle():\n    from torch.optim import SGD\n", {"GRD205"}),
+        (PLAIN + "\n\ndef idle():\n    import paddle as torch\n", set()),
+        (WINDOWED, {"GRD101", "GRD202"}),
+        (WINDOWED + "\n\ndef idle(model):\n    model.register_comm_hook(None, print)\n", {"GRD202"}),
+        (WINDOWED + "\n\ndef wrap(model):\n    return torch.nn.parallel.DistributedDataParallel(model)\n", {"GRD101", "GRD202", "GRD601"}),
+        (ENTERED, {"GRD101", "GRD201", "GRD202"}),
+        (NAMESAKES, None),
+        (DIVIDED, {"GRD102"}),
+    ],
+)  # fmt: skip
+def test_what_is_told_far_from_a_loop(source: str, codes: set[str] | None) -> None:
+    found = plainly(source)
+    assert quickly(source) == found
+    assert codes is None or {each.code for each, *_ in found} == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "worth"),
+    [
+        ("loss.backward()\noptimizer.step()\n", True),
+        ("# loss.backward(), optimizer.step()\n", False),
+        ('def train():\n    """\n    loss.backward()\n    optimizer.step()\n    """\n', False),
+        ('x = 1  # """\nloss.backward()\noptimizer.step()\n', True),
+        ('x = \'"""\'\nloss.backward()\noptimizer.step()\n', True),
+        ('x = \'a\\\n"""\'\nloss.backward()\noptimizer.step()\n', True),
+        ('x = """\\""" """\nloss.backward()\noptimizer.step()\n', True),
+        ("x = '''\"\"\"'''\nloss.backward()\noptimizer.step()\n", True),
+        ('"""It\'s."""; loss.backward(); optimizer.step()\n', True),
+        ("class F(Function):\n    def backward(ctx, g): ...\n    def step(self): ...\n", False),
+        ("loss_scaler(loss, optimizer)\n", True),
+        ("loss_scaler(\n    # of (both)\n    loss,\n    optimizer,\n)\n", True),
+        ("values = self.scaler(values, mask)\n", False),
+        ("lookbackward(loss)\nfootstep()\n", False),
+    ],
+)
+def test_prose_and_definitions_call_nothing(text: str, worth: bool) -> None:
+    assert worth_reading(text.encode()) is worth
 
 
 @pytest.mark.parametrize(

@@ -141,11 +141,11 @@ class LoopBuilder:
 
     def accumulate_block(self) -> Guard | None:
         """The `with accelerator.accumulate(...)` around a backward pass."""
-        for backward in self.backwards:
-            for guard in backward.path:
-                if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "accumulate":
-                    return guard
-        return None
+        return next((guard for backward in self.backwards for guard in _accumulates(backward)), None)
+
+    def beside_block(self, raw: RawEvent) -> bool:
+        """The event can run in an iteration that enters the block; what stands on the other arm is no engine's."""
+        return any(not exclusive(backward.path, raw.path) for backward in self.backwards if _accumulates(backward))
 
     # The window
 
@@ -167,7 +167,7 @@ class LoopBuilder:
         cadence, boundary, conditional = judge.cadence(raw)
         engine, steps = judge.engine, judge.steps
         prepared = self.is_prepared(raw)
-        if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH:
+        if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH and self.beside_block(raw):
             cadence = self.engine_cadence(raw, prepared)
         if engine is Engine.DEEPSPEED and raw.through == "deepspeed" and cadence is Cadence.PER_MICRO_BATCH:
             cadence = Cadence.PER_UPDATE if raw.kind is Kind.OPTIMIZER_STEP else cadence
@@ -293,3 +293,9 @@ def _brief(node: cst.CSTNode) -> str:
             name = text(node.func)
         return f"{name}()"
     return text(node)
+
+
+def _accumulates(backward: RawEvent) -> list[Guard]:
+    """The `accumulate` blocks around a backward pass."""
+    blocks = (guard for guard in backward.path if guard.kind == "with" and isinstance(guard.test, cst.Call))
+    return [guard for guard in blocks if guard.test is not None and last_name(guard.test) == "accumulate"]

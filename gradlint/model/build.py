@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
 from gradlint.model.events import Classifier
-from gradlint.model.facts import collect
+from gradlint.model.facts import Facts, collect
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
 from gradlint.model.passes import window_steps
 from gradlint.model.paths import Guard, exclusive
@@ -20,12 +20,19 @@ from gradlint.model.types import Kind, TrainingFile, TrainingLoop
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.model.window import Steps
 
+_FOREIGN = frozenset(
+    {"paddle", "paddlenlp", "mindspore", "oneflow", "jittor", "jax", "flax", "optax", "tensorflow", "mxnet", "tinygrad"}
+)
+_OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
+
 
 def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
     """The model of a file, from its top-level statements (all of them, or those that can matter)."""
     facts = collect(statements, words)
     tracer = Tracer(facts)
     loops: list[TrainingLoop] = []
+    if _is_foreign(facts):
+        return TrainingFile((), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
     covered: set[int] = set()
     for root in roots(facts):
         if root is not None and id(root.node) in covered:
@@ -38,6 +45,12 @@ def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> 
         if optimized_by_lightning(root, facts):
             loops.extend(returned_losses(tracer.of(root), facts))
     return TrainingFile(tuple(loops), constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
+
+
+def _is_foreign(facts: Facts) -> bool:
+    """The file trains with another framework, whose loops look like PyTorch's."""
+    packages = {full.partition(".")[0] for full in facts.imports.values()}
+    return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
 def _loops(trace: Trace, resolver: Resolver) -> list[TrainingLoop]:

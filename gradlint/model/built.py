@@ -13,7 +13,8 @@ class Schedule:
 
     `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
     name on the way; `factor` is a product of the length with N, and what is left of it without N.
-    `steps_there` is N as it can be written where the length is computed.
+    `steps_there` is N as it can be written where the length is computed; `multiplied` says that a product with N is on
+    the way to it.
     """
 
     call: cst.Call
@@ -25,6 +26,7 @@ class Schedule:
     factor: tuple[cst.CSTNode, str] | None = None
     site: object = None
     steps_there: str | None = None
+    multiplied: bool = False
 
 
 @dataclass(frozen=True, eq=False)

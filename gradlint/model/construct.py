@@ -38,9 +38,10 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
         for keyword, node in _lengths(call):
             found = _loader_lengths(node, where, resolver)
             factor = _factor_of_steps(node, where, resolver)
-            if found is not None or factor is not None:
+            multiplied = any(_factor_of_steps(each, at, resolver) for each, at in resolver.follow(node, where))
+            if found is not None or multiplied:
                 calls, place, mentions, site = found or ((), node, frozenset(), where)
-                yield Schedule(call, keyword, node, calls, place, mentions, factor, site)
+                yield Schedule(call, keyword, node, calls, place, mentions, factor, site, multiplied=multiplied)
 
 
 def knows_steps(schedule: Schedule, steps: Steps, words: Taught) -> bool:

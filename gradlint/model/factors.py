@@ -82,6 +82,10 @@ class Factors:
                     continue
                 return False
             for definition in found:
+                if definition.how == "param" and definition.value is not None:
+                    if not self.counts_own_batch(definition.value, site_of(definition)):
+                        return False
+                    continue
                 if not loops or not any(guard is loops[-1] for guard in definition.path) or definition.how == "augment":
                     return False
                 if definition.value is not None and self.mentions_steps(definition.value, site_of(definition)):

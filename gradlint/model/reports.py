@@ -53,11 +53,22 @@ class Ledger:
         return False
 
     def sums_reports(self, raw: RawEvent) -> bool:
-        """What is reported is a sum, and each of its parts was looked at where it was added."""
-        name = dotted(raw.loss) if raw.loss is not None else None
-        found = self.resolver.reaching(name, raw.site)[0] if name else []
-        parts = (definition.value for definition in found if definition.how == "augment" and definition.value is not None)
-        return any(last_name(call.func) in ("detach", "item") for part in parts for call in calls_in(part))
+        """What is reported is a sum, or the mean of one, and each of its parts was looked at where it was added."""
+        nodes = self.trace.facts.tree.below(raw.loss) if raw.loss is not None else ()
+        names = {dotted(node) for node in nodes if isinstance(node, (cst.Name, cst.Attribute))} - {None}
+        return any(self.adds_reports(d, name) for name in names if name for d in self.resolver.reaching(name, raw.site)[0])
+
+    def adds_reports(self, definition: Definition, name: str) -> bool:
+        """`total += loss.detach()`, or `total += loss / N` in a loop that the total was begun outside of."""
+        value = definition.value
+        if definition.how != "augment" or value is None:
+            return False
+        if any(last_name(call.func) in ("detach", "item") for call in calls_in(value)):
+            return True
+        begun = [d for d in self.resolver.all_of(name, definition.frame) if d.how == "assign"]
+        loops = [g for g in definition.path if g.kind == "loop"]
+        around = begun and all(any(g not in d.path for g in loops) for d in begun)
+        return bool(around) and self.factors.mentions_steps(value, site_of(definition))
 
     def sums_of(self, definition: Definition) -> Iterator[str]:
         """The sums to which a reported value is added under its own name: `value = loss.item(); total += value`."""
@@ -88,7 +99,9 @@ class Ledger:
             if windowed and not inside and loop is not None and not any(g.kind == "loop" for g in self.prefix(loop)):
                 return True
             last = definition.path[-1] if inside else None
-            if last is not None and last.kind == "branch" and (self.at_boundary(last) or self.counts_windows(last)):
+            if last is None or last.kind != "branch":
+                continue
+            if self.at_boundary(last) or (self.counts_windows(last) and not self.divided_again(key)):
                 return True
         return False
 
@@ -121,6 +134,17 @@ class Ledger:
             if last_name(site.call.func) in ("step", "zero_grad") and any(_same_question(g, guard) for g in site.path):
                 return True
         return False
+
+    def divided_again(self, key: str) -> bool:
+        """The sum is divided by a product with N where it is used: by the micro-batches in it, not by the updates."""
+        name = key.partition(":")[2] or key
+        return any(
+            isinstance(node.operator, cst.Divide)
+            and any(dotted(n) == name for n in walk(node.left))
+            and (self.factors.is_steps(node.right, site) or self.factors.mentions_steps(node.right, site))
+            for each, site in self.uses(key)
+            for node in self.trace.facts.tree.of(cst.BinaryOperation, each)
+        )
 
     def counts_micro_batches(self, node: cst.CSTNode, site: Site) -> bool:
         """A name that grows in every iteration, whatever it is called."""

@@ -36,4 +36,5 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
 def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:
     """The schedule's length counts micro-batches as well: the curve over the run is the one that was meant."""
     steps = loop.steps or Steps(None)
-    return any(event is step and not knows_steps(schedule, steps, loop.words) for event, schedule in loop.schedules)
+    mine = (schedule for event, schedule in loop.schedules if event is step)
+    return any(schedule.multiplied or not knows_steps(schedule, steps, loop.words) for schedule in mine)

@@ -14,7 +14,7 @@ class Schedule:
     `loader_lengths` are the counts of micro-batches in it, `place` where the first of them is used, `mentions` every
     name on the way; `factor` is a product of the length with N, and what is left of it without N.
     `steps_there` is N as it can be written where the length is computed; `multiplied` says that a product with N is on
-    the way to it.
+    the way to it, `rounded_up` that a quotient on the way is.
     """
 
     call: cst.Call
@@ -27,6 +27,7 @@ class Schedule:
     site: object = None
     steps_there: str | None = None
     multiplied: bool = False
+    rounded_up: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from gradlint.model.facts import Facts
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
 from gradlint.model.tree import Tree
 from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
 from gradlint.model.window import Steps
@@ -40,8 +40,8 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
             factor = _factor_of_steps(node, where, resolver)
             multiplied = any(_factor_of_steps(each, at, resolver) for each, at in resolver.follow(node, where))
             if found is not None or multiplied:
-                calls, place, mentions, site = found or ((), node, frozenset(), where)
-                yield Schedule(call, keyword, node, calls, place, mentions, factor, site, multiplied=multiplied)
+                calls, place, mentions, site, up = found or ((), node, frozenset(), where, False)
+                yield Schedule(call, keyword, node, calls, place, mentions, factor, site, multiplied=multiplied, rounded_up=up)
 
 
 def knows_steps(schedule: Schedule, steps: Steps, words: Taught) -> bool:
@@ -78,13 +78,15 @@ def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
 
 def _loader_lengths(
     node: cst.BaseExpression, site: Site, resolver: Resolver
-) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str], Site] | None:
-    """The `len(loader)` calls a length is computed from, where the first of them stands, and every name on the way."""
+) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str], Site, bool] | None:
+    """The `len(loader)` calls a length is computed from, where the first of them stands, every name on the way, and whether
+    a quotient is rounded up."""
     calls: list[cst.BaseExpression] = []
     mentions: set[str] = set()
     places: list[cst.CSTNode] = []
     sites: list[Site] = []
     seen: set[int] = set()
+    rounded_up = False
     stack: list[tuple[cst.BaseExpression, Site, cst.CSTNode]] = [(node, site, node)]
     while stack and len(seen) < 400:
         current, where, place = stack.pop()
@@ -95,6 +97,7 @@ def _loader_lengths(
             if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
                 divisor = resolver.number(each.right, where)
                 mentions.update({str(int(divisor))} if divisor is not None and divisor == int(divisor) else ())
+                rounded_up = rounded_up or _rounds_up(each)
             if isinstance(each, cst.BinaryOperation) and _batches_of_dataset(each):
                 calls.append(each)
                 places.append(place)
@@ -116,7 +119,14 @@ def _loader_lengths(
                     if definition.value is not None and definition.how in ("assign", "param", "augment"):
                         spot = definition.value if definition.how != "param" else place
                         stack.append((definition.value, site_of(definition), spot))
-    return (tuple(calls), places[0], frozenset(mentions), sites[0]) if calls else None
+    return (tuple(calls), places[0], frozenset(mentions), sites[0], rounded_up or "ceil" in mentions) if calls else None
+
+
+def _rounds_up(quotient: cst.BinaryOperation) -> bool:
+    """`(a + n - 1) // n`, or the inner part of `-(-a // n)`."""
+    if not isinstance(quotient.operator, cst.FloorDivide):
+        return False
+    return any(isinstance(each, (cst.Add, cst.Minus)) for each in walk(quotient.left))
 
 
 def _batches_of_dataset(node: cst.BinaryOperation) -> bool:

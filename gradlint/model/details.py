@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import libcst as cst
 
+from gradlint.model.losses import TokenMean
 from gradlint.model.paths import Guard
 from gradlint.model.records import Definition, RawEvent, Site, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import calls_in, dotted, keywords, last_name, root_name, walk
+from gradlint.model.syntax import dotted, last_name, root_name
+from gradlint.model.tokens import token_mean
 from gradlint.model.types import Kind
 from gradlint.model.vocabulary import Role
 
@@ -96,25 +97,8 @@ class EventDetails:
         return False
 
     @cached_property
-    def token_mean(self) -> cst.Call | None:
-        """The mask is told by `ignore_index`, which is given to the call or to what it calls."""
-        for value, site in self.values(self.raw.loss, self.raw.site):
-            for call in calls_in(value):
-                built = self.resolver.constructors(call.func, site) if isinstance(call.func, (cst.Name, cst.Attribute)) else ()
-                if any("ignore_index" in keywords(each) for each in (call, *(c for c, _ in built))):
-                    return call
-        return None
-
-    def values(self, node: cst.BaseExpression | None, site: Site, hops: int = 0) -> Iterator[tuple[cst.BaseExpression, Site]]:
-        """What a loss was computed from, a few assignments back."""
-        if node is None or hops > 4:
-            return
-        yield node, site
-        for each in walk(node):
-            name = dotted(each) if isinstance(each, cst.Name) else None
-            for definition in self.resolver.reaching(name, site)[0] if name else ():
-                if definition.value is not None and definition.how in ("assign", "augment"):
-                    yield from self.values(definition.value, site_of(definition), hops + 1)
+    def token_mean(self) -> TokenMean | None:
+        return token_mean(self.raw.loss, self.raw.site, self.resolver)
 
     @cached_property
     def loss_index(self) -> int | None:

@@ -109,3 +109,11 @@ def added(old: LossScale, new: LossScale, term: cst.BaseExpression) -> LossScale
         return LossScale(Scale.UNKNOWN, divisions, doubled)
     own = (term,) if new.scale is Scale.UNDIVIDED else ()
     return LossScale(Scale.PARTLY, divisions, doubled, (*old.undivided_terms, *new.undivided_terms, *own), "terms")
+
+
+@dataclass(frozen=True, eq=False)
+class TokenMean:
+    """A mean over tokens of which some are masked; `alone` says that the loss is that, divided, and nothing besides."""
+
+    call: cst.Call
+    alone: bool

@@ -16,6 +16,7 @@ from gradlint.model.facts import Facts
 from gradlint.model.losses import Division as Division
 from gradlint.model.losses import LossScale as LossScale
 from gradlint.model.losses import Scale as Scale
+from gradlint.model.losses import TokenMean as TokenMean
 from gradlint.model.paths import Guard as Guard
 from gradlint.model.paths import Path as Path
 from gradlint.model.paths import exclusive as exclusive
@@ -123,8 +124,8 @@ class Details(Protocol):
         """Of an optimizer's step: whether the optimizer, or its scaler, is an argument of a call whose body is not in sight."""
 
     @property
-    def token_mean(self) -> cst.Call | None:
-        """Of a backward pass: the call that takes a mean over tokens of which some are masked."""
+    def token_mean(self) -> TokenMean | None:
+        """Of a backward pass: the mean over tokens, of which some are masked, that its loss holds."""
 
     @property
     def loss_index(self) -> int | None:
@@ -236,6 +237,22 @@ class TrainingLoop:
         if any(event is each for each in self.tail):
             return self.tail
         return tuple(each for each in self.events if self.holds(each))
+
+    @property
+    def dropped_tail(self) -> Boundary | None:
+        """The boundary that a finite pass over the data ends before, where its last, partial window is lost."""
+        walks = self.walks
+        if not walks.finite or walks.windowed or walks.bounded or self.flushed_after or self.engine is not Engine.NONE:
+            return None
+        steps = [step for step in self.all(Kind.OPTIMIZER_STEP) if step.boundary is not None]
+        if any(step.cadence is not Cadence.PER_UPDATE or (step.boundary and step.boundary.flush) for step in steps):
+            return None
+        boundary = steps[0].boundary if steps else None
+        if boundary is None or boundary.steps.value == 1 or (boundary.modulus is None and boundary.counter is None):
+            return None
+        # A counter that carries over with its gradients completes the window in the next pass.
+        carries = boundary.restarts is None or (boundary.restarts is False and self.carried is not False)
+        return None if carries else boundary
 
     def n_for(self, node: cst.CSTNode) -> str | None:
         """N as it can be written at a node: in the loop's own text its names mean what they mean at the backward call."""

@@ -46,11 +46,13 @@ def mean_of_token_means(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _by_tokens(backward: Event, division: Division, loop: TrainingLoop) -> Outcome:
     """Only where the window's micro-batches are at hand as a list can their tokens be counted before the first backward."""
-    node, call = loop.node, backward.details.token_mean
-    masked = keywords(call).get("ignore_index") if call is not None else None
-    target = argument(call, 1, "target") if call is not None else None
-    if not isinstance(node, cst.For) or not loop.walks.windowed or dotted(node.iter) is None or call is None:
+    node, mean = loop.node, backward.details.token_mean
+    if not isinstance(node, cst.For) or not loop.walks.windowed or dotted(node.iter) is None or mean is None:
         return withheld("the micro-batches of a window are not at hand as a list")
+    if not mean.alone:
+        return withheld("the loss is not that mean alone, divided by N on every path")
+    call = mean.call
+    masked, target = keywords(call).get("ignore_index"), argument(call, 1, "target")
     names = {each.value for each in walk(node.target) if isinstance(each, cst.Name)}
     if masked is None or target is None or dotted(target) not in names or last_name(call.func) != "cross_entropy":
         return withheld("the tokens of a micro-batch cannot be counted here")

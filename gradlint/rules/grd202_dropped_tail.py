@@ -9,7 +9,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.types import Boundary, Cadence, Engine, Kind, TrainingLoop
+from gradlint.model.construct import knows_steps
+from gradlint.model.syntax import last_name
+from gradlint.model.types import Boundary, Cadence, Event, Kind, Schedule, TrainingLoop
 from gradlint.repair import Outcome, decides_apart, guards_of, shifted, withheld
 from gradlint.rule import rule
 
@@ -18,28 +20,18 @@ from gradlint.rule import rule
     "GRD202", "dropped-tail", "The last, partial window of a finite loader never reaches the optimizer", severity=Severity.WARNING
 )
 def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
-    if not loop.walks.finite or loop.walks.windowed or loop.walks.bounded or loop.flushed_after or loop.engine is not Engine.NONE:
+    boundary = loop.dropped_tail
+    if boundary is None:
         return
-    steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.boundary is not None]
-    if not steps or any(s.cadence is not Cadence.PER_UPDATE or s.boundary is None for s in steps):
-        return
-    if any(s.boundary.flush for s in steps if s.boundary):
-        return
-    boundary = steps[0].boundary
-    assert boundary is not None
-    if boundary.steps.value == 1 or (boundary.modulus is None and boundary.counter is None):
-        return
-    # A counter that carries over with its gradients completes the window in the next pass.
-    if boundary.restarts is None or (boundary.restarts is False and loop.carried is not False):
-        return
+    step = next(each for each in loop.all(Kind.OPTIMIZER_STEP) if each.boundary is boundary)
     fix, note = _flush(boundary, loop)
     zeroed = "are thrown away" if boundary.restarts is False else "are thrown away, or leak into the next pass"
     never = "its flush can never fire, and " if boundary.dead_flush else ""
     yield Finding(
         at=boundary.test,
-        message=f"`{steps[0].source}` runs only on full windows of {loop.n}: {never}"
+        message=f"`{step.source}` runs only on full windows of {loop.n}: {never}"
         f"the gradients of the last micro-batches of each pass {zeroed}",
-        related=((steps[0].node, "nothing else steps the optimizer"),),
+        related=((step.node, "nothing else steps the optimizer"),),
         fix=fix,
         note=note,
     )
@@ -51,6 +43,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         return withheld("the loader has no name here whose length could be asked for")
     if decides_apart(loop):
         return withheld("a test of its own decides when gradients are synchronised")
+    if any(_ends_with_the_full_windows(step, schedule, loop) for step, schedule in loop.schedules):
+        return withheld("`OneCycleLR` is as long as the full windows, and PyTorch raises where it is stepped past its end")
     if boundary.skips_first is not None:
         return withheld("the guard has to be put right first")
     if boundary.dead_flush:
@@ -64,6 +58,12 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     edits: list[Edit] = [_extended(each, last, length) for each in guards]
     safe = Applicability.SAFE if loop.walks.certain else Applicability.UNSAFE
     return Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits), safe), None
+
+
+def _ends_with_the_full_windows(step: Event, schedule: Schedule, loop: TrainingLoop) -> bool:
+    if last_name(schedule.call.func) != "OneCycleLR" or step.cadence is not Cadence.PER_UPDATE or loop.steps is None:
+        return False
+    return knows_steps(schedule, loop.steps, loop.words) and not schedule.rounded_up
 
 
 def _extended(boundary: Boundary, last: str, length: str) -> Edit:

@@ -19,7 +19,7 @@ def consistent(plan: Plan) -> Plan:
     for rivals, _ in _RIVALS:
         bugs -= set([bug for bug in rivals.split() if bug in bugs][1:])
     plan = replace(plan, bugs=frozenset(bugs))
-    nowhere = (bug for each in (*_NO_PLACE, *_NOT_YET) if each.when(plan) for bug in each.codes)
+    nowhere = (bug for each in _NO_PLACE if each.when(plan) for bug in each.codes)
     return _settled(replace(plan, bugs=plan.bugs.difference(nowhere)), _ASKED_BY_BUGS)
 
 
@@ -236,6 +236,7 @@ _NO_PLACE = (
     _some("GRD402", lambda p: p.scheduler in ("no", "epoch", "step", "lambda"), "the schedule has no length"),
     _some("GRD402", lambda p: p.length == "literal", "the length is a number that says nothing of the data"),
     _some("GRD402", lambda p: p.has("GRD401"), "stepped at each micro-batch, it is as long as it is stepped"),
+    _some("GRD105", lambda p: p.loss == "helper", "a mask in the function that computes the loss is not looked for"),
     _some("GRD404", lambda p: p.ema == "no", "there is no average"),
     _some("GRD601 GRD602 GRD603", lambda p: p.engine != "ddp", "there is one process"),
     _some(
@@ -251,11 +252,3 @@ _NO_PLACE = (
     ),
     _some("GRD305 GRD401 GRD404", lambda p: p.guard == "continue", "nothing follows the test inside a window"),
 )
-
-_NOT_YET = (
-    _some("GRD105", lambda p: p.loss == "helper", "the mask in a function that computes the loss is not seen"),
-    _some("GRD105", lambda p: p.division == "augment", "the mask before `loss /= N` is not seen"),
-    _some("GRD105", lambda p: p.named_slice and p.aux, "the fix divides a second term by the tokens too"),
-    _some("GRD105", lambda p: p.named_slice and p.division in ("hoisted", "inverse"), "the fix multiplies by the tokens"),
-)
-"""What gradlint does wrong so often that it would hide the rest. `test_known.py` has a program of each, and says when a line can go."""

@@ -22,7 +22,7 @@ _WORD = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 class Form:
     """A word, and what must stand around it, if anything.
 
-    `pattern` begins with the word, as that is found fastest. Of a `call`, the name is the word, or the word behind one of
+    Of a `call`, `pattern` begins with the word, as that is found fastest; the name is the word, or the word behind one of
     `prefixes`; comments, strings in triple quotes and definitions do not count.
     """
 
@@ -172,7 +172,7 @@ ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
-COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"GRD\d")))
+COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
 """A suppression comment of ours, which may be unused."""
 
 UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 
 import libcst as cst
 
@@ -44,6 +45,15 @@ class Judge:
     stepping: tuple[RawEvent, ...] = ()
     engine: Engine = Engine.NONE
     steps: Steps | None = None
+
+    @cached_property
+    def arms(self) -> dict[object, set[int]]:
+        """The arms of each decision on which backward passes stand."""
+        found: dict[object, set[int]] = {}
+        for backward in self.backwards:
+            for guard in backward.path:
+                found.setdefault(guard.group, set()).add(guard.arm)
+        return found
 
     def with_steps(self, steps: Steps | None, engine: Engine) -> Judge:
         return replace(self, steps=steps, engine=engine)
@@ -114,7 +124,7 @@ class Judge:
 
     def _split(self, guard: Guard, prefix: Path) -> bool:
         """A boundary test with a backward pass on each of its arms: the arm still decides about the update."""
-        other = any(g.group == guard.group and g.arm != guard.arm for backward in self.backwards for g in backward.path)
+        other = any(arm != guard.arm for arm in self.arms.get(guard.group, ()))
         return other and self.pace(guard, prefix)[0] in (Pace.BOUNDARY, Pace.INSIDE)
 
     def pace(self, guard: Guard, prefix: Path) -> tuple[Pace, Boundary | None]:

@@ -144,11 +144,10 @@ class Classifier:
     def wrapper(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> Iterator[RawEvent]:
         """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward and step in one call of another file."""
         node = call.call
-        given = keywords(node)
-        flag = next((value for name, value in given.items() if name in BOUNDARY_ARGUMENTS), None)
         positional = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         if len(positional) < 2 or not is_loss(positional[0]):
             return
+        flag = next((value for name, value in keywords(node).items() if name in BOUNDARY_ARGUMENTS), None)
         flag = flag or next((value for value in positional[2:] if _is_modulus_test(value)), None)
         spelled = bool(re.search(r"scaler$", last_name(node.func) or "", re.I))
         role = self.resolver.role(positional[1], site_of(call))

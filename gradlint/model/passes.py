@@ -255,8 +255,8 @@ def _window_call(node: cst.Call, site: Site, resolver: Resolver, guard: Guard, t
 def fetches(guard: Guard, trace: Trace) -> bool:
     """The body draws a batch of its own in each iteration, in the loop's own suite."""
     for site in trace.calls:
-        if any(each is guard for each in site.path):
+        if _FETCH.search(last_name(site.call.func) or ""):
             loops = [g for g in site.path if g.kind == "loop"]
-            if loops and loops[-1] is guard and _FETCH.search(last_name(site.call.func) or ""):
+            if loops and loops[-1] is guard:
                 return not any(literal(n) is None for n in walk(site.call.func) if isinstance(n, cst.Integer))
     return False

@@ -43,8 +43,9 @@ Path = tuple[Guard, ...]
 
 def exclusive(a: Path, b: Path) -> bool:
     """True where two paths take different arms of one branch, so that both never run in one iteration."""
-    branches = {guard.group: guard for guard in a if guard.kind == "branch"}
-    others = [guard for guard in b if guard.kind == "branch"] if branches else ()
+    shared = next((place for place, (one, other) in enumerate(zip(a, b, strict=False)) if one is not other), min(len(a), len(b)))
+    others = [guard for guard in b[shared:] if guard.kind == "branch"]
+    branches = {guard.group: guard for guard in a if guard.kind == "branch"} if others else {}
     if any(guard.group in branches and branches[guard.group].arm != guard.arm for guard in others):
         return True
     # Contradicting answers to the same question, too; what both stand under gives both the same ones.

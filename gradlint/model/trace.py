@@ -186,7 +186,8 @@ class Walker:
             self.expression(node.right, (*path, guard), frame, None, None)
             return
         for child in subnodes(node):
-            self.expression(child, path, frame, alone if type(node) is cst.Call and child is node.func else None, None)
+            if type(child) not in _INERT and self.tree.defines_or_calls(child):
+                self.expression(child, path, frame, alone if type(node) is cst.Call and child is node.func else None, None)
         if type(node) is cst.NamedExpr:
             self.define(node.target, node.value, path, frame, "assign", node, None)
         if type(node) is cst.Call:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import libcst as cst
 
-from gradlint.model.syntax import subnodes, walk
+from gradlint.model.syntax import Shape, reader_of, shape_of, walk
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 
@@ -38,11 +38,17 @@ class Tree:
             nodes.append(node)
             ends.append(place + 1)
             places[type(node)].append(place)
-            below = subnodes(node)
-            if below:
-                for child in below:
-                    take(child)
-                ends[place] = len(nodes)
+            read = reader_of(type(node))
+            if read is None:
+                return
+            for value in read(node):
+                shape = shape_of(type(value))  # type: ignore[arg-type]  # every class can be hashed
+                if shape is Shape.NODE:
+                    take(value)
+                elif shape is Shape.NODES:
+                    for each in value:
+                        take(each)
+            ends[place] = len(nodes)
 
         for statement in statements:
             take(statement)

@@ -59,11 +59,12 @@ class Ledger:
         return any(self.adds_reports(d, name) for name in names if name for d in self.resolver.reaching(name, raw.site)[0])
 
     def adds_reports(self, definition: Definition, name: str) -> bool:
-        """`total += loss.detach()`, or `total += loss / N` in a loop that the total was begun outside of."""
+        """`total += loss.detach()`, a total of one window, or `total += loss / N` in a loop that it was begun outside of."""
         value = definition.value
         if definition.how != "augment" or value is None:
             return False
-        if any(last_name(call.func) in ("detach", "item") for call in calls_in(value)):
+        reported = any(last_name(call.func) in ("detach", "item") for call in calls_in(value))
+        if reported or self.summed_over_window(definition.key):
             return True
         begun = [d for d in self.resolver.all_of(name, definition.frame) if d.how == "assign"]
         loops = [g for g in definition.path if g.kind == "loop"]

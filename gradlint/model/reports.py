@@ -31,7 +31,7 @@ class Ledger:
     def restores(self, raw: RawEvent) -> bool:
         """The report multiplies by N again, sums the divided losses over exactly one window, or is none."""
         tree = self.trace.facts.tree
-        if self.sums_reports(raw):
+        if self.sums_reports(raw) or self.listed_and_summed(raw):
             return True
         for definitions in self.trace.definitions.values():
             for definition in definitions:
@@ -70,6 +70,22 @@ class Ledger:
         loops = [g for g in definition.path if g.kind == "loop"]
         around = begun and all(any(g not in d.path for g in loops) for d in begun)
         return bool(around) and self.factors.mentions_steps(value, site_of(definition))
+
+    def listed_and_summed(self, raw: RawEvent) -> bool:
+        """The losses of one window are put into a list, whose sum is reported, and not its mean."""
+        tree = self.trace.facts.tree
+        for site in self.trace.calls if self.windowed else ():
+            func = site.call.func
+            if not isinstance(func, cst.Attribute) or func.attr.value != "append" or not tree.holds(site.call, raw.node):
+                continue
+            name = dotted(func.value) or ""
+            used = [each for each, _ in self.uses(self.trace.key(name, site.frame))]
+            sums = [call for each in used for call in calls_in(each) if last_name(call.func) == "sum" and _mentions(call, name)]
+            divided = (
+                node for each in used for node in tree.of(cst.BinaryOperation, each) if isinstance(node.operator, cst.Divide)
+            )
+            return bool(sums) and not any(_mentions(node.left, name) for node in divided)
+        return False
 
     def sums_of(self, definition: Definition) -> Iterator[str]:
         """The sums to which a reported value is added under its own name: `value = loss.item(); total += value`."""
@@ -208,3 +224,7 @@ def _same_question(a: Guard, b: Guard) -> bool:
     if a.group == b.group or a.kind != b.kind or a.frame is not b.frame or a.test is None or b.test is None:
         return a.group == b.group and a.arm == b.arm
     return a.arm == b.arm and text(a.test) == text(b.test)
+
+
+def _mentions(node: cst.CSTNode, name: str) -> bool:
+    return any(dotted(each) == name for each in walk(node))

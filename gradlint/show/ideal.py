@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradlint.model.anchors import RANK
-from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.show.clock import Clock, Marks, marks_of, merged
 from gradlint.show.grid import Mark
 from gradlint.show.lanes import Lane
@@ -124,7 +124,7 @@ def _better(event: Event, loop: TrainingLoop, clock: Clock, codes: tuple[str, ..
         return tuple(Mark.NOTHING for _ in now)
     gated = event.kind is Kind.OPTIMIZER_STEP and "GRD103" in codes
     if gated or _TO_UPDATE & set(codes):
-        return once_per_window(clock)
+        return _with_the_update(loop, clock)
     if "GRD602" in codes:
         return inside_window(clock)
     if _GUARDS & set(codes):
@@ -144,6 +144,14 @@ def _in_place_already(event: Event, loop: TrainingLoop) -> bool:
     if event.kind is Kind.OPTIMIZER_STEP:
         return any(not exclusive(each.path, event.path) for each in others)
     return event.cadence is Cadence.INSIDE_WINDOW and bool(others)
+
+
+def _with_the_update(loop: TrainingLoop, clock: Clock) -> Marks:
+    """Once per window; where a boundary is nobody's to tell, nor is the micro-batch on which that is."""
+    once = once_per_window(clock)
+    if loop.boundary is None or loop.boundary.phase is not Phase.UNKNOWN:
+        return once
+    return (once[0], *(Mark.UNKNOWN for _ in clock.shown), once[-1])
 
 
 def once_per_window(clock: Clock) -> Marks:
@@ -177,7 +185,7 @@ def _marked(lane: Lane, better: Lane, *, absent: bool) -> Lane:
     marks = []
     for now, then in zip((Mark.NOTHING,) * len(lane.marks) if absent else lane.marks, better.marks, strict=True):
         runs = now in (Mark.HAPPENS, Mark.MAYBE)
-        if runs and (whole or then is Mark.NOTHING):
+        if runs and (whole or then in (Mark.NOTHING, Mark.UNKNOWN)):
             marks.append(Mark.WRONG)
         elif now is Mark.NOTHING and then in (Mark.HAPPENS, Mark.MAYBE):
             marks.append(Mark.MISSING)

@@ -66,7 +66,7 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
         return withheld("N has no name where the length is computed")
     length = schedule.loader_lengths[0]
     edits: list[Edit] = []
-    if _flushes(loop):
+    if _counts_partial_windows(loop):
         edits += [Enclose(length, "math.ceil(", f" / {atom(n)})"), AddImport("import math")]
     else:
         before, after = ("", "") if schedule.length is length else ("(", ")")
@@ -74,8 +74,8 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
     return Fix("Count updates", tuple(edits)), None
 
 
-def _flushes(loop: TrainingLoop) -> bool:
-    # A tail that is lost by mistake (GRD202) is meant to be an update: rounded down, its repair would overrun the schedule.
+def _counts_partial_windows(loop: TrainingLoop) -> bool:
+    """The tail is an update, or the beginning of one in the next pass: rounded down, the schedule would be overrun."""
     if loop.engine is Engine.ACCELERATE or loop.flushed_after or loop.walks.cut or loop.dropped_tail is not None:
         return True
-    return loop.boundary is not None and loop.boundary.flush
+    return loop.boundary is not None and (loop.boundary.flush or loop.boundary.restarts is False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import libcst as cst
 
@@ -151,11 +152,13 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
         return None
     node, named, site = unwrapped
     found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else _sliced(node, site, resolver)
-    name = last_name(named)
-    listed = isinstance(named, (cst.Name, cst.Attribute)) and bool(name) and bool(_MICRO.search(name or ""))
-    if found is None and listed and not _PARAMS.search(name or ""):
-        return Steps(f"len({text(named)})", frozenset({f"len({text(named)})"}))
-    return found
+    if not isinstance(named, (cst.Name, cst.Attribute)):
+        return found
+    length = f"len({text(named)})"
+    if found is not None:
+        return replace(found, names=found.names | {length}) if found.source is not None else found
+    name = last_name(named) or ""
+    return Steps(length, frozenset({length})) if _MICRO.search(name) and not _PARAMS.search(name) else None
 
 
 def _unwrapped(

@@ -12,21 +12,31 @@ from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, walk
 
 _MAX_HOPS = 4
+_RESHAPES = frozenset("flatten view reshape transpose permute rearrange swapaxes movedim".split())
 _DIVIDES = frozenset({"div", "div_", "divide", "true_divide"})
 
 Value = tuple[cst.BaseExpression, Site]
 
 
 def token_mean(loss: cst.BaseExpression | None, site: Site, resolver: Resolver) -> TokenMean | None:
-    """The mask is told by `ignore_index`, which is given to the call or to what it calls."""
+    """The mask is told by `ignore_index`, which is given to the call or to what it calls, the tokens by a change of shape.
+
+    A classifier of whole examples may be given an `ignore_index` as well, which then ignores nothing.
+    """
     if loss is None:
         return None
     for value, where in _values(loss, site, resolver):
         for call in calls_in(value):
             built = resolver.constructors(call.func, where) if isinstance(call.func, (cst.Name, cst.Attribute)) else ()
-            if any("ignore_index" in keywords(each) for each in (call, *(c for c, _ in built))):
+            masks = any("ignore_index" in keywords(each) for each in (call, *(c for c, _ in built)))
+            if masks and any(_is_reshaped(arg.value, where, resolver) for arg in call.args):
                 return TokenMean(call, _is_quotient_of(call, loss, site, resolver))
     return None
+
+
+def _is_reshaped(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    """Whether an argument was a sequence for each example: it is flattened, or its classes are put in front."""
+    return any(last_name(call.func) in _RESHAPES for value, _ in resolver.follow(node, site) for call in calls_in(value))
 
 
 def _values(node: cst.BaseExpression, site: Site, resolver: Resolver, hops: int = 0) -> Iterator[Value]:

@@ -48,7 +48,7 @@ def _evaluation(script: Script, division: str) -> list[str]:
     """The model and the criterion; `division` stands behind the loss where it is divided at once."""
     plan, loss = script.plan, script.words.loss
     logits = f"logits = {script.model}(x)"
-    value = f"{script.criterion}(logits, y)" if plan.loss in ("criterion", "twice") else script.cross_entropy
+    value = f"{script.criterion}({script.logits}, y)" if plan.loss in ("criterion", "twice") else script.cross_entropy
     if plan.loss == "twice":
         return [logits, f"{loss} = {value}", f"extra = {SECOND_TERM}"]
     if script.has("GRD104"):

@@ -51,8 +51,13 @@ class Script:
         return f"ignore_index={'IGNORED' if self.plan.spelling % 2 else '-100'}"
 
     @property
+    def logits(self) -> str:
+        """What a criterion is given: flattened where the targets are tokens, some of them masked."""
+        return "logits.flatten(0, -2)" if self.has("GRD105") else "logits"
+
+    @property
     def cross_entropy(self) -> str:
-        return f"F.cross_entropy({', '.join(filter(None, ('logits', 'y', self.ignored)))})"
+        return f"F.cross_entropy({', '.join(filter(None, (self.logits, 'y', self.ignored)))})"
 
     @property
     def criterion(self) -> str:

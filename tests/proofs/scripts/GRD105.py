@@ -24,7 +24,7 @@ for epoch in range(EPOCHS):
     batches = iter(loader)
     while micro_batches := list(islice(batches, N)):
         for inputs, targets in micro_batches:
-            loss = F.cross_entropy(model(inputs), targets, ignore_index=-100) / len(micro_batches)  # expect: GRD105
+            loss = F.cross_entropy(model(inputs).flatten(0, -2), targets, ignore_index=-100) / len(micro_batches)  # expect: GRD105
             loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -10,11 +10,15 @@ from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, own_condition, piece, place_for, tail_place
+from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
 Outcome = tuple[Fix | None, str | None]
 """A fix, or the note that says why there is none."""
+
+
+ENDS_EARLY = "`OneCycleLR` is as long as the full windows, and PyTorch raises where it is stepped past its end"
 
 
 def withheld(reason: str) -> Outcome:
@@ -229,3 +233,14 @@ def inside_window(update: Event) -> str | None:
 
 
 NULLCONTEXT = AddImport("from contextlib import nullcontext")
+
+
+def ends_with_full_windows(loop: TrainingLoop) -> bool:
+    """A schedule that refuses steps past its end has none for a partial window: its length is rounded down."""
+    if loop.steps is None:
+        return False
+    for step, schedule in loop.schedules:
+        refuses = last_name(schedule.call.func) == "OneCycleLR" and step.cadence is Cadence.PER_UPDATE
+        if refuses and not schedule.rounded_up and knows_steps(schedule, loop.steps, loop.words):
+            return True
+    return False

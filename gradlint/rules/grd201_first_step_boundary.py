@@ -10,7 +10,16 @@ from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import literal, text
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
-from gradlint.repair import Outcome, comparison_in, decides_apart, guards_of, shifted, withheld
+from gradlint.repair import (
+    ENDS_EARLY,
+    Outcome,
+    comparison_in,
+    decides_apart,
+    ends_with_full_windows,
+    guards_of,
+    shifted,
+    withheld,
+)
 from gradlint.rule import rule
 
 
@@ -57,6 +66,8 @@ def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     edits: list[Edit] = []
     if decides_apart(loop):
         return withheld("a test of its own decides when gradients are synchronised")
+    if (boundary.flush or loop.flushed_after) and ends_with_full_windows(loop):
+        return withheld(ENDS_EARLY)
     for each in guards_of(loop, boundary):
         if each.phase is Phase.LAST:
             continue

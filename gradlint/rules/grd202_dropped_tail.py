@@ -9,10 +9,8 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.construct import knows_steps
-from gradlint.model.syntax import last_name
-from gradlint.model.types import Boundary, Cadence, Event, Kind, Schedule, TrainingLoop
-from gradlint.repair import Outcome, decides_apart, guards_of, shifted, withheld
+from gradlint.model.types import Boundary, Kind, TrainingLoop
+from gradlint.repair import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, shifted, withheld
 from gradlint.rule import rule
 
 
@@ -43,8 +41,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         return withheld("the loader has no name here whose length could be asked for")
     if decides_apart(loop):
         return withheld("a test of its own decides when gradients are synchronised")
-    if any(_ends_with_the_full_windows(step, schedule, loop) for step, schedule in loop.schedules):
-        return withheld("`OneCycleLR` is as long as the full windows, and PyTorch raises where it is stepped past its end")
+    if ends_with_full_windows(loop):
+        return withheld(ENDS_EARLY)
     if boundary.skips_first is not None:
         return withheld("the guard has to be put right first")
     if boundary.dead_flush:
@@ -58,12 +56,6 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     edits: list[Edit] = [_extended(each, last, length) for each in guards]
     safe = Applicability.SAFE if loop.walks.certain else Applicability.UNSAFE
     return Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits), safe), None
-
-
-def _ends_with_the_full_windows(step: Event, schedule: Schedule, loop: TrainingLoop) -> bool:
-    if last_name(schedule.call.func) != "OneCycleLR" or step.cadence is not Cadence.PER_UPDATE or loop.steps is None:
-        return False
-    return knows_steps(schedule, loop.steps, loop.words) and not schedule.rounded_up
 
 
 def _extended(boundary: Boundary, last: str, length: str) -> Edit:

@@ -239,8 +239,9 @@ def ends_with_full_windows(loop: TrainingLoop) -> bool:
     """A schedule that refuses steps past its end has none for a partial window: its length is rounded down."""
     if loop.steps is None:
         return False
-    for step, schedule in loop.schedules:
-        refuses = last_name(schedule.call.func) == "OneCycleLR" and step.cadence is Cadence.PER_UPDATE
-        if refuses and not schedule.rounded_up and knows_steps(schedule, loop.steps, loop.words):
-            return True
-    return False
+    return any(
+        last_name(schedule.call.func) == "OneCycleLR"
+        and not schedule.rounded_up
+        and knows_steps(schedule, loop.steps, loop.words)
+        for _, schedule in loop.schedules
+    )

@@ -78,7 +78,7 @@ class Slicer:
     def product(self, node: cst.BinaryOperation, site: Site, depth: int) -> LossScale:
         for value, factor in ((node.left, node.right), (node.right, node.left)):
             if self.factors.is_reciprocal(factor, site):
-                return self.divided(self.scale(value, site, depth), node, value, factor, site, None, by_steps=True)
+                return self.divided(self.scale(value, site, depth), node, value, factor, site, None, inverse=True)
         if self.factors.is_steps(node.left, site) or self.factors.is_steps(node.right, site):
             return UNKNOWN
         if _counts_samples(node.left) or _counts_samples(node.right):
@@ -115,9 +115,9 @@ class Slicer:
         site: Site,
         definition: Definition | None,
         *,
-        by_steps: bool = False,
+        inverse: bool = False,
     ) -> LossScale:
-        by_steps = by_steps or self.factors.is_steps(divisor, site)
+        by_steps = inverse or self.factors.is_steps(divisor, site)
         value = self.resolver.number(divisor, site)
         division = Division(
             node,
@@ -130,6 +130,7 @@ class Slicer:
             site.path,
             site.index,
             by_steps,
+            inverse,
         )
         divisions = (*inner.divisions, division)
         if by_steps:
@@ -167,7 +168,7 @@ class Slicer:
         if called is not None and name in ("mul", "mul_", "multiply") and node.args:
             if self.factors.is_reciprocal(node.args[0].value, site):
                 inner = self.scale(called[0], site, depth)
-                return self.divided(inner, node, called[0], node.args[0].value, site, None, by_steps=True)
+                return self.divided(inner, node, called[0], node.args[0].value, site, None, inverse=True)
             return self.scale(called[0], site, depth) if self.factors.is_weight(node.args[0].value, site) else UNKNOWN
         if called is not None and name in ("add", "add_") and node.args and dotted(called[0]) != "torch":
             return self.terms([called[0], node.args[0].value], site, depth)
@@ -275,7 +276,7 @@ class Slicer:
             return self.divided(old, node, target, node.value, site, definition)
         if isinstance(node.operator, cst.MultiplyAssign):
             if self.factors.is_reciprocal(node.value, site):
-                return self.divided(old, node, target, node.value, site, definition, by_steps=True)
+                return self.divided(old, node, target, node.value, site, definition, inverse=True)
             return old if self.factors.is_weight(node.value, site) else replace(old, scale=doubted(old.scale))
         if isinstance(node.operator, (cst.AddAssign, cst.SubtractAssign)):
             new = self.scale(node.value, site, depth + 1)

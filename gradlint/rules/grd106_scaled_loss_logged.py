@@ -10,8 +10,8 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import subnodes, text, walk
-from gradlint.model.types import Kind, Scale, TrainingLoop
-from gradlint.repair import atom
+from gradlint.model.types import Event, Kind, Scale, TrainingLoop
+from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
 
 
@@ -24,17 +24,25 @@ def scaled_loss_logged(loop: TrainingLoop) -> Iterator[Finding]:
         division = next((d for d in reversed(scale.divisions) if d.by_steps and d.value != 1), None)
         if division is None:
             continue
-        n = loop.n_for(report.node) or text(division.divisor)
-        holder = next((each for each in walk(loop.node) if any(part is report.node for part in subnodes(each))), None)
-        loose = _is_torn(report.node, holder) and not getattr(report.node, "lpar", ())
-        edit = Enclose(report.node, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
-        fix = Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE)
+        divisor = text(division.divisor)
+        divided = f"multiplied by `{divisor}`" if division.inverse else f"divided by `{divisor}`"
+        fix, note = _multiplied(report, loop.n_for(report.node) or (None if division.inverse else divisor), loop)
         yield Finding(
             at=report.node,
-            message=f"`{text(report.node)}` is the loss divided by `{text(division.divisor)}`: what is reported is N times too small",
+            message=f"`{text(report.node)}` is the loss {divided}: what is reported is N times too small",
             related=((division.node, "it is divided here"),),
-            fix=fix if holder is not None else None,
+            fix=fix,
+            note=note,
         )
+
+
+def _multiplied(report: Event, n: str | None, loop: TrainingLoop) -> Outcome:
+    holder = next((each for each in walk(loop.node) if any(part is report.node for part in subnodes(each))), None)
+    if n is None or holder is None:
+        return withheld("N has no name where the loss is reported")
+    loose = _is_torn(report.node, holder) and not getattr(report.node, "lpar", ())
+    edit = Enclose(report.node, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
+    return Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE), None
 
 
 def _is_torn(node: cst.CSTNode, holder: cst.CSTNode | None) -> bool:

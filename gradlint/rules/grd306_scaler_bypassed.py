@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
@@ -86,5 +88,9 @@ def _scaled_loss(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outco
         or step.frame is not feeding[0].frame
     ):
         return withheld("several backward passes feed the step")
-    new = f"{text(step.receiver)}.scale({text(feeding[0].loss)})"
-    return Fix("Scale the loss", (Replace(feeding[0].loss, new),)), None
+    backward, loss = feeding[0].node, feeding[0].loss
+    if not isinstance(backward, cst.Call) or not isinstance(backward.func, cst.Attribute) or backward.func.value is not loss:
+        return withheld("the loss is handed to the backward pass by a name of its own")
+    bare = text(loss.with_changes(lpar=(), rpar=()))
+    scaled = f"{text(step.receiver)}.scale({bare}).{backward.func.attr.value}"
+    return Fix("Scale the loss", (Replace(backward.func, scaled),)), None

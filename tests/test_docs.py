@@ -53,6 +53,7 @@ UNRUN = {
     "gradlint server": "talks to an editor; test_server.py does so",
     "python many_repositories.py": "test_api.py::test_many_repositories runs the example",
     "python -m tests.oracle": "trains under PyTorch for an hour; oracle/test_oracle.py::test_command runs it for a moment",
+    "python -m tests.robustness": "reads every installed package for an hour; robustness/test_laws.py holds the same laws",
     "python -m benchmarks": "measures for many minutes, against programs that it downloads",
     "mkdocs": "test_the_site_is_built builds the site",
 }

@@ -16,7 +16,7 @@ from functools import lru_cache
 from gradlint.contents import last_name
 from gradlint.depth import parse, tree_is_deep
 from gradlint.divisors import Divisors, names_in
-from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, UNTAUGHT, Role, Taught
+from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, UNTAUGHT, Role, Taught
 from gradlint.reach import Reach
 from gradlint.timings import stage
 from gradlint.units import Rows, Unit, Units
@@ -28,7 +28,6 @@ _ADAM_ARGUMENTS = 5
 _WINDOWS = frozenset({"accumulate_grad_batches", "gradient_accumulation_steps"})
 _TRAINERS = frozenset("Trainer TrainingArguments Seq2SeqTrainer Seq2SeqTrainingArguments".split())
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
-_LOSS = re.compile(r"loss|cost|nll|objective", re.I)
 _SHARDED = ("FSDP", "FullyShardedDataParallel", "fully_shard")
 _BACKWARD = frozenset({"backward", "manual_backward"})
 _STEPPED = frozenset({Role.OPTIMIZER, Role.SCALER, Role.DEEPSPEED})
@@ -179,7 +178,7 @@ def _may_step(word: str, taught: Taught) -> bool:
 
 def _is_wrapper(call: ast.Call) -> bool:
     """`loss_scaler(loss, optimizer, update_grad=...)`: the model's conditions, as far as they can be told by names."""
-    if len(call.args) < 2 or not any(_LOSS.search(name) for name in names_in(call.args[0])):
+    if len(call.args) < 2 or not any(LOSS_SPELLING.search(name) for name in names_in(call.args[0])):
         return False
     flagged = any(keyword.arg in BOUNDARY_ARGUMENTS for keyword in call.keywords)
     return flagged or (last_name(call.func) or "").lower().endswith("scaler") or any(map(_holds_modulus, call.args[2:]))

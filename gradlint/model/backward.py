@@ -11,7 +11,7 @@ from gradlint.model.records import CallSite, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, text, uncast
 from gradlint.model.types import Kind
-from gradlint.model.vocabulary import Role
+from gradlint.model.vocabulary import LOSS_SPELLING, Role
 
 
 class Backwards:
@@ -97,4 +97,4 @@ class Backwards:
 
 def is_loss(node: cst.BaseExpression) -> bool:
     """Whether an expression is spelled like a loss."""
-    return bool(re.search(r"loss|cost|nll|objective", text(node), re.I))
+    return LOSS_SPELLING.search(text(node)) is not None

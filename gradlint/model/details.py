@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.losses import TokenMean
 from gradlint.model.paths import Guard
-from gradlint.model.records import Definition, RawEvent, Site, site_of
+from gradlint.model.records import RawEvent, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import dotted, last_name, root_name
@@ -106,17 +106,13 @@ class EventDetails:
         while isinstance(node, cst.BinaryOperation):
             node = node.left
         name = dotted(node) if node is not None else None
-        found = self.given(name, self.raw.site) if name else []
+        found = self.resolver.given(name, self.raw.site) if name else []
         # `loss = loss / N` is no forward pass: what it was made from is.
         while name and found and (found[0].how == "augment" or _remade(found[0].value, name)):
-            found = self.given(name, site_of(found[0]))
+            found = self.resolver.given(name, site_of(found[0]))
         if not found or any(_skips_sync(guard) for guard in found[0].path):
             return None
         return found[0].index
-
-    def given(self, name: str, site: Site) -> list[Definition]:
-        """What gives a name its value at a place, by an assignment of any kind."""
-        return [d for d in self.resolver.reaching(name, site)[0] if d.how in ("assign", "unpack", "augment")]
 
     @cached_property
     def restored(self) -> bool:

@@ -98,6 +98,10 @@ class Lookup:
                 return
             node, site = definition.value, site_of(definition)
 
+    def given(self, name: str, site: Site) -> list[Definition]:
+        """What gives a name its value at a place, by an assignment of any kind."""
+        return [d for d in self.reaching(name, site)[0] if d.how in ("assign", "unpack", "augment")]
+
     # Names and numbers
 
     def aliases(self, node: cst.BaseExpression, site: Site) -> frozenset[str]:

@@ -72,7 +72,7 @@ def _is_quotient_of(call: cst.Call, node: cst.BaseExpression, site: Site, resolv
         return dividend is not None and _is_quotient_of(call, dividend, site, resolver, hops + 1)
     if not isinstance(node, cst.Name):
         return False
-    found = [d for d in resolver.reaching(node.value, site)[0] if d.how in ("assign", "unpack", "augment")]
+    found = resolver.given(node.value, site)
     if len(found) != 1:
         return False
     if found[0].how == "augment":

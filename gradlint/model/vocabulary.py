@@ -139,6 +139,9 @@ def role_of_spelling(name: str) -> Role | None:
     return None
 
 
+LOSS_SPELLING = re.compile(r"loss|cost|nll|objective", re.I)
+"""What a wrapper of the backward pass is given first."""
+
 _STEPS_SPELLING = re.compile(
     r"accum|acumm?|(^|_)micro(?!_?batch_?size)_?(batch(es)?|steps?)?(_|$)|n_?micro|grad\w*_steps|iter_size|update_?(freq|every|interval)|"
     r"virtual_batch|batch_split|(num|n)_chunks|chunks|mini_?batch_?(steps|num)|steps_per_update|backward_steps|ga_steps|grad_acc|"

@@ -10,7 +10,7 @@ from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
+from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
 
 
@@ -91,6 +91,5 @@ def _scaled_loss(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outco
     backward, loss = feeding[0].node, feeding[0].loss
     if not isinstance(backward, cst.Call) or not isinstance(backward.func, cst.Attribute) or backward.func.value is not loss:
         return withheld("the loss is handed to the backward pass by a name of its own")
-    bare = text(loss.with_changes(lpar=(), rpar=()))
-    scaled = f"{text(step.receiver)}.scale({bare}).{backward.func.attr.value}"
+    scaled = f"{text(step.receiver)}.scale({bare(loss)}).{backward.func.attr.value}"
     return Fix("Scale the loss", (Replace(backward.func, scaled),)), None

@@ -11,6 +11,7 @@ from gradlint.model.flush import flatten, irrelevant, never_fires
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Site, site_of
 from gradlint.model.resolve import Resolver
+from gradlint.model.rounds import counted_down, cycled
 from gradlint.model.syntax import dotted, last_name, literal, walk
 from gradlint.model.window import Boundary, Engine, Phase, Steps
 
@@ -100,10 +101,27 @@ class Reader:
             left, right, operator = right, left, mirrored()
         if isinstance(operator, (cst.Equal, cst.GreaterThanEqual, cst.NotEqual, cst.LessThan)):
             found = self.count_reached(left, right, site, guard, test)
+            found = found or self.drawn(left, right, site, guard, test)
             if found is not None and isinstance(operator, (cst.NotEqual, cst.LessThan)):
                 return replace(found, holds=False, negative=True)
-            return found
-        return None
+            if found is not None:
+                return found
+        return counted_down(test, guard, site, self.resolver, self.body)
+
+    def drawn(
+        self, left: cst.BaseExpression, right: cst.BaseExpression, site: Site, guard: cst.CSTNode, test: cst.BaseExpression
+    ) -> Boundary | None:
+        """`j == N - 1` with a `j` that is drawn from `cycle(range(N))` along with the data."""
+        found = cycled(left, site, self.resolver, self.body)
+        if found is None:
+            return None
+        steps, first, name = found
+        wanted = self.remainder(right, steps, site)
+        place = (wanted[0], wanted[1] - first) if wanted else (0, 0)
+        if wanted is None or not ((place[0] == 0 and place[1] >= 0) or (place[0] == 1 and place[1] < 0)):
+            return None  # unlike a remainder, it is compared with what it may never be
+        phase, _ = _phase(Count(first), wanted, steps.value)
+        return Boundary(test, guard, steps, phase, counter=name, restarts=True, frame=site.frame)
 
     def modulus(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -146,7 +147,7 @@ def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver
         start = iteration_start(target, resolver)
         return Count(start, (name,), True) if start is not None else None
     inside = [d for d in increments if body.loop is None or any(each is body.loop for each in d.path)]
-    if len(inside) == 1 and _ungated(inside[0], site, body):
+    if len(inside) == 1 and is_ungated(inside[0], site, body):
         return _hand_kept(name, inside[0], definitions, site, resolver, body)
     if increments:
         return None
@@ -170,7 +171,7 @@ def _adds_one(definition: Definition, name: str) -> bool:
     return False
 
 
-def _ungated(increment: Definition, site: Site, body: Body) -> bool:
+def is_ungated(increment: Definition, site: Site, body: Body) -> bool:
     """The counter counts micro-batches: its increment lies under no condition that the test does not lie under."""
     depth = next((i for i, g in enumerate(increment.path) if g is body.loop), -1)
     arms = {(g.group, g.arm) for g in site.path} | body.arms
@@ -189,11 +190,17 @@ def _hand_kept(
     if not known:
         return None
     definition, value = known[-1]
+    anew = restarts(definition, plain, site, body)
+    return Count(int(value or 0) + (1 if increment.index < site.index else 0), (name,), anew)
+
+
+def restarts(start: Definition, plain: Sequence[Definition], site: Site, body: Body) -> bool:
+    """Whether a counter that was given its first value at `start` gets one anew with each pass over the data."""
     around = _loops_around(site, body.loop)
-    restarts = definition.index >= 0 and all(any(g is each for each in definition.path) for g in around)
-    if around and any(d.index > opened and d.path and _beside(d, around, body.loop) for d in plain):
-        restarts = True
-    return Count(int(value or 0) + (1 if increment.index < site.index else 0), (name,), restarts)
+    if start.index >= 0 and all(any(g is each for each in start.path) for g in around):
+        return True
+    opened = body.loop.index if body.loop is not None else 0
+    return bool(around) and any(d.index > opened and d.path and _beside(d, around, body.loop) for d in plain)
 
 
 def _beside(definition: Definition, around: list[Guard], loop: Guard | None) -> bool:

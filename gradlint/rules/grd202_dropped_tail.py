@@ -47,7 +47,9 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         return withheld("the guard has to be put right first")
     if boundary.dead_flush:
         return withheld("a flush that cannot fire stands in the guard already")
-    if not boundary.restarts or boundary.index is None or boundary.counts_from is None:
+    if boundary.index is None:
+        return withheld("the guard asks for no index that could be compared with the length of the loader")
+    if not boundary.restarts or boundary.counts_from is None:
         return withheld("the index does not restart with each pass over the data")
     guards = guards_of(loop, boundary)
     if loop.guard is None or any(each.frame is not loop.guard.frame for each in guards):

@@ -33,7 +33,7 @@ def pass_of(guard: Guard, path_before: tuple[Guard, ...], resolver: Resolver) ->
     if guard.test is None:
         return Pass(None)
     assert isinstance(frame, Frame)
-    if isinstance(guard.node, cst.While):
+    if isinstance(guard.node, cst.While) or _counts(guard.test):
         drawn = _drawn_until_the_end(guard.node)
         return Pass(False) if drawn is None else _iterable(drawn, Site(frame, guard.index, path_before), resolver, frame)
     return _iterable(guard.test, Site(frame, guard.index, path_before), resolver, frame)
@@ -59,9 +59,14 @@ def one_epoch(guard: Guard, path_before: tuple[Guard, ...], function: str, resol
     return any(_EPOCH.search(name) for name in (*around, function.rsplit(".", 1)[-1]))
 
 
-def _drawn_until_the_end(loop: cst.While) -> cst.BaseExpression | None:
+def _counts(node: cst.BaseExpression) -> bool:
+    """`count()`: the loop ends by what stands in its body."""
+    return isinstance(node, cst.Call) and dotted(node.func) in ("count", "itertools.count")
+
+
+def _drawn_until_the_end(loop: cst.CSTNode) -> cst.BaseExpression | None:
     """The iterator of `try: batch = next(iterator) except StopIteration: break` in the body of an endless loop."""
-    if literal(loop.test) not in (True, 1):
+    if not isinstance(loop, (cst.For, cst.While)) or (isinstance(loop, cst.While) and literal(loop.test) not in (True, 1)):
         return None
     for node in walk(loop.body):
         if isinstance(node, cst.Try):
@@ -107,7 +112,7 @@ def _call(node: cst.Call, site: Site, resolver: Resolver, home: Frame, hops: int
         return _range(node, site, resolver, home)
     if kind == "zip":
         parts = [_iterable(arg.value, site, resolver, home, hops + 1) for arg in node.args]
-        return next((p for p in parts if p.finite), Pass(None)) if not any(p.finite is False for p in parts) else Pass(None)
+        return next((p for p in parts if p.finite), Pass(None))  # what is endless does not end it
     if (kind in WRAPS_ITERABLE or kind in ("enumerate", "iter", "reversed", "list")) and first is not None:
         return _iterable(first, site, resolver, home, hops + 1)
     if kind in ("cycle", "count", "repeat"):

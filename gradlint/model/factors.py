@@ -15,6 +15,7 @@ from gradlint.model.window import Steps
 
 _FUNCTIONS = frozenset(["torch", "np", "math", "F", "nn", "float", "int", "len", "max", "min", "sum", "abs"])
 _FACTOR = re.compile(r"scale|norm|inv|accum|ratio|frac|mult|divisor|denom|num_|count|total", re.I)
+_COUNT = re.compile(r"size|len|num|count|batch|chunk|samples?|tokens?|items|total|^n$|^n_|_n$|^bsz?$", re.I)
 LOSS = re.compile(r"loss|cost|objective|criterion_out|(^|_)(nll|ce|kl|elbo)(_|$)", re.I)
 
 
@@ -65,6 +66,8 @@ class Factors:
         if literal(node) is not NOT_LITERAL or self.resolver.number(node, site) is not None:
             return True
         if isinstance(node, cst.BinaryOperation):
+            if isinstance(node.operator, cst.Divide) and all(_COUNT.search(last_name(s) or "") for s in (node.left, node.right)):
+                return False  # a share, which normalises
             return self.is_weight(node.left, site) and self.is_weight(node.right, site)
         name = last_name(node)
         if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)) and name:

@@ -31,7 +31,8 @@ class Definition:
     """A name (or attribute, or item) gets a value.
 
     `how` is one of assign, augment, unpack, loop, with, param, default, return. For `unpack`, `position` is the place in the
-    tuple; for `augment`, `value` is the right-hand side and `node` the statement.
+    tuple; for `augment`, `value` is the right-hand side and `node` the statement, or the call of a method that changes its
+    `receiver` in place.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Definition:
     node: cst.CSTNode
     statement: cst.CSTNode | None = None
     position: int | None = None
+    receiver: cst.BaseExpression | None = None
 
 
 @dataclass(frozen=True, eq=False)

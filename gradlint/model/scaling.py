@@ -10,6 +10,7 @@ from functools import cached_property
 import libcst as cst
 
 from gradlint.model.factors import LOSS, Factors
+from gradlint.model.in_place import operator_of, target_of
 from gradlint.model.losses import FRESH, UNKNOWN, Division, LossScale, Scale, added, doubted, joined, summed
 from gradlint.model.multiplicity import tests_steps
 from gradlint.model.opaque import opaque
@@ -220,7 +221,7 @@ class Slicer:
             return self.inside(node, site, depth)
         results: list[LossScale] = []
         for definition in found:
-            result = self.definition(definition, key, depth)
+            result = self.definition(definition, depth)
             if result.why == "literal" and len(found) > 1:
                 continue
             if result.scale is Scale.DIVIDED and self.under_test_of_steps(definition, site.path):
@@ -236,12 +237,12 @@ class Slicer:
         own = [guard for guard in definition.path if guard.kind == "branch" and guard.group not in known]
         return any(tests_steps(guard, self.steps or Steps(None), self.resolver.words) for guard in own)
 
-    def definition(self, definition: Definition, key: str, depth: int) -> LossScale:
+    def definition(self, definition: Definition, depth: int) -> LossScale:
         site, value = site_of(definition), definition.value
         if value is None:
             return UNKNOWN
-        if definition.how == "augment" and isinstance(definition.node, cst.AugAssign):
-            return self.augmented(definition.node, definition, key, depth)
+        if definition.how == "augment":
+            return self.augmented(definition, value, depth)
         if definition.how == "loop":
             if isinstance(value, (cst.Name, cst.Attribute, cst.List, cst.Tuple)):
                 return self.scale(value, site, depth)
@@ -266,21 +267,21 @@ class Slicer:
         )
         return replace(result, divisions=own, doubled=twice)
 
-    def augmented(self, node: cst.AugAssign, definition: Definition, key: str, depth: int) -> LossScale:
-        site = site_of(definition)
-        target = node.target
-        if not isinstance(target, cst.BaseExpression):
+    def augmented(self, definition: Definition, operand: cst.BaseExpression, depth: int) -> LossScale:
+        """`loss /= n`, or `loss.div_(n)` on a line of its own."""
+        site, node = site_of(definition), definition.node
+        operator, target = operator_of(definition), target_of(definition)
+        if target is None:
             return UNKNOWN
         old = self.name(target, site, depth + 1)
-        if isinstance(node.operator, cst.DivideAssign):
-            return self.divided(old, node, target, node.value, site, definition)
-        if isinstance(node.operator, cst.MultiplyAssign):
-            if self.factors.is_reciprocal(node.value, site):
-                return self.divided(old, node, target, node.value, site, definition, inverse=True)
-            return old if self.factors.is_weight(node.value, site) else replace(old, scale=doubted(old.scale))
-        if isinstance(node.operator, (cst.AddAssign, cst.SubtractAssign)):
-            new = self.scale(node.value, site, depth + 1)
-            return added(old, new, node.value)
+        if operator is cst.DivideAssign:
+            return self.divided(old, node, target, operand, site, definition)
+        if operator is cst.MultiplyAssign:
+            if self.factors.is_reciprocal(operand, site):
+                return self.divided(old, node, target, operand, site, definition, inverse=True)
+            return old if self.factors.is_weight(operand, site) else replace(old, scale=doubted(old.scale))
+        if operator in (cst.AddAssign, cst.SubtractAssign):
+            return added(old, self.scale(operand, site, depth + 1), operand)
         return UNKNOWN
 
     def inside(self, node: cst.BaseExpression, site: Site, depth: int) -> LossScale:

@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.model.callees import Callees
 from gradlint.model.facts import Function
+from gradlint.model.in_place import changed_by
 from gradlint.model.paths import Guard, Path
 from gradlint.model.records import CallSite, Definition, Frame, Trace
 from gradlint.model.syntax import argument, dotted, last_name, root_name, subnodes
@@ -57,6 +58,10 @@ class Walker:
         for small in line.body:
             if type(small) is cst.Expr:
                 self.expression(small.value, path, frame, alone, holder)
+                if type(small.value) is cst.Call:
+                    for changed in changed_by(small.value, self.trace, frame):
+                        value = small.value.args[0].value
+                        self.define(changed, value, path, frame, "augment", small.value, alone, receiver=changed)
             elif type(small) is cst.Assign:
                 self.expression(small.value, path, frame, alone, holder)
                 for target in small.targets:
@@ -246,6 +251,7 @@ class Walker:
         node: cst.CSTNode,
         statement: cst.CSTNode | None,
         position: int | None = None,
+        receiver: cst.BaseExpression | None = None,
     ) -> None:
         if type(target) is cst.Tuple or type(target) is cst.List:
             whole = value.elements if isinstance(value, (cst.Tuple, cst.List)) and how == "assign" else ()
@@ -260,7 +266,7 @@ class Walker:
         name = dotted(target)
         if name:
             key = self.trace.key(name, frame)
-            self.store(Definition(key, value, frame, path, self.tick(), how, node, statement, position))
+            self.store(Definition(key, value, frame, path, self.tick(), how, node, statement, position, receiver))
         elif isinstance(target, cst.Subscript) and root_name(target):
             key = self.trace.key(f"{dotted(target.value) or root_name(target)}[*]", frame)
             self.store(Definition(key, value, frame, path, self.tick(), how, node, statement, position))

@@ -49,8 +49,10 @@ def _surely(path: Path, of: Path) -> bool:
 
 def _undo(division: Division) -> Outcome:
     message = f"Remove the division by `{text(division.divisor)}`"
-    whole = isinstance(division.node, cst.AugAssign)
     statement = division.statement
+    alone = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+    in_place = isinstance(alone, cst.Expr) and alone.value is division.node
+    whole = isinstance(division.node, cst.AugAssign) or in_place
     if isinstance(statement, cst.SimpleStatementLine) and (whole or _only_divides(statement, division)):
         for guard in reversed(division.path):
             block = getattr(guard.node, "body", None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from gradlint.model.lookup import MAX_HOPS
 from gradlint.model.records import CallSite, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, text, uncast
@@ -87,12 +88,28 @@ class Backwards:
 
     def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
         """`scaled = scaler.scale(loss); scaled.backward()`; None where the loss is scaled on some paths only."""
-        for each, _ in self.resolver.follow(node, site):
-            if isinstance(each, cst.Call) and last_name(each.func) == "scale":
-                return True
+        if any(_scales(each) for each, _ in self.resolver.follow(node, site)):
+            return True
+        answers = set(map(_scales, self.given(node, site)))
+        return answers.pop() if len(answers) == 1 else (None if answers else False)
+
+    def given(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[cst.BaseExpression]:
+        """What a name was given, before it was divided or added to."""
         name = dotted(node)
-        values = [definition.value for definition in self.resolver.reaching(name, site)[0]] if name else []
-        return None if any(isinstance(value, cst.Call) and last_name(value.func) == "scale" for value in values) else False
+        for definition in self.resolver.reaching(name, site)[0] if name and hops < MAX_HOPS else ():
+            if definition.how == "augment":
+                yield from self.given(node, site_of(definition), hops + 1)
+            elif definition.value is not None:
+                yield definition.value
+
+
+def _scales(node: cst.BaseExpression) -> bool | None:
+    """Whether a value is what a scaler's `scale` returns; None where only one of two arms is."""
+    node = uncast(node)
+    if isinstance(node, cst.IfExp):
+        arms = (_scales(node.body), _scales(node.orelse))
+        return arms[0] if arms[0] is arms[1] else None
+    return isinstance(node, cst.Call) and last_name(node.func) == "scale"
 
 
 def is_loss(node: cst.BaseExpression) -> bool:

@@ -13,7 +13,7 @@ from gradlint.model.backward import Backwards, is_loss
 from gradlint.model.paths import Guard
 from gradlint.model.records import CallSite, Definition, RawEvent, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import dotted, keywords, last_name, literal, method_call, text, walk
+from gradlint.model.syntax import dotted, keywords, last_name, literal, method_call, text, uncast, walk
 from gradlint.model.types import Kind
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, OF_NUMBERS, Role
 
@@ -99,7 +99,8 @@ class Classifier:
             if given:  # `engine.backward(loss)` names no loss by what stands before it
                 found.add(dotted(given[0]))
                 continue
-            inner = method[0].args[0].value if isinstance(method[0], cst.Call) and method[0].args else method[0]
+            scaled = uncast(method[0])
+            inner = scaled.args[0].value if isinstance(scaled, cst.Call) and scaled.args else scaled
             found.add(dotted(inner))
         return frozenset(found - {None})
 

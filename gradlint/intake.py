@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from gradlint.cache import Cache, Store
     from gradlint.runner import FileResult, Job, Task
     from gradlint.timings import Timings
-
-EARLY = 1500
-"""Files to read from which it pays to start the processes before it is known what they will have to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +30,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pending:
+class Pending:
     """A file to read, as it was seen in the file system before."""
 
     job: Job
@@ -44,41 +41,41 @@ class _Pending:
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """Takes in jobs; `early` is called when there is much to read."""
+    """Takes in jobs, and remembers what it has read."""
 
     cache: Cache | None = None
     timings: Timings | None = None
-    early: Callable[[], None] | None = None
     _filters: dict[int, tuple[Task, Prefilter]] = field(default_factory=dict)
 
-    def take(self, jobs: Iterable[Job]) -> list[Candidate | FileResult]:
-        """What is to be done and what is known already, in the order of the jobs; nothing of a file without a sign."""
+    def look_up(self, jobs: Iterable[Job]) -> list[Pending | FileResult]:
+        """What the cache knows of the jobs, and what has to be read; nothing of a file that is known to have nothing."""
         with _spent(self.timings, "cache"):
-            looked_up = [each for job in jobs for each in self._look_up(job)]
-        waiting = sum(isinstance(each, _Pending) for each in looked_up)
-        if self.early is not None and waiting >= EARLY:
-            self.early()
-        taken: list[Candidate | FileResult] = []
-        for each in looked_up:
-            taken.extend(self._read(each) if isinstance(each, _Pending) else (each,))
-        return taken
+            return [each for job in jobs for each in self._look_up(job)]
 
-    def _look_up(self, job: Job) -> Iterator[_Pending | FileResult]:
+    def take(self, looked_up: Iterable[Pending | FileResult]) -> Iterator[Candidate | FileResult]:
+        """What is to be done and what is known already, in order and as it is read; nothing of a file without a sign."""
+        for each in looked_up:
+            if isinstance(each, Pending):
+                yield from self._read(each)
+            else:
+                yield each
+
+    def _look_up(self, job: Job) -> Iterator[Pending | FileResult]:
         name = str(job.path)
         store = self.cache.store(job.task) if self.cache is not None and job.data is None else None
         if store is None:
-            yield _Pending(job, name)
+            yield Pending(job, name)
             return
         try:
             seen = os.stat(name)  # noqa: PTH116 - half the time of a Path's
         except (OSError, ValueError):
-            yield _Pending(job, name)
+            yield Pending(job, name)
             return
         digest = store.known(name, seen)
         if digest == "" and not job.named:
             return
         result = _known(store, digest, job, name) if digest else None
-        yield result or _Pending(job, name, seen, store)
+        yield result or Pending(job, name, seen, store)
 
     def _filter(self, task: Task) -> Prefilter:
         known = self._filters.get(id(task))
@@ -86,7 +83,7 @@ class Intake:
             known = self._filters[id(task)] = (task, prefilter_of(task.selection, task.names))
         return known[1]
 
-    def _read(self, pending: _Pending) -> Iterator[Candidate | FileResult]:
+    def _read(self, pending: Pending) -> Iterator[Candidate | FileResult]:
         job, store = pending.job, pending.store
         begun = time.perf_counter() if self.timings is not None else 0.0
         try:

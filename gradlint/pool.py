@@ -1,28 +1,28 @@
-"""Processes that share the work: started early, given the largest pieces first, and one that dies costs one piece."""
+"""Work that is shared among processes while more of it still comes in; a little of it is done in this process instead."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Generic
+
+from gradlint.foreman import Batch, Instructions, Item, Result, executor, lead
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing.context import BaseContext
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+    from multiprocessing.connection import Connection
 
 MOST = 61
 """Windows waits for no more processes than this."""
 
-CHUNK = 100_000
+TOGETHER = 50_000
 """Small pieces of work go together up to this size."""
 
-PORTION = 3_000_000
-"""How much work is handed at once to the process that shares it with others made from it; its results come together."""
+UNDERWAY = 8_000_000
+"""How much work the processes hold at once; the rest waits here."""
 
 
 def processors() -> int:
@@ -33,138 +33,123 @@ def processors() -> int:
 
 
 class Pool(Generic[Item, Result]):
-    """Runs `work` over items in processes; `prepare` runs before the first item, and must be done with imports.
+    """Takes items as they come, and gives the results in their order.
 
-    Where a process can be forked, `prepare` runs in one, from which the others are made.
+    Processes are started once the sizes of the items add up to `pays_from`, and begin at once. A foreman leads them: where a
+    process can be forked, it alone does what `prepare` does, imports above all, and the others are made from it.
     """
 
-    def __init__(
-        self,
-        work: Callable[[Item], Result],
-        prepare: Callable[[], None],
-        workers: int | None = None,
-        *,
-        nested: bool = False,
-    ) -> None:
-        self.work = work
-        self._prepare = prepare
+    def __init__(self, do: Instructions[Item, Result], workers: int | None = None, pays_from: int = 0) -> None:
+        self.pays_from = pays_from
         self.workers = min(workers or processors(), MOST)
-        self._executor: ProcessPoolExecutor | None = None
-        self._nested = nested
-        """It runs in the process that is prepared, and makes all others from that."""
-        self._forks = False
+        self._do = do
+        self._items: list[Item] = []
+        self._size = 0
+        self._batch: Batch[Item] = []
+        self._batch_size = 0
+        self._waiting: deque[tuple[int, Batch[Item]]] = deque()
+        self._underway: dict[int, int] = {}
+        """The sizes of the batches that were passed on, by their first numbers."""
+        self._results: dict[int, Result] = {}
+        self._connection: Connection | None = None
+        self._is_ready = False
+        self.processes = 0
+        """How many processes work besides this one; the foreman does not count."""
 
-    def start(self) -> None:
-        """Start what imports what is needed, while the caller goes on."""
-        if self._executor is None:
-            self._forks = self.workers > 1 and not self._nested and _context() is not None
-            started = 1 if self._forks else self.workers
-            self._executor = _executor(started, self._prepare)
-            for _ in range(started):
-                self._executor.submit(_nothing)
+    def give(self, item: Item, size: int) -> None:
+        """Something more to do, of some bytes."""
+        self._batch.append((len(self._items), item))
+        self._items.append(item)
+        self._size += size
+        self._batch_size += size
+        if self._batch_size >= TOGETHER:
+            self._close_batch()
+        if not self.processes and self.workers > 1 and len(self._items) > 1 and self._size >= self.pays_from:
+            self._start()
+        self._pass_on()
 
-    def run(self, items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result]) -> Iterator[Result]:
-        """The results in the order of the items, begun in the order of their sizes; `lost` is for what ended its process."""
+    def results(self) -> Iterator[Result]:
+        """The results of all that was given, in that order."""
+        if not self.processes:
+            yield from map(self._do.work, self._items)
+            return
+        self._close_batch()
+        rest = self._one_by_one()
+        for number in range(len(self._items)):
+            while number not in self._results and self._connection is not None:
+                self._pass_on(wait=True)
+            yield self._results[number] if number in self._results else next(rest)
+
+    def _one_by_one(self) -> Iterator[Result]:
+        """The results that are missing after a process was ended: apart, so that one ends no other."""
         from concurrent.futures.process import BrokenProcessPool
 
-        self.start()
-        assert self._executor is not None
-        done = 0
-        try:
-            with self._executor as executor:
-                results = self._portions if self._forks else self._shared
-                for result in results(executor, items, sizes, lost):
-                    done += 1
-                    yield result
-        except BrokenProcessPool:
-            yield from self._one_by_one(items[done:], lost)
-        finally:
-            self._executor = None
-
-    def _shared(
-        self, executor: ProcessPoolExecutor, items: Sequence[Item], sizes: Sequence[int], _: Callable[[Item], Result]
-    ) -> Iterator[Result]:
-        """Each process takes the largest piece that is left."""
-        places: dict[int, tuple[Future[list[Result]], int]] = {}
-        for chunk in _chunks(sizes):
-            future = executor.submit(_each, self.work, [items[number] for number in chunk])
-            places.update({number: (future, place) for place, number in enumerate(chunk)})
-        for number in range(len(items)):
-            future, place = places[number]
-            yield future.result()[place]
-
-    def _portions(
-        self, executor: ProcessPoolExecutor, items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result]
-    ) -> Iterator[Result]:
-        """The one process that is prepared shares out a portion after the other."""
-        begin = total = 0
-        for number, size in enumerate(sizes):
-            total += size
-            if total >= PORTION or number == len(sizes) - 1:
-                part = slice(begin, number + 1)
-                yield from executor.submit(_spread, self.work, items[part], sizes[part], lost, self.workers).result()
-                begin, total = number + 1, 0
-
-    def _one_by_one(self, items: Sequence[Item], lost: Callable[[Item], Result]) -> Iterator[Result]:
-        """Each item apart, after one of them has ended a process."""
-        from concurrent.futures.process import BrokenProcessPool
-
+        items = [item for number, item in enumerate(self._items) if number not in self._results]
         done = 0
         while done < len(items):
-            with _executor(1, self._prepare) as executor:
+            with executor(1, self._do, _method()) as process:
                 for item in items[done:]:
                     done += 1
                     try:
-                        yield executor.submit(self.work, item).result()
+                        yield process.submit(self._do.work, item).result()
                     except BrokenProcessPool:
-                        yield lost(item)
+                        yield self._do.lost(item)
                         break
 
     def close(self) -> None:
-        """End the processes where `run` was not called."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        """End the processes, whatever they do."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            atexit.unregister(self.close)
+
+    def _start(self) -> None:
+        from multiprocessing import get_context
+
+        method = _method()
+        context = get_context(method)
+        ours, theirs = context.Pipe()
+        arguments = (theirs, ours if method == "fork" else None, self._do, self.workers, method)
+        context.Process(target=lead, args=arguments).start()  # type: ignore[attr-defined]
+        theirs.close()
+        self._connection = ours
+        atexit.register(self.close)  # or this process would wait for the foreman, which waits for the connection's end
+        self.processes = self.workers
+
+    def _close_batch(self) -> None:
+        if self._batch:
+            self._waiting.append((self._batch_size, self._batch))
+            self._batch, self._batch_size = [], 0
+
+    def _pass_on(self, *, wait: bool = False) -> None:
+        """Take the results that are there, and hand on what waits."""
+        if self._connection is None:
+            return
+        try:
+            while self._connection.poll(None if wait and not self._may_pass_on() else 0):
+                self._receive(self._connection.recv())
+                wait = False
+            while self._may_pass_on():
+                size, batch = self._waiting.popleft()
+                self._underway[batch[0][0]] = size
+                self._connection.send((size, batch))
+        except (EOFError, OSError):
+            self.close()
+
+    def _may_pass_on(self) -> bool:
+        return self._is_ready and bool(self._waiting) and sum(self._underway.values()) < UNDERWAY
+
+    def _receive(self, message: object) -> None:
+        if message is None:
+            self._is_ready = True
+            return
+        assert isinstance(message, list)
+        self._underway.pop(message[0][0], None)
+        self._results.update(message)
 
 
-def _executor(workers: int, prepare: Callable[[], None]) -> ProcessPoolExecutor:
-    from concurrent.futures import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=prepare)
-
-
-def _context() -> BaseContext | None:
+def _method() -> str:
     """A fork costs a tenth of a new interpreter; it is safe on Linux, and while there is only one thread."""
-    import multiprocessing
+    from multiprocessing import get_start_method
 
-    if sys.platform == "linux" and threading.active_count() == 1:
-        return multiprocessing.get_context("fork")
-    return None
-
-
-def _chunks(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """The numbers of the items, largest first; small ones together."""
-    chunk: list[int] = []
-    total = 0
-    for number in sorted(range(len(sizes)), key=lambda each: -sizes[each]):
-        chunk.append(number)
-        total += sizes[number]
-        if total >= CHUNK:
-            yield chunk
-            chunk, total = [], 0
-    if chunk:
-        yield chunk
-
-
-def _spread(
-    work: Callable[[Item], Result], items: Sequence[Item], sizes: Sequence[int], lost: Callable[[Item], Result], workers: int
-) -> list[Result]:
-    return list(Pool(work, _nothing, min(workers, len(items)), nested=True).run(items, sizes, lost))
-
-
-def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [work(item) for item in items]
-
-
-def _nothing() -> None:
-    """Work that makes the pool start its processes."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else get_start_method()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from gradlint.decode import Decoded, Undecodable, decode
 from gradlint.diagnostic import Diagnostic, unreadable
-from gradlint.intake import Candidate, Intake
-from gradlint.pool import Pool, processors
+from gradlint.foreman import Instructions
+from gradlint.intake import Candidate, Intake, Pending
+from gradlint.pool import Pool
 from gradlint.prefilter import mentions_suppression
 from gradlint.selection import Selection
 from gradlint.settings import Names
@@ -28,6 +29,9 @@ Progress = Callable[[Iterator["FileResult"], int], Iterator["FileResult"]]
 """Passes results on as they come, and shows how many of how many there are."""
 POOL_FROM = 300_000
 """Bytes of candidate files from which a pool of processes pays for its start."""
+
+MANY = 1500
+"""Files to read from which it pays in any case, as there is much to read while the processes start."""
 
 
 @dataclass(frozen=True)
@@ -86,23 +90,22 @@ def run(
     timings: Timings | None = None,
 ) -> Iterator[FileResult]:
     """Do every job; results come in the order of the jobs. Nothing is written but to the cache."""
-    pool: Pool[Candidate, Timed] = Pool(_timed if timings is not None else _untimed, _prepare, workers)
-    alone = workers == 1 or (workers is None and processors() == 1)
+    intake = Intake(cache, timings)
+    pool = Pool(Instructions(_timed if timings is not None else _untimed, _prepare, _lost), workers)
     try:
-        taken = Intake(cache, timings, None if alone else pool.start).take(jobs)
-        candidates = [each for each in taken if isinstance(each, Candidate)]
-        done: Iterator[Timed]
-        sizes = [len(each.data) for each in candidates]
-        if alone or sum(sizes) < POOL_FROM or len(candidates) < 2:
-            done = map(pool.work, candidates)
-        else:
-            done = pool.run(candidates, sizes, _lost)
-            if timings is not None:
-                timings.processes += pool.workers
-        results = _results(taken, done, timings)
+        looked_up = intake.look_up(jobs)
+        pool.pays_from = 0 if sum(isinstance(each, Pending) for each in looked_up) >= MANY else POOL_FROM
+        taken: list[Candidate | FileResult] = []
+        for each in intake.take(looked_up):
+            taken.append(each)
+            if isinstance(each, Candidate):
+                pool.give(each, len(each.data))
+        results = _results(taken, pool.results(), timings)
         yield from results if progress is None else progress(results, len(taken))
     finally:
         pool.close()
+        if timings is not None:
+            timings.processes += pool.processes
     if cache is not None:
         cache.save()
 

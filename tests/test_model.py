@@ -1,4 +1,4 @@
-"""The model by itself: `# reveal:` comments say what it must have seen at a line."""
+"""The model by itself: `# reveal:` comments say what it must have seen at a line; with `;`, what each of several loops saw."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def test_reveals(path: Path) -> None:
             seen.setdefault(source.row_column(span[0])[0], set()).add(revealed(loop, event))
     wanted = {row: m.group(1) for row, line in enumerate(text.split("\n"), 1) if (m := _REVEAL.search(line))}
     assert wanted
-    assert {row: sorted(seen.get(row, set())) for row in wanted} == {row: [what] for row, what in wanted.items()}
+    assert {row: sorted(seen.get(row, set())) for row in wanted} == {row: sorted(what.split("; ")) for row, what in wanted.items()}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from gradlint.model.belonging import Belonging
 from gradlint.model.boundary import Reader
 from gradlint.model.built import Schedule
 from gradlint.model.cadence import Judge
@@ -20,7 +21,7 @@ from gradlint.model.ends import Ends
 from gradlint.model.losses import LossScale, Scale
 from gradlint.model.naming import Names
 from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of
-from gradlint.model.paths import Guard, exclusive
+from gradlint.model.paths import Guard
 from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
@@ -28,9 +29,6 @@ from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import dotted, keywords, last_name, text, walk
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
 from gradlint.model.window import Boundary, Engine, Pass, Steps
-
-_OVER_OPTIMIZERS = (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE, Kind.UNSCALE)
-"""What stands in loops of its own, over optimizers or weights."""
 
 
 class LoopBuilder:
@@ -53,6 +51,7 @@ class LoopBuilder:
         self.backwards = backwards
         self.home = backwards[0].path
         self.around = self.loops_around()
+        self.belonging = Belonging(events, backwards, loop, self.around)
         self.given_steps: Steps | None = None
 
     def loops_around(self) -> tuple[Guard, ...]:
@@ -66,10 +65,10 @@ class LoopBuilder:
     def build(self) -> TrainingLoop:
         arms = frozenset((g.group, g.arm) for b in self.backwards for g in b.path if g.kind == "branch")
         reader = Reader(self.resolver, Body(self.loop, arms))
-        near = [event for event in self.raw if self.is_near(event)]
+        near = [event for event in self.raw if self.belonging.is_near(event)]
         stepping = tuple(event for event in near if event.kind is Kind.OPTIMIZER_STEP)
         judge = Judge(self.resolver, reader, self.loop, self.backwards, self.window is not None, stepping)
-        accumulate = self.accumulate_block()
+        accumulate = self.belonging.accumulate_block()
         boundary, steps = self.boundary(judge, near)
         engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE
         if any(b.through == "deepspeed" for b in self.backwards):
@@ -121,33 +120,6 @@ class LoopBuilder:
                 for schedule in schedules(raw.receiver, raw.site, self.resolver):
                     yield event, replace(schedule, steps_there=Names(self.resolver).written_at(schedule.site, steps))
 
-    # What belongs to the loop
-
-    def is_near(self, event: RawEvent) -> bool:
-        """Inside the micro loop, or in a loop around it, or beside it in the same activation; not in another loop."""
-        if self.loop is None:
-            loops = [g for g in event.path if g.kind == "loop"]
-            return any(event is b for b in self.backwards) or not (event.kind is Kind.BACKWARD or self.has_backward(loops))
-        if any(g is self.loop for g in event.path):
-            return True
-        own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]
-        if event.kind is Kind.BACKWARD or (own and event.kind not in _OVER_OPTIMIZERS):
-            return False
-        if own and self.has_backward(own):
-            return False
-        return any(not exclusive(event.path, backward.path) for backward in self.backwards)
-
-    def has_backward(self, loops: Sequence[Guard]) -> bool:
-        return any(b.kind is Kind.BACKWARD and any(any(g is each for g in b.path) for each in loops) for b in self.raw)
-
-    def accumulate_block(self) -> Guard | None:
-        """The `with accelerator.accumulate(...)` around a backward pass."""
-        return next((guard for backward in self.backwards for guard in _accumulates(backward)), None)
-
-    def beside_block(self, raw: RawEvent) -> bool:
-        """The event can run in an iteration that enters the block; what stands on the other arm is no engine's."""
-        return any(not exclusive(backward.path, raw.path) for backward in self.backwards if _accumulates(backward))
-
     # The window
 
     def boundary(self, judge: Judge, near: Sequence[RawEvent]) -> tuple[Boundary | None, Steps | None]:
@@ -168,7 +140,9 @@ class LoopBuilder:
         cadence, boundary, conditional = judge.cadence(raw)
         engine, steps = judge.engine, judge.steps
         prepared = self.is_prepared(raw)
-        if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH and self.beside_block(raw):
+        if self.belonging.is_of_inner_loop(raw):
+            cadence = Cadence.UNKNOWN
+        if accumulate and judge.inside(raw) and cadence is Cadence.PER_MICRO_BATCH and self.belonging.is_beside_block(raw):
             cadence = self.engine_cadence(raw, prepared)
         if engine is Engine.DEEPSPEED and raw.through == "deepspeed" and cadence is Cadence.PER_MICRO_BATCH:
             cadence = Cadence.PER_UPDATE if raw.kind is Kind.OPTIMIZER_STEP else cadence
@@ -294,9 +268,3 @@ def _brief(node: cst.CSTNode) -> str:
             name = text(node.func)
         return f"{name}()"
     return text(node)
-
-
-def _accumulates(backward: RawEvent) -> list[Guard]:
-    """The `accumulate` blocks around a backward pass."""
-    blocks = (guard for guard in backward.path if guard.kind == "with" and isinstance(guard.test, cst.Call))
-    return [guard for guard in blocks if guard.test is not None and last_name(guard.test) == "accumulate"]

@@ -20,7 +20,7 @@ from gradlint.model.distribution import parallel_model, sharded, sync_toggled
 from gradlint.model.ends import Ends
 from gradlint.model.losses import LossScale, Scale
 from gradlint.model.naming import Names
-from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of
+from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of, window_steps
 from gradlint.model.paths import Guard
 from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
 from gradlint.model.reports import Ledger
@@ -80,7 +80,7 @@ class LoopBuilder:
             steps = given
         steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
-        ledger = Ledger(self.resolver, steps, self.loop, windowed=self.window is not None)
+        ledger = Ledger(self.resolver, steps, self.loop, self.backwards, windowed=self.window is not None or self.alone(stepping))
         events = tuple(self.event(raw, judge, ledger, accumulate=accumulate is not None) for raw in near)
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
@@ -241,6 +241,13 @@ class LoopBuilder:
         )
 
     # The tail
+
+    def alone(self, stepping: Sequence[RawEvent]) -> bool:
+        """The loop runs N times, and the step that closes its window is out of sight."""
+        if stepping or self.loop is None:
+            return False
+        steps = window_steps(self.loop, self.home[: self.place()], self.resolver, self.trace)
+        return steps is not None and any(map(self.resolver.words.spells_steps, steps.names))
 
     def draws(self) -> bool:
         return self.window is not None and self.loop is not None and fetches(self.loop, self.trace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -11,7 +11,7 @@ from gradlint.model.factors import Factors
 from gradlint.model.paths import Guard
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import calls_in, dotted, last_name, literal, text, walk
+from gradlint.model.syntax import NOT_LITERAL, calls_in, dotted, last_name, literal, text, walk
 from gradlint.model.window import Steps
 
 _CHECKS = frozenset({"isnan", "isinf", "isfinite"})
@@ -19,36 +19,67 @@ _COUNTS_UPDATES = re.compile(r"global_step|logging_steps|log_steps|update|optim|
 
 
 class Ledger:
-    """The reports of one micro loop (`loop` is None for a loopless body; `windowed` where it runs over one window)."""
+    """The reports of one micro loop (`loop` is None for a loopless body; `windowed` where it runs over one window).
 
-    def __init__(self, resolver: Resolver, steps: Steps | None, loop: Guard | None, *, windowed: bool) -> None:
+    `shared` are the decisions under which every backward pass stands: none of them is the window's boundary.
+    """
+
+    def __init__(
+        self, resolver: Resolver, steps: Steps | None, loop: Guard | None, backwards: Sequence[RawEvent], *, windowed: bool
+    ) -> None:
         self.resolver = resolver
         self.trace = resolver.trace
         self.factors = Factors(resolver, steps)
         self.loop = loop
         self.windowed = windowed
+        arms = ({(guard.group, guard.arm) for guard in each.path} for each in backwards)
+        self.shared: set[tuple[object, int]] = set.intersection(*arms)
 
     def restores(self, raw: RawEvent) -> bool:
         """The report multiplies by N again, sums the divided losses over exactly one window, or is none."""
-        tree = self.trace.facts.tree
         if self.sums_reports(raw) or self.listed_and_summed(raw):
             return True
+        return any(self.made_up_for(*place, raw) for place in self.places(raw.node, raw.site))
+
+    def places(
+        self, node: cst.CSTNode, site: Site, position: int | None = None
+    ) -> Iterator[tuple[cst.CSTNode, Site, int | None]]:
+        """Where a value is reported: where it stands, and where the functions that return it are called.
+
+        The number is its place in the tuple that such a call returns.
+        """
+        yield node, site, position
+        for given in self.trace.returns.get(site.frame.number, ()):
+            parts = [each.value for each in given.value.elements] if isinstance(given.value, cst.Tuple) else [given.value]
+            held = [place for place, part in enumerate(parts) if part is not None and self.stands_for(part, site_of(given), node)]
+            for call in self.trace.calls if held else ():
+                if self.trace.activations.get((id(call.call), call.frame.number)) is site.frame:
+                    yield from self.places(call.call, site_of(call), held[0] if len(parts) > 1 else None)
+
+    def stands_for(self, value: cst.BaseExpression, site: Site, node: cst.CSTNode) -> bool:
+        return any(self.trace.facts.tree.holds(each, node) for each, _ in self.resolver.follow(value, site))
+
+    def made_up_for(self, node: cst.CSTNode, site: Site, position: int | None, raw: RawEvent) -> bool:
+        """What is done with a value at one place makes the number true, or makes it none that anybody sees."""
+        tree = self.trace.facts.tree
         for definitions in self.trace.definitions.values():
             for definition in definitions:
-                if definition.value is None or not tree.holds(definition.value, raw.node):
+                if definition.value is None or not tree.holds(definition.value, node):
                     continue
-                if self.multiplied(definition.value, raw):
+                if None not in (position, definition.position) and position != definition.position:
+                    continue
+                if self.multiplied(definition.value, node, site):
                     return True
                 if definition.how == "augment" and not self.reported(definition.key):
                     return True
                 keys = (definition.key, *self.sums_of(definition))
                 if any(self.summed_over_window(key) or self.multiplied_later(key) for key in keys):
                     return True
-        for site in self.trace.calls:
-            if last_name(site.call.func) in _CHECKS and tree.holds(site.call, raw.node):
+        for call in self.trace.calls:
+            if last_name(call.call.func) in _CHECKS and tree.holds(call.call, node):
                 return True
-            if (site.statement is not None and site.statement is raw.statement) or tree.holds(site.call, raw.node):
-                if self.multiplied(site.call, raw):
+            if (call.statement is not None and call.statement is raw.statement) or tree.holds(call.call, node):
+                if self.multiplied(call.call, node, site):
                     return True
         return False
 
@@ -90,18 +121,18 @@ class Ledger:
     def sums_of(self, definition: Definition) -> Iterator[str]:
         """The sums to which a reported value is added under its own name: `value = loss.item(); total += value`."""
         name = definition.key.partition(":")[2] or definition.key
-        for key, definitions in self.trace.definitions.items() if definition.how == "assign" else ():
+        for key, definitions in self.trace.definitions.items() if definition.how in ("assign", "unpack") else ():
             grown = (d for d in definitions if d.how == "augment" and d.frame is definition.frame)
             if any(d.value is not None and dotted(d.value) == name for d in grown):
                 yield key
 
-    def multiplied(self, node: cst.BaseExpression, raw: RawEvent) -> bool:
+    def multiplied(self, whole: cst.BaseExpression, node: cst.CSTNode, site: Site) -> bool:
         tree, factors = self.trace.facts.tree, self.factors
         return any(
             isinstance(each.operator, cst.Multiply)
-            and tree.holds(each, raw.node)
-            and (factors.mentions_steps(each, raw.site) or any(factors.is_steps(s, raw.site) for s in (each.left, each.right)))
-            for each in tree.of(cst.BinaryOperation, node)
+            and tree.holds(each, node)
+            and (factors.mentions_steps(each, site) or any(factors.is_steps(s, site) for s in (each.left, each.right)))
+            for each in tree.of(cst.BinaryOperation, whole)
         )
 
     def summed_over_window(self, key: str) -> bool:
@@ -120,7 +151,15 @@ class Ledger:
                 continue
             if self.at_boundary(last) or (self.counts_windows(last) and not self.divided_again(key)):
                 return True
+            if self.of_updates(definition) and not any(True for _ in self.divided_by(key)):
+                return True  # the sum of as many windows as a test of its own says
         return False
+
+    def of_updates(self, definition: Definition) -> bool:
+        """It happens at the boundary of the window alone."""
+        path = definition.path
+        own = path[path.index(self.loop) + 1 :] if self.loop in path else ()
+        return any(guard.kind == "branch" and self.at_boundary(guard) for guard in own)
 
     def counts_windows(self, guard: Guard) -> bool:
         """A test that holds once in one or several windows: `i % (k * N) == 0`, or a counter of the window that is zero."""
@@ -147,6 +186,8 @@ class Ledger:
 
     def at_boundary(self, guard: Guard) -> bool:
         """The condition under which the sum is set back is the one under which the optimizer steps, or is asked again."""
+        if (guard.group, guard.arm) in self.shared:
+            return False
         for site in self.trace.calls:
             if last_name(site.call.func) in ("step", "zero_grad") and any(_same_question(g, guard) for g in site.path):
                 return True
@@ -154,14 +195,35 @@ class Ledger:
 
     def divided_again(self, key: str) -> bool:
         """The sum is divided by a product with N where it is used: by the micro-batches in it, not by the updates."""
-        name = key.partition(":")[2] or key
         return any(
-            isinstance(node.operator, cst.Divide)
-            and any(dotted(n) == name for n in walk(node.left))
-            and (self.factors.is_steps(node.right, site) or self.factors.mentions_steps(node.right, site))
-            for each, site in self.uses(key)
-            for node in self.trace.facts.tree.of(cst.BinaryOperation, each)
+            self.factors.is_steps(divisor, site) or self.factors.mentions_steps(divisor, site)
+            for divisor, site in self.divided_by(key)
         )
+
+    def divided_by(self, key: str) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """What a sum is divided by where it is used."""
+        name = key.partition(":")[2] or key
+        for each, site in self.uses(key):
+            for node in self.trace.facts.tree.of(cst.BinaryOperation, each):
+                if isinstance(node.operator, cst.Divide) and any(dotted(n) == name for n in walk(node.left)):
+                    yield node.right, site
+
+    def counts_updates(self, node: cst.CSTNode, site: Site) -> bool:
+        """A name that grows at the boundary alone, or with which such a name is compared on the way here."""
+        name = dotted(node)
+        if name is None and literal(node) is NOT_LITERAL:
+            return False
+        grown = [d for d in self.resolver.all_of(name, site.frame) if d.how == "augment"] if name else []
+        if grown:
+            return all(map(self.of_updates, grown))
+        moduli = (
+            (part.left, Site(guard.frame, guard.index, ()))
+            for guard in site.path
+            if guard.kind == "branch" and guard.arm == 0 and guard.test is not None and isinstance(guard.frame, Frame)
+            for part in walk(guard.test)
+            if isinstance(part, cst.BinaryOperation) and isinstance(part.operator, cst.Modulo) and text(part.right) == text(node)
+        )
+        return any(self.counts_updates(part, where) for left, where in moduli for part in walk(left) if text(part) != text(node))
 
     def counts_micro_batches(self, node: cst.CSTNode, site: Site) -> bool:
         """A name that grows in every iteration, whatever it is called."""
@@ -185,10 +247,13 @@ class Ledger:
                 by_steps = factors.mentions_steps(node, site) or factors.is_steps(node.right, site)
                 if isinstance(node.operator, cst.Multiply) and by_steps:
                     return True
+                if not isinstance(node.operator, cst.Divide):
+                    continue
                 counts = [n for n in walk(node.right) if _COUNTS_UPDATES.search(last_name(n) or "")]
-                if isinstance(node.operator, cst.Divide) and counts:
-                    if not any(self.counts_micro_batches(n, site) for n in counts):
-                        return True
+                if counts and not any(self.counts_micro_batches(n, site) for n in counts):
+                    return True
+                if not by_steps and any(self.counts_updates(n, site) for n in walk(node.right)):
+                    return True
         return False
 
     def reported(self, key: str) -> bool:

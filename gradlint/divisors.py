@@ -46,7 +46,8 @@ class Divisors:
         self._reach = reach
         self._units = reach.units
         self._taught = taught
-        self._known: dict[int, list[_Given]] = {}
+        self._known: dict[int, dict[str, set[str]]] = {}
+        self._parameters: dict[str | None, tuple[list[list[str]], set[str]]] = {}
 
     def may_divide(self, numbers: Iterable[int]) -> bool:
         """Whether some units divide by what may be the accumulation steps, or multiply by their inverse."""
@@ -81,8 +82,9 @@ class Divisors:
         made = (
             name
             for number in self._holding(self._counts)
-            for name, value, _ in self._given(number)
+            for value, names in self._given(number)
             if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and self._is_count(value.right)
+            for name in names
         )
         return self._closed(frozenset(made))
 
@@ -90,33 +92,44 @@ class Divisors:
         """Some names, with all that they are handed on to."""
         found, new = {*names}, {*names}
         while new:
-            given = [each for number in self._holding(new) for each in self._given(number)]
-            new = {name for name, _, known_as in given if name not in found and not known_as.isdisjoint(found)}
+            held = [self._handed_on(number) for number in self._holding(new)]
+            new = set().union(*(names for each in held for name, names in each.items() if name in found)) - found
             found |= new
         return frozenset(found)
 
     def _holding(self, names: Set[str]) -> Iterator[int]:
         return (n for n, unit in enumerate(self._units.all) if any(name in unit.text for name in names))
 
-    def _given(self, number: int) -> list[_Given]:
-        """What gets a value in a unit, by an assignment or as an argument."""
+    def _handed_on(self, number: int) -> dict[str, set[str]]:
+        """What gets a value in a unit, by the last names under which the model knows that value."""
         if number not in self._known:
-            self._known[number] = [
-                (name, value, frozenset(_aliases(value))) for name, value in self._bindings(self._units[number].contents)
-            ]
+            known: dict[str, set[str]] = {}
+            for value, names in self._given(number):
+                for alias in _aliases(value):
+                    known.setdefault(alias, set()).update(names)
+            self._known[number] = known
         return self._known[number]
 
-    def _bindings(self, contents: Contents) -> Iterator[tuple[str, ast.AST]]:
+    def _given(self, number: int) -> Iterator[tuple[ast.AST, Iterable[str]]]:
+        """Values in a unit with the last names that each may get, by an assignment or as an argument."""
+        contents = self._units[number].contents
         for target, value in contents.bindings:
-            yield from _bound(target, value)
+            yield from ((each, (name,)) for name, each in _bound(target, value))
         for call in contents.calls:
-            yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
-            for signature in self._reach.signatures(last_name(call.func)) if call.args else ():
-                yield from _passed(call.args, [each.arg for each in (*signature.posonlyargs, *signature.args)])
+            yield from ((keyword.value, (keyword.arg,)) for keyword in call.keywords if keyword.arg is not None)
+            if call.args:
+                yield from self._passed(call)
 
-
-_Given = tuple[str, ast.AST, frozenset[str]]
-"""A last name, an expression whose value it may get, and the names by which the model knows that value."""
+    def _passed(self, call: ast.Call) -> Iterator[tuple[ast.AST, Iterable[str]]]:
+        """Arguments with the names of parameters, of which the first may be the object itself."""
+        name = last_name(call.func)
+        if name not in self._parameters:
+            found = [[each.arg for each in (*known.posonlyargs, *known.args)] for known in self._reach.signatures(name)]
+            self._parameters[name] = found, {name for names in found for name in names}
+        signatures, anywhere = self._parameters[name]
+        starred = any(isinstance(value, ast.Starred) for value in call.args)
+        for place, value in enumerate(call.args if signatures else ()):
+            yield value, anywhere if starred else {name for names in signatures for name in names[place : place + 2]}
 
 
 def _aliases(node: ast.AST) -> Iterator[str]:
@@ -147,15 +160,6 @@ def _factors(contents: Contents) -> Iterator[tuple[ast.AST, bool]]:
         name = last_name(call.func)
         if name in _DIVIDING or name in _MULTIPLYING:
             yield from ((given, name in _DIVIDING) for given in call.args)
-
-
-def _passed(given: list[ast.expr], names: list[str]) -> Iterator[tuple[str, ast.AST]]:
-    """Arguments by the names of parameters, of which the first may be the object itself."""
-    if any(isinstance(value, ast.Starred) for value in given):
-        yield from ((name, value) for value in given for name in names)
-    else:
-        yield from zip(names, given, strict=False)
-        yield from zip(names[1:], given, strict=False)
 
 
 def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.AST]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -42,10 +40,13 @@ def executor(workers: int, do: Instructions[Any, Any], method: str, *unused: Con
 
 
 def _begin(prepare: Callable[[], None], unused: Iterable[Connection]) -> None:
+    import signal
+    from threading import Thread
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that is interrupted ends the others
     for connection in unused:
         connection.close()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 
 
@@ -65,6 +66,7 @@ def lead(connection: Connection, other_end: Connection | None, do: Instructions[
     The method is one of those of `multiprocessing` to start a process; after a fork, `other_end` is what this process has of the
     other side of the connection.
     """
+    import signal
     from multiprocessing import Pipe
     from multiprocessing.connection import wait
 
@@ -99,13 +101,15 @@ class _Crew(Generic[Item, Result]):
         report: Callable[[object], None],
         give_up: Callable[[], None],
     ) -> None:
+        from threading import Lock
+
         self._processes = processes
         self._work = work
         self._free = workers + 1  # one more than can run, so that none waits for its next
         self._report = report
         self._give_up = give_up
         self._waiting: list[tuple[int, int, Batch[Item]]] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def take(self, size: int, batch: Batch[Item]) -> None:
         """One batch more."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic
@@ -151,5 +150,6 @@ class Pool(Generic[Item, Result]):
 def _method() -> str:
     """A fork costs a tenth of a new interpreter; it is safe on Linux, and while there is only one thread."""
     from multiprocessing import get_start_method
+    from threading import active_count
 
-    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else get_start_method()
+    return "fork" if sys.platform == "linux" and active_count() == 1 else get_start_method()

@@ -22,6 +22,7 @@ class Reach:
 
     def __init__(self, units: Units) -> None:
         self.units = units
+        self._signatures: dict[str, list[ast.arguments]] = {}
 
     def above(self, start: Iterable[int]) -> set[int]:
         """The units from which one of these may be reached: they call something of its name."""
@@ -107,9 +108,15 @@ class Reach:
 
     def signatures(self, name: str | None) -> Iterator[ast.arguments]:
         """The parameters of every function that a call of a name may run."""
-        called = {name or "", *_ENTERED} if self.entered else {name or ""}
-        for number in self._named(called):
-            yield from (each for defined, each in self.units[number].contents.signatures if defined in called)
+        yield from self._signatures_of(name or "")
+        if self.entered:
+            yield from (each for entered in _ENTERED - {name} for each in self._signatures_of(entered))
+
+    def _signatures_of(self, name: str) -> list[ast.arguments]:
+        if name not in self._signatures:
+            contents = (self.units[number].contents for number in self._named({name}))
+            self._signatures[name] = [each for found in contents for defined, each in found.signatures if defined == name]
+        return self._signatures[name]
 
     def _names(self, numbers: Iterable[int]) -> set[str]:
         return {name for number in numbers for name in self.units[number].defined}

@@ -60,8 +60,8 @@ class Sign:
 
     forms: tuple[Form, ...] = ()
 
-    names: Callable[[str], bool] | None = None
-    """Without forms: what is true of one of the identifiers."""
+    asks: Callable[[bytes], bool] | None = None
+    """Without forms: what is asked of the bytes."""
 
     @property
     def words(self) -> tuple[bytes, ...]:
@@ -70,8 +70,8 @@ class Sign:
 
     def shows(self, data: bytes) -> bool:
         """Whether the bytes can hold the sign."""
-        if self.names is not None:
-            return any(map(self.names, {word.decode() for word in _WORD.findall(data)}))
+        if self.asks is not None:
+            return self.asks(data)
         return any(form.shows(data) for form in self.forms)
 
 
@@ -133,16 +133,16 @@ def _named(*names: str) -> Sign:
     return Sign(tuple(Form(name.encode()) for name in names))
 
 
-def _spells_steps(word: str) -> bool:
+def _counts_steps(data: bytes) -> bool:
     from gradlint.model.vocabulary import UNTAUGHT
 
-    return UNTAUGHT.spells_steps(word)
+    return any(map(UNTAUGHT.spells_steps, {word.decode() for word in _WORD.findall(data)}))
 
 
-def _flags_boundary(word: str) -> bool:
+def _flags_boundary(data: bytes) -> bool:
     from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS
 
-    return word in BOUNDARY_ARGUMENTS
+    return any(word.encode() in data for word in BOUNDARY_ARGUMENTS)
 
 
 Need = tuple[Sign, ...]
@@ -157,10 +157,10 @@ BACKWARD = Sign((*_called("backward", prefixes=(b"manual_",)), WRAPPER))
 STEP = Sign((*_called("step", prefixes=(b"optimizer_",)), WRAPPER))
 """A step of an optimizer, or a scaler that takes one."""
 
-COUNT = Sign(names=_spells_steps)
+COUNT = Sign(asks=_counts_steps)
 """A name under which people keep the accumulation steps."""
 
-FLAG = Sign(names=_flags_boundary)
+FLAG = Sign(asks=_flags_boundary)
 """An argument that tells a wrapper of the optimizer to step."""
 
 NO_SYNC = Sign(_called("no_sync", "no_backward_sync"))

@@ -103,6 +103,7 @@ class LoopBuilder:
             sync_toggled=sync_toggled(self.trace),
             engine_steps=given,
             steps_vary=self.steps_vary(steps),
+            steps_may_be_absent=judge.may_be_absent(),
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
             rate_divided=self.rate_divided(steps),
             flushed_after=ends.flushed_after(near),

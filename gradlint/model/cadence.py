@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.model.boundary import Reader
 from gradlint.model.lookup import same_steps
-from gradlint.model.multiplicity import tests_steps, trivial_arm
+from gradlint.model.multiplicity import single, tests_steps
 from gradlint.model.paths import Guard, Path, exclusive
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
@@ -130,14 +130,13 @@ class Judge:
     def pace(self, guard: Guard, prefix: Path) -> tuple[Pace, Boundary | None]:
         if guard.kind == "handler" or guard.test is None:
             return Pace.VARYING, None
+        site = _site(guard, prefix)
         if self.steps is not None:
-            if trivial_arm(guard, self.steps, self.resolver):
+            told = single(guard.test, self.steps, self.resolver, site)
+            if told is not None and told.arm == guard.arm:
                 return Pace.TRIVIAL, None
-            if tests_steps(guard, self.steps, self.resolver.words):
+            if told is not None or tests_steps(guard, self.steps, self.resolver.words):
                 return Pace.STEADY, None
-        frame = guard.frame
-        assert isinstance(frame, Frame)
-        site = Site(frame, guard.index, prefix)
         boundary = self.reader.read(guard.test, site, guard.node)
         if boundary is not None and self.belongs(boundary):
             return (Pace.BOUNDARY if (guard.arm == 0) == boundary.holds else Pace.INSIDE), boundary
@@ -151,6 +150,19 @@ class Judge:
             # An early way out (`if loss is nan: continue`) is the exception, what follows it the rule.
             return Pace.STEADY, None
         return Pace.VARYING, None
+
+    def may_be_absent(self) -> bool:
+        """Whether N may be 0 or None where the backward passes run, as a test says that stands in the loop."""
+        if self.steps is None:
+            return False
+        home = {(guard.group, guard.arm) for backward in self.backwards for guard in backward.path}
+        for step in self.stepping:
+            for place, guard in enumerate(step.path):
+                if guard.test is not None and guard.kind == "branch" and (guard.group, guard.arm) not in home:
+                    told = single(guard.test, self.steps, self.resolver, _site(guard, step.path[:place]))
+                    if told is not None and told.absent:
+                        return True
+        return False
 
     def closes(self, test: cst.BaseExpression) -> bool:
         """Whether a flag is true at the boundary: there the optimizer steps, whatever the flag is called."""
@@ -243,6 +255,11 @@ class Judge:
 
     def before_root(self, definition: Definition) -> bool:
         return definition.frame is self.resolver.trace.module and self.resolver.trace.root is not self.resolver.trace.module
+
+
+def _site(guard: Guard, prefix: Path) -> Site:
+    assert isinstance(guard.frame, Frame)
+    return Site(guard.frame, guard.index, prefix)
 
 
 def _flag(test: cst.BaseExpression) -> str | None:

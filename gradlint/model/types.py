@@ -154,6 +154,8 @@ class TrainingLoop:
     engine_steps: Steps | None = None
     schedules: tuple[tuple[Event, Schedule], ...] = ()
     steps_vary: bool = False
+    steps_may_be_absent: bool = False
+    """N may be 0 or None where the backward passes run, and is no divisor there."""
     grads_rescaled: bool = False
     rate_divided: bool = False
     flushed_after: bool = False
@@ -256,7 +258,7 @@ class TrainingLoop:
 
     def n_for(self, node: cst.CSTNode) -> str | None:
         """N as it can be written at a node: in the loop's own text its names mean what they mean at the backward call."""
-        if self.steps is None or self.steps.source is None:
+        if self.steps is None or self.steps.source is None or self.steps_may_be_absent:
             return None
         own = self.steps.everywhere or any(each is node for each in walk(self.node))
         return self.steps.source if own else None

@@ -73,6 +73,8 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(backward.node, f"{name}.backward({text(loss)})"),)), None
     if loop.steps is None or loop.steps.source is None:
         return withheld("N has no name at this call")
+    if loop.steps_may_be_absent:
+        return withheld(f"`{loop.steps.source}` may be 0 or None here, as the test of it says")
     for guard in backward.path:
         if guard.kind == "with" and isinstance(guard.test, cst.Call) and last_name(guard.test.func) == "scale_loss":
             if not _gives(guard, loss):

@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import NOT_LITERAL, last_name, literal, text, walk
+from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, text, walk
 from gradlint.model.window import Steps
 
 _FUNCTIONS = frozenset(["torch", "np", "math", "F", "nn", "float", "int", "len", "max", "min", "sum", "abs"])
@@ -95,3 +95,12 @@ class Factors:
                     return False
             fresh = True
         return fresh
+
+
+def counts_samples(node: cst.BaseExpression) -> bool:
+    """`batch_size`, `x.size(0)`, `x.shape[0]`, `len(x)`: a mean that is multiplied by it is a sum over samples."""
+    if isinstance(node, cst.Call):
+        return last_name(node.func) == "len" or (last_name(node.func) == "size" and [literal(a.value) for a in node.args] == [0])
+    if isinstance(node, cst.Subscript):
+        return (dotted(node) or "").endswith(".shape[0]")
+    return bool(re.search(r"batch_?size|^bsz?$", last_name(node) or "", re.I))

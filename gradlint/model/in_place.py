@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
-from gradlint.model.records import Definition, Frame, Trace
+from gradlint.model.records import Definition, Frame, Site, Trace, site_of
 from gradlint.model.syntax import dotted, last_name
 
 _METHODS: dict[str, type[cst.BaseAugOp]] = {
@@ -39,10 +41,24 @@ def changed_by(call: cst.Call, trace: Trace, frame: Frame) -> tuple[cst.BaseExpr
     if type(call.func) is not cst.Attribute or call.func.attr.value not in _METHODS or not call.args:
         return ()
     name = dotted(call.func.value)
-    if name is None or name.endswith(_GRADIENTS):
+    if name is None:
+        return (call.func.value,) if isinstance(call.func.value, cst.Subscript) else ()
+    if name.endswith(_GRADIENTS):
         return ()
     last = trace.definitions.get(trace.key(name, frame), [])[-1:]
     whole = last[0].value if last and last[0].how == "loop" and last[0].frame is frame else None
-    while isinstance(whole, cst.Call) and len(whole.args) == 1:
-        whole = whole.args[0].value
+    while isinstance(whole, cst.Call):
+        elements = isinstance(whole.func, cst.Attribute) and whole.func.attr.value in ("values", "items") and not whole.args
+        if not elements and len(whole.args) != 1:
+            break
+        whole = whole.func.value if elements and isinstance(whole.func, cst.Attribute) else whole.args[0].value
     return (call.func.value, whole) if whole is not None and dotted(whole) else (call.func.value,)
+
+
+def appended(definition: Definition, trace: Trace) -> Iterator[tuple[cst.BaseExpression, Site]]:
+    """What is put into a list that begins empty."""
+    for call in trace.calls:
+        func = call.call.func
+        if isinstance(func, cst.Attribute) and func.attr.value == "append" and call.call.args and call.index > definition.index:
+            if trace.key(dotted(func.value) or "", call.frame) == definition.key:
+                yield call.call.args[0].value, site_of(call)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.factors import LOSS, Factors
-from gradlint.model.in_place import operator_of, target_of
+from gradlint.model.factors import LOSS, Factors, counts_samples
+from gradlint.model.in_place import appended, operator_of, target_of
 from gradlint.model.losses import FRESH, UNKNOWN, Division, LossScale, Scale, added, doubted, joined, summed
 from gradlint.model.multiplicity import tests_steps
 from gradlint.model.opaque import opaque
@@ -59,6 +58,8 @@ class Slicer:
             return self.terms([e.value for e in node.elements], site, depth)
         if isinstance(node, (cst.GeneratorExp, cst.ListComp)):
             return self.scale(node.elt, site, depth + 1)
+        if isinstance(node, cst.DictComp):
+            return self.scale(node.value, site, depth + 1)
         if literal(node) is not NOT_LITERAL:
             return LossScale(Scale.UNDIVIDED, why="literal")
         return UNKNOWN
@@ -82,7 +83,7 @@ class Slicer:
                 return self.divided(self.scale(value, site, depth), node, value, factor, site, None, inverse=True)
         if self.factors.is_steps(node.left, site) or self.factors.is_steps(node.right, site):
             return UNKNOWN
-        if _counts_samples(node.left) or _counts_samples(node.right):
+        if counts_samples(node.left) or counts_samples(node.right):
             return LossScale(Scale.UNKNOWN, why="sum")
         for value, factor in ((node.left, node.right), (node.right, node.left)):
             count = self.factors.inverse_count(factor, site)
@@ -174,7 +175,8 @@ class Slicer:
         if called is not None and name in ("add", "add_") and node.args and dotted(called[0]) != "torch":
             return self.terms([called[0], node.args[0].value], site, depth)
         if name in ("scale", "scale_loss") and node.args:
-            return self.scale(node.args[0].value, site, depth)
+            given = [arg.value for arg in node.args]
+            return self.scale(next((each for each in given if LOSS.search(text(each))), given[0]), site, depth)
         frame = self.resolver.trace.activations.get((id(node), site.frame.number))
         if frame is not None:
             return self.from_helper(node, site, self.returned(frame.number, depth), frame)
@@ -182,6 +184,8 @@ class Slicer:
             return self.scale(node.args[0].value, site, depth)
         if ACROSS_PROCESSES.search(name) and node.args and not self.factors.mentions_steps(node, site):
             return self.scale(node.args[0].value, site, depth)
+        if called is not None and name == "values" and not node.args:
+            return self.scale(called[0], site, depth)
         if called is not None and name in PASS_THROUGH and dotted(called[0]) not in _NAMESPACES:
             return self.scale(called[0], site, depth)
         return opaque(node, site, self.factors)
@@ -219,6 +223,8 @@ class Slicer:
         found, complete = self.resolver.reaching(key, site)
         if not found:
             return self.inside(node, site, depth)
+        if self.resolver.all_of(f"{key}[*]", site.frame):
+            return UNKNOWN  # its elements were given other values
         results: list[LossScale] = []
         for definition in found:
             result = self.definition(definition, depth)
@@ -255,6 +261,10 @@ class Slicer:
                     return self.from_helper(value, site, result, frame)
                 return opaque(value, site, self.factors)
             return self.scale(value, site, depth)
+        if definition.how == "assign" and isinstance(value, cst.List) and not value.elements:
+            return summed(
+                [(part, self.scale(part, where, depth + 1)) for part, where in appended(definition, self.resolver.trace)]
+            )
         result = self.scale(value, site, depth)
         if definition.how != "assign" or definition.statement is None:
             return result
@@ -297,12 +307,3 @@ class Slicer:
                 return UNKNOWN
             return self.scale(base, site, depth)
         return UNKNOWN
-
-
-def _counts_samples(node: cst.BaseExpression) -> bool:
-    """`batch_size`, `x.size(0)`, `x.shape[0]`, `len(x)`: a mean that is multiplied by it is a sum over samples."""
-    if isinstance(node, cst.Call):
-        return last_name(node.func) == "len" or (last_name(node.func) == "size" and [literal(a.value) for a in node.args] == [0])
-    if isinstance(node, cst.Subscript):
-        return (dotted(node) or "").endswith(".shape[0]")
-    return bool(re.search(r"batch_?size|^bsz?$", last_name(node) or "", re.I))

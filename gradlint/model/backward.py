@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.lookup import MAX_HOPS
 from gradlint.model.records import CallSite, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, text, uncast
+from gradlint.model.syntax import argument, calls_in, dotted, keywords, last_name, literal, text, uncast
 from gradlint.model.types import Kind
 from gradlint.model.vocabulary import LOSS_SPELLING, Role
 
@@ -87,29 +87,28 @@ class Backwards:
         return True
 
     def scaled_earlier(self, node: cst.BaseExpression, site: Site) -> bool | None:
-        """`scaled = scaler.scale(loss); scaled.backward()`; None where the loss is scaled on some paths only."""
-        if any(_scales(each) for each, _ in self.resolver.follow(node, site)):
-            return True
+        """`scaled = scaler.scale(loss); scaled.backward()`; None where that is so on some paths only, or may be."""
         answers = set(map(_scales, self.given(node, site)))
-        return answers.pop() if len(answers) == 1 else (None if answers else False)
+        return answers.pop() if len(answers) == 1 else None
 
     def given(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[cst.BaseExpression]:
-        """What a name was given, before it was divided or added to."""
+        """What a name was given, before it was divided or added to, and the elements of what a loop walks; else the value itself."""
         name = dotted(node)
-        for definition in self.resolver.reaching(name, site)[0] if name and hops < MAX_HOPS else ():
-            if definition.how == "augment":
-                yield from self.given(node, site_of(definition), hops + 1)
-            elif definition.value is not None:
-                yield definition.value
+        found = self.resolver.reaching(name, site)[0] if name and hops < MAX_HOPS else ()
+        for definition in found:
+            value = node if definition.how == "augment" else definition.value
+            if value is not None:
+                yield from self.given(value, site_of(definition), hops + 1)
+        if not found:
+            yield node
 
 
 def _scales(node: cst.BaseExpression) -> bool | None:
-    """Whether a value is what a scaler's `scale` returns; None where only one of two arms is."""
+    """Whether a value is what a scaler's `scale` returns; None where that is only a part of it, or a call may do the same."""
     node = uncast(node)
-    if isinstance(node, cst.IfExp):
-        arms = (_scales(node.body), _scales(node.orelse))
-        return arms[0] if arms[0] is arms[1] else None
-    return isinstance(node, cst.Call) and last_name(node.func) == "scale"
+    if isinstance(node, cst.Call) and last_name(node.func) == "scale":
+        return True
+    return None if any("scale" in (last_name(call.func) or "") for call in calls_in(node)) else False
 
 
 def is_loss(node: cst.BaseExpression) -> bool:

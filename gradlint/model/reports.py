@@ -62,6 +62,9 @@ class Ledger:
     def made_up_for(self, node: cst.CSTNode, site: Site, position: int | None, raw: RawEvent) -> bool:
         """What is done with a value at one place makes the number true, or makes it none that anybody sees."""
         tree = self.trace.facts.tree
+        returned = (given.value for given in self.trace.returns.get(site.frame.number, ()))
+        if any(value is not None and tree.holds(value, node) and self.multiplied(value, node, site) for value in returned):
+            return True
         for definitions in self.trace.definitions.values():
             for definition in definitions:
                 if definition.value is None or not tree.holds(definition.value, node):

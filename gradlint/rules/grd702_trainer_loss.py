@@ -10,7 +10,8 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
+from gradlint.model.syntax import calls_in, dotted, text, walk
+from gradlint.model.trainers import delegates, own_losses
 from gradlint.model.types import TrainingFile
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
@@ -27,13 +28,7 @@ _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
 def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
     facts = file.facts
     for statement in file.statements:
-        if facts is None or not isinstance(statement, cst.ClassDef):
-            continue
-        if not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
-            continue
-        for method in statement.body.body:
-            if not isinstance(method, cst.FunctionDef) or method.name.value != "compute_loss":
-                continue
+        for method in own_losses(statement, facts) if facts is not None else ():
             if _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)
                 yield Finding(
@@ -45,7 +40,7 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
                 )
 
 
-def _says_otherwise(owner: cst.ClassDef) -> bool:
+def _says_otherwise(owner: cst.CSTNode) -> bool:
     """The class tells the Trainer itself how its loss is scaled."""
     told = ("model_accepts_loss_kwargs", "loss_is_scaled_for_ga", "compute_loss_func")
     return any(isinstance(node, cst.Name) and node.value in told for node in walk(owner))
@@ -71,19 +66,8 @@ def _pass_on(method: cst.FunctionDef) -> Outcome:
     return Fix("Hand the number of items to the model", tuple(edits), Applicability.UNSAFE), None
 
 
-def _is_trainer(qualified: str) -> bool:
-    return qualified.startswith("transformers.") and qualified.endswith("Trainer")
-
-
 def _ignores(method: cst.FunctionDef) -> bool:
-    names = {node.value for node in walk(method) if isinstance(node, cst.Name)}
-    delegates = any(
-        isinstance(call.func, cst.Attribute)
-        and isinstance(call.func.value, cst.Call)
-        and last_name(call.func.value.func) == "super"
-        for call in calls_in(method.body)
-    )
-    if delegates:
+    if delegates(method):
         return False
     body = {node.value for node in walk(method.body) if isinstance(node, cst.Name)}
-    return "num_items_in_batch" not in body and not (method.params.star_kwarg is not None and "kwargs" in body) and bool(names)
+    return "num_items_in_batch" not in body and not (method.params.star_kwarg is not None and "kwargs" in body)

@@ -13,7 +13,6 @@ from gradlint.model.built import Schedule
 from gradlint.model.cadence import Judge
 from gradlint.model.configured import accelerator_steps, deepspeed_steps
 from gradlint.model.construct import schedules
-from gradlint.model.copies import of_the_copy
 from gradlint.model.counting import Body
 from gradlint.model.details import EventDetails
 from gradlint.model.distribution import parallel_model, sharded, sync_toggled
@@ -29,6 +28,7 @@ from gradlint.model.scaling import Slicer
 from gradlint.model.syntax import dotted, keywords, last_name, text, walk
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
 from gradlint.model.window import Boundary, Engine, Pass, Steps
+from gradlint.model.zeroed import of_others
 
 
 class LoopBuilder:
@@ -156,7 +156,7 @@ class LoopBuilder:
             cadence=cadence,
             details=EventDetails(raw, self.resolver, ledger),
             statement=raw.statement if isinstance(raw.statement, cst.SimpleStatementLine) else None,
-            target=raw.target or of_the_copy(raw, self.loop, self.resolver),
+            target=raw.target or of_others(raw, self.loop, judge.stepping, self.resolver),
             through=raw.through,
             loss=raw.loss,
             scale=self.loss_scale(raw, steps) if raw.kind in (Kind.BACKWARD, Kind.REPORT) else None,

@@ -76,7 +76,8 @@ class Event:
     """A call that matters to training.
 
     `statement` is the line it makes up alone, or None where it is part of something larger (no anchor for a fix).
-    `target` names the optimizer it acts on, where that is known, or the copy of the model; `loss` is the expression that is backpropagated.
+    `target` names the optimizer it acts on, where that is known, or what no optimizer of the loop steps;
+    `loss` is the expression that is backpropagated.
     `details` are what few rules ask.
     """
 

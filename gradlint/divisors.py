@@ -69,7 +69,7 @@ class Divisors:
     @cached_property
     def _spelled(self) -> frozenset[str]:
         """The words of the text under which people keep the accumulation steps."""
-        return frozenset(word for word in {*_WORD.findall(self._units.text)} if self._taught.spells_steps(word))
+        return frozenset(word for word in self._units.words if self._taught.spells_steps(word))
 
     @cached_property
     def _counts(self) -> frozenset[str]:

@@ -33,7 +33,6 @@ _BACKWARD = frozenset({"backward", "manual_backward"})
 _STEPPED = frozenset({Role.OPTIMIZER, Role.SCALER, Role.DEEPSPEED})
 _MODELS = frozenset({"model", "net", "initialize", "AcceleratedOptimizer", "DeepSpeedEngine"})
 _ENGINE = re.compile(r"engine|deepspeed", re.I)
-_WORD = re.compile(r"[^\W\d]\w*")
 _ENDS = frozenset({"step", "optimizer_step", "no_sync", "no_backward_sync"})
 """A step, and what leaves the gradients of a backward pass to a later one."""
 
@@ -150,7 +149,9 @@ def _runs_backward(call: ast.Call) -> bool:
 def _ends(units: Units, taught: Taught) -> set[int]:
     """What steps an optimizer, or leaves the gradients of a backward pass to a later one."""
     calling = units.calling("step", "scaler", "sync")
-    if not any(word in units.text for word in ("optimizer", "Optimizer")) and not _optimizes(units.text, taught):
+    if not any(word in units.text for word in ("optimizer", "Optimizer")) and not any(
+        _may_step(word, taught) for word in units.words
+    ):
         calling = [number for number in calling if not units[number].contents.called.isdisjoint(_ENDS - {"step"})]
     return {n for n in calling if any(_is_end(call, units, taught) for call in units[n].contents.calls)}
 
@@ -166,12 +167,8 @@ def _is_end(call: ast.Call, units: Units, taught: Taught) -> bool:
     return _may_step(owner.attr, taught) or any(unit.gives_any({owner.attr}) for unit in units.all)
 
 
-def _optimizes(text: str, taught: Taught) -> bool:
-    """Whether a word of a text may be the name of what steps, or of what builds it."""
-    return any(_may_step(word, taught) for word in {*_WORD.findall(text)})
-
-
 def _may_step(word: str, taught: Taught) -> bool:
+    """Whether a word may be the name of what steps, or of what builds it."""
     roles = (taught.role_of_constructor(word), taught.role_of_spelling(word))
     return not _STEPPED.isdisjoint(roles) or word in _MODELS or _ENGINE.search(word) is not None
 

@@ -18,7 +18,7 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
 _WORD = re.compile(r"[^\W\d]\w*")
 _RENAMED = re.compile(r" as (\w+)")
-_DEFINED = re.compile(r"\b(?:def|class)\s+(\w+)")
+_NAMED = re.compile(r"\s+(\w+)")
 _GIVEN = re.compile(r"\bself\s*\.\s*(\w+)\s*[=,:)\]#\\]")
 _LAST_WORD = re.compile(r"(\w+)\s*$")
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -58,7 +58,8 @@ class Unit:
     @cached_property
     def defined(self) -> frozenset[str]:
         """The names under which others can reach it, and those of all functions and classes that its text may define."""
-        return frozenset((*self.names, *_DEFINED.findall(self.text)))
+        named = (_NAMED.match(each) for word in ("def", "class") for each in self.text.split(word)[1:])
+        return frozenset((*self.names, *(match[1] for match in named if match is not None)))
 
     def defines(self, name: str) -> bool:
         """Whether one of the names is not in prose alone."""
@@ -88,6 +89,11 @@ class Units:
 
     def __getitem__(self, number: int) -> Unit:
         return self.all[number]
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of the text, comments and strings included."""
+        return frozenset(_WORD.findall(self.text))
 
     # Where something stands
 
@@ -157,8 +163,7 @@ class Units:
             elif isinstance(node, ast.ClassDef):
                 yield from self._of_class(node, first, last)
             else:
-                inner = [each.name for n in nodes for each in ast.walk(n) if isinstance(each, (*_DEFINITIONS, ast.ClassDef))]
-                yield self._unit([(first, last)], nodes, tuple(inner), of_module=True)
+                yield self._unit([(first, last)], nodes, tuple(_defined_in(nodes)), of_module=True)
 
     def _of_class(self, node: ast.ClassDef, first: int, last: int) -> Iterator[Unit]:
         bases = frozenset(filter(None, map(last_name, node.bases)))
@@ -178,7 +183,7 @@ class Units:
             else:
                 rest.append((begin, end))
                 others.extend(nodes)
-                names.extend(each.name for n in nodes for each in ast.walk(n) if isinstance(each, (*_DEFINITIONS, ast.ClassDef)))
+                names.extend(_defined_in(nodes))
         if len(rest) == 1:  # a class needs a body
             rows, method, name = methods_of.pop(0)
             rest.append(rows)
@@ -208,6 +213,13 @@ class Units:
     def offsets(self, first: int, last: int) -> tuple[int, int]:
         """Where a run of rows begins and ends in the text."""
         return self._starts[first - 1], self._starts[last] if last < len(self._starts) else len(self.text)
+
+
+def _defined_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The functions and classes in some statements, at whatever depth."""
+    for node in nodes:
+        if hasattr(node, "body") or hasattr(node, "cases"):  # no other statement holds statements
+            yield from (each.name for each in ast.walk(node) if isinstance(each, (*_DEFINITIONS, ast.ClassDef)))
 
 
 def _first_row(node: ast.stmt) -> int:

@@ -65,9 +65,9 @@ class LoopBuilder:
     def build(self) -> TrainingLoop:
         arms = frozenset((g.group, g.arm) for b in self.backwards for g in b.path if g.kind == "branch")
         reader = Reader(self.resolver, Body(self.loop, arms))
-        near = [event for event in self.raw if self.belonging.is_near(event)]
-        stepping = tuple(event for event in near if event.kind is Kind.OPTIMIZER_STEP)
-        judge = Judge(self.resolver, reader, self.loop, self.backwards, self.window is not None, stepping)
+        near = tuple(event for event in self.raw if self.belonging.is_near(event))
+        judge = Judge(self.resolver, reader, self.loop, self.backwards, self.window is not None, near)
+        stepping = judge.stepping
         accumulate = self.belonging.accumulate_block()
         boundary, steps = self.boundary(judge, near)
         engine = Engine.ACCELERATE if accumulate or (boundary and boundary.engine is Engine.ACCELERATE) else Engine.NONE

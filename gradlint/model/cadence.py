@@ -14,13 +14,16 @@ from gradlint.model.multiplicity import single, tests_steps
 from gradlint.model.paths import Guard, Path, exclusive
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, walk
+from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, text, walk
 from gradlint.model.types import Cadence, Kind
 from gradlint.model.window import Boundary, Engine, Phase, Steps
 
 _PURE = frozenset(
     ("isinstance hasattr getattr len int float bool str is_available is_initialized is_main_process get_rank lower").split()
 )
+
+_ON_EITHER_ARM = frozenset((Kind.CLIP, Kind.UNSCALE, Kind.SCALER_UPDATE, Kind.ZERO_GRAD, Kind.SCHEDULER_STEP, Kind.EMA_UPDATE))
+"""What is done on every micro-batch where both arms of a condition that varies do it."""
 
 
 class Pace(Enum):
@@ -42,7 +45,7 @@ class Judge:
     loop: Guard | None
     backwards: tuple[RawEvent, ...]
     windowed: bool
-    stepping: tuple[RawEvent, ...] = ()
+    near: tuple[RawEvent, ...] = ()
     engine: Engine = Engine.NONE
     steps: Steps | None = None
 
@@ -54,6 +57,10 @@ class Judge:
             for guard in backward.path:
                 found.setdefault(guard.group, set()).add(guard.arm)
         return found
+
+    @cached_property
+    def stepping(self) -> tuple[RawEvent, ...]:
+        return tuple(event for event in self.near if event.kind is Kind.OPTIMIZER_STEP)
 
     def with_steps(self, steps: Steps | None, engine: Engine) -> Judge:
         return replace(self, steps=steps, engine=engine)
@@ -69,19 +76,40 @@ class Judge:
         return self.outside(event)
 
     def within(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
-        paces = [self.pace(guard, event.path[:place]) for place, guard in self.extra(event)]
-        kinds = {pace for pace, _ in paces}
+        extra = self.extra(event)
+        paces = [self.pace(guard, event.path[:place]) for place, guard in extra]
         boundary = next((b for pace, b in reversed(paces) if pace in (Pace.BOUNDARY, Pace.INSIDE) and b), None)
-        varying = Pace.VARYING in kinds
+        doubts = [place for (place, _), (pace, _) in zip(extra, paces, strict=True) if pace is Pace.VARYING]
+        either = bool(doubts) and all(self.on_either_arm(event, place) for place in doubts)
+        kinds = {pace for pace, _ in paces} - ({Pace.VARYING} if either else set())
+        varying = bool(doubts)
         if Pace.INSIDE in kinds:
             return Cadence.INSIDE_WINDOW, boundary, varying
         if Pace.BOUNDARY in kinds:
             return Cadence.PER_UPDATE, boundary, varying
         if Pace.TRIVIAL in kinds:
             return Cadence.PER_UPDATE, None, varying
-        if varying:
+        if varying and not either:
             return Cadence.UNKNOWN, None, True
-        return Cadence.PER_MICRO_BATCH, None, False
+        return Cadence.PER_MICRO_BATCH, None, varying
+
+    def on_either_arm(self, event: RawEvent, place: int) -> bool:
+        """The other arm of a decision does the same as this one: whichever way it goes, it is done."""
+        guard, before = event.path[place], event.path[:place]
+        if event.kind not in _ON_EITHER_ARM or guard.kind != "branch":
+            return False
+        own = {(text(g.test), g.arm) for g in event.path[place + 1 :] if g.kind == "branch" and g.test is not None}
+        for other in self.near:
+            turn = other.path[place] if len(other.path) > place else guard
+            if other.kind is not event.kind or other.target != event.target or turn.group != guard.group or turn.arm == guard.arm:
+                continue
+            rest = [(i, g) for i, g in enumerate(other.path) if i > place and g.kind in ("branch", "handler", "loop")]
+            if all(a is b for a, b in zip(before, other.path, strict=False)) and all(
+                g.kind == "branch" and g.test is not None and ((text(g.test), g.arm) in own or self.on_either_arm(other, i))
+                for i, g in rest
+            ):
+                return True
+        return False
 
     def outside(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
         assert self.loop is not None

@@ -13,7 +13,7 @@ from gradlint.model.backward import Backwards, is_loss
 from gradlint.model.paths import Guard
 from gradlint.model.records import CallSite, Definition, RawEvent, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import dotted, keywords, last_name, literal, method_call, text, uncast, walk
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal, method_call, text, uncast, walk
 from gradlint.model.types import Kind
 from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, OF_NUMBERS, Role
 
@@ -34,16 +34,19 @@ class Classifier:
         found = [event for call in trace.calls for event in self.of_call(call)]
         for key, definitions in trace.definitions.items():
             if key.endswith((".grad", ".grad.data")):
-                found.extend(map(self.of_definition, definitions))
+                found.extend(self.of_definition(d) for d in definitions if d.frame.number not in self.clippers)
             found.extend(event for d in definitions if d.how == "augment" for event in self.of_sum(d))
         return sorted(found, key=lambda event: event.index)
 
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
         node = call.call
         name = last_name(node.func)
-        if name is None or ((id(node), call.frame.number) in self.resolver.trace.activations and name != "backward"):
-            return
+        run = self.resolver.trace.activations.get((id(node), call.frame.number))
         method = method_call(node)
+        if run is not None and run.number in self.clippers and method is not None:
+            yield RawEvent.of(Kind.CLIP, call, receiver=method[0])
+        if name is None or (run is not None and name != "backward") or call.frame.number in self.clippers:
+            return
         if name in ("no_sync", "no_backward_sync") and method is not None:
             yield RawEvent.of(Kind.NO_SYNC, call, receiver=method[0])
         elif (
@@ -64,7 +67,8 @@ class Classifier:
         elif name == "zero_grad":
             yield self.zero_grad(call, method)
         elif _spells_clip(name) or self.imported_clip(node, name):
-            yield RawEvent.of(Kind.CLIP, call, receiver=method[0] if method else None)
+            if not _only_measures(node):
+                yield RawEvent.of(Kind.CLIP, call, receiver=method[0] if method else None)
         elif name in ("unscale_", "unscale_gradients") and method is not None:
             target = self.identity(node.args[0].value, call) if node.args else None
             yield RawEvent.of(Kind.UNSCALE, call, target=target, receiver=method[0])
@@ -127,6 +131,17 @@ class Classifier:
             or (role is None and last_name(receiver) in ("model", "net") and not node.args)
         ):
             yield RawEvent.of(Kind.OPTIMIZER_STEP, call, through="deepspeed", receiver=receiver)
+
+        elif role is None and _steps_clipper(node):
+            yield RawEvent.of(Kind.CLIP, call, receiver=receiver)
+
+    @cached_property
+    def clippers(self) -> frozenset[int]:
+        """The activations of `clipper.step(parameters)` of this file which clip by no call that is an event itself."""
+        trace = self.resolver.trace
+        runs = {trace.activations.get((id(site.call), site.frame.number)) for site in trace.calls if _steps_clipper(site.call)}
+        clipping = {site.frame.number for site in trace.calls if _spells_clip(last_name(site.call.func) or "")}
+        return frozenset(run.number for run in runs if run is not None) - clipping
 
     def zero_grad(self, call: CallSite, method: tuple[cst.BaseExpression, str] | None) -> RawEvent:
         target = None
@@ -208,6 +223,24 @@ class Classifier:
 @lru_cache(maxsize=1024)  # the same few names are called everywhere
 def _spells_clip(name: str) -> bool:
     return name in CLIPS or _CLIP_FUNCTION.search(name) is not None
+
+
+def _only_measures(call: cst.Call) -> bool:
+    """A clip that is told not to: by a flag, or by a bound that no norm exceeds."""
+    if any("clip" in name and literal(value) is False for name, value in keywords(call).items()):
+        return True
+    bound = argument(call, 1, "max_norm", "clip_value")
+    if isinstance(bound, cst.Call) and last_name(bound.func) == "float" and bound.args:
+        return str(literal(bound.args[0].value)).strip("+").lower() in ("inf", "infinity")
+    return bound is not None and dotted(bound) in ("math.inf", "torch.inf", "np.inf", "numpy.inf", "inf")
+
+
+def _steps_clipper(call: cst.Call) -> bool:
+    """`clipper.step(model.parameters())`: what clips, and is given what it clips, and no optimizer that it steps."""
+    method, given = method_call(call), [last_name(arg.value) for arg in call.args]
+    if method is None or method[1] != "step" or given not in (["parameters"], ["master_params"]):
+        return False
+    return re.search(r"clip(per|ping)?$", last_name(method[0]) or "", re.I) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -19,6 +19,8 @@ from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCAL
 
 _EMA_FUNCTION = re.compile(r"(update|step|accumulate).*(^|_)ema|(^|_)ema.*(update|step)|moving_average", re.I)
 _CLIP_FUNCTION = re.compile(r"^(dispatch_)?clip_?(grad|gradient)s?(_norm|_value)?_?$|^clip_gradient", re.I)
+_WRITES = frozenset(("add_scalar", "log", "log_dict", "log_metric", "log_metrics", "logkv", "logkv_mean"))
+"""Methods of loggers that take numbers, by name or in a dictionary."""
 
 
 class Classifier:
@@ -56,6 +58,10 @@ class Classifier:
             and (is_loss(method[0]) or dotted(method[0]) in self.backpropagated)
         ):
             yield RawEvent.of(Kind.REPORT, call, loss=method[0])
+        elif name == "float" and method is None and len(node.args) == 1 and self.is_backpropagated(node.args[0].value):
+            yield RawEvent.of(Kind.REPORT, call, loss=node.args[0].value)
+        elif name in _WRITES and method is not None:
+            yield from self.written(call)
         elif name == "append" and len(node.args) == 1 and (detached := self.detached(node.args[0].value)) is not None:
             yield RawEvent.of(Kind.REPORT, replace(call, call=detached, statement=None), loss=_receiver(detached))
         elif name in ("backward", "manual_backward"):
@@ -107,6 +113,20 @@ class Classifier:
             inner = scaled.args[0].value if isinstance(scaled, cst.Call) and scaled.args else scaled
             found.add(dotted(inner))
         return frozenset(found - {None})
+
+    def is_backpropagated(self, node: cst.BaseExpression) -> bool:
+        """The very value whose gradients are taken, out of its graph or not."""
+        while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in ("detach", "cpu"):
+            node = node.func.value
+        return dotted(node) in self.backpropagated
+
+    def written(self, call: CallSite) -> Iterator[RawEvent]:
+        """`writer.add_scalar("loss", loss, i)`, `wandb.log({"loss": loss})`: a tensor that the log takes the number of."""
+        for arg in call.call.args:
+            entries = arg.value.elements if isinstance(arg.value, cst.Dict) else ()
+            for value in (arg.value, *(entry.value for entry in entries)):
+                if isinstance(value, (cst.Name, cst.Attribute)) and dotted(value) in self.backpropagated:
+                    yield RawEvent(Kind.REPORT, value, call.frame, call.path, call.index, None, None, loss=value)
 
     # Optimizers and what goes with them
 

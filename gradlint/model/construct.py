@@ -35,12 +35,12 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
     for call, where in resolver.constructors(receiver, site):
         if resolver.role_of_call(call, where, None, 0) is not Role.SCHEDULER:
             continue
-        for keyword, node in _lengths(call):
-            found = _loader_lengths(node, where, resolver)
-            factor = _factor_of_steps(node, where, resolver)
-            multiplied = any(_factor_of_steps(each, at, resolver) for each, at in resolver.follow(node, where))
+        for keyword, node, at in (*((*each, where) for each in _lengths(call)), *_settings(call, where, resolver)):
+            found = _loader_lengths(node, at, resolver)
+            factor = _factor_of_steps(node, at, resolver)
+            multiplied = any(_factor_of_steps(each, spot, resolver) for each, spot in resolver.follow(node, at))
             if found is not None or multiplied:
-                calls, place, mentions, site, up = found or ((), node, frozenset(), where, False)
+                calls, place, mentions, site, up = found or ((), node, frozenset(), at, False)
                 yield Schedule(call, keyword, node, calls, place, mentions, factor, site, multiplied=multiplied, rounded_up=up)
 
 
@@ -74,6 +74,19 @@ def _lengths(call: cst.Call) -> Iterator[tuple[str, cst.BaseExpression]]:
             given = argument(call, place)
             if given is not None and not any(a.keyword is not None and a.value is given for a in call.args):
                 yield name, given
+
+
+def _settings(call: cst.Call, site: Site, resolver: Resolver) -> Iterator[tuple[str, cst.BaseExpression, Site]]:
+    """The lengths in `**settings`, a dictionary that is written out, entry by entry."""
+    for arg in call.args:
+        name = dotted(arg.value) if arg.star == "**" else None
+        for key in sorted(LENGTH_ARGUMENTS) if name is not None else ():
+            for definition in resolver.given(f"{name}[{key!r}]", site):
+                if definition.value is not None:
+                    yield key, definition.value, site_of(definition)
+            entry = resolver.entry_of(arg.value, key, site)
+            if entry is not None:
+                yield key, *entry
 
 
 def _loader_lengths(
@@ -115,6 +128,11 @@ def _loader_lengths(
                 if name is None:
                     continue
                 mentions.add(name)
+                entry, written = resolver.entry(each, where)
+                if entry is not each:
+                    stack.append((entry, written, entry))
+                if isinstance(each, cst.Subscript) and (entry is not each or resolver.all_of(name, where.frame)):
+                    seen.update(map(id, walk(each)))  # not what stands beside it
                 for definition in resolver.reaching(name, where)[0]:
                     if definition.value is not None and definition.how in ("assign", "param", "augment"):
                         spot = definition.value if definition.how != "param" else place

@@ -122,7 +122,7 @@ class Lookup:
     def number(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> float | None:
         """The number that an expression is known to be."""
         for each, where in self.follow(node, site):
-            value = literal(self.entry(each, where))
+            value = literal(self.entry(each, where)[0])
             if isinstance(each, cst.BinaryOperation) and hops < MAX_HOPS:
                 left, right = (self.number(side, where, hops + 1) for side in (each.left, each.right))
                 value = arithmetic(each.operator, left, right) if left is not None and right is not None else value
@@ -131,17 +131,26 @@ class Lookup:
                 return value
         return None
 
-    def entry(self, node: cst.BaseExpression, site: Site) -> cst.BaseExpression:
-        """What stands in a dictionary that is written out, and never written to, under the key of a subscript."""
-        if not isinstance(node, cst.Subscript) or len(node.slice) != 1 or dotted(node) is None:
-            return node
-        index = node.slice[0].slice
+    def entry(self, node: cst.BaseExpression, site: Site) -> tuple[cst.BaseExpression, Site]:
+        """What stands in a dictionary that is written out, and never written to, under the key of a subscript, and where."""
+        index = node.slice[0].slice if isinstance(node, cst.Subscript) and len(node.slice) == 1 else None
         key = literal(index.value) if isinstance(index, cst.Index) else None
-        whole = self.sole(node.value, site)
-        if key is None or whole is None or not isinstance(whole.value, cst.Dict) or self.all_of(dotted(node) or "", site.frame):
-            return node
-        entries = [e.value for e in whole.value.elements if isinstance(e, cst.DictElement) and literal(e.key) == key]
-        return entries[-1] if entries else node
+        known = self.entry_of(node.value, key, site) if isinstance(node, cst.Subscript) and isinstance(key, (str, int)) else None
+        return known or (node, site)
+
+    def entry_of(self, mapping: cst.BaseExpression, key: str | int, site: Site) -> tuple[cst.BaseExpression, Site] | None:
+        """The same for a dictionary and a key; None where it has no such key, or may have been changed."""
+        name, whole = dotted(mapping), self.sole(mapping, site)
+        if name is None or whole is None or any(self.all_of(f"{name}[{item}]", site.frame) for item in (repr(key), "*")):
+            return None
+        if any(_changes(call.call, name) for call in self.trace.calls if call.frame is site.frame):
+            return None
+        entries: list[cst.BaseExpression] = []
+        if isinstance(whole.value, cst.Dict):
+            entries = [e.value for e in whole.value.elements if isinstance(e, cst.DictElement) and literal(e.key) == key]
+        elif isinstance(whole.value, cst.Call) and dotted(whole.value.func) == "dict":
+            entries = [arg.value for arg in whole.value.args if arg.keyword is not None and arg.keyword.value == key]
+        return (entries[-1], site_of(whole)) if entries else None
 
     def steps(self, node: cst.BaseExpression, site: Site) -> Steps:
         """N, as an expression gives it: its text, all its names, and its number where that is known and whole."""
@@ -156,6 +165,12 @@ def same_steps(a: frozenset[str], b: frozenset[str], words: Taught) -> bool:
         return True
     ends = {name.rsplit(".", 1)[-1] for name in a if words.spells_steps(name)}
     return bool(ends & {name.rsplit(".", 1)[-1] for name in b})
+
+
+def _changes(call: cst.Call, name: str) -> bool:
+    """`settings.update(...)`, `settings.pop(...)`."""
+    method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+    return method in ("update", "pop", "setdefault", "clear", "popitem") and dotted(getattr(call.func, "value", call)) == name
 
 
 def _plain(node: cst.BaseExpression) -> cst.BaseExpression:

@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.model.factors import LOSS, Factors, counts_samples
 from gradlint.model.in_place import appended, operator_of, target_of
 from gradlint.model.losses import FRESH, UNKNOWN, Division, LossScale, Scale, added, doubted, joined, summed
+from gradlint.model.mixes import unmixed
 from gradlint.model.multiplicity import tests_steps
 from gradlint.model.opaque import opaque
 from gradlint.model.paths import Path
@@ -68,7 +69,7 @@ class Slicer:
 
     def operation(self, node: cst.BinaryOperation, site: Site, depth: int) -> LossScale:
         if isinstance(node.operator, (cst.Add, cst.Subtract)):
-            return self.terms([node.left, node.right], site, depth)
+            return self.terms(unmixed(node), site, depth)
         if isinstance(node.operator, cst.Divide):
             return self.divided(self.scale(node.left, site, depth), node, node.left, node.right, site, None)
         if isinstance(node.operator, cst.FloorDivide):

@@ -147,7 +147,7 @@ def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver
         start = iteration_start(target, resolver)
         return Count(start, (name,), True) if start is not None else None
     inside = [d for d in increments if body.loop is None or any(each is body.loop for each in d.path)]
-    if len(inside) == 1 and is_ungated(inside[0], site, body):
+    if len(inside) == 1 and (is_ungated(inside[0], site, body) or _made_up_for(inside[0], increments, body)):
         return _hand_kept(name, inside[0], definitions, site, resolver, body)
     if increments:
         return None
@@ -178,6 +178,17 @@ def is_ungated(increment: Definition, site: Site, body: Body) -> bool:
     return all(
         g.kind not in ("branch", "handler", "loop") or (g.group, g.arm) in arms or g.implied for g in increment.path[depth + 1 :]
     )
+
+
+def _made_up_for(increment: Definition, increments: Sequence[Definition], body: Body) -> bool:
+    """What some micro-batch of a pass does not count, usually the last one, is counted right after the loop."""
+    others = [each for each in increments if each is not increment]
+    place = next((i for i, guard in enumerate(increment.path) if guard is body.loop), None)
+    if place is None or len(others) != 1 or len(increment.path) != place + 2:
+        return False
+    other = others[0]
+    before, after = ([id(g) for g in path if g.kind != "with"] for path in (increment.path[:place], other.path))
+    return other.index > increment.index and before == after
 
 
 def _hand_kept(

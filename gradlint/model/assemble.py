@@ -25,6 +25,7 @@ from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
 from gradlint.model.scaling import Slicer
+from gradlint.model.sums import Sums
 from gradlint.model.syntax import dotted, keywords, last_name, text, walk
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
 from gradlint.model.window import Boundary, Engine, Pass, Steps
@@ -80,7 +81,8 @@ class LoopBuilder:
             steps = given
         steps = steps or self.given_steps
         judge = judge.with_steps(steps, engine)
-        ledger = Ledger(self.resolver, steps, self.loop, self.backwards, windowed=self.window is not None or self.alone(stepping))
+        windowed = self.window is not None or self.alone(stepping)
+        ledger = Ledger(self.resolver, Sums(self.resolver, steps, self.loop, self.backwards, windowed=windowed))
         events = tuple(self.event(raw, judge, ledger, accumulate=accumulate is not None) for raw in near)
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from gradlint.model.counting import Body, Count, count_of
+from gradlint.model.counting import Body, Count, count_of, counts_otherwise
 from gradlint.model.flush import flatten, irrelevant, never_fires
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Site, site_of
@@ -137,10 +137,12 @@ class Reader:
         if any(isinstance(n, cst.BinaryOperation) and isinstance(n.operator, cst.FloorDivide) for n in walk(modulo.left)):
             return None
         steps = self.resolver.steps(modulo.right, site)
-        wanted = self.remainder(rest, steps, site)
         count = count_of(modulo.left, site, self.resolver, self.body)
         if count is not None and not count.counters:
             count = None
+        if count is None and counts_otherwise(modulo.left, site, self.resolver, self.body):
+            steps = replace(steps, value=None, micro_batches=False)
+        wanted = self.remainder(rest, steps, site)
         phase, offset = _phase(count, wanted, steps.value)
         return Boundary(
             test,

@@ -160,6 +160,17 @@ def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver
     return None
 
 
+def counts_otherwise(node: cst.BaseExpression, site: Site, resolver: Resolver, body: Body) -> bool:
+    """Whether a counter grows by something else than one a micro-batch: by the samples in it, for one."""
+    name = dotted(node)
+    for each in resolver.all_of(name, site.frame) if name else ():
+        inside = body.loop is None or any(guard is body.loop for guard in each.path)
+        grows = isinstance(each.node, cst.AugAssign) and isinstance(each.node.operator, cst.AddAssign)
+        if inside and grows and not _adds_one(each, name or ""):
+            return True
+    return False
+
+
 def _adds_one(definition: Definition, name: str) -> bool:
     node = definition.node
     if isinstance(node, cst.AugAssign):

@@ -24,6 +24,8 @@ class Names:
         """N with an expression that can be written at the backward call, or without one."""
         if steps is None or steps.source is None:
             return steps
+        if not steps.micro_batches:
+            return replace(steps, source=None)
         for candidate in _by_preference(steps):
             if self.visible(candidate, site):
                 return replace(steps, source=candidate, everywhere=self.of_module(candidate, site))
@@ -85,7 +87,7 @@ class Names:
 
     def written_at(self, site: object, steps: Steps | None) -> str | None:
         """N as an expression that means the same at another place."""
-        if steps is None or not isinstance(site, Site):
+        if steps is None or not steps.micro_batches or not isinstance(site, Site):
             return None
         return next((name for name in _by_preference(steps) if self.visible(name, site)), None)
 

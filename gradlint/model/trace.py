@@ -35,16 +35,24 @@ class Walker:
 
     def suite(self, body: Sequence[cst.CSTNode], path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
         """Walk a suite; the answer is how it ends early (continue, return, break, raise), or None."""
+        return self.through(body, path, frame, holder)[0]
+
+    def through(
+        self, body: Sequence[cst.CSTNode], path: Path, frame: Frame, holder: cst.CSTNode | None
+    ) -> tuple[str | None, Path]:
+        """As `suite`; and the path at its end, with the arms of what left the iteration on the way."""
         for statement in body:
             if type(statement) is cst.SimpleStatementLine:
-                ended = self.simple_line(statement, path, frame, holder)
+                ended: str | None = self.simple_line(statement, path, frame, holder)
             elif type(statement) is cst.If:
                 ended, path = self.branch(statement, path, frame, holder)
+            elif type(statement) is cst.With:
+                ended, path = self.with_block(statement, path, frame, holder)
             else:
                 ended = self.compound(statement, path, frame, holder)
             if ended:
-                return ended
-        return None
+                return ended, path
+        return None, path
 
     def body(self, block: cst.BaseSuite, path: Path, frame: Frame) -> str | None:
         if isinstance(block, cst.IndentedBlock):
@@ -119,8 +127,6 @@ class Walker:
             self.expression(node.test, inside, frame, None, None)
             self.body(node.body, inside, frame)
             self.otherwise(node.orelse, path, frame)
-        elif type(node) is cst.With:
-            return self.with_block(node, path, frame, holder)
         elif type(node) is cst.Try or type(node) is cst.TryStar:
             ended = self.body(node.body, path, frame)
             for handler in node.handlers:
@@ -144,7 +150,8 @@ class Walker:
         if block is not None:
             self.body(block.body, path, frame)
 
-    def with_block(self, node: cst.With, path: Path, frame: Frame, holder: cst.CSTNode | None) -> str | None:
+    def with_block(self, node: cst.With, path: Path, frame: Frame, holder: cst.CSTNode | None) -> tuple[str | None, Path]:
+        """Walk a `with`; what leaves the iteration in it decides about what follows it, too."""
         inside = path
         for item in node.items:
             self.expression(item.item, inside, frame, None, None)
@@ -152,7 +159,10 @@ class Walker:
             inside = (*inside, guard)
             if item.asname is not None:
                 self.define(item.asname.name, item.item, inside, frame, "with", item, node)
-        return self.body(node.body, inside, frame)
+        if not isinstance(node.body, cst.IndentedBlock):
+            return self.body(node.body, inside, frame), path
+        ended, reached = self.through(node.body.body, inside, frame, node.body)
+        return ended, (*path, *reached[len(inside) :])
 
     def guard(
         self,

@@ -108,7 +108,7 @@ _SCHEDULER_SPELLING = re.compile(
     r"(^|_)(lr_?)?(sched|schedulers?|schdl|shceduler)(_|\d|$)|scheduler|^lr_?policy$|lr_schedule|_schedule$", re.I
 )
 _NOT_LR = re.compile(r"noise|diffus|ddim|ddpm|beta|sampl|mask|kl_|temperature|curriculum|dropout|profil|job|task_", re.I)
-_SCALER_SPELLING = re.compile(r"^(grad_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
+_SCALER_SPELLING = re.compile(r"^(grad(ient)?_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
 _EMA_SPELLING = re.compile(r"(^|_)ema(_|\d|$)|^ema|ema$|moving_?average|averaged_model|swa_model", re.I)
 OF_NUMBERS = re.compile(r"loss|reward|metric|stat(s|_|$)|score|(^|_)acc(_|$)|time|norm|shift|baseline", re.I)
 """What else is averaged over training than weights."""

@@ -31,13 +31,15 @@ class Steps:
 
     `source` is the expression to write into a fix, or None where none is at hand at the loop;
     `names` are all its aliases; `value` is its number where that is known; `everywhere` marks a literal or a name of the
-    module, which means the same in every function.
+    module, which means the same in every function. Where the window is counted in something else (`micro_batches` is False),
+    in samples or over all processes, how many micro-batches it holds has neither a name nor a number.
     """
 
     source: str | None
     names: frozenset[str] = frozenset()
     value: int | None = None
     everywhere: bool = False
+    micro_batches: bool = True
 
 
 @dataclass(frozen=True, eq=False)

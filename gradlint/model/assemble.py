@@ -86,7 +86,7 @@ class LoopBuilder:
         events = tuple(self.event(raw, judge, ledger, accumulate=accumulate is not None) for raw in near)
         if boundary is None:
             boundary = next((e.boundary for e in events if e.kind is Kind.OPTIMIZER_STEP and e.boundary), None)
-        ends = Ends(self.resolver, self.loop, self.around, self.backwards[0].site, self.window is not None)
+        ends = Ends(self.resolver, reader, self.loop, self.around, self.backwards[0].site, self.window is not None)
         walks = pass_of(self.loop, self.home[: self.place()], self.resolver) if self.loop else Pass(None)
         if walks.finite is None and self.loop is not None:
             whole = one_epoch(self.loop, self.home[: self.place()], self.function_name(), self.resolver)
@@ -109,6 +109,7 @@ class LoopBuilder:
             grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
             rate_divided=self.rate_divided(steps),
             flushed_after=ends.flushed_after(near),
+            flush_misses=ends.flush_misses(near),
             carried=ends.carried(boundary, events),
             schedules=tuple(self.schedules(near, events, steps)),
             words=self.resolver.words,

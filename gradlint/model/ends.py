@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from gradlint.model.boundary import Reader
 from gradlint.model.paths import Guard
-from gradlint.model.records import RawEvent, Site
+from gradlint.model.records import Frame, RawEvent, Site
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import calls_in, last_name, walk
 from gradlint.model.types import Event, Kind
-from gradlint.model.window import Boundary
+from gradlint.model.window import Boundary, Phase
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,7 @@ class Ends:
     """The ends of one micro loop (None: a loopless body), in the loops `around` it; `site` is the backward pass."""
 
     resolver: Resolver
+    reader: Reader
     loop: Guard | None
     around: tuple[Guard, ...]
     site: Site
@@ -62,11 +64,34 @@ class Ends:
         )
 
     def flushed_after(self, near: Sequence[RawEvent]) -> bool:
-        """A step that runs when the loop is done."""
+        """A step that runs when the loop is done, unless it asks for the wrong remainder."""
+        steps = self.steps_after(near)
+        return any(not self.misses(step) for step in steps)
+
+    def flush_misses(self, near: Sequence[RawEvent]) -> bool:
+        """There are steps after the loop, and each of them asks for the wrong remainder."""
+        steps = self.steps_after(near)
+        return bool(steps) and all(map(self.misses, steps))
+
+    def steps_after(self, near: Sequence[RawEvent]) -> list[RawEvent]:
         if self.loop is None or self.windowed:
-            return False
+            return []
         last = max((e.index for e in near if any(g is self.loop for g in e.path)), default=0)
-        return any(e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path) for e in near)
+        return [e for e in near if e.kind is Kind.OPTIMIZER_STEP and e.index > last and not any(g is self.loop for g in e.path)]
+
+    def misses(self, step: RawEvent) -> bool:
+        """`if i % N != 0:` with an `i` that began at zero: what is left of the data is not what the index is then.
+
+        After the last of L micro-batches an index is worth as much as on it, so that full windows leave what it is on the
+        last micro-batch of a window.
+        """
+        for place, guard in enumerate(step.path):
+            if guard.kind != "branch" or guard.test is None or not isinstance(guard.frame, Frame) or guard in self.site.path:
+                continue
+            found = self.reader.read(guard.test, Site(guard.frame, guard.index, step.path[:place]), guard.node)
+            if found is not None and found.modulus is not None and not found.flush and (guard.arm == 0) != found.holds:
+                return found.phase in (Phase.FIRST, Phase.SHIFTED) and found.restarts is True
+        return False
 
     def carried(self, boundary: Boundary | None, events: Sequence[Event]) -> bool | None:
         """Whether counter and gradients live on into the next pass over the data."""

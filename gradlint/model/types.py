@@ -160,6 +160,7 @@ class TrainingLoop:
     grads_rescaled: bool = False
     rate_divided: bool = False
     flushed_after: bool = False
+    flush_misses: bool = False
     carried: bool | None = None
     words: Taught = UNTAUGHT
     boundary_told: bool = False

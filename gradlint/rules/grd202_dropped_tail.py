@@ -25,11 +25,13 @@ def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
     fix, note = _flush(boundary, loop)
     zeroed = "are thrown away" if boundary.restarts is False else "are thrown away, or leak into the next pass"
     never = "its flush can never fire, and " if boundary.dead_flush else ""
+    if loop.flush_misses:
+        never = "the step after the loop asks for the wrong remainder, so that of some lengths "
     yield Finding(
         at=boundary.test,
         message=f"`{step.source}` runs only on full windows of {loop.n}: {never}"
         f"the gradients of the last micro-batches of each pass {zeroed}",
-        related=((step.node, "nothing else steps the optimizer"),),
+        related=((step.node, "full windows step here" if loop.flush_misses else "nothing else steps the optimizer"),),
         fix=fix,
         note=note,
     )
@@ -39,6 +41,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     length = loop.walks.length
     if length is None:
         return withheld("the loader has no name here whose length could be asked for")
+    if loop.flush_misses:
+        return withheld("the step after the loop has to be put right first")
     if decides_apart(loop):
         return withheld("a test of its own decides when gradients are synchronised")
     if ends_with_full_windows(loop):

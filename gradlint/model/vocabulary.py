@@ -196,7 +196,9 @@ class Taught:
 UNTAUGHT = Taught()
 """The field's own names, and no more."""
 
-BOUNDARY_ARGUMENTS = frozenset(("update_grad need_update do_update update_grads step_now is_update should_step").split())
+BOUNDARY_ARGUMENTS = frozenset(
+    ("update_grad need_update do_update update_grads need_step do_step step_now is_update should_step").split()
+)
 """Keyword arguments of optimizer wrappers that take the boundary (MAE's and Swin's NativeScaler, timm's)."""
 
 CLIPS = frozenset(

@@ -12,10 +12,11 @@ from gradlint.model.paths import Guard
 from gradlint.model.records import RawEvent, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import dotted, last_name, root_name
+from gradlint.model.syntax import calls_in, dotted, last_name, root_name
 from gradlint.model.tokens import token_mean
 from gradlint.model.types import Kind
 from gradlint.model.vocabulary import Role
+from gradlint.model.zeroed import made_within, model_of
 
 _PLAIN_BASES = frozenset({"object", "ABC", "Module", "Protocol", "Generic"})
 _HARMLESS = frozenset(
@@ -74,6 +75,16 @@ class EventDetails:
     def built_by(self) -> str | None:
         name = next(iter(self.constructors)) if len(self.constructors) == 1 else ""
         return name.rsplit(".", 1)[-1] if name.startswith("torch.optim.") else None
+
+    @cached_property
+    def steps_anew(self) -> bool:
+        model = model_of(self.raw, self.resolver) if self.raw.kind is Kind.OPTIMIZER_STEP else None
+        return model is not None and made_within(*model, self.ledger.sums.loop, self.resolver)
+
+    @cached_property
+    def told_scale(self) -> bool:
+        values = (each for arg in self.raw.args for each, _ in self.resolver.follow(arg.value, self.raw.site))
+        return any(last_name(call.func) == "get_scale" for value in values for call in calls_in(value))
 
     @cached_property
     def handed_around(self) -> bool:

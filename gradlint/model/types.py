@@ -121,6 +121,14 @@ class Details(Protocol):
         """Of an optimizer's step: the class of PyTorch's optimizer, where its one constructor is in sight."""
 
     @property
+    def steps_anew(self) -> bool:
+        """Of an optimizer's step: whether each iteration makes the model that it steps, whose gradients are new as well."""
+
+    @property
+    def told_scale(self) -> bool:
+        """Of a clip: whether a GradScaler's factor is part of its threshold."""
+
+    @property
     def handed_around(self) -> bool:
         """Of an optimizer's step: whether the optimizer, or its scaler, is an argument of a call whose body is not in sight."""
 

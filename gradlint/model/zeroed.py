@@ -26,7 +26,7 @@ def of_others(zero: RawEvent, loop: Guard | None, stepping: Sequence[RawEvent], 
     if node is None or name in (None, "self"):
         return None
     anew = isinstance(node, cst.Name) and _made_anew(name or "", zero.site, loop, resolver)
-    models = [_model_of(step, resolver) for step in stepping]
+    models = [model_of(step, resolver) for step in stepping]
     apart = models and all(each is not None and not _related((node, zero.site), each, resolver) for each in models)
     return resolver.identity(node, zero.site) if anew or apart else None
 
@@ -54,6 +54,12 @@ def _made_anew(name: str, site: Site, loop: Guard | None, resolver: Resolver) ->
     )
 
 
+def made_within(node: cst.BaseExpression, site: Site, loop: Guard | None, resolver: Resolver) -> bool:
+    """Each iteration gives the name an object of its own, whoever makes it."""
+    found = resolver.reaching(dotted(node) or "", site)[0] if loop is not None else []
+    return bool(found) and all(isinstance(d.value, cst.Call) and any(guard is loop for guard in d.path) for d in found)
+
+
 def _makes(call: cst.Call, resolver: Resolver) -> bool:
     """A class, or a function that copies; a wrapper for several processes shares the weights that it is given."""
     name = last_name(call.func) or ""
@@ -62,7 +68,7 @@ def _makes(call: cst.Call, resolver: Resolver) -> bool:
     return name in _COPIES or name[:1].isupper()
 
 
-def _model_of(step: RawEvent, resolver: Resolver) -> tuple[cst.BaseExpression, Site] | None:
+def model_of(step: RawEvent, resolver: Resolver) -> tuple[cst.BaseExpression, Site] | None:
     """`model` of an optimizer that was built from `model.parameters()` and nothing else, where that is in sight."""
     node = step.args[0].value if step.through == "scaler" and step.args else step.receiver
     built = resolver.constructors(node, step.site) if node is not None else ()

@@ -13,7 +13,9 @@ from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, Tra
 from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
 
-_ELSEWHERE = frozenset(("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step").split())
+_ELSEWHERE = frozenset(
+    ("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step _foreach_zero_").split()
+)
 
 
 @file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
@@ -28,6 +30,8 @@ def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
             or _takes_closure(step)
             or not step.details.torch_built
             or step.details.handed_around
+            or step.details.steps_anew
+            or _left_at_once(loop)
         ):
             continue
         if step.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.PER_UPDATE):
@@ -42,6 +46,13 @@ def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _left_at_once(loop: TrainingLoop) -> bool:
+    """The body ends with `break`: there is but one iteration."""
+    body = getattr(loop.node.body, "body", ()) if isinstance(loop.node, (cst.For, cst.While)) else ()
+    last = body[-1] if body else None
+    return isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], (cst.Break, cst.Return))
 
 
 def _takes_closure(step: Event) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted, last_name, text
+from gradlint.model.syntax import dotted, text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, for_each_optimizer, withheld
 from gradlint.rule import rule
@@ -46,7 +46,7 @@ def _owner(backward: Event) -> str:
 
 def _unscales_itself(clip: Event) -> bool:
     """`accelerator.clip_grad_norm_`, `fabric.clip_gradients` and the like unscale on their own, or are told the factor."""
-    if any(last_name(call) == "get_scale" for arg in clip.args for call in calls_in(arg.value)):
+    if clip.details.told_scale:
         return True
     owner = dotted(clip.receiver) if clip.receiver is not None else None
     return owner is not None and owner.rsplit(".", 1)[-1] in ("accelerator", "fabric", "trainer", "self")

@@ -40,4 +40,6 @@ def test_reveals(path: Path) -> None:
             seen.setdefault(source.row_column(span[0])[0], set()).add(revealed(loop, event))
     wanted = {row: m.group(1) for row, line in enumerate(text.split("\n"), 1) if (m := _REVEAL.search(line))}
     assert wanted
-    assert {row: sorted(seen.get(row, set())) for row in wanted} == {row: sorted(what.split("; ")) for row, what in wanted.items()}
+    assert {row: sorted(seen.get(row, set())) for row in wanted} == {
+        row: sorted(what.split("; ")) for row, what in wanted.items()
+    }

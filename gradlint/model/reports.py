@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from gradlint.model.paths import Guard
 from gradlint.model.records import Definition, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.sums import Sums
@@ -24,7 +25,7 @@ class Ledger:
 
     def restores(self, raw: RawEvent) -> bool:
         """The report multiplies by N again, sums the divided losses over exactly one window, or is none."""
-        if self.sums_reports(raw) or self.listed_and_summed(raw):
+        if any(map(_not_finite, raw.path)) or self.sums_reports(raw) or self.listed_and_summed(raw):
             return True
         return any(self.made_up_for(*place, raw) for place in self.places(raw.node, raw.site))
 
@@ -140,3 +141,14 @@ class Ledger:
 
 def _mentions(node: cst.CSTNode, name: str) -> bool:
     return any(dotted(each) == name for each in walk(node))
+
+
+def _not_finite(guard: Guard) -> bool:
+    """What stands here is done with a loss that is inf or nan, which is the same divided by N."""
+    test, arm = guard.test, guard.arm
+    if guard.kind != "branch" or test is None:
+        return False
+    while isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        test, arm = test.expression, 1 - arm
+    checks = {last_name(call.func) for call in calls_in(test)} & _CHECKS
+    return bool(checks) and (arm == 1) == ("isfinite" in checks)

@@ -78,15 +78,15 @@ class Judge:
     def within(self, event: RawEvent) -> tuple[Cadence, Boundary | None, bool]:
         extra = self.extra(event)
         paces = [self.pace(guard, event.path[:place]) for place, guard in extra]
-        boundary = next((b for pace, b in reversed(paces) if pace in (Pace.BOUNDARY, Pace.INSIDE) and b), None)
         doubts = [place for (place, _), (pace, _) in zip(extra, paces, strict=True) if pace is Pace.VARYING]
         either = bool(doubts) and all(self.on_either_arm(event, place) for place in doubts)
         kinds = {pace for pace, _ in paces} - ({Pace.VARYING} if either else set())
         varying = bool(doubts)
-        if Pace.INSIDE in kinds:
-            return Cadence.INSIDE_WINDOW, boundary, varying
-        if Pace.BOUNDARY in kinds:
-            return Cadence.PER_UPDATE, boundary, varying
+        # What the boundary gates runs once per window, whatever else says no: `elif boundary and b:` after `if boundary and a:`.
+        decisive = next((pace for pace in (Pace.BOUNDARY, Pace.INSIDE) if pace in kinds), None)
+        boundary = next((b for pace, b in reversed(paces) if pace is decisive and b), None)
+        if decisive is not None:
+            return (Cadence.PER_UPDATE if decisive is Pace.BOUNDARY else Cadence.INSIDE_WINDOW), boundary, varying
         if Pace.TRIVIAL in kinds:
             return Cadence.PER_UPDATE, None, varying
         if varying and not either:

@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.model.boundary import Reader
 from gradlint.model.lookup import same_steps
-from gradlint.model.multiplicity import single, tests_steps
+from gradlint.model.multiplicity import is_answer, single, tests_steps
 from gradlint.model.paths import Guard, Path, exclusive
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
@@ -163,7 +163,8 @@ class Judge:
             told = single(guard.test, self.steps, self.resolver, site)
             if told is not None and told.arm == guard.arm:
                 return Pace.TRIVIAL, None
-            if told is not None or tests_steps(guard, self.steps, self.resolver.words):
+            counts = tests_steps(guard, self.steps, self.resolver.words) and not is_answer(guard.test, site, self.resolver)
+            if told is not None or counts:
                 return Pace.STEADY, None
         boundary = self.reader.read(guard.test, site, guard.node)
         if boundary is not None and self.belongs(boundary):

@@ -78,6 +78,20 @@ def tests_steps(guard: Guard, steps: Steps, words: Taught) -> bool:
     return test is not None and _is_steps(test, steps, words)
 
 
+def is_answer(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    """The name holds the answer to a question, whatever it is called: `accumulate = i % N == 0` is no number of steps."""
+    name = dotted(node)
+    found = resolver.reaching(name, site)[0] if name else []
+    return bool(found) and all(d.how in ("assign", "param") and d.value is not None and _answers(d.value) for d in found)
+
+
+def _answers(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.BooleanOperation):
+        return _answers(node.left) and _answers(node.right)
+    asks = isinstance(node, cst.Comparison) or (isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not))
+    return asks or isinstance(literal(node), bool)
+
+
 def _is_steps(node: cst.BaseExpression, steps: Steps, words: Taught) -> bool:
     name = dotted(node)
     if name is None:

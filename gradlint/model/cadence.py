@@ -15,6 +15,7 @@ from gradlint.model.paths import Guard, Path, exclusive
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, text, walk
+from gradlint.model.told import told_by_caller
 from gradlint.model.types import Cadence, Kind
 from gradlint.model.window import Boundary, Engine, Phase, Steps
 
@@ -169,6 +170,8 @@ class Judge:
         boundary = self.reader.read(guard.test, site, guard.node)
         if boundary is not None and self.belongs(boundary):
             return (Pace.BOUNDARY if (guard.arm == 0) == boundary.holds else Pace.INSIDE), boundary
+        if boundary is None and self.loop is None and told_by_caller(guard, site, self.resolver, self.backwards, self.stepping):
+            return Pace.VARYING, None
         if boundary is None and self.invariant(guard.test, site):
             return Pace.STEADY, None
         if boundary is None and self.reader.named_flag(guard.test) and self.plain_flag(guard.test, site):

@@ -11,7 +11,7 @@ from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
 from gradlint.model.syntax import text
-from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 
@@ -37,16 +37,17 @@ def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
 
 
 def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None:
+    feeding = _feeding(step, loop)
+    if feeding and all(_takes_turns(each, loop) for each in feeding):
+        return None
     for other in loop.all(Kind.OPTIMIZER_STEP):
         if other.cadence is Cadence.PER_UPDATE and other.boundary is not None and not exclusive(other.path, step.path):
             if other.target == step.target and (step.target is not None or text(other.node) == text(step.node)):
                 return other.node, "another step closes the window"
-    for backward in _feeding(step, loop):
+    for backward in feeding:
         if backward.scale is None or backward.through == "accelerator":
             continue
-        # A loop around the backward pass alone is a window of its own, whatever it walks.
-        inner = backward.path[next((i + 1 for i, g in enumerate(backward.path) if g is loop.guard), 0) :]
-        if any(g.kind == "loop" for g in inner):
+        if _has_inner_loop(backward, loop):
             if backward.cadence is Cadence.PER_UPDATE:
                 return None
             continue
@@ -59,6 +60,18 @@ def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None
         if inside[0].boundary is not None and inside[0].boundary.steps.value != 1:
             return inside[0].node, "gradients are zeroed once per window"
     return None
+
+
+def _has_inner_loop(backward: Event, loop: TrainingLoop) -> bool:
+    """A loop around the backward pass alone is a window of its own, whatever it walks."""
+    inner = backward.path[next((i + 1 for i, g in enumerate(backward.path) if g is loop.guard), 0) :]
+    return any(guard.kind == "loop" for guard in inner)
+
+
+def _takes_turns(backward: Event, loop: TrainingLoop) -> bool:
+    """A window of its own, which runs where the loop's is over: the two never share gradients, and each has its step."""
+    over = backward.boundary is not None and backward.boundary.phase in (Phase.FIRST, Phase.UNKNOWN)
+    return over and backward.cadence is Cadence.PER_UPDATE and _has_inner_loop(backward, loop)
 
 
 def _feeding(step: Event, loop: TrainingLoop) -> list[Event]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from gradlint.model.lookup import dominates
 from gradlint.model.paths import Guard, exclusive
 from gradlint.model.records import RawEvent
 from gradlint.model.syntax import last_name
@@ -35,9 +36,18 @@ class Belonging:
         own = [g for g in event.path if g.kind == "loop" and not any(g is each for each in self.around)]
         if event.kind is Kind.BACKWARD or (own and event.kind not in _OVER_OPTIMIZERS):
             return False
-        if own and self.has_backward(own):
+        if (own and self.has_backward(own)) or self.is_of_later_pass(event):
             return False
         return any(not exclusive(event.path, backward.path) for backward in self.backwards)
+
+    def is_of_later_pass(self, event: RawEvent) -> bool:
+        """A step behind the loop that applies another backward pass alone: what the loop left was set to zero before that."""
+        if event.kind is not Kind.OPTIMIZER_STEP or event.target is None:
+            return False
+        end = max(each.index for each in self.events if any(guard is self.loop for guard in each.path))
+        between = [each for each in self.events if end < each.index < event.index and dominates(each.path, event.path)]
+        zeroed = next((each.index for each in between if each.kind is Kind.ZERO_GRAD and each.target == event.target), None)
+        return zeroed is not None and any(each.kind is Kind.BACKWARD and each.index > zeroed for each in between)
 
     def has_backward(self, loops: Sequence[Guard]) -> bool:
         return any(b.kind is Kind.BACKWARD and any(any(g is each for g in b.path) for each in loops) for b in self.events)

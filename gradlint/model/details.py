@@ -12,10 +12,10 @@ from gradlint.model.paths import Guard
 from gradlint.model.records import RawEvent, site_of
 from gradlint.model.reports import Ledger
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import calls_in, dotted, last_name, root_name
+from gradlint.model.syntax import calls_in, dotted, last_name, method_call, root_name
 from gradlint.model.tokens import token_mean
 from gradlint.model.types import Kind
-from gradlint.model.vocabulary import Role
+from gradlint.model.vocabulary import Role, spells_zeroing
 from gradlint.model.zeroed import made_within, model_of
 
 _PLAIN_BASES = frozenset({"object", "ABC", "Module", "Protocol", "Generic"})
@@ -106,6 +106,15 @@ class EventDetails:
                 if isinstance(arg.value, (cst.Name, cst.Attribute)) and self.resolver.identity(arg.value, site_of(site)) in mine:
                     return True
         return False
+
+    @cached_property
+    def zeroed_out_of_sight(self) -> bool:
+        trace = self.resolver.trace
+        return self.raw.kind is Kind.OPTIMIZER_STEP and any(
+            method is not None and spells_zeroing(method[1]) and (id(site.call), site.frame.number) not in trace.activations
+            for site in trace.calls
+            if (method := method_call(site.call))
+        )
 
     @cached_property
     def token_mean(self) -> TokenMean | None:

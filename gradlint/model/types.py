@@ -133,6 +133,10 @@ class Details(Protocol):
         """Of an optimizer's step: whether the optimizer, or its scaler, is an argument of a call whose body is not in sight."""
 
     @property
+    def zeroed_out_of_sight(self) -> bool:
+        """Of an optimizer's step: whether a method is called whose body is not in sight and whose name says that it zeroes gradients."""
+
+    @property
     def token_mean(self) -> TokenMean | None:
         """Of a backward pass: the mean over tokens, of which some are masked, that its loss holds."""
 

@@ -247,6 +247,16 @@ def is_trigger(name: str) -> bool:
     return name in TRIGGERS or bool(GRADIENT_RESCALERS.search(name))
 
 
+_ZEROES = frozenset("zero zeros zeroes clear clean reset wipe flush none null".split())
+_GRADIENTS = frozenset("grad grads gradient gradients".split())
+
+
+def spells_zeroing(name: str) -> bool:
+    """True for names that say of gradients that they are set back: `set_zero_grad`, `clear_gradients`, `zeroGrads`."""
+    words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name))
+    return not words.isdisjoint(_ZEROES) and not words.isdisjoint(_GRADIENTS)
+
+
 LENGTH_ARGUMENTS = frozenset(
     (
         "num_training_steps num_warmup_steps t_total total_steps steps_per_epoch T_max total_iters step_size "

@@ -32,6 +32,7 @@ def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
             or step.details.handed_around
             or step.details.steps_anew
             or _left_at_once(loop)
+            or step.details.zeroed_out_of_sight
         ):
             continue
         if step.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.PER_UPDATE):

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.counting import Body, Count, count_of, counts_otherwise
-from gradlint.model.flush import flatten, irrelevant, never_fires
+from gradlint.model.flush import fires_on_short, flatten, irrelevant, never_fires
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.rounds import counted_down, cycled
+from gradlint.model.starts import skips_start
 from gradlint.model.syntax import dotted, last_name, literal, walk
 from gradlint.model.window import Boundary, Engine, Phase, Steps
 
@@ -215,7 +216,7 @@ class Reader:
         others = [part for part, b in read if b is not found]
         if isinstance(test.operator, cst.And):
             for part in others:
-                if self.skips_start(part, found):
+                if skips_start(part, found):
                     return replace(found, test=test, skips_first=part)
             if not found.holds:
                 live = [part for part in others if not irrelevant(part)]
@@ -225,21 +226,9 @@ class Reader:
             return replace(found, test=test)
         live = [part for part in others if not irrelevant(part)]
         dead = [part for part in live if never_fires(part, site, self.resolver, self.body)]
-        return replace(found, test=test, flush=len(live) > len(dead), dead_flush=bool(dead) and len(live) == len(dead))
-
-    def skips_start(self, part: cst.BaseExpression, boundary: Boundary) -> bool:
-        """`i > 0`, `i != 0` or `i` beside a boundary over the same index: the first firing is suppressed."""
-        if boundary.index is None or not boundary.holds:
-            return False
-        index = boundary.index
-        if boundary.counter is None:
-            return False
-        if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
-            target = part.comparisons[0]
-            zero = literal(target.comparator) == 0 and isinstance(target.operator, (cst.GreaterThan, cst.NotEqual))
-            one = literal(target.comparator) == 1 and isinstance(target.operator, cst.GreaterThanEqual)
-            return (zero or one) and dotted(part.left) in (boundary.counter, dotted(index))
-        return dotted(part) is not None and dotted(part) == boundary.counter
+        failing = bool(dead) and len(live) == len(dead)
+        short = failing and any(fires_on_short(part, site, self.resolver, self.body) for part in dead)
+        return replace(found, test=test, flush=len(live) > len(dead), dead_flush=failing, short_flush=short)
 
     def flag(self, test: cst.Name | cst.Attribute, site: Site, guard: cst.CSTNode, hops: int) -> Boundary | None:
         """A name that was given the boundary earlier, or that an engine keeps."""

@@ -14,6 +14,7 @@ from gradlint.model.multiplicity import is_answer, single, tests_steps
 from gradlint.model.paths import Guard, Path, exclusive
 from gradlint.model.records import Definition, Frame, RawEvent, Site, site_of
 from gradlint.model.resolve import Resolver
+from gradlint.model.starts import away_from_start
 from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, text, walk
 from gradlint.model.told import told_by_caller
 from gradlint.model.types import Cadence, Kind
@@ -86,6 +87,9 @@ class Judge:
         # What the boundary gates runs once per window, whatever else says no: `elif boundary and b:` after `if boundary and a:`.
         decisive = next((pace for pace in (Pace.BOUNDARY, Pace.INSIDE) if pace in kinds), None)
         boundary = next((b for pace, b in reversed(paces) if pace is decisive and b), None)
+        if decisive is Pace.BOUNDARY and boundary is not None and boundary.skips_first is None:
+            guards = [(guard, _site(guard, event.path[:place])) for place, guard in extra if guard.node is not boundary.guard]
+            boundary = replace(boundary, skips_first=away_from_start(guards, boundary, self.steps, self.resolver))
         if decisive is not None:
             return (Cadence.PER_UPDATE if decisive is Pace.BOUNDARY else Cadence.INSIDE_WINDOW), boundary, varying
         if Pace.TRIVIAL in kinds:

@@ -47,6 +47,15 @@ def never_fires(part: cst.BaseExpression, site: Site, resolver: Resolver, body: 
     return False
 
 
+def fires_on_short(part: cst.BaseExpression, site: Site, resolver: Resolver, body: Body) -> bool:
+    """A last-index test that holds where the whole pass is short: `len(loader) <= N and step + 1 == len(loader)`."""
+    for each, where in resolver.follow(part, site):
+        if isinstance(each, cst.BooleanOperation) and isinstance(each.operator, cst.And):
+            parts = list(flatten(each, cst.And))
+            return any(map(_tiny, parts)) and not any(never_fires(p, where, resolver, body) for p in parts)
+    return False
+
+
 def _tiny(part: cst.BaseExpression) -> bool:
     if isinstance(part, cst.Comparison) and len(part.comparisons) == 1:
         small = isinstance(part.comparisons[0].operator, (cst.LessThan, cst.LessThanEqual))

@@ -49,7 +49,8 @@ class Boundary:
     `test` is the expression that decides (the right-hand side of a flag's assignment where a flag carries it);
     `modulus` the `index % N` in it; `offset` what must be added to `index` to make the phase right.
     `holds` says whether the guarded arm is the boundary, `negative` whether `test` itself is true inside the window.
-    `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot.
+    `flush` says that the condition holds on the last micro-batch too; `dead_flush` that it tries to and cannot,
+    `short_flush` that it can where the whole pass is short, and only there.
     `frame` is the activation in which the test stands.
     `counter` is the name counted, `restarts` whether it begins anew with each pass over the data (None: not known).
     """
@@ -66,6 +67,7 @@ class Boundary:
     skips_first: cst.BaseExpression | None = None
     flush: bool = False
     dead_flush: bool = False
+    short_flush: bool = False
     counter: str | None = None
     restarts: bool | None = None
     counts_from: int | None = None

@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import literal, text
+from gradlint.model.syntax import literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.repair import (
     ENDS_EARLY,
@@ -55,6 +55,9 @@ def _steps_inside(boundary: Boundary, loop: TrainingLoop) -> bool:
 
 def _message(boundary: Boundary, step: Event) -> str:
     guard = f"`{text(boundary.test)}`"
+    if boundary.skips_first is not None and not any(each is boundary.skips_first for each in walk(boundary.test)):
+        away = f"{guard} is true on the very first micro-batch, from which another test keeps `{step.source}` away"
+        return f"{away}: the first window has one micro-batch too many"
     if boundary.skips_first is not None:
         return f"{guard} is first true on micro-batch N + 1: the first window of `{step.source}` has one micro-batch too many"
     if boundary.phase is Phase.FIRST:

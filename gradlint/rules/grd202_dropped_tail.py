@@ -24,13 +24,15 @@ def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
     step = next(each for each in loop.all(Kind.OPTIMIZER_STEP) if each.boundary is boundary)
     fix, note = _flush(boundary, loop)
     zeroed = "are thrown away" if boundary.restarts is False else "are thrown away, or leak into the next pass"
-    never = "its flush can never fire, and " if boundary.dead_flush else ""
+    never, each = "its flush can never fire, and " if boundary.dead_flush else "", "each"
+    if boundary.short_flush:
+        never, each = "its flush fires on short passes only, and ", "each longer"
     if loop.flush_misses:
         never = "the step after the loop asks for the wrong remainder, so that of some lengths "
     yield Finding(
         at=boundary.test,
         message=f"`{step.source}` runs only on full windows of {loop.n}: {never}"
-        f"the gradients of the last micro-batches of each pass {zeroed}",
+        f"the gradients of the last micro-batches of {each} pass {zeroed}",
         related=((step.node, "full windows step here" if loop.flush_misses else "nothing else steps the optimizer"),),
         fix=fix,
         note=note,
@@ -50,7 +52,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     if boundary.skips_first is not None:
         return withheld("the guard has to be put right first")
     if boundary.dead_flush:
-        return withheld("a flush that cannot fire stands in the guard already")
+        what = "for short passes" if boundary.short_flush else "that cannot fire"
+        return withheld(f"a flush {what} stands in the guard already")
     if boundary.index is None:
         return withheld("the guard asks for no index that could be compared with the length of the loader")
     if not boundary.restarts or boundary.counts_from is None:

@@ -61,7 +61,7 @@ def _boundary(boundary: Boundary, reading: Reading) -> str:
     if boundary.flush:
         parts.append("flushes the tail")
     if boundary.dead_flush:
-        parts.append("its flush can never fire")
+        parts.append("its flush fires on short passes only" if boundary.short_flush else "its flush can never fire")
     return "; ".join(parts)
 
 

@@ -199,6 +199,18 @@ class TrainingLoop:
             return None
         return next((step for step in steps if self.holds(step)), None)
 
+    def wipes_window(self, zero: Event) -> bool:
+        """The gradients are zeroed at the boundary, before the last backward pass of the window, which alone is left to the step."""
+        step = self.update_for(zero)
+        if step is None or step.boundary is None or zero.boundary is None or zero.conditional or zero.cadence is not step.cadence:
+            return False
+        # A flag that both ask has one answer; else both must be known to say yes on the last micro-batch.
+        last = zero.boundary.phase is Phase.LAST and step.boundary.phase is Phase.LAST
+        if not (last or zero.boundary.test is step.boundary.test):
+            return False
+        near = [b.index for b in self.all(Kind.BACKWARD) if not exclusive(b.path, zero.path) and not exclusive(b.path, step.path)]
+        return bool(near) and all(zero.index < index < step.index for index in near)
+
     def holds(self, event: Event) -> bool:
         """True for events that run inside the micro-batch body or close a window right after it."""
         return event.cadence not in (Cadence.PER_EPOCH, Cadence.ONCE)

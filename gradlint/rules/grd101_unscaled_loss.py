@@ -28,6 +28,8 @@ def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
         or loop.rate_divided
     ):
         return
+    if any(map(loop.wipes_window, loop.all(Kind.ZERO_GRAD))):
+        return  # the step sees one micro-batch only, whose mean it is
     for backward in loop.all(Kind.BACKWARD):
         update = loop.update_for(backward)
         if update is None or update.through == "deepspeed" or _engine_divides(backward, loop):

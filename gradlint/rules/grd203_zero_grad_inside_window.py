@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.edits import Move
+import libcst as cst
+
+from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, piece
+from gradlint.model.anchors import Withheld, piece, place_for
+from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
@@ -18,21 +21,40 @@ def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
         update = loop.update_for(zero)
         if update is None or update.through == "deepspeed" or (loop.steps is not None and loop.steps.value == 1):
             continue
-        wiped = _wipes_engine_window(zero, loop)
+        early = loop.wipes_window(zero)
+        wiped = early or _wipes_engine_window(zero, loop)
         if not wiped and zero.cadence is not Cadence.PER_MICRO_BATCH:
             continue
-        if loop.engine is Engine.ACCELERATE and update.boundary is None:
+        if early:
+            fix, note = _behind_step(zero, update, loop)
+        elif loop.engine is Engine.ACCELERATE and update.boundary is None:
             fix, note = _behind_engine_step(zero, update, loop)
         else:
             fix, note = into_update(zero, update, loop, "Zero the gradients once per update, after the step")
+        when = f"before the last backward pass of each {loop.n}" if early else "on every micro-batch"
+        pace = "" if early else f", `{update.source}` once every {loop.n}"
         yield Finding(
             at=zero.node,
-            message=f"`{zero.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
-            "only the last micro-batch of the window counts",
+            message=f"`{zero.source}` runs {when}{pace}: only the last micro-batch of the window counts",
             related=((update.node, "the accumulated gradients are used here"),),
             fix=fix,
             note=note,
         )
+
+
+def _behind_step(zero: Event, update: Event, loop: TrainingLoop) -> Outcome:
+    """Out of a condition of its own, which is the step's, into the block of the step."""
+    unit, line = piece(zero, loop), zero.statement
+    if line is None or not isinstance(unit, cst.If) or unit.body is not zero.suite:
+        return withheld("the condition that it stands under holds more than the call")
+    place = place_for(Kind.ZERO_GRAD, loop, update, zero)
+    if isinstance(place, Withheld):
+        return withheld(place.reason)
+    commented = "#" in text(unit.with_changes(leading_lines=()))
+    if zero.frame is not update.frame or commented or loop.tail:
+        return withheld("move it behind the optimizer's step, with what belongs to it")
+    new = Insert(place.statement, text(line), after=place.after)
+    return Fix("Zero the gradients once per update, after the step", (new, Delete(unit))), None
 
 
 def _behind_engine_step(zero: Event, update: Event, loop: TrainingLoop) -> Outcome:

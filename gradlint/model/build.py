@@ -16,6 +16,7 @@ from gradlint.model.paths import Guard, exclusive
 from gradlint.model.records import RawEvent, Trace
 from gradlint.model.resolve import Resolver
 from gradlint.model.roots import Tracer, roots
+from gradlint.model.seldom import measures_once, out_of_sight, running
 from gradlint.model.types import Kind, TrainingFile, TrainingLoop
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.model.window import Steps
@@ -54,12 +55,20 @@ def _is_foreign(facts: Facts) -> bool:
 
 
 def _loops(trace: Trace, resolver: Resolver) -> list[TrainingLoop]:
-    events = Classifier(resolver).events()
-    backwards = [event for event in events if event.kind is Kind.BACKWARD]
+    events: Sequence[RawEvent] = running(Classifier(resolver).events(), resolver)
+    homes = [(e, *_micro_loop(e, events, trace, resolver)) for e in events if e.kind is Kind.BACKWARD]
+    training = [home for home in homes if not measures_once(home[0], home[1], events, resolver)]
+    kept = [backward for backward, _, _ in training]
+    events = [event for event in events if event.kind is not Kind.BACKWARD or event in kept]
     groups: dict[int, tuple[Guard | None, Steps | None, list[RawEvent]]] = {}
-    for backward in backwards:
-        loop, window = _micro_loop(backward, events, trace, resolver)
+    for backward, loop, window in training:
         groups.setdefault(id(loop), (loop, window, []))[2].append(backward)
+    for backward, loop, window in homes:
+        if loop is not None and id(loop) not in groups:
+            groups[id(loop)] = (loop, window, [out_of_sight(backward, loop)])
+    events = sorted(
+        (*events, *(b for _, _, each in groups.values() for b in each if b not in kept)), key=lambda event: event.index
+    )
     return [
         LoopBuilder(trace, resolver, events, loop, window, tuple(members)).build() for loop, window, members in groups.values()
     ]

@@ -70,6 +70,9 @@ _PACE = {
     Cadence.ONCE: 0,
 }
 
+OUT_OF_SIGHT = "something out of sight"
+"""What a backward pass runs through where another file has it, and only that it belongs to the loop is known."""
+
 
 @dataclass(frozen=True, eq=False)
 class Event:
@@ -184,6 +187,11 @@ class TrainingLoop:
     def first(self, kind: Kind) -> Event | None:
         """The first event of a kind."""
         return next(self.all(kind), None)
+
+    @property
+    def shows_backward(self) -> bool:
+        """False where the training's backward pass is in another file, so that its place among the other events is not known."""
+        return all(backward.through != OUT_OF_SIGHT for backward in self.all(Kind.BACKWARD))
 
     def update_for(self, event: Event) -> Event | None:
         """The optimizer step that closes the window which the event belongs to.

@@ -30,6 +30,7 @@ def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
             or _takes_closure(step)
             or not step.details.torch_built
             or step.details.handed_around
+            or not loop.shows_backward
             or step.details.steps_anew
             or _left_at_once(loop)
             or step.details.zeroed_out_of_sight

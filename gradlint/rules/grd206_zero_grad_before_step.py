@@ -16,7 +16,7 @@ from gradlint.rule import rule
 @rule("GRD206", "zero-grad-before-step", "Gradients are zeroed between the backward pass and the step, which then sees none")
 def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))
-    for zero in loop.all(Kind.ZERO_GRAD):
+    for zero in loop.all(Kind.ZERO_GRAD) if loop.shows_backward else ():
         update = loop.update_of(zero)
         steps = [event for event in update if event.kind is Kind.OPTIMIZER_STEP]
         step = next((s for s in steps if s.index > zero.index and _wipes(zero, s, loop)), None)

@@ -14,7 +14,7 @@ from gradlint.rule import rule
 
 @rule("GRD303", "clip-after-step", "Gradients are clipped after the step that they should bound")
 def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
-    for clip in loop.all(Kind.CLIP):
+    for clip in loop.all(Kind.CLIP) if loop.shows_backward else ():
         update = loop.update_of(clip)
         steps = [event for event in update if event.kind is Kind.OPTIMIZER_STEP]
         near = [s for s in steps if s.cadence is clip.cadence and not exclusive(s.path, clip.path) and s.through != "deepspeed"]

@@ -91,6 +91,11 @@ class Backwards:
         answers = set(map(_scales, self.given(node, site)))
         return answers.pop() if len(answers) == 1 else None
 
+    def carries_factor(self, node: cst.BaseExpression, site: Site) -> bool:
+        """The value is, on some path, what `scaler.scale(loss)` or `with amp.scale_loss(loss, optimizer)` makes of a loss."""
+        values = map(uncast, self.given(node, site))
+        return any(isinstance(each, cst.Call) and last_name(each.func) in ("scale", "scale_loss") for each in values)
+
     def given(self, node: cst.BaseExpression, site: Site, hops: int = 0) -> Iterator[cst.BaseExpression]:
         """What a name was given, before it was divided or added to, and the elements of what a loop walks; else the value itself."""
         name = dotted(node)

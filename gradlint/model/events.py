@@ -38,7 +38,11 @@ class Classifier:
             if key.endswith((".grad", ".grad.data")):
                 found.extend(self.of_definition(d) for d in definitions if d.frame.number not in self.clippers)
             found.extend(event for d in definitions if d.how == "augment" for event in self.of_sum(d))
-        return sorted(found, key=lambda event: event.index)
+        # What a scaler makes of the loss nobody takes for the loss.
+        shown = (
+            e for e in found if e.kind is not Kind.REPORT or e.loss is None or not self.backwards.carries_factor(e.loss, e.site)
+        )
+        return sorted(shown, key=lambda event: event.index)
 
     def of_call(self, call: CallSite) -> Iterator[RawEvent]:
         node = call.call

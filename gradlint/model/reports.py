@@ -76,9 +76,25 @@ class Ledger:
 
     def sums_reports(self, raw: RawEvent) -> bool:
         """What is reported is a sum, or the mean of one, and each of its parts was looked at where it was added."""
-        nodes = self.trace.facts.tree.below(raw.loss) if raw.loss is not None else ()
-        names = {dotted(node) for node in nodes if isinstance(node, (cst.Name, cst.Attribute))} - {None}
-        return any(self.adds_reports(d, name) for name in names if name for d in self.resolver.reaching(name, raw.site)[0])
+        return raw.loss is not None and self.is_sum(raw.loss, raw.site)
+
+    def is_sum(self, node: cst.BaseExpression, site: Site) -> bool:
+        nodes = self.trace.facts.tree.below(node)
+        names = {dotted(each) for each in nodes if isinstance(each, (cst.Name, cst.Attribute))} - {None}
+        given = ((d, name) for name in names if name for d in self.resolver.reaching(name, site)[0])
+        return any(self.adds_reports(d, name) or self.returns_sum(d) for d, name in given)
+
+    def returns_sum(self, definition: Definition) -> bool:
+        """`out, total = self.window()`, of a function that returns a sum."""
+        call = definition.value
+        run = self.trace.activations.get((id(call), definition.frame.number))
+        for given in self.trace.returns.get(run.number, ()) if run is not None and definition.how in ("assign", "unpack") else ():
+            value, place = given.value, definition.position
+            if isinstance(value, cst.Tuple) and place is not None:
+                value = value.elements[place].value if place < len(value.elements) else None
+            if value is not None and self.is_sum(value, site_of(given)):
+                return True
+        return False
 
     def adds_reports(self, definition: Definition, name: str) -> bool:
         """`total += loss.detach()`, a total of one window, or `total += loss / N` in a loop that it was begun outside of."""

@@ -16,6 +16,9 @@ from gradlint.model.types import Kind
 _OVER_OPTIMIZERS = (Kind.OPTIMIZER_STEP, Kind.ZERO_GRAD, Kind.GRAD_SCALE, Kind.UNSCALE)
 """What stands in loops of its own, over optimizers or weights."""
 
+_BEFORE_A_STEP = (Kind.CLIP, Kind.UNSCALE, Kind.GRAD_SCALE)
+"""What is done to gradients so that a step finds them as it needs them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Belonging:
@@ -41,12 +44,19 @@ class Belonging:
         return any(not exclusive(event.path, backward.path) for backward in self.backwards)
 
     def is_of_later_pass(self, event: RawEvent) -> bool:
-        """A step behind the loop that applies another backward pass alone: what the loop left was set to zero before that."""
-        if event.kind is not Kind.OPTIMIZER_STEP or event.target is None:
+        """A step behind the loop, or what prepares one, that is of another backward pass alone.
+
+        What the loop left was set to zero before that.
+        """
+        if event.kind not in (Kind.OPTIMIZER_STEP, *_BEFORE_A_STEP):
+            return False
+        steps = (each for each in self.events if each.kind is Kind.OPTIMIZER_STEP and each.index >= event.index)
+        step = next((each for each in steps if not exclusive(each.path, event.path)), None)
+        if step is None or step.target is None:
             return False
         end = max(each.index for each in self.events if any(guard is self.loop for guard in each.path))
         between = [each for each in self.events if end < each.index < event.index and dominates(each.path, event.path)]
-        zeroed = next((each.index for each in between if each.kind is Kind.ZERO_GRAD and each.target == event.target), None)
+        zeroed = next((each.index for each in between if each.kind is Kind.ZERO_GRAD and each.target == step.target), None)
         return zeroed is not None and any(each.kind is Kind.BACKWARD and each.index > zeroed for each in between)
 
     def has_backward(self, loops: Sequence[Guard]) -> bool:

@@ -40,6 +40,8 @@ def _evidence(step: Event, loop: TrainingLoop) -> tuple[cst.CSTNode, str] | None
     feeding = _feeding(step, loop)
     if feeding and all(_takes_turns(each, loop) for each in feeding):
         return None
+    if _is_of_an_arm(step, loop):
+        return None
     for other in loop.all(Kind.OPTIMIZER_STEP):
         if other.cadence is Cadence.PER_UPDATE and other.boundary is not None and not exclusive(other.path, step.path):
             if other.target == step.target and (step.target is not None or text(other.node) == text(step.node)):
@@ -72,6 +74,15 @@ def _takes_turns(backward: Event, loop: TrainingLoop) -> bool:
     """A window of its own, which runs where the loop's is over: the two never share gradients, and each has its step."""
     over = backward.boundary is not None and backward.boundary.phase in (Phase.FIRST, Phase.UNKNOWN)
     return over and backward.cadence is Cadence.PER_UPDATE and _has_inner_loop(backward, loop)
+
+
+def _is_of_an_arm(step: Event, loop: TrainingLoop) -> bool:
+    """An arm that zeroes, backpropagates and steps by itself: its update is whole, and no part of the window."""
+    if not any(guard.kind == "branch" for guard in step.path[next((i for i, g in enumerate(step.path) if g is loop.guard), 0) :]):
+        return False
+    own = [each for each in loop.events if each.path == step.path and each.index < step.index]
+    zeroed = [each.index for each in own if each.kind is Kind.ZERO_GRAD and each.target in (None, step.target)]
+    return any(each.kind is Kind.BACKWARD and each.index > index for each in own for index in zeroed)
 
 
 def _feeding(step: Event, loop: TrainingLoop) -> list[Event]:

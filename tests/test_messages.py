@@ -48,3 +48,33 @@ def test_a_flush_that_never_fires(flush: str) -> None:
     message = said("GRD202", f"(step + 1) % n == 0 or {flush}")
     assert "its flush can never fire" in message
     assert "of each pass" in message
+
+
+ARMS = """
+def train(model, loader, optimizer, n=None):
+    for step, batch in enumerate(loader):
+        {before}
+        if {given}:
+            {on_arm}
+            if (step + 1) % n == 0 or step + 1 == len(loader):
+                optimizer.step()
+                optimizer.zero_grad()
+        else:
+            {other}
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize("given", ["n is not None", "n", "n > 0", "n is not None and n > 1", "not n is None"])
+def test_no_loss_is_divided_where_n_may_be_no_divisor(given: str) -> None:
+    everywhere = ARMS.format(given=given, before="model(batch).backward()", on_arm="pass", other="pass")
+    on_the_arm = ARMS.format(given=given, before="pass", on_arm="model(batch).backward()", other="model(batch).backward()")
+    [withheld], [offered] = ([each for each in found(source) if each.code == "GRD101"] for source in (everywhere, on_the_arm))
+    assert withheld.fix is None and withheld.note is not None and "`n` may be 0 or None here" in withheld.note
+    assert offered.fix is not None and offered.span.start.row == 6
+
+
+def test_a_test_for_more_than_one_says_nothing_of_none() -> None:
+    [finding] = found(ARMS.format(given="n > 1", before="model(batch).backward()", on_arm="pass", other="pass"))
+    assert finding.code == "GRD101" and finding.fix is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import libcst
 import pytest
-from harness import faulty_fixtures, read_marked
+from harness import FIXTURES, faulty_fixtures, read_marked
 from samples import BOTH, SAFE
 
 from gradlint.diagnostic import Diagnostic
@@ -45,6 +45,16 @@ def boundaries(text: str) -> list[int]:
     return [
         min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]) - 1 for node in ast.parse(text).body
     ]
+
+
+def test_a_backward_pass_that_comes_and_goes() -> None:
+    path = FIXTURES / "GRD202" / "flush_one_too_late.py"
+    text = read_marked(path.read_text(encoding="utf-8")).source
+    without = "\n".join(line for line in text.split("\n") if "backward" not in line)
+    assert without != text
+    memories: dict[str, Memory] = {}
+    for each in (text, without, text, without):
+        alike(each, memories)
 
 
 @pytest.mark.parametrize("path", faulty_fixtures()[::4], ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -6,6 +6,7 @@ import ast
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import libcst as cst
 
@@ -71,7 +72,7 @@ def _statements(code: str) -> Iterator[tuple[int, str]]:
     starts = (0, *(match.end() for match in NEWLINE.finditer(code)), len(code))
     body = parse(code).body
     begin = 0
-    for node, following in zip(body, (*body[1:], None), strict=True):
+    for node, following in zip_longest(body, body[1:]):
         end = starts[node.end_lineno or node.lineno] if following is not None else len(code)
         if following is None or starts[_first_row(following) - 1] >= end:
             yield begin, code[begin:end]

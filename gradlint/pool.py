@@ -109,8 +109,13 @@ class Pool(Generic[Item, Result]):
         context = get_context(method)
         ours, theirs = context.Pipe()
         arguments = (theirs, ours if method == "fork" else None, self._do, self.workers, method)
-        context.Process(target=lead, args=arguments).start()  # type: ignore[attr-defined]
-        theirs.close()
+        try:
+            context.Process(target=lead, args=arguments).start()  # type: ignore[attr-defined]
+        except OSError:  # the system gives no more processes
+            self.workers = 1
+            return
+        finally:
+            theirs.close()
         self._connection = ours
         atexit.register(self.close)  # or this process would wait for the foreman, which waits for the connection's end
         self.processes = self.workers

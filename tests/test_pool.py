@@ -89,6 +89,15 @@ def test_little_work_starts_no_process() -> None:
     assert list(Pool(Instructions(double, nothing, lost), 2).results()) == []
 
 
+def test_a_system_without_more_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refused)
+    pool = Pool(Instructions(double, nothing, lost), 2)
+    assert given(pool, range(30)) == [2 * number for number in range(30)] and pool.processes == 0
+
+
 @ON_POSIX
 @pytest.mark.parametrize(("numbers", "missing"), [(range(30), 13), (range(14, 60), None)], ids=["worker", "leader"])
 def test_a_process_that_dies_costs_one_item(

@@ -27,6 +27,8 @@ class Candidate:
     data: bytes | str
     store: Store | None = None
     digest: str = ""
+    barren: bool = False
+    """A script that was named, and whose bytes can hold no finding: all that can be told is that it is no Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,8 @@ class Intake:
             yield Candidate(job, error.strerror or str(error))
             return
         read = time.perf_counter() if self.timings is not None else 0.0
-        admitted = job.named or self._filter(job.task).admits(data)
+        fertile = self._filter(job.task).admits(data)
+        admitted = job.named or fertile
         if self.timings is not None:
             self.timings.add("read", read - begun)
             self.timings.add("prefilter", time.perf_counter() - read)
@@ -102,7 +105,7 @@ class Intake:
             store.remember(pending.name, pending.seen, digest)
             known = _known(store, digest, job, pending.name, data) if admitted else None
         if admitted:
-            yield known or Candidate(job, data, store, digest)
+            yield known or Candidate(job, data, store, digest, not fertile and not pending.name.endswith(".ipynb"))
 
 
 def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = None) -> FileResult | None:

@@ -149,7 +149,7 @@ def _lost(candidate: Candidate) -> Timed:
 
 
 def _untimed(candidate: Candidate) -> Timed:
-    return _guarded(candidate.job, candidate.data), None
+    return _guarded(candidate), None
 
 
 def _timed(candidate: Candidate) -> Timed:
@@ -157,18 +157,20 @@ def _timed(candidate: Candidate) -> Timed:
 
     timings, begun = Timings(), time.perf_counter()
     with measuring(timings):
-        result = _guarded(candidate.job, candidate.data)
+        result = _guarded(candidate)
     timings.files[result.path] = time.perf_counter() - begun
     return result, timings
 
 
-def _guarded(job: Job, data: bytes | str) -> FileResult:
-    name = str(job.path)
+def _guarded(candidate: Candidate) -> FileResult:
+    name, data, task = str(candidate.job.path), candidate.data, candidate.job.task
     if isinstance(data, str):
         return FileResult(name, (unreadable(name, 1, 1, f"the file cannot be read: {data}"),))
     try:
         with _without_collecting():
-            return process(name, data, job.task)
+            if candidate.barren and _is_python(data):
+                return FileResult(name)
+            return process(name, data, task)
     except RecursionError:
         return FileResult(name, (unreadable(name, 1, 1, "the code is nested too deeply to be checked"),))
     except Exception:
@@ -262,6 +264,19 @@ def _is_annotated(text: str) -> bool:
     from gradlint.unused import holds_directives
 
     return holds_directives(text)
+
+
+def _is_python(data: bytes) -> bool:
+    """Whether there is nothing to tell of a script whose bytes can hold no finding; imports no more than that needs."""
+    from gradlint.depth import parse, tree_is_deep
+
+    decoded = decode(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return not isinstance(decoded, Undecodable) and not tree_is_deep(decoded.text, parse(decoded.text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def _holds_nothing(text: str, task: Task) -> bool:

@@ -25,6 +25,9 @@ class Ledger:
 
     def restores(self, raw: RawEvent) -> bool:
         """The report multiplies by N again, sums the divided losses over exactly one window, or is none."""
+        tree = self.trace.facts.tree
+        if any(tree.holds(each, raw.node) for each in tree.all(cst.Comparison)):
+            return True  # it is compared, and told to nobody
         if any(map(_not_finite, raw.path)) or self.sums_reports(raw) or self.listed_and_summed(raw):
             return True
         return any(self.made_up_for(*place, raw) for place in self.places(raw.node, raw.site))

@@ -243,8 +243,10 @@ def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
     """The plain questions that a test's answer settles, each with its own answer.
 
     `a and not b` being true settles both; `x is not None` is the question whether `x is None`; a true `x` is not None.
-    Questions that call something are left out: they may be answered otherwise the next time.
+    Questions that call something are left out: they may be answered otherwise the next time. Parentheses ask nothing.
     """
+    if test.lpar:
+        test = test.with_changes(lpar=(), rpar=())
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         yield from known(test.expression, not truth)
     elif isinstance(test, cst.BooleanOperation):

@@ -198,8 +198,7 @@ class Reader:
     def reset_inside(self, name: str, site: Site) -> bool:
         """The counter is set back to a literal inside the loop: a hand-kept window counter."""
         for definition in self.resolver.all_of(name, site.frame):
-            inside = self.body.loop is None or any(each is self.body.loop for each in definition.path)
-            if inside and definition.how == "assign" and definition.value is not None:
+            if self.body.holds(definition.path) and definition.how == "assign" and definition.value is not None:
                 if isinstance(literal(definition.value), int):
                     return True
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.paths import Guard
+from gradlint.model.paths import Guard, Path
 from gradlint.model.records import Definition, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, dotted, last_name, literal
@@ -22,6 +22,10 @@ class Body:
 
     loop: Guard | None
     arms: frozenset[tuple[object, int]] = frozenset()
+
+    def holds(self, path: Path) -> bool:
+        """Whether what has this path stands in the body."""
+        return self.loop is None or any(guard is self.loop for guard in path)
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def _counter(name: str, node: cst.BaseExpression, site: Site, resolver: Resolver
             return None
         start = iteration_start(target, resolver)
         return Count(start, (name,), True) if start is not None else None
-    inside = [d for d in increments if body.loop is None or any(each is body.loop for each in d.path)]
+    inside = [d for d in increments if body.holds(d.path)]
     if len(inside) == 1 and (is_ungated(inside[0], site, body) or _made_up_for(inside[0], increments, body)):
         return _hand_kept(name, inside[0], definitions, site, resolver, body)
     if increments:
@@ -164,9 +168,8 @@ def counts_otherwise(node: cst.BaseExpression, site: Site, resolver: Resolver, b
     """Whether a counter grows by something else than one a micro-batch: by the samples in it, for one."""
     name = dotted(node)
     for each in resolver.all_of(name, site.frame) if name else ():
-        inside = body.loop is None or any(guard is body.loop for guard in each.path)
         grows = isinstance(each.node, cst.AugAssign) and isinstance(each.node.operator, cst.AddAssign)
-        if inside and grows and not _adds_one(each, name or ""):
+        if grows and body.holds(each.path) and not _adds_one(each, name or ""):
             return True
     return False
 

@@ -23,7 +23,7 @@ def counted_down(test: cst.Comparison, guard: cst.CSTNode, site: Site, resolver:
     if name is None:
         return None
     definitions = resolver.all_of(name, site.frame)
-    inside = [d for d in definitions if body.loop is None or any(each is body.loop for each in d.path)]
+    inside = [d for d in definitions if body.holds(d.path)]
     losses = [d for d in inside if _takes_one(d, name)]
     resets = [d for d in inside if d.how == "assign" and not _takes_one(d, name)]
     if len(losses) != 1 or losses[0].index > site.index or not is_ungated(losses[0], site, body):

@@ -25,7 +25,7 @@ def of_others(zero: RawEvent, loop: Guard | None, stepping: Sequence[RawEvent], 
     name = dotted(node) if node is not None else None
     if node is None or name in (None, "self"):
         return None
-    anew = isinstance(node, cst.Name) and _made_anew(name or "", zero.site, loop, resolver)
+    anew = isinstance(node, cst.Name) and _made_anew(node, zero.site, loop, resolver)
     models = [model_of(step, resolver) for step in stepping]
     apart = models and all(each is not None and not _related((node, zero.site), each, resolver) for each in models)
     return resolver.identity(node, zero.site) if anew or apart else None
@@ -43,14 +43,10 @@ def _zeroed(zero: RawEvent) -> cst.BaseExpression | None:
     return node if node is not zero.node.func else None
 
 
-def _made_anew(name: str, site: Site, loop: Guard | None, resolver: Resolver) -> bool:
-    found = resolver.reaching(name, site)[0] if loop is not None else []
-    return bool(found) and all(
-        each.how == "assign"
-        and isinstance(each.value, cst.Call)
-        and any(guard is loop for guard in each.path)
-        and _makes(each.value, resolver)
-        for each in found
+def _made_anew(node: cst.BaseExpression, site: Site, loop: Guard | None, resolver: Resolver) -> bool:
+    return made_within(node, site, loop, resolver) and all(
+        each.how == "assign" and isinstance(each.value, cst.Call) and _makes(each.value, resolver)
+        for each in resolver.reaching(dotted(node) or "", site)[0]
     )
 
 

@@ -1,0 +1,342 @@
+"""Operators over the values of a run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.things import Gradient, Thing
+from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Question, Source, Tensor, made, number, settings_of
+
+_LARGE = 1 << 40
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    cst.Add: operator.add,
+    cst.Subtract: operator.sub,
+    cst.Multiply: operator.mul,
+    cst.Divide: operator.truediv,
+    cst.FloorDivide: operator.floordiv,
+    cst.Modulo: operator.mod,
+    cst.Power: operator.pow,
+    cst.LeftShift: operator.lshift,
+    cst.RightShift: operator.rshift,
+    cst.BitAnd: operator.and_,
+    cst.BitOr: operator.or_,
+    cst.BitXor: operator.xor,
+}
+_COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    cst.Equal: operator.eq,
+    cst.NotEqual: operator.ne,
+    cst.LessThan: operator.lt,
+    cst.LessThanEqual: operator.le,
+    cst.GreaterThan: operator.gt,
+    cst.GreaterThanEqual: operator.ge,
+}
+_SAME = {cst.AddAssign: cst.Add, cst.SubtractAssign: cst.Subtract, cst.MultiplyAssign: cst.Multiply, cst.DivideAssign: cst.Divide}
+_SAME |= {cst.FloorDivideAssign: cst.FloorDivide, cst.ModuloAssign: cst.Modulo, cst.PowerAssign: cst.Power}
+_SAME |= {cst.BitAndAssign: cst.BitAnd, cst.BitOrAssign: cst.BitOr, cst.BitXorAssign: cst.BitXor}
+_SAME |= {cst.LeftShiftAssign: cst.LeftShift, cst.RightShiftAssign: cst.RightShift}
+OF_AUGMENTED: dict[type, type] = dict(_SAME)
+"""The operator of each augmented assignment."""
+
+
+def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
+    """The value of `left kind right`."""
+    if kind is cst.MatrixMultiply:
+        return joined(machine, node, (left, right))
+    if is_data(left) or is_data(right):
+        return of_data(machine, kind, left, right, node)
+    if type(left) is Gradient:
+        return Gradient(owner=left.owner, factor=left.factor.times(factor_of(machine, kind, right, node)))
+    if isinstance(left, Answer) or isinstance(right, Answer):
+        return joined(machine, node, (left, right))
+    first, second = number(left), number(right)
+    if first is None and type(left) is Opaque and (second is not None or type(right) is Opaque):
+        left = machine.number_of(left)
+        first = number(left)
+    if second is None and type(right) is Opaque and first is not None:
+        right = machine.number_of(right)
+        second = number(right)
+    if first is not None and second is not None:
+        return made(_computed(kind, first, second), left, right)
+    return _of_python(kind, left, right)
+
+
+def _computed(kind: type, first: int | float, second: int | float) -> int | float:
+    """Two numbers, never a huge one."""
+    if kind in (cst.Power, cst.LeftShift) and (abs(second) > 64 or abs(first) > 1 << 20):
+        return _LARGE
+    try:
+        found = _OPERATORS[kind](first, second)
+    except ZeroDivisionError:
+        raise Raised("ZeroDivisionError") from None
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return found if isinstance(found, (int, float)) and abs(found) < _LARGE * _LARGE else _LARGE
+
+
+def _of_python(kind: type, left: Any, right: Any) -> Any:
+    """Python's own containers and strings; everything else is unknown."""
+    if kind is cst.Add and type(left) is type(right) and isinstance(left, (list, tuple, str)):
+        return left + right if len(left) + len(right) < 10_000 else left
+    if kind is cst.Multiply:
+        many, times = (left, right) if isinstance(left, (list, tuple)) else (right, left)
+        count = number(times)
+        if isinstance(many, (list, tuple)) and isinstance(count, int):
+            return many * max(0, min(count, 200 // max(1, len(many))))
+    if (
+        isinstance(left, (set, frozenset))
+        and isinstance(right, (set, frozenset))
+        and kind in (cst.BitAnd, cst.BitOr, cst.Subtract)
+    ):
+        return _OPERATORS[kind](left, right)
+    if isinstance(left, dict) and isinstance(right, dict) and kind is cst.BitOr:
+        return left | right
+    return Opaque("an expression", models=models_of(left) | models_of(right))
+
+
+def models_of(value: Any) -> frozenset[str]:
+    """The unknown things that a value was made from."""
+    found = getattr(value, "models", None)
+    return found if isinstance(found, frozenset) else frozenset()
+
+
+# Losses
+
+
+def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Factor:
+    """What multiplying with, or dividing by, a value does to a term."""
+    known = machine.number_of(value)
+    if known is None or kind not in (cst.Multiply, cst.Divide, cst.FloorDivide):
+        return Factor(doubt="it is multiplied by something unknown")
+    plain = float(number(known) or 0.0)
+    if kind is cst.Multiply:
+        return Factor(plain, settings_of(known))
+    if plain == 0.0:
+        raise Raised("ZeroDivisionError")
+    return Factor(1.0 / plain, settings_of(known), divisors=(node,))
+
+
+def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
+    """An operator one of whose operands varies with the data."""
+    if is_data(left) and is_data(right):
+        return _of_tensors(machine, kind, left, right, node)
+    tensor, other, first = (left, right, True) if is_data(left) else (right, left, False)
+    if type(other) is Gradient:
+        return Gradient(owner=other.owner, factor=other.factor.doubted("it is multiplied by a number of the data"))
+    if tensor.terms is None:
+        return derived(machine, tensor, node) if number(other) is None else tensor
+    if kind in (cst.Add, cst.Subtract):
+        return tensor if first or kind is cst.Add else tensor.scaled_by(Factor(-1.0))
+    if kind is cst.Multiply or (kind in (cst.Divide, cst.FloorDivide) and first):
+        return tensor.scaled_by(factor_of(machine, kind, other, node))
+    return joined(machine, node, (tensor,))
+
+
+def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node: cst.CSTNode) -> Tensor:
+    draws, models = left.draws | right.draws, left.models | right.models
+    scaler, reduced = left.scaler or right.scaler, left.reduced and right.reduced
+    if left.terms is None and right.terms is None:
+        return Tensor(draws, None, models)
+    if left.terms is None or right.terms is None or left.detached != right.detached:
+        # Data, and numbers that were taken from the graph, are no terms: their sum shifts, their product weighs.
+        graph = left if right.terms is None or (right.detached and not left.detached) else right
+        if kind in (cst.Add, cst.Subtract):
+            return Tensor(draws, graph.terms, models, scaler, graph.detached, reduced)
+        doubt = Factor(doubt="it is multiplied by something that varies")
+        other = right if graph is left else left
+        if other.terms and kind is cst.Divide and graph is left:
+            doubt = Factor(doubt="it is divided by something that varies")
+        scaled = graph.scaled_by(doubt)
+        return Tensor(draws, scaled.terms, models, scaler, graph.detached, reduced)
+    if kind in (cst.Add, cst.Subtract):
+        sign = ONE if kind is cst.Add else Factor(-1.0)
+        terms = merged((*left.terms, *((source, each.times(sign)) for source, each in right.terms)))
+        return Tensor(draws, terms, models, scaler, left.detached and right.detached, reduced)
+    if kind is cst.Multiply:
+        factor = left.common.times(right.common)
+        source = Source(machine.micro(draws), node, models)
+        return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
+    return joined(machine, node, (left, right))
+
+
+def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
+    """A sum with each source once: factors of the same source add up."""
+    found: dict[Source, Factor] = {}
+    for source, factor in terms[:2000]:
+        old = found.get(source)
+        if old is None:
+            found[source] = factor
+        else:
+            doubt = old.doubt or factor.doubt
+            found[source] = Factor(old.value + factor.value, old.of | factor.of, doubt, old.divisors + factor.divisors)
+    return tuple(found.items())
+
+
+def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
+    """Data that was computed from data."""
+    return Tensor(tensor.draws, None, tensor.models, text=tensor.text)
+
+
+def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[str] = frozenset(), why: str = "") -> Tensor:
+    """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
+
+    A number of accumulation steps among them may have divided it.
+    """
+    draws: frozenset[int] = frozenset()
+    scaler, detached, graphs, reduced = None, True, False, True
+    doubt = why
+    for value in flattened(values):
+        if is_data(value):
+            draws |= value.draws
+            models |= value.models
+            if value.terms is not None:
+                graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
+                detached = detached and value.detached
+                if any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) and not value.detached:
+                    doubt = doubt or "a scaled value is handed to something unknown"
+        elif type(value) in (Opaque, Num):
+            models |= models_of(value)
+            if any(map(machine.counts_steps, settings_of(value) or ((value.identity,) if type(value) is Opaque else ()))):
+                doubt = doubt or "the number of steps is handed to something unknown"
+        elif isinstance(value, Thing):
+            models |= models_of(value)
+    source = Source(machine.micro(draws), node, models)
+    factor = Factor(doubt=doubt) if doubt else ONE
+    return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
+
+
+def flattened(values: Any, depth: int = 3) -> list[Any]:
+    """The values in some containers, not too many of them."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, (list, tuple, set, frozenset)) and depth:
+            found.extend(flattened(list(value)[:50], depth - 1))
+        elif isinstance(value, dict) and depth:
+            found.extend(flattened(list(value.values())[:50], depth - 1))
+        else:
+            found.append(value)
+        if len(found) > 200:
+            break
+    return found
+
+
+# Comparisons
+
+
+def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
+    """The truth of `left kind right`: a bool, a question, or an answer that the data give."""
+    if kind in (cst.Is, cst.IsNot):
+        return _identical(left, right, kind is cst.IsNot)
+    if kind in (cst.In, cst.NotIn):
+        return _contained(machine, left, right, kind is cst.NotIn)
+    if is_data(left) or is_data(right) or isinstance(left, Answer) or isinstance(right, Answer):
+        return Answer("a comparison of data")
+    first, second = number(left), number(right)
+    if first is None and type(left) is Opaque:
+        if isinstance(right, str):
+            return _string(machine, left, right, kind is cst.NotEqual)
+        if right is None or isinstance(right, bool):
+            return _identical(left, right, kind is cst.NotEqual)
+        if second is not None or type(right) is Opaque:
+            left = machine.number_of(left)
+            first = number(left)
+    if second is None and type(right) is Opaque:
+        if isinstance(left, str):
+            return _string(machine, right, left, kind is cst.NotEqual)
+        if first is not None:
+            right = machine.number_of(right)
+            second = number(right)
+    if first is not None and second is not None:
+        return made_truth(bool(_COMPARISONS[kind](first, second)), left, right)
+    if kind in (cst.Equal, cst.NotEqual) and isinstance(left, _PLAIN) and isinstance(right, _PLAIN):
+        return bool(_COMPARISONS[kind](left, right))
+    if (isinstance(left, str) and isinstance(right, str)) or (isinstance(left, tuple) and isinstance(right, tuple)):
+        try:
+            return bool(_COMPARISONS[kind](left, right))
+        except TypeError:
+            return Answer("a comparison")
+    if left is None or right is None:
+        return kind is cst.NotEqual
+    return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
+
+
+_PLAIN = (str, int, float, bool, type(None), tuple, list)
+
+
+def made_truth(value: bool, *parts: Any) -> Any:
+    """A truth about numbers, which remembers their settings."""
+    of = frozenset().union(*(settings_of(part) for part in parts))
+    return Num(value, of) if of else value
+
+
+def _identical(left: Any, right: Any, negated: bool) -> Any:
+    if isinstance(left, bool) or left is None:
+        left, right = right, left
+    if right is None:
+        if type(left) is Opaque:
+            if left.has_default and left.default is not None and not isinstance(left.default, Opaque):
+                return negated
+            return Question(f"{left.identity} is None", negated=negated, default=False)
+        if getattr(left, "optional", False):
+            return Question(f"{left.identity} is None", negated=negated, default=False)
+        return (left is None) != negated
+    if isinstance(right, bool):
+        if type(left) is Opaque:
+            return Question(left.identity, negated=negated == right)
+        return (left is right) != negated
+    if type(left) is Opaque or type(right) is Opaque:
+        return Question(f"{_named(left)} is {_named(right)}", negated=negated)
+    return (left is right or (number(left) is not None and number(left) == number(right))) != negated
+
+
+def _string(machine: Machine, left: Opaque, right: str, negated: bool) -> bool:
+    """A setting that is compared with strings is one of them, the first unless the world says otherwise."""
+    asked = machine.asked.compared.setdefault(left.identity, [])
+    if right not in asked:
+        asked.append(right)
+    if isinstance(left.default, str):
+        chosen = machine.strings.get(left.identity, left.default)
+    else:
+        chosen = machine.strings.get(left.identity, asked[0])
+    return (chosen == right) != negated
+
+
+def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:
+    if is_data(left) or is_data(right) or isinstance(left, Answer):
+        return Answer("data in something")
+    if isinstance(right, str) and isinstance(left, str):
+        return (left in right) != negated
+    if isinstance(right, (list, tuple, set, frozenset, dict, range)):
+        if type(left) is Opaque:
+            strings = [each for each in right if isinstance(each, str)]
+            if strings:
+                return any(_string(machine, left, each, False) for each in strings) != negated
+            left = machine.number_of(left)
+        plain = number(left)
+        if plain is not None:
+            inside = [each for each in right if number(each) is not None]
+            return made_truth(any(number(each) == plain for each in inside) != negated, left, *inside[:3])
+        try:
+            return (left in right) != negated
+        except TypeError:
+            return any(each is left for each in right) != negated
+    return Question(f"{_named(left)} in {_named(right)}", negated=negated)
+
+
+def _named(value: Any) -> str:
+    if type(value) is Opaque or isinstance(value, Thing):
+        return value.identity
+    plain = number(value)
+    return str(plain) if plain is not None else value if isinstance(value, str) else type(value).__name__
+
+
+def negative(machine: Machine, value: Any) -> Any:
+    """`-value`."""
+    if is_data(value):
+        return value.scaled_by(Factor(-1.0))
+    known = machine.number_of(value)
+    return made(-(number(known) or 0), known) if known is not None else Opaque("an expression", models=models_of(value))

@@ -1,0 +1,213 @@
+"""Attributes and items: how they are read, set and deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.arithmetic import joined
+from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
+from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
+from gradlint.simulate.things import Loader, Thing
+from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import NOTHING, Num, Opaque, Tensor, number
+
+_OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
+
+
+def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
+    """`value.name`."""
+    if isinstance(value, Instance):
+        return _of_instance(machine, value, name, node)
+    if is_data(value):
+        return part_of(machine, value, name, node)
+    if isinstance(value, External):
+        return External(f"{value.path}.{name}")
+    if type(value) is Opaque:
+        if name in value.kept:
+            return value.kept[name]
+        models = NOTHING if value.identity in ("args", "cfg", "config") else value.models
+        return unknown(machine, f"{value.identity}.{name}", models=models)
+    if isinstance(value, ClassValue):
+        found, kept = value.lookup(name)
+        if found:
+            return kept if not (isinstance(kept, Function) and kept.is_class) else Bound(value, kept)
+        return unknown(machine, f"{value.name}.{name}")
+    if isinstance(value, Thing):
+        if name in value.kept:
+            return value.kept[name]
+        if has_attribute(value, name):
+            return thing_attribute(machine, value, name, node)
+        return Bound(value, name)
+    return Bound(value, name)
+
+
+def _of_instance(machine: Machine, value: Instance, name: str, node: cst.CSTNode) -> Any:
+    if name in value.names:
+        return value.names[name]
+    if name == "__class__":
+        return value.cls
+    found, kept = value.cls.lookup(name)
+    if found:
+        if isinstance(kept, Function):
+            if kept.is_property:
+                from gradlint.simulate.calling import call
+
+                return call(machine, kept, [value], {}, node)
+            return kept if kept.is_static else Bound(value.cls if kept.is_class else value, kept)
+        return kept
+    if _IS_METHOD & {name} and value.cls.outside:
+        return Bound(value, name)
+    made = unknown(machine, f"{value.identity or value.cls.name}.{name}")
+    value.names[name] = made
+    return made
+
+
+_IS_METHOD = frozenset(
+    (
+        "parameters named_parameters modules children train eval to cuda cpu float half double zero_grad state_dict load_state_dict "
+        "requires_grad_ apply manual_backward optimizers lr_schedulers clip_gradients register_buffer toggle_optimizer"
+    ).split()
+)
+
+
+def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> Any:
+    """An attribute or an item of data: of a loss that nothing has scaled a term of its own, else what it is a part of."""
+    try:
+        kept = value.kept.get(name)
+    except TypeError:
+        name, kept = repr(name)[:80], None
+    if kept is not None:
+        return kept
+    if name in _OF_SHAPE:
+        made = Tensor(value.draws, None, NOTHING, text=name)
+    elif value.terms is None or value.detached:
+        made = Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced)
+    elif any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) or name in ("data", "T", "mT"):
+        made = Tensor(value.draws, value.terms, value.models, value.scaler, name == "data", value.reduced)
+    else:
+        made = joined(machine, node, (value,))
+    value.kept[name] = made
+    return made
+
+
+def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.CSTNode) -> None:
+    """`value.name = new`."""
+    if isinstance(value, (Instance, ClassValue)):
+        value.names[name] = new
+    elif isinstance(value, Thing):
+        set_of_thing(machine, value, name, new, node)
+    elif isinstance(value, (Opaque, Tensor)):
+        value.kept[name] = new
+
+
+def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any:
+    """`value[index]`."""
+    if isinstance(value, (list, tuple, str, range)):
+        return _of_sequence(machine, value, index, node)
+    if isinstance(value, dict):
+        return _of_dict(machine, value, index)
+    if is_data(value):
+        return part_of(machine, value, plain(index), node)
+    if type(value) is Opaque:
+        key = plain(index)
+        text = repr(key) if isinstance(key, (str, int)) else "..."
+        return (
+            value.kept[key]
+            if isinstance(key, (str, int)) and key in value.kept
+            else unknown(machine, f"{value.identity}[{text}]", models=value.models)
+        )
+    if isinstance(value, Thing):
+        key = f"[{plain(index)!r}]"
+        if key in value.kept:
+            return value.kept[key]
+        return Tensor(machine.current()) if isinstance(value, Loader) else unknown(machine, f"{value.identity}{key}")
+    if isinstance(value, Instance):
+        found, method = value.cls.lookup("__getitem__")
+        if found:
+            from gradlint.simulate.calling import call
+
+            return call(machine, method, [value, index], {}, node)
+    if isinstance(value, Stream):
+        return Opaque("an item")
+    return Opaque("an item")
+
+
+def plain(index: Any) -> Any:
+    """An index without the settings that it depends on."""
+    if type(index) is Num:
+        return index.value
+    if isinstance(index, tuple):
+        return tuple(plain(each) for each in index)
+    if isinstance(index, slice):
+        return "a slice"
+    return index if isinstance(index, (str, int, float, bool, type(None))) else "?"
+
+
+def _of_sequence(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any:
+    if isinstance(index, slice):
+        bounds = [number(each) if each is not None else None for each in (index.start, index.stop, index.step)]
+        if any(
+            bound is None and each is not None for bound, each in zip(bounds, (index.start, index.stop, index.step), strict=True)
+        ):
+            return value
+        try:
+            return value[slice(*(int(bound) if bound is not None else None for bound in bounds))]
+        except (TypeError, ValueError):
+            return value
+    at = number(machine.number_of(index))
+    if at is None:
+        return value[0] if len(value) else Opaque("an item")
+    try:
+        return value[int(at)]
+    except IndexError:
+        raise Raised("IndexError") from None
+
+
+def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
+    key = plain(index)
+    try:
+        if key in value:
+            return value[key]
+    except TypeError:
+        pass
+    default = value.get("<default>")
+    if default is not None:
+        made = default()
+        value[key] = made
+        return made
+    return unknown(machine, f"an item {key!r} of {id(value)}")
+
+
+def set_item(machine: Machine, value: Any, index: Any, new: Any, node: cst.CSTNode) -> None:
+    """`value[index] = new`."""
+    key = plain(index)
+    if isinstance(value, dict):
+        value[key] = new
+    elif isinstance(value, list):
+        if isinstance(key, int) and -len(value) <= key < len(value):
+            value[key] = new
+    elif isinstance(value, (Opaque, Tensor)):
+        value.kept[key] = new
+    elif isinstance(value, Thing):
+        value.kept[f"[{key!r}]"] = new
+    elif isinstance(value, Instance):
+        found, method = value.cls.lookup("__setitem__")
+        if found:
+            from gradlint.simulate.calling import call
+
+            call(machine, method, [value, index, new], {}, node)
+
+
+def delete(machine: Machine, value: Any, index: Any) -> None:
+    """`del value[index]`."""
+    key = plain(index)
+    if isinstance(value, dict):
+        value.pop(key, None)
+    elif isinstance(value, list):
+        if isinstance(index, slice):
+            value.clear()
+        elif isinstance(key, int) and -len(value) <= key < len(value):
+            del value[key]

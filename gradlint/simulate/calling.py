@@ -1,0 +1,182 @@
+"""Calls: of functions and classes of the text, of methods, and of what is out of sight."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
+from gradlint.simulate.machine import Machine, Stopped
+from gradlint.simulate.things import Thing
+from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import Opaque
+
+
+def call(
+    machine: Machine, callee: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None = None
+) -> Any:
+    """The value of a call."""
+    if isinstance(callee, Function):
+        return _of_function(machine, callee, args, kwargs, node)
+    if isinstance(callee, Bound):
+        if isinstance(callee.method, str):
+            return call_method(machine, callee.receiver, callee.method, args, kwargs, node)
+        return call(machine, callee.method, [callee.receiver, *args], kwargs, node)
+    if isinstance(callee, ClassValue):
+        return instantiate(machine, callee, args, kwargs, node)
+    if isinstance(callee, Partial):
+        return call(machine, callee.call, [*callee.args, *args], {**callee.kwargs, **kwargs}, node)
+    if isinstance(callee, Instance):
+        return _of_instance(machine, callee, args, kwargs, node)
+    from gradlint.simulate.outside import call_external, call_unknown
+
+    if isinstance(callee, External):
+        return call_external(machine, callee.path, args, kwargs, node, frame)
+    return call_unknown(machine, callee, args, kwargs, node)
+
+
+def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """The value of `receiver.name(...)`."""
+    from gradlint.simulate.attributes import get_attribute
+    from gradlint.simulate.methods import method
+
+    if isinstance(receiver, Super):
+        return _of_super(machine, receiver, name, args, kwargs, node)
+    if isinstance(receiver, Instance):
+        if name not in receiver.names and not receiver.cls.lookup(name)[0]:
+            return method(machine, receiver, name, args, kwargs, node)
+        return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
+    if isinstance(receiver, (External, ClassValue)):
+        return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
+    if isinstance(receiver, (Opaque, Thing)) and name in receiver.kept:
+        return call(machine, receiver.kept[name], args, kwargs, node)
+    return method(machine, receiver, name, args, kwargs, node)
+
+
+def _of_super(machine: Machine, receiver: Super, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    for base in receiver.after.bases:
+        if isinstance(base, ClassValue):
+            found, method = base.lookup(name)
+            if found:
+                return call(machine, method, [receiver.instance, *args], kwargs, node)
+    return Opaque(f"super().{name}()")
+
+
+def _of_instance(machine: Machine, callee: Instance, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    from gradlint.simulate.outside import call_unknown
+
+    for name in ("__call__", "forward"):
+        found, method = callee.cls.lookup(name)
+        if found and isinstance(method, Function):
+            return call(machine, method, [callee, *args], kwargs, node)
+    return call_unknown(machine, callee, args, kwargs, node)
+
+
+def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """An object of a class of the text."""
+    made = Instance(cls, identity=cls.name)
+    if cls.is_data:
+        from gradlint.simulate.attributes import set_attribute
+
+        for name, value in [*zip(cls.fields, args, strict=False), *kwargs.items()]:
+            set_attribute(machine, made, name, value, node)
+        for name in cls.fields:
+            if name not in made.names and cls.lookup(name)[0]:
+                value = cls.lookup(name)[1]
+                made.names[name] = machine.overridable(f"{cls.name}.{name}", value)
+        found, post = cls.lookup("__post_init__")
+        if found:
+            call(machine, post, [made], {}, node)
+        return made
+    found, init = cls.lookup("__init__")
+    if found and isinstance(init, Function):
+        call(machine, init, [made, *args], kwargs, node)
+    return made
+
+
+def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    machine.tick(node)
+    if sum(1 for each in machine.running if each is function.node) >= 2:
+        raise Stopped("it calls itself", node)
+    frame = Frame(machine, {}, function.frame, function, {}, function.owner)
+    if function.given:
+        frame.names.update(function.given)
+    else:
+        bind(machine, function, args, kwargs, frame, node)
+    if isinstance(function.node, cst.Lambda):
+        with machine.within(node):
+            return function.body(frame)
+    if function.generator:
+        return Stream(_stream(machine, function, frame, node))
+    machine.running.append(function.node)
+    loops, path = len(machine.loops), len(machine.path)
+    try:
+        with machine.within(node):
+            signal = machine.compiler.run_plain(machine.compiler.body_of(function), frame)
+    finally:
+        machine.running.pop()
+    del machine.loops[loops:], machine.draws[loops:], machine.path[path:]
+    return getattr(signal, "value", None)
+
+
+def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
+    """What a generator yields. While it runs it has loops and branches of its own."""
+    from gradlint.simulate.statements import run_block
+
+    running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
+    own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))
+    while True:
+        machine.tick(node)
+        before = (machine.stack, machine.path, machine.loops, machine.draws)
+        machine.stack, machine.path, machine.loops, machine.draws = own
+        try:
+            item = next(running)
+        except StopIteration:
+            return
+        finally:
+            own = (machine.stack, machine.path, machine.loops, machine.draws)
+            machine.stack, machine.path, machine.loops, machine.draws = before
+        yield item
+
+
+def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], frame: Frame, node: cst.CSTNode) -> None:
+    """Give a function's parameters their values."""
+    parameters = function.parameters
+    names = frame.names
+    names.update(zip(parameters.positional, args, strict=False))
+    if parameters.star is not None:
+        names[parameters.star] = tuple(args[len(parameters.positional) :])
+    rest: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        if name in parameters.positional or name in parameters.keyword_only:
+            names[name] = value
+        else:
+            rest[name] = value
+    if parameters.double_star is not None:
+        names[parameters.double_star] = rest
+    for name in (*parameters.positional, *parameters.keyword_only):
+        if name not in names:
+            default = parameters.defaults.get(name)
+            names[name] = machine.named(name, default(function.frame), frame) if default is not None else unknown(machine, name)
+        elif type(names[name]) is int:
+            names[name] = machine.named(name, names[name], frame)
+
+
+def bind_unknown(machine: Machine, function: Function, frame: Frame) -> None:
+    """Give the parameters of a function whose callers are not in sight what their names and defaults say."""
+    parameters = function.parameters
+    for name in (*parameters.positional, *parameters.keyword_only):
+        if name in frame.names:
+            continue
+        default = parameters.defaults.get(name)
+        value = default(function.frame) if default is not None else None
+        if default is not None and not isinstance(value, (int, float, str, type(None))):
+            frame.names[name] = value
+        else:
+            frame.names[name] = unknown(machine, name, default=value, has_default=default is not None)
+    if parameters.star is not None:
+        frame.names[parameters.star] = ()
+    if parameters.double_star is not None:
+        frame.names[parameters.double_star] = {}

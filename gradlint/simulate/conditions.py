@@ -1,0 +1,83 @@
+"""Which way an unknown condition goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradlint.simulate.arithmetic import settings_of
+from gradlint.simulate.machine import Machine, is_data, question_of
+from gradlint.simulate.values import Answer, Num, Question, number
+
+
+def certain(value: Any) -> bool | None:
+    """The truth of a value that no assumption is needed for."""
+    if type(value) is Num:
+        return bool(value.value)
+    if is_data(value) or isinstance(value, Answer) or question_of(value) is not None:
+        return None
+    if isinstance(value, (bool, int, float, str, list, tuple, dict, set, frozenset, range, type(None))):
+        return bool(value)
+    return True
+
+
+def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = False) -> bool:
+    """The truth of a value in this world; `usual` is what a condition of the data, or one never asked before, is."""
+    known = certain(value)
+    if known is not None:
+        return known
+    question = question_of(value)
+    if question is None:
+        return usual
+    return machine.answer(question, usual, decides=decides)
+
+
+def negation(machine: Machine, value: Any) -> Any:
+    """`not value`, which stays a question where the value is one."""
+    known = certain(value)
+    if known is not None:
+        settings = settings_of(value)
+        return Num(not known, settings) if settings else not known
+    question = question_of(value)
+    if question is None:
+        return Answer("not data")
+    return Question(question.key, not question.negated, question.default)
+
+
+def both(machine: Machine, left: Any, right: Any) -> Any:
+    """`left and right`, where the left is not certain."""
+    known = certain(right)
+    if known is False:
+        return right
+    question = question_of(left)
+    answered = machine.known(question) if question is not None else None
+    if answered is not None:
+        return right if answered else False
+    if known is True:
+        return left
+    return _unsure(machine, left, right)
+
+
+def either(machine: Machine, left: Any, right: Any) -> Any:
+    """`left or right`, where the left is not certain."""
+    known = certain(right)
+    if known is True and type(right) in (bool, Num):
+        return right
+    question = question_of(left)
+    answered = machine.known(question) if question is not None else None
+    if answered is not None:
+        return left if answered else right
+    if known is False:
+        return left
+    if known is True and question is not None:
+        return left if machine.answer(question) else right
+    return _unsure(machine, left, right)
+
+
+def _unsure(machine: Machine, left: Any, right: Any) -> Any:
+    """Of two unknown truths, one that decides: data before settings, which are answered as usual."""
+    return left if question_of(left) is None else right
+
+
+def gates(value: Any) -> frozenset[str]:
+    """The settings that a condition depends on."""
+    return settings_of(value) if number(value) is not None else frozenset()

@@ -1,0 +1,67 @@
+"""What entering and leaving a `with` block does."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.engines.accelerate import accumulate
+from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.things import Context, Network
+from gradlint.simulate.values import Opaque
+
+
+def enter(machine: Machine, manager: Any, node: cst.CSTNode) -> Any:
+    """Enter a context; the value that `as` binds."""
+    if isinstance(manager, Context):
+        return _entered(machine, manager)
+    if isinstance(manager, Stream):
+        try:
+            return next(manager.items)
+        except StopIteration:
+            return None
+    if isinstance(manager, Instance):
+        return _called(machine, manager, "__enter__", [], node, manager)
+    return manager if is_data(manager) else Opaque("a context") if type(manager) is not Opaque else manager
+
+
+def leave(machine: Machine, manager: Any, node: cst.CSTNode) -> None:
+    """Leave a context that was entered."""
+    if isinstance(manager, Context):
+        _left(machine, manager)
+    elif isinstance(manager, Stream):
+        with contextlib.suppress(StopIteration, Raised):
+            next(manager.items)
+    elif isinstance(manager, Instance):
+        _called(machine, manager, "__exit__", [None, None, None], node, None)
+
+
+def _called(machine: Machine, manager: Instance, name: str, args: list[Any], node: cst.CSTNode, default: Any) -> Any:
+    from gradlint.simulate.calling import call
+
+    found, method = manager.cls.lookup(name)
+    return call(machine, method, [manager, *args], {}, node) if found else default
+
+
+def _entered(machine: Machine, context: Context) -> Any:
+    if context.kind == "no_sync" and isinstance(context.subject, Network):
+        context.before = context.subject.syncs
+        context.subject.syncs = not context.flag
+    elif context.kind == "no_grad":
+        context.before = machine.grad
+        machine.grad = False
+    elif context.kind == "accumulate":
+        accumulate(machine, context.subject)
+    elif context.kind == "scale_loss":
+        return context.subject
+    return context
+
+
+def _left(machine: Machine, context: Context) -> None:
+    if context.kind == "no_sync" and isinstance(context.subject, Network):
+        context.subject.syncs = context.before
+    elif context.kind == "no_grad":
+        machine.grad = context.before

@@ -1,0 +1,98 @@
+"""Functions and classes of the text: their signatures, and what running their definitions gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.callables import ClassValue, External, Frame, Function, Parameters
+
+Evaluate = Callable[[Frame], Any]
+
+
+def signature(node: cst.Parameters) -> Parameters:
+    """The parameters of a function, with compiled defaults."""
+    from gradlint.simulate.expressions import expression
+
+    positional = [*node.posonly_params, *node.params]
+    keyword = list(node.kwonly_params)
+    defaults = {each.name.value: expression(each.default) for each in (*positional, *keyword) if each.default is not None}
+    star = node.star_arg.name.value if isinstance(node.star_arg, cst.Param) else None
+    double = node.star_kwarg.name.value if node.star_kwarg is not None else None
+    names = tuple(each.name.value for each in positional)
+    return Parameters(names, tuple(each.name.value for each in keyword), star, double, defaults)
+
+
+def decorators(node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
+    """The last names of what decorates a definition."""
+    found = set()
+    for each in node.decorators:
+        target = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
+        if isinstance(target, cst.Attribute):
+            found.add(target.attr.value)
+        elif isinstance(target, cst.Name):
+            found.add(target.value)
+    return frozenset(found)
+
+
+def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Evaluate:
+    """The closure that makes a function of its definition."""
+    name = node.name.value
+    marks = decorators(node)
+    generator = compiler.yields(node.body)
+    parameters: list[Parameters] = []
+
+    def run(frame: Frame) -> Function:
+        if not parameters:
+            parameters.append(signature(node.params))
+        made = Function(name, node, parameters[0], None, frame, generator, frame.owner, qualname=qualname)
+        made.is_static = "staticmethod" in marks
+        made.is_class = "classmethod" in marks
+        made.is_property = bool(marks & {"property", "cached_property"})
+        made.is_context = bool(marks & {"contextmanager", "asynccontextmanager"})
+        return made
+
+    return run
+
+
+def define_class(node: cst.ClassDef, compiler: Any, qualname: str) -> Evaluate:
+    """The closure that makes a class of its definition."""
+    from gradlint.simulate.expressions import expression
+
+    bases = [expression(each.value) for each in node.bases]
+    body = compiler.block(node.body, qualname)
+    marks = decorators(node)
+    fields = _fields(node)
+
+    def run(frame: Frame) -> ClassValue:
+        made = ClassValue(node.name.value, node, {}, tuple(base(frame) for base in bases))
+        made.is_data = bool(marks & {"dataclass", "define", "attrs", "frozen"}) or any(
+            isinstance(each, External) and each.last in ("NamedTuple", "BaseModel", "TypedDict") for each in made.bases
+        )
+        inherited = [name for base in made.bases if isinstance(base, ClassValue) and base.is_data for name in base.fields]
+        made.is_data = made.is_data or bool(inherited and not made.lookup("__init__")[0])
+        made.fields = (*inherited, *fields) if made.is_data else ()
+        inner = Frame(frame.machine, made.names, frame, frame.function, {}, made)
+        compiler.run_plain(body, inner)
+        for each in made.names.values():
+            if isinstance(each, Function) and each.frame is inner:
+                each.frame = frame
+        return made
+
+    return run
+
+
+def _fields(node: cst.ClassDef) -> tuple[str, ...]:
+    """The names that are annotated in a class's body."""
+    found = []
+    for line in _lines(node.body.body):
+        if isinstance(line, cst.AnnAssign) and isinstance(line.target, cst.Name):
+            found.append(line.target.value)
+    return tuple(found)
+
+
+def _lines(statements: Iterable[Any]) -> Iterable[Any]:
+    for each in statements:
+        yield from each.body if isinstance(each, cst.SimpleStatementLine) else ()

@@ -1,0 +1,1 @@
+"""The frameworks that own a part of accumulation, a module each."""

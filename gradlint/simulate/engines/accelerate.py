@@ -1,0 +1,112 @@
+"""Accelerate: `accumulate()` counts micro-batches, `backward()` divides, prepared objects act at boundaries only.
+
+Read in accelerate 1.15: `Accelerator._do_sync`, `accumulate`, `backward`, `prepare`; `AcceleratedOptimizer.step` and
+`zero_grad`; `AcceleratedScheduler.step`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Accelerator, Context, Loader, Network, Optimizer, Schedule, Thing
+from gradlint.simulate.values import Num, Opaque, number
+
+
+def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
+    """`Accelerator(...)`."""
+    steps = kwargs.get("gradient_accumulation_steps", 1)
+    plugin = kwargs.get("gradient_accumulation_plugin")
+    if plugin is not None:
+        steps = plugin.kept.get("num_steps", Opaque("num_steps")) if hasattr(plugin, "kept") else Opaque("num_steps")
+    if kwargs.get("deepspeed_plugin") is not None:
+        steps = Opaque("deepspeed_plugin.gradient_accumulation_steps")
+    made = Accelerator("accelerator", node, steps=named_steps(machine, steps))
+    made.kept["<given>"] = "gradient_accumulation_steps" in kwargs or plugin is not None
+    return made
+
+
+def named_steps(machine: Machine, steps: Any) -> Any:
+    """N of an engine: what is given for it counts as accumulation steps, unless it is 1."""
+    return machine.named("gradient_accumulation_steps", machine.number_of(steps) if type(steps) is Opaque else steps, None)
+
+
+def accumulate(machine: Machine, engine: Accelerator) -> None:
+    """Enter `accumulate()`: one more micro-batch of the window."""
+    engine.used = True
+    engine.micro += 1
+    steps = int(number(machine.number_of(engine.steps)) or 1)
+    ends = any(loader.at_end for loader in engine.loaders)
+    engine.syncs = engine.micro % max(steps, 1) == 0 or ends
+    if ends:
+        engine.micro = 0
+
+
+def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of an Accelerator."""
+    from gradlint.simulate.optimizing import backward, clip
+
+    if name == "accumulate":
+        return Context("accumulate", node, kind="accumulate", subject=engine)
+    if name == "backward":
+        divisor = factor_of(machine, cst.Divide, engine.steps, node)
+        backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="accelerator")
+        return None
+    if name == "prepare":
+        given = [prepared(machine, engine, each, node) for each in args]
+        return tuple(given) if len(given) != 1 else given[0]
+    if name.startswith("prepare_"):
+        return prepared(machine, engine, args[0], node) if args else Opaque(name)
+    if name in ("clip_grad_norm_", "clip_grad_value_"):
+        return clip(machine, args, kwargs, node, through="accelerator")
+    if name == "no_sync":
+        return Context("no_sync", node, kind="no_sync", subject=args[0] if args else None)
+    if name in ("unwrap_model", "reduce", "gather", "gather_for_metrics", "pad_across_processes", "skip_first_batches"):
+        return args[0] if args else None
+    if name in ("autocast", "profile", "local_main_process_first", "main_process_first", "join_uneven_inputs"):
+        return Context(name, node, kind=name)
+    if name in ("is_main_process", "is_local_main_process"):
+        return Opaque(f"{engine.identity}.{name}")
+    if name == "unscale_gradients":
+        return None
+    return Opaque(f"{engine.identity}.{name}()")
+
+
+def prepared(machine: Machine, engine: Accelerator, value: Any, node: cst.CSTNode) -> Any:
+    """What `prepare` makes of an object: the same, under the engine's rule."""
+    if isinstance(value, (Optimizer, Schedule, Network, Loader)):
+        value.prepared = engine
+        if isinstance(value, Loader) and value not in engine.loaders:
+            engine.loaders.append(value)
+        return value
+    if type(value) is Opaque:
+        found = value.kept.get(("walked", None))
+        if isinstance(found, Loader):
+            prepared(machine, engine, found, node)
+        elif "data" in value.last.lower() or "loader" in value.last.lower() or value.last in ("dl", "batches"):
+            loader = Loader(value.identity, node, finite=True)
+            value.kept["walked", None] = loader
+            prepared(machine, engine, loader, node)
+    return value
+
+
+def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
+    """An attribute of an Accelerator."""
+    if name == "sync_gradients":
+        return Num(engine.syncs, frozenset(("accelerator.sync_gradients",)))
+    if name == "gradient_accumulation_steps":
+        return engine.steps
+    if name in ("num_processes", "process_index", "local_process_index"):
+        return 1 if name == "num_processes" else 0
+    if name == "use_distributed":
+        return Opaque(f"{engine.identity}.{name}")
+    return Opaque(f"{engine.identity}.{name}")
+
+
+def waits(thing: Thing) -> bool:
+    """Whether a prepared object does nothing now, as the window is not complete."""
+    engine = getattr(thing, "prepared", None)
+    return isinstance(engine, Accelerator) and not engine.syncs

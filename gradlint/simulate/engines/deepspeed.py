@@ -1,0 +1,67 @@
+"""DeepSpeed: the engine divides the loss, counts micro-batches in `step()`, and updates at each N-th.
+
+Read in deepspeed 0.16: `DeepSpeedEngine.backward`, `step`, `is_gradient_accumulation_boundary`, `initialize`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.arithmetic import factor_of, joined
+from gradlint.simulate.engines.accelerate import named_steps
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Engine, Optimizer, Schedule
+from gradlint.simulate.values import ONE, Opaque, number
+
+
+def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> tuple[Any, ...]:
+    """`deepspeed.initialize(...)`: engine, optimizer, loader and schedule."""
+    config = kwargs.get("config", kwargs.get("config_params"))
+    steps: Any = Opaque("deepspeed.gradient_accumulation_steps")
+    if isinstance(config, dict):
+        steps = config.get("gradient_accumulation_steps", 1)
+    engine = Engine("engine", node, steps=named_steps(machine, steps))
+    given = kwargs.get("optimizer")
+    engine.optimizer = given if isinstance(given, Optimizer) else machine.gradients.add(Optimizer("engine", node))
+    schedule = kwargs.get("lr_scheduler")
+    engine.schedule = schedule if isinstance(schedule, Schedule) else None
+    return engine, engine.optimizer, Opaque("a loader"), engine.schedule
+
+
+def method(machine: Machine, engine: Engine, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of an engine."""
+    from gradlint.simulate.optimizing import advance, backward, step
+
+    if engine.optimizer is None:
+        engine.optimizer = machine.gradients.add(Optimizer(engine.identity))
+    if engine.steps is None:
+        engine.steps = Opaque(f"{engine.identity}.gradient_accumulation_steps()")
+    if name == "backward":
+        told = kwargs.get("scale_wrt_gas", True) is False
+        divisor = ONE if told else factor_of(machine, cst.Divide, engine.steps, node)
+        backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="deepspeed")
+        return None
+    if name == "step":
+        engine.micro += 1
+        if engine.micro % max(int(number(machine.number_of(engine.steps)) or 1), 1) == 0:
+            step(machine, engine.optimizer, node, through="deepspeed")
+            machine.gradients.clear([engine.optimizer])
+            if engine.schedule is not None:
+                advance(machine, engine.schedule, [], node)
+        return None
+    if name == "gradient_accumulation_steps":
+        return engine.steps
+    if name == "is_gradient_accumulation_boundary":
+        return (engine.micro + 1) % max(int(number(machine.number_of(engine.steps)) or 1), 1) == 0
+    if name in ("train", "eval", "to"):
+        return engine
+    if name in ("zero_grad",):
+        return None
+    return Opaque(f"{engine.identity}.{name}()", models=frozenset((engine.identity,)))
+
+
+def forward(machine: Machine, engine: Engine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A forward pass."""
+    return joined(machine, node, [*args, *kwargs.values()], frozenset((engine.identity,)))

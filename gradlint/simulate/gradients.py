@@ -1,0 +1,83 @@
+"""What the gradients of each optimizer hold: the one state by which a training loop is right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gradlint.simulate.things import Held, Optimizer
+from gradlint.simulate.trace import Terms
+from gradlint.simulate.values import Factor, Tensor
+
+_MOST = 512
+"""Terms that gradients hold at the most: a loop that never clears them need not remember all."""
+
+
+class Gradients:
+    """The gradients of all optimizers of a run. One that is met later than a backward pass holds what was left of it."""
+
+    def __init__(self) -> None:
+        self.optimizers: list[Optimizer] = []
+        self.strays: list[Held] = []
+
+    def add(self, optimizer: Optimizer) -> Optimizer:
+        """Take an optimizer into account from now on."""
+        optimizer.number = len(self.optimizers)
+        self.optimizers.append(optimizer)
+        optimizer.held = [Held(each.source, each.factor, each.scaled, each.event) for each in self.strays]
+        return optimizer
+
+    def fed_by(self, models: frozenset[str]) -> list[Optimizer]:
+        """The optimizers whose weights a loss that these computed depends on.
+
+        Only a loss that is known to belong to others leaves an optimizer out: what computes a loss may hold a model unseen.
+        """
+        known = [each for each in self.optimizers if each.models and not each.models.isdisjoint(models)]
+        if not known:
+            return list(self.optimizers)
+        return [each for each in self.optimizers if not each.models or each in known]
+
+    def accumulate(self, loss: Tensor, factor: Factor, event: int) -> tuple[Terms, frozenset[int]]:
+        """Add a loss's terms to the gradients, each multiplied by a factor; the terms, and the optimizers that they reach."""
+        terms = tuple((source, each.times(factor)) for source, each in loss.terms or ())
+        scaled = loss.scaler is not None
+        fed: set[int] = set()
+        for source, each in terms:
+            for optimizer in self.fed_by(source.models | loss.models):
+                if len(optimizer.held) < _MOST:
+                    optimizer.held.append(Held(source, each, scaled, event))
+                optimizer.unscaled = False
+                fed.add(optimizer.number)
+            if len(self.strays) < _MOST:
+                self.strays.append(Held(source, each, scaled, event))
+        return terms, frozenset(fed)
+
+    def of(self, models: frozenset[str]) -> list[Optimizer]:
+        """The optimizers of some models; all of them where none is known to be."""
+        return [each for each in self.optimizers if each.models & models] or list(self.optimizers)
+
+    def clear(self, optimizers: Iterable[Optimizer]) -> None:
+        """Zero the gradients of some optimizers."""
+        cleared = list(optimizers)
+        for each in cleared:
+            each.held.clear()
+            each.unscaled = False
+        if len(cleared) == len(self.optimizers):
+            self.strays.clear()
+
+    def rescale(self, optimizers: Iterable[Optimizer], factor: Factor) -> None:
+        """Multiply the gradients of some optimizers."""
+        for each in optimizers:
+            for held in each.held:
+                held.factor = held.factor.times(factor)
+        for stray in self.strays:
+            stray.factor = stray.factor.times(factor)
+
+
+def terms_of(optimizer: Optimizer) -> Terms:
+    """What the gradients of an optimizer hold."""
+    return tuple((each.source, each.factor) for each in optimizer.held)
+
+
+def held_by(optimizer: Optimizer) -> tuple[int, ...]:
+    """The places, among the events, of the backward passes whose gradients an optimizer holds."""
+    return tuple(dict.fromkeys(each.event for each in optimizer.held))

@@ -1,0 +1,154 @@
+"""Walking things item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.things import Loader, Parameter, Thing
+from gradlint.simulate.trace import What
+from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, number, settings_of
+
+ENDLESS = 10_000
+"""Batches that a stream without an end gives; the run is over long before."""
+
+
+def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
+    """The items that walking a value gives."""
+    if isinstance(value, (list, dict, set, frozenset)):
+        return iter(list(value))
+    if isinstance(value, (tuple, str)):
+        return iter(value)
+    if isinstance(value, range):
+        return iter(value)
+    if isinstance(value, Stream):
+        return value.items
+    if isinstance(value, Loader):
+        return batches(machine, value, node)
+    if isinstance(value, Parameter):
+        return iter([value])
+    if is_data(value):
+        return _pieces(machine, value, node)
+    if isinstance(value, Instance):
+        return _of_instance(machine, value, node)
+    if type(value) is Opaque:
+        return _of_opaque(machine, value, node)
+    if isinstance(value, (Thing, Answer)):
+        return iter([Opaque("an item")])
+    return iter([])
+
+
+def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[Any]:
+    """Something unknown that is walked is data; inside of a loop over data, it is a few things that stay what they are."""
+    key = ("walked", None)
+    loader = value.kept.get(key)
+    if loader is None:
+        loader = Loader(value.identity, node, finite=None)
+        value.kept[key] = loader
+    return batches(machine, loader, node)
+
+
+def _of_instance(machine: Machine, value: Instance, node: cst.CSTNode) -> Iterator[Any]:
+    from gradlint.simulate.calling import call
+
+    found, method = value.cls.lookup("__iter__")
+    if found:
+        made = call(machine, method, [value], {}, node)
+        if made is not value:
+            yield from items_of(machine, made, node)
+            return
+    found, method = value.cls.lookup("__next__")
+    if found:
+        from gradlint.simulate.machine import Raised
+
+        while True:
+            try:
+                item = call(machine, method, [value], {}, node)
+            except Raised as raised:
+                if raised.name == "StopIteration":
+                    return
+                raise
+            yield item
+        return
+    loader = value.names.get("<walked>")
+    if loader is None:
+        finite = not any("Iterable" in base for base in value.cls.outside)
+        loader = value.names["<walked>"] = Loader(value.cls.name, node, finite=finite)
+    yield from batches(machine, loader, node)
+
+
+def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any]:
+    """One pass over data: each batch is a new piece, and the end is an event of the next pass."""
+    count = length_of(machine, loader)
+    machine.note(
+        What.PASS,
+        node,
+        value=Factor(float(number(count) or 0), settings_of(count)),
+        text=loader.identity,
+        through="" if loader.finite else "endless" if loader.finite is False else "unknown",
+    )
+    last = ENDLESS if loader.finite is False else int(number(count) or 0)
+    for place in range(last):
+        loader.at_end = place + 1 == last
+        yield Tensor(frozenset((machine.draw(),)))
+    machine.note(What.END, node, text=loader.identity)
+
+
+def length_of(machine: Machine, loader: Loader) -> Any:
+    """How many batches a pass has."""
+    if loader.length is None:
+        loader.length = Num(machine.world.length, frozenset((f"len({loader.identity})",)))
+    return loader.length
+
+
+def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]:
+    """The pieces of data, as many as there are micro-batches; or the parts of what was computed."""
+    pieces = value.kept.get("<pieces>")
+    if pieces is None:
+        count = machine.world.n if value.terms is None else 2
+        pieces = [piece(machine, value) if value.terms is None else value for _ in range(count)]
+        value.kept["<pieces>"] = pieces
+    return iter(pieces)
+
+
+def piece(machine: Machine, value: Tensor) -> Tensor:
+    """A part of a batch that is trained on by itself."""
+    return Tensor(frozenset((machine.draw(),)), value.terms, value.models, value.scaler, value.detached)
+
+
+def length(machine: Machine, value: Any) -> Any:
+    """`len(value)`."""
+    if isinstance(value, (list, tuple, dict, str, set, frozenset, range)):
+        return len(value)
+    if isinstance(value, Loader):
+        return length_of(machine, value)
+    if type(value) is Opaque:
+        loader = value.kept.get(("walked", None))
+        if loader is not None:
+            return length_of(machine, loader)
+        if machine.words.role_of_spelling(value.last) is not None or "data" in value.last.lower():
+            made = Loader(value.identity, None, finite=None)
+            value.kept["walked", None] = made
+            return length_of(machine, made)
+        return unknown(machine, f"len({value.identity})")
+    if is_data(value):
+        pieces = value.kept.get("<pieces>")
+        return len(pieces) if pieces is not None else Tensor(value.draws, None, text="len")
+    if isinstance(value, Stream):
+        return length(machine, value.source) if value.source is not None else Opaque("a length")
+    if isinstance(value, Instance):
+        found, method = value.cls.lookup("__len__")
+        if found:
+            from gradlint.simulate.calling import call
+
+            return call(machine, method, [value], {}, method.node)
+        loader = value.names.get("<walked>")
+        if loader is None:
+            loader = value.names["<walked>"] = Loader(value.cls.name, None, finite=True)
+        return length_of(machine, loader)
+    return Opaque("a length")

@@ -1,0 +1,238 @@
+"""The machine that runs code abstractly: its budget, its stack, what it assumes, and the events that it notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.gradients import Gradients
+from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
+from gradlint.simulate.values import Num, Opaque, Question, Tensor, number, settings_of
+from gradlint.simulate.world import PASSES, PRIMES, Asked, World, spells_epochs
+
+STEPS = 60_000
+"""Statements and calls that one run may execute."""
+
+DEPTH = 24
+"""Calls of the text within each other."""
+
+
+class Stopped(Exception):
+    """The run ends here; what was seen until now stands. `reason` is empty where enough was seen."""
+
+    def __init__(self, reason: str = "", node: cst.CSTNode | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.node = node
+
+
+class Raised(Exception):
+    """An exception of the simulated code, by the name of its class."""
+
+    def __init__(self, name: str, value: Any = None) -> None:
+        super().__init__(name)
+        self.name = name
+        self.value = value
+
+
+class Machine:
+    """The state of one run."""
+
+    def __init__(self, world: World, words: Any, micro_batches: int) -> None:
+        self.world = world
+        self.words = words
+        self.asked = Asked()
+        self.events: list[Event] = []
+        self.gradients = Gradients()
+        self.left = STEPS
+        self.most = micro_batches
+        self.stack: list[cst.CSTNode] = []
+        self.path: list[Guard] = []
+        self.loops: list[cst.CSTNode] = []
+        self.draws: list[int] = []
+        """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
+        self.iterations = 0
+        self.iteration = 0
+        self.micros: dict[Any, int] = {}
+        self.things: dict[str, Any] = {}
+        self.arguments: dict[str, Any] = {}
+        self.answers = dict(world.answers)
+        self.strings = dict(world.strings)
+        self.grad = True
+        self.passes: dict[cst.CSTNode, int] = {}
+        self.contexts: list[Any] = []
+        self.distributed = False
+        self.running: list[cst.CSTNode] = []
+        self.compiler: Any = None
+        self.options: dict[str, Any] = {}
+
+    # Budget
+
+    def tick(self, node: cst.CSTNode) -> None:
+        """Pay for one step."""
+        self.left -= 1
+        if self.left < 0:
+            raise Stopped("it takes too many steps to follow", node)
+
+    @contextmanager
+    def within(self, node: cst.CSTNode) -> Iterator[None]:
+        """Run a call of the text."""
+        if len(self.stack) >= DEPTH:
+            raise Stopped("its calls are nested too deeply to follow", node)
+        self.stack.append(node)
+        try:
+            yield
+        finally:
+            self.stack.pop()
+
+    # Data
+
+    def draw(self) -> int:
+        """A new piece of data."""
+        self.iterations += 1
+        return self.iterations
+
+    def current(self) -> frozenset[int]:
+        """The piece of data that the innermost loop was given, or a new one."""
+        return frozenset((self.draws[-1],)) if self.draws and self.draws[-1] else frozenset((self.draw(),))
+
+    def micro(self, draws: frozenset[int]) -> int:
+        """The number of the micro-batch that some data belong to; without data, of the running iteration."""
+        key = max(draws) if draws else ("iteration", tuple(map(id, self.loops)), self.iteration)
+        return self.micros.setdefault(key, len(self.micros))
+
+    def begin(self, item: Any) -> None:
+        """An iteration of the innermost loop begins, with what it was given."""
+        self.iterations += 1
+        self.iteration = self.iterations
+        self.draws[-1] = max(_draws(item), default=0)
+
+    # Events
+
+    def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
+        """Record an event."""
+        micro = len(self.micros) - 1
+        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=tuple(self.loops), **more))
+        if what is What.BACKWARD:
+            if len(self.micros) > self.most:
+                raise Stopped()
+
+    def trace(self, stopped: Stopped | None) -> Trace:
+        """What was recorded."""
+        reason = stopped.reason if stopped is not None else ""
+        names = frozenset(name for name in self.asked.numbers if self.counts_steps(name))
+        node = stopped.node if stopped is not None else None
+        return Trace(tuple(self.events), reason, node, self.world.n, names, tuple(map(_stepper, self.gradients.optimizers)))
+
+    # Assumptions
+
+    def counts_steps(self, name: str) -> bool:
+        """Whether a setting is N in this world."""
+        if name in self.world.not_n:
+            return False
+        return name in self.world.n_names or bool(self.words.spells_steps(name.split("[")[-1].strip("]'\"")))
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """The number that a setting has in this world."""
+        known = self.asked.numbers.get(name)
+        if known is None:
+            known = self._assumed(name, number(default))
+            self.asked.numbers[name] = known
+            if default is not None and number(default) is not None:
+                self.asked.actual[name] = number(default)  # type: ignore[assignment]
+        return Num(known, frozenset((name,)))
+
+    def _assumed(self, name: str, default: int | float | None) -> int | float:
+        if self.counts_steps(name):
+            others = [each for each in self.asked.numbers if self.counts_steps(each)]
+            return self.world.n + 4 * len(others)
+        if spells_epochs(name.rsplit(".", 1)[-1]) and default != 0:
+            return PASSES
+        if default is not None and (isinstance(default, float) or default < 100):
+            return default
+        return PRIMES[len(self.asked.numbers) % len(PRIMES)]
+
+    def number_of(self, value: Any) -> Any:
+        """A value as a number, where it is one or may be one."""
+        if type(value) is Opaque:
+            if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
+                return None
+            return self.setting(value.identity, value.default)
+        return value if number(value) is not None else None
+
+    def named(self, name: str, value: Any, frame: Any) -> Any:
+        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1."""
+        plain = number(value)
+        if not isinstance(plain, int) or isinstance(plain, bool) or plain < 2 or not self.counts_steps(name):
+            return value
+        if isinstance(value, Num) and any(map(self.counts_steps, value.of)):
+            return value
+        return self.setting(name, plain)
+
+    def overridable(self, name: str, value: Any) -> Any:
+        """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
+        plain = number(value)
+        if isinstance(plain, int) and not isinstance(plain, bool) and self.counts_steps(name.rsplit(".", 1)[-1]):
+            return self.setting(name, plain)
+        return value
+
+    def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:
+        """What this world says to an unknown condition."""
+        key = question.key
+        known = self.answers.get(key)
+        if known is None:
+            known = self.asked.questions.get(key)
+        if known is None:
+            known = question.default if question.default is not None else usual != question.negated
+        self.asked.questions[key] = known
+        if decides:
+            self.asked.deciding.add(key)
+        return known != question.negated
+
+    def known(self, question: Question) -> bool | None:
+        """The answer that was given already."""
+        found = self.answers.get(question.key, self.asked.questions.get(question.key))
+        return None if found is None else found != question.negated
+
+
+def _stepper(optimizer: Any) -> Stepper:
+    rate = optimizer.arguments.get("lr")
+    value = number(rate)
+    return Stepper(
+        optimizer.number,
+        optimizer.identity,
+        optimizer.node,
+        optimizer.built_by,
+        float(value) if value is not None else None,
+        settings_of(rate),
+    )
+
+
+def question_of(value: Any) -> Question | None:
+    """The unknown truth that a value is, where it is one."""
+    if type(value) is Question:
+        return value
+    if type(value) is Opaque:
+        if value.has_default and isinstance(value.default, (bool, int, float, str, type(None))):
+            return Question(value.identity, default=bool(value.default))
+        return Question(value.identity)
+    if getattr(value, "optional", False):
+        return Question(f"{value.identity} is None", negated=True)
+    return None
+
+
+def _draws(item: Any) -> frozenset[int]:
+    """The data in what a loop is given."""
+    if type(item) is Tensor:
+        return item.draws
+    if isinstance(item, (tuple, list)):
+        return frozenset().union(*(_draws(each) for each in item[:20]))
+    return frozenset()
+
+
+def is_data(value: Any) -> bool:
+    """Whether a value varies with the data."""
+    return type(value) is Tensor

@@ -1,0 +1,312 @@
+"""Methods of everything that is no object of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.vocabulary import CLIPS
+from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.conditions import truth
+from gradlint.simulate.engines import accelerate, deepspeed, fabric
+from gradlint.simulate.iteration import items_of
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.optimizing import (
+    advance,
+    average,
+    backward,
+    clear,
+    clip,
+    scaler_update,
+    spells_model,
+    step,
+    unknown_call,
+    unscale,
+)
+from gradlint.simulate.tensors import gradient_method, tensor_method
+from gradlint.simulate.things import (
+    Accelerator,
+    Average,
+    Context,
+    Engine,
+    Fabric,
+    Gradient,
+    Loader,
+    Network,
+    Optimizer,
+    Parameter,
+    Scaler,
+    Schedule,
+)
+from gradlint.simulate.values import Opaque, Tensor
+
+Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
+_SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
+
+
+def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """The value of `value.name(...)`."""
+    make = _METHODS.get(type(value), _of_other)
+    return make(machine, value, name, args, kwargs, node)
+
+
+def _of_optimizer(
+    machine: Machine, value: Optimizer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> Any:
+    if name == "step":
+        from gradlint.simulate.callables import Function
+        from gradlint.simulate.calling import call
+
+        if args and isinstance(args[0], Function):
+            call(machine, args[0], [], {}, node)
+        step(machine, value, node)
+    elif name in ("zero_grad", "clear_grad"):
+        clear(machine, value, node)
+    elif name == "add_param_group":
+        from gradlint.simulate.optimizing import owners_of
+
+        value.models |= owners_of(args[0]) if args else frozenset()
+    elif name in ("backward", "manual_backward"):
+        backward(machine, args[0] if args else None, node, through="optimizer")
+    elif name in CLIPS or name == "clip_master_grads":
+        return clip(machine, [value, *args], kwargs, node, through="optimizer")
+    elif name in ("train", "eval"):
+        return None
+    return Opaque(f"{value.identity}.{name}()")
+
+
+def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name in ("step", "step_update"):
+        advance(machine, value, args, node)
+    return Opaque(f"{value.identity}.{name}()")
+
+
+def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
+    given = args[0] if args else next(iter(kwargs.values()), None)
+    if name == "scale":
+        if is_data(given) and works:
+            return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
+        return given
+    if name == "unscale_" and works and isinstance(given, Optimizer):
+        unscale(machine, given, node)
+    elif name == "step":
+        if isinstance(given, Optimizer):
+            step(machine, given, node, "scaler" if works else "", scaled=works)
+        else:
+            unknown_call(machine, "scaler.step", args, node)
+    elif name == "update" and works:
+        scaler_update(machine, value, node)
+    elif name == "is_enabled":
+        return value.enabled
+    return Opaque(f"{value.identity}.{name}()")
+
+
+def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name in ("update", "update_parameters", "step", "update_model_average"):
+        average(machine, node, value)
+    return Opaque(f"{value.identity}.{name}()")
+
+
+def _of_parameter(
+    machine: Machine, value: Parameter, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> Any:
+    return value if name in _SELF else Opaque(f"parameter.{name}()")
+
+
+def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A model: wrapped, of the text, or unknown."""
+    if name in ("parameters", "named_parameters", "modules", "named_modules", "children", "buffers", "get_parameters"):
+        owner = Parameter(owner=value)
+        return Stream(iter([("a name", owner)]), owner) if name.startswith("named") else owner
+    if name in _SELF:
+        return value
+    if name == "zero_grad":
+        clear(machine, value, node)
+        return None
+    if name in ("no_sync", "no_backward_sync"):
+        machine.distributed = True
+        return Context(name, node, kind="no_sync", subject=value)
+    if name in ("clip_grad_norm_", "clip_grad_norm"):
+        return clip(machine, [value, *args], kwargs, node)
+    if name in ("manual_backward",):
+        backward(machine, args[0] if args else None, node, through="lightning")
+        return None
+    if name == "optimizers":
+        from gradlint.simulate.unknown import unknown
+
+        return unknown(machine, "self.optimizer")
+    if name == "lr_schedulers":
+        from gradlint.simulate.unknown import unknown
+
+        return unknown(machine, "self.scheduler")
+    if name in ("set_requires_gradient_sync", "set_gradient_sync"):
+        machine.distributed = True
+        return None
+    if name == "state_dict":
+        return Opaque(f"{getattr(value, 'identity', '')}.state_dict()", getattr(value, "models", frozenset()))
+    from gradlint.simulate.outside import call_unknown
+
+    return call_unknown(machine, value, args, kwargs, node, name)
+
+
+def _of_loader(machine: Machine, value: Loader, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name == "__len__":
+        from gradlint.simulate.iteration import length_of
+
+        return length_of(machine, value)
+    if name in ("next", "__next__", "get_batch", "next_batch"):
+        return Tensor(machine.current())
+    if name == "__iter__":
+        return Stream(items_of(machine, value, node), value)
+    if name in ("shuffle", "map", "filter", "batch", "with_format", "to", "shard", "prefetch", "repeat"):
+        return value
+    return Opaque(f"{value.identity}.{name}()")
+
+
+def _of_stream(machine: Machine, value: Stream, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name in ("__next__", "next"):
+        from gradlint.simulate.outside import call_external
+
+        return call_external(machine, "builtins.next", [value], {}, node, None)
+    return Opaque(f"stream.{name}()")
+
+
+def _of_context(machine: Machine, value: Context, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    from gradlint.simulate.contexts import enter, leave
+
+    if name == "__enter__":
+        return enter(machine, value, node)
+    if name == "__exit__":
+        leave(machine, value, node)
+    elif name == "enter_context" and args:
+        return enter(machine, args[0], node)
+    return None
+
+
+def _of_list(machine: Machine, value: list[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name == "append" and args:
+        if len(value) < 2000:
+            value.append(args[0])
+    elif name == "extend" and args:
+        for count, item in enumerate(items_of(machine, args[0], node)):
+            if count >= 1000 or len(value) >= 2000:
+                break
+            value.append(item)
+    elif name == "clear":
+        value.clear()
+    elif name == "pop" and value:
+        return value.pop(args[0] if args and isinstance(args[0], int) and -len(value) <= args[0] < len(value) else -1)
+    elif name == "popleft" and value:
+        return value.pop(0)
+    elif name == "insert" and len(args) == 2 and isinstance(args[0], int):
+        value.insert(args[0], args[1])
+    elif name == "copy":
+        return list(value)
+    elif name in ("index", "count"):
+        return Opaque("a place")
+    return None
+
+
+def _of_dict(
+    machine: Machine, value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> Any:
+    from gradlint.simulate.attributes import plain
+
+    if name == "items":
+        return [(key, each) for key, each in value.items() if key != "<default>"]
+    if name == "values":
+        return [each for key, each in value.items() if key != "<default>"]
+    if name == "keys":
+        return [key for key in value if key != "<default>"]
+    if name in ("get", "pop", "setdefault") and args:
+        key = plain(args[0])
+        default = args[1] if len(args) > 1 else None
+        if name == "pop":
+            return value.pop(key, default)
+        return value.setdefault(key, default) if name == "setdefault" else value.get(key, default)
+    if name == "update":
+        for given in (*args, kwargs):
+            if isinstance(given, dict):
+                value.update(given)
+    elif name == "copy":
+        return dict(value)
+    elif name == "clear":
+        value.clear()
+    return None
+
+
+def _of_set(machine: Machine, value: set[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    from gradlint.simulate.attributes import plain
+
+    if name == "add" and args and len(value) < 2000:
+        value.add(plain(args[0]))
+    elif name in ("discard", "remove") and args:
+        value.discard(plain(args[0]))
+    elif name == "clear":
+        value.clear()
+    elif name == "update":
+        value.update(plain(each) for given in args for each in items_of(machine, given, node))
+    elif name in ("copy", "union"):
+        return set(value)
+    return None
+
+
+def _of_string(machine: Machine, value: str, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    if name in ("lower", "upper", "strip"):
+        return getattr(value, name)()
+    if name in ("startswith", "endswith") and args and isinstance(args[0], str):
+        return getattr(value, name)(args[0])
+    return "text" if name in ("format", "join", "replace") else Opaque("a string")
+
+
+def _of_number(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    return (
+        value
+        if name in ("item", "round", "to", "cuda", "float", "detach", "cpu", "clone", "__int__")
+        else Opaque(f"number.{name}()")
+    )
+
+
+def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    from gradlint.simulate.outside import opaque_method
+
+    if isinstance(value, Instance):
+        if value.cls.outside or spells_model(Opaque(value.cls.name)):
+            return _of_network(machine, value, name, args, kwargs, node)
+        return Opaque(f"{value.cls.name}.{name}()")
+    if isinstance(value, range):
+        return Opaque("a range")
+    return opaque_method(machine, value, name, args, kwargs, node)
+
+
+def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of what is a model."""
+    return _of_network(machine, value, name, args, kwargs, node)
+
+
+_METHODS: dict[type, Method] = {
+    Optimizer: _of_optimizer,
+    Schedule: _of_schedule,
+    Scaler: _of_scaler,
+    Average: _of_average,
+    Parameter: _of_parameter,
+    Gradient: gradient_method,
+    Network: _of_network,
+    Loader: _of_loader,
+    Stream: _of_stream,
+    Context: _of_context,
+    Accelerator: accelerate.method,
+    Engine: deepspeed.method,
+    Fabric: fabric.method,
+    Tensor: tensor_method,
+    list: _of_list,
+    dict: _of_dict,
+    set: _of_set,
+    str: _of_string,
+    int: _of_number,
+    float: _of_number,
+    bool: _of_number,
+}

@@ -1,0 +1,26 @@
+"""What a name means at a place."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from gradlint.simulate.callables import External, Frame
+from gradlint.simulate.unknown import unknown
+
+_CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
+_BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
+
+
+def load(frame: Frame, name: str) -> Any:
+    """The value of a name: as it was bound here or outside, Python's own, or unknown."""
+    if name in _CONSTANTS:
+        return _CONSTANTS[name]
+    found, value = frame.lookup(name)
+    if found:
+        return value
+    if name in _BUILTINS:
+        return External(f"builtins.{name}")
+    value = unknown(frame.machine, name)
+    frame.module.names[name] = value
+    return value

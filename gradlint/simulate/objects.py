@@ -1,0 +1,88 @@
+"""Attributes of the objects of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.engines import accelerate
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Thing
+from gradlint.simulate.values import ONE, Factor, Opaque
+
+_ATTRIBUTES: dict[type, frozenset[str]] = {
+    Optimizer: frozenset(("param_groups", "state", "optimizer", "defaults")),
+    Accelerator: frozenset(
+        "sync_gradients gradient_accumulation_steps num_processes process_index is_main_process is_local_main_process device "
+        "use_distributed mixed_precision state distributed_type local_process_index scaler trackers".split()
+    ),
+    Parameter: frozenset(("grad", "data", "requires_grad", "shape", "device", "is_cuda", "name")),
+    Gradient: frozenset(("data", "device", "shape", "is_sparse", "grad_fn", "dtype")),
+    Loader: frozenset("dataset batch_size sampler batch_sampler num_workers drop_last generator name classes".split()),
+    Network: frozenset("module config require_backward_grad_sync training device".split()),
+    Engine: frozenset("module optimizer lr_scheduler local_rank global_rank device global_steps micro_steps".split()),
+}
+
+
+def has_attribute(value: Thing, name: str) -> bool:
+    """Whether an object of training has an attribute of a name that is no method."""
+    known = _ATTRIBUTES.get(type(value))
+    return known is not None and name in known
+
+
+def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode) -> Any:
+    """The attribute."""
+    if isinstance(value, Optimizer) and name == "param_groups":
+        group = {"params": [Parameter(owner=value)], "lr": Opaque(f"{value.identity}.lr"), "initial_lr": Opaque("initial_lr")}
+        value.kept[name] = [group]
+        return value.kept[name]
+    if isinstance(value, Optimizer) and name == "optimizer":
+        return value
+    if isinstance(value, Accelerator):
+        return accelerate.attribute(machine, value, name)
+    if isinstance(value, Parameter):
+        return Gradient(owner=value) if name == "grad" else value if name == "data" else Opaque(f"parameter.{name}")
+    if isinstance(value, Gradient):
+        return value if name == "data" else Opaque(f"grad.{name}")
+    if isinstance(value, Network):
+        if name == "module":
+            return value
+        if name == "require_backward_grad_sync":
+            return value.syncs
+    if isinstance(value, Engine) and name == "optimizer" and value.optimizer is not None:
+        return value.optimizer
+    if name in ("data", "module"):
+        return value
+    made = Opaque(f"{value.identity}.{name}")
+    value.kept[name] = made
+    return made
+
+
+def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.CSTNode) -> None:
+    """`thing.name = new`."""
+    from gradlint.simulate.conditions import truth
+    from gradlint.simulate.optimizing import clear, rescale
+
+    if isinstance(value, Parameter) and name == "grad":
+        if new is None:
+            clear(machine, value, node)
+        elif isinstance(new, Gradient):
+            if new.factor is not ONE:
+                rescale(machine, value, new.factor, node)
+        else:
+            rescale(machine, value, Factor(doubt="something else is put in the place of the gradients"), node)
+        return
+    if isinstance(value, Gradient) and name == "data":
+        set_of_thing(
+            machine, value.owner if isinstance(value.owner, Parameter) else Parameter(owner=value.owner), "grad", new, node
+        )
+        return
+    if isinstance(value, Accelerator) and name == "gradient_accumulation_steps":
+        value.steps = accelerate.named_steps(machine, new)
+        return
+    if isinstance(value, Network) and name == "require_backward_grad_sync":
+        value.syncs = truth(machine, new)
+        machine.distributed = True
+        return
+    value.kept[name] = new

@@ -1,0 +1,166 @@
+"""What happens to gradients and weights: each function is one thing that a training loop does, and notes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.arithmetic import flattened, models_of
+from gradlint.simulate.engines.accelerate import waits
+from gradlint.simulate.gradients import held_by, terms_of
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
+from gradlint.simulate.trace import What
+from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number, settings_of
+
+
+def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "") -> None:
+    """Backpropagate a loss, each term multiplied by a factor."""
+    for each in flattened([loss]):
+        given = each
+        if not is_data(given) or given.terms is None:
+            draws = given.draws if is_data(given) else frozenset()
+            doubt = Factor(doubt="where the loss comes from is not in sight")
+            given = Tensor(draws, ((Source(machine.micro(draws), node, models_of(each)), doubt),), models_of(each))
+        terms, feeds = machine.gradients.accumulate(given, factor, len(machine.events))
+        known = len(machine.gradients.optimizers)
+        known = len(machine.gradients.optimizers)
+        machine.note(
+            What.BACKWARD,
+            node,
+            terms=terms,
+            scaled=given.scaler is not None,
+            reduced=given.reduced,
+            through=through,
+            feeds=feeds,
+            known=known,
+        )
+
+
+def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
+    """Zero the gradients of an optimizer, of a model's weights, or, where that is not known, all of them."""
+    if isinstance(owner, Optimizer):
+        if waits(owner):
+            return
+        chosen = [owner]
+    else:
+        chosen = machine.gradients.of(owners_of(owner))
+    if len(chosen) == len(machine.gradients.optimizers):
+        held = tuple((each.source, each.factor) for each in machine.gradients.strays)
+    else:
+        held = tuple(term for each in chosen for term in terms_of(each))
+    for each in chosen:
+        machine.note(What.ZERO, node, target=each.number, terms=terms_of(each), held=held_by(each))
+    if not chosen:
+        machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays))
+    machine.gradients.clear(chosen)
+
+
+def owners_of(owner: Any) -> frozenset[str]:
+    """The models whose weights something is, or holds."""
+    found: frozenset[str] = frozenset()
+    for each in flattened([owner]):
+        inner = each.owner if isinstance(each, (Parameter, Gradient)) else each
+        if isinstance(inner, Optimizer):
+            found |= inner.models or frozenset((f"optimizer {inner.number}",))
+        else:
+            found |= models_of(inner)
+    return found
+
+
+def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:
+    """The optimizers whose gradients something is."""
+    for each in flattened([owner]):
+        inner = each.owner if isinstance(each, (Parameter, Gradient)) else each
+        if isinstance(inner, Optimizer):
+            return [inner]
+    return machine.gradients.of(owners_of(owner))
+
+
+def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> None:
+    """Multiply gradients."""
+    chosen = optimizers_of(machine, owner)
+    machine.gradients.rescale(chosen, factor)
+    for each in chosen:
+        machine.note(What.RESCALE, node, target=each.number, value=factor, terms=terms_of(each))
+
+
+def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str = "", *, scaled: bool = False) -> None:
+    """Update the weights."""
+    if waits(optimizer):
+        return
+    terms = terms_of(optimizer)
+    machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
+    optimizer.stepped = True
+
+
+def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
+    """Bound gradients; their norm."""
+    given = args[0] if args else kwargs.get("parameters", kwargs.get("model"))
+    chosen = optimizers_of(machine, given) if given is not None else machine.gradients.optimizers
+    numbers = tuple(float(number(each) or 0.0) for each in [*args[1:], *kwargs.values()] if number(each) is not None)
+    for each in chosen or (None,):
+        held = terms_of(each) if each is not None else tuple((s.source, s.factor) for s in machine.gradients.strays)
+        scaled = each is not None and not each.unscaled and any(part.scaled for part in each.held)
+        target = each.number if each is not None else -1
+        places = held_by(each) if each is not None else ()
+        machine.note(What.CLIP, node, target=target, terms=held, held=places, scaled=scaled, through=through, numbers=numbers)
+    return Tensor(frozenset(), None, text="norm")
+
+
+def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:
+    """Divide the scaler's factor out of the gradients."""
+    machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms_of(optimizer), scaled=optimizer.unscaled)
+    optimizer.unscaled = True
+    for each in optimizer.held:
+        each.scaled = False
+
+
+def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CSTNode) -> None:
+    """Set the rate of the next update."""
+    if waits(schedule):
+        return
+    length = machine.number_of(schedule.length) if schedule.length is not None else None
+    known = Factor(float(number(length) or 0), settings_of(length)) if length is not None else None
+    target = schedule.optimizer.number if schedule.optimizer is not None else -1
+    machine.note(
+        What.SCHEDULE, node, target=target, value=known, text=schedule.identity, handed=frozenset(("argument",) if args else ())
+    )
+
+
+def average(machine: Machine, node: cst.CSTNode, what: Any) -> None:
+    """Take the weights into an average."""
+    machine.note(What.AVERAGE, node, text=getattr(what, "identity", ""))
+
+
+def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
+    """Set the factor of the next windows."""
+    machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
+    for each in machine.gradients.optimizers:
+        each.unscaled = False
+
+
+def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNode) -> None:
+    """Note a call of something out of sight, with what it is handed."""
+    handed: set[str] = set()
+    numbers: list[float] = []
+    for value in flattened(values):
+        if isinstance(value, Parameter):
+            handed.add("parameters")
+        elif isinstance(value, Loader):
+            handed.add("data")
+        elif isinstance(value, (Optimizer, Schedule, Scaler, Average, Gradient, Network)):
+            handed.add(type(value).__name__.lower())
+        elif type(value) is Opaque and spells_model(value):
+            handed.add("network")
+        elif number(value) is not None:
+            numbers.append(float(number(value) or 0))
+    if handed or numbers:
+        machine.note(What.CALL, node, handed=frozenset(handed), numbers=tuple(numbers), text=text)
+
+
+def spells_model(value: Any) -> bool:
+    """Whether an unknown thing is a model, by its name."""
+    last = value.last.lower()
+    return last in ("model", "net", "network", "module") or last.endswith(("model", "net"))

@@ -1,0 +1,221 @@
+"""Calls of what is out of sight: by the full name where it is imported, else by what it is handed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.syntax import last_name, text
+from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, LOSS_SPELLING, Role, spells_zeroing
+from gradlint.simulate.arithmetic import flattened, joined, models_of
+from gradlint.simulate.callables import Frame, Instance
+from gradlint.simulate.conditions import truth
+from gradlint.simulate.engines import deepspeed
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
+from gradlint.simulate.things import Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
+from gradlint.simulate.torch_names import FUNCTIONS, construct
+from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import Answer, Factor, Opaque, Tensor
+
+_CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
+_FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
+_AVERAGE = re.compile(r"^(update_ema|ema_update|update_average|update_moving_average|ema_step)\w*$", re.I)
+_FIXED = frozenset("get format join exists getenv environ keys".split())
+
+
+def call_external(
+    machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None
+) -> Any:
+    """A call of something that is imported, or of Python's own."""
+    machine.tick(node)
+    known = FUNCTIONS.get(path) or FUNCTIONS.get(path.rsplit(".", 1)[-1] if path.startswith(("torch.", "itertools.")) else path)
+    if known is not None:
+        return known(machine, args, kwargs, node, frame)
+    last = path.rsplit(".", 1)[-1]
+    made = construct(machine, path, args, kwargs, node)
+    if made is not None:
+        return made
+    return _by_name(machine, path, last, args, kwargs, node)
+
+
+def call_unknown(
+    machine: Machine, callee: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, name: str = ""
+) -> Any:
+    """A call of something that nothing is known of but its name."""
+    machine.tick(node)
+    if isinstance(callee, Engine):
+        return deepspeed.forward(machine, callee, args, kwargs, node)
+    if isinstance(callee, Network):
+        made = joined(machine, node, [*args, *kwargs.values()], callee.models)
+        made.reduced = callee.syncs
+        made.detached = not machine.grad
+        return made
+    if isinstance(callee, Scaler):
+        return _wrapper(machine, callee.identity, args, kwargs, node)
+    called = node.func if isinstance(node, cst.Call) else node
+    last = name or last_name(called) or ""
+    return _by_name(machine, text(called) if len(last) < 200 else last, last, args, kwargs, node, callee)
+
+
+def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of something unknown."""
+    from gradlint.simulate.attributes import get_attribute
+    from gradlint.simulate.methods import network_method
+
+    if name in _OF_MODELS and not (name == "zero_grad" and not isinstance(value, Opaque)):
+        return network_method(machine, value, name, args, kwargs, node)
+    if name in ("backward", "step") and isinstance(value, Opaque):
+        return _perhaps_engine(machine, value, name, args, kwargs, node)
+    if name in ("add_argument",):
+        return _argument(machine, args, kwargs)
+    if name in ("parse_args", "parse_known_args", "parse_args_into_dataclasses"):
+        found = _arguments(machine)
+        return found if name == "parse_args" else (found, [])
+    if name in _FIXED and isinstance(value, Opaque):
+        if name == "get" and args and isinstance(args[0], str):
+            default = args[1] if len(args) > 1 else kwargs.get("default")
+            return unknown(machine, f"{value.identity}.{args[0]}", default=default, has_default=default is not None)
+        return Opaque(f"{value.identity}.{name}()")
+    if isinstance(value, Opaque):
+        child = get_attribute(machine, value, name, node)
+        if not isinstance(child, (Opaque, Thing)):
+            from gradlint.simulate.calling import call
+
+            return call(machine, child, args, kwargs, node)
+    return call_unknown(machine, value, args, kwargs, node, name)
+
+
+_OF_MODELS = frozenset(
+    (
+        "parameters named_parameters modules named_modules children train eval to cuda cpu half zero_grad no_sync no_backward_sync "
+        "clip_grad_norm_ clip_grad_norm requires_grad_ set_requires_gradient_sync state_dict manual_backward"
+    ).split()
+)
+
+
+def _perhaps_engine(
+    machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> Any:
+    """`engine.backward(loss)` and `engine.step()` of what is not built in sight; `loss.backward()` of an unknown loss."""
+    if name == "backward" and not args and not kwargs:
+        backward(machine, value, node)
+        return None
+    engine = value.kept.get("<engine>")
+    if engine is None and (name == "backward" or re.search(r"engine|deepspeed|^(model|net)$", value.last, re.I)):
+        engine = value.kept["<engine>"] = Engine(value.identity)
+    if engine is not None and (name == "backward" or not args):
+        return deepspeed.method(machine, engine, name, args, kwargs, node)
+    unknown_call(machine, f"{value.last}.{name}", [value, *args, *kwargs.values()], node)
+    return _result(machine, args, kwargs, node, value)
+
+
+def _argument(machine: Machine, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """`parser.add_argument(...)`: an option, and what it is where nobody sets it."""
+    names = [each for each in args if isinstance(each, str)]
+    long = next((each for each in names if each.startswith("--")), names[0] if names else "")
+    dest = kwargs.get("dest", long.lstrip("-").replace("-", "_"))
+    if not isinstance(dest, str):
+        return
+    action = kwargs.get("action")
+    default = kwargs.get("default", False if action == "store_true" else True if action == "store_false" else None)
+    machine.options[dest] = default
+
+
+def _arguments(machine: Machine) -> Opaque:
+    """The namespace of the options that were declared."""
+    made = Opaque("args")
+    for dest, default in machine.options.items():
+        made.kept[dest] = unknown(machine, f"args.{dest}", default=default, has_default=default is not None)
+    return made
+
+
+def _by_name(
+    machine: Machine, path: str, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any = None
+) -> Any:
+    """What a function out of sight does, by its name."""
+    given = [*args, *kwargs.values()]
+    if last in CLIPS or _CLIP.search(last):
+        return clip(machine, args, kwargs, node)
+    if GRADIENT_RESCALERS.search(last) and given:
+        doubt = Factor(doubt=f"`{last}` is not in sight")
+        rescale(machine, given[0], doubt, node)
+        return None
+    if spells_zeroing(last):
+        clear(machine, given[0] if given and not isinstance(given[0], (bool, int, str)) else None, node)
+        return None
+    if _AVERAGE.search(last):
+        average(machine, node, None)
+        return None
+    if _FETCH.search(last):
+        return Tensor(machine.current())
+    if last in ("backward", "manual_backward") and args:
+        backward(machine, args[0], node, through="function")
+        return None
+    if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and _wraps(last, kwargs, node):
+        return _wrapper(machine, path, args, kwargs, node)
+    role = machine.words.role_of_constructor(path)
+    if role is Role.OPTIMIZER or role is Role.SCHEDULER:
+        made = construct(machine, path, args, kwargs, node, role)
+        if made is not None:
+            return made
+    unknown_call(machine, path, given, node)
+    return _result(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
+
+
+def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any) -> Any:
+    """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting."""
+    given = [*args, *kwargs.values()]
+    models = models_of(callee)
+    if isinstance(callee, Instance):
+        models = frozenset((callee.identity or callee.cls.name,))
+    parts = flattened(given)
+    if any(is_data(each) for each in parts):
+        tensors = [each for each in parts if is_data(each)]
+        if all(each.terms is None for each in tensors) and not _computes(callee, node):
+            return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
+        made = joined(machine, node, given, models)
+        made.detached = made.detached or not machine.grad
+        return made
+    if any(isinstance(each, (Answer,)) for each in parts):
+        return Answer("an answer")
+    if any(isinstance(each, Gradient) for each in parts):
+        return Tensor(frozenset(), None)
+    if machine.loops and not isinstance(node, cst.Name):
+        return joined(machine, node, given, models, "where the loss comes from is not in sight")
+    for each in parts:
+        models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
+    name = text(node) if isinstance(node, cst.Call) else "call"
+    return Opaque(name if len(name) < 120 else name[:120], models=models)
+
+
+def _computes(callee: Any, node: cst.CSTNode) -> bool:
+    """Whether a call that is handed data may be a forward pass: whatever is no function of the data alone."""
+    path = callee.identity if isinstance(callee, Opaque) else ""
+    return not path.startswith(("torch.tensor", "torch.cat", "torch.stack", "numpy.", "np.", "torch.from_numpy", "torch.zeros"))
+
+
+def _wraps(last: str, kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
+    first = node.args[0].value if isinstance(node, cst.Call) and node.args else node
+    spelled = last.lower().endswith("scaler") or not BOUNDARY_ARGUMENTS.isdisjoint(kwargs)
+    if not spelled and isinstance(node, cst.Call):
+        spelled = any(isinstance(arg.value, cst.Comparison) and "%" in text(arg.value) for arg in node.args[2:])
+    return spelled and LOSS_SPELLING.search(last_name(first) or text(first)) is not None
+
+
+def _wrapper(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward, and at the boundary all that a step needs."""
+    optimizer = next((each for each in args[1:3] if isinstance(each, Optimizer)), None)
+    flags = [value for name, value in kwargs.items() if name in BOUNDARY_ARGUMENTS]
+    flags += [
+        value
+        for arg, value in zip(node.args if isinstance(node, cst.Call) else (), args, strict=False)
+        if isinstance(arg.value, cst.Comparison)
+    ]
+    backward(machine, args[0] if args else kwargs.get("loss"), node, through="wrapper argument")
+    flag = flags[0] if flags else True
+    if optimizer is not None and truth(machine, flag):
+        step(machine, optimizer, node, "wrapper argument", scaled=True)
+    return Tensor(frozenset(), None, text="norm")

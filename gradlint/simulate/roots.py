@@ -1,0 +1,88 @@
+"""Where a run begins: the module, and each function that leads to a backward pass and that nothing in sight calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.syntax import last_name, walk
+from gradlint.model.vocabulary import is_trigger
+
+_BACKWARD = frozenset(("backward", "manual_backward"))
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A function of the text: the classes and functions that it stands in, its name, and the calls in its body."""
+
+    node: cst.FunctionDef
+    owner: cst.ClassDef | None
+    outer: cst.FunctionDef | None
+    calls: tuple[cst.Call, ...]
+
+    @property
+    def name(self) -> str:
+        return self.node.name.value
+
+
+def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
+    """All functions of the text, the outer before the inner."""
+    found: list[Definition] = []
+    stack: list[tuple[cst.CSTNode, cst.ClassDef | None, cst.FunctionDef | None]] = [(each, None, None) for each in statements]
+    stack.reverse()
+    while stack:
+        node, owner, outer = stack.pop()
+        if isinstance(node, cst.FunctionDef):
+            found.append(Definition(node, owner, outer, tuple(own_calls(node.body))))
+            stack.extend((each, None, node) for each in reversed(node.body.children))
+        elif isinstance(node, cst.ClassDef):
+            stack.extend((each, node, outer) for each in reversed(node.body.children))
+        elif isinstance(
+            node, (cst.If, cst.Try, cst.With, cst.For, cst.While, cst.IndentedBlock, cst.Else, cst.ExceptHandler, cst.Finally)
+        ):
+            stack.extend((each, owner, outer) for each in reversed(node.children))
+    return found
+
+
+def own_calls(node: cst.CSTNode) -> list[cst.Call]:
+    """The calls below a node."""
+    return [each for each in walk(node) if isinstance(each, cst.Call)]
+
+
+def acting(found: Sequence[Definition]) -> frozenset[str]:
+    """The names of functions that do something to training, or call one that does."""
+    names = {each.name for each in found if any(is_trigger(last_name(call.func) or "") for call in each.calls)}
+    called = {each.name: {last_name(call.func) or "" for call in each.calls} for each in found}
+    while True:
+        more = {name for name, callees in called.items() if name not in names and not names.isdisjoint(callees)}
+        if not more:
+            return frozenset(names - {"step", "update", "get", "append"})
+        names |= more
+
+
+def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
+    """The calls that look like a backward pass."""
+    return [
+        each
+        for statement in statements
+        for each in walk(statement)
+        if isinstance(each, cst.Call) and last_name(each.func) in _BACKWARD
+    ]
+
+
+def starts(found: Sequence[Definition], wanted: set[int]) -> list[Definition]:
+    """The functions from which a wanted call may be reached, those that nothing reaches first."""
+    reaching = {id(each.node): any(id(call) in wanted for call in each.calls) for each in found}
+    names = {each.name for each in found if reaching[id(each.node)]}
+    depth = {each.name: 0 for each in found if reaching[id(each.node)]}
+    for level in range(1, 12):
+        more = [each for each in found if each.name not in names and any(last_name(call.func) in names for call in each.calls)]
+        if not more:
+            break
+        for each in more:
+            names.add(each.name)
+            depth[each.name] = level
+    chosen = [each for each in found if each.name in names and each.name not in _BACKWARD]
+    return sorted(chosen, key=lambda each: (each.outer is not None, -depth.get(each.name, 0)))

@@ -1,0 +1,254 @@
+"""Runs the training code of a text in a few worlds."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
+from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.machine import Machine, Raised, Stopped
+from gradlint.simulate.roots import Definition, acting, backwards, definitions, starts
+from gradlint.simulate.statements import Block, Compiler
+from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.values import Num
+from gradlint.simulate.world import Asked, World
+
+SMALL, LARGE = 3, 5
+FLIPS = 10
+"""Worlds at the most in which one answer is another one."""
+_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(idx|index|step|steps|i|it|iter|iteration|num|no|nb|count)$")
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """One run of a root in a world."""
+
+    world: World
+    trace: Trace
+    asked: Asked
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """All runs of one root: the function that was started, or None for the module. The first two differ in N alone."""
+
+    root: cst.FunctionDef | None
+    runs: tuple[Played, ...]
+
+    @property
+    def main(self) -> Played:
+        """The run of the usual world, with the smaller N."""
+        return self.runs[0]
+
+
+class Text:
+    """A parsed text, compiled once for all its worlds."""
+
+    def __init__(self, statements: Sequence[cst.BaseStatement], words: Taught) -> None:
+        self.statements = statements
+        self.words = words
+        self.found = definitions(statements)
+        self.compiler = Compiler(acting(self.found))
+        self.whole: Block = self.compiler.block(_Body(list(statements)))
+        self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
+
+    def acts(self, statement: cst.CSTNode) -> bool:
+        """Whether a statement of the module trains, or may: what is defined and assigned stays."""
+        if isinstance(statement, (cst.For, cst.While, cst.With)):
+            return True
+        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+            return False
+        if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
+            return True
+        return self.compiler.matters(statement)
+
+    def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
+        """One run: the module, or its definitions and then what `start` does."""
+        machine = Machine(world, self.words, micro_batches)
+        machine.compiler = self.compiler
+        frame = Frame(machine, {})
+        stopped: Stopped | None = None
+        try:
+            self.compiler.run_plain(self.whole if start is None else self.quiet, frame)
+            if start is not None:
+                start(machine, frame)
+        except Stopped as reason:
+            stopped = reason
+        except Raised as raised:
+            stopped = Stopped(f"it raises {raised.name}")
+        except RecursionError:
+            stopped = Stopped("its calls are nested too deeply to follow")
+        return Played(world, machine.trace(stopped), machine.asked)
+
+
+@dataclass
+class _Body:
+    body: list[Any] = field(default_factory=list)
+
+
+def _source(node: cst.CSTNode) -> str:
+    return cst.Module(()).code_for_node(node)
+
+
+def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> tuple[Simulation, ...]:
+    """Run a text from the module, and from every function whose backward passes were not met until then."""
+    wanted = {id(each): each for each in backwards(statements)}
+    if not wanted:
+        return ()
+    text = Text(statements, words)
+    found: list[Simulation] = []
+    _add(found, _explore(text, None, None), wanted)
+    for definition in starts(text.found, set(wanted)):
+        if not wanted:
+            break
+        if any(id(each) in wanted for each in _reached(definition, text)):
+            _add(found, _explore(text, definition.node, _start(definition)), wanted)
+    return tuple(found)
+
+
+def _add(found: list[Simulation], simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
+    met = {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
+    if met:
+        found.append(simulation)
+    for key in met:
+        wanted.pop(key, None)
+
+
+def _reached(definition: Definition, text: Text) -> list[cst.Call]:
+    """The calls in a function and in those that it may call."""
+    seen, calls = {definition.name}, list(definition.calls)
+    by_name: dict[str, list[Definition]] = {}
+    for each in text.found:
+        by_name.setdefault(each.name, []).append(each)
+    for each in calls:
+        name = each.func.value if isinstance(each.func, cst.Name) else getattr(getattr(each.func, "attr", None), "value", "")
+        if name in by_name and name not in seen:
+            seen.add(name)
+            calls.extend(inner for other in by_name[name] for inner in other.calls)
+    return calls
+
+
+# Worlds
+
+
+def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None) -> Simulation:
+    """The usual world with two values of N, and worlds in which one answer is another one."""
+
+    def play(world: World) -> Played:
+        return text.play(start, world, 2 * world.length + 2)
+
+    world = World(SMALL, 2 * SMALL + 1)
+    first = play(world)
+    if not first.trace.of(What.BACKWARD):
+        return Simulation(root, (first,))
+    first = _fitted(first, play)
+    world = first.world
+    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 1 if world.length == 2 * SMALL + 1 else world.length))]
+    asked = first.asked
+    flips: list[World] = [replace(world, answers=((key, not asked.questions[key]),)) for key in sorted(asked.deciding)]
+    for name, values in sorted(asked.compared.items()):
+        flips += [replace(world, strings=((name, value),)) for value in values[1:4]]
+    runs += [play(each) for each in flips[:FLIPS]]
+    return Simulation(root, tuple(runs))
+
+
+def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
+    """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    world = first.world
+    if _accumulates(first.trace):
+        return first
+    others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
+    if others:
+        again = play(replace(world, n_names=world.n_names | others))
+        if _accumulates(again.trace):
+            return again
+    moduli = [each for each in first.asked.moduli if world.n < each <= 64]
+    if moduli:
+        length = 2 * max(moduli) + 1
+        again = play(replace(world, length=length, n_names=world.n_names | others))
+        if _accumulates(again.trace):
+            return again
+    return first
+
+
+def _may_be_steps(name: str) -> bool:
+    return not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower()
+
+
+def _accumulates(trace: Trace) -> bool:
+    """Whether some update is made of several micro-batches."""
+    return any(len({source.micro for source, _ in event.terms}) > 1 for event in trace.of(What.STEP))
+
+
+# Functions as roots
+
+
+def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
+    """Calls a function again and again, as what is out of sight would, until its windows were seen."""
+
+    def run(machine: Machine, frame: Frame) -> None:
+        function, instance = _bound(definition, machine, frame)
+        if function is None:
+            return
+        machine.loops.append(definition.node)
+        machine.draws.append(0)
+        for count in range(2 * machine.world.length):
+            machine.begin(None)
+            before = len(machine.events)
+            inner = Frame(machine, {}, function.frame, function, {}, function.owner)
+            names = function.parameters.positional
+            if instance is not None and names:
+                inner.names[names[0]] = instance
+            for name in names:
+                if _INDEX.match(name):
+                    inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
+            bind_unknown(machine, function, inner)
+            call(machine, _ready(function, inner.names), [], {}, definition.node)
+            if any(event.what is What.BACKWARD and len(event.loops) > 1 for event in machine.events[before:]):
+                break
+
+    return run
+
+
+def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:
+    """The function, and for a method an object of its class, whose constructor runs with what its names and defaults say."""
+    if definition.outer is not None:
+        return None, None
+    if definition.owner is None:
+        value = frame.names.get(definition.name)
+        return (value, None) if isinstance(value, Function) else (None, None)
+    cls = frame.names.get(definition.owner.name.value)
+    if not isinstance(cls, ClassValue):
+        return None, None
+    instance = Instance(cls, identity="self")
+    found, init = cls.lookup("__init__")
+    if found and isinstance(init, Function):
+        inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
+        bind_unknown(machine, init, inner)
+        with contextlib.suppress(Raised):
+            call(machine, _ready(init, inner.names), [], {}, init.node)
+    value = cls.names.get(definition.name)
+    return (value, None if value.is_static else instance) if isinstance(value, Function) else (None, None)
+
+
+def _ready(function: Function, names: dict[str, Any]) -> Function:
+    """A function whose parameters have their values already."""
+    made = Function(
+        function.name,
+        function.node,
+        function.parameters,
+        function.body,
+        function.frame,
+        function.generator,
+        function.owner,
+        qualname=function.qualname,
+    )
+    made.given = dict(names)
+    return made

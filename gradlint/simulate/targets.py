@@ -1,0 +1,68 @@
+"""Compiles what stands on the left of an assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.attributes import set_attribute, set_item
+from gradlint.simulate.callables import Frame
+from gradlint.simulate.iteration import items_of
+from gradlint.simulate.machine import is_data
+from gradlint.simulate.values import Opaque
+
+Assign = Callable[[Frame, Any], None]
+
+
+def assign(node: cst.CSTNode) -> Assign:
+    """The closure that gives a target its value."""
+    from gradlint.simulate.expressions import expression, subscript_index
+
+    if isinstance(node, cst.Name):
+        name = node.value
+        return lambda frame, value: frame.bind(name, value)
+    if isinstance(node, cst.Attribute):
+        owner, name = expression(node.value), node.attr.value
+        return lambda frame, value: set_attribute(frame.machine, owner(frame), name, value, node)
+    if isinstance(node, cst.Subscript):
+        owner, index = expression(node.value), subscript_index(node)
+        return lambda frame, value: set_item(frame.machine, owner(frame), index(frame), value, node)
+    if isinstance(node, (cst.Tuple, cst.List)):
+        return _unpack(node)
+    if isinstance(node, cst.StarredElement):
+        return assign(node.value)
+    return lambda frame, value: None
+
+
+def _unpack(node: cst.Tuple | cst.List) -> Assign:
+    parts = [assign(each.value) for each in node.elements]
+    starred = next((place for place, each in enumerate(node.elements) if isinstance(each, cst.StarredElement)), None)
+
+    def run(frame: Frame, value: Any) -> None:
+        values = _values(frame, value, len(parts), node)
+        if starred is not None:
+            after = len(parts) - starred - 1
+            middle = list(values[starred : len(values) - after])
+            values = [*values[:starred], middle, *values[len(values) - after :]]
+        for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
+            part(frame, each)
+
+    return run
+
+
+def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any]:
+    """The parts of what is unpacked; those of data are of the same piece."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if is_data(value):
+        from gradlint.simulate.attributes import part_of
+
+        return [part_of(frame.machine, value, place, node) for place in range(count)]
+    if type(value) is Opaque:
+        from gradlint.simulate.attributes import get_item
+
+        return [get_item(frame.machine, value, place, node) for place in range(count)]
+    return list(islice(items_of(frame.machine, value, node), count))

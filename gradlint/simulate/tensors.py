@@ -1,0 +1,114 @@
+"""Methods of what varies with the data, and of gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.arithmetic import factor_of, joined, of_data
+from gradlint.simulate.attributes import part_of
+from gradlint.simulate.iteration import piece
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.optimizing import backward, clear, rescale
+from gradlint.simulate.things import Gradient
+from gradlint.simulate.trace import What
+from gradlint.simulate.values import ONE, Answer, Factor, Opaque, Tensor, number
+
+_KEEPS = frozenset(
+    (
+        "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous mean sum type_as "
+        "clamp nan_to_num abs flatten retain_grad permute transpose expand nanmean pin_memory long int bool reshape_as view_as t"
+    ).split()
+)
+_SPLITS = frozenset("chunk split tensor_split unbind array_split".split())
+_OPERATORS = {"div": cst.Divide, "mul": cst.Multiply, "add": cst.Add, "sub": cst.Subtract, "true_divide": cst.Divide}
+_ASKS = frozenset("isnan isinf isfinite any all item is_cuda equal".split())
+
+
+def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of data, or of a loss."""
+    if name == "backward":
+        given = args[0] if args else kwargs.get("gradient")
+        factor = factor_of(machine, cst.Multiply, given, node) if given is not None and not isinstance(given, bool) else ONE
+        backward(machine, value, node, factor)
+        return None
+    if name in ("item", "tolist"):
+        return _reported(machine, value, node)
+    if name in ("detach", "detach_"):
+        return Tensor(value.draws, value.terms, frozenset(), value.scaler, True, value.reduced)
+    if name in _OPERATORS and (args or kwargs):
+        return of_data(machine, _OPERATORS[name], value, args[0] if args else next(iter(kwargs.values())), node)
+    if name.endswith("_") and name[:-1] in _OPERATORS and args:
+        made = of_data(machine, _OPERATORS[name[:-1]], value, args[0], node)
+        if is_data(made):
+            value.terms, value.draws, value.models = made.terms, made.draws, made.models
+        return value
+    if name in _SPLITS:
+        count = _count(machine, args, kwargs, name)
+        return [piece(machine, value) for _ in range(count)]
+    if name in ("items", "values", "keys", "entries"):
+        return _entries(machine, value, name, node)
+    if name in ("get", "pop") and args:
+        return part_of(machine, value, args[0] if isinstance(args[0], (str, int)) else "?", node)
+    if name in _KEEPS:
+        return value
+    if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
+        return Tensor(value.draws, None, frozenset(), text=name)
+    if name in _ASKS:
+        return Answer(name)
+    if value.terms is None:
+        return Tensor(value.draws, None, value.models)
+    return joined(machine, node, (value, *args, *kwargs.values()))
+
+
+def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:
+    if value.terms:
+        machine.note(What.REPORT, node, terms=value.terms)
+    return Tensor(value.draws, value.terms, frozenset(), value.scaler, True, value.reduced)
+
+
+def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str) -> int:
+    """Into how many pieces data are cut: a number of chunks is told, a size of pieces gives as many as a window has."""
+    given = args[0] if args else next(iter(kwargs.values()), None)
+    known = number(machine.number_of(given)) if given is not None else None
+    if name in ("chunk", "tensor_split", "array_split") and isinstance(known, int) and 0 < known <= 64:
+        return known
+    return machine.world.n
+
+
+def _entries(machine: Machine, value: Tensor, name: str, node: cst.CSTNode) -> list[Any]:
+    """The entries of a dictionary of data: those that were read by name, or two."""
+    keys = [each for each in value.kept if isinstance(each, str) and not each.startswith("<")] or ["first", "second"]
+    if name == "keys":
+        return keys
+    values = [part_of(machine, value, key, node) for key in keys]
+    return values if name == "values" else list(zip(keys, values, strict=True))
+
+
+def gradient_method(
+    machine: Machine, value: Gradient, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
+) -> Any:
+    """A method of the gradient of some parameters."""
+    given = args[0] if args else next(iter(kwargs.values()), None)
+    if name in ("zero_",):
+        clear(machine, value.owner, node)
+        return value
+    if name in ("div_", "mul_", "true_divide_"):
+        rescale(machine, value.owner, factor_of(machine, cst.Multiply if name == "mul_" else cst.Divide, given, node), node)
+        return value
+    if name in ("div", "mul", "true_divide"):
+        factor = factor_of(machine, cst.Multiply if name == "mul" else cst.Divide, given, node)
+        return Gradient(owner=value.owner, factor=value.factor.times(factor))
+    if name in ("copy_", "set_") and isinstance(given, Gradient):
+        if given.factor is not ONE:
+            rescale(machine, value.owner, given.factor, node)
+        return value
+    if name in ("detach_", "detach", "clone", "to", "float", "view", "flatten", "contiguous", "cpu", "cuda", "coalesce"):
+        return value
+    if name.endswith("_"):
+        rescale(machine, value.owner, Factor(doubt=f"`{name}` changes the gradients"), node)
+        return value
+    if name in ("norm", "abs", "max", "mean", "sum", "square", "pow", "item"):
+        return Tensor(frozenset(), None, text="norm")
+    return Opaque(f"grad.{name}()")

@@ -1,0 +1,140 @@
+"""The objects of training, with the little state that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.values import NOTHING, ONE, Factor, Source
+
+
+@dataclass(eq=False, slots=True)
+class Held:
+    """One backward pass's term in the gradients: its factor now, and whether a GradScaler's factor is still in it."""
+
+    source: Source
+    factor: Factor
+    scaled: bool
+    event: int
+
+
+@dataclass(eq=False)
+class Thing:
+    """An object of training. `identity` is the name that it is known by where it is not built in sight, and may be None."""
+
+    identity: str = ""
+    node: cst.CSTNode | None = None
+    optional: bool = False
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Optimizer(Thing):
+    """What steps weights: `held` is what its gradients hold since they were cleared. `prepared` is the engine that decides."""
+
+    number: int = 0
+    models: frozenset[str] = NOTHING
+    held: list[Held] = field(default_factory=list)
+    built_by: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    prepared: Any = None
+    unscaled: bool = False
+    stepped: bool = False
+
+
+@dataclass(eq=False)
+class Schedule(Thing):
+    """What sets the rate; `length` is the number of steps it was built for, where that is known."""
+
+    optimizer: Optimizer | None = None
+    length: Any = None
+    length_node: cst.CSTNode | None = None
+    built_by: str = ""
+    prepared: Any = None
+
+
+@dataclass(eq=False)
+class Scaler(Thing):
+    """A GradScaler; `enabled` may be unknown."""
+
+    enabled: Any = True
+
+
+@dataclass(eq=False)
+class Average(Thing):
+    """An average of weights."""
+
+
+@dataclass(eq=False)
+class Network(Thing):
+    """A model. `parallel` says what wraps it, `syncs` whether its gradients are averaged over processes now."""
+
+    models: frozenset[str] = NOTHING
+    parallel: str = ""
+    syncs: bool = True
+    prepared: Any = None
+
+
+@dataclass(eq=False)
+class Loader(Thing):
+    """Batches of data. `length` is how many a pass has; `finite` is None where that is not known; `sized` whether `len()` works."""
+
+    finite: bool | None = None
+    sized: bool | None = None
+    length: Any = None
+    prepared: Any = None
+    at_end: bool = False
+
+
+@dataclass(eq=False)
+class Parameter(Thing):
+    """The parameters of a model, or of an optimizer, as one."""
+
+    owner: Any = None
+
+
+@dataclass(eq=False)
+class Gradient(Thing):
+    """The gradient of parameters; `factor` is what it was multiplied by since it was read."""
+
+    owner: Any = None
+    factor: Factor = ONE
+
+
+@dataclass(eq=False)
+class Context(Thing):
+    """Something to be entered: `kind` says what it does to `subject` while it lasts."""
+
+    kind: str = ""
+    subject: Any = None
+    flag: Any = True
+    before: Any = None
+
+
+@dataclass(eq=False)
+class Accelerator(Thing):
+    """An `Accelerator`: `steps` is the N that it divides by, `micro` counts entries of `accumulate()`."""
+
+    steps: Any = 1
+    micro: int = 0
+    syncs: bool = True
+    used: bool = False
+    loaders: list[Loader] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Engine(Thing):
+    """A DeepSpeed engine: divides by `steps`, and updates at each such call of `step()`."""
+
+    steps: Any = None
+    micro: int = 0
+    optimizer: Optimizer | None = None
+    network: Network | None = None
+    schedule: Schedule | None = None
+
+
+@dataclass(eq=False)
+class Fabric(Thing):
+    """Lightning's Fabric, whose backward pass divides nothing."""

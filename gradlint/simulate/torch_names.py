@@ -1,0 +1,178 @@
+"""What is known by its full name: Python's own functions, and what PyTorch and its friends build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
+from gradlint.simulate.arithmetic import factor_of, flattened
+from gradlint.simulate.callables import ClassValue, Frame, Instance
+from gradlint.simulate.engines import accelerate, deepspeed
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.optimizing import backward, owners_of, rescale
+from gradlint.simulate.python_names import PYTHON
+from gradlint.simulate.tensors import tensor_method
+from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Scaler, Schedule
+from gradlint.simulate.values import Answer, Opaque, Tensor
+
+Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
+_PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
+
+
+def construct(
+    machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, role: Role | None = None
+) -> Any:
+    """The object of training that a constructor makes; None where it makes none."""
+    role = role or machine.words.role_of_constructor(path)
+    last = path.rsplit(".", 1)[-1]
+    if path == "deepspeed.initialize":
+        return deepspeed.initialize(machine, kwargs, node)
+    if role is None or role is Role.OTHER:
+        return None
+    given = [*args, *kwargs.values()]
+    if role is Role.OPTIMIZER:
+        models = owners_of(given)
+        name = last if path.startswith(("torch.optim", "transformers", "apex")) else ""
+        inner = next((each for each in given if isinstance(each, Optimizer)), None)
+        if inner is not None:
+            return inner
+        return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs))
+    if role is Role.SCHEDULER:
+        return _schedule(machine, last, args, kwargs, node)
+    if role is Role.SCALER:
+        return Scaler("scaler", node, enabled=kwargs.get("enabled", True))
+    if role is Role.EMA:
+        return Average(last, node)
+    if role is Role.ACCELERATOR:
+        return accelerate.accelerator(machine, args, kwargs, node)
+    if role is Role.FABRIC:
+        return Fabric("fabric", node)
+    if role is Role.PARALLEL:
+        machine.distributed = True
+        models = owners_of(given[:1])
+        return Network(last, node, models=models, parallel=last)
+    if role is Role.LOADER:
+        return _loader(machine, given, node)
+    return None
+
+
+def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
+    given = [*args, *kwargs.values()]
+    optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
+    lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
+    if not lengths and last == "CosineAnnealingLR" and len(args) > 1:
+        lengths = [args[1]]
+    if last == "OneCycleLR" and "steps_per_epoch" in kwargs:
+        from gradlint.simulate.arithmetic import binary
+
+        lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
+    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, built_by=last)
+
+
+def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
+    """A DataLoader: its length is unknown, and whether it has one is a matter of its data set."""
+    data = given[0] if given else None
+    finite: bool | None = True
+    sized: bool | None = None
+    if isinstance(data, Instance):
+        finite = sized = not any(base.endswith("IterableDataset") for base in data.cls.outside)
+        sized = bool(data.cls.lookup("__len__")[0]) or sized
+    return Loader(f"DataLoader at {id(node)}", node, finite=finite, sized=sized)
+
+
+def _no_grad(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    return Context("no_grad", node, kind="no_grad")
+
+
+def _null(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    return Context("null", node, kind="null")
+
+
+def _autograd_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    backward(machine, args[0] if args else kwargs.get("tensors"), node)
+
+
+def _scale_loss(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """apex's `amp.scale_loss`: it unscales when its block is left, unless it is told to wait."""
+    return Context("scale_loss", node, kind="scale_loss", subject=args[0] if args else None)
+
+
+def _of_tensor(name: str) -> Known:
+    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+        given = args[0] if args else next(iter(kwargs.values()), None)
+        if isinstance(given, Tensor):
+            return tensor_method(machine, given, name, args[1:], kwargs, node)
+        if isinstance(given, Gradient):
+            from gradlint.simulate.tensors import gradient_method
+
+            return gradient_method(machine, given, name, args[1:], kwargs, node)
+        return Answer(name) if name.startswith("is") else Opaque(f"torch.{name}()")
+
+    return run
+
+
+def _stack(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`torch.stack(losses)`, `torch.cat(...)`: a list that `mean` and `sum` reduce; kept as its values."""
+    parts = [each for each in flattened(args[:1]) if isinstance(each, Tensor)]
+    if not parts:
+        return Opaque("torch.stack()")
+    draws = frozenset().union(*(each.draws for each in parts))
+    terms = tuple(term for each in parts for term in each.terms or ()) if any(each.terms for each in parts) else None
+    detached = all(each.detached for each in parts)
+    made = Tensor(draws, terms, frozenset().union(*(each.models for each in parts)), detached=detached)
+    made.kept["<stacked>"] = len(parts)
+    return made
+
+
+def _foreach(name: str) -> Known:
+    kind = cst.Multiply if "mul" in name else cst.Divide
+
+    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+        given = next((each for each in flattened(args[:1]) if isinstance(each, Gradient)), None)
+        if given is not None and len(args) > 1:
+            rescale(machine, given.owner, factor_of(machine, kind, args[1], node), node)
+
+    return run
+
+
+def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`torch.tensor(x)`: a number stays one, so that a divisor or the seed of a backward pass is known."""
+    return args[0] if args else Opaque("torch.tensor()")
+
+
+def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    if len(args) == 2 and isinstance(args[0], Instance) and isinstance(args[1], ClassValue):
+        return args[0].cls is args[1] or args[1] in args[0].cls.bases
+    if args and args[0] is None:
+        return False
+    return Answer("isinstance") if args and isinstance(args[0], Tensor) else Opaque(f"isinstance at {id(node)}")
+
+
+FUNCTIONS: dict[str, Known] = {
+    **PYTHON,
+    "builtins.isinstance": _is_class,
+    "torch.no_grad": _no_grad,
+    "torch.inference_mode": _no_grad,
+    "torch.set_grad_enabled": _null,
+    "torch.autocast": _null,
+    "torch.cuda.amp.autocast": _null,
+    "torch.amp.autocast": _null,
+    "contextlib.nullcontext": _null,
+    "contextlib.suppress": _null,
+    "torch.autograd.backward": _autograd_backward,
+    "torch.autograd.set_detect_anomaly": _null,
+    "apex.amp.scale_loss": _scale_loss,
+    "torch.stack": _stack,
+    "torch.cat": _stack,
+    "torch.tensor": _scalar,
+    "torch.as_tensor": _scalar,
+    "torch._foreach_div_": _foreach("div"),
+    "torch._foreach_mul_": _foreach("mul"),
+    **{
+        f"torch.{name}": _of_tensor(name)
+        for name in ("mean", "sum", "isnan", "isfinite", "isinf", "div", "mul", "add", "any", "all")
+    },
+}

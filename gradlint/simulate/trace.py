@@ -1,0 +1,108 @@
+"""What a simulated run does to training, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.values import Factor, Source
+
+
+class What(str, Enum):
+    """What an event does."""
+
+    PASS = "a pass over the data begins"
+    END = "a pass over the data ends"
+    BACKWARD = "backward"
+    ZERO = "gradients are cleared"
+    RESCALE = "gradients are multiplied"
+    CLIP = "clip"
+    UNSCALE = "unscale"
+    STEP = "optimizer step"
+    SCALER_UPDATE = "scaler update"
+    SCHEDULE = "scheduler step"
+    AVERAGE = "average of the weights"
+    REPORT = "loss report"
+    CALL = "opaque call"
+
+
+Guard = tuple[cst.CSTNode, int, bool]
+"""A branching statement, the number of the arm that was taken, and whether the data decide that."""
+
+Terms = tuple[tuple[Source, Factor], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """One thing that a run does.
+
+    `node` is the call or the assignment that does it, `stack` the calls through which it is reached, outermost first, `path`
+    the branches that were taken on the way. `target` numbers the optimizer concerned, -1 where all of them are. `terms` are,
+    for a backward pass or a report, the terms of the loss, each with the factor that its gradient is multiplied by; for a step,
+    a clip or a zeroing, what the gradients hold. `micro` is the number of the micro-batch that was met last, from 0 (-1: none yet).
+    `scaled` says that a GradScaler's factor is in the loss (backward) or in the gradients (clip, step), or, of a step, with
+    `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, or a divisor; `handed` are the kinds of
+    things that an opaque call is given, `numbers` the numbers. `held` are the
+    places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
+    backward pass adds to, of the `known` ones.
+    """
+
+    what: What
+    node: cst.CSTNode
+    stack: tuple[cst.CSTNode, ...] = ()
+    path: tuple[Guard, ...] = ()
+    target: int = -1
+    terms: Terms = ()
+    micro: int = -1
+    scaled: bool = False
+    reduced: bool = True
+    through: str = ""
+    value: Factor | None = None
+    handed: frozenset[str] = frozenset()
+    numbers: tuple[float, ...] = ()
+    loops: tuple[cst.CSTNode, ...] = ()
+    text: str = ""
+    held: tuple[int, ...] = ()
+    feeds: frozenset[int] = frozenset()
+    known: int = 0
+
+    def concerns(self, optimizer: int) -> bool:
+        """Whether the gradients, or the weights, of an optimizer have to do with the event."""
+        if self.what is What.BACKWARD:
+            return optimizer in self.feeds or optimizer >= self.known
+        return self.target in (-1, optimizer)
+
+
+@dataclass(frozen=True, eq=False)
+class Stepper:
+    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate."""
+
+    number: int
+    identity: str
+    node: cst.CSTNode | None
+    built_by: str
+    rate: float | None
+    rate_of: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One run: its events, and why it ended before the code did ("" where it did not).
+
+    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`.
+    """
+
+    events: tuple[Event, ...]
+    ended: str = ""
+    ended_at: cst.CSTNode | None = None
+    n: int = 0
+    n_names: frozenset[str] = frozenset()
+    optimizers: tuple[Stepper, ...] = ()
+    schedules: tuple[Any, ...] = ()
+
+    def of(self, *what: What) -> list[Event]:
+        """The events of some kinds, in order."""
+        return [event for event in self.events if event.what in what]

@@ -1,0 +1,156 @@
+"""The values of a simulated run: numbers that know their settings, losses as sums of terms, and what is not known.
+
+Strings, booleans, None, lists, tuples, dictionaries, sets and ranges are Python's own, and so are numbers that depend on no
+setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A number of a world, and the settings that it was computed from."""
+
+    value: int | float
+    of: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What a term of a loss was multiplied by: a number, its settings, and why it may be another one ("" where it is known).
+
+    `divisors` are the nodes whose values divided the term, in order.
+    """
+
+    value: float = 1.0
+    of: frozenset[str] = NOTHING
+    doubt: str = ""
+    divisors: tuple[cst.CSTNode, ...] = ()
+
+    def times(self, other: Factor) -> Factor:
+        if other is ONE:
+            return self
+        if self is ONE:
+            return other
+        divisors = self.divisors + other.divisors
+        return Factor(self.value * other.value, self.of | other.of, self.doubt or other.doubt, divisors[-8:])
+
+    def doubted(self, why: str) -> Factor:
+        return self if self.doubt else Factor(self.value, self.of, why, self.divisors)
+
+
+ONE = Factor()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Source:
+    """Where a term of a loss begins: what was evaluated, at which micro-batch, by which models.
+
+    `micro` numbers the micro-batch by the data that went into it.
+    """
+
+    micro: int
+    node: cst.CSTNode
+    models: frozenset[str] = NOTHING
+
+
+@dataclass(eq=False, slots=True)
+class Tensor:
+    """What varies with the data: a batch, an output, a loss.
+
+    `terms` is None for data, else the sum of terms that it is; `draws` are the pieces of data that it comes from, `models` what
+    computed it. `scaler` is the GradScaler whose factor is in it; `detached` that no gradient flows through it. `kept` holds
+    attributes and items that were read or set, so that the same question has the same answer.
+    """
+
+    draws: frozenset[int] = frozenset()
+    terms: tuple[tuple[Source, Factor], ...] | None = None
+    models: frozenset[str] = NOTHING
+    scaler: Any = None
+    detached: bool = False
+    reduced: bool = True
+    text: str = ""
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+    def scaled_by(self, factor: Factor) -> Tensor:
+        """The same value multiplied by a number."""
+        if self.terms is None:
+            return self
+        terms = tuple((source, each.times(factor)) for source, each in self.terms)
+        return Tensor(self.draws, terms, self.models, self.scaler, self.detached, self.reduced, self.text)
+
+    @property
+    def common(self) -> Factor:
+        """The factor that all terms share; a doubtful one where they differ."""
+        if not self.terms:
+            return ONE
+        first = self.terms[0][1]
+        if all(factor == first or factor.value == first.value for _, factor in self.terms):
+            return first
+        return first.doubted("its terms have different factors")
+
+
+@dataclass(eq=False, slots=True)
+class Opaque:
+    """Something unknown that stays what it is during the run. Its identity is the text that leads to it.
+
+    `models` are the unknown things that it was made from. `default` is what it is where nobody sets it.
+    """
+
+    identity: str
+    models: frozenset[str] = NOTHING
+    default: Any = None
+    has_default: bool = False
+    choices: tuple[Any, ...] = ()
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def last(self) -> str:
+        """The last name of its identity, which may say what it is."""
+        return self.identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A truth that depends on the data, and is not the same from one micro-batch to the next."""
+
+    text: str = ""
+
+
+def number(value: Any) -> int | float | None:
+    """The number that a value is; None for everything else."""
+    if type(value) is Num:
+        return value.value
+    if isinstance(value, (int, float)):
+        return value
+    return None
+
+
+def settings_of(value: Any) -> frozenset[str]:
+    """The settings that a number depends on."""
+    return value.of if type(value) is Num else NOTHING
+
+
+def made(value: int | float, *parts: Any) -> Any:
+    """A number that was computed from others."""
+    of = NOTHING
+    for part in parts:
+        if type(part) is Num:
+            of = of | part.of
+    return Num(value, of) if of else value
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An unknown truth that stays what it is during the run, or its negation."""
+
+    key: str
+    negated: bool = False
+    default: bool | None = None

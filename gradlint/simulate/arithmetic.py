@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Gradient, Thing
 from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Question, Source, Tensor, made, number, settings_of
 
@@ -61,7 +61,12 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         right = machine.number_of(right)
         second = number(right)
     if first is not None and second is not None:
-        return made(_computed(kind, first, second), left, right)
+        if kind is cst.Modulo and type(right) is int and right > 1:
+            machine.asked.moduli.add(right)
+        found = _computed(kind, first, second)
+        if kind is cst.FloorDivide and found == 0 and first > 0 and settings_of(right):
+            found = first  # of two assumed numbers the divisor was taken too large
+        return made(found, left, right)
     return _of_python(kind, left, right)
 
 
@@ -72,7 +77,7 @@ def _computed(kind: type, first: int | float, second: int | float) -> int | floa
     try:
         found = _OPERATORS[kind](first, second)
     except ZeroDivisionError:
-        raise Raised("ZeroDivisionError") from None
+        return first
     except (TypeError, ValueError, OverflowError):
         return 0
     return found if isinstance(found, (int, float)) and abs(found) < _LARGE * _LARGE else _LARGE
@@ -116,7 +121,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
     if kind is cst.Multiply:
         return Factor(plain, settings_of(known))
     if plain == 0.0:
-        raise Raised("ZeroDivisionError")
+        return Factor(doubt="it is divided by what may be 0")
     return Factor(1.0 / plain, settings_of(known), divisors=(node,))
 
 
@@ -196,7 +201,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
             if value.terms is not None:
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
-                if any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) and not value.detached:
+                if any(factor.of or factor.divisors or factor.doubt for _, factor in value.terms) and not value.detached:
                     doubt = doubt or "a scaled value is handed to something unknown"
         elif type(value) in (Opaque, Num):
             models |= models_of(value)

@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.simulate.arithmetic import joined
 from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
-from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
 from gradlint.simulate.things import Loader, Thing
 from gradlint.simulate.unknown import unknown
@@ -163,7 +163,7 @@ def _of_sequence(machine: Machine, value: Any, index: Any, node: cst.CSTNode) ->
     try:
         return value[int(at)]
     except IndexError:
-        raise Raised("IndexError") from None
+        return Opaque("an item")
 
 
 def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
-from gradlint.simulate.machine import Machine, Stopped
+from gradlint.simulate.machine import Machine, Raised, Stopped
 from gradlint.simulate.things import Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Opaque
@@ -115,6 +115,12 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
     try:
         with machine.within(node):
             signal = machine.compiler.run_plain(machine.compiler.body_of(function), frame)
+    except Raised as raised:
+        if raised.name != "NotImplementedError":
+            raise
+        from gradlint.simulate.outside import call_unknown
+
+        return call_unknown(machine, Opaque(function.name), args, kwargs, node)
     finally:
         machine.running.pop()
     del machine.loops[loops:], machine.draws[loops:], machine.path[path:]

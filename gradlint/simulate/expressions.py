@@ -173,7 +173,7 @@ def _with_settings(first: Any, second: Any) -> Any:
     """What decides in the end, with the settings of what let it."""
     of = conditions.gates(first) | conditions.gates(second)
     known = conditions.certain(second)
-    if of and known is not None and isinstance(second, bool):
+    if of and known is not None and type(second) in (bool, Num):
         return Num(known, of)
     return second
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.vocabulary import Role
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
@@ -48,9 +49,15 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     key = ("walked", None)
     loader = value.kept.get(key)
     if loader is None:
-        loader = Loader(value.identity, node, finite=None)
-        value.kept[key] = loader
+        loader = value.kept[key] = loader_of(machine, value)
     return batches(machine, loader, node)
+
+
+def loader_of(machine: Machine, value: Opaque) -> Loader:
+    """The data that an unknown thing is, by its name: finite, endless, or not known to be either."""
+    role = machine.words.role_of_spelling(value.last)
+    finite = True if role is Role.LOADER else False if role is Role.ENDLESS else None
+    return Loader(value.identity, None, finite=finite)
 
 
 def _of_instance(machine: Machine, value: Instance, node: cst.CSTNode) -> Iterator[Any]:
@@ -132,8 +139,7 @@ def length(machine: Machine, value: Any) -> Any:
         if loader is not None:
             return length_of(machine, loader)
         if machine.words.role_of_spelling(value.last) is not None or "data" in value.last.lower():
-            made = Loader(value.identity, None, finite=None)
-            value.kept["walked", None] = made
+            made = value.kept["walked", None] = loader_of(machine, value)
             return length_of(machine, made)
         return unknown(machine, f"len({value.identity})")
     if is_data(value):

@@ -49,6 +49,11 @@ class Window:
         return self.of(What.BACKWARD)
 
     @cached_property
+    def begins(self) -> bool:
+        """Whether a pass over the data begins in it."""
+        return any(event.what is What.PASS for _, event in self.events)
+
+    @cached_property
     def micros(self) -> frozenset[int]:
         """The micro-batches that were backpropagated."""
         return frozenset(source.micro for event in self.backwards for source, _ in event.terms)
@@ -99,9 +104,22 @@ class View:
 
     @cached_property
     def size(self) -> int:
-        """The size of a whole window: the commonest, the larger of two."""
-        counts = Counter(size for size in self.sizes if size)
+        """The size of a whole window: the commonest of those that neither begin nor end a pass over the data."""
+        inner = [len(window.micros) for window in self.closed if not (window.begins or self.ends(window))]
+        sizes = [size for size in inner or self.sizes if size]
+        counts = Counter(sizes)
         return max(counts, key=lambda size: (counts[size], size), default=0)
+
+    def ends(self, window: Window) -> bool:
+        """Whether a pass over the data is over before the next micro-batch."""
+        place = self.windows.index(window)
+        following = self.windows[place + 1].events if place + 1 < len(self.windows) else ()
+        for _, event in following:
+            if event.what is What.BACKWARD:
+                return False
+            if event.what is What.END:
+                return True
+        return any(event.what is What.END for _, event in window.events)
 
     @cached_property
     def held(self) -> list[int]:

@@ -101,8 +101,15 @@ class Machine:
 
     def micro(self, draws: frozenset[int]) -> int:
         """The number of the micro-batch that some data belong to; without data, of the running iteration."""
-        key = max(draws) if draws else ("iteration", tuple(map(id, self.loops)), self.iteration)
+        key: Any = max(draws) if draws else next((each for each in reversed(self.draws) if each), None)
+        if key is None:
+            key = ("iteration", tuple(map(id, self.loops)), self.iteration)
         return self.micros.setdefault(key, len(self.micros))
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether a loop of the text runs, and not only the calls that a root is called by."""
+        return bool(self.loops) and not (len(self.loops) == 1 and isinstance(self.loops[0], cst.FunctionDef))
 
     def begin(self, item: Any) -> None:
         """An iteration of the innermost loop begins, with what it was given."""
@@ -166,7 +173,9 @@ class Machine:
     def named(self, name: str, value: Any, frame: Any) -> Any:
         """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1."""
         plain = number(value)
-        if not isinstance(plain, int) or isinstance(plain, bool) or plain < 2 or not self.counts_steps(name):
+        if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
+            return value
+        if plain < 2 and type(value) is not Num:
             return value
         if isinstance(value, Num) and any(map(self.counts_steps, value.of)):
             return value

@@ -15,7 +15,7 @@ from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
-from gradlint.simulate.things import Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
+from gradlint.simulate.things import Context, Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Answer, Factor, Opaque, Tensor
@@ -149,6 +149,8 @@ def _by_name(
     if _AVERAGE.search(last):
         average(machine, node, None)
         return None
+    if last == "scale_loss":
+        return Context("scale_loss", node, kind="scale_loss", subject=given[0] if given else None)
     if _FETCH.search(last):
         return Tensor(machine.current())
     if last in ("backward", "manual_backward") and args:
@@ -183,8 +185,8 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return Answer("an answer")
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
-    if machine.loops and not isinstance(node, cst.Name):
-        return joined(machine, node, given, models, "where the loss comes from is not in sight")
+    if machine.in_loop:
+        return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
     name = text(node) if isinstance(node, cst.Call) else "call"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from gradlint.model.syntax import last_name, walk
-from gradlint.model.vocabulary import is_trigger
+from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, is_trigger
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
 
@@ -68,8 +68,16 @@ def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
         each
         for statement in statements
         for each in walk(statement)
-        if isinstance(each, cst.Call) and last_name(each.func) in _BACKWARD
+        if isinstance(each, cst.Call) and (last_name(each.func) in _BACKWARD or _wraps(each))
     ]
+
+
+def _wraps(call: cst.Call) -> bool:
+    """`loss_scaler(loss, optimizer, ..., update_grad=...)`."""
+    if len(call.args) < 2 or not LOSS_SPELLING.search(last_name(call.args[0].value) or ""):
+        return False
+    flagged = any(arg.keyword is not None and arg.keyword.value in BOUNDARY_ARGUMENTS for arg in call.args)
+    return flagged or (last_name(call.func) or "").lower().endswith("scaler")
 
 
 def starts(found: Sequence[Definition], wanted: set[int]) -> list[Definition]:

@@ -162,17 +162,15 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
 def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
     world = first.world
-    if _accumulates(first.trace):
-        return first
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
-    if others:
-        again = play(replace(world, n_names=world.n_names | others))
-        if _accumulates(again.trace):
-            return again
+    if others and not _whole(first.trace):
+        for names in (frozenset(others), *(frozenset((name,)) for name in sorted(others)[:4] if len(others) > 1)):
+            again = play(replace(world, n_names=names))
+            if _whole(again.trace):
+                return again
     moduli = [each for each in first.asked.moduli if world.n < each <= 64]
-    if moduli:
-        length = 2 * max(moduli) + 1
-        again = play(replace(world, length=length, n_names=world.n_names | others))
+    if moduli and not _accumulates(first.trace):
+        again = play(replace(world, length=2 * max(moduli) + 1))
         if _accumulates(again.trace):
             return again
     return first
@@ -180,6 +178,11 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
 
 def _may_be_steps(name: str) -> bool:
     return not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower()
+
+
+def _whole(trace: Trace) -> bool:
+    """Whether some update is made of just N micro-batches."""
+    return any(len({source.micro for source, _ in event.terms}) == trace.n for event in trace.of(What.STEP))
 
 
 def _accumulates(trace: Trace) -> bool:

@@ -320,6 +320,8 @@ class Compiler:
         weighs = (self.matters(node.body), self.matters(node.orelse))
         usual = not leaves[0] if leaves[0] != leaves[1] else weighs[0] or not weighs[1]
         decides = weighs[0] or weighs[1]
+        raises = (_raises(node.body), node.orelse is not None and _raises(node.orelse))
+        refuses = not raises[0] if raises[0] != raises[1] else None
         gate = decides or any(leaves)
 
         def run(frame: Frame) -> Generator[Any, Any, Signal]:
@@ -327,7 +329,9 @@ class Compiler:
             machine.tick(node)
             value = test(frame)
             known = conditions.certain(value)
-            if known is None:
+            if refuses is not None and (known is None or conditions.gates(value)):
+                known, varies = refuses, False
+            elif known is None:
                 known = conditions.truth(machine, value, usual, decides=decides)
                 varies = question_of(value) is None
             else:
@@ -539,6 +543,19 @@ def _leaves(suite: Any) -> bool:
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
     return isinstance(last, _LEAVES)
+
+
+def _raises(suite: Any) -> bool:
+    """Whether a suite ends the program: nobody means to train where it does."""
+    body = suite.body
+    if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
+        body = body.body
+    if isinstance(suite, cst.If) or not body:
+        return False
+    last = body[-1].body[-1] if isinstance(body[-1], cst.SimpleStatementLine) else body[-1]
+    if isinstance(last, cst.Expr) and isinstance(last.value, cst.Call):
+        return last_name(last.value.func) in ("exit", "_exit", "quit")
+    return isinstance(last, cst.Raise)
 
 
 def _close(machine: Machine, level: int) -> None:

@@ -12,6 +12,7 @@ from gradlint.simulate.attributes import set_attribute, set_item
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import is_data
+from gradlint.simulate.unknown import adopt
 from gradlint.simulate.values import Opaque
 
 Assign = Callable[[Frame, Any], None]
@@ -23,10 +24,10 @@ def assign(node: cst.CSTNode) -> Assign:
 
     if isinstance(node, cst.Name):
         name = node.value
-        return lambda frame, value: frame.bind(name, value)
+        return lambda frame, value: frame.bind(name, adopt(frame.machine, name, value))
     if isinstance(node, cst.Attribute):
         owner, name = expression(node.value), node.attr.value
-        return lambda frame, value: set_attribute(frame.machine, owner(frame), name, value, node)
+        return lambda frame, value: set_attribute(frame.machine, owner(frame), name, adopt(frame.machine, name, value), node)
     if isinstance(node, cst.Subscript):
         owner, index = expression(node.value), subscript_index(node)
         return lambda frame, value: set_item(frame.machine, owner(frame), index(frame), value, node)

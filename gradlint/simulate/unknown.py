@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gradlint.model.vocabulary import Role
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import Accelerator, Average, Fabric, Loader, Optimizer, Scaler, Schedule
+from gradlint.simulate.things import Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
 from gradlint.simulate.values import Opaque
 
-_NO_THINGS = frozenset(("args", "opt", "opts", "options", "config", "cfg", "conf", "flags", "hparams", "params"))
-"""Names of settings, which are spelled like optimizers and more."""
+_SETTINGS = frozenset(
+    "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
+    "train_args training_args script_args model_args FLAGS CFG Config".split()
+)
+"""Names of settings, which are spelled like optimizers and more, and what stands in which is a setting."""
+_ASKS = re.compile(
+    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg)$"
+)
 
 
 def unknown(machine: Machine, identity: str, *, default: Any = None, has_default: bool = False, models: Any = frozenset()) -> Any:
@@ -23,30 +30,44 @@ def unknown(machine: Machine, identity: str, *, default: Any = None, has_default
 
 
 def _made(machine: Machine, identity: str, default: Any, has_default: bool, models: frozenset[str]) -> Any:
-    last = identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
     optional = has_default and default is None
     if not has_default or default is None:
-        made = thing_of(machine, machine.words.role_of_spelling(last), identity) if last not in _NO_THINGS else None
+        made = thing_of(machine, identity, models)
         if made is not None:
             made.optional = optional
             return made
     return Opaque(identity, models or frozenset((identity,)), default, has_default)
 
 
-def thing_of(machine: Machine, role: Role | None, identity: str) -> Any:
-    """The object of training of a role; None for roles that have no object of their own."""
+def adopt(machine: Machine, name: str, value: Any) -> Any:
+    """A value out of sight that is given a name: the object of training that the name says it is."""
+    if type(value) is not Opaque or value.has_default or name in _SETTINGS:
+        return value
+    known = value.kept.get("<thing>")
+    if known is None:
+        known = thing_of(machine, name, value.models)
+        if known is None:
+            return value
+        known.kept.update(value.kept)
+        value.kept["<thing>"] = known
+    return known
+
+
+def thing_of(machine: Machine, identity: str, models: frozenset[str] = frozenset()) -> Any:
+    """The object of training that a name spells; None for everything else."""
+    parent, _, last = identity.rpartition(".")
+    last = last.split("[")[-1].strip("]'\"")
+    if last in _SETTINGS or _ASKS.search(last) or parent.rpartition(".")[2] in _SETTINGS:
+        return None
+    role = machine.words.role_of_spelling(last)
     if role is Role.OPTIMIZER:
-        return machine.gradients.add(Optimizer(identity))
+        return machine.gradients.add(Optimizer(identity, models=frozenset()))
     if role is Role.SCHEDULER:
         return Schedule(identity)
     if role is Role.SCALER:
         return Scaler(identity, enabled=Opaque(f"{identity}.enabled", default=True, has_default=True))
     if role is Role.EMA:
         return Average(identity)
-    if role is Role.LOADER:
-        return Loader(identity, finite=True)
-    if role is Role.ENDLESS:
-        return Loader(identity, finite=False)
     if role is Role.ACCELERATOR:
         return Accelerator(identity, steps=Opaque(f"{identity}.gradient_accumulation_steps"))
     if role is Role.FABRIC:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import libcst as cst
 
@@ -67,6 +67,7 @@ class Machine:
         self.distributed = False
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
+        self.risks: set[str] = set()
         self.options: dict[str, Any] = {}
 
     # Budget
@@ -132,7 +133,15 @@ class Machine:
         reason = stopped.reason if stopped is not None else ""
         names = frozenset(name for name in self.asked.numbers if self.counts_steps(name))
         node = stopped.node if stopped is not None else None
-        return Trace(tuple(self.events), reason, node, self.world.n, names, tuple(map(_stepper, self.gradients.optimizers)))
+        return Trace(
+            tuple(self.events),
+            reason,
+            node,
+            self.world.n,
+            names,
+            tuple(map(_stepper, self.gradients.optimizers)),
+            frozenset(self.risks),
+        )
 
     # Assumptions
 
@@ -242,6 +251,6 @@ def _draws(item: Any) -> frozenset[int]:
     return frozenset()
 
 
-def is_data(value: Any) -> bool:
+def is_data(value: Any) -> TypeGuard[Tensor]:
     """Whether a value varies with the data."""
     return type(value) is Tensor

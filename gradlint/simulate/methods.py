@@ -128,6 +128,8 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         return None
     if name in ("no_sync", "no_backward_sync"):
         machine.distributed = True
+        if not (isinstance(value, Network) and value.parallel):
+            machine.risks.add("the model may have no `no_sync` where nothing wraps it")
         return Context(name, node, kind="no_sync", subject=value)
     if name in ("clip_grad_norm_", "clip_grad_norm"):
         return clip(machine, [value, *args], kwargs, node)

@@ -10,6 +10,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax import last_name
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
@@ -127,8 +128,8 @@ def _reached(definition: Definition, text: Text) -> list[cst.Call]:
     by_name: dict[str, list[Definition]] = {}
     for each in text.found:
         by_name.setdefault(each.name, []).append(each)
-    for each in calls:
-        name = each.func.value if isinstance(each.func, cst.Name) else getattr(getattr(each.func, "attr", None), "value", "")
+    for call_node in calls:
+        name = last_name(call_node.func) or ""
         if name in by_name and name not in seen:
             seen.add(name)
             calls.extend(inner for other in by_name[name] for inner in other.calls)

@@ -201,7 +201,7 @@ class Compiler:
                 found = (container(frame), index(frame))
                 return get_item(frame.machine, *found, node), found
 
-            return read_item, lambda frame, found, new: set_item(frame.machine, *found, new, node)
+            return read_item, lambda frame, found, new: set_item(frame.machine, found[0], found[1], new, node)
         load, store = expression(node), assign(node)
         return lambda frame: (load(frame), None), lambda frame, _, new: store(frame, new)
 
@@ -290,7 +290,9 @@ class Compiler:
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             name = node.name.value
             within = f"{qualname}.{name}".lstrip(".")
-            define = (define_function if isinstance(node, cst.FunctionDef) else define_class)(node, self, within)
+            define: Callable[[Frame], Any] = (
+                define_function(node, self, within) if isinstance(node, cst.FunctionDef) else define_class(node, self, within)
+            )
             return False, lambda frame: frame.bind(name, define(frame))
         make = self._compound.get(type(node))
         return (True, make(self, node)) if make is not None else (False, lambda frame: None)

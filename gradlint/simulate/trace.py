@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import libcst as cst
 
@@ -92,7 +91,8 @@ class Stepper:
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
 
-    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`.
+    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`. `risks` are sentences: what
+    may raise where the code is run for all that the simulation does not know.
     """
 
     events: tuple[Event, ...]
@@ -101,7 +101,7 @@ class Trace:
     n: int = 0
     n_names: frozenset[str] = frozenset()
     optimizers: tuple[Stepper, ...] = ()
-    schedules: tuple[Any, ...] = ()
+    risks: frozenset[str] = frozenset()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

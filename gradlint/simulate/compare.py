@@ -1,0 +1,211 @@
+"""Translation validation: whether a repaired text does what its fix promises, and nothing else.
+
+Both texts are simulated in the same worlds, and their traces are compared event by event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isclose
+
+from gradlint.model.syntax import text
+from gradlint.simulate.promise import Promise
+from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.verdicts import faults
+
+JUDGED = frozenset(
+    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD401 "
+    "GRD403 GRD404".split()
+)
+"""The rules whose faults a trace shows."""
+
+_KEPT = frozenset(("network", "optimizer", "schedule", "scaler", "average", "parameters", "gradient"))
+"""What an opaque call may be handed that makes its place between the events matter."""
+
+_OF_UPDATE = frozenset(
+    (What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.RESCALE, What.CALL)
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a repair compares: `refused` says why it must not be offered, `unseen` why it cannot be called safe."""
+
+    refused: str = ""
+    unseen: str = ""
+
+
+def compare(before: Sequence[Simulation], after: Sequence[Simulation], code: str, promise: Promise) -> Comparison:
+    """Hold a repair to its promise."""
+    if not before:
+        return Comparison(unseen="the loop cannot be run abstractly")
+    counts, now = _counts(before), _counts(after)
+    for each, number in now.items():
+        if number > counts[each] and each != code:
+            return Comparison(refused=f"the repaired loop would have another fault, {each}")
+    if code in JUDGED and counts[code] and now[code] >= counts[code]:
+        return Comparison(refused="the fault would still be there")
+    pairs = list(_paired(before, after))
+    if len(pairs) < len(before):
+        return Comparison(unseen="the repaired loop cannot be run abstractly")
+    unseen = "" if counts[code] or code not in JUDGED else "the run that was simulated does not show the fault"
+    for first, second in pairs:
+        reason = _differs(first.trace, second.trace, promise)
+        if reason:
+            return Comparison(refused=reason)
+        if first.trace.ended and not unseen:
+            unseen = f"the simulated run ends early: {first.trace.ended}"
+        if second.trace.risks - first.trace.risks and not unseen:
+            unseen = sorted(second.trace.risks - first.trace.risks)[0]
+    return Comparison(unseen=unseen)
+
+
+def _counts(simulations: Sequence[Simulation]) -> Counter[str]:
+    """How many places have each fault."""
+    return Counter(code for code, _ in {(fault.code, id(fault.event.node)) for each in simulations for fault in faults(each)})
+
+
+def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
+    """The runs of the same root in the same world."""
+    others = {(_name(each), run.world): run for each in after for run in each.runs}
+    for each in before:
+        for run in each.runs:
+            found = others.get((_name(each), run.world))
+            if found is not None:
+                yield run, found
+
+
+def _name(simulation: Simulation) -> str:
+    return simulation.root.name.value if simulation.root is not None else ""
+
+
+# Two traces
+
+
+def _differs(before: Trace, after: Trace, promise: Promise) -> str:
+    """What a fix changed that it did not promise to; empty where it kept its word."""
+    if after.ended.startswith("it raises") and not before.ended.startswith("it raises"):
+        return f"the repaired loop would raise: {after.ended.removeprefix('it raises ')}"
+    backwards, now = before.of(What.BACKWARD), after.of(What.BACKWARD)
+    if len(backwards) != len(now):
+        return "backward passes would run more or less often"
+    if not promise.factors and not promise.windows:
+        for one, other in zip(backwards, now, strict=True):
+            if not _same_factors(one, other):
+                return "the loss would be scaled otherwise"
+    if promise.windows:
+        return _reordered(before, after)
+    kept, still = _others(before, promise), _others(after, promise)
+    if [_key(event) for event in kept] != [_key(event) for event in still]:
+        return _first_difference(kept, still)
+    return _crossed(before, after, kept, still, promise)
+
+
+def _same_factors(one: Event, other: Event) -> bool:
+    if len(one.terms) != len(other.terms):
+        return False
+    pairs = zip(one.terms, other.terms, strict=True)
+    return all(isclose(a.value, b.value, rel_tol=1e-9) and bool(a.doubt) == bool(b.doubt) for (_, a), (_, b) in pairs)
+
+
+def _others(trace: Trace, promise: Promise) -> list[Event]:
+    """The events that the fix has to leave alone, without those that only tell how the data are walked."""
+    left_out = promise.events | {What.PASS, What.END, What.REPORT}
+    return [event for event in trace.events if event.what not in left_out and (event.what is not What.CALL or _matters(event))]
+
+
+def _matters(event: Event) -> bool:
+    return bool(event.handed & _KEPT) or "total" in event.handed
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    about = event.numbers if event.what is What.CALL else ()
+    return event.what, event.target, event.micro, event.text if event.what is What.CALL else "", about
+
+
+def _first_difference(kept: Sequence[Event], still: Sequence[Event]) -> str:
+    for one, other in zip(kept, still, strict=False):
+        if _key(one) != _key(other):
+            return f"`{_brief(one)}` would not run when it does now"
+    longer = kept if len(kept) > len(still) else still
+    return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
+
+
+def _brief(event: Event) -> str:
+    written = text(event.node)
+    return written if len(written) < 60 and "\n" not in written else f"{written.split('(')[0]}(...)"[:60]
+
+
+def _crossed(before: Trace, after: Trace, kept: Sequence[Event], still: Sequence[Event], promise: Promise) -> str:
+    """Whether a moved event passes something, in the same micro-batch, that it was on the other side of."""
+    mine, theirs = _sides(before, promise), _sides(after, promise)
+    for one, other in zip(kept, still, strict=True):
+        if one.what not in _OF_UPDATE:
+            continue
+        for what in promise.events:
+            old, new = mine(one, what), theirs(other, what)
+            if (what, one.what) in _MENDED or not new or not old:
+                continue
+            if old.isdisjoint(new):
+                side = "behind" if "before" in old else "before"
+                return f"it would stand {side} `{_brief(one)}`"
+    return ""
+
+
+_MENDED = frozenset(
+    (
+        (What.SCHEDULE, What.STEP),
+        (What.ZERO, What.STEP),
+        (What.CLIP, What.STEP),
+        (What.CLIP, What.ZERO),
+        (What.SCHEDULE, What.ZERO),
+        (What.ZERO, What.CLIP),
+        (What.SCHEDULE, What.SCALER_UPDATE),
+        (What.SCALER_UPDATE, What.ZERO),
+        (What.STEP, What.ZERO),
+    )
+)
+"""Pairs whose order a fault may turn round, or that do not see each other; the judge looks at what their order does."""
+
+
+def _sides(trace: Trace, promise: Promise):  # type: ignore[no-untyped-def]
+    """For an event and a kind, on which sides of it events of the kind run in the same micro-batch."""
+    places: dict[tuple[What, int], list[int]] = {}
+    index = {id(event): place for place, event in enumerate(trace.events)}
+    for place, event in enumerate(trace.events):
+        if event.what in promise.events:
+            places.setdefault((event.what, event.micro), []).append(place)
+
+    def sides(event: Event, what: What) -> set[str]:
+        here = index[id(event)]
+        return {"before" if each < here else "behind" for each in places.get((what, event.micro), ())}
+
+    return sides
+
+
+def _reordered(before: Trace, after: Trace) -> str:
+    """Where windows end elsewhere, what happens at an end is still what happened at one, in the same order."""
+    known = {tuple(group) for group in _updates(before)}
+    for group in _updates(after):
+        if tuple(group) not in known and group:
+            return "an update would not do what each update does now"
+    return ""
+
+
+def _updates(trace: Trace) -> Iterator[list[tuple[What, str]]]:
+    """What happens between two backward passes, where weights are updated there."""
+    group: list[tuple[What, str]] = []
+    steps = False
+    for event in trace.events:
+        if event.what is What.BACKWARD:
+            if steps:
+                yield group
+            group, steps = [], False
+        elif event.what in _OF_UPDATE and (event.what is not What.CALL or _matters(event)):
+            group.append((event.what, event.text if event.what is What.CALL else ""))
+            steps = steps or event.what is What.STEP
+    if steps:
+        yield group

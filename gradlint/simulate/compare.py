@@ -6,7 +6,7 @@ Both texts are simulated in the same worlds, and their traces are compared event
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
@@ -87,6 +87,8 @@ def _name(simulation: Simulation) -> str:
 
 def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     """What a fix changed that it did not promise to; empty where it kept its word."""
+    if after.raises - before.raises:
+        return sorted(after.raises - before.raises)[0]
     if after.ended.startswith("it raises") and not before.ended.startswith("it raises"):
         return f"the repaired loop would raise: {after.ended.removeprefix('it raises ')}"
     backwards, now = before.of(What.BACKWARD), after.of(What.BACKWARD)
@@ -114,7 +116,22 @@ def _same_factors(one: Event, other: Event) -> bool:
 def _others(trace: Trace, promise: Promise) -> list[Event]:
     """The events that the fix has to leave alone, without those that only tell how the data are walked."""
     left_out = promise.events | {What.PASS, What.END, What.REPORT}
-    return [event for event in trace.events if event.what not in left_out and (event.what is not What.CALL or _matters(event))]
+    part = _parts(trace, promise)
+    return [
+        event
+        for event in trace.events
+        if event.what not in left_out and (event.what is not What.CALL or (_matters(event) and not part(event)))
+    ]
+
+
+def _parts(trace: Trace, promise: Promise) -> Callable[[Event], bool]:
+    """Whether an opaque call belongs to one that the fix moves: it runs within it, as no other event of training does."""
+    moved = {id(node) for event in trace.events if event.what in promise.events for node in (*event.stack, event.node)}
+    rest = {id(node) for event in trace.events if event.what in _ALONE - promise.events for node in event.stack}
+    return lambda event: any(id(node) in moved - rest for node in (*event.stack, event.node))
+
+
+_ALONE = frozenset((What.BACKWARD, What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE))
 
 
 def _matters(event: Event) -> bool:
@@ -166,6 +183,15 @@ _MENDED = frozenset(
         (What.SCHEDULE, What.SCALER_UPDATE),
         (What.SCALER_UPDATE, What.ZERO),
         (What.STEP, What.ZERO),
+        (What.AVERAGE, What.STEP),
+        (What.AVERAGE, What.ZERO),
+        (What.AVERAGE, What.SCHEDULE),
+        (What.AVERAGE, What.SCALER_UPDATE),
+        (What.ZERO, What.SCALER_UPDATE),
+        (What.SCALER_UPDATE, What.UNSCALE),
+        (What.SCALER_UPDATE, What.CLIP),
+        (What.SCHEDULE, What.CLIP),
+        (What.SCHEDULE, What.UNSCALE),
     )
 )
 """Pairs whose order a fault may turn round, or that do not see each other; the judge looks at what their order does."""
@@ -200,7 +226,7 @@ def _updates(trace: Trace) -> Iterator[list[tuple[What, str]]]:
     group: list[tuple[What, str]] = []
     steps = False
     for event in trace.events:
-        if event.what is What.BACKWARD:
+        if event.what in (What.BACKWARD, What.END, What.PASS):
             if steps:
                 yield group
             group, steps = [], False

@@ -68,6 +68,8 @@ class Machine:
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
         self.risks: set[str] = set()
+        self.raises: set[str] = set()
+        self.hooks: list[Any] = []
         self.options: dict[str, Any] = {}
 
     # Budget
@@ -141,6 +143,7 @@ class Machine:
             names,
             tuple(map(_stepper, self.gradients.optimizers)),
             frozenset(self.risks),
+            frozenset(self.raises),
         )
 
     # Assumptions

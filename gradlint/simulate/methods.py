@@ -11,6 +11,7 @@ from gradlint.model.vocabulary import CLIPS
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
+from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import (
@@ -48,6 +49,9 @@ _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_gr
 
 def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """The value of `value.name(...)`."""
+    if name in REGISTER:
+        register(machine, value, name, args, node)
+        return Opaque("a handle")
     make = _METHODS.get(type(value), _of_other)
     return make(machine, value, name, args, kwargs, node)
 
@@ -80,6 +84,8 @@ def _of_optimizer(
 def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("step", "step_update"):
         advance(machine, value, args, node)
+    else:
+        unknown_call(machine, f"scheduler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -91,9 +97,11 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
             return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
         return given
     if name == "unscale_" and works and isinstance(given, Optimizer):
+        value.checked = True
         unscale(machine, given, node)
     elif name == "step":
         if isinstance(given, Optimizer):
+            value.checked = True
             step(machine, given, node, "scaler" if works else "", scaled=works)
         else:
             unknown_call(machine, "scaler.step", args, node)
@@ -101,6 +109,8 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
         scaler_update(machine, value, node)
     elif name == "is_enabled":
         return value.enabled
+    elif name in ("get_scale", "state_dict"):
+        unknown_call(machine, f"scaler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
 
 

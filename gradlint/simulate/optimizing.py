@@ -9,6 +9,7 @@ import libcst as cst
 from gradlint.simulate.arithmetic import flattened, models_of
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
+from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.trace import What
@@ -17,6 +18,7 @@ from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number
 
 def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "") -> None:
     """Backpropagate a loss, each term multiplied by a factor."""
+    factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
         given = each
         if not is_data(given) or given.terms is None:
@@ -36,6 +38,7 @@ def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ON
             feeds=feeds,
             known=known,
         )
+    after_backward(machine)
 
 
 def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
@@ -90,9 +93,11 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     """Update the weights."""
     if waits(optimizer):
         return
+    around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
     optimizer.stepped = True
+    around_step(machine, optimizer, "register_step_post_hook")
 
 
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
@@ -137,6 +142,9 @@ def average(machine: Machine, node: cst.CSTNode, what: Any) -> None:
 def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
+    if not scaler.checked and scaler.node is not None:
+        machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
+    scaler.checked = False
     for each in machine.gradients.optimizers:
         each.unscaled = False
 

@@ -22,8 +22,10 @@ from gradlint.simulate.expressions import expression, subscript_index
 from gradlint.simulate.imports import imported
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine, Raised, Stopped, is_data, question_of
+from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.patterns import pattern
 from gradlint.simulate.targets import assign
+from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import Answer, Opaque
 from gradlint.simulate.world import PASSES
@@ -178,6 +180,9 @@ class Compiler:
             new = value(frame)
             if isinstance(old, list) and kind is cst.Add and isinstance(new, (list, tuple)):
                 old.extend(list(new)[:1000])
+                return None
+            if isinstance(old, Gradient):
+                rescale(frame.machine, old.owner, arithmetic.factor_of(frame.machine, kind, new, node), node)
                 return None
             store(frame, owner, arithmetic.binary(frame.machine, kind, old, new, node))
             return None

@@ -92,7 +92,8 @@ class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
 
     `n_names` are the settings that counted as accumulation steps in this world, with their value `n`. `risks` are sentences: what
-    may raise where the code is run for all that the simulation does not know.
+    may raise where the code is run for all that the simulation does not know; `raises` what
+    PyTorch refuses.
     """
 
     events: tuple[Event, ...]
@@ -102,6 +103,7 @@ class Trace:
     n_names: frozenset[str] = frozenset()
     optimizers: tuple[Stepper, ...] = ()
     risks: frozenset[str] = frozenset()
+    raises: frozenset[str] = frozenset()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

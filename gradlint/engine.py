@@ -10,6 +10,7 @@ import libcst as cst
 
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
+from gradlint.fixes.validation import Validator
 from gradlint.model.build import build
 from gradlint.model.types import TrainingFile
 from gradlint.model.vocabulary import UNTAUGHT, Taught
@@ -59,29 +60,30 @@ def _examined(
     with stage("model"):
         model = build(source.statements, taught) if source.slices else None
     with stage("rules"):
-        located = _located(model, source, filename, rules)
+        validator = Validator(source, taught, reader)
+        located = _located(model, validator, filename, rules)
         for rule in rules:
             if rule.peers is not None and holds_directives(text):
-                located += _remarked(rule, located, model, source, filename, {each.code for each in rules})
+                located += _remarked(rule, located, model, validator, filename, {each.code for each in rules})
     return tuple(sorted(located, key=lambda each: each.diagnostic))
 
 
-def _located(model: TrainingFile | None, source: Source, filename: str, rules: Sequence[Rule[Any]]) -> list[Located]:
+def _located(model: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule[Any]]) -> list[Located]:
     """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
     located: dict[tuple[str, Place], Located] = {}
     for rule, finding in _findings(model, rules) if model is not None else ():
-        each = _locate(rule, finding, source, filename)
+        each = _locate(rule, finding, validator, filename)
         if each is not None:
             located.setdefault((rule.code, each.diagnostic.span.start), each)
     return list(located.values())
 
 
 def _remarked(
-    rule: Rule[Any], located: Sequence[Located], model: TrainingFile | None, source: Source, filename: str, asked: set[str]
+    rule: Rule[Any], located: Sequence[Located], model: TrainingFile | None, validator: Validator, filename: str, asked: set[str]
 ) -> Iterator[Located]:
     """What is wrong with the suppression comments, given what all rules find, those too that were not asked."""
-    peers = rule.peers or ()
-    others = _located(model, source, filename, [each for each in peers if each.code not in asked])
+    peers, source = rule.peers or (), validator.source
+    others = _located(model, validator, filename, [each for each in peers if each.code not in asked])
     for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
         start, end, content = remark.cut
         fix = TextFix(remark.cure, Applicability.SAFE, (TextEdit(_place(source, start, end), content),))
@@ -101,23 +103,34 @@ def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple
                     yield rule, finding
 
 
-def _locate(rule: Rule[Any], finding: Finding, source: Source, filename: str) -> Located | None:
+def _locate(rule: Rule[Any], finding: Finding, validator: Validator, filename: str) -> Located | None:
+    source = validator.source
     span = _span(source, finding.at)
     if span is None:
         return None
-    note = finding.note
-    fix: TextFix | None = None
-    changes: tuple[Change, ...] = ()
-    if finding.fix is not None:
-        try:
-            changes = render(finding.fix.edits, source)
-            edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
-            fix = TextFix(finding.fix.message, finding.fix.applicability, edits)
-        except Unrenderable as reason:
-            note = note or f"no fix is offered: {reason}"
+    fix, changes, note = _proven(rule, finding, validator)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
     diagnostic = Diagnostic(filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note)
     return Located(diagnostic, changes)
+
+
+def _proven(rule: Rule[Any], finding: Finding, validator: Validator) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
+    """The fix of a finding, as far as simulation shows that it does what it promises; and the note that says why it does not."""
+    if finding.fix is None:
+        return None, (), finding.note
+    try:
+        changes = render(finding.fix.edits, validator.source)
+    except Unrenderable as reason:
+        return None, (), finding.note or f"no fix is offered: {reason}"
+    applicability, note = finding.fix.applicability, finding.note
+    if rule.simulated:
+        seen = validator.comparison(rule.code, rule.promise, changes)
+        if seen.refused:
+            return None, (), f"no fix is offered: {seen.refused}"
+        if seen.unseen and applicability is Applicability.SAFE:
+            applicability, note = Applicability.UNSAFE, note or f"the fix is not applied as a safe one: {seen.unseen}"
+    edits = tuple(TextEdit(_place(validator.source, c.start, c.end), c.content) for c in changes)
+    return TextFix(finding.fix.message, applicability, edits), changes, note
 
 
 def _span(source: Source, node: cst.CSTNode) -> Span | None:

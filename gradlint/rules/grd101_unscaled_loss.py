@@ -12,12 +12,18 @@ from gradlint.model.syntax import dotted, last_name, text
 from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop
 from gradlint.repair import Outcome, accelerator_of, divide, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
 
 
-@rule("GRD101", "unscaled-loss", "The loss of an accumulating loop is not divided by the accumulation steps")
+@rule(
+    "GRD101",
+    "unscaled-loss",
+    "The loss of an accumulating loop is not divided by the accumulation steps",
+    promise=changing(factors=True),
+)
 def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     if (
         loop.steps is None

@@ -12,9 +12,15 @@ from gradlint.model.syntax import text
 from gradlint.model.types import Division, Kind, Path, Scale, TrainingLoop, exclusive
 from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD102", "double-scaled-loss", "The loss is divided by the accumulation steps twice")
+@rule(
+    "GRD102",
+    "double-scaled-loss",
+    "The loss is divided by the accumulation steps twice",
+    promise=changing(factors=True),
+)
 def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()
     for backward in loop.all(Kind.BACKWARD):

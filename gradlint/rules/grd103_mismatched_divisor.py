@@ -14,9 +14,15 @@ from gradlint.model.types import Division, Kind, Steps, TrainingLoop
 from gradlint.model.vocabulary import Taught
 from gradlint.repair import atom, divided
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD103", "mismatched-divisor", "The loss is divided by another count than the window's")
+@rule(
+    "GRD103",
+    "mismatched-divisor",
+    "The loss is divided by another count than the window's",
+    promise=changing(factors=True),
+)
 def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
     yield from _windows_squared(loop)
     steps = loop.steps

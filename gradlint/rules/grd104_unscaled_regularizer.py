@@ -9,9 +9,15 @@ from gradlint.model.syntax import text
 from gradlint.model.types import Kind, Scale, TrainingLoop
 from gradlint.repair import divide
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD104", "unscaled-regularizer", "A term of the loss is not divided by the accumulation steps, while others are")
+@rule(
+    "GRD104",
+    "unscaled-regularizer",
+    "A term of the loss is not divided by the accumulation steps, while others are",
+    promise=changing(factors=True),
+)
 def unscaled_regularizer(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()
     for backward in loop.all(Kind.BACKWARD):

@@ -13,6 +13,7 @@ from gradlint.model.syntax import argument, dotted, keywords, last_name, text, w
 from gradlint.model.types import Division, Event, Kind, Scale, TrainingLoop
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -20,6 +21,7 @@ from gradlint.rule import rule
     "mean-of-token-means",
     "Means over unequal token counts are averaged as if they were equal",
     severity=Severity.INFO,
+    promise=changing(factors=True),
 )
 def mean_of_token_means(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps is None or loop.grads_rescaled:

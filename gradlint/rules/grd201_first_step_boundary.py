@@ -21,9 +21,15 @@ from gradlint.repair import (
     withheld,
 )
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD201", "first-step-boundary", "The optimizer's guard holds on the wrong micro-batch of the window")
+@rule(
+    "GRD201",
+    "first-step-boundary",
+    "The optimizer's guard holds on the wrong micro-batch of the window",
+    promise=changing(windows=True),
+)
 def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))
     seen: set[int] = set()

@@ -12,10 +12,15 @@ from gradlint.finding import Finding, Fix
 from gradlint.model.types import Boundary, Kind, TrainingLoop
 from gradlint.repair import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, shifted, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
-    "GRD202", "dropped-tail", "The last, partial window of a finite loader never reaches the optimizer", severity=Severity.WARNING
+    "GRD202",
+    "dropped-tail",
+    "The last, partial window of a finite loader never reaches the optimizer",
+    severity=Severity.WARNING,
+    promise=changing(windows=True),
 )
 def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
     boundary = loop.dropped_tail

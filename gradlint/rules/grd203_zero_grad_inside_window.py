@@ -13,9 +13,13 @@ from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps")
+@rule(
+    "GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps", promise=changing(What.ZERO)
+)
 def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for zero in loop.all(Kind.ZERO_GRAD):
         update = loop.update_for(zero)

@@ -14,9 +14,16 @@ from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD204", "step-inside-window", "The optimizer steps on every micro-batch of a loop that means to accumulate")
+@rule(
+    "GRD204",
+    "step-inside-window",
+    "The optimizer steps on every micro-batch of a loop that means to accumulate",
+    promise=changing(What.STEP),
+)
 def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.OPTIMIZER_STEP):
         if step.cadence is not Cadence.PER_MICRO_BATCH or step.through in ("deepspeed", "wrapper argument"):

@@ -12,13 +12,20 @@ from gradlint.model.anchors import Withheld, after_step, place_for
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 _ELSEWHERE = frozenset(
     ("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step _foreach_zero_").split()
 )
 
 
-@file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
+@file_rule(
+    "GRD205",
+    "missing-zero-grad",
+    "Gradients are never set to zero, so that every step applies all gradients so far",
+    promise=changing(What.ZERO),
+)
 def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops if file.facts is not None else ():
         step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)

@@ -11,9 +11,16 @@ from gradlint.model.syntax import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD206", "zero-grad-before-step", "Gradients are zeroed between the backward pass and the step, which then sees none")
+@rule(
+    "GRD206",
+    "zero-grad-before-step",
+    "Gradients are zeroed between the backward pass and the step, which then sees none",
+    promise=changing(What.ZERO),
+)
 def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))
     for zero in loop.all(Kind.ZERO_GRAD) if loop.shows_backward else ():

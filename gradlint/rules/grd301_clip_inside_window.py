@@ -8,9 +8,16 @@ from gradlint.finding import Finding
 from gradlint.model.types import Cadence, Kind, TrainingLoop
 from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD301", "clip-inside-window", "Gradients are clipped before the window is complete")
+@rule(
+    "GRD301",
+    "clip-inside-window",
+    "Gradients are clipped before the window is complete",
+    promise=changing(What.CLIP),
+)
 def clip_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP):
         update = loop.update_for(clip)

@@ -10,9 +10,16 @@ from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD303", "clip-after-step", "Gradients are clipped after the step that they should bound")
+@rule(
+    "GRD303",
+    "clip-after-step",
+    "Gradients are clipped after the step that they should bound",
+    promise=changing(What.CLIP),
+)
 def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP) if loop.shows_backward else ():
         update = loop.update_of(clip)

@@ -9,9 +9,16 @@ from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
 from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD401", "scheduler-per-micro-batch", "The learning-rate schedule advances more often than the weights do")
+@rule(
+    "GRD401",
+    "scheduler-per-micro-batch",
+    "The learning-rate schedule advances more often than the weights do",
+    promise=changing(What.SCHEDULE),
+)
 def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.SCHEDULER_STEP):
         update = loop.update_for(step)

@@ -12,6 +12,7 @@ from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
 from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -19,6 +20,7 @@ from gradlint.rule import rule
     "schedule-length-in-micro-batches",
     "The schedule's length counts micro-batches, but it advances once per update",
     severity=Severity.WARNING,
+    promise=changing(),
 )
 def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()

@@ -11,6 +11,8 @@ from gradlint.model.anchors import Withheld, beside, own_condition, piece, place
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
 @rule(
@@ -18,6 +20,7 @@ from gradlint.rule import rule
     "scheduler-before-optimizer",
     "The schedule advances before the weights do: its first rate is skipped",
     severity=Severity.WARNING,
+    promise=changing(What.SCHEDULE),
 )
 def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
     for scheduler in loop.all(Kind.SCHEDULER_STEP):

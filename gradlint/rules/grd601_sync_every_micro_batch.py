@@ -13,6 +13,7 @@ from gradlint.model.syntax import calls_in, dotted
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.repair import NULLCONTEXT, Outcome, no_sync_header, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -20,6 +21,7 @@ from gradlint.rule import rule
     "sync-every-micro-batch",
     "Data-parallel gradients are reduced on every micro-batch instead of once per window",
     severity=Severity.WARNING,
+    promise=changing(synchronisation=True),
 )
 def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.parallel is None or loop.sync_toggled or loop.engine is not Engine.NONE:

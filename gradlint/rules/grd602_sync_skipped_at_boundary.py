@@ -10,9 +10,15 @@ from gradlint.model.syntax import text, walk
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.repair import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD602", "sync-skipped-at-boundary", "Gradients are not synchronised on the micro-batch that closes the window")
+@rule(
+    "GRD602",
+    "sync-skipped-at-boundary",
+    "Gradients are not synchronised on the micro-batch that closes the window",
+    promise=changing(synchronisation=True),
+)
 def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps is not None and loop.steps.value == 1:
         return

@@ -56,11 +56,17 @@ def compare(before: Sequence[Simulation], after: Sequence[Simulation], code: str
         reason = _differs(first.trace, second.trace, promise)
         if reason:
             return Comparison(refused=reason)
+        if What.SCHEDULE in promise.events and not unseen and not all(_has_length(e) for e in first.trace.of(What.SCHEDULE)):
+            unseen = "how many steps the schedule is built for is not in sight"
         if first.trace.ended and not unseen:
             unseen = f"the simulated run ends early: {first.trace.ended}"
         if second.trace.risks - first.trace.risks and not unseen:
             unseen = sorted(second.trace.risks - first.trace.risks)[0]
     return Comparison(unseen=unseen)
+
+
+def _has_length(event: Event) -> bool:
+    return event.value is not None or bool(event.handed)
 
 
 def _counts(simulations: Sequence[Simulation]) -> Counter[str]:
@@ -85,6 +91,42 @@ def _name(simulation: Simulation) -> str:
 # Two traces
 
 
+class Timeline:
+    """The events of a trace by the number of backward passes before them, which a fix leaves as it is."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.numbers: dict[int, int] = {}
+        self.places: dict[tuple[What, int], list[int]] = {}
+        self.index = {id(event): place for place, event in enumerate(trace.events)}
+        passed = 0
+        for place, event in enumerate(trace.events):
+            passed += event.what is What.BACKWARD
+            self.numbers[id(event)] = passed
+            self.places.setdefault((event.what, passed), []).append(place)
+
+    def others(self, promise: Promise) -> list[Event]:
+        """The events that a fix has to leave alone, without those that only tell how the data are walked."""
+        left_out = promise.events | {What.PASS, What.END, What.REPORT}
+        part = _parts(self.trace, promise)
+        return [
+            event
+            for event in self.trace.events
+            if event.what not in left_out and (event.what is not What.CALL or (_matters(event) and not part(event)))
+        ]
+
+    def key(self, event: Event) -> tuple[object, ...]:
+        """What makes two events of two traces the same."""
+        about = (event.text, event.numbers) if event.what is What.CALL else ()
+        return event.what, event.target, self.numbers[id(event)], about
+
+    def sides(self, event: Event, what: What) -> set[str]:
+        """On which sides of an event others of a kind run, between the same two backward passes."""
+        here = self.index[id(event)]
+        found = self.places.get((what, self.numbers[id(event)]), ())
+        return {"before" if each < here else "behind" for each in found}
+
+
 def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     """What a fix changed that it did not promise to; empty where it kept its word."""
     if after.raises - before.raises:
@@ -100,10 +142,15 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
                 return "the loss would be scaled otherwise"
     if promise.windows:
         return _reordered(before, after)
-    kept, still = _others(before, promise), _others(after, promise)
-    if [_key(event) for event in kept] != [_key(event) for event in still]:
-        return _first_difference(kept, still)
-    return _crossed(before, after, kept, still, promise)
+    old, new = Timeline(before), Timeline(after)
+    kept, still = old.others(promise), new.others(promise)
+    for one, other in zip(kept, still, strict=False):
+        if old.key(one) != new.key(other):
+            return f"`{_brief(one)}` would not run when it does now"
+    if len(kept) != len(still):
+        longer = kept if len(kept) > len(still) else still
+        return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
+    return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
 
 
 def _same_factors(one: Event, other: Event) -> bool:
@@ -111,17 +158,6 @@ def _same_factors(one: Event, other: Event) -> bool:
         return False
     pairs = zip(one.terms, other.terms, strict=True)
     return all(isclose(a.value, b.value, rel_tol=1e-9) and bool(a.doubt) == bool(b.doubt) for (_, a), (_, b) in pairs)
-
-
-def _others(trace: Trace, promise: Promise) -> list[Event]:
-    """The events that the fix has to leave alone, without those that only tell how the data are walked."""
-    left_out = promise.events | {What.PASS, What.END, What.REPORT}
-    part = _parts(trace, promise)
-    return [
-        event
-        for event in trace.events
-        if event.what not in left_out and (event.what is not What.CALL or (_matters(event) and not part(event)))
-    ]
 
 
 def _parts(trace: Trace, promise: Promise) -> Callable[[Event], bool]:
@@ -138,37 +174,20 @@ def _matters(event: Event) -> bool:
     return bool(event.handed & _KEPT) or "total" in event.handed
 
 
-def _key(event: Event) -> tuple[object, ...]:
-    about = event.numbers if event.what is What.CALL else ()
-    return event.what, event.target, event.micro, event.text if event.what is What.CALL else "", about
-
-
-def _first_difference(kept: Sequence[Event], still: Sequence[Event]) -> str:
-    for one, other in zip(kept, still, strict=False):
-        if _key(one) != _key(other):
-            return f"`{_brief(one)}` would not run when it does now"
-    longer = kept if len(kept) > len(still) else still
-    return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
-
-
 def _brief(event: Event) -> str:
     written = text(event.node)
     return written if len(written) < 60 and "\n" not in written else f"{written.split('(')[0]}(...)"[:60]
 
 
-def _crossed(before: Trace, after: Trace, kept: Sequence[Event], still: Sequence[Event], promise: Promise) -> str:
+def _crossed(old: Timeline, new: Timeline, pairs: Sequence[tuple[Event, Event]], promise: Promise) -> str:
     """Whether a moved event passes something, in the same micro-batch, that it was on the other side of."""
-    mine, theirs = _sides(before, promise), _sides(after, promise)
-    for one, other in zip(kept, still, strict=True):
+    for one, other in pairs:
         if one.what not in _OF_UPDATE:
             continue
         for what in promise.events:
-            old, new = mine(one, what), theirs(other, what)
-            if (what, one.what) in _MENDED or not new or not old:
-                continue
-            if old.isdisjoint(new):
-                side = "behind" if "before" in old else "before"
-                return f"it would stand {side} `{_brief(one)}`"
+            was, is_now = old.sides(one, what), new.sides(other, what)
+            if (what, one.what) not in _MENDED and was and is_now and was.isdisjoint(is_now):
+                return f"it would stand {'behind' if 'before' in was else 'before'} `{_brief(one)}`"
     return ""
 
 
@@ -190,26 +209,12 @@ _MENDED = frozenset(
         (What.ZERO, What.SCALER_UPDATE),
         (What.SCALER_UPDATE, What.UNSCALE),
         (What.SCALER_UPDATE, What.CLIP),
+        (What.SCALER_UPDATE, What.STEP),
         (What.SCHEDULE, What.CLIP),
         (What.SCHEDULE, What.UNSCALE),
     )
 )
 """Pairs whose order a fault may turn round, or that do not see each other; the judge looks at what their order does."""
-
-
-def _sides(trace: Trace, promise: Promise):  # type: ignore[no-untyped-def]
-    """For an event and a kind, on which sides of it events of the kind run in the same micro-batch."""
-    places: dict[tuple[What, int], list[int]] = {}
-    index = {id(event): place for place, event in enumerate(trace.events)}
-    for place, event in enumerate(trace.events):
-        if event.what in promise.events:
-            places.setdefault((event.what, event.micro), []).append(place)
-
-    def sides(event: Event, what: What) -> set[str]:
-        here = index[id(event)]
-        return {"before" if each < here else "behind" for each in places.get((what, event.micro), ())}
-
-    return sides
 
 
 def _reordered(before: Trace, after: Trace) -> str:

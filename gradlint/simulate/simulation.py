@@ -162,6 +162,7 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
 
 def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    first = _told_apart(first, play)
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
     if others and not _whole(first.trace):
@@ -175,6 +176,13 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
         if _accumulates(again.trace):
             return again
     return first
+
+
+def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
+    """Of several settings whose names spell accumulation steps, those are N that an update waits for."""
+    spelled = first.trace.n_names
+    waiting = spelled & first.asked.gates
+    return play(replace(first.world, not_n=spelled - waiting)) if waiting and waiting != spelled else first
 
 
 def _may_be_steps(name: str) -> bool:

@@ -65,5 +65,5 @@ def file_rule(
 
 
 def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule[TrainingFile]:
-    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.unused` does it."""
+    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.suppression.unused` does it."""
     return Rule(code, name, summary, severity, lambda _: iter(()), per_file=True, peers=())

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradlint.analysis.engine import analyze
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import analyze
-from gradlint.fixer import fix
+from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules
-from gradlint.suppress import keep
+from gradlint.suppression.comments import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import ROOT
 
-from gradlint.keys import KEYS
+from gradlint.config.schema import KEYS
 from gradlint.registry import all_rules
 from gradlint.report.pages import HOME
 

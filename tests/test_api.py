@@ -22,8 +22,8 @@ from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, run, script
 
 import gradlint
 from gradlint import CheckFailed, ConfigError, Diagnostic, Severity, UnknownRule, check_paths, check_source, fix_source
-from gradlint import runner as runner_module
-from gradlint.quiet import Quiet
+from gradlint.files.parser_warnings import Quiet
+from gradlint.run import runner as runner_module
 
 DEEP = "x = " + "(" * 3000 + "1" + ")" * 3000 + "\nloss.backward()\n"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from samples import BOTH, SAFE, run, script
 
-from gradlint.config import Config, ConfigError, Configs, load_config, read_inline
-from gradlint.selection import Layer
-from gradlint.settings import FileIgnores, Globs, Names
+from gradlint.config.load import Config, ConfigError, Configs, load_config, read_inline
+from gradlint.config.selection import Layer
+from gradlint.config.settings import FileIgnores, Globs, Names
 
 GOOD = (
     "",

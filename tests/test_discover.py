@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 from samples import SAFE, check, run, script
 
-from gradlint.config import Config, Configs
-from gradlint.discover import discover
+from gradlint.config.load import Config, Configs
+from gradlint.files.discover import discover
 
 
 def files(tree: Path, *paths: Path, **settings: Any) -> list[str]:

@@ -19,8 +19,8 @@ from readme import WRITTEN, generated
 from samples import BOTH, script
 
 from gradlint.cli import main
-from gradlint.config import load_config
-from gradlint.toml import loads
+from gradlint.config.load import load_config
+from gradlint.config.toml import loads
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("rules/*.md")})
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}

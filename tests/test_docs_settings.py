@@ -14,10 +14,10 @@ from harness import ROOT
 from samples import BOTH, CLEAN, SAFE, run, script
 from schema import schema
 
-from gradlint.config import load_config
-from gradlint.discover import DEFAULT_EXCLUDES
-from gradlint.keys import KEYS, NAMES
-from gradlint.toml import loads
+from gradlint.config.load import load_config
+from gradlint.config.schema import KEYS, NAMES
+from gradlint.config.toml import loads
+from gradlint.files.discover import DEFAULT_EXCLUDES
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CODEMOD = (ROOT / "docs" / "codemod.md").read_text(encoding="utf-8")

@@ -88,8 +88,8 @@ def test_there_are_thirty_idioms() -> None:
 
 
 def test_fast_path_equals_plain_path() -> None:
-    from gradlint import engine
-    from gradlint.slices import read_whole
+    from gradlint.analysis import engine
+    from gradlint.analysis.source import read_whole
 
     for path in sorted(FIXTURES.glob("*/*.py")):
         source = read_marked(path.read_text(encoding="utf-8")).source

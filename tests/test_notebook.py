@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradlint.cli import main
-from gradlint.notebook import NotANotebook, read_notebook
+from gradlint.files.notebook import NotANotebook, read_notebook
 
 
 def cell(*lines: str, kind: str = "code", **more: Any) -> dict[str, Any]:

@@ -350,7 +350,7 @@ async def test_syntax_errors_can_be_left_to_others(tmp_path: Path) -> None:
 
 FAILING = """
 import sys
-from gradlint import engine
+from gradlint.analysis import engine
 real = engine.examine
 def examine(text, *arguments, **settings):
     if "explode" in text:

@@ -104,7 +104,7 @@ def test_a_failure_gives_the_text_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr("gradlint.runner.process", broken)
+    monkeypatch.setattr("gradlint.run.runner.process", broken)
     result = pipe(SAFE, "--fix")
     assert result.exit_code == 2 and result.stdout == SAFE and "a fault of ours" in result.stderr
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradlint.engine import analyze
+from gradlint.analysis.engine import analyze
 from gradlint.model.vocabulary import Taught
 from gradlint.registry import all_rules
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from samples import CLEAN, SAFE, check, run, script
 
-from gradlint.runner import FileResult, Job, Task
-from gradlint.runner import run as run_jobs
-from gradlint.watch import Watched
+from gradlint.cli.watch import Watched
+from gradlint.run.runner import FileResult, Job, Task
+from gradlint.run.runner import run as run_jobs
 
 pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
 

@@ -1,1 +1,1 @@
-"""From what a rule proposes to what is written: edits, their text, and the proof that they do what they promise."""
+"""Repairs: what several rules share, and the loop that applies fixes until nothing changes."""

@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Delete, Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, bare, withheld
 from gradlint.model.syntax import text
 from gradlint.model.types import Division, Kind, Path, Scale, TrainingLoop, exclusive
-from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import divide
 from gradlint.model.syntax import text
 from gradlint.model.types import Kind, Scale, TrainingLoop
-from gradlint.repair import divide
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 

@@ -8,9 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import literal, text, walk
-from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
-from gradlint.repair import (
+from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
     comparison_in,
@@ -20,6 +18,8 @@ from gradlint.repair import (
     shifted,
     withheld,
 )
+from gradlint.model.syntax import literal, text, walk
+from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 

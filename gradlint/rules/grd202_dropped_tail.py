@@ -9,8 +9,8 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, shifted, withheld
 from gradlint.model.types import Boundary, Kind, TrainingLoop
-from gradlint.repair import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, shifted, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 

@@ -8,10 +8,10 @@ import libcst as cst
 
 from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.anchors import Withheld, piece, place_for
 from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
-from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

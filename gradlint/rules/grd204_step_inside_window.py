@@ -9,10 +9,10 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
 from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
-from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.model.anchors import Withheld, after_step, place_for
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
-from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.syntax import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

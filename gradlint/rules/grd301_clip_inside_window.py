@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

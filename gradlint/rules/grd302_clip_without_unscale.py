@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, for_each_optimizer, withheld
 from gradlint.model.syntax import dotted, text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, for_each_optimizer, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, bare, withheld
 from gradlint.model.syntax import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

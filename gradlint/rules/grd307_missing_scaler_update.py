@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.syntax import text
 from gradlint.model.types import Event, Kind, TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

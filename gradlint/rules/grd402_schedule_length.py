@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, atom, withheld
 from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
-from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 

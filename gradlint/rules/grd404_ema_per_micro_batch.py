@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What

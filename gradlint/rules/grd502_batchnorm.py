@@ -10,9 +10,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.syntax import last_name, literal, text
 from gradlint.model.types import Cadence, Kind, TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})

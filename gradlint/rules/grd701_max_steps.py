@@ -9,9 +9,9 @@ import libcst as cst
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import atom, bare
 from gradlint.model.syntax import dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
-from gradlint.repair import atom, bare
 from gradlint.rule import file_rule
 
 _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_accumulation_steps"}

@@ -10,10 +10,10 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.syntax import calls_in, dotted, text, walk
 from gradlint.model.trainers import delegates, own_losses
 from gradlint.model.types import TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")

@@ -16,7 +16,7 @@ from gradlint.diagnostic import Place, Span, TextEdit
 from gradlint.server.text import UTF_16, Text
 
 if TYPE_CHECKING:
-    from gradlint.notebook import Notebook
+    from gradlint.files.notebook import Notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class OpenNotebook:
     @cached_property
     def notebook(self) -> Notebook:
         """The cells as the command would read them from a file, so that both see one module and the same magics."""
-        from gradlint.notebook import read_notebook
+        from gradlint.files.notebook import read_notebook
 
         cells = [{"cell_type": "code" if cell.python else "markdown", "source": cell.text.content} for cell in self.cells]
         return read_notebook(json.dumps({"cells": cells}, indent=1))
@@ -141,7 +141,7 @@ def path_of(uri: str) -> Path | None:
 
 def applied(code: str, edits: Sequence[TextEdit]) -> str:
     """A text with edits carried out that do not overlap."""
-    from gradlint.render import Change, apply
+    from gradlint.analysis.text_changes import Change, apply
 
     text = Text(code)
     return apply(code, tuple(Change(text.at(edit.span.start), text.at(edit.span.end), edit.content) for edit in edits))

@@ -174,6 +174,10 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         factor = left.common.times(right.common)
         source = Source(machine.micro(draws), node, models)
         return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
+    if kind is cst.Divide and not right.models:
+        # No model had a part in it: a count of tokens or rows, which may be the whole window's.
+        counted = left.scaled_by(Factor(doubt="it is divided by a count"))
+        return Tensor(draws, counted.terms, models, scaler, left.detached, reduced)
     return joined(machine, node, (left, right))
 
 

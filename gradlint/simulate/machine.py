@@ -57,6 +57,7 @@ class Machine:
         self.iterations = 0
         self.iteration = 0
         self.micros: dict[Any, int] = {}
+        self.trained: set[int] = set()
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.answers = dict(world.answers)
@@ -127,7 +128,8 @@ class Machine:
         micro = len(self.micros) - 1
         self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=tuple(self.loops), **more))
         if what is What.BACKWARD:
-            if len(self.micros) > self.most:
+            self.trained.update(source.micro for source, _ in more.get("terms", ()))
+            if len(self.trained) > self.most:
                 raise Stopped()
 
     def trace(self, stopped: Stopped | None) -> Trace:

@@ -13,6 +13,7 @@ import pytest
 from samples import SAFE, SYNTAX_ERROR, check, run, script
 
 from gradlint import fix_source
+from gradlint.files.decode import Decoded, decode
 from gradlint.files.write import write_atomically
 from gradlint.run import candidates
 
@@ -252,3 +253,16 @@ def test_a_stdout_that_takes_nothing_is_told(tmp_path: Path, arguments: str) -> 
     assert done.returncode == 2
     assert done.stderr.startswith("error: stdout: cannot be written: No space left on device\n")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_fix_that_the_encoding_cannot_take_is_not_offered(tmp_path: Path) -> None:
+    twice = b"# coding: cp932\n# \x87\x90\n" + SAFE.encode()  # which would be written as another byte than it was
+    path = tmp_path / "train.py"
+    path.write_bytes(twice)
+    for options in ((), ("--fix",)):
+        shown = check(path, *options).stdout
+        assert "GRD101" in shown and "[*]" not in shown and path.read_bytes() == twice
+        assert "no fix is offered: as cp932 the file would not come out as it is where nothing is changed" in shown
+    decoded = decode(b"# coding: latin-1\n")
+    assert isinstance(decoded, Decoded)
+    assert decoded.refusal("caf\xe9") is None and decoded.refusal("日本") == "iso-8859-1 has no form for '日本'"

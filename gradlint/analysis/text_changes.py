@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import libcst as cst
 
-from gradlint.analysis.source import Source
+from gradlint.analysis.source import NEWLINE, Source
+from gradlint.diagnostic import Place, TextEdit
 from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
 from gradlint.model.syntax import walk
 from gradlint.suppression.comments import comments
@@ -256,3 +257,13 @@ def apply(text: str, changes: tuple[Change, ...]) -> str:
         position = change.end
     parts.append(text[position:])
     return "".join(parts)
+
+
+def edited(text: str, edits: Sequence[TextEdit]) -> str:
+    """The text with the edits of a fix carried out."""
+    starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
+
+    def offset(place: Place) -> int:
+        return min(starts[place.row - 1] + place.column - 1, len(text)) if place.row <= len(starts) else len(text)
+
+    return apply(text, tuple(Change(offset(each.span.start), offset(each.span.end), each.content) for each in edits))

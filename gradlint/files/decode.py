@@ -22,6 +22,16 @@ class Decoded:
         """The bytes of a new text in the file's own encoding. Raises UnicodeEncodeError where it has no form in it."""
         return (codecs.BOM_UTF8 if self.bom else b"") + text.encode(self.encoding)
 
+    def refusal(self, text: str) -> str | None:
+        """Why a new text cannot be written to the file, if it cannot."""
+        if not self.faithful:
+            return f"as {self.encoding} the file would not come out as it is where nothing is changed"
+        try:
+            self.encode(text)
+        except UnicodeEncodeError as error:
+            return f"{self.encoding} has no form for {error.object[error.start : error.end]!r}"
+        return None
+
 
 @dataclass(frozen=True)
 class Undecodable:

@@ -8,22 +8,33 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
+from gradlint.files.cell_sources import SourceValue, source_values
+from gradlint.files.cell_writing import with_source
 from gradlint.files.parse import parse
 
 _SEPARATOR = "# gradlint: cell {number}\n\n"
 _CELL = re.compile(r"^# gradlint: cell (\d+)\n\n", re.M)
-_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
-_MASK = re.compile(r"^[ \t]*pass  # gradlint: magic (\d+)$", re.M)
-_STYLES = tuple((indent, ascii_only) for indent in (1, 2, 4, None) for ascii_only in (False, True))
+_ASSIGNED = re.compile(r"[\w.]+\s*=\s*[%!]")
+_MASK = re.compile(r"pass  # gradlint: magic (\d+)$", re.M)
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_BARE_NEWLINE = re.compile(r"(?<!\r)\n")
+DEEPEST = 200
+"""Levels of JSON in a notebook that is written: every parser reads it then, however much of its stack is in use."""
 
 
 class NotANotebook(ValueError):
     """The text is no notebook of version 4; the message says why."""
+
+
+class Unwritable(ValueError):
+    """The code cannot be written back into the cells; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +57,67 @@ class Notebook:
         index = max(bisect_right(self.starts, row) - 1, 0)
         return self.cells[index], row - self.starts[index] + 1
 
-    def rewritten(self, code: str) -> str | None:
-        """The notebook with new code in its cells; None where its layout could not be kept byte for byte."""
-        document = json.loads(self.text)
-        style = _style(document, self.text)
-        parts = _CELL.split(code)
-        numbers, bodies = [int(number) for number in parts[1::2]], parts[2::2]
-        if style is None or tuple(numbers) != self.cells:
-            return None
+    def sources_of(self, code: str) -> dict[int, str]:
+        """The sources that are other ones in a new code, by the numbers of their cells. Raises Unwritable."""
+        head, *parts = _CELL.split(code)
+        numbers, bodies = [int(number) for number in parts[::2]], parts[1::2]
+        if head or tuple(numbers) != self.cells:
+            raise Unwritable("it would change where a cell begins")
+        if sorted(map(int, _MASK.findall(code))) != list(range(len(self.masked))):
+            raise Unwritable("it would change a magic of IPython")
+        sources = {}
         for number, body in zip(numbers, bodies, strict=True):
-            source = self.unmasked(body.removesuffix("\n"))
-            if source != self.sources[number]:
-                cell = document["cells"][number - 1]
-                cell["source"] = source.splitlines(keepends=True) if isinstance(cell["source"], list) else source
-        return _dump(document, self.text, style)
+            old, new = self.sources[number], _unmasked(body.removesuffix("\n"), self.masked)
+            if "\r\n" in old and not _BARE_NEWLINE.search(old):
+                new = _BARE_NEWLINE.sub("\r\n", new)
+            if new != old:
+                sources[number] = new
+        return sources
 
-    def unmasked(self, body: str) -> str:
-        return _MASK.sub(lambda match: self.masked[int(match.group(1))], body)
+    def rewritten(self, code: str) -> str:
+        """The notebook with new code in its cells, and every other character as it was. Raises Unwritable."""
+        sources = self._writable(code)
+        parts, at = [], 0
+        for number in sorted(sources):
+            value = self._values[number]
+            parts += [self.text[at : value.start], with_source(self.text, value, sources[number], self._values.values())]
+            at = value.end
+        new = "".join([*parts, self.text[at:]])
+        if not _differs_in(sources, self.text, new):
+            raise Unwritable("its JSON would not be read as it is meant")
+        return new
+
+    def refusal(self, code: str) -> str | None:
+        """Why new code cannot be written into the cells, if it cannot."""
+        try:
+            self._writable(code)
+        except Unwritable as reason:
+            return str(reason)
+        return None
+
+    def _writable(self, code: str) -> dict[int, str]:
+        sources = self.sources_of(code)
+        if sources and self._is_deep:
+            raise Unwritable(f"the JSON of the notebook has more than {DEEPEST} levels")
+        for number in sources:
+            if number not in self._values:
+                raise Unwritable(f"cell {number} has no `source` to write to")
+        return sources
+
+    @cached_property
+    def _values(self) -> Mapping[int, SourceValue]:
+        return source_values(self.text)
+
+    @cached_property
+    def _is_deep(self) -> bool:
+        try:
+            level = [json.loads(self.text)]
+        except RecursionError:  # what could be read with less of the stack in use
+            return True
+        for _ in range(DEEPEST):
+            inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+            level = list(chain.from_iterable(inner))
+        return bool(level)
 
     def localized(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic with rows that count in its cell; what lies in other cells is told in its note."""
@@ -93,7 +148,9 @@ def read_notebook(text: str) -> Notebook:
     try:
         document = json.loads(text)
         cells = document["cells"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except RecursionError as error:
+        raise NotANotebook("not a notebook that can be read: its JSON is nested too deeply") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise NotANotebook(f"not a notebook: {error}") from error
     parts: list[str] = []
     starts: list[int] = []
@@ -110,7 +167,7 @@ def read_notebook(text: str) -> Notebook:
         numbers.append(number)
         sources[number] = source
         parts.append(part)
-        row += part.count("\n")
+        row += len(_NEWLINE.findall(part))
     return Notebook(text, "".join(parts), tuple(starts), tuple(numbers), sources, tuple(masked))
 
 
@@ -134,7 +191,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _parsable(source: str, masked: list[str]) -> str | None:
     """The cell as Python: magics and shell lines become placeholders; None where that does not help."""
-    if _MASK.search(source) or _CELL.search(source):
+    if _MASK.search(source) or _CELL.search(f"{source}\n"):
         return None  # it would be taken for a placeholder or for the beginning of a cell
     if _parses(source):
         return source
@@ -143,17 +200,27 @@ def _parsable(source: str, masked: list[str]) -> str | None:
     before = len(masked)
     lines = []
     for line in source.split("\n"):
-        match = _MAGIC.match(line)
-        if match and not _parses(line.strip()):
-            lines.append(f"{match.group(1)}pass  # gradlint: magic {len(masked)}")
-            masked.append(line)
+        if _is_magic(line) and not _parses(line.strip()):
+            words = line.lstrip()
+            lines.append(f"{line[: len(line) - len(words)]}pass  # gradlint: magic {len(masked)}")
+            masked.append(words)
         else:
             lines.append(line)
     body = "\n".join(lines)
-    if _parses(body):
+    if _parses(body) and _unmasked(body, masked) == source:
         return body
     del masked[before:]
     return None
+
+
+def _is_magic(line: str) -> bool:
+    words = line.strip()
+    return words.startswith(("%", "!", "?")) or words.endswith("?") or _ASSIGNED.match(words) is not None
+
+
+def _unmasked(body: str, masked: Sequence[str]) -> str:
+    """With the magics in their places, wherever their lines have gone and however far they are indented there."""
+    return _MASK.sub(lambda match: masked[int(match.group(1))], body)
 
 
 def _parses(source: str) -> bool:
@@ -164,12 +231,14 @@ def _parses(source: str) -> bool:
     return True
 
 
-def _style(document: Any, text: str) -> tuple[int | None, bool] | None:
-    """The layout with which the document was written; None where none of the usual ones gives the text back."""
-    return next((style for style in _STYLES if _dump(document, text, style) == text), None)
-
-
-def _dump(document: Any, text: str, style: tuple[int | None, bool]) -> str:
-    indent, ascii_only = style
-    tail = text[len(text.rstrip("\r\n")) :]
-    return json.dumps(document, indent=indent, ensure_ascii=ascii_only) + tail
+def _differs_in(sources: Mapping[int, str], before: str, after: str) -> bool:
+    """Whether two notebooks are the same but for these sources, which the second has in the form that the first has."""
+    try:
+        old, new = json.loads(before), json.loads(after)
+        for number, source in sources.items():
+            one, other = old["cells"][number - 1].pop("source"), new["cells"][number - 1].pop("source")
+            if type(one) is not type(other) or "".join(other) != source:
+                return False
+        return bool(old == new)
+    except (ValueError, RecursionError):
+        return False

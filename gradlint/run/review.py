@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradlint.analysis import engine
 from gradlint.analysis.engine import Located
-from gradlint.diagnostic import Diagnostic
+from gradlint.analysis.text_changes import edited
+from gradlint.diagnostic import Diagnostic, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
 from gradlint.model.vocabulary import Taught
@@ -28,11 +29,15 @@ Repair = Callable[["Review"], FixOutcome]
 
 @dataclass(frozen=True)
 class Review:
-    """A text as it was read, and what is asked of it. The methods take the text as it is by then."""
+    """A text as it was read, and what is asked of it. The methods take the text as it is by then.
+
+    `refusal` says of a new text why it cannot be written to the file, if it cannot; a fix that makes it so is none.
+    """
 
     name: str
     text: str
     task: Task
+    refusal: Callable[[str], str | None] | None = None
 
     @cached_property
     def rules(self) -> tuple[Rule[Any], ...]:
@@ -46,7 +51,8 @@ class Review:
     def found(self, text: str) -> tuple[Diagnostic, ...]:
         """Everything that no comment silences, without the fixes that the settings do not want."""
         kept = keep(text, engine.analyze(text, self.name, self.rules, self.taught))
-        return tuple(each if self._may_fix(each) else replace(each, fix=None) for each in kept)
+        wanted = (each if self._may_fix(each) else replace(each, fix=None) for each in kept)
+        return tuple(self._writable(text, each) for each in wanted)
 
     def split(self, text: str, found: tuple[Diagnostic, ...]) -> Sorted:
         """What of that is new, and what the baseline holds back."""
@@ -86,7 +92,22 @@ class Review:
         return tuple(sorted(Counter(held).items()))
 
     def _keep(self, text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-        return tuple(each for each in self.split(text, keep(text, diagnostics)).new if self._may_fix(each))
+        return tuple(
+            each
+            for each in self.split(text, keep(text, diagnostics)).new
+            if self._may_fix(each) and self._refused(text, each.fix) is None
+        )
+
+    def _writable(self, text: str, diagnostic: Diagnostic) -> Diagnostic:
+        """Without a fix that cannot be written, for which its note says why."""
+        reason = self._refused(text, diagnostic.fix)
+        if reason is None:
+            return diagnostic
+        note = f"no fix is offered: {reason}"
+        return replace(diagnostic, fix=None, note=f"{diagnostic.note}; {note}" if diagnostic.note else note)
+
+    def _refused(self, text: str, fix: TextFix | None) -> str | None:
+        return self.refusal(edited(text, fix.edits)) if self.refusal is not None and fix is not None else None
 
     def _may_fix(self, diagnostic: Diagnostic) -> bool:
         return diagnostic.fix is None or self.task.selection.fixes(diagnostic.code, diagnostic.name)

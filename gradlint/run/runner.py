@@ -210,21 +210,20 @@ def process(name: str, data: bytes, task: Task, repair: Repair | None = None) ->
 
 def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
     """As for a script, over the code cells as one module; the result is told in cells again."""
-    from gradlint.files.notebook import NotANotebook, read_notebook
+    from gradlint.files.notebook import NotANotebook, Unwritable, read_notebook
 
     try:
         notebook = read_notebook(decoded.text)
     except NotANotebook as error:
         return FileResult(name, (unreadable(name, 1, 1, str(error)),))
     code, source = replace(decoded, text=notebook.code, encoding="utf-8", bom=False), notebook.code.encode()
-    untouched = replace(task, fix=False, annotate=None)
-    if repair is not None and notebook.rewritten(notebook.code) is None:
-        task, repair = untouched, None  # nobody is asked about fixes that could not be written
-    result = _check(name, source, code, task, repair)
+    result = _check(name, source, code, task, repair, notebook.refusal)
     if result.after is not None:
-        new = notebook.rewritten(result.after.decode())
-        if new is None:
-            result = _check(name, source, code, untouched, None)
+        try:
+            new = notebook.rewritten(result.after.decode())
+        except Unwritable as error:
+            reason, untouched = str(error), replace(task, fix=False, annotate=None)
+            result = _check(name, source, code, untouched, None, lambda _: reason)
         else:
             notebook = read_notebook(new)
             result = replace(result, before=data, after=decoded.encode(new))
@@ -237,10 +236,17 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair
     )
 
 
-def _check(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
+def _check(
+    name: str,
+    data: bytes,
+    decoded: Decoded,
+    task: Task,
+    repair: Repair | None,
+    refusal: Callable[[str], str | None] | None = None,
+) -> FileResult:
     from gradlint.run.review import Review, repair_of
 
-    review = Review(name, decoded.text, task)
+    review = Review(name, decoded.text, task, refusal or decoded.refusal)
     text, after = decoded.text, None
     applied: tuple[Diagnostic, ...] = ()
     repair = repair or repair_of(task)

@@ -8,9 +8,11 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.caution import careful
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.build import build
+from gradlint.model.page import Page
 from gradlint.model.types import TrainingFile
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.render import Change, Unrenderable, render
@@ -57,7 +59,7 @@ def _examined(
     if isinstance(source, Problem):
         return (Located(unreadable(filename, source.row, source.column, source.message)),)
     with stage("model"):
-        model = build(source.statements, taught) if source.slices else None
+        model = build(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
     with stage("rules"):
         located = _located(model, source, filename, rules)
         for rule in rules:
@@ -94,11 +96,11 @@ def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple
     for rule in rules:
         if rule.per_file:
             for finding in rule.check(model):
-                yield rule, finding
+                yield rule, careful(finding, model.loops)
         else:
             for loop in model.loops:
                 for finding in rule.check(loop):
-                    yield rule, finding
+                    yield rule, careful(finding, (loop,))
 
 
 def _locate(rule: Rule[Any], finding: Finding, source: Source, filename: str) -> Located | None:

@@ -31,7 +31,7 @@ class Unrenderable(Exception):
 def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
     """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
     changes: dict[tuple[int, int], Change] = {}
-    for each in (change for edit in edits for change in _render(edit, _Page(source))):
+    for each in (change for edit in dict.fromkeys(edits) for change in _render(edit, _Page(source))):
         same = changes.get((each.start, each.end))
         # What goes to one place stands there in the order of the edits.
         changes[each.start, each.end] = (

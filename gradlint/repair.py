@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from gradlint.bystanders import settled
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
@@ -48,7 +49,10 @@ def into_update(
         copy = into_tail(event.kind, each, loop, event)
         if isinstance(copy, Withheld):
             return withheld(copy.reason)
-        moves.append(Move(each, anchor.statement, anchor.after))
+        place = settled(event, each, anchor, loop)
+        if isinstance(place, Withheld):
+            return withheld(place.reason)
+        moves.append(Move(each, place.statement, place.after))
         copies.extend(copy)
     return Fix(message, (*moves, *copies), applicability), None
 

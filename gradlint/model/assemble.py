@@ -114,6 +114,7 @@ class LoopBuilder:
             schedules=tuple(self.schedules(near, events, steps)),
             words=self.resolver.words,
             boundary_told=self.trace.facts.boundary_told,
+            facts=self.trace.facts,
         )
 
     def schedules(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
@@ -58,6 +58,7 @@ class TrainingLoop:
     carried: bool | None = None
     words: Taught = UNTAUGHT
     boundary_told: bool = False
+    facts: Facts = field(default_factory=Facts)
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""

@@ -14,7 +14,7 @@ from gradlint.model.anchors import RANK, Anchor, Withheld, chain
 from gradlint.model.facts import Facts, Function
 from gradlint.model.records import Frame
 from gradlint.model.syntax import dotted, last_name, root_name, subnodes, text, walk
-from gradlint.model.types import Event, Kind, TrainingLoop
+from gradlint.model.types import Boundary, Event, Kind, TrainingLoop
 
 _TELLS = frozenset(
     (
@@ -190,7 +190,7 @@ def named(node: cst.CSTNode, loop: TrainingLoop) -> str:
 def shared_with(node: cst.CSTNode, loop: TrainingLoop) -> Function | None:
     """The function in which a node stands, where the loop only calls it and something else may call it as well."""
     for function in helpers(loop):
-        if loop.facts.tree.holds(function.node, node) and others_call(function, loop.facts):
+        if loop.facts.tree.holds(function.node, node) and others_call(function, loop):
             return function
     return None
 
@@ -213,15 +213,20 @@ def helpers(loop: TrainingLoop) -> tuple[Function, ...]:
     return tuple(found.values())
 
 
-def others_call(function: Function, facts: Facts) -> bool:
-    """Whether more than one place of the file names a function."""
-    count = facts.page.reads(function.node.name.value)
-    return count is None or count > 1
+def others_call(function: Function, loop: TrainingLoop) -> bool:
+    """Whether more than one place of the file names a function, or a method of anything but what an event is known to act on."""
+    count = loop.facts.page.reads(function.node.name.value)
+    if count is None:
+        return True
+    if function.owner is None or function.parent is not None:
+        return count.total() > 1
+    known = {last_name(event.receiver) for event in loop.events if event.receiver is not None}
+    return sum(times for base, times in count.items() if base and base not in known) > 1
 
 
-def asked_elsewhere(loop: TrainingLoop, tests: Sequence[cst.CSTNode], names: frozenset[str], value: int | None) -> cst.CSTNode | None:
+def asked_elsewhere(loop: TrainingLoop, boundary: Boundary, tests: Sequence[cst.CSTNode]) -> cst.CSTNode | None:
     """Where else the iteration asks for the remainder by N, outside of some tests."""
-    tree = loop.facts.tree
+    tree, names, value = loop.facts.tree, boundary.steps.names, boundary.steps.value
     for body in bodies(loop):
         for each in tree.of(cst.BinaryOperation, body):
             if not isinstance(each.operator, cst.Modulo) or isinstance(each.left, cst.SimpleString):

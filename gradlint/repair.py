@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import libcst as cst
 
@@ -25,6 +26,11 @@ ENDS_EARLY = "`OneCycleLR` is as long as the full windows, and PyTorch raises wh
 def withheld(reason: str) -> Outcome:
     """No fix, with its reason."""
     return None, f"no fix is offered: {reason}"
+
+
+def unsafe(fix: Fix, reason: str) -> Outcome:
+    """The fix, as one that assumes something, and what."""
+    return replace(fix, applicability=Applicability.UNSAFE), f"the fix is not safe: {reason}"
 
 
 def into_update(
@@ -212,6 +218,18 @@ def comparison_in(boundary: Boundary) -> cst.BaseExpression:
         if isinstance(node, cst.Comparison) and any(each is boundary.modulus for each in walk(node)):
             return node
     return boundary.modulus or boundary.test
+
+
+def part_of(boundary: Boundary) -> cst.BaseExpression | None:
+    """The one condition of a boundary's test that asks for the remainder; None where it is part of something else."""
+    node = boundary.test
+    while isinstance(node, cst.BooleanOperation):
+        sides = [side for side in (node.left, node.right) if any(each is boundary.modulus for each in walk(side))]
+        if len(sides) != 1:
+            return None
+        node = sides[0]
+    inner = [each for each in walk(node) if isinstance(each, cst.BooleanOperation)]
+    return node if not inner or node is boundary.test else None
 
 
 def no_sync_header(model: str, update: Event) -> str | None:

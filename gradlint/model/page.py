@@ -6,7 +6,7 @@ import io
 import keyword
 import re
 import tokenize
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,25 +28,30 @@ class Page:
     row_of: Callable[[cst.CSTNode], int | None]
 
     @cached_property
-    def _reads(self) -> Counter[str] | None:
-        """How often each name stands where it may be read, in f-strings too; None for what has no tokens."""
-        found: Counter[str] = Counter()
-        before = ""
+    def _reads(self) -> dict[str, Counter[str]] | None:
+        """How often each name stands where it may be read, by the word before its dot; None for what has no tokens."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         try:
             tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))
         except (tokenize.TokenError, SyntaxError, ValueError):
             return None
-        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+        words = [each.string for each in tokens]
+        for place, token in enumerate(tokens):
+            before, after = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else ""
             if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
-                found[token.string] += before not in _DEFINES and after.string != "="
+                owner = (words[place - 2] if place > 1 else "?") if before == "." else ""
+                found[token.string][owner] += before not in _DEFINES and after != "="
             elif token.type == tokenize.STRING and "f" in token.string[:2].lower():
-                found.update(_WORD.findall(token.string))
-            before = token.string
-        return found
+                for word in _WORD.findall(token.string):
+                    found[word]["" if f".{word}" not in token.string else "?"] += 1
+        return dict(found)
 
-    def reads(self, name: str) -> int | None:
-        """How often a name may be read, other than where it is given a value; None where that is not known."""
-        return None if self._reads is None else self._reads[name]
+    def reads(self, name: str) -> Counter[str] | None:
+        """How often a name may be read, other than where it is given a value, by what stands before its dot.
+
+        That is nothing for a bare name, and None is the answer where no name is known.
+        """
+        return None if self._reads is None else self._reads.get(name, Counter())
 
     def at(self, node: cst.CSTNode) -> str:
         """` on line 7`, or nothing for what stands on no line."""

@@ -1,0 +1,67 @@
+"""Whether `len()` of what a loop walks is certain to work: streams have none, nor have loaders of streams."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.model.records import Site
+from gradlint.model.resolve import Resolver
+from gradlint.model.syntax import argument, dotted, keywords, last_name, literal
+
+_LOADERS = frozenset({"DataLoader", "StatefulDataLoader"})
+_SAMPLERS = frozenset(
+    "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler DistributedSampler BatchSampler".split()
+)
+_SIZED = frozenset(
+    (
+        "TensorDataset Subset ImageFolder DatasetFolder FakeData MNIST FashionMNIST EMNIST KMNIST QMNIST CIFAR10 CIFAR100 SVHN "
+        "STL10 CelebA VOCDetection VOCSegmentation CocoDetection CocoCaptions Cityscapes list tuple range sorted"
+    ).split()
+)
+"""What is built with a length: data sets of PyTorch and torchvision, and Python's own sequences."""
+
+
+def has_length(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    """The file asks for the length itself, or builds what is walked from something that has one."""
+    return asked_for(node, resolver) or _is_sized(node, site, resolver)
+
+
+def asked_for(node: cst.BaseExpression, resolver: Resolver) -> bool:
+    """`len()` of the same name stands in a line that the trace runs under no condition, and where nobody is ready for an exception."""
+    name, tree = dotted(node), resolver.trace.facts.tree
+    return name is not None and any(
+        last_name(call.call.func) == "len"
+        and len(call.call.args) == 1
+        and dotted(call.call.args[0].value) == name
+        and not any(guard.kind in ("branch", "handler") for guard in call.path)
+        and not any(tree.holds(each.body, call.call) for each in tree.all(cst.Try))
+        for call in resolver.trace.calls
+    )
+
+
+def _is_sized(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    built = resolver.constructors(node, site)
+    return bool(built) and all(_builds_sized(call, where, resolver) for call, where in built)
+
+
+def _builds_sized(call: cst.Call, site: Site, resolver: Resolver) -> bool:
+    name = last_name(call.func) or ""
+    if name in _SIZED:
+        return True
+    if name in resolver.trace.facts.bases:
+        return resolver.trace.facts.method(name, "__len__") is not None
+    if name not in _LOADERS:
+        return False
+    given = keywords(call)
+    sampler = given.get("batch_sampler") or given.get("sampler")
+    if sampler is not None and literal(sampler) is not None:
+        return any(last_name(each) in _SAMPLERS for each, _ in resolver.follow(sampler, site))
+    # PyTorch refuses to shuffle a stream.
+    if literal(given["shuffle"]) is True if "shuffle" in given else False:
+        return True
+    data = argument(call, 0, "dataset")
+    if data is None:
+        return False
+    if isinstance(data, (cst.List, cst.Tuple)) or asked_for(data, resolver):
+        return True
+    return _is_sized(data, site, resolver)

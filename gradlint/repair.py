@@ -11,7 +11,7 @@ from gradlint.bystanders import settled
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
-from gradlint.model.anchors import Withheld, own_condition, piece, place_for, tail_place
+from gradlint.model.anchors import Withheld, flags_of, own_condition, piece, place_for, tail_place
 from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
@@ -243,7 +243,7 @@ def inside_window(update: Event) -> str | None:
     boundary = update.boundary
     if boundary is None or boundary.modulus is None or not boundary.restarts:
         return None
-    flag = next((dotted(n.target) for n in walk(boundary.guard) if isinstance(n, cst.AssignTarget)), None)
+    flag = next(iter(flags_of(boundary)), None)
     if flag is not None:
         return flag if boundary.negative else f"not {flag}"
     if boundary.negative:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from gradlint.model.records import Site
@@ -20,10 +22,25 @@ _SIZED = frozenset(
 )
 """What is built with a length: data sets of PyTorch and torchvision, and Python's own sequences."""
 
+_STREAMS = re.compile(r"^class\b[^\n]*\b(IterableDataset|IterDataPipe)\b|^def\b[\s\S]*\byield\b")
+
 
 def has_length(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
     """The file asks for the length itself, or builds what is walked from something that has one."""
     return asked_for(node, resolver) or _is_sized(node, site, resolver)
+
+
+def is_stream(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    """What is walked has surely no length: a data set that only iterates, or a generator, also behind a loader."""
+    for call, where in resolver.constructors(node, site):
+        name = last_name(call.func) or ""
+        data = argument(call, 0, "dataset") if name in _LOADERS else None
+        if data is not None and is_stream(data, where, resolver):
+            return True
+        block = resolver.trace.facts.page.block_of(name)
+        if block is not None and "__len__" not in block and _STREAMS.search(block):
+            return True
+    return False
 
 
 def asked_for(node: cst.BaseExpression, resolver: Resolver) -> bool:
@@ -48,8 +65,9 @@ def _builds_sized(call: cst.Call, site: Site, resolver: Resolver) -> bool:
     name = last_name(call.func) or ""
     if name in _SIZED:
         return True
-    if name in resolver.trace.facts.bases:
-        return resolver.trace.facts.method(name, "__len__") is not None
+    block = resolver.trace.facts.page.block_of(name)
+    if block is not None:
+        return block.startswith("class ") and "def __len__" in block
     if name not in _LOADERS:
         return False
     given = keywords(call)

@@ -53,6 +53,14 @@ class Page:
         """
         return None if self._reads is None else self._reads.get(name, Counter())
 
+    def block_of(self, name: str) -> str | None:
+        """The text of the class or function of a name, its head included; None where the file has none of that name."""
+        head = re.search(rf"^([ \t]*)(?:async[ \t]+)?(?:class|def)[ \t]+{re.escape(name)}\b", self.text, re.M)
+        if head is None:
+            return None
+        end = re.compile(rf"^(?!{head[1]}[ \t])(?=[ \t]*[^\s#)\]}}])", re.M).search(self.text, head.end())
+        return self.text[head.start() : end.start() if end is not None else len(self.text)]
+
     def at(self, node: cst.CSTNode) -> str:
         """` on line 7`, or nothing for what stands on no line."""
         row = self.row_of(node)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.lengths import has_length
+from gradlint.model.lengths import has_length, is_stream
 from gradlint.model.paths import Guard
 from gradlint.model.records import Frame, Site, Trace, site_of
 from gradlint.model.resolve import Resolver
@@ -95,7 +95,8 @@ def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Fr
                 return _iterable(definition.value, site_of(definition), resolver, home, hops + 1)
         length = text(node) if dotted(node) and site.frame is home else None
         if role is Role.LOADER:
-            return Pass(True, length, certain=length is not None and has_length(node, site, resolver))
+            certain = length is not None and has_length(node, site, resolver)
+            return Pass(True, length, certain=certain, stream=not certain and is_stream(node, site, resolver))
         return Pass(None, length)
     return Pass(None)
 

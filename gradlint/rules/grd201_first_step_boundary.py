@@ -25,6 +25,8 @@ from gradlint.rule import rule
 
 @rule("GRD201", "first-step-boundary", "The optimizer's guard holds on the wrong micro-batch of the window")
 def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
+    if loop.steps_vary:
+        return  # where N changes, no remainder says which micro-batch is the last of a window
     backwards = list(loop.all(Kind.BACKWARD))
     seen: set[int] = set()
     for step in loop.all(Kind.OPTIMIZER_STEP):

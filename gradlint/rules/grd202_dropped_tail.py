@@ -45,6 +45,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     length = loop.walks.length
     if length is None:
         return withheld("the loader has no name here whose length could be asked for")
+    if loop.walks.stream:
+        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop, where a window is left")
     if loop.flush_misses:
         return withheld("the step after the loop has to be put right first")
     if decides_apart(loop):

@@ -123,7 +123,9 @@ class LoopBuilder:
         for raw, event in zip(near, events, strict=True):
             if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
                 for schedule in schedules(raw.receiver, raw.site, self.resolver):
-                    yield event, replace(schedule, steps_there=Names(self.resolver).written_at(schedule.site, steps))
+                    names = Names(self.resolver)
+                    there, usual = names.written_at(schedule.site, steps), names.usual(steps, raw.site)
+                    yield event, replace(schedule, steps_there=there, usual_steps=usual)
 
     # The window
 

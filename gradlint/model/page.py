@@ -59,7 +59,7 @@ class Page:
         if head is None:
             return None
         end = re.compile(rf"^(?!{head[1]}[ \t])(?=[ \t]*[^\s#)\]}}])", re.M).search(self.text, head.end())
-        return self.text[head.start() : end.start() if end is not None else len(self.text)]
+        return self.text[head.end(1) : end.start() if end is not None else len(self.text)]
 
     def at(self, node: cst.CSTNode) -> str:
         """` on line 7`, or nothing for what stands on no line."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.finding import Finding
 from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
-from gradlint.repair import into_update
+from gradlint.repair import into_update, unsafe
 from gradlint.rule import rule
 
 
@@ -23,6 +23,8 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
         if _counts_micro_batches(step, loop):
             continue
         fix, note = into_update(step, update, loop, "Advance the schedule once per update, after the step")
+        if fix is not None and not any(event is step and schedule.loader_lengths for event, schedule in loop.schedules):
+            fix, note = unsafe(fix, f"in what the length of `{step.source.removesuffix('.step()')}` is counted is not in sight")
         yield Finding(
             at=step.node,
             message=f"`{step.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.model.gradients import zeroed_by_name
 from gradlint.model.losses import TokenMean
 from gradlint.model.paths import Guard
 from gradlint.model.records import RawEvent, site_of
@@ -110,6 +111,8 @@ class EventDetails:
     @cached_property
     def zeroed_out_of_sight(self) -> bool:
         trace = self.resolver.trace
+        if self.raw.kind is Kind.OPTIMIZER_STEP and zeroed_by_name(self.resolver):
+            return True
         return self.raw.kind is Kind.OPTIMIZER_STEP and any(
             method is not None and spells_zeroing(method[1]) and (id(site.call), site.frame.number) not in trace.activations
             for site in trace.calls

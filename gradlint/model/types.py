@@ -52,6 +52,8 @@ class TrainingLoop:
     steps_may_be_absent: bool = False
     """N may be 0 or None where the backward passes run, and is no divisor there."""
     grads_rescaled: bool = False
+    grads_gathered: bool = False
+    """The window is summed outside of `.grad`, which holds one micro-batch at a time."""
     rate_divided: bool = False
     flushed_after: bool = False
     flush_misses: bool = False

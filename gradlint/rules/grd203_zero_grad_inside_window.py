@@ -17,7 +17,7 @@ from gradlint.rule import rule
 
 @rule("GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps")
 def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
-    for zero in loop.all(Kind.ZERO_GRAD):
+    for zero in loop.all(Kind.ZERO_GRAD) if not loop.grads_gathered else ():
         update = loop.update_for(zero)
         if update is None or update.through == "deepspeed" or (loop.steps is not None and loop.steps.value == 1):
             continue

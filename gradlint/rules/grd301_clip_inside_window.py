@@ -12,7 +12,7 @@ from gradlint.rule import rule
 
 @rule("GRD301", "clip-inside-window", "Gradients are clipped before the window is complete")
 def clip_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
-    for clip in loop.all(Kind.CLIP):
+    for clip in loop.all(Kind.CLIP) if not loop.grads_gathered else ():
         update = loop.update_for(clip)
         if update is None or clip.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.INSIDE_WINDOW):
             continue

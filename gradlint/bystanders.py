@@ -253,12 +253,3 @@ def bodies(loop: TrainingLoop) -> list[cst.CSTNode]:
                     found[id(function.node)] = function.node
                     queue.append(function.node)
     return list(found.values())
-
-
-def reads_in(name: str, holder: cst.CSTNode, facts: Facts) -> list[cst.Name]:
-    """Where a name is read in a function: neither a target, nor a parameter, nor the keyword of an argument."""
-    written = {id(each.target) for each in facts.tree.of(cst.AssignTarget, holder)}
-    written |= {id(each.name) for each in facts.tree.of(cst.Param, holder)}
-    written |= {id(each.keyword) for each in facts.tree.of(cst.Arg, holder)}
-    written |= {id(each.attr) for each in facts.tree.of(cst.Attribute, holder)}
-    return [each for each in facts.tree.of(cst.Name, holder) if each.value == name and id(each) not in written]

@@ -137,6 +137,15 @@ def divide(node: cst.BaseExpression, n: str) -> Enclose:
     return Enclose(node, "(" if loose else "", f"{')' if loose else ''} / {atom(n)}")
 
 
+def divide_loss(backward: Event, loss: cst.BaseExpression, n: str) -> Enclose:
+    """The loss over N where it is backpropagated."""
+    new = divide(loss, n)
+    receiver = isinstance(backward.node, cst.Call) and isinstance(backward.node.func, cst.Attribute)
+    if backward.through is None and receiver and not getattr(loss, "lpar", ()):
+        return Enclose(loss, f"({new.before}", f"{new.after})")
+    return new
+
+
 def operand(node: cst.BaseExpression) -> str:
     """An expression as the left operand of a division."""
     loose = (cst.BooleanOperation, cst.Comparison, cst.IfExp, cst.Lambda, cst.NamedExpr, cst.Await)

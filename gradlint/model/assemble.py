@@ -15,7 +15,7 @@ from gradlint.model.configured import accelerator_steps, deepspeed_steps
 from gradlint.model.construct import schedules
 from gradlint.model.counting import Body
 from gradlint.model.details import EventDetails
-from gradlint.model.distribution import parallel_model, sharded, sync_toggled
+from gradlint.model.distribution import parallel_model, sharded, sync_toggled, wrapped_on_an_arm
 from gradlint.model.ends import Ends
 from gradlint.model.gradients import gathered_elsewhere, rescaled_by_hand
 from gradlint.model.losses import LossScale, Scale
@@ -102,6 +102,7 @@ class LoopBuilder:
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=ends.bounded(), draws=self.draws(), cut=self.cut()),
             parallel=parallel_model(self.trace),
+            parallel_on_an_arm=wrapped_on_an_arm(self.trace),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),
             engine_steps=given,

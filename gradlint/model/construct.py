@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.model.built import Construction, Schedule
 from gradlint.model.facts import Facts, Function
 from gradlint.model.lookup import same_steps
+from gradlint.model.reading import reads_of
 from gradlint.model.records import Definition, Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
@@ -232,17 +233,6 @@ def _read_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     return (each for each in plain if id(each) not in keywords_of and id(each) not in attributes)
 
 
-def reads_of(name: str, holder: cst.CSTNode, facts: Facts) -> list[cst.Name]:
-    """Where a name is read below a node: neither a target, nor a parameter, nor the keyword of an argument."""
-    tree = facts.tree
-    targets = [each.target for each in tree.of(cst.AssignTarget, holder)]
-    written = {id(each.value if isinstance(each, cst.Subscript) else each) for each in targets}
-    written |= {id(each.name) for each in tree.of(cst.Param, holder)}
-    written |= {id(each.keyword) for each in tree.of(cst.Arg, holder)}
-    written |= {id(each.attr) for each in tree.of(cst.Attribute, holder)}
-    return [each for each in tree.of(cst.Name, holder) if each.value == name and id(each) not in written]
-
-
 def _rounds_up(quotient: cst.BinaryOperation) -> bool:
     """`(a + n - 1) // n`, or the inner part of `-(-a // n)`."""
     if not isinstance(quotient.operator, cst.FloorDivide):
@@ -305,11 +295,19 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
     if not _COUPLED & facts.constructed:
         return ()
     for holder, owner in _holders(facts.statements):
+        if _offers_both(holder, facts):
+            continue
         for call in facts.tree.calls(holder):
             qualified = facts.qualify(call.func)
             if qualified in _COUPLED:
                 found.append(_construction(call, qualified, holder, owner, facts))
     return tuple({id(each.call): each for each in found}.values())
+
+
+def _offers_both(holder: cst.CSTNode, facts: Facts) -> bool:
+    """AdamW is on offer beside: who takes Adam does so on purpose."""
+    names = (dotted(each) for kind in (cst.Name, cst.Attribute) for each in facts.tree.of(kind, holder))  # type: ignore[type-abstract]
+    return any(facts.full_name(name).endswith("AdamW") for name in names if name is not None and "Adam" in name)
 
 
 def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:

@@ -61,6 +61,12 @@ class Page:
         end = re.compile(rf"^(?!{head[1]}[ \t])(?=[ \t]*[^\s#)\]}}])", re.M).search(self.text, head.end())
         return self.text[head.end(1) : end.start() if end is not None else len(self.text)]
 
+    def refuses(self, method: str, keyword: str) -> str | None:
+        """The head of a method of a name that takes no such keyword, on one line; None where the file has none."""
+        heads = re.finditer(rf"^[ \t]+def[ \t]+{method}[ \t]*\(([^)]*)\)", self.text, re.M)
+        found = (head for head in heads if "**" not in head[1] and keyword not in head[1])
+        return next((" ".join(head[0].split()) for head in found), None)
+
     def at(self, node: cst.CSTNode) -> str:
         """` on line 7`, or nothing for what stands on no line."""
         row = self.row_of(node)

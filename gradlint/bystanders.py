@@ -13,7 +13,7 @@ import libcst as cst
 from gradlint.model.anchors import RANK, Anchor, Withheld, chain
 from gradlint.model.facts import Facts, Function
 from gradlint.model.records import Frame
-from gradlint.model.syntax import dotted, last_name, root_name, subnodes, text, walk
+from gradlint.model.syntax import dotted, last_name, subnodes, text, walk
 from gradlint.model.types import Boundary, Event, Kind, TrainingLoop
 
 _TELLS = frozenset(
@@ -31,8 +31,6 @@ _COUNTS = frozenset({"update", "add", "step"})
 """Calls of bars and meters, as far as they are given numbers and nothing else."""
 
 _RATE = frozenset({"param_groups", "get_last_lr", "get_lr"})
-_BLOCKS = (cst.If, cst.While, cst.For, cst.With)
-
 
 # What is carried past what
 
@@ -88,65 +86,93 @@ def _block_of(statement: cst.CSTNode, loop: TrainingLoop) -> Sequence[cst.CSTNod
     return (statement,)
 
 
-def between(first: cst.CSTNode, last: cst.CSTNode, facts: Facts) -> list[cst.CSTNode]:
-    """The lines and conditions that begin behind one statement and end before another."""
-    start, end = facts.tree.run(first), facts.tree.run(last)
-    return list(_between(start[1], end[0], facts)) if start is not None and end is not None else []
+def unsettled(event: Event, unit: cst.CSTNode, anchor: Anchor, loop: TrainingLoop) -> str | None:
+    """Why what moves cannot go to its canonical place and nowhere else; None where it can."""
+    place = settled(event, unit, anchor, loop)
+    if isinstance(place, Withheld):
+        return place.reason
+    return None if place is anchor else f"`{event.source}` would pass something that may need what it does"
+
+
+def looks_at_gradients(anchor: Anchor, loop: TrainingLoop) -> cst.CSTNode | None:
+    """What reads gradients in the rest of an iteration, behind a place at which they would be zero."""
+    tree = loop.facts.tree
+    place, whole = tree.run(anchor.statement), tree.run(loop.node)
+    known = {id(event.node) for event in loop.events}
+    if place is None or whole is None:
+        return None
+    for line in _between(place[1] if anchor.after else place[0], whole[1], loop.facts):
+        for each in walk(line):
+            named_so = isinstance(each, cst.Attribute) and each.attr.value == "grad"
+            if named_so or (isinstance(each, cst.Call) and id(each) not in known and _of_gradients(each) and not _harmless(each)):
+                return line
+    return None
 
 
 def _between(first: int, last: int, facts: Facts) -> Iterator[cst.CSTNode]:
     """The lines, and the conditions of blocks, that stand whole in a part of the file, in order."""
     tree = facts.tree
-    found: list[tuple[int, cst.CSTNode]] = []
-    for kind in (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.Decorator):
-        found += [(run[0], each) for each in tree.at(kind, (first, last)) if (run := tree.run(each)) and run[1] <= last]  # type: ignore[type-abstract]
-    for kind in _BLOCKS:
-        for each in tree.at(kind, (first, last)):
-            run = tree.run(each)
-            if run is not None and run[1] <= last:
-                parts = [item.item for item in each.items] if isinstance(each, cst.With) else [getattr(each, "test", None) or each.iter]
-                found += [(run[0], part) for part in parts]
-    return (each for _, each in sorted(found, key=lambda pair: pair[0]))
+    found: list[cst.CSTNode] = [
+        *tree.at(cst.SimpleStatementLine, (first, last)),
+        *tree.at(cst.SimpleStatementSuite, (first, last)),
+    ]
+    for asking in (*tree.at(cst.If, (first, last)), *tree.at(cst.While, (first, last))):
+        found += [asking.test] if _ends(asking, facts) <= last else []
+    for walking in tree.at(cst.For, (first, last)):
+        found += [walking.iter] if _ends(walking, facts) <= last else []
+    for entering in tree.at(cst.With, (first, last)):
+        found += [item.item for item in entering.items] if _ends(entering, facts) <= last else []
+    whole = (each for each in found if _ends(each, facts) <= last)
+    return iter(sorted(whole, key=lambda each: tree.run(each) or (0, 0)))
+
+
+def _ends(node: cst.CSTNode, facts: Facts) -> int:
+    run = facts.tree.run(node)
+    return run[1] if run is not None else 0
 
 
 def concerns(node: cst.CSTNode, event: Event, loop: TrainingLoop) -> bool:
     """Whether a line may do something with what an event acts on, other than what the events of the loop are known to do."""
     known = {id(each.node) for each in loop.events}
-    handles = handled(loop)
+    handles = handled(event.kind, loop)
+    forward = isinstance(node, cst.SimpleStatementLine) and _leads_to_loss(node, loop)
     stack = [node]
     while stack:
         each = stack.pop()
         if id(each) in known:
             continue
-        if isinstance(each, (cst.Name, cst.Attribute)) and dotted(each) in handles:
-            return True
         if isinstance(each, cst.Attribute) and each.attr.value == "grad" and event.kind is not Kind.SCHEDULER_STEP:
             return True
-        if isinstance(each, (cst.Attribute, cst.Call)) and _reads_rate(each) and not _of_rate(event):
+        if isinstance(each, (cst.Attribute, cst.Call)) and last_name(each) in _RATE and event.kind not in _SETS_RATE:
             continue
-        if isinstance(each, cst.Call):
-            if event.kind is Kind.ZERO_GRAD and not _of_gradients(each, handles):
-                stack += [arg.value for arg in each.args]
-                continue
-            if not _harmless(each):
-                return True
+        if isinstance(each, (cst.Name, cst.Attribute)) and dotted(each) in handles:
+            return True
+        if (
+            isinstance(each, cst.Call)
+            and not _harmless(each)
+            and (_of_gradients(each) if event.kind is Kind.ZERO_GRAD else not (forward and event.kind in _APART))
+        ):
+            return True
         if isinstance(each, cst.Attribute) and dotted(each) is not None:
-            stack.append(each.value) if not isinstance(each.value, cst.Name) or each.value.value in handles else None
+            stack.append(each.value)
             continue
         stack += subnodes(each)
     return False
 
 
-def _of_rate(event: Event) -> bool:
-    return event.kind in (Kind.SCHEDULER_STEP, Kind.OPTIMIZER_STEP)
+_SETS_RATE = frozenset({Kind.SCHEDULER_STEP, Kind.OPTIMIZER_STEP})
+_APART = frozenset({Kind.SCHEDULER_STEP, Kind.SCALER_UPDATE})
+"""What the forward pass has nothing to do with."""
 
 
-def _reads_rate(node: cst.Attribute | cst.Call) -> bool:
-    """`optimizer.param_groups`, `scheduler.get_last_lr()`: what a log takes the rate from."""
-    return last_name(node) in _RATE
+def _leads_to_loss(line: cst.SimpleStatementLine, loop: TrainingLoop) -> bool:
+    """A line that computes something before the last backward pass: data, predictions, a loss."""
+    tree = loop.facts.tree
+    backward = max((run[0] for each in loop.all(Kind.BACKWARD) if (run := tree.run(each.node)) is not None), default=0)
+    return _ends(line, loop.facts) <= backward and all(isinstance(each, (cst.Assign, cst.AugAssign)) for each in line.body)
 
 
-def _of_gradients(call: cst.Call, handles: frozenset[str]) -> bool:
+def _of_gradients(call: cst.Call) -> bool:
     """A call that may look at gradients: by its name, or because it is handed weights."""
     words = f"{last_name(call.func) or ''} " + " ".join(text(arg.value) for arg in call.args)
     return "grad" in words or "norm" in words or "parameters" in words
@@ -155,26 +181,37 @@ def _of_gradients(call: cst.Call, handles: frozenset[str]) -> bool:
 def _harmless(call: cst.Call) -> bool:
     name = last_name(call.func) or ""
     if name in _COUNTS:
-        return all(not isinstance(arg.value, cst.Name) or arg.value.value.islower() and len(arg.value.value) == 1 for arg in call.args)
+        return all(
+            not isinstance(arg.value, cst.Name) or (arg.value.value.islower() and len(arg.value.value) == 1) for arg in call.args
+        )
     return name in _TELLS
 
 
-def handled(loop: TrainingLoop) -> frozenset[str]:
-    """The names of the optimizers, scalers, schedules, averages and models of a loop, as far as its events show them."""
+def handled(kind: Kind, loop: TrainingLoop) -> frozenset[str]:
+    """The names of what a kind of event has to do with, as far as the events of the loop show them."""
+    if kind is Kind.ZERO_GRAD:
+        return frozenset()
+    if kind in _APART:
+        kinds = (Kind.SCHEDULER_STEP, Kind.OPTIMIZER_STEP) if kind is Kind.SCHEDULER_STEP else (Kind.SCALER_UPDATE,)
+        return frozenset(filter(None, (dotted(e.receiver) for k in kinds for e in loop.all(k) if e.receiver is not None)))
     found: set[str | None] = {loop.parallel}
     for event in loop.events:
         if event.kind in (Kind.BACKWARD, Kind.REPORT):
             continue
         if event.receiver is not None:
             found.add(dotted(event.receiver))
-        for arg in event.args if event.kind in (Kind.CLIP, Kind.OPTIMIZER_STEP, Kind.UNSCALE, Kind.EMA_UPDATE) else ():
+        for arg in event.args if event.kind in _HANDS else ():
             node = arg.value
-            while isinstance(node, (cst.Call, cst.Attribute)) and last_name(node) in ("parameters", "parameters()", "master_params"):
+            while isinstance(node, (cst.Call, cst.Attribute)) and last_name(node) in ("parameters", "master_params"):
                 node = node.func if isinstance(node, cst.Call) else node.value
             found.add(dotted(node))
         if event.kind is Kind.OPTIMIZER_STEP:
             found.add(event.details.built_for)
     return frozenset(each for each in found if each and each != "self")
+
+
+_HANDS = (Kind.CLIP, Kind.OPTIMIZER_STEP, Kind.UNSCALE, Kind.EMA_UPDATE)
+"""Calls whose arguments are models, weights and optimizers."""
 
 
 def named(node: cst.CSTNode, loop: TrainingLoop) -> str:

@@ -306,7 +306,7 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
 
 def _offers_both(holder: cst.CSTNode, facts: Facts) -> bool:
     """AdamW is on offer beside: who takes Adam does so on purpose."""
-    names = (dotted(each) for kind in (cst.Name, cst.Attribute) for each in facts.tree.of(kind, holder))  # type: ignore[type-abstract]
+    names = (dotted(each) for kind in (cst.Name, cst.Attribute) for each in facts.tree.of(kind, holder))
     return any(facts.full_name(name).endswith("AdamW") for name in names if name is not None and "Adam" in name)
 
 

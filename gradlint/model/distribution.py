@@ -33,7 +33,9 @@ def wrapped_on_an_arm(trace: Trace) -> bool:
         for definition in definitions:
             value = definition.value
             if isinstance(value, cst.IfExp):
-                if any(isinstance(arm, cst.Call) and facts.qualify(arm.func) in DISTRIBUTED for arm in (value.body, value.orelse)):
+                if any(
+                    isinstance(arm, cst.Call) and facts.qualify(arm.func) in DISTRIBUTED for arm in (value.body, value.orelse)
+                ):
                     return True
             elif isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED:
                 if any(guard.kind in ("branch", "handler") for guard in definition.path):

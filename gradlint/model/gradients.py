@@ -24,7 +24,9 @@ def rescaled_by_hand(resolver: Resolver) -> bool:
     if any(_copies_quotient(call.call) for call in trace.calls):
         return True
     return any(
-        definition.how == "augment" and operator_of(definition) in _SCALES and is_gradient(_owner(definition.key), site_of(definition), resolver)
+        definition.how == "augment"
+        and operator_of(definition) in _SCALES
+        and is_gradient(_owner(definition.key), site_of(definition), resolver)
         for definitions in trace.definitions.values()
         for definition in definitions
     )

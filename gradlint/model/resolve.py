@@ -163,8 +163,8 @@ class Resolver(Lookup):
         name = dotted(node)
         found = self.reaching(name, site)[0] if name else []
         if not found and name is not None and site.frame.number < 0:
-            for given, where in self.given_to_class(name, site.frame):
-                yield from self.constructors(given, where, hops + 1)
+            for handed, where in self.given_to_class(name, site.frame):
+                yield from self.constructors(handed, where, hops + 1)
         for definition in found:
             value, where = definition.value, site_of(definition)
             if definition.how == "loop":
@@ -189,9 +189,9 @@ class Resolver(Lookup):
             return
         place = next((i for i, param in enumerate(function.params[1:]) if param.name.value == name), None)
         for call in self.trace.calls if place is not None else ():
-            value = argument(call.call, place, name) if last_name(call.call.func) == function.owner else None
-            if value is not None:
-                yield value, site_of(call)
+            given = argument(call.call, place, name) if last_name(call.call.func) == function.owner else None
+            if given is not None:
+                yield given, site_of(call)
 
     def returned(self, call: cst.Call, site: Site, hops: int) -> Iterator[tuple[cst.Call, Site]]:
         """The constructors in the return statements of a same-file function that makes the object."""

@@ -35,7 +35,9 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
             first = engine or f"`{text(other.node)}`"
             fix, note = _undo(division)
             needy = [b for b in loop.all(Kind.BACKWARD) if b is not backward and _needs(b, division, loop)]
-            apart = next((b for b in needy if b.through not in (None, "scaler") or b.loss is None or b.frame is not backward.frame), None)
+            apart = next(
+                (b for b in needy if b.through not in (None, "scaler") or b.loss is None or b.frame is not backward.frame), None
+            )
             if apart is not None:
                 fix, note = withheld(f"{named(apart.node, loop)} needs the division, and has no other")
             elif fix is not None and needy:
@@ -66,7 +68,7 @@ def _reader(division: Division, backward: Event, loop: TrainingLoop) -> cst.CSTN
     tree, statement = loop.facts.tree, division.statement
     if statement is None or tree.run(statement) is None:
         return None
-    targets = [each.target for each in tree.of(cst.AssignTarget, statement)] or [division.dividend]
+    targets: list[cst.CSTNode] = [each.target for each in tree.of(cst.AssignTarget, statement)] or [division.dividend]
     end = max(tree.run(statement) or (0, 0))
     known = [event.node for event in loop.all(Kind.BACKWARD)]
     for target in targets if isinstance(targets[0], cst.Name) else ():

@@ -12,7 +12,17 @@ from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import walk
 from gradlint.model.types import Boundary, Kind, TrainingLoop
-from gradlint.repair import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, part_of, shifted, unsafe, withheld
+from gradlint.repair import (
+    ENDS_EARLY,
+    Outcome,
+    decides_apart,
+    ends_with_full_windows,
+    guards_of,
+    part_of,
+    shifted,
+    unsafe,
+    withheld,
+)
 from gradlint.rule import rule
 
 
@@ -89,7 +99,9 @@ def _extended(boundary: Boundary, node: cst.BaseExpression, last: str, length: s
     test = boundary.test
     above = cst.And if not boundary.negative else cst.Or
     loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr))
-    held = node is not test and any(isinstance(each, cst.BooleanOperation) and isinstance(each.operator, above) for each in walk(test))
+    held = node is not test and any(
+        isinstance(each, cst.BooleanOperation) and isinstance(each.operator, above) for each in walk(test)
+    )
     word, sign = ("and", "!=") if boundary.negative else ("or", "==")
     more = f" {word} {last} {sign} len({length})"
     if held:

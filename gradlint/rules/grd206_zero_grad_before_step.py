@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradlint.bystanders import unsettled
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
@@ -65,5 +66,9 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(zero, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(zero, unit, step, loop))
+    units = together(zero, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(zero, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Zero the gradients after the step", moves), None

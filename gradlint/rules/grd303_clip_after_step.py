@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradlint.bystanders import unsettled
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
@@ -41,5 +42,9 @@ def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(clip, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(clip, unit, step, loop))
+    units = together(clip, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(clip, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Clip before the step", moves), None

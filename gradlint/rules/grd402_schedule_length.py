@@ -77,7 +77,9 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
         given, words = schedule.written_out, text(length)
         if given is None:
             return withheld(f"`{schedule.read_by}` is read elsewhere too, where it counts micro-batches")
-        there = f"math.ceil({words} / {atom(n)})" if up else f"({words} // {atom(n)})" if given != words else f"{words} // {atom(n)}"
+        there = (
+            f"math.ceil({words} / {atom(n)})" if up else f"({words} // {atom(n)})" if given != words else f"{words} // {atom(n)}"
+        )
         written = Fix("Count updates", (Replace(schedule.length, given.replace(words, there)), *imports))
         return _assuming(written, schedule)
     edits: list[Edit] = []

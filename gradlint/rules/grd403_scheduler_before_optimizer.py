@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradlint.bystanders import unsettled
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
@@ -58,12 +59,11 @@ def _after(scheduler: Event, step: Event, loop: TrainingLoop) -> Outcome:
         return withheld("it stands under a condition of its own")
     if step.frame is not scheduler.frame:
         return withheld("the step is in another function")
-    if step.cadence is Cadence.PER_UPDATE and step.boundary is not None:
-        place = place_for(Kind.SCHEDULER_STEP, loop, step, scheduler)
-        if isinstance(place, Withheld):
-            return withheld(place.reason)
-        return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None
-    place = beside(scheduler, loop)
+    gated = step.cadence is Cadence.PER_UPDATE and step.boundary is not None
+    place = place_for(Kind.SCHEDULER_STEP, loop, step, scheduler) if gated else beside(scheduler, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
+    reason = unsettled(scheduler, unit, place, loop)
+    if reason is not None:
+        return withheld(reason)
     return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None

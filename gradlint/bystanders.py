@@ -116,7 +116,8 @@ def _between(first: int, last: int, facts: Facts) -> Iterator[cst.CSTNode]:
         *tree.at(cst.SimpleStatementLine, (first, last)),
         *tree.at(cst.SimpleStatementSuite, (first, last)),
     ]
-    for asking in (*tree.at(cst.If, (first, last)), *tree.at(cst.While, (first, last))):
+    conditions: list[cst.If | cst.While] = [*tree.at(cst.If, (first, last)), *tree.at(cst.While, (first, last))]
+    for asking in conditions:
         found += [asking.test] if _ends(asking, facts) <= last else []
     for walking in tree.at(cst.For, (first, last)):
         found += [walking.iter] if _ends(walking, facts) <= last else []

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from gradlint.depth import parse
@@ -18,8 +19,12 @@ from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
 _SEPARATOR = "# gradlint: cell {number}\n\n"
 _CELL = re.compile(r"^# gradlint: cell (\d+)\n\n", re.M)
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\s*=\s*[%!].*|.*\?{1,2}\s*)$")
+_LINE = re.compile(r"on line (\d+)")
 _MASK = re.compile(r"^[ \t]*pass  # gradlint: magic (\d+)$", re.M)
-_STYLES = tuple((indent, ascii_only) for indent in (1, 2, 4, None) for ascii_only in (False, True))
+_SPACED, _COMPACT = None, (",", ":")
+_LAYOUTS = ((1, _SPACED), (2, _SPACED), (4, _SPACED), (None, _SPACED), (None, _COMPACT))
+Style = tuple[int | None, tuple[str, str] | None, bool]
+_STYLES: tuple[Style, ...] = tuple((*layout, ascii_only) for layout in _LAYOUTS for ascii_only in (False, True))
 
 
 class NotANotebook(ValueError):
@@ -61,6 +66,11 @@ class Notebook:
                 cell["source"] = source.splitlines(keepends=True) if isinstance(cell["source"], list) else source
         return _dump(document, self.text, style)
 
+    @cached_property
+    def can_be_written(self) -> bool:
+        """Whether its layout is one that can be given back byte for byte."""
+        return self.rewritten(self.code) is not None
+
     def unmasked(self, body: str) -> str:
         return _MASK.sub(lambda match: self.masked[int(match.group(1))], body)
 
@@ -75,14 +85,21 @@ class Notebook:
             here = all(self.place(edit.span.start.row)[0] == cell for edit in fix.edits)
             edits = tuple(TextEdit(self.shifted(edit.span), edit.content) for edit in fix.edits) if here else ()
             fix = replace(fix, edits=edits)
+        note = _LINE.sub(lambda match: f"on {self._where(int(match[1]))}", diagnostic.note or "")
+        if fix is not None and not self.can_be_written:
+            fix, note = None, "no fix is offered: the notebook is laid out in a way that could not be kept"
         return replace(
             diagnostic,
             cell=cell,
             span=self.shifted(diagnostic.span),
             related=tuple(replace(r, span=self.shifted(r.span)) for r in near),
-            note="; ".join([*([diagnostic.note] if diagnostic.note else []), *told]) or None,
+            note="; ".join([*([note] if note else []), *told]) or None,
             fix=fix,
         )
+
+    def _where(self, row: int) -> str:
+        cell, line = self.place(row)
+        return f"line {line} of cell {cell}"
 
     def shifted(self, span: Span) -> Span:
         return Span(*(Place(self.place(p.row)[1], p.column) for p in (span.start, span.end)))
@@ -164,12 +181,12 @@ def _parses(source: str) -> bool:
     return True
 
 
-def _style(document: Any, text: str) -> tuple[int | None, bool] | None:
+def _style(document: Any, text: str) -> Style | None:
     """The layout with which the document was written; None where none of the usual ones gives the text back."""
     return next((style for style in _STYLES if _dump(document, text, style) == text), None)
 
 
-def _dump(document: Any, text: str, style: tuple[int | None, bool]) -> str:
-    indent, ascii_only = style
+def _dump(document: Any, text: str, style: Style) -> str:
+    indent, separators, ascii_only = style
     tail = text[len(text.rstrip("\r\n")) :]
-    return json.dumps(document, indent=indent, ensure_ascii=ascii_only) + tail
+    return json.dumps(document, indent=indent, separators=separators, ensure_ascii=ascii_only) + tail

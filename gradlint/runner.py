@@ -218,7 +218,7 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair
         return FileResult(name, (unreadable(name, 1, 1, str(error)),))
     code, source = replace(decoded, text=notebook.code, encoding="utf-8", bom=False), notebook.code.encode()
     untouched = replace(task, fix=False, annotate=None)
-    if repair is not None and notebook.rewritten(notebook.code) is None:
+    if repair is not None and not notebook.can_be_written:
         task, repair = untouched, None  # nobody is asked about fixes that could not be written
     result = _check(name, source, code, task, repair)
     if result.after is not None:

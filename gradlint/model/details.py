@@ -78,6 +78,13 @@ class EventDetails:
         return name.rsplit(".", 1)[-1] if name.startswith("torch.optim.") else None
 
     @cached_property
+    def builders(self) -> tuple[cst.Call, ...]:
+        raw = self.raw
+        if raw.kind is not Kind.SCHEDULER_STEP or raw.receiver is None:
+            return ()
+        return tuple(call for call, _ in self.resolver.constructors(raw.receiver, raw.site))
+
+    @cached_property
     def steps_anew(self) -> bool:
         model = model_of(self.raw, self.resolver) if self.raw.kind is Kind.OPTIMIZER_STEP else None
         return model is not None and made_within(*model, self.ledger.sums.loop, self.resolver)

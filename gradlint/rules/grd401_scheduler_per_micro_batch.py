@@ -23,7 +23,7 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
         if _counts_micro_batches(step, loop):
             continue
         fix, note = into_update(step, update, loop, "Advance the schedule once per update, after the step")
-        if fix is not None and not any(event is step and schedule.loader_lengths for event, schedule in loop.schedules):
+        if fix is not None and not _counts_updates(step, loop):
             fix, note = unsafe(fix, f"in what the length of `{step.source.removesuffix('.step()')}` is counted is not in sight")
         yield Finding(
             at=step.node,
@@ -33,6 +33,12 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _counts_updates(step: Event, loop: TrainingLoop) -> bool:
+    """Whatever may have built the schedule was given a number of updates, visibly computed from a number of micro-batches."""
+    told = {id(schedule.call) for event, schedule in loop.schedules if event is step and schedule.loader_lengths}
+    return bool(told) and all(id(call) in told for call in step.details.builders)
 
 
 def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -14,7 +14,7 @@ from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, flags_of, own_condition, piece, place_for, tail_place
 from gradlint.model.construct import knows_steps
 from gradlint.model.syntax import last_name, literal, text, walk
-from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
+from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Schedule, TrainingLoop
 
 Outcome = tuple[Fix | None, str | None]
 """A fix, or the note that says why there is none."""
@@ -268,11 +268,15 @@ NULLCONTEXT = AddImport("from contextlib import nullcontext")
 
 def ends_with_full_windows(loop: TrainingLoop) -> bool:
     """A schedule that refuses steps past its end has none for a partial window: its length is rounded down."""
-    if loop.steps is None:
-        return False
-    return any(
-        last_name(schedule.call.func) == "OneCycleLR"
-        and not schedule.rounded_up
-        and knows_steps(schedule, loop.steps, loop.words)
-        for _, schedule in loop.schedules
-    )
+    return any(last_name(schedule.call.func) == "OneCycleLR" for schedule in _rounded_down(loop))
+
+
+def counted_in_full_windows(loop: TrainingLoop) -> Schedule | None:
+    """A schedule whose length has no update for a partial window."""
+    return next(_rounded_down(loop), None)
+
+
+def _rounded_down(loop: TrainingLoop) -> Iterator[Schedule]:
+    for _, schedule in loop.schedules:
+        if loop.steps is not None and not schedule.rounded_up and knows_steps(schedule, loop.steps, loop.words):
+            yield schedule

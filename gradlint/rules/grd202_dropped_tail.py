@@ -15,6 +15,7 @@ from gradlint.model.types import Boundary, Kind, TrainingLoop
 from gradlint.repair import (
     ENDS_EARLY,
     Outcome,
+    counted_in_full_windows,
     decides_apart,
     ends_with_full_windows,
     guards_of,
@@ -89,6 +90,9 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     other = asked_elsewhere(loop, boundary, [each.test for each in guards])
     if other is not None:
         return unsafe(fix, f"{named(other, loop)} asks for the boundary by itself, and would not know of the last micro-batch")
+    short = counted_in_full_windows(loop)
+    if short is not None:
+        return unsafe(fix, f"`{short.keyword}` counts full windows alone, and the schedule would be over before the run is")
     if not loop.walks.certain:
         return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
     return fix, None

@@ -63,6 +63,17 @@ def test_names_of_earlier_cells_are_known(tmp_path: Path) -> None:
         assert {each["code"] for each in json.loads(check(str(path), "--output-format", "json").stdout)} == codes
 
 
+CLIPPED = """for i, (x, y) in enumerate(loader):
+    loss = criterion(model(x), y) / 4
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    {}
+    if (i + 1) % 4 == 0 or (i + 1) == len(loader):
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
 @pytest.mark.parametrize("indent", [1, 2, 4])
 def test_fix_changes_nothing_but_the_line(tmp_path: Path, indent: int) -> None:
     path = write(tmp_path / "train.ipynb", CELLS, indent=indent)
@@ -81,6 +92,23 @@ def test_a_layout_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
     before = path.read_bytes()
     assert "GRD101" in check(str(path), "--fix").stdout
     assert path.read_bytes() == before
+    told = check(str(path)).stdout
+    assert "[*]" not in told and "no fix is offered: the notebook is laid out in a way that could not be kept" in told
+
+
+def test_compact_json_stays_compact(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.ipynb", CELLS)
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")), separators=(",", ":")), encoding="utf-8")
+    before = path.read_text(encoding="utf-8")
+    assert "[*]" in check(str(path)).stdout
+    check(str(path), "--fix")
+    assert path.read_text(encoding="utf-8") == before.replace("    loss.backward()", "    (loss / EVERY).backward()")
+
+
+def test_a_note_names_the_cell_of_its_line(tmp_path: Path) -> None:
+    lines = CLIPPED.format("bound(model)")
+    told = check(str(write(tmp_path / "train.ipynb", [cell("import torch"), cell(*lines.splitlines())]))).stdout
+    assert "on line 5 of cell 2" in told
 
 
 def test_source_as_one_string_stays_one_string(tmp_path: Path) -> None:

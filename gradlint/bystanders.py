@@ -86,6 +86,15 @@ def _block_of(statement: cst.CSTNode, loop: TrainingLoop) -> Sequence[cst.CSTNod
     return (statement,)
 
 
+def stranger_beside(anchor: Anchor, event: Event, loop: TrainingLoop) -> cst.CSTNode | None:
+    """What stands between the loop and a place in the update of its tail, and may concern what is prepared there for the step."""
+    tree = loop.facts.tree
+    whole, place = tree.run(loop.node), tree.run(anchor.statement)
+    if whole is None or place is None or RANK[event.kind] >= RANK[Kind.OPTIMIZER_STEP]:
+        return None
+    return next((each for each in _between(whole[1], place[0], loop.facts) if concerns(each, event, loop)), None)
+
+
 def unsettled(event: Event, unit: cst.CSTNode, anchor: Anchor, loop: TrainingLoop) -> str | None:
     """Why what moves cannot go to its canonical place and nowhere else; None where it can."""
     place = settled(event, unit, anchor, loop)
@@ -263,8 +272,11 @@ def others_call(function: Function, loop: TrainingLoop) -> bool:
 
 
 def asked_elsewhere(loop: TrainingLoop, boundary: Boundary, tests: Sequence[cst.CSTNode]) -> cst.CSTNode | None:
-    """Where else the iteration asks for the remainder by N, outside of some tests."""
+    """Where else the iteration asks for the remainder by N, outside of some tests and of those that open a window."""
     tree, names, value = loop.facts.tree, boundary.steps.names, boundary.steps.value
+    first = min((each.index for each in loop.all(Kind.BACKWARD)), default=0)
+    opening = (zero.boundary for zero in loop.all(Kind.ZERO_GRAD) if zero.index < first)
+    tests = [*tests, *(each.test for each in opening if each is not None)]
     for body in bodies(loop):
         for each in tree.of(cst.BinaryOperation, body):
             if not isinstance(each.operator, cst.Modulo) or isinstance(each.left, cst.SimpleString):

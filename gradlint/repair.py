@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.bystanders import settled
+from gradlint.bystanders import named, settled, stranger_beside
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
@@ -81,6 +81,9 @@ def into_tail(kind: Kind, unit: cst.CSTNode | str, loop: TrainingLoop, event: Ev
     place = tail_place(kind, loop, event)
     if place is None or isinstance(place, Withheld):
         return place or ()
+    stranger = stranger_beside(place, event, loop)
+    if stranger is not None:
+        return Withheld(f"{named(stranger, loop)} stands in the update of the tail, where the call has to go too")
     if isinstance(unit, cst.SimpleStatementLine):
         unit = unit.with_changes(trailing_whitespace=cst.TrailingWhitespace())
     return (Insert(place.statement, unit if isinstance(unit, str) else text(unit), place.after),)

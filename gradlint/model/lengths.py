@@ -6,7 +6,8 @@ import re
 
 import libcst as cst
 
-from gradlint.model.records import Site
+from gradlint.model.lookup import MAX_HOPS
+from gradlint.model.records import Site, site_of
 from gradlint.model.resolve import Resolver
 from gradlint.model.syntax import argument, dotted, keywords, last_name, literal
 
@@ -27,7 +28,7 @@ _STREAMS = re.compile(r"^class\b[^\n]*\b(IterableDataset|IterDataPipe)\b|^def\b[
 
 def has_length(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
     """The file asks for the length itself, or builds what is walked from something that has one."""
-    return asked_for(node, resolver) or _is_sized(node, site, resolver)
+    return asked_for(node, site, resolver) or _is_sized(node, site, resolver)
 
 
 def is_stream(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
@@ -43,21 +44,28 @@ def is_stream(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
     return False
 
 
-def asked_for(node: cst.BaseExpression, resolver: Resolver) -> bool:
-    """`len()` of the same name stands in a line that the trace runs under no condition, and where nobody is ready for an exception."""
-    name, tree = dotted(node), resolver.trace.facts.tree
-    return name is not None and any(
+def asked_for(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+    """`len()` of the same object stands in a line that the trace runs under no condition, and where nobody is ready for an exception."""
+    identity, tree = resolver.identity(node, site), resolver.trace.facts.tree
+    return identity is not None and any(
         last_name(call.call.func) == "len"
         and len(call.call.args) == 1
-        and dotted(call.call.args[0].value) == name
+        and resolver.identity(call.call.args[0].value, site_of(call)) == identity
         and not any(guard.kind in ("branch", "handler") for guard in call.path)
         and not any(tree.holds(each.body, call.call) for each in tree.all(cst.Try))
         for call in resolver.trace.calls
     )
 
 
-def _is_sized(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
+def _is_sized(node: cst.BaseExpression, site: Site, resolver: Resolver, hops: int = 0) -> bool:
     built = resolver.constructors(node, site)
+    names = (
+        (definition.value, site_of(definition))
+        for definition in resolver.reaching(dotted(node) or "", site)[0]
+        if isinstance(definition.value, (cst.Name, cst.Attribute))
+    )
+    if hops > MAX_HOPS or not all(_is_sized(*each, resolver, hops + 1) for each in names):
+        return False
     return bool(built) and all(_builds_sized(call, where, resolver) for call, where in built)
 
 
@@ -80,6 +88,6 @@ def _builds_sized(call: cst.Call, site: Site, resolver: Resolver) -> bool:
     data = argument(call, 0, "dataset")
     if data is None:
         return False
-    if isinstance(data, (cst.List, cst.Tuple)) or asked_for(data, resolver):
+    if isinstance(data, (cst.List, cst.Tuple)) or asked_for(data, site, resolver):
         return True
     return _is_sized(data, site, resolver)

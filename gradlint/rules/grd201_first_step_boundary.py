@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from gradlint.bystanders import asked_elsewhere, named
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.model.syntax import literal, text, walk
@@ -18,6 +19,7 @@ from gradlint.repair import (
     ends_with_full_windows,
     guards_of,
     shifted,
+    unsafe,
     withheld,
 )
 from gradlint.rule import rule
@@ -79,7 +81,11 @@ def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         if each.modulus is None or each.index is None or each.counts_from is None:
             return withheld("the counter is kept by hand in a way that a shift of the index does not mend")
         edits.append(_edit(each))
-    return Fix("Update on the last micro-batch of each window", tuple(edits)), None
+    fix = Fix("Update on the last micro-batch of each window", tuple(edits))
+    other = asked_elsewhere(loop, boundary, [each.test for each in guards_of(loop, boundary)])
+    if other is not None:
+        return unsafe(fix, f"{named(other, loop)} asks for the boundary by itself, and would not move with it")
+    return fix, None
 
 
 def _edit(boundary: Boundary) -> Edit:

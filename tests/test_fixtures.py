@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from harness import FIXTURES, difference, faulty_fixtures, fixed, found, places, read_marked
 
+from gradlint.diagnostic import Applicability
 from gradlint.registry import all_rules
 
 
@@ -29,6 +30,29 @@ def test_fixed_file_is_what_the_fixer_writes(faulty: Path, request: pytest.Fixtu
     if request.config.getoption("--update-fixed"):
         target.write_text(result, encoding="utf-8")
     assert target.read_text(encoding="utf-8") == result
+
+
+def with_safe_fixes() -> list[Path]:
+    return [path for path in faulty_fixtures() if path.with_suffix(".safe.py").exists()]
+
+
+@pytest.mark.parametrize("path", with_safe_fixes(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_safe_fixes_alone_write_the_safe_file(path: Path, request: pytest.FixtureRequest) -> None:
+    target = path.with_suffix(".safe.py")
+    result = fixed(read_marked(path.read_text(encoding="utf-8")).source, unsafe=False)
+    if request.config.getoption("--update-fixed"):
+        target.write_text(result, encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == result
+
+
+def test_what_is_not_fixed_says_why_and_where(faulty: Path) -> None:
+    source = read_marked(faulty.read_text(encoding="utf-8")).source
+    rows = source.count("\n") + 1
+    for each in found(source):
+        for row in re.findall(r"on line (\d+)", each.note or ""):
+            assert 1 <= int(row) <= rows
+        if each.fix is not None and each.fix.applicability is Applicability.SAFE:
+            assert not (each.note or "").startswith("the fix is not safe")
 
 
 def test_fixing_settles_and_compiles(faulty: Path) -> None:

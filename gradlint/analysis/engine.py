@@ -8,12 +8,14 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.analysis.caution import careful
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.build import build
+from gradlint.model.page import Page
 from gradlint.model.types import TrainingFile
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.rule import Rule
@@ -58,7 +60,7 @@ def _examined(
     if isinstance(source, Problem):
         return (Located(unreadable(filename, source.row, source.column, source.message)),)
     with stage("model"):
-        model = build(source.statements, taught) if source.slices else None
+        model = build(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
     with stage("rules"):
         validator = Validator(source, taught, reader)
         located = _located(model, validator, filename, rules)
@@ -96,11 +98,11 @@ def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple
     for rule in rules:
         if rule.per_file:
             for finding in rule.check(model):
-                yield rule, finding
+                yield rule, careful(finding, model.loops)
         else:
             for loop in model.loops:
                 for finding in rule.check(loop):
-                    yield rule, finding
+                    yield rule, careful(finding, (loop,))
 
 
 def _locate(rule: Rule[Any], finding: Finding, validator: Validator, filename: str) -> Located | None:

@@ -93,6 +93,11 @@ class Source:
         row = bisect_right(self.line_starts, offset)
         return row, offset - self.line_starts[row - 1] + 1
 
+    def row_of(self, node: cst.CSTNode) -> int | None:
+        """The row in which a node begins; None for a node that is not of this text."""
+        found = self.span(node)
+        return self.row_column(found[0])[0] if found is not None else None
+
     @cached_property
     def newline(self) -> str:
         """The line ending that the text uses first."""

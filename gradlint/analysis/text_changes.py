@@ -32,7 +32,7 @@ class Unrenderable(Exception):
 def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
     """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
     changes: dict[tuple[int, int], Change] = {}
-    for each in (change for edit in edits for change in _render(edit, _Page(source))):
+    for each in (change for edit in dict.fromkeys(edits) for change in _render(edit, _Page(source))):
         same = changes.get((each.start, each.end))
         # What goes to one place stands there in the order of the edits.
         changes[each.start, each.end] = (
@@ -84,6 +84,11 @@ class _Page:
     def comments(self) -> dict[int, str]:
         """Every comment of the text by its offset; what only looks like one within a string is none."""
         return _comments(self.text)
+
+    def comments_in(self, begin: int, stop: int) -> str:
+        """The comments of some lines, each on a line of its own at the indentation of the first."""
+        found = (words for at, words in sorted(self.comments.items()) if begin <= at < stop)
+        return "".join(f"{_indent(self.text[begin:])}{words}{self.source.newline}" for words in found)
 
     def with_comments(self, begin: int) -> int:
         """The start of the comment lines that stand directly above a line, at its own indentation."""
@@ -141,7 +146,8 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         return [_at(page, edit.anchor, "".join(lines), after=edit.after)]
     if isinstance(edit, Delete):
         begin, stop = page.lines_of(edit.statement)
-        return [Change(begin, page.and_gap(begin, stop), "")]
+        kept = page.comments_in(begin, stop)
+        return [Change(begin, stop if kept else page.and_gap(begin, stop), kept)]
     if isinstance(edit, Move):
         return _move(edit, page)
     if isinstance(edit, Wrap):

@@ -78,6 +78,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
     """What the model sees in a script, or in a notebook by its name. Raises Unreadable."""
     from gradlint.analysis.source import Problem, read
     from gradlint.model.build import build
+    from gradlint.model.page import Page
     from gradlint.registry import all_rules
     from gradlint.show.reading import Reading
     from gradlint.show.timeline import picture
@@ -92,7 +93,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            model = build(source.statements, taught)
+            model = build(source.statements, taught, Page(source.text, source.row_of))
             reading = Reading(source, filename, place)
             drawn = picture(model, reading, all_rules())
             told = [tuple(words(loop, reading)) for loop in model.loops]

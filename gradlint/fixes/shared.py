@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
-from gradlint.model.anchors import Withheld, own_condition, piece, place_for, tail_place
+from gradlint.fixes.bystanders import named, settled, stranger_beside
+from gradlint.model.anchors import Withheld, flags_of, own_condition, piece, place_for, tail_place
 from gradlint.model.construct import knows_steps
-from gradlint.model.syntax import dotted, last_name, literal, text, walk
-from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
+from gradlint.model.syntax import last_name, literal, text, walk
+from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Schedule, TrainingLoop
 
 Outcome = tuple[Fix | None, str | None]
 """A fix, or the note that says why there is none."""
@@ -24,6 +26,11 @@ ENDS_EARLY = "`OneCycleLR` is as long as the full windows, and PyTorch raises wh
 def withheld(reason: str) -> Outcome:
     """No fix, with its reason."""
     return None, f"no fix is offered: {reason}"
+
+
+def unsafe(fix: Fix, reason: str) -> Outcome:
+    """The fix, as one that assumes something, and what."""
+    return replace(fix, applicability=Applicability.UNSAFE), f"the fix is not safe: {reason}"
 
 
 def into_update(
@@ -48,7 +55,10 @@ def into_update(
         copy = into_tail(event.kind, each, loop, event)
         if isinstance(copy, Withheld):
             return withheld(copy.reason)
-        moves.append(Move(each, anchor.statement, anchor.after))
+        place = settled(event, each, anchor, loop)
+        if isinstance(place, Withheld):
+            return withheld(place.reason)
+        moves.append(Move(each, place.statement, place.after))
         copies.extend(copy)
     return Fix(message, (*moves, *copies), applicability), None
 
@@ -71,6 +81,9 @@ def into_tail(kind: Kind, unit: cst.CSTNode | str, loop: TrainingLoop, event: Ev
     place = tail_place(kind, loop, event)
     if place is None or isinstance(place, Withheld):
         return place or ()
+    stranger = stranger_beside(place, event, loop)
+    if stranger is not None:
+        return Withheld(f"{named(stranger, loop)} stands in the update of the tail, where the call has to go too")
     if isinstance(unit, cst.SimpleStatementLine):
         unit = unit.with_changes(trailing_whitespace=cst.TrailingWhitespace())
     return (Insert(place.statement, unit if isinstance(unit, str) else text(unit), place.after),)
@@ -125,6 +138,15 @@ def divide(node: cst.BaseExpression, n: str) -> Enclose:
     """The same where the expression stands, on however many lines."""
     loose = operand(node) != bare(node)
     return Enclose(node, "(" if loose else "", f"{')' if loose else ''} / {atom(n)}")
+
+
+def divide_loss(backward: Event, loss: cst.BaseExpression, n: str) -> Enclose:
+    """The loss over N where it is backpropagated."""
+    new = divide(loss, n)
+    receiver = isinstance(backward.node, cst.Call) and isinstance(backward.node.func, cst.Attribute)
+    if backward.through is None and receiver and not getattr(loss, "lpar", ()):
+        return Enclose(loss, f"({new.before}", f"{new.after})")
+    return new
 
 
 def operand(node: cst.BaseExpression) -> str:
@@ -210,6 +232,18 @@ def comparison_in(boundary: Boundary) -> cst.BaseExpression:
     return boundary.modulus or boundary.test
 
 
+def part_of(boundary: Boundary) -> cst.BaseExpression | None:
+    """The one condition of a boundary's test that asks for the remainder; None where it is part of something else."""
+    node = boundary.test
+    while isinstance(node, cst.BooleanOperation):
+        sides = [side for side in (node.left, node.right) if any(each is boundary.modulus for each in walk(side))]
+        if len(sides) != 1:
+            return None
+        node = sides[0]
+    inner = [each for each in walk(node) if isinstance(each, cst.BooleanOperation)]
+    return node if not inner or node is boundary.test else None
+
+
 def no_sync_header(model: str, update: Event) -> str | None:
     """`model.no_sync() if not boundary else nullcontext()`, where the boundary is known before the forward pass."""
     test = inside_window(update)
@@ -221,7 +255,7 @@ def inside_window(update: Event) -> str | None:
     boundary = update.boundary
     if boundary is None or boundary.modulus is None or not boundary.restarts:
         return None
-    flag = next((dotted(n.target) for n in walk(boundary.guard) if isinstance(n, cst.AssignTarget)), None)
+    flag = next(iter(flags_of(boundary)), None)
     if flag is not None:
         return flag if boundary.negative else f"not {flag}"
     if boundary.negative:
@@ -237,11 +271,15 @@ NULLCONTEXT = AddImport("from contextlib import nullcontext")
 
 def ends_with_full_windows(loop: TrainingLoop) -> bool:
     """A schedule that refuses steps past its end has none for a partial window: its length is rounded down."""
-    if loop.steps is None:
-        return False
-    return any(
-        last_name(schedule.call.func) == "OneCycleLR"
-        and not schedule.rounded_up
-        and knows_steps(schedule, loop.steps, loop.words)
-        for _, schedule in loop.schedules
-    )
+    return any(last_name(schedule.call.func) == "OneCycleLR" for schedule in _rounded_down(loop))
+
+
+def counted_in_full_windows(loop: TrainingLoop) -> Schedule | None:
+    """A schedule whose length has no update for a partial window."""
+    return next(_rounded_down(loop), None)
+
+
+def _rounded_down(loop: TrainingLoop) -> Iterator[Schedule]:
+    for _, schedule in loop.schedules:
+        if loop.steps is not None and not schedule.rounded_up and knows_steps(schedule, loop.steps, loop.words):
+            yield schedule

@@ -11,6 +11,7 @@ from gradlint.model.construct import constructions
 from gradlint.model.events import Classifier
 from gradlint.model.facts import Facts, collect
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
+from gradlint.model.page import BLANK, Page
 from gradlint.model.passes import window_steps
 from gradlint.model.paths import Guard, exclusive
 from gradlint.model.records import RawEvent, Trace
@@ -27,9 +28,9 @@ _FOREIGN = frozenset(
 _OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
 
 
-def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
-    """The model of a file, from its top-level statements (all of them, or those that can matter)."""
-    facts = collect(statements, words)
+def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> TrainingFile:
+    """The model of a file, from its top-level statements (all of them, or those that can matter) and its whole text."""
+    facts = collect(statements, words, page)
     tracer = Tracer(facts)
     loops: list[TrainingLoop] = []
     if _is_foreign(facts):

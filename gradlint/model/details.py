@@ -7,6 +7,7 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.model.gradients import zeroed_by_name
 from gradlint.model.losses import TokenMean
 from gradlint.model.paths import Guard
 from gradlint.model.records import RawEvent, site_of
@@ -77,6 +78,13 @@ class EventDetails:
         return name.rsplit(".", 1)[-1] if name.startswith("torch.optim.") else None
 
     @cached_property
+    def builders(self) -> tuple[cst.Call, ...]:
+        raw = self.raw
+        if raw.kind is not Kind.SCHEDULER_STEP or raw.receiver is None:
+            return ()
+        return tuple(call for call, _ in self.resolver.constructors(raw.receiver, raw.site))
+
+    @cached_property
     def steps_anew(self) -> bool:
         model = model_of(self.raw, self.resolver) if self.raw.kind is Kind.OPTIMIZER_STEP else None
         return model is not None and made_within(*model, self.ledger.sums.loop, self.resolver)
@@ -110,6 +118,8 @@ class EventDetails:
     @cached_property
     def zeroed_out_of_sight(self) -> bool:
         trace = self.resolver.trace
+        if self.raw.kind is Kind.OPTIMIZER_STEP and zeroed_by_name(self.resolver):
+            return True
         return self.raw.kind is Kind.OPTIMIZER_STEP and any(
             method is not None and spells_zeroing(method[1]) and (id(site.call), site.frame.number) not in trace.activations
             for site in trace.calls

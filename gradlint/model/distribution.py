@@ -26,6 +26,23 @@ def parallel_model(trace: Trace) -> str | None:
     return ""
 
 
+def wrapped_on_an_arm(trace: Trace) -> bool:
+    """The model is wrapped under a condition, so that it may be a plain module that has no `no_sync`."""
+    facts = trace.facts
+    for definitions in trace.definitions.values():
+        for definition in definitions:
+            value = definition.value
+            if isinstance(value, cst.IfExp):
+                if any(
+                    isinstance(arm, cst.Call) and facts.qualify(arm.func) in DISTRIBUTED for arm in (value.body, value.orelse)
+                ):
+                    return True
+            elif isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED:
+                if any(guard.kind in ("branch", "handler") for guard in definition.path):
+                    return True
+    return False
+
+
 def sharded(trace: Trace) -> bool:
     """The file shards a model: FSDP decides about the reduction in its backward hooks."""
     ends = ("FullyShardedDataParallel", "FSDP", "fully_shard")

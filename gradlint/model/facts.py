@@ -9,6 +9,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.page import BLANK, Page
 from gradlint.model.syntax import argument, dotted, last_name, literal, text
 from gradlint.model.tree import Runs, Tree
 from gradlint.model.vocabulary import UNTAUGHT, Taught, is_trigger
@@ -61,6 +62,7 @@ class Facts:
     tree: Tree = field(default_factory=lambda: Tree(()))
     of_node: dict[int, Function] = field(default_factory=dict)
     words: Taught = UNTAUGHT
+    page: Page = BLANK
 
     @cached_property
     def constructed(self) -> frozenset[str]:
@@ -128,9 +130,9 @@ class Facts:
         return found
 
 
-def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> Facts:
+def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> Facts:
     """Read the facts of a module from its top-level statements."""
-    facts = Facts(statements=tuple(statements), words=words, tree=Tree(statements))
+    facts = Facts(statements=tuple(statements), words=words, tree=Tree(statements), page=page)
     _scan_suite(facts, statements, prefix="", owner=None, parent=None)
     return facts
 

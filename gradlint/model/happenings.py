@@ -108,6 +108,10 @@ class Details(Protocol):
         """Of an optimizer's step: the class of PyTorch's optimizer, where its one constructor is in sight."""
 
     @property
+    def builders(self) -> tuple[cst.Call, ...]:
+        """Of a scheduler's step: every call that may have built the scheduler."""
+
+    @property
     def steps_anew(self) -> bool:
         """Of an optimizer's step: whether each iteration makes the model that it steps, whose gradients are new as well."""
 

@@ -24,7 +24,8 @@ class Scale(str, Enum):
 class Division:
     """One division of the loss: `node` is the `/` expression or the `/=` statement.
 
-    With `inverse`, it is a product with `divisor`, a name for `1 / value`.
+    With `inverse`, it is a product with `divisor`, a name for `1 / value`; with `of_factor`, not the loss is divided but something
+    that it is multiplied with, or may be.
     """
 
     node: cst.CSTNode
@@ -38,6 +39,7 @@ class Division:
     index: int
     by_steps: bool = False
     inverse: bool = False
+    of_factor: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.model.lookup import same_steps
 from gradlint.model.records import Definition, Frame, Site, site_of
 from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import text, walk
+from gradlint.model.syntax import literal, text, walk
 from gradlint.model.window import Steps
 
 
@@ -40,6 +40,20 @@ class Names:
         if steps.value is not None and steps.source == str(steps.value):
             return steps
         return replace(steps, source=None)
+
+    def usual(self, steps: Steps | None, site: Site) -> float | None:
+        """The number that N is by the default of a parameter or of an option, or by its value."""
+        if steps is None or steps.value is not None:
+            return steps.value if steps is not None else None
+        given: list[cst.BaseExpression | None] = []
+        frame: Frame | None = site.frame
+        while frame is not None:
+            params = frame.function.params if frame.function is not None else ()
+            given += [param.default for param in params if param.name.value in steps.names]
+            frame = frame.caller or frame.lexical
+        given += [self.trace.facts.defaults.get(name.rpartition(".")[2]) for name in steps.names]
+        numbers = (literal(each) for each in given if each is not None)
+        return next((each for each in numbers if isinstance(each, (int, float))), None)
 
     def params_of(self, frame: Frame) -> list[Definition]:
         prefix = f"{frame.number}:"

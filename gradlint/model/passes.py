@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from gradlint.model.lengths import has_length, is_stream
 from gradlint.model.paths import Guard
 from gradlint.model.records import Frame, Site, Trace, site_of
 from gradlint.model.resolve import Resolver
@@ -94,11 +95,8 @@ def _iterable(node: cst.BaseExpression, site: Site, resolver: Resolver, home: Fr
                 return _iterable(definition.value, site_of(definition), resolver, home, hops + 1)
         length = text(node) if dotted(node) and site.frame is home else None
         if role is Role.LOADER:
-            built = any(
-                isinstance(each, cst.Call) and last_name(each.func) in ("DataLoader",) for each, _ in resolver.follow(node, site)
-            )
-            spelled = bool(re.search(r"loader$|dl$|^dl_", last_name(node) or "", re.I))
-            return Pass(True, length, certain=(built or spelled) and length is not None)
+            certain = length is not None and has_length(node, site, resolver)
+            return Pass(True, length, certain=certain, stream=not certain and is_stream(node, site, resolver))
         return Pass(None, length)
     return Pass(None)
 

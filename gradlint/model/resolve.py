@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.lookup import MAX_HOPS, Lookup
 from gradlint.model.records import Definition, Frame, Site, Trace, site_of
-from gradlint.model.syntax import NOT_LITERAL, dotted, last_name, literal, text
+from gradlint.model.syntax import NOT_LITERAL, argument, dotted, last_name, literal, text
 from gradlint.model.vocabulary import Role
 
 _ROLE_OF_TYPE = {
@@ -63,11 +63,14 @@ class Resolver(Lookup):
         name = dotted(node)
         if name is None:
             return None
-        for definition in self.reaching(name, site)[0]:
+        found = self.reaching(name, site)[0]
+        for definition in found:
             role = self.role_of_definition(definition, hops)
             if role is not None:
                 return role
         role = self.words.role_of_spelling(last_name(node) or "")
+        if role is Role.SCHEDULER and found and all(self.needs_no_optimizer(each) for each in found):
+            return Role.OTHER
         if role is None and isinstance(node, cst.Subscript):
             whole = self.words.role_of_spelling(last_name(node.value) or "")
             return whole if whole is Role.LOADER else None
@@ -93,6 +96,15 @@ class Resolver(Lookup):
         if isinstance(value, (cst.Name, cst.Attribute)) and literal(value) is NOT_LITERAL:
             return self.role(value, site, hops + 1)
         return None
+
+    def needs_no_optimizer(self, definition: Definition) -> bool:
+        """An object that is made of nothing, or of nothing but numbers, by a class: it sets no rate of any optimizer."""
+        call = definition.value
+        if not isinstance(call, cst.Call) or definition.position is not None:
+            return False
+        name = last_name(call.func) or ""
+        made = name[:1].isupper() and self.words.role_of_constructor(self.trace.facts.qualify(call.func)) is None
+        return made and not any(arg.star for arg in call.args) and all(literal(arg.value) is not NOT_LITERAL for arg in call.args)
 
     def walked(self, definition: Definition) -> Iterator[tuple[cst.BaseExpression, Site]]:
         """What a loop over a tuple or list that is written out gives to its variable."""
@@ -149,7 +161,11 @@ class Resolver(Lookup):
             yield from built or [(node, site)]
             return
         name = dotted(node)
-        for definition in self.reaching(name, site)[0] if name else ():
+        found = self.reaching(name, site)[0] if name else []
+        if not found and name is not None and site.frame.number < 0:
+            for handed, where in self.given_to_class(name, site.frame):
+                yield from self.constructors(handed, where, hops + 1)
+        for definition in found:
             value, where = definition.value, site_of(definition)
             if definition.how == "loop":
                 for each, inner in self.walked(definition):
@@ -165,6 +181,17 @@ class Resolver(Lookup):
                 yield from self.constructors(value.args[0].value, where, hops + 1)
             else:
                 yield from self.constructors(value, where, hops + 1)
+
+    def given_to_class(self, name: str, frame: Frame) -> Iterator[tuple[cst.BaseExpression, Site]]:
+        """What the calls of a class in the trace give to a parameter of its constructor."""
+        function = frame.function
+        if function is None or function.owner is None or function.node.name.value != "__init__":
+            return
+        place = next((i for i, param in enumerate(function.params[1:]) if param.name.value == name), None)
+        for call in self.trace.calls if place is not None else ():
+            given = argument(call.call, place, name) if last_name(call.call.func) == function.owner else None
+            if given is not None:
+                yield given, site_of(call)
 
     def returned(self, call: cst.Call, site: Site, hops: int) -> Iterator[tuple[cst.Call, Site]]:
         """The constructors in the return statements of a same-file function that makes the object."""

@@ -97,7 +97,10 @@ class Slicer:
         for side, other in ((0, node.right), (1, node.left)):
             if sides[side].divisions and not sides[1 - side].divisions:
                 whole = sides[side]
-                return whole if self.factors.is_weight(other, site) else replace(whole, scale=doubted(whole.scale))
+                if self.factors.is_weight(other, site):
+                    return whole
+                divisions = tuple(replace(each, of_factor=True) for each in whole.divisions)
+                return replace(whole, scale=doubted(whole.scale), divisions=divisions)
         if any(side.divisions for side in sides):
             return UNKNOWN
         doubtful = [s for s, part in zip(sides, (node.left, node.right), strict=True) if not self.factors.is_weight(part, site)]

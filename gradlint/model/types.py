@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
@@ -44,6 +44,7 @@ class TrainingLoop:
     engine: Engine
     walks: Pass
     parallel: str | None = None
+    parallel_on_an_arm: bool = False
     sharded: bool = False
     sync_toggled: bool = False
     engine_steps: Steps | None = None
@@ -52,12 +53,15 @@ class TrainingLoop:
     steps_may_be_absent: bool = False
     """N may be 0 or None where the backward passes run, and is no divisor there."""
     grads_rescaled: bool = False
+    grads_gathered: bool = False
+    """The window is summed outside of `.grad`, which holds one micro-batch at a time."""
     rate_divided: bool = False
     flushed_after: bool = False
     flush_misses: bool = False
     carried: bool | None = None
     words: Taught = UNTAUGHT
     boundary_told: bool = False
+    facts: Facts = field(default_factory=Facts)
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""
@@ -84,7 +88,19 @@ class TrainingLoop:
         ]
         if not steps or any(step.cadence is not Cadence.PER_UPDATE for step in steps if self.holds(step)):
             return None
-        return next((step for step in steps if self.holds(step)), None)
+        step = next((step for step in steps if self.holds(step)), None)
+        return None if step is None or self._takes_turns(step, event) else step
+
+    def _takes_turns(self, step: Event, event: Event) -> bool:
+        """Step and event are of one arm, and the other arm steps another optimizer: each has its turn, and none a window."""
+        own = {guard.group: guard.arm for guard in step.path if guard.kind == "branch"}
+        shared = {guard.group for guard in event.path if own.get(guard.group) == guard.arm}
+        return any(
+            None not in (other.target, step.target)
+            and other.target != step.target
+            and any(guard.group in shared and guard.arm != own[guard.group] for guard in other.path)
+            for other in self.all(Kind.OPTIMIZER_STEP)
+        )
 
     def wipes_window(self, zero: Event) -> bool:
         """The gradients are zeroed at the boundary, before the last backward pass of the window, which alone is left to the step."""

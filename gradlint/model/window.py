@@ -80,7 +80,8 @@ class Pass:
     """What the micro loop walks: `length` is the text of what `len()` takes, `certain` that it is sure to work.
 
     `bounded` says that a count of steps may end the one pass there is; `draws` that a loop over one window takes a
-    batch of its own in each iteration; `cut` that its window is a run of a loader's batches, of which the last may be shorter.
+    batch of its own in each iteration; `cut` that its window is a run of a loader's batches, of which the last may be shorter;
+    `stream` that what is walked has surely no length.
     """
 
     finite: bool | None
@@ -90,3 +91,4 @@ class Pass:
     bounded: bool = False
     draws: bool = False
     cut: bool = False
+    stream: bool = False

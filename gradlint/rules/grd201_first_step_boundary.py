@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.bystanders import asked_elsewhere, named
 from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
@@ -16,6 +17,7 @@ from gradlint.fixes.shared import (
     ends_with_full_windows,
     guards_of,
     shifted,
+    unsafe,
     withheld,
 )
 from gradlint.model.syntax import literal, text, walk
@@ -31,6 +33,8 @@ from gradlint.simulate.promise import changing
     promise=changing(windows=True),
 )
 def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
+    if loop.steps_vary:
+        return  # where N changes, no remainder says which micro-batch is the last of a window
     backwards = list(loop.all(Kind.BACKWARD))
     seen: set[int] = set()
     for step in loop.all(Kind.OPTIMIZER_STEP):
@@ -83,7 +87,11 @@ def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         if each.modulus is None or each.index is None or each.counts_from is None:
             return withheld("the counter is kept by hand in a way that a shift of the index does not mend")
         edits.append(_edit(each))
-    return Fix("Update on the last micro-batch of each window", tuple(edits)), None
+    fix = Fix("Update on the last micro-batch of each window", tuple(edits))
+    other = asked_elsewhere(loop, boundary, [each.test for each in guards_of(loop, boundary)])
+    if other is not None:
+        return unsafe(fix, f"{named(other, loop)} asks for the boundary by itself, and would not move with it")
+    return fix, None
 
 
 def _edit(boundary: Boundary) -> Edit:

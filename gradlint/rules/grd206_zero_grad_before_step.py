@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.syntax import root_name, text
@@ -72,5 +73,9 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(zero, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(zero, unit, step, loop))
+    units = together(zero, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(zero, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Zero the gradients after the step", moves), None

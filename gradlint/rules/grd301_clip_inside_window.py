@@ -19,7 +19,7 @@ from gradlint.simulate.trace import What
     promise=changing(What.CLIP),
 )
 def clip_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
-    for clip in loop.all(Kind.CLIP):
+    for clip in loop.all(Kind.CLIP) if not loop.grads_gathered else ():
         update = loop.update_for(clip)
         if update is None or clip.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.INSIDE_WINDOW):
             continue

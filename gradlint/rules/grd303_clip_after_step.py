@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
@@ -48,5 +49,9 @@ def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(clip, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(clip, unit, step, loop))
+    units = together(clip, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(clip, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Clip before the step", moves), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
-from gradlint.fixes.shared import into_update
+from gradlint.fixes.shared import into_update, unsafe
 from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
 from gradlint.rule import rule
@@ -30,6 +30,8 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
         if _counts_micro_batches(step, loop):
             continue
         fix, note = into_update(step, update, loop, "Advance the schedule once per update, after the step")
+        if fix is not None and not _counts_updates(step, loop):
+            fix, note = unsafe(fix, f"in what the length of `{step.source.removesuffix('.step()')}` is counted is not in sight")
         yield Finding(
             at=step.node,
             message=f"`{step.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
@@ -38,6 +40,12 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _counts_updates(step: Event, loop: TrainingLoop) -> bool:
+    """Whatever may have built the schedule was given a number of updates, visibly computed from a number of micro-batches."""
+    told = {id(schedule.call) for event, schedule in loop.schedules if event is step and schedule.loader_lengths}
+    return bool(told) and all(id(call) in told for call in step.details.builders)
 
 
 def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:

@@ -49,9 +49,12 @@ def batchnorm_under_accumulation(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _grouped(call: cst.Call) -> Outcome:
-    """GroupNorm with as many groups as divide both 32 and the channels."""
+    """GroupNorm with as many groups as divide both 32 and the channels, of two channels at least: one alone is instance norm."""
     channels = literal(call.args[0].value) if len(call.args) == 1 and call.args[0].keyword is None else None
     if not isinstance(channels, int) or not isinstance(call.func, cst.Attribute):
         return withheld("the number of channels is not a literal here")
-    new = f"{text(call.func.value)}.GroupNorm({math.gcd(32, channels)}, {channels})"
+    groups = math.gcd(32, channels)
+    if channels < 2:
+        return withheld("one channel makes no group")
+    new = f"{text(call.func.value)}.GroupNorm({groups if groups < channels else channels // 2}, {channels})"
     return Fix("Normalise by groups of channels", (Replace(call, new),), Applicability.UNSAFE), None

@@ -48,6 +48,8 @@ def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _without_sync(backward: Event, update: Event, loop: TrainingLoop) -> Outcome:
     """Forward and backward under `no_sync`, on all micro-batches but the last of the window."""
+    if loop.parallel_on_an_arm:
+        return withheld("the model is wrapped under a condition, and a plain one has no `no_sync()`")
     header = no_sync_header(loop.parallel or "", update) if loop.parallel else None
     body = getattr(backward.suite, "body", ())
     if header is None or backward.frame is not update.frame or backward.statement is None or backward.statement not in body:

@@ -31,6 +31,9 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
         for method in own_losses(statement, facts) if facts is not None else ():
             if _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)
+                refusing = facts.page.refuses("forward", "num_items_in_batch") if fix is not None and facts is not None else None
+                if refusing is not None:
+                    fix, note = withheld(f"`{refusing}` takes no `num_items_in_batch`, and would raise")
                 yield Finding(
                     at=method.name,
                     message="`compute_loss` takes a mean per micro-batch and ignores `num_items_in_batch`, which the Trainer passes "

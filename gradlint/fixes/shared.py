@@ -11,7 +11,7 @@ from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, own_condition, piece, place_for, tail_place
 from gradlint.model.construct import knows_steps
-from gradlint.model.syntax import dotted, last_name, literal, text, walk
+from gradlint.model.syntax.expressions import dotted, last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, TrainingLoop
 
 Outcome = tuple[Fix | None, str | None]

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, accelerator_of, divide, withheld
-from gradlint.model.syntax import dotted, last_name, text
+from gradlint.model.syntax.expressions import dotted, last_name, text
 from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop
 from gradlint.rule import rule
 

@@ -10,9 +10,9 @@ from gradlint.diagnostic import Applicability
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import atom, divided
-from gradlint.model.syntax import text
+from gradlint.model.names.vocabulary import Taught
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Division, Kind, Steps, TrainingLoop
-from gradlint.model.vocabulary import Taught
 from gradlint.rule import rule
 
 

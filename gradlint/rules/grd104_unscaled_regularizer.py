@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import divide
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Kind, Scale, TrainingLoop
 from gradlint.rule import rule
 

@@ -10,7 +10,7 @@ from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.anchors import Withheld, piece, place_for
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.rule import rule
 

@@ -11,7 +11,7 @@ from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.rule import rule
 

@@ -13,7 +13,7 @@ from gradlint.analysis.engine import Located
 from gradlint.diagnostic import Diagnostic
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
-from gradlint.model.vocabulary import Taught
+from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
 from gradlint.suppression.baseline import Entries, Print, Sorted, prints, sort

@@ -281,7 +281,7 @@ def _is_python(data: bytes) -> bool:
 
 def _holds_nothing(text: str, task: Task) -> bool:
     """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
-    from gradlint.model.vocabulary import Taught
+    from gradlint.model.names.vocabulary import Taught
     from gradlint.relevance.relevant_rows import kept_rows
 
     names = task.names

@@ -20,8 +20,8 @@ from gradlint.diagnostic import Diagnostic
 from gradlint.run import cache, cache_folder, candidates
 from gradlint.run.cache import Cache
 from gradlint.run.cache_folder import TAG
-from gradlint.run.runner import FileResult, Job, Task
 from gradlint.run.runner import run as run_jobs
+from gradlint.run.task import FileResult, Job, Task
 
 EVERYTHING = Task(Selection((Layer(("ALL",)),)))
 

@@ -16,8 +16,8 @@ import pytest
 from samples import CLEAN, SAFE, check, run, script
 
 from gradlint.cli.watch import Watched
-from gradlint.run.runner import FileResult, Job, Task
 from gradlint.run.runner import run as run_jobs
+from gradlint.run.task import FileResult, Job, Task
 
 pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
 

@@ -20,7 +20,8 @@ from gradlint.files.parser_warnings import Quiet
 from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
-from gradlint.run.plan import Options, make_plan
+from gradlint.run.options import Options
+from gradlint.run.plan import make_plan
 from gradlint.run.runner import run
 from gradlint.suppression.comments import keep
 

@@ -20,8 +20,8 @@ import pytest
 from samples import BOTH, CLEAN, SAFE, check, run, script
 
 from gradlint.cli.ask import Dialogue, go_through
-from gradlint.run.runner import FileResult, Job, Task
 from gradlint.run.runner import run as run_jobs
+from gradlint.run.task import FileResult, Job, Task
 
 FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
 SECOND = SAFE.replace("import torch\n", "").replace("def train", "def again")
@@ -274,7 +274,7 @@ def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
 def test_misuse(tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from gradlint.config.load.load import ConfigError
 
-    from gradlint.cli.adopting import require_compatible
+    from gradlint.cli.accepted import require_compatible
     from gradlint.run.plan import Options
 
     fields = {"--fix": "fixing", "--diff": "diff", "--add-ignore": "add_ignore", "--watch": "watch", "--statistics": "statistics"}

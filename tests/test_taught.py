@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.analysis.engine import analyze
-from gradlint.model.vocabulary import Taught
+from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 
 PRIVATE = """\

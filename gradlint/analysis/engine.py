@@ -15,9 +15,9 @@ from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.build import build
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import Page
 from gradlint.model.types import TrainingFile
-from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.rule import Rule
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage

@@ -17,7 +17,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from gradlint.files.parse import parse, text_is_deep
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
 from gradlint.timings import stage
 

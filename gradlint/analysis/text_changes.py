@@ -12,7 +12,7 @@ import libcst as cst
 from gradlint.analysis.source import NEWLINE, Source
 from gradlint.diagnostic import Place, TextEdit
 from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
-from gradlint.model.syntax import walk
+from gradlint.model.syntax.expressions import walk
 from gradlint.suppression.comments import comments
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, apply
-from gradlint.model.vocabulary import Taught
+from gradlint.model.names.vocabulary import Taught
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Simulation, simulate

@@ -19,7 +19,8 @@ from gradlint.fixes.fixer import MAX_ROUNDS, FixOutcome, apply_one
 from gradlint.report.diff import diff
 from gradlint.report.lines import named, one_line
 from gradlint.run.review import Review
-from gradlint.run.runner import FileResult, Job, Task, process
+from gradlint.run.runner import process
+from gradlint.run.task import FileResult, Job, Task
 from gradlint.suppression.baseline import Print, prints
 from gradlint.suppression.comments import UNUSED
 

@@ -15,8 +15,9 @@ from gradlint.report.found import Report
 from gradlint.report.links import hyperlinks
 from gradlint.report.names import TEXT
 from gradlint.report.paths import project_root
-from gradlint.run.plan import Options, Plan
-from gradlint.run.runner import FileResult
+from gradlint.run.options import Options
+from gradlint.run.plan import Plan
+from gradlint.run.task import FileResult
 
 
 def tell(results: Sequence[FileResult], plan: Plan, remarks: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from gradlint.config.settings import Config, Globs
 from gradlint.report.lines import count, safe
 from gradlint.run.plan import Plan
-from gradlint.run.runner import Job
+from gradlint.run.task import Job
 
 
 def files(plan: Plan) -> Iterator[str]:

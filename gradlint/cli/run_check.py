@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradlint.cli.adopting import conclude
+from gradlint.cli.accepted import conclude
 from gradlint.cli.check_output import broken, tell
 from gradlint.cli.progress import progress
 from gradlint.cli.terminal import complain, emit, emit_bytes, lost
 from gradlint.config.load import ConfigError
 from gradlint.config.selection import UnknownRule
 from gradlint.report.formats import UnsupportedStatistics, require_statistics
-from gradlint.run.plan import Options as Options
+from gradlint.run.options import Options
 from gradlint.run.plan import Plan, make_plan
-from gradlint.run.runner import FileResult, run
+from gradlint.run.runner import run
+from gradlint.run.task import FileResult
 
 if TYPE_CHECKING:
     from gradlint.run.cache import Cache

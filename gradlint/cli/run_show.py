@@ -13,7 +13,7 @@ import click
 from gradlint.cli.terminal import colour, complain
 from gradlint.config.load import ConfigError, Configs
 from gradlint.files.decode import Undecodable, decode
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
 from gradlint.show.grid import At, Picture
 

@@ -13,8 +13,10 @@ import click
 from gradlint.cli.terminal import complain
 from gradlint.config.load import FILE_NAMES
 from gradlint.files.discover import FileKind
-from gradlint.run.plan import Options, Plan
-from gradlint.run.runner import FileResult, Job, run
+from gradlint.run.options import Options
+from gradlint.run.plan import Plan
+from gradlint.run.runner import run
+from gradlint.run.task import FileResult, Job
 
 Stamp = tuple[int, int] | None
 WAKE = 1000

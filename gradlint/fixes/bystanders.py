@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from gradlint.model.anchors import RANK, Anchor, Withheld, chain
-from gradlint.model.facts import Facts, Function
-from gradlint.model.records import Frame
-from gradlint.model.syntax import dotted, last_name, subnodes, text, walk
+from gradlint.model.names.facts import Facts, Function
+from gradlint.model.names.records import Frame
+from gradlint.model.syntax.expressions import dotted, last_name, subnodes, text, walk
 from gradlint.model.types import Boundary, Event, Kind, TrainingLoop
 
 _TELLS = frozenset(

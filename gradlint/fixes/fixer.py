@@ -10,7 +10,7 @@ from gradlint.analysis.engine import Located, examine
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.files.parse import parse
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.rule import Rule
 from gradlint.suppression.comments import UNUSED
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.paths import Guard, exclusive
-from gradlint.model.syntax import dotted, walk
+from gradlint.model.data.window import Boundary
+from gradlint.model.syntax.expressions import dotted, walk
+from gradlint.model.syntax.paths import Guard, exclusive
 from gradlint.model.types import Event, Kind, TrainingLoop
-from gradlint.model.window import Boundary
 
 RANK = {
     Kind.GRAD_SCALE: 0,

@@ -7,30 +7,30 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.belonging import Belonging
-from gradlint.model.boundary import Reader
-from gradlint.model.built import Schedule
-from gradlint.model.cadence import Judge
-from gradlint.model.configured import accelerator_steps, deepspeed_steps
 from gradlint.model.construct import schedules
-from gradlint.model.counting import Body
-from gradlint.model.details import EventDetails
-from gradlint.model.distribution import parallel_model, sharded, sync_toggled, wrapped_on_an_arm
-from gradlint.model.ends import Ends
+from gradlint.model.data.built import Schedule
+from gradlint.model.data.losses import LossScale, Scale
+from gradlint.model.data.window import Boundary, Engine, Pass, Steps
+from gradlint.model.engines.configured_steps import accelerator_steps, deepspeed_steps
+from gradlint.model.engines.data_parallel import parallel_model, sharded, sync_toggled, wrapped_on_an_arm
+from gradlint.model.events.belonging import Belonging
+from gradlint.model.events.details import EventDetails
+from gradlint.model.events.zeroed import of_others
 from gradlint.model.gradients import gathered_elsewhere, rescaled_by_hand
-from gradlint.model.losses import LossScale, Scale
-from gradlint.model.naming import Names
-from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of, window_steps
-from gradlint.model.paths import Guard
-from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
-from gradlint.model.reports import Ledger
-from gradlint.model.resolve import Resolver
-from gradlint.model.scaling import Slicer
-from gradlint.model.sums import Sums
-from gradlint.model.syntax import dotted, keywords, last_name, literal, text, walk
+from gradlint.model.loss.reports import Ledger
+from gradlint.model.loss.scaling import Slicer
+from gradlint.model.loss.sums import Sums
+from gradlint.model.names.naming import Names
+from gradlint.model.names.records import Frame, RawEvent, Site, Trace, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, text, walk
+from gradlint.model.syntax.paths import Guard
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
-from gradlint.model.window import Boundary, Engine, Pass, Steps
-from gradlint.model.zeroed import of_others
+from gradlint.model.window.boundary import Reader
+from gradlint.model.window.cadence import Judge
+from gradlint.model.window.counting import Body
+from gradlint.model.window.ends import Ends
+from gradlint.model.window.passes import cut_from_batches, fetches, one_epoch, pass_of, window_steps
 
 
 class LoopBuilder:

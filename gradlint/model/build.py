@@ -8,19 +8,19 @@ import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
-from gradlint.model.events import Classifier
-from gradlint.model.facts import Facts, collect
+from gradlint.model.data.window import Steps
+from gradlint.model.events.classify import Classifier
+from gradlint.model.events.not_training import measures_once, out_of_sight, running
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
+from gradlint.model.names.facts import Facts, collect
+from gradlint.model.names.records import RawEvent, Trace
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.names.roots import Tracer, roots
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import BLANK, Page
-from gradlint.model.passes import window_steps
-from gradlint.model.paths import Guard, exclusive
-from gradlint.model.records import RawEvent, Trace
-from gradlint.model.resolve import Resolver
-from gradlint.model.roots import Tracer, roots
-from gradlint.model.seldom import measures_once, out_of_sight, running
+from gradlint.model.syntax.paths import Guard, exclusive
 from gradlint.model.types import Kind, TrainingFile, TrainingLoop
-from gradlint.model.vocabulary import UNTAUGHT, Taught
-from gradlint.model.window import Steps
+from gradlint.model.window.passes import window_steps
 
 _FOREIGN = frozenset(
     {"paddle", "paddlenlp", "mindspore", "oneflow", "jittor", "jax", "flax", "optax", "tensorflow", "mxnet", "tinygrad"}

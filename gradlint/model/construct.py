@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from gradlint.model.built import Construction, Schedule
-from gradlint.model.facts import Facts, Function
-from gradlint.model.lookup import same_steps
+from gradlint.model.data.built import Construction, Schedule
+from gradlint.model.data.window import Steps
+from gradlint.model.names.facts import Facts, Function
+from gradlint.model.names.lookup import same_steps
+from gradlint.model.names.records import Definition, Site, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role, Taught
 from gradlint.model.reading import reads_of
-from gradlint.model.records import Definition, Site, site_of
-from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
-from gradlint.model.tree import Tree
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
-from gradlint.model.window import Steps
+from gradlint.model.syntax.expressions import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
+from gradlint.model.syntax.tree import Tree
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
 _LENGTH_PLACES = {

@@ -6,10 +6,10 @@ import re
 
 import libcst as cst
 
-from gradlint.model.in_place import operator_of
-from gradlint.model.records import Site, Trace, site_of
-from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import dotted, last_name, literal, method_call, walk
+from gradlint.model.names.in_place import operator_of
+from gradlint.model.names.records import Site, Trace, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.syntax.expressions import dotted, last_name, literal, method_call, walk
 
 _HOOKS = re.compile(r"\.\s*register_(hook|post_accumulate_grad_hook|step_pre_hook|comm_hook)\s*\(")
 _SCALES = (cst.DivideAssign, cst.MultiplyAssign)

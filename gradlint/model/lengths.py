@@ -6,10 +6,10 @@ import re
 
 import libcst as cst
 
-from gradlint.model.lookup import MAX_HOPS
-from gradlint.model.records import Site, site_of
-from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import argument, dotted, keywords, last_name, literal
+from gradlint.model.names.lookup import MAX_HOPS
+from gradlint.model.names.records import Site, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, literal
 
 _LOADERS = frozenset({"DataLoader", "StatefulDataLoader"})
 _SAMPLERS = frozenset(

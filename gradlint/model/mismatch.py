@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.model.losses import Division
-from gradlint.model.vocabulary import Taught
-from gradlint.model.window import Steps
+from gradlint.model.data.losses import Division
+from gradlint.model.data.window import Steps
+from gradlint.model.names.vocabulary import Taught
 
 
 def another_count(division: Division, steps: Steps, words: Taught) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.model.facts import Facts
+from gradlint.model.names.facts import Facts
 
 
 def reads_of(name: str, holder: cst.CSTNode, facts: Facts) -> list[cst.Name]:

@@ -8,27 +8,27 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.built import Construction as Construction
-from gradlint.model.built import Schedule as Schedule
-from gradlint.model.facts import Facts
-from gradlint.model.happenings import OUT_OF_SIGHT as OUT_OF_SIGHT
-from gradlint.model.happenings import Cadence as Cadence
-from gradlint.model.happenings import Event as Event
-from gradlint.model.happenings import Kind as Kind
-from gradlint.model.losses import Division as Division
-from gradlint.model.losses import LossScale as LossScale
-from gradlint.model.losses import Scale as Scale
-from gradlint.model.losses import TokenMean as TokenMean
-from gradlint.model.paths import Guard as Guard
-from gradlint.model.paths import Path as Path
-from gradlint.model.paths import exclusive as exclusive
-from gradlint.model.syntax import walk
-from gradlint.model.vocabulary import UNTAUGHT, Taught
-from gradlint.model.window import Boundary as Boundary
-from gradlint.model.window import Engine as Engine
-from gradlint.model.window import Pass as Pass
-from gradlint.model.window import Phase as Phase
-from gradlint.model.window import Steps as Steps
+from gradlint.model.data.built import Construction as Construction
+from gradlint.model.data.built import Schedule as Schedule
+from gradlint.model.data.event import OUT_OF_SIGHT as OUT_OF_SIGHT
+from gradlint.model.data.event import Cadence as Cadence
+from gradlint.model.data.event import Event as Event
+from gradlint.model.data.event import Kind as Kind
+from gradlint.model.data.losses import Division as Division
+from gradlint.model.data.losses import LossScale as LossScale
+from gradlint.model.data.losses import Scale as Scale
+from gradlint.model.data.losses import TokenMean as TokenMean
+from gradlint.model.data.window import Boundary as Boundary
+from gradlint.model.data.window import Engine as Engine
+from gradlint.model.data.window import Pass as Pass
+from gradlint.model.data.window import Phase as Phase
+from gradlint.model.data.window import Steps as Steps
+from gradlint.model.names.facts import Facts
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import walk
+from gradlint.model.syntax.paths import Guard as Guard
+from gradlint.model.syntax.paths import Path as Path
+from gradlint.model.syntax.paths import exclusive as exclusive
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import Any
 
-from gradlint.model.vocabulary import Taught
+from gradlint.model.names.vocabulary import Taught
 from gradlint.relevance.call_graph import Reach
 from gradlint.relevance.unit_contents import Contents, fields_of, last_name
 

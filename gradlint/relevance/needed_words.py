@@ -134,13 +134,13 @@ def _named(*names: str) -> Sign:
 
 
 def _counts_steps(data: bytes) -> bool:
-    from gradlint.model.vocabulary import UNTAUGHT
+    from gradlint.model.names.vocabulary import UNTAUGHT
 
     return any(map(UNTAUGHT.spells_steps, {word.decode() for word in _WORD.findall(data)}))
 
 
 def _flags_boundary(data: bytes) -> bool:
-    from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS
+    from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS
 
     return any(word.encode() in data for word in BOUNDARY_ARGUMENTS)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from gradlint.files.parse import parse, tree_is_deep
-from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, UNTAUGHT, Role, Taught
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, UNTAUGHT, Role, Taught
 from gradlint.relevance.call_graph import Reach
 from gradlint.relevance.loss_divisors import Divisors, names_in
 from gradlint.relevance.unit_contents import last_name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from gradlint.model.vocabulary import is_trigger
+from gradlint.model.names.vocabulary import is_trigger
 
 _UNCALLED = frozenset({"ctx", "op", "ops", "type_comment", "kind", "names", "lineno"})
 """Fields of nodes below which nothing is called or read."""

@@ -11,7 +11,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.bystanders import named
 from gradlint.fixes.shared import Outcome, accelerator_of, divide, divide_loss, withheld
 from gradlint.model.mismatch import another_count
-from gradlint.model.syntax import dotted, last_name, text
+from gradlint.model.syntax.expressions import dotted, last_name, text
 from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -11,7 +11,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.bystanders import named
 from gradlint.fixes.shared import Outcome, bare, divide_loss, unsafe, withheld
 from gradlint.model.reading import reads_of
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -9,7 +9,7 @@ from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import atom, divided
 from gradlint.model.mismatch import another_count
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

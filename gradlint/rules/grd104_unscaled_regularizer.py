@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, divide, withheld
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Kind, LossScale, Scale, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -10,7 +10,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose, Insert, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax import argument, dotted, keywords, last_name, text, walk
+from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, text, walk
 from gradlint.model.types import Division, Event, Kind, Scale, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -10,7 +10,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, atom, withheld
-from gradlint.model.syntax import subnodes, text, walk
+from gradlint.model.syntax.expressions import subnodes, text, walk
 from gradlint.model.types import Event, Kind, Scale, TrainingLoop
 from gradlint.rule import rule
 

@@ -20,7 +20,7 @@ from gradlint.fixes.shared import (
     unsafe,
     withheld,
 )
-from gradlint.model.syntax import literal, text, walk
+from gradlint.model.syntax.expressions import literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

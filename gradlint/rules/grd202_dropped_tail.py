@@ -22,7 +22,7 @@ from gradlint.fixes.shared import (
     unsafe,
     withheld,
 )
-from gradlint.model.syntax import walk
+from gradlint.model.syntax.expressions import walk
 from gradlint.model.types import Boundary, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

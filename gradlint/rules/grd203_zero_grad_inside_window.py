@@ -11,7 +11,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.anchors import Anchor, Withheld, piece, place_for
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -12,7 +12,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.bystanders import named, settled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Anchor, Withheld, beneath_gate, own_condition, piece
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

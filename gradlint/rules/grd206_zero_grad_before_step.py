@@ -9,7 +9,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
-from gradlint.model.syntax import root_name, text
+from gradlint.model.syntax.expressions import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, for_each_optimizer, withheld
-from gradlint.model.syntax import dotted, text
+from gradlint.model.syntax.expressions import dotted, text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

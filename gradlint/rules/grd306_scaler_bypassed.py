@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, bare, withheld
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingFile
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing

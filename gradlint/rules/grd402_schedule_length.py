@@ -9,7 +9,7 @@ from gradlint.edits import AddImport, Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, atom, unsafe, withheld
 from gradlint.model.construct import knows_steps
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

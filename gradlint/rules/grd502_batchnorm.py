@@ -11,7 +11,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax import last_name, literal, text
+from gradlint.model.syntax.expressions import last_name, literal, text
 from gradlint.model.types import Cadence, Kind, TrainingFile
 from gradlint.rule import file_rule
 

@@ -10,7 +10,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Wrap
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import NULLCONTEXT, Outcome, no_sync_header, withheld
-from gradlint.model.syntax import calls_in, dotted
+from gradlint.model.syntax.expressions import calls_in, dotted
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

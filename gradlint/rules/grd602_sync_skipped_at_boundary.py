@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
-from gradlint.model.syntax import text, walk
+from gradlint.model.syntax.expressions import text, walk
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

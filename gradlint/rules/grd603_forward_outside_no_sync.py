@@ -10,7 +10,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
+from gradlint.model.syntax.expressions import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import Event, Guard, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

@@ -11,7 +11,7 @@ from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, atom, bare, withheld
-from gradlint.model.syntax import dotted, keywords, last_name, literal, text, walk
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 

@@ -11,8 +11,8 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax import calls_in, dotted, text, walk
-from gradlint.model.trainers import delegates, own_losses
+from gradlint.model.engines.hugging_face import delegates, own_losses
+from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradlint.config.selection import Selection
     from gradlint.config.settings import Names
     from gradlint.diagnostic import Diagnostic
-    from gradlint.run.runner import Task
+    from gradlint.run.task import Task
 
 FORMAT = 1
 MOST_FILES = 100_000

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from gradlint.files.read import LARGEST, content
 from gradlint.relevance.prefilter import Prefilter, prefilter_of
+from gradlint.run.task import FileResult, Job, Task
 
 if TYPE_CHECKING:
     from gradlint.run.cache import Cache, Store
-    from gradlint.run.runner import FileResult, Job, Task
     from gradlint.timings import Timings
 
 
@@ -110,8 +110,6 @@ class Intake:
 
 def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = None) -> FileResult | None:
     """What was found in this content before; None where that is not known, or where more than that is wanted."""
-    from gradlint.run.runner import FileResult
-
     findings = store.findings(name, digest)
     if findings is None:
         return None

@@ -8,68 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradlint.cli.adopting import Baselines, require_compatible
 from gradlint.config.load import Config, ConfigError, Configs, is_file, load_config, read_inline
 from gradlint.config.selection import Selection, require_known
 from gradlint.config.settings import Settings
 from gradlint.files.discover import Found, LeftOut, Target, discover, excluded
 from gradlint.report.names import TEXT
-from gradlint.run.runner import Job, Task
+from gradlint.run.baselines import Baselines
+from gradlint.run.options import Options, require_compatible
+from gradlint.run.task import Job, Task
 
 STDIN = Path("-")
 """What is read from stdin is called, unless it is given a name."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of the command, as given; None where one is not given and the configuration decides."""
-
-    paths: tuple[Path, ...]
-    fixing: bool = False
-    unsafe_fixes: bool | None = None
-    fix_only: bool = False
-    show_fixes: bool = False
-    diff: bool = False
-    select: tuple[str, ...] | None = None
-    extend_select: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] | None = None
-    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] | None = None
-    fixable: tuple[str, ...] | None = None
-    unfixable: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] | None = None
-    extend_exclude: tuple[str, ...] | None = None
-    respect_gitignore: bool | None = None
-    force_exclude: bool | None = None
-    from_stdin: bool = False
-    stdin_filename: Path | None = None
-    output_format: str | None = None
-    output_file: Path | None = None
-    summary: str | None = None
-    summary_file: Path | None = None
-    statistics: bool = False
-    show_files: bool = False
-    show_settings: bool = False
-    config: tuple[str, ...] = ()
-    isolated: bool = False
-    exit_zero: bool = False
-    exit_non_zero_on_fix: bool = False
-    jobs: int | None = None
-    no_cache: bool = False
-    cache_dir: Path | None = None
-    timings: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    baseline: Path | None = None
-    write_baseline: Path | None = None
-    add_ignore: bool = False
-    reason: str | None = None
-    ask: bool = False
-    watch: bool = False
-
-    @property
-    def applies(self) -> bool:
-        """Whether fixed text is written: to the files, or to stdout where the text came over stdin."""
-        return (self.fixing or self.fix_only or self.add_ignore) and not self.diff
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradlint.analysis import engine
 from gradlint.analysis.engine import Located
@@ -14,14 +14,12 @@ from gradlint.analysis.text_changes import edited
 from gradlint.diagnostic import Diagnostic, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
-from gradlint.model.vocabulary import Taught
+from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
+from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries, Print, Sorted, prints, sort
 from gradlint.suppression.comments import keep
-
-if TYPE_CHECKING:
-    from gradlint.run.runner import Task
 
 Repair = Callable[["Review"], FixOutcome]
 """What makes of a text another one, and says which findings are gone by it."""

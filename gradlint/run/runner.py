@@ -6,80 +6,29 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradlint.config.selection import Selection
-from gradlint.config.settings import Names
 from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.files.decode import Decoded, Undecodable, decode
 from gradlint.relevance.prefilter import mentions_suppression
 from gradlint.run.candidates import Candidate, Intake, Pending
 from gradlint.run.process_leader import Instructions
 from gradlint.run.process_pool import Pool
+from gradlint.run.task import FileResult, Job, Task
 
 if TYPE_CHECKING:
     from gradlint.run.cache import Cache
     from gradlint.run.review import Repair
-    from gradlint.suppression.baseline import Entries, Print
     from gradlint.timings import Timings
 
-Progress = Callable[[Iterator["FileResult"], int], Iterator["FileResult"]]
+Progress = Callable[[Iterator[FileResult], int], Iterator[FileResult]]
 """Passes results on as they come, and shows how many of how many there are."""
 POOL_FROM = 300_000
 """Bytes of candidate files from which a pool of processes pays for its start."""
 
 MANY = 1500
 """Files to read from which it pays in any case, as there is much to read while the processes start."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to do with a file; picklable. The selectors are known to name rules."""
-
-    selection: Selection = field(default_factory=Selection)
-    fix: bool = False
-    unsafe: bool = False
-    names: Names = field(default_factory=Names)
-    baseline: Entries | None = None
-    """What is accepted in this file; None where no baseline is in play, and nobody asks for the findings' prints."""
-    annotate: str | None = None
-    """Whether to write comments that silence what is found, and the reason that they give."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A file and what to do with it; a `named` file is read even where its bytes can hold no finding.
-
-    `data` is the content of what is no file: it came over stdin.
-    """
-
-    path: Path
-    task: Task
-    named: bool = False
-    data: bytes | None = None
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """What came of one file.
-
-    `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
-    fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
-    `prints` what everything is known by that was found, held back or not.
-    """
-
-    path: str
-    diagnostics: tuple[Diagnostic, ...] = ()
-    applied: tuple[Diagnostic, ...] = ()
-    before: bytes | None = None
-    after: bytes | None = None
-    text: str = ""
-    cells: tuple[tuple[int, str], ...] = ()
-    crash: str | None = None
-    held: tuple[Print, ...] = ()
-    prints: tuple[Print, ...] = ()
 
 
 def run(
@@ -110,7 +59,7 @@ def run(
         cache.save()
 
 
-Timed = tuple["FileResult", "Timings | None"]
+Timed = tuple[FileResult, "Timings | None"]
 
 
 def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], timings: Timings | None) -> Iterator[FileResult]:
@@ -287,7 +236,7 @@ def _is_python(data: bytes) -> bool:
 
 def _holds_nothing(text: str, task: Task) -> bool:
     """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
-    from gradlint.model.vocabulary import Taught
+    from gradlint.model.names.vocabulary import Taught
     from gradlint.relevance.relevant_rows import kept_rows
 
     names = task.names

@@ -16,7 +16,7 @@ from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.relevance.prefilter import prefilter_of
 from gradlint.rule import Rule
 from gradlint.run.review import Review
-from gradlint.run.runner import Task
+from gradlint.run.task import Task
 from gradlint.server.documents import Document
 from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.outline import Outline, Unmovable, moved, outline

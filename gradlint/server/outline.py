@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from gradlint.analysis.source import NEWLINE
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.relevance.relevant_rows import kept_rows
 
 _COMMENT = re.compile(r"[ \t]*#")

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradlint.cli.adopting import Baselines
 from gradlint.config.load import FILE_NAMES, Config, Configs
 from gradlint.config.patterns import silencer
 from gradlint.config.schema import KEYS, Mistake, suggestion
 from gradlint.config.selection import Selection
 from gradlint.files.discover import excluded
-from gradlint.run.runner import Task
+from gradlint.run.baselines import Baselines
+from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import Role
+from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import CLIPS
+from gradlint.model.names.vocabulary import CLIPS
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric

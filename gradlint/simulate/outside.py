@@ -7,8 +7,8 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, text
-from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, LOSS_SPELLING, Role, spells_zeroing
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, LOSS_SPELLING, Role, spells_zeroing
+from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.arithmetic import flattened, joined, models_of
 from gradlint.simulate.callables import Frame, Instance
 from gradlint.simulate.conditions import truth

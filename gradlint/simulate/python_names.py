@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import WRAPS_ITERABLE
+from gradlint.model.names.vocabulary import WRAPS_ITERABLE
 from gradlint.simulate.arithmetic import binary, compare, flattened, joined
 from gradlint.simulate.attributes import get_attribute, set_attribute
 from gradlint.simulate.callables import Frame, Instance, Partial, Stream, Super

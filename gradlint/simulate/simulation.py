@@ -10,8 +10,8 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine, Raised, Stopped

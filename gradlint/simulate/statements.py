@@ -11,8 +11,8 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, walk
-from gradlint.model.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.names.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic, conditions
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.callables import External, Frame

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Instance
 from gradlint.simulate.engines import accelerate, deepspeed

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from gradlint.config.selection import Layer, Selection
 from gradlint.files.decode import Undecodable, decode
 from gradlint.files.notebook import NotANotebook, read_notebook
-from gradlint.run.runner import FileResult, Task, process
+from gradlint.run.runner import process
+from gradlint.run.task import FileResult, Task
 
 from .laws import Broken, crash
 from .trial import parsed

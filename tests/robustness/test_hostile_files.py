@@ -12,7 +12,8 @@ from samples import SAFE, check, script
 
 from gradlint import check_source
 from gradlint.files.read import LARGEST
-from gradlint.run.runner import Job, Task, run
+from gradlint.run.runner import run
+from gradlint.run.task import Job, Task
 
 LOOP = "for i, batch in enumerate(loader):\n    loss = model(batch)\n    loss.backward()\n"
 

@@ -207,7 +207,8 @@ def command(**options: Any) -> None:
 
     Exit status: 0 if nothing was found, 1 if something was, 2 if gradlint was called wrongly or failed.
     """
-    from gradlint.cli.run_check import Options, run_check
+    from gradlint.cli.run_check import run_check
+    from gradlint.run.options import Options
 
     if options["diff"] and options["show_fixes"]:
         raise click.UsageError("--show-fixes cannot be used with --diff, which fixes nothing")

@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Edit, Enclose, Insert, Move, Replace, Wrap
 from gradlint.finding import Finding
-from gradlint.fixes.bystanders import shared_with
+from gradlint.model.bystanders import shared_with
 from gradlint.model.types import TrainingLoop
 
 

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import accumulate
 
-from gradlint.files.cell_sources import SourceValue
+from gradlint.cell_sources import SourceValue
 
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rf"{_PAIR}|\\u[0-9a-fA-F]{{4}}|\\.")

@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from gradlint.cell_sources import SourceValue, source_values
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
-from gradlint.files.cell_sources import SourceValue, source_values
 from gradlint.files.cell_writing import with_source
 from gradlint.files.parse import parse
 

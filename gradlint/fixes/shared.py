@@ -10,8 +10,8 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose, Insert, Move, Wrap
 from gradlint.finding import Fix
-from gradlint.fixes.bystanders import named, settled, stranger_beside
 from gradlint.model.anchors import Withheld, flags_of, own_condition, piece, place_for, tail_place
+from gradlint.model.bystanders import named, settled, stranger_beside
 from gradlint.model.construct import knows_steps
 from gradlint.model.syntax.expressions import last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Schedule, TrainingLoop

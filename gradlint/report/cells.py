@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from gradlint.files.cell_sources import SourceValue, source_values
+from gradlint.cell_sources import SourceValue, source_values
 
 
 def source_lines(text: str) -> Mapping[int, Sequence[int]]:

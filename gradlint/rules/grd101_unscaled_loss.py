@@ -8,8 +8,8 @@ import libcst as cst
 
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import named
 from gradlint.fixes.shared import Outcome, accelerator_of, divide, divide_loss, withheld
+from gradlint.model.bystanders import named
 from gradlint.model.mismatch import another_count
 from gradlint.model.syntax.expressions import dotted, last_name, text
 from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop, exclusive

@@ -8,8 +8,8 @@ import libcst as cst
 
 from gradlint.edits import Delete, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import named
 from gradlint.fixes.shared import Outcome, bare, divide_loss, unsafe, withheld
+from gradlint.model.bystanders import named
 from gradlint.model.reading import reads_of
 from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive

@@ -8,7 +8,6 @@ import libcst as cst
 
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import asked_elsewhere, named
 from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
@@ -20,6 +19,7 @@ from gradlint.fixes.shared import (
     unsafe,
     withheld,
 )
+from gradlint.model.bystanders import asked_elsewhere, named
 from gradlint.model.syntax.expressions import literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule

@@ -9,7 +9,6 @@ import libcst as cst
 from gradlint.diagnostic import Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import asked_elsewhere, named
 from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
@@ -22,6 +21,7 @@ from gradlint.fixes.shared import (
     unsafe,
     withheld,
 )
+from gradlint.model.bystanders import asked_elsewhere, named
 from gradlint.model.syntax.expressions import walk
 from gradlint.model.types import Boundary, Kind, TrainingLoop
 from gradlint.rule import rule

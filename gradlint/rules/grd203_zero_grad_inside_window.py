@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.anchors import Anchor, Withheld, piece, place_for
+from gradlint.model.bystanders import unsettled
 from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.rule import rule

@@ -9,9 +9,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import named, settled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Anchor, Withheld, beneath_gate, own_condition, piece
+from gradlint.model.bystanders import named, settled
 from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.rule import rule

@@ -8,9 +8,9 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import looks_at_gradients, named
 from gradlint.fixes.shared import Outcome, for_each_optimizer, into_tail, unsafe, withheld
 from gradlint.model.anchors import Anchor, Withheld, after_step, place_for
+from gradlint.model.bystanders import looks_at_gradients, named
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing

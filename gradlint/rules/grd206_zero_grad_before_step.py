@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
+from gradlint.model.bystanders import unsettled
 from gradlint.model.syntax.expressions import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule

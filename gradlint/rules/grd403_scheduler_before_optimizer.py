@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.bystanders import unsettled
 from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece, place_for
+from gradlint.model.bystanders import unsettled
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing

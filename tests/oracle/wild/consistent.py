@@ -168,6 +168,7 @@ _NO_PLACE = (
     _some(
         "GRD305 GRD401 GRD404", lambda p: p.counted and p.boundary == "continue", "nothing follows the test inside a window"
     ),
+    _some("GRD205", lambda p: p.stage == "second", "the second training zeroes"),
     _some("GRD203", lambda p: p.update == "context", "the context zeroes"),
     _some("GRD205 GRD206 GRD303 GRD403", lambda p: p.update == "context", "the same, and it knows its order"),
 )

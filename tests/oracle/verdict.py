@@ -114,6 +114,8 @@ def _of_any(windows: Sequence[Window], trace: Trace, marks: Sequence[Mark]) -> I
         if any(mark.what is What.SCHEDULE for mark in window.marks[_last_backward(window) :]) and window.size:
             yield "GRD403"
     for window in windows[1:]:
+        if window.closed and not window.size:
+            continue  # an update of nothing, whose own clip stands before its step
         before = window.marks[: _first_backward(window)]
         if any(mark.what is What.CLIP for mark in before):
             yield "GRD303"

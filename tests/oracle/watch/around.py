@@ -20,7 +20,9 @@ def watch(recorder: Recorder, patches: Patches) -> None:
             recorder.looked(What.NOISE)
         recorder.expecting = True
 
-    def logged(_: object, message: object, *values: object, **__: Any) -> None:
+    def logged(logger: logging.Logger, message: object, *values: object, **__: Any) -> None:
+        if logger.name.startswith("torch"):
+            return  # what PyTorch says of itself when it is used for the first time
         for value in values:
             recorder.told(value, str(message).split()[0])
 

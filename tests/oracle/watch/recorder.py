@@ -13,7 +13,6 @@ from torch.optim.swa_utils import AveragedModel
 from ..laboratory import Average, flat
 from ..trace import Mark, Trace, What
 
-
 _FRACTION = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 
 

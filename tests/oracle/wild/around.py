@@ -47,7 +47,11 @@ def before_step(draft: Draft, s: Spell) -> Lines:
             lines.append(f"total_norm = sum(p.grad.norm() ** 2 for p in {parameters} if p.grad is not None) ** 0.5")
         lines.append(f'print("norm", float({norm}))')
     if "noise" in plan.around:
-        lines += [f"for p in {parameters}:", "    if p.grad is not None:", "        p.grad.add_(0.001 * torch.randn_like(p.grad))"]
+        lines += [
+            f"for p in {parameters}:",
+            "    if p.grad is not None:",
+            "        p.grad.add_(0.001 * torch.randn_like(p.grad))",
+        ]
     return lines
 
 

@@ -68,7 +68,7 @@ class _Asked:
         return f"{test} and not {_closed(self.last)}" if self.last else test
 
     def guard(self, test: str, **more: tuple[str, ...]) -> Guard:
-        return Guard(under(self.either(test)), leftover=self.leftover, **more)  # type: ignore[arg-type]
+        return Guard(under(self.either(test)), leftover=self.leftover, **more)
 
     @property
     def scope(self) -> str:
@@ -77,7 +77,10 @@ class _Asked:
 
     @property
     def start(self) -> str:
-        return self.draft.own('checkpoint["step"]') if self.draft.plan.resumed and not self.draft.plan.restarts else "0"
+        """How many micro-batches the count begins with."""
+        plan = self.draft.plan
+        goes_on = plan.resumed and not plan.restarts and plan.counter != "epochs"
+        return self.draft.own('checkpoint["step"]') if goes_on else "0"
 
 
 def _plain(a: _Asked) -> Guard:
@@ -118,7 +121,7 @@ def _property(a: _Asked) -> Guard:
     if a.draft.plan.frame == "trainer":
         a.draft.methods.append(["@property", "def closes(self):", f"    return {slip} % {a.n} == 0"])
         made: dict[str, tuple[str, ...]] = {a.scope: (f"self.seen = {a.start}",)}
-        return Guard(under(a.either("self.closes")), early=("self.seen += 1",), leftover="not self.closes", **made)  # type: ignore[arg-type]
+        return Guard(under(a.either("self.closes")), early=("self.seen += 1",), leftover="not self.closes", **made)
     a.draft.block(
         "class Clock:", "    def __init__(self, every, seen=0):", "        self.every = every", "        self.seen = seen", "",
         "    def tick(self):", "        self.seen += 1", "",
@@ -126,7 +129,7 @@ def _property(a: _Asked) -> Guard:
     )  # fmt: skip
     more = f", {a.start}" if a.start != "0" else ""
     made = {a.scope: (f"clock = Clock({a.n}{more})",)}
-    return Guard(under(a.either("clock.closes")), early=("clock.tick()",), leftover="not clock.closes", **made)  # type: ignore[arg-type]
+    return Guard(under(a.either("clock.closes")), early=("clock.tick()",), leftover="not clock.closes", **made)
 
 
 def _flag(a: _Asked) -> Guard:
@@ -178,7 +181,7 @@ def _since(a: _Asked) -> Guard:
     return Guard(
         lambda block: under(test)([f"previous = {a.true}", *block]),
         leftover=f"{a.true} > previous",
-        **made,  # type: ignore[arg-type]
+        **made,
     )
 
 
@@ -187,7 +190,10 @@ def _countdown(a: _Asked) -> Guard:
     made: dict[str, tuple[str, ...]] = {a.scope: (f"left = {first}",)}
     test = a.either("left == 0")
     return Guard(
-        lambda block: under(test)([f"left = {a.n}", *block]), early=("left -= 1",), leftover=f"left < {a.n}", **made  # type: ignore[arg-type]
+        lambda block: under(test)([f"left = {a.n}", *block]),
+        early=("left -= 1",),
+        leftover=f"left < {a.n}",
+        **made,
     )
 
 
@@ -208,7 +214,7 @@ def _cycle(a: _Asked) -> Guard:
     off = f"[False] * ({a.n} - 1)"
     turns = f"[True] + {off}" if a.slip else f"{off} + [True]"
     made: dict[str, tuple[str, ...]] = {a.scope: (f"turns = itertools.cycle({turns})",)}
-    return Guard(under(a.either("next(turns)")), leftover=a.leftover, **made)  # type: ignore[arg-type]
+    return Guard(under(a.either("next(turns)")), leftover=a.leftover, **made)
 
 
 def _function(a: _Asked) -> Guard:

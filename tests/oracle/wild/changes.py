@@ -47,6 +47,12 @@ _NOT_OF_GRADIENTS = frozenset({"GRD305", "GRD307", "GRD401", "GRD402", "GRD403",
 _OF_BOUNDARY = frozenset({"GRD201", "GRD202", "GRD204"})
 
 
+def masked(codes: frozenset[str]) -> frozenset[str]:
+    """What the verdict does not tell of beside other faults, though it is there."""
+    hidden = frozenset({"GRD403"}) if "GRD401" in codes else frozenset()
+    return hidden | {"GRD302"} if codes & {"GRD304", "GRD306"} else hidden
+
+
 def spoiled(before: Runs, after: Runs, applied: frozenset[str], remaining: frozenset[str]) -> frozenset[str]:
     """What is wrong with the fixes of some rules, in a few words each. A fault that is still reported was not mended yet."""
     return frozenset(_spoiled(before, after, applied, remaining))
@@ -58,14 +64,13 @@ def _spoiled(before: Runs, after: Runs, applied: frozenset[str], remaining: froz
         return
     for code in sorted(after.codes & before.codes & applied - remaining):
         yield f"leaves {code}"
-    for code in sorted(after.codes - before.codes):
+    for code in sorted(after.codes - before.codes - masked(before.codes)):
         yield f"brings {code}"
     for length, trace in after.traces.items():
         was = before.traces[length]
         if trace.overrun and not was.overrun:
             yield "overruns its schedule"
-        for what in sorted(_misplaced(trace) - _misplaced(was)):
-            yield what
+        yield from sorted(_misplaced(trace) - _misplaced(was))
         if _others(trace, applied) != _others(was, applied):
             yield "changes other marks"
 

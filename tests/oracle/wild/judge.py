@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradlint.api import check_source, fix_source
 
-from .changes import spoiled
+from .changes import masked, spoiled
 from .frames import source
 from .observe import Runs, observe
 from .plan import BUGS, Wild
@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def false(self) -> frozenset[str]:
-        return self.reported - self.shown
+        return self.reported - self.shown - masked(self.shown)
 
     @property
     def failures(self) -> list[str]:

@@ -106,7 +106,7 @@ def _updates(draft: Draft) -> str:
     if not plan.measured or not plan.finite:
         return "101"
     batches = "per_pass" if reads_per_pass(plan) else "len(loader)"
-    if plan.has("GRD402") or plan.walk == "chunks" or plan.has("GRD401", "GRD204"):
+    if plan.has("GRD402") or plan.walk == "chunks":
         return f"EPOCHS * {batches}"
     if not plan.restarts:
         return f"EPOCHS * {batches} // {n}"

@@ -32,7 +32,9 @@ def observe(plan: Wild, text: str) -> Runs:
 
 def _codes(plan: Wild, trace: Trace) -> Iterator[str]:
     main = Intent(plan.n, finite=plan.finite, restarts=plan.restarts, by_size=plan.division == "size" and not plan.has("GRD103"))
-    intents = {"warm-up": [Intent(1), main], "shared": [Intent(1), main], "second": [main, Intent(plan.n)]}.get(plan.stage, [main])
+    intents = {"warm-up": [Intent(1), main], "shared": [Intent(1), main], "second": [main, Intent(plan.n)]}.get(
+        plan.stage, [main]
+    )
     for intent, stage in zip(intents, stages(trace), strict=False):
         yield from verdict(stage, intent)
 

@@ -53,7 +53,7 @@ class Wild:
     slip: str = _one_of("first", "late")
     tail: str = _one_of("guard", "after")
     loss: str = _one_of("criterion", "functional", "helper", "dict", "tuple", "object", "list", "model", "returned dict")
-    terms: int = _one_of(1, 2)
+    terms: int = _one_of(1, 2, 3)
     optional: bool = _one_of(False, True)
     division: str = _one_of(
         "assign", "inline", "augment", "method", "factor", "conditional", "lambda", "helper", "renamed", "torch", "gradient",
@@ -64,6 +64,7 @@ class Wild:
     clip: str = _one_of("no", "norm", "value", "own")
     optimizer: str = _one_of("SGD", "momentum", "AdamW")
     zero: str = _one_of("method", "to none", "model", "hand")
+    cleared: bool = _one_of(False, True)
     scheduler: str = _one_of("no", "step", "lambda", "cosine", "onecycle")
     length: str = _one_of("inline", "named", "shared")
     ema: str = _one_of("no", "no", "averaged", "own")

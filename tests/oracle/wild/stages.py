@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from . import updates
 from .around import loss_of
 from .code import Draft, indent
 
@@ -54,6 +53,3 @@ def after(draft: Draft) -> list[str]:
         "for k, (x, y) in enumerate(second_loader):",
         *indent(body),
     ]
-
-
-__all__ = ["after", "before", "updates"]

@@ -85,7 +85,9 @@ class Tally:
             yield f"| {code} | " + " | ".join(str(each[code]) for each in counts) + " |"
         yield ""
         yield "What fixes spoil:"
-        yield from (f"- {count} times: {name}" for name, count in sorted(self.kinds.items(), key=lambda each: (-each[1], each[0])))
+        yield from (
+            f"- {count} times: {name}" for name, count in sorted(self.kinds.items(), key=lambda each: (-each[1], each[0]))
+        )
         for name in _TABLES:
             yield from ("", f"| {name} | shown | missed | | false |", "|---|---|---|---|---|")
             options = sorted((each for each in self.shown_by if each[0] == name), key=lambda each: (-self._rate(each), each[1]))

@@ -22,7 +22,7 @@ def training(draft: Draft) -> Lines:
         before_all, one_pass = [], _listed_losses(draft, close)
     else:
         before_all, one_pass = _windowed(draft, close)
-    first = [] if draft.plan.has("GRD203") else updates.zero(draft, draft.here)
+    first = updates.zero(draft, draft.here) if draft.plan.cleared else []
     start = [*once, *draft.once, *before_all, *first]
     if not draft.plan.finite:
         return [*start, *reports.before_pass(draft), *one_pass, *reports.after_pass(draft), *around.each_pass(draft)]

@@ -48,6 +48,8 @@ def _base(draft: Draft) -> Walk:
     loader = draft.own("loader")
     length = f"i + 1 == len({loader})"
     batches = f"batches = iter({loader})"
+    before: tuple[str, ...]
+    top: tuple[str, ...]
     match draft.plan.walk:
         case "batch":
             return Walk(f"for i, batch in enumerate({loader}):", "i", top=("x, y = batch",), last=length)
@@ -71,7 +73,9 @@ def _base(draft: Draft) -> Walk:
             top = ("i = following", "following = i + 1", "x, y = batches[i]")
             return Walk("while following < len(batches):", "i", before=before, top=top, last="following == len(batches)")
         case "numbered":
-            draft.block("def numbered(batches):", "    for number, batch in enumerate(batches, 1):", "        yield number, batch")
+            draft.block(
+                "def numbered(batches):", "    for number, batch in enumerate(batches, 1):", "        yield number, batch"
+            )
             return Walk(f"for i, (x, y) in numbered({loader}):", "i", True, last=f"i == len({loader})")
         case "bare":
             return Walk(f"for x, y in {loader}:")
@@ -83,7 +87,9 @@ def _base(draft: Draft) -> Walk:
         case "prefetch":
             before = (batches, "batch = next(batches, None)")
             top = ("following = next(batches, None)", "x, y = batch")
-            return Walk("while batch is not None:", before=before, top=top, bottom=("batch = following",), last="following is None")
+            return Walk(
+                "while batch is not None:", before=before, top=top, bottom=("batch = following",), last="following is None"
+            )
     return Walk(f"for i, (x, y) in enumerate({loader}):", "i", last=length)
 
 
@@ -127,11 +133,13 @@ def _counter(draft: Draft, start: str) -> tuple[tuple[str, ...], tuple[str, ...]
             return (f"tick = ticker({start})",), ("k = tick()",), "k"
         case "count":
             draft.use("import itertools")
-            return (f"ticks = itertools.count({start} + 1)" if draft.plan.resumed else "ticks = itertools.count(1)",), (
-                "k = next(ticks)",
-            ), "k"
+            return (
+                (f"ticks = itertools.count({start} + 1)" if draft.plan.resumed else "ticks = itertools.count(1)",),
+                ("k = next(ticks)",),
+                "k",
+            )
     return (f"seen = {start}",), ("seen += 1",), "seen"
 
 
 def _with(base: Walk, **more: object) -> Walk:
-    return Walk(**{**vars(base), **more})  # type: ignore[arg-type]
+    return Walk(**{**vars(base), **more})

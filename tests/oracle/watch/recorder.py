@@ -87,7 +87,8 @@ class Recorder:
                 self.note(What.REPORT, value=float(number), label=value.split()[0])
 
     def finish(self) -> None:
-        """Add to the trace what the run left behind."""
+        """Add to the trace what the run left behind, and what no later mark has looked at."""
+        self.look()
         if self.models:
             self.trace.weights = flat(self.models[0].parameters())
         for average in self.averages[:1]:

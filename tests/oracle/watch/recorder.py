@@ -77,7 +77,8 @@ class Recorder:
             self.told(value, label)
 
     def told(self, value: object, label: str = "") -> None:
-        """A number is told, or a text with numbers in it."""
+        """A number is told, or a text with numbers in it. What was done before it stands before it in the trace."""
+        self.look()
         if isinstance(value, float):
             self.note(What.REPORT, value=value, label=label)
         elif isinstance(value, int) and not isinstance(value, bool):

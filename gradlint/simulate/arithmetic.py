@@ -39,7 +39,7 @@ _SAME = {cst.AddAssign: cst.Add, cst.SubtractAssign: cst.Subtract, cst.MultiplyA
 _SAME |= {cst.FloorDivideAssign: cst.FloorDivide, cst.ModuloAssign: cst.Modulo, cst.PowerAssign: cst.Power}
 _SAME |= {cst.BitAndAssign: cst.BitAnd, cst.BitOrAssign: cst.BitOr, cst.BitXorAssign: cst.BitXor}
 _SAME |= {cst.LeftShiftAssign: cst.LeftShift, cst.RightShiftAssign: cst.RightShift}
-OF_AUGMENTED: dict[type, type] = dict(_SAME)
+OF_AUGMENTED: dict[type, type] = {**_SAME}
 """The operator of each augmented assignment."""
 
 
@@ -64,10 +64,17 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         if kind is cst.Modulo and type(right) is int and right > 1:
             machine.asked.moduli.add(right)
         found = _computed(kind, first, second)
-        if kind is cst.FloorDivide and found == 0 and first > 0 and settings_of(right):
-            found = first  # of two assumed numbers the divisor was taken too large
+        if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
+            found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
         return made(found, left, right)
     return _of_python(kind, left, right)
+
+
+def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
+    """Whether two numbers are settings of which nothing is known, and neither counts accumulation steps."""
+    of = settings_of(total), settings_of(part)
+    guessed = machine.asked.numbers.keys() - machine.asked.actual.keys()
+    return all(of) and bool(of[0] & guessed) and not any(map(machine.counts_steps, of[0] | of[1]))
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
 from gradlint.simulate.machine import Machine, Raised, Stopped
 from gradlint.simulate.things import Thing
@@ -52,7 +53,15 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
     if isinstance(receiver, (Opaque, Thing)) and name in receiver.kept:
         return call(machine, receiver.kept[name], args, kwargs, node)
+    if receiver is None:
+        receiver = _stand_in(machine, node)
     return method(machine, receiver, name, args, kwargs, node)
+
+
+def _stand_in(machine: Machine, node: cst.CSTNode) -> Any:
+    """What stands where None is asked for a method: somebody out of sight has put an object there, which its name may tell."""
+    owner = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    return unknown(machine, text(owner)) if isinstance(owner, (cst.Name, cst.Attribute)) else None
 
 
 def _of_super(machine: Machine, receiver: Super, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

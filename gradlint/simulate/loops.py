@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from itertools import chain
 from typing import Any
 
 import libcst as cst
@@ -11,21 +12,26 @@ from gradlint.simulate import conditions
 from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression
-from gradlint.simulate.iteration import items_of
+from gradlint.simulate.iteration import batches, items_of
 from gradlint.simulate.machine import Machine, Stopped
 from gradlint.simulate.targets import assign
+from gradlint.simulate.things import Loader
 from gradlint.simulate.trace import What
 from gradlint.simulate.world import PASSES
 
+_NOTHING = object()
+
 
 def for_loop(compiler: Any, node: cst.For) -> Flowing:
+    """Compile `for`."""
     iterable, target, body = expression(node.iter), assign(node.target), compiler.block(node.body)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
+    leads = compiler.aims.of(node.body).leads
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
         machine.tick(node)
-        items = items_of(machine, iterable(frame), node)
+        items = _walked(machine, iterable(frame), node, leads=leads)
         level = len(machine.loops)
         begun = len(machine.events)
         count = 0
@@ -51,7 +57,18 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     return run
 
 
+def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:
+    """The items of a loop; batches where it leads to a backward pass and never had any: nobody writes a loop that does not run."""
+    items = items_of(machine, value, node)
+    if not leads or node in machine.entered:
+        return items
+    machine.entered.add(node)
+    first = next(items, _NOTHING)
+    return chain((first,), items) if first is not _NOTHING else batches(machine, Loader("what is walked", node), node)
+
+
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
+    """Compile `while`."""
     test, body = expression(node.test), compiler.block(node.body)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 

@@ -11,7 +11,7 @@ import libcst as cst
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
 from gradlint.simulate.values import Num, Opaque, Question, Tensor, number, settings_of
-from gradlint.simulate.world import PASSES, PRIMES, Asked, World, spells_epochs
+from gradlint.simulate.world import PASSES, PRIMES, Asked, World, assumed_number, spells_counter, spells_epochs, spells_resumption
 
 STEPS = 60_000
 """Statements and calls that one run may execute."""
@@ -68,6 +68,10 @@ class Machine:
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
         self.options: dict[str, Any] = {}
+        self.entered: set[cst.CSTNode] = set()
+        """The loops around a backward pass that a run came to."""
+        self.turn: int | None = None
+        """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
 
     # Budget
 
@@ -144,6 +148,8 @@ class Machine:
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
+        if self.turn is not None and default is None and spells_counter(name.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")):
+            return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)
         if known is None:
             known = self._assumed(name, number(default))
@@ -156,7 +162,11 @@ class Machine:
         if self.counts_steps(name):
             others = [each for each in self.asked.numbers if self.counts_steps(each)]
             return self.world.n + 4 * len(others)
-        if spells_epochs(name.rsplit(".", 1)[-1]) and default != 0:
+        last = name.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
+        known = assumed_number(last, default)
+        if known is not None:
+            return known
+        if spells_epochs(last) and default != 0:
             return PASSES
         if default is not None and (isinstance(default, float) or default < 100):
             return default
@@ -227,7 +237,7 @@ def question_of(value: Any) -> Question | None:
     if type(value) is Opaque:
         if value.has_default and isinstance(value.default, (bool, int, float, str, type(None))):
             return Question(value.identity, default=bool(value.default))
-        return Question(value.identity)
+        return Question(value.identity, default=False if spells_resumption(value.identity) else None)
     if getattr(value, "optional", False):
         return Question(f"{value.identity} is None", negated=True)
     return None

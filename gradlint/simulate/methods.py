@@ -8,11 +8,12 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.vocabulary import CLIPS
+from gradlint.simulate.arithmetic import joined
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
     advance,
     average,
@@ -40,7 +41,7 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.values import Num, Opaque, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
@@ -48,6 +49,9 @@ _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_gr
 
 def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """The value of `value.name(...)`."""
+    if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
+        backward(machine, args[0] if args else Opaque("a loss"), node)
+        return None
     make = _METHODS.get(type(value), _of_other)
     return make(machine, value, name, args, kwargs, node)
 
@@ -87,8 +91,12 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
     if name == "scale":
-        if is_data(given) and works:
+        if isinstance(given, Tensor) and works:
             return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
+        if works and given is not None:
+            made = joined(machine, node, [given], why="where the loss comes from is not in sight")
+            made.scaler = value
+            return made
         return given
     if name == "unscale_" and works and isinstance(given, Optimizer):
         unscale(machine, given, node)

@@ -17,7 +17,9 @@ from gradlint.simulate.iteration import ENDLESS, items_of, length
 from gradlint.simulate.machine import Machine, Raised, is_data
 from gradlint.simulate.things import Context, Loader
 from gradlint.simulate.trace import What
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Answer, Opaque, Tensor, made, number, settings_of
+from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 _MOST = 4000
@@ -35,6 +37,8 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     walked = range(*whole)[:ENDLESS]
     if not of:
         return walked
+    if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
+        walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
     return Stream(iter(walked), walked)
 
 
@@ -122,13 +126,26 @@ def _extreme(kind: type) -> Known:
     return run
 
 
+def _parsed(text: str) -> int | float | None:
+    """The number that a string spells."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+
 def _rounded(call: Callable[[float], Any]) -> Known:
     def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
         given = args[0] if args else 0
         if is_data(given) or isinstance(given, Answer):
             return given
+        if type(given) is Opaque and isinstance(given.default, str):
+            given = unknown(machine, f"{given.identity} as a number", default=_parsed(given.default), has_default=True)
         if isinstance(given, str):
-            return Opaque("a number")
+            return _parsed(given) if _parsed(given) is not None else Opaque("a number")
         known = machine.number_of(given)
         plain = number(known)
         if plain is None or not math.isfinite(plain):
@@ -308,8 +325,6 @@ def _trange(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
 def _getattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     if len(args) > 1 and isinstance(args[1], str) and not args[1].startswith("__"):
         if len(args) > 2 and isinstance(args[0], Opaque) and args[1] not in args[0].kept:
-            from gradlint.simulate.unknown import unknown
-
             return unknown(machine, f"{args[0].identity}.{args[1]}", default=args[2], has_default=True)
         return get_attribute(machine, args[0], args[1], node)
     return Opaque("getattr()")

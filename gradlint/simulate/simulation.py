@@ -20,12 +20,12 @@ from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
-from gradlint.simulate.world import Asked, World
+from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
 FLIPS = 10
 """Worlds at the most in which one answer is another one."""
-_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(idx|index|step|steps|i|it|iter|iteration|num|no|nb|count)$")
+_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,13 +206,14 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
         machine.draws.append(0)
         for count in range(2 * machine.world.length):
             machine.begin(None)
+            machine.turn = count
             before = len(machine.events)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
             names = function.parameters.positional
             if instance is not None and names:
                 inner.names[names[0]] = instance
             for name in names:
-                if _INDEX.match(name):
+                if spells_counter(name) or _INDEX.match(name):
                     inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)

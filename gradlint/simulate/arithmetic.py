@@ -52,6 +52,8 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if type(left) is Gradient:
         return Gradient(owner=left.owner, factor=left.factor.times(factor_of(machine, kind, right, node)))
     if isinstance(left, Answer) or isinstance(right, Answer):
+        if kind in (cst.BitOr, cst.BitAnd):
+            return left if isinstance(left, Answer) else right
         return joined(machine, node, (left, right))
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque and (second is not None or type(right) is Opaque):

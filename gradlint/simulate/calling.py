@@ -174,7 +174,7 @@ def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str
     for name in (*parameters.positional, *parameters.keyword_only):
         if name not in names:
             default = parameters.defaults.get(name)
-            names[name] = machine.named(name, default(function.frame), frame) if default is not None else unknown(machine, name)
+            names[name] = machine.overridable(name, default(function.frame)) if default is not None else unknown(machine, name)
         elif type(names[name]) is int:
             names[name] = machine.named(name, names[name], frame)
 

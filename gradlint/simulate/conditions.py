@@ -27,7 +27,8 @@ def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = F
         return known
     question = question_of(value)
     if question is None:
-        return usual
+        expected = value.expected if isinstance(value, Answer) else None
+        return usual if expected is None else expected
     return machine.answer(question, usual, decides=decides)
 
 
@@ -38,6 +39,8 @@ def negation(machine: Machine, value: Any) -> Any:
         settings = settings_of(value)
         return Num(not known, settings) if settings else not known
     question = question_of(value)
+    if isinstance(value, Answer) and value.expected is not None:
+        return Answer("not data", not value.expected)
     if question is None:
         return Answer("not data")
     return Question(question.key, not question.negated, question.default)

@@ -11,7 +11,18 @@ import libcst as cst
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
 from gradlint.simulate.values import Num, Opaque, Question, Tensor, number, settings_of
-from gradlint.simulate.world import PASSES, PRIMES, Asked, World, assumed_number, spells_counter, spells_epochs, spells_resumption
+from gradlint.simulate.world import (
+    PASSES,
+    PRIMES,
+    Asked,
+    World,
+    assumed_number,
+    last_part,
+    measures,
+    spells_counter,
+    spells_epochs,
+    spells_resumption,
+)
 
 STEPS = 60_000
 """Statements and calls that one run may execute."""
@@ -57,6 +68,8 @@ class Machine:
         self.iterations = 0
         self.iteration = 0
         self.micros: dict[Any, int] = {}
+        self.trained: set[int] = set()
+        """The micro-batches that were backpropagated."""
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.answers = dict(world.answers)
@@ -128,7 +141,8 @@ class Machine:
         micro = len(self.micros) - 1
         self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=tuple(self.loops), **more))
         if what is What.BACKWARD:
-            if len(self.micros) > self.most:
+            self.trained.update(source.micro for source, _ in more.get("terms", ()))
+            if len(self.trained) > self.most:
                 raise Stopped()
 
     def trace(self, stopped: Stopped | None) -> Trace:
@@ -144,11 +158,11 @@ class Machine:
         """Whether a setting is N in this world."""
         if name in self.world.not_n:
             return False
-        return name in self.world.n_names or bool(self.words.spells_steps(name.split("[")[-1].strip("]'\"")))
+        return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
-        if self.turn is not None and default is None and spells_counter(name.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")):
+        if self.turn is not None and default is None and spells_counter(last_part(name)):
             return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)
         if known is None:
@@ -160,9 +174,10 @@ class Machine:
 
     def _assumed(self, name: str, default: int | float | None) -> int | float:
         if self.counts_steps(name):
-            others = [each for each in self.asked.numbers if self.counts_steps(each)]
-            return self.world.n + 4 * len(others)
-        last = name.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
+            # One name for it in two places, as of the arguments and of an engine, is one number.
+            counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
+            return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
+        last = last_part(name)
         known = assumed_number(last, default)
         if known is not None:
             return known
@@ -183,6 +198,8 @@ class Machine:
     def named(self, name: str, value: Any, frame: Any) -> Any:
         """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1."""
         plain = number(value)
+        if type(value) is Opaque and not isinstance(value.default, str) and value.identity != name and self.counts_steps(name):
+            return value if self.counts_steps(value.identity) else self.setting(name)
         if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
             return value
         if plain < 2 and type(value) is not Num:

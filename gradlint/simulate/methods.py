@@ -41,7 +41,7 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Num, Opaque, Tensor
+from gradlint.simulate.values import Answer, Num, Opaque, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
@@ -49,6 +49,8 @@ _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_gr
 
 def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """The value of `value.name(...)`."""
+    if isinstance(value, Answer):
+        return value
     if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
         backward(machine, args[0] if args else Opaque("a loss"), node)
         return None

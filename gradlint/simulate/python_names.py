@@ -26,6 +26,8 @@ _MOST = 4000
 
 
 def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    if len(args) == 3 and is_data(args[1]):
+        return _pieces_of(machine, args)
     bounds = [number(machine.number_of(each)) for each in args]
     if not bounds or any(bound is None for bound in bounds):
         bound = machine.number_of(Opaque(f"range at {id(node)}"))
@@ -40,6 +42,12 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
         walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
     return Stream(iter(walked), walked)
+
+
+def _pieces_of(machine: Machine, args: list[Any]) -> Any:
+    """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
+    size = int(number(machine.number_of(args[2])) or 1)
+    return Stream(iter(range(0, machine.world.n * max(size, 1), max(size, 1))))
 
 
 def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -114,7 +122,7 @@ def _extreme(kind: type) -> Known:
             return next(each for each in given if is_data(each))
         numbers = [machine.number_of(each) for each in given]
         known = [each for each in numbers if number(each) is not None]
-        if not known:
+        if len(known) < len(numbers):
             return Opaque("an extreme")
         best = (
             min(known, key=lambda each: number(each) or 0)
@@ -265,6 +273,8 @@ def _cycle(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     """Batches without an end; the pass that is walked again is no pass of the loop."""
     loader = Loader("cycle", node, finite=False)
     given = args[0] if args else None
+    if isinstance(given, Stream) and isinstance(given.source, range):
+        given = given.source
     if isinstance(given, (list, tuple, range)) and given:
         return Stream(given[place % len(given)] for place in range(ENDLESS))
     return Stream(items_of(machine, loader, node), None)

@@ -56,10 +56,15 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
     if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
         return Tensor(value.draws, None, frozenset(), text=name)
     if name in _ASKS:
-        return Answer(name)
+        return Answer(name, expectation(name))
     if value.terms is None:
         return Tensor(value.draws, None, value.models)
     return joined(machine, node, (value, *args, *kwargs.values()))
+
+
+def expectation(name: str) -> bool | None:
+    """What a question about numbers is answered as long as training goes well."""
+    return {"isnan": False, "isinf": False, "isfinite": True, "isneginf": False, "isposinf": False}.get(name)
 
 
 def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:

@@ -14,7 +14,7 @@ from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import backward, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
-from gradlint.simulate.tensors import tensor_method
+from gradlint.simulate.tensors import expectation, tensor_method
 from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Scaler, Schedule
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
@@ -109,7 +109,9 @@ def _of_tensor(name: str) -> Known:
             from gradlint.simulate.tensors import gradient_method
 
             return gradient_method(machine, given, name, args[1:], kwargs, node)
-        return Answer(name) if name.startswith("is") else Opaque(f"torch.{name}()")
+        if isinstance(given, Answer):
+            return given
+        return Answer(name, expectation(name)) if name.startswith("is") else Opaque(f"torch.{name}()")
 
     return run
 
@@ -173,6 +175,25 @@ FUNCTIONS: dict[str, Known] = {
     "torch._foreach_mul_": _foreach("mul"),
     **{
         f"torch.{name}": _of_tensor(name)
-        for name in ("mean", "sum", "isnan", "isfinite", "isinf", "div", "mul", "add", "any", "all")
+        for name in (
+            "mean",
+            "sum",
+            "isnan",
+            "isfinite",
+            "isinf",
+            "div",
+            "mul",
+            "add",
+            "any",
+            "all",
+            "chunk",
+            "split",
+            "tensor_split",
+        )
+    },
+    **{
+        f"{module}.{name}": _of_tensor(name)
+        for module in ("math", "numpy")
+        for name in ("isnan", "isinf", "isfinite", "any", "all")
     },
 }

@@ -119,9 +119,13 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A truth that depends on the data, and is not the same from one micro-batch to the next."""
+    """A truth that depends on the data, and is not the same from one micro-batch to the next.
+
+    `expected` is what it is as long as training goes well, where that is known.
+    """
 
     text: str = ""
+    expected: bool | None = None
 
 
 def number(value: Any) -> int | float | None:

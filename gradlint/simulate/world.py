@@ -15,7 +15,7 @@ _PROCESSES = re.compile(
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
     re.I,
 )
-_RANK = re.compile(r"(^|_)rank(\(\))?$", re.I)
+_RANK = re.compile(r"(^|_)rank$", re.I)
 _BEGINS = re.compile(
     r"^(re)?(start|resume|begin|initial|init|first|last|prev|previous|completed|finished|skip|skipped|trained|done)_|"
     r"_(start|to_start|trained|completed|done|so_far|offset|to_skip)$|^(offset|start|(global|current|cur)_?(steps?|epoch|iter|iteration))$|"
@@ -28,6 +28,9 @@ _BOUND = re.compile(
 _COUNTER = re.compile(
     r"^(batch|micro|iter|global|train|local|cur|current|total|inner)?_?(batch_)?(idx|index|step|steps|i|it|iter|iteration|iterations|count|iter_num|"
     r"num_updates|update_num|step_num|num_iter)$"
+)
+_MEASURES = re.compile(
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|_size$", re.I
 )
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
@@ -76,9 +79,19 @@ def spells_counter(name: str) -> bool:
     return _COUNTER.search(name) is not None
 
 
+def measures(name: str) -> bool:
+    """Whether a name that speaks of steps tells how much, or how often something else is done."""
+    return _MEASURES.search(name) is not None
+
+
 def spells_resumption(name: str) -> bool:
     """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
     return _RESUMES.search(name) is not None
+
+
+def last_part(identity: str) -> str:
+    """The last name of a setting's identity: of `cfg["train"].steps()`, `steps`."""
+    return identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"()")
 
 
 def assumed_number(name: str, default: int | float | None) -> int | float | None:

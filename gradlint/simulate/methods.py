@@ -19,6 +19,7 @@ from gradlint.simulate.optimizing import (
     backward,
     clear,
     clip,
+    loss_of,
     scaler_update,
     spells_model,
     step,
@@ -37,10 +38,11 @@ from gradlint.simulate.things import (
     Network,
     Optimizer,
     Parameter,
+    Scale,
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
@@ -87,9 +89,12 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
     if name == "scale":
-        if is_data(given) and works:
-            return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
-        return given
+        if not works or isinstance(given, (list, tuple)):
+            return [_of_scaler(machine, value, name, [each], {}, node) for each in given] if works else given
+        loss = loss_of(machine, given, node)
+        return Tensor(loss.draws, loss.terms, loss.models, value, loss.detached, loss.reduced)
+    if name == "get_scale":
+        return Scale(f"{value.identity}.get_scale()", scaler=value)
     if name == "unscale_" and works and isinstance(given, Optimizer):
         unscale(machine, given, node)
     elif name == "step":
@@ -106,7 +111,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("update", "update_parameters", "step", "update_model_average"):
-        average(machine, node, value)
+        average(machine, node, value, [*args, *kwargs.values()])
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -287,7 +292,12 @@ def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwa
     return _of_network(machine, value, name, args, kwargs, node)
 
 
+def _of_answer(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    return value
+
+
 _METHODS: dict[type, Method] = {
+    Answer: _of_answer,
     Optimizer: _of_optimizer,
     Schedule: _of_schedule,
     Scaler: _of_scaler,

@@ -333,7 +333,7 @@ class Compiler:
                 known, varies = refuses, False
             elif known is None:
                 known = conditions.truth(machine, value, usual, decides=decides)
-                varies = question_of(value) is None
+                varies = conditions.varies(value)
             else:
                 varies = False
                 if gate:
@@ -500,7 +500,7 @@ class Compiler:
                     found = guard(frame)
                 if decides:
                     machine.asked.gates |= conditions.gates(found)
-                varies = is_data(found) or isinstance(found, Answer)
+                varies = conditions.certain(found) is None and conditions.varies(found)
                 if conditions.truth(machine, found, not leaves, decides=decides):
                     machine.path.append((node, place, varies))
                     signal = yield from run_block(body, frame)

@@ -129,7 +129,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
     """What a generator yields. While it runs it has loops and branches of its own."""
-    from gradlint.simulate.statements import run_block
+    from gradlint.simulate.blocks import run_block
 
     running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
     own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))

@@ -11,11 +11,13 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.simulate.aims import Aims
+from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine, Raised, Stopped
-from gradlint.simulate.roots import Definition, acting, backwards, definitions, starts
-from gradlint.simulate.statements import Block, Compiler
+from gradlint.simulate.roots import Definition, backwards, definitions, starts
+from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
 from gradlint.simulate.world import Asked, World
@@ -55,7 +57,7 @@ class Text:
         self.statements = statements
         self.words = words
         self.found = definitions(statements)
-        self.compiler = Compiler(acting(self.found))
+        self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
         self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
 
@@ -67,7 +69,7 @@ class Text:
             return False
         if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
             return True
-        return self.compiler.matters(statement)
+        return self.compiler.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
         """One run: the module, or its definitions and then what `start` does."""

@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Gradient, Thing
+from gradlint.simulate.things import Gradient, Scale, Thing
 from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Question, Source, Tensor, made, number, settings_of
 
 _LARGE = 1 << 40
@@ -49,6 +49,8 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         return joined(machine, node, (left, right))
     if is_data(left) or is_data(right):
         return of_data(machine, kind, left, right, node)
+    if isinstance(left, Scale) or isinstance(right, Scale):
+        return left if isinstance(left, Scale) else right
     if type(left) is Gradient:
         return Gradient(owner=left.owner, factor=left.factor.times(factor_of(machine, kind, right, node)))
     if isinstance(left, Answer) or isinstance(right, Answer):
@@ -141,6 +143,9 @@ def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNo
     tensor, other, first = (left, right, True) if is_data(left) else (right, left, False)
     if type(other) is Gradient:
         return Gradient(owner=other.owner, factor=other.factor.doubted("it is multiplied by a number of the data"))
+    if isinstance(other, Scale):
+        scaler = other.scaler if kind is cst.Multiply else None
+        return Tensor(tensor.draws, tensor.terms, tensor.models, scaler, tensor.detached, tensor.reduced)
     if tensor.terms is None:
         return derived(machine, tensor, node) if number(other) is None else tensor
     if kind in (cst.Add, cst.Subtract):

@@ -13,9 +13,8 @@ from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression
-from gradlint.simulate.machine import Machine, is_data, question_of
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.patterns import pattern
-from gradlint.simulate.values import Answer
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
@@ -83,7 +82,7 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if choice.seeks is not None and assumed and not machine.in_loop:
         return choice.seeks, False
     if known is None:
-        return conditions.truth(machine, value, choice.usual, decides=choice.decides), question_of(value) is None
+        return conditions.truth(machine, value, choice.usual, decides=choice.decides), conditions.varies(value)
     if choice.gate:
         machine.asked.gates |= conditions.gates(value)
     return known, False
@@ -115,7 +114,7 @@ def match(compiler: Any, node: cst.Match) -> Flowing:
                 found = guard(frame)
             if decides:
                 machine.asked.gates |= conditions.gates(found)
-            varies = is_data(found) or isinstance(found, Answer)
+            varies = conditions.certain(found) is None and conditions.varies(found)
             if conditions.truth(machine, found, not leaves, decides=decides):
                 machine.path.append((node, place, varies))
                 signal = yield from run_block(body, frame)

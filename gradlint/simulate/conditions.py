@@ -27,9 +27,13 @@ def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = F
         return known
     question = question_of(value)
     if question is None:
-        expected = value.expected if isinstance(value, Answer) else None
-        return usual if expected is None else expected
+        return value.usual if isinstance(value, Answer) and value.usual is not None else usual
     return machine.answer(question, usual, decides=decides)
+
+
+def varies(value: Any) -> bool:
+    """Whether the data decide the truth of a value that is not certain: a check that numbers are finite decides nothing."""
+    return question_of(value) is None and not (isinstance(value, Answer) and value.usual is not None)
 
 
 def negation(machine: Machine, value: Any) -> Any:
@@ -39,10 +43,9 @@ def negation(machine: Machine, value: Any) -> Any:
         settings = settings_of(value)
         return Num(not known, settings) if settings else not known
     question = question_of(value)
-    if isinstance(value, Answer) and value.expected is not None:
-        return Answer("not data", not value.expected)
     if question is None:
-        return Answer("not data")
+        flipped = not value.usual if isinstance(value, Answer) and value.usual is not None else None
+        return Answer("not data", flipped)
     return Question(question.key, not question.negated, question.default)
 
 

@@ -66,7 +66,8 @@ class Machine:
         self.draws: list[int] = []
         """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
         self.iterations = 0
-        self.iteration = 0
+        self.turns: dict[int, int] = {}
+        """For each level of running loops, which iteration runs."""
         self.micros: dict[Any, int] = {}
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
@@ -118,9 +119,9 @@ class Machine:
 
     def micro(self, draws: frozenset[int]) -> int:
         """The number of the micro-batch that some data belong to; without data, of the running iteration."""
-        key: Any = max(draws) if draws else next((each for each in reversed(self.draws) if each), None)
-        if key is None:
-            key = ("iteration", tuple(map(id, self.loops)), self.iteration)
+        key: Any = max(draws) if draws else self.draws[-1] if self.draws else None
+        if not key:
+            key = ("iteration", tuple(map(id, self.loops)), self.turns.get(len(self.loops)))
         return self.micros.setdefault(key, len(self.micros))
 
     @property
@@ -131,15 +132,16 @@ class Machine:
     def begin(self, item: Any) -> None:
         """An iteration of the innermost loop begins, with what it was given."""
         self.iterations += 1
-        self.iteration = self.iterations
+        self.turns[len(self.loops)] = self.iterations
         self.draws[-1] = max(_draws(item), default=0)
 
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
         """Record an event."""
-        micro = len(self.micros) - 1
-        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=tuple(self.loops), **more))
+        micro, loops = len(self.micros) - 1, tuple(self.loops)
+        turns = tuple(self.turns.get(level, 0) for level in range(1, len(loops) + 1))
+        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=loops, turns=turns, **more))
         if what is What.BACKWARD:
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
             if len(self.trained) > self.most:
@@ -196,7 +198,10 @@ class Machine:
         return value if number(value) is not None else None
 
     def named(self, name: str, value: Any, frame: Any) -> Any:
-        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1."""
+        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1.
+
+        The length of something in sight is no setting.
+        """
         plain = number(value)
         if type(value) is Opaque and not isinstance(value.default, str) and value.identity != name and self.counts_steps(name):
             return value if self.counts_steps(value.identity) else self.setting(name)
@@ -204,7 +209,7 @@ class Machine:
             return value
         if plain < 2 and type(value) is not Num:
             return value
-        if isinstance(value, Num) and any(map(self.counts_steps, value.of)):
+        if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
             return value
         return self.setting(name, plain)
 

@@ -8,7 +8,6 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.vocabulary import CLIPS
-from gradlint.simulate.arithmetic import joined
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
@@ -20,6 +19,7 @@ from gradlint.simulate.optimizing import (
     backward,
     clear,
     clip,
+    loss_of,
     scaler_update,
     spells_model,
     step,
@@ -38,6 +38,7 @@ from gradlint.simulate.things import (
     Network,
     Optimizer,
     Parameter,
+    Scale,
     Scaler,
     Schedule,
 )
@@ -93,13 +94,12 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
     if name == "scale":
-        if isinstance(given, Tensor) and works:
-            return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
-        if works and given is not None:
-            made = joined(machine, node, [given], why="where the loss comes from is not in sight")
-            made.scaler = value
-            return made
-        return given
+        if not works or isinstance(given, (list, tuple)):
+            return [_of_scaler(machine, value, name, [each], {}, node) for each in given] if works else given
+        loss = loss_of(machine, given, node)
+        return Tensor(loss.draws, loss.terms, loss.models, value, loss.detached, loss.reduced)
+    if name == "get_scale":
+        return Scale(f"{value.identity}.get_scale()", scaler=value)
     if name == "unscale_" and works and isinstance(given, Optimizer):
         unscale(machine, given, node)
     elif name == "step":
@@ -116,7 +116,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("update", "update_parameters", "step", "update_model_average"):
-        average(machine, node, value)
+        average(machine, node, value, [*args, *kwargs.values()])
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -297,7 +297,12 @@ def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwa
     return _of_network(machine, value, name, args, kwargs, node)
 
 
+def _of_answer(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    return value
+
+
 _METHODS: dict[type, Method] = {
+    Answer: _of_answer,
     Optimizer: _of_optimizer,
     Schedule: _of_schedule,
     Scaler: _of_scaler,

@@ -15,6 +15,7 @@ from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
+from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
@@ -103,7 +104,7 @@ def _perhaps_engine(
     machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> Any:
     """`engine.backward(loss)` and `engine.step()` of what is not built in sight; `loss.backward()` of an unknown loss."""
-    if name == "backward" and not args and not kwargs:
+    if name == "backward" and not args and kwargs.keys() <= {"retain_graph", "create_graph", "inputs", "gradient"}:
         backward(machine, value, node)
         return None
     engine = value.kept.get("<engine>")
@@ -154,7 +155,7 @@ def _by_name(
         clear(machine, given[0] if given and not isinstance(given[0], (bool, int, str)) else None, node)
         return None
     if _AVERAGE.search(last):
-        average(machine, node, None)
+        average(machine, node, None, given)
         return None
     if last == "scale_loss":
         return Context("scale_loss", node, kind="scale_loss", subject=given[0] if given else None)
@@ -170,12 +171,15 @@ def _by_name(
             return Tensor(frozenset(), None, text="whether it stepped")
     if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and _wraps(last, kwargs, node):
         return _wrapper(machine, path, args, kwargs, node)
+    checked = usual_answer(last)
+    if checked is not None:
+        return Answer(last, checked)
     role = machine.words.role_of_constructor(path)
     if role is Role.OPTIMIZER or role is Role.SCHEDULER:
         made = construct(machine, path, args, kwargs, node, role)
         if made is not None:
             return made
-    unknown_call(machine, path, given, node)
+    unknown_call(machine, path, [*given, callee] if isinstance(callee, Instance) else given, node)
     return _result(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
 
 
@@ -198,9 +202,8 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         made = joined(machine, node, given, models)
         made.detached = made.detached or not machine.grad
         return made
-    answers = [each for each in parts if isinstance(each, Answer)]
-    if answers:
-        return Answer("an answer", answers[0].expected)
+    if any(isinstance(each, (Answer,)) for each in parts):
+        return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
     if machine.in_loop:

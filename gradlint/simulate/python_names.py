@@ -104,7 +104,7 @@ def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
 
 
 def _sum(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if args and is_data(args[0]):
+    if args and is_data(args[0]) and "<pieces>" not in args[0].kept:
         return args[0]
     total: Any = 0
     for count, item in enumerate(items_of(machine, args[0], node) if args else ()):
@@ -148,7 +148,9 @@ def _parsed(text: str) -> int | float | None:
 def _rounded(call: Callable[[float], Any]) -> Known:
     def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
         given = args[0] if args else 0
-        if is_data(given) or isinstance(given, Answer):
+        if isinstance(given, Answer):
+            return given
+        if is_data(given):
             return given
         if type(given) is Opaque and isinstance(given.default, str):
             given = unknown(machine, f"{given.identity} as a number", default=_parsed(given.default), has_default=True)

@@ -12,10 +12,10 @@ from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.optimizing import backward, owners_of, rescale
+from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
-from gradlint.simulate.tensors import expectation, tensor_method
-from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Scaler, Schedule
+from gradlint.simulate.tensors import tensor_method, usual_answer
+from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -34,7 +34,8 @@ def construct(
         return None
     given = [*args, *kwargs.values()]
     if role is Role.OPTIMIZER:
-        models = owners_of(given)
+        parameters = [each for each in flattened(given) if isinstance(each, Parameter)]
+        models = owners_of(parameters)
         name = last if path.startswith(("torch.optim", "transformers", "apex")) else ""
         inner = next((each for each in given if isinstance(each, Optimizer)), None)
         if inner is not None:
@@ -111,7 +112,7 @@ def _of_tensor(name: str) -> Known:
             return gradient_method(machine, given, name, args[1:], kwargs, node)
         if isinstance(given, Answer):
             return given
-        return Answer(name, expectation(name)) if name.startswith("is") else Opaque(f"torch.{name}()")
+        return Answer(name, usual_answer(name)) if name.startswith("is") else Opaque(f"torch.{name}()")
 
     return run
 
@@ -138,6 +139,12 @@ def _foreach(name: str) -> Known:
             rescale(machine, given.owner, factor_of(machine, kind, args[1], node), node)
 
     return run
+
+
+def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    given = next((each for each in flattened(args[:1]) if isinstance(each, Gradient)), None)
+    if given is not None:
+        clear(machine, given.owner, node)
 
 
 def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -171,6 +178,7 @@ FUNCTIONS: dict[str, Known] = {
     "torch.cat": _stack,
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
+    "torch._foreach_zero_": _zero_all,
     "torch._foreach_div_": _foreach("div"),
     "torch._foreach_mul_": _foreach("mul"),
     **{

@@ -47,7 +47,7 @@ class Event:
     `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, or a divisor; `handed` are the kinds of
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
-    backward pass adds to, of the `known` ones.
+    backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs.
     """
 
     what: What
@@ -64,6 +64,7 @@ class Event:
     handed: frozenset[str] = frozenset()
     numbers: tuple[float, ...] = ()
     loops: tuple[cst.CSTNode, ...] = ()
+    turns: tuple[int, ...] = ()
     text: str = ""
     held: tuple[int, ...] = ()
     feeds: frozenset[int] = frozenset()

@@ -121,11 +121,11 @@ class Opaque:
 class Answer:
     """A truth that depends on the data, and is not the same from one micro-batch to the next.
 
-    `expected` is what it is as long as training goes well, where that is known.
+    `usual` is what it is as long as nothing goes wrong: numbers are finite, and not NaN. None where that is not known.
     """
 
     text: str = ""
-    expected: bool | None = None
+    usual: bool | None = None
 
 
 def number(value: Any) -> int | float | None:

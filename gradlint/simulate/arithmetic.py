@@ -56,7 +56,7 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if isinstance(left, Answer) or isinstance(right, Answer):
         if kind in (cst.BitOr, cst.BitAnd):
             return left if isinstance(left, Answer) else right
-        return joined(machine, node, (left, right))
+        return Tensor(frozenset(), None)
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque and (second is not None or type(right) is Opaque):
         left = machine.number_of(left)

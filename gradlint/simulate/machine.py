@@ -152,7 +152,18 @@ class Machine:
         reason = stopped.reason if stopped is not None else ""
         names = frozenset(name for name in self.asked.numbers if self.counts_steps(name))
         node = stopped.node if stopped is not None else None
-        return Trace(tuple(self.events), reason, node, self.world.n, names, tuple(map(_stepper, self.gradients.optimizers)))
+        return Trace(
+            tuple(self.events),
+            reason,
+            node,
+            self.world.n,
+            names,
+            tuple(map(_stepper, self.gradients.optimizers)),
+            cut=stopped is not None,
+            settings=dict(self.asked.numbers),
+            actual=dict(self.asked.actual),
+            literals=frozenset(self.asked.moduli),
+        )
 
     # Assumptions
 

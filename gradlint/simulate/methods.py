@@ -298,7 +298,9 @@ def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwa
 
 
 def _of_answer(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    return value
+    return (
+        value if name in ("any", "all", "item", "bool", "cpu", "detach", "logical_not") else Tensor(frozenset(), None, text=name)
+    )
 
 
 _METHODS: dict[type, Method] = {

@@ -141,7 +141,13 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
     known = Factor(float(number(length) or 0), settings_of(length)) if length is not None else None
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(
-        What.SCHEDULE, node, target=target, value=known, text=schedule.identity, handed=frozenset(("argument",) if args else ())
+        What.SCHEDULE,
+        node,
+        target=target,
+        value=known,
+        text=schedule.identity,
+        handed=frozenset(("argument",) if args else ()),
+        at=schedule.length_node,
     )
 
 

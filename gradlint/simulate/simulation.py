@@ -10,11 +10,13 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax import walk
 from gradlint.model.vocabulary import UNTAUGHT, Taught
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.imports import imported
 from gradlint.simulate.machine import Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
@@ -24,6 +26,8 @@ from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
 FLIPS = 10
+_LONGEST = 64
+"""Micro-batches that a window whose size is a plain number may have to be run."""
 """Worlds at the most in which one answer is another one."""
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
@@ -102,7 +106,7 @@ def _source(node: cst.CSTNode) -> str:
 def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> tuple[Simulation, ...]:
     """Run a text from the module, and from every function whose backward passes were not met until then."""
     wanted = {id(each): each for each in backwards(statements)}
-    if not wanted:
+    if not wanted or foreign(statements):
         return ()
     text = Text(statements, words)
     found: list[Simulation] = []
@@ -113,6 +117,17 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
         if any(id(each) in wanted for each in _reached(definition, text)):
             _add(found, _explore(text, definition.node, _start(definition)), wanted)
     return tuple(found)
+
+
+_FOREIGN = frozenset("paddle paddlenlp mindspore oneflow jittor jax flax optax tensorflow mxnet tinygrad".split())
+_OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
+
+
+def foreign(statements: Sequence[cst.BaseStatement]) -> bool:
+    """Whether a text trains with another framework, whose loops look like PyTorch's."""
+    nodes = (each for statement in statements for each in walk(statement) if isinstance(each, (cst.Import, cst.ImportFrom)))
+    packages = {path.partition(".")[0] for node in nodes for _, path in imported(node)}
+    return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
 def _add(found: list[Simulation], simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
@@ -146,13 +161,13 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
-    world = World(SMALL, 2 * SMALL + 1)
+    world = World(SMALL, 2 * SMALL + 2)
     first = play(world)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
     first = _fitted(first, play)
     world = first.world
-    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 1 if world.length == 2 * SMALL + 1 else world.length))]
+    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 2 if world.length == 2 * SMALL + 2 else world.length))]
     asked = first.asked
     flips: list[World] = [replace(world, answers=((key, not asked.questions[key]),)) for key in sorted(asked.deciding)]
     for name, values in sorted(asked.compared.items()):
@@ -170,10 +185,11 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
             again = play(replace(world, n_names=names))
             if _whole(again.trace):
                 return again
-    moduli = [each for each in first.asked.moduli if world.n < each <= 64]
-    if moduli and not _accumulates(first.trace):
-        again = play(replace(world, length=2 * max(moduli) + 1))
-        if _accumulates(again.trace):
+    if _whole(first.trace):
+        return first
+    for size in sorted(each for each in first.asked.moduli | _sizes(first.trace) if 1 < each <= _LONGEST)[:4]:
+        again = play(replace(world, length=2 * size + 2))
+        if size in _sizes(again.trace):
             return again
     return first
 
@@ -187,9 +203,9 @@ def _whole(trace: Trace) -> bool:
     return any(len({source.micro for source, _ in event.terms}) == trace.n for event in trace.of(What.STEP))
 
 
-def _accumulates(trace: Trace) -> bool:
-    """Whether some update is made of several micro-batches."""
-    return any(len({source.micro for source, _ in event.terms}) > 1 for event in trace.of(What.STEP))
+def _sizes(trace: Trace) -> set[int]:
+    """Of how many micro-batches the updates are made."""
+    return {len({source.micro for source, _ in event.terms}) for event in trace.of(What.STEP)}
 
 
 # Functions as roots

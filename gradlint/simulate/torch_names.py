@@ -63,6 +63,7 @@ def construct(
 def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     given = [*args, *kwargs.values()]
     optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
+    place = _length_argument(node)
     lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
     if not lengths and last == "CosineAnnealingLR" and len(args) > 1:
         lengths = [args[1]]
@@ -70,7 +71,15 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
         from gradlint.simulate.arithmetic import binary
 
         lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
-    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, built_by=last)
+    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
+
+
+def _length_argument(node: cst.CSTNode) -> cst.CSTNode | None:
+    """Where a schedule is told its length."""
+    args = node.args if isinstance(node, cst.Call) else ()
+    return next(
+        (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS), None
+    )
 
 
 def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:

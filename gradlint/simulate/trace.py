@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 import libcst as cst
 
@@ -48,6 +48,7 @@ class Event:
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs.
+    `at` is where a schedule's length is given.
     """
 
     what: What
@@ -69,6 +70,7 @@ class Event:
     held: tuple[int, ...] = ()
     feeds: frozenset[int] = frozenset()
     known: int = 0
+    at: cst.CSTNode | None = None
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -93,7 +95,9 @@ class Stepper:
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
 
-    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`.
+    `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
+    world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
+    numbers that remainders were taken of.
     """
 
     events: tuple[Event, ...]
@@ -102,7 +106,10 @@ class Trace:
     n: int = 0
     n_names: frozenset[str] = frozenset()
     optimizers: tuple[Stepper, ...] = ()
-    schedules: tuple[Any, ...] = ()
+    cut: bool = False
+    settings: Mapping[str, float] = field(default_factory=dict)
+    actual: Mapping[str, float] = field(default_factory=dict)
+    literals: frozenset[int] = frozenset()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

@@ -45,7 +45,7 @@ class World:
     """
 
     n: int = 3
-    length: int = 7
+    length: int = 8
     n_names: frozenset[str] = frozenset()
     not_n: frozenset[str] = frozenset()
     answers: tuple[tuple[str, bool], ...] = ()

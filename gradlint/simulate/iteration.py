@@ -103,6 +103,7 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
     for place in range(last):
         loader.at_end = place + 1 == last
         yield Tensor(frozenset((machine.draw(),)))
+    loader.at_end = False
     machine.note(What.END, node, text=loader.identity)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Gradient, Thing
+from gradlint.simulate.things import Gradient, Scale, Thing
 from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Question, Source, Tensor, made, number, settings_of
 
 _LARGE = 1 << 40
@@ -58,10 +58,14 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         return joined(machine, node, (left, right))
     if is_data(left) or is_data(right):
         return of_data(machine, kind, left, right, node)
+    if isinstance(left, Scale) or isinstance(right, Scale):
+        return left if isinstance(left, Scale) else right
     if type(left) is Gradient:
         return Gradient(owner=left.owner, factor=left.factor.times(factor_of(machine, kind, right, node)))
     if isinstance(left, Answer) or isinstance(right, Answer):
-        return joined(machine, node, (left, right))
+        if kind in (cst.BitOr, cst.BitAnd):
+            return left if isinstance(left, Answer) else right
+        return Tensor(frozenset(), None)
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque and (second is not None or type(right) is Opaque):
         left = machine.number_of(left)
@@ -73,10 +77,17 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         if kind is cst.Modulo and type(right) is int and right > 1:
             machine.asked.moduli.add(right)
         found = _computed(kind, first, second)
-        if kind is cst.FloorDivide and found == 0 and first > 0 and settings_of(right):
-            found = first  # of two assumed numbers the divisor was taken too large
+        if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
+            found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
         return made(found, left, right)
     return _of_python(kind, left, right)
+
+
+def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
+    """Whether two numbers are settings of which nothing is known, and neither counts accumulation steps."""
+    of = settings_of(total), settings_of(part)
+    guessed = machine.asked.numbers.keys() - machine.asked.actual.keys()
+    return all(of) and bool(of[0] & guessed) and not any(map(machine.counts_steps, of[0] | of[1]))
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:
@@ -141,6 +152,9 @@ def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNo
     tensor, other, first = (left, right, True) if is_data(left) else (right, left, False)
     if type(other) is Gradient:
         return Gradient(owner=other.owner, factor=other.factor.doubted("it is multiplied by a number of the data"))
+    if isinstance(other, Scale):
+        scaler = other.scaler if kind is cst.Multiply else None
+        return Tensor(tensor.draws, tensor.terms, tensor.models, scaler, tensor.detached, tensor.reduced)
     if tensor.terms is None:
         return derived(machine, tensor, node) if number(other) is None else tensor
     if kind in (cst.Add, cst.Subtract):

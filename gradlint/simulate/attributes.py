@@ -110,7 +110,7 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
     if isinstance(value, dict):
         return _of_dict(machine, value, index)
     if is_data(value):
-        return part_of(machine, value, plain(index), node)
+        return _cut(machine, value, index, node)
     if type(value) is Opaque:
         key = plain(index)
         text = repr(key) if isinstance(key, (str, int)) else "..."
@@ -133,6 +133,19 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
     if isinstance(value, Stream):
         return Opaque("an item")
     return Opaque("an item")
+
+
+def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
+    """An item of data, or a piece of a batch: what begins elsewhere is another one."""
+    start = number(index.start) if isinstance(index, slice) else None
+    if value.terms is not None or start is None or number(index.stop) == -1:
+        return part_of(machine, value, plain(index), node)
+    from gradlint.simulate.iteration import piece
+
+    key = ("from", start)
+    if key not in value.kept:
+        value.kept[key] = piece(machine, value)
+    return value.kept[key]
 
 
 def plain(index: Any) -> Any:

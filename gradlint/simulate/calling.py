@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
 from gradlint.simulate.machine import Machine, Raised, Stopped
 from gradlint.simulate.things import Thing
@@ -52,7 +53,15 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
     if isinstance(receiver, (Opaque, Thing)) and name in receiver.kept:
         return call(machine, receiver.kept[name], args, kwargs, node)
+    if receiver is None:
+        receiver = _stand_in(machine, node)
     return method(machine, receiver, name, args, kwargs, node)
+
+
+def _stand_in(machine: Machine, node: cst.CSTNode) -> Any:
+    """What stands where None is asked for a method: somebody out of sight has put an object there, which its name may tell."""
+    owner = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    return unknown(machine, text(owner)) if isinstance(owner, (cst.Name, cst.Attribute)) else None
 
 
 def _of_super(machine: Machine, receiver: Super, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -129,7 +138,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
     """What a generator yields. While it runs it has loops and branches of its own."""
-    from gradlint.simulate.statements import run_block
+    from gradlint.simulate.blocks import run_block
 
     running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
     own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))
@@ -165,7 +174,7 @@ def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str
     for name in (*parameters.positional, *parameters.keyword_only):
         if name not in names:
             default = parameters.defaults.get(name)
-            names[name] = machine.named(name, default(function.frame), frame) if default is not None else unknown(machine, name)
+            names[name] = machine.overridable(name, default(function.frame)) if default is not None else unknown(machine, name)
         elif type(names[name]) is int:
             names[name] = machine.named(name, names[name], frame)
 

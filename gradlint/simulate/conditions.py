@@ -26,8 +26,13 @@ def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = F
         return known
     question = question_of(value)
     if question is None:
-        return usual
+        return value.usual if isinstance(value, Answer) and value.usual is not None else usual
     return machine.answer(question, usual, decides=decides)
+
+
+def varies(value: Any) -> bool:
+    """Whether the data decide the truth of a value that is not certain: a check that numbers are finite decides nothing."""
+    return question_of(value) is None and not (isinstance(value, Answer) and value.usual is not None)
 
 
 def negation(machine: Machine, value: Any) -> Any:
@@ -38,7 +43,8 @@ def negation(machine: Machine, value: Any) -> Any:
         return Num(not known, settings) if settings else not known
     question = question_of(value)
     if question is None:
-        return Answer("not data")
+        flipped = not value.usual if isinstance(value, Answer) and value.usual is not None else None
+        return Answer("not data", flipped)
     return Question(question.key, not question.negated, question.default)
 
 

@@ -13,7 +13,7 @@ _MOST = 512
 
 
 class Gradients:
-    """The gradients of all optimizers of a run. One that is met later than a backward pass holds what was left of it."""
+    """The gradients of all optimizers of a run. One that is not built in sight holds what was left before it was met."""
 
     def __init__(self) -> None:
         self.optimizers: list[Optimizer] = []
@@ -23,7 +23,8 @@ class Gradients:
         """Take an optimizer into account from now on."""
         optimizer.number = len(self.optimizers)
         self.optimizers.append(optimizer)
-        optimizer.held = [Held(each.source, each.factor, each.scaled, each.event) for each in self.strays]
+        if optimizer.node is None:
+            optimizer.held = [Held(each.source, each.factor, each.scaled, each.event) for each in self.strays]
         return optimizer
 
     def fed_by(self, models: frozenset[str]) -> list[Optimizer]:
@@ -52,8 +53,11 @@ class Gradients:
         return terms, frozenset(fed)
 
     def of(self, models: frozenset[str]) -> list[Optimizer]:
-        """The optimizers of some models; all of them where none is known to be."""
-        return [each for each in self.optimizers if each.models & models] or list(self.optimizers)
+        """The optimizers of some models; all of them where nothing is known of the models, or of whose weights they step."""
+        found = [each for each in self.optimizers if each.models & models]
+        if found or (models and self.optimizers and all(each.models for each in self.optimizers)):
+            return found
+        return [each for each in self.optimizers if not each.models] if models and found else list(self.optimizers)
 
     def clear(self, optimizers: Iterable[Optimizer]) -> None:
         """Zero the gradients of some optimizers."""

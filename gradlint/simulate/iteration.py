@@ -103,6 +103,7 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
     for place in range(last):
         loader.at_end = place + 1 == last
         yield Tensor(frozenset((machine.draw(),)))
+    loader.at_end = False
     machine.note(What.END, node, text=loader.identity)
 
 
@@ -118,9 +119,14 @@ def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]
     pieces = value.kept.get("<pieces>")
     if pieces is None:
         count = machine.world.n if value.terms is None else 2
-        pieces = [piece(machine, value) if value.terms is None else value for _ in range(count)]
+        pieces = [piece(machine, value) if value.terms is None else part(value) for _ in range(count)]
         value.kept["<pieces>"] = pieces
     return iter(pieces)
+
+
+def part(value: Tensor) -> Tensor:
+    """One of several losses that were computed together."""
+    return Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced)
 
 
 def piece(machine: Machine, value: Tensor) -> Tensor:

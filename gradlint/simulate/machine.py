@@ -11,7 +11,18 @@ import libcst as cst
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
 from gradlint.simulate.values import Num, Opaque, Question, Tensor, number, settings_of
-from gradlint.simulate.world import PASSES, PRIMES, Asked, World, spells_epochs
+from gradlint.simulate.world import (
+    PASSES,
+    PRIMES,
+    Asked,
+    World,
+    assumed_number,
+    last_part,
+    measures,
+    spells_counter,
+    spells_epochs,
+    spells_resumption,
+)
 
 STEPS = 60_000
 """Statements and calls that one run may execute."""
@@ -55,9 +66,11 @@ class Machine:
         self.draws: list[int] = []
         """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
         self.iterations = 0
-        self.iteration = 0
+        self.turns: dict[int, int] = {}
+        """For each level of running loops, which iteration runs."""
         self.micros: dict[Any, int] = {}
         self.trained: set[int] = set()
+        """The micro-batches that were backpropagated."""
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.answers = dict(world.answers)
@@ -72,6 +85,10 @@ class Machine:
         self.raises: set[str] = set()
         self.hooks: list[Any] = []
         self.options: dict[str, Any] = {}
+        self.entered: set[cst.CSTNode] = set()
+        """The loops around a backward pass that a run came to."""
+        self.turn: int | None = None
+        """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
 
     # Budget
 
@@ -105,9 +122,9 @@ class Machine:
 
     def micro(self, draws: frozenset[int]) -> int:
         """The number of the micro-batch that some data belong to; without data, of the running iteration."""
-        key: Any = max(draws) if draws else next((each for each in reversed(self.draws) if each), None)
-        if key is None:
-            key = ("iteration", tuple(map(id, self.loops)), self.iteration)
+        key: Any = max(draws) if draws else self.draws[-1] if self.draws else None
+        if not key:
+            key = ("iteration", tuple(map(id, self.loops)), self.turns.get(len(self.loops)))
         return self.micros.setdefault(key, len(self.micros))
 
     @property
@@ -118,15 +135,16 @@ class Machine:
     def begin(self, item: Any) -> None:
         """An iteration of the innermost loop begins, with what it was given."""
         self.iterations += 1
-        self.iteration = self.iterations
+        self.turns[len(self.loops)] = self.iterations
         self.draws[-1] = max(_draws(item), default=0)
 
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
         """Record an event."""
-        micro = len(self.micros) - 1
-        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=tuple(self.loops), **more))
+        micro, loops = len(self.micros) - 1, tuple(self.loops)
+        turns = tuple(self.turns.get(level, 0) for level in range(1, len(loops) + 1))
+        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=loops, turns=turns, **more))
         if what is What.BACKWARD:
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
             if len(self.trained) > self.most:
@@ -146,6 +164,10 @@ class Machine:
             tuple(map(_stepper, self.gradients.optimizers)),
             frozenset(self.risks),
             frozenset(self.raises),
+            cut=stopped is not None,
+            settings=dict(self.asked.numbers),
+            actual=dict(self.asked.actual),
+            literals=frozenset(self.asked.moduli),
         )
 
     # Assumptions
@@ -154,10 +176,12 @@ class Machine:
         """Whether a setting is N in this world."""
         if name in self.world.not_n:
             return False
-        return name in self.world.n_names or bool(self.words.spells_steps(name.split("[")[-1].strip("]'\"")))
+        return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
+        if self.turn is not None and default is None and spells_counter(last_part(name)):
+            return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)
         if known is None:
             known = self._assumed(name, number(default))
@@ -168,9 +192,14 @@ class Machine:
 
     def _assumed(self, name: str, default: int | float | None) -> int | float:
         if self.counts_steps(name):
-            others = [each for each in self.asked.numbers if self.counts_steps(each)]
-            return self.world.n + 4 * len(others)
-        if spells_epochs(name.rsplit(".", 1)[-1]) and default != 0:
+            # One name for it in two places, as of the arguments and of an engine, is one number.
+            counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
+            return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
+        last = last_part(name)
+        known = assumed_number(last, default)
+        if known is not None:
+            return known
+        if spells_epochs(last) and default != 0:
             return PASSES
         if default is not None and (isinstance(default, float) or default < 100):
             return default
@@ -185,13 +214,18 @@ class Machine:
         return value if number(value) is not None else None
 
     def named(self, name: str, value: Any, frame: Any) -> Any:
-        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1."""
+        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1.
+
+        The length of something in sight is no setting.
+        """
         plain = number(value)
+        if type(value) is Opaque and not isinstance(value.default, str) and value.identity != name and self.counts_steps(name):
+            return value if self.counts_steps(value.identity) else self.setting(name)
         if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
             return value
         if plain < 2 and type(value) is not Num:
             return value
-        if isinstance(value, Num) and any(map(self.counts_steps, value.of)):
+        if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
             return value
         return self.setting(name, plain)
 
@@ -241,7 +275,7 @@ def question_of(value: Any) -> Question | None:
     if type(value) is Opaque:
         if value.has_default and isinstance(value.default, (bool, int, float, str, type(None))):
             return Question(value.identity, default=bool(value.default))
-        return Question(value.identity)
+        return Question(value.identity, default=False if spells_resumption(value.identity) else None)
     if getattr(value, "optional", False):
         return Question(f"{value.identity} is None", negated=True)
     return None

@@ -13,13 +13,14 @@ from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
     advance,
     average,
     backward,
     clear,
     clip,
+    loss_of,
     scaler_update,
     spells_model,
     step,
@@ -38,10 +39,11 @@ from gradlint.simulate.things import (
     Network,
     Optimizer,
     Parameter,
+    Scale,
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.values import Answer, Num, Opaque, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
@@ -52,6 +54,11 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
     if name in REGISTER:
         register(machine, value, name, args, node)
         return Opaque("a handle")
+    if isinstance(value, Answer):
+        return value
+    if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
+        backward(machine, args[0] if args else Opaque("a loss"), node)
+        return None
     make = _METHODS.get(type(value), _of_other)
     return make(machine, value, name, args, kwargs, node)
 
@@ -93,9 +100,15 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
     if name == "scale":
-        if is_data(given) and works:
-            return Tensor(given.draws, given.terms, given.models, value, given.detached, given.reduced)
-        return given
+        if not works:
+            return given
+        if isinstance(given, (list, tuple)):
+            return [_of_scaler(machine, value, name, [each], {}, node) for each in given]
+        loss = loss_of(machine, given, node)
+        return Tensor(loss.draws, loss.terms, loss.models, value, loss.detached, loss.reduced)
+    if name == "get_scale":
+        unknown_call(machine, "scaler.get_scale", [value], node)
+        return Scale(f"{value.identity}.get_scale()", scaler=value)
     if name == "unscale_" and works and isinstance(given, Optimizer):
         value.checked = True
         unscale(machine, given, node)
@@ -116,7 +129,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("update", "update_parameters", "step", "update_model_average"):
-        average(machine, node, value)
+        average(machine, node, value, [*args, *kwargs.values()])
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -299,7 +312,14 @@ def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwa
     return _of_network(machine, value, name, args, kwargs, node)
 
 
+def _of_answer(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    return (
+        value if name in ("any", "all", "item", "bool", "cpu", "detach", "logical_not") else Tensor(frozenset(), None, text=name)
+    )
+
+
 _METHODS: dict[type, Method] = {
+    Answer: _of_answer,
     Optimizer: _of_optimizer,
     Schedule: _of_schedule,
     Scaler: _of_scaler,

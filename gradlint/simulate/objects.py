@@ -62,13 +62,15 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
 def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.CSTNode) -> None:
     """`thing.name = new`."""
     from gradlint.simulate.conditions import truth
-    from gradlint.simulate.optimizing import clear, rescale
+    from gradlint.simulate.optimizing import clear, owners_of, rescale
 
     if isinstance(value, Parameter) and name == "grad":
         if new is None:
             clear(machine, value, node)
         elif isinstance(new, Gradient):
-            if new.factor is not ONE:
+            if owners_of(new).isdisjoint(owners_of(value)):
+                rescale(machine, value, Factor(doubt="gradients of other weights are put in the place of its own"), node)
+            elif new.factor is not ONE:
                 rescale(machine, value, new.factor, node)
         else:
             rescale(machine, value, Factor(doubt="something else is put in the place of the gradients"), node)

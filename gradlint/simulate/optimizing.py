@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import libcst as cst
 
 from gradlint.simulate.arithmetic import flattened, models_of
+from gradlint.simulate.callables import Instance
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
 from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
+from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scale, Scaler, Schedule
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number, settings_of
 
@@ -20,13 +22,8 @@ def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ON
     """Backpropagate a loss, each term multiplied by a factor."""
     factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
-        given = each
-        if not is_data(given) or given.terms is None:
-            draws = given.draws if is_data(given) else frozenset()
-            doubt = Factor(doubt="where the loss comes from is not in sight")
-            given = Tensor(draws, ((Source(machine.micro(draws), node, models_of(each)), doubt),), models_of(each))
+        given = loss_of(machine, each, node)
         terms, feeds = machine.gradients.accumulate(given, factor, len(machine.events))
-        known = len(machine.gradients.optimizers)
         known = len(machine.gradients.optimizers)
         machine.note(
             What.BACKWARD,
@@ -39,6 +36,15 @@ def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ON
             known=known,
         )
     after_backward(machine)
+
+
+def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
+    """A value as a loss; what does not look like one is a term whose factor is not known."""
+    if isinstance(value, Tensor) and value.terms is not None:
+        return value
+    draws = value.draws if is_data(value) else frozenset()
+    doubt = Factor(doubt="where the loss comes from is not in sight")
+    return Tensor(draws, ((Source(machine.micro(draws), node, models_of(value)), doubt),), models_of(value))
 
 
 def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
@@ -102,6 +108,10 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
 
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
     """Bound gradients; their norm."""
+    if _measures(args, kwargs):
+        return Tensor(frozenset(), None, text="norm")
+    if any(isinstance(each, Scale) for each in (*args, *kwargs.values())):
+        through = through or "told the scale"
     given = args[0] if args else kwargs.get("parameters", kwargs.get("model"))
     chosen = optimizers_of(machine, given) if given is not None else machine.gradients.optimizers
     numbers = tuple(float(number(each) or 0.0) for each in [*args[1:], *kwargs.values()] if number(each) is not None)
@@ -112,6 +122,12 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
         places = held_by(each) if each is not None else ()
         machine.note(What.CLIP, node, target=target, terms=held, held=places, scaled=scaled, through=through, numbers=numbers)
     return Tensor(frozenset(), None, text="norm")
+
+
+def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether a clip only looks at the norm: no norm exceeds its bound, or it is told not to clip."""
+    told = any(value is False and "clip" in name for name, value in kwargs.items())
+    return told or any(number(each) == math.inf for each in (*args[1:], *kwargs.values()))
 
 
 def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:
@@ -130,12 +146,21 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
     known = Factor(float(number(length) or 0), settings_of(length)) if length is not None else None
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(
-        What.SCHEDULE, node, target=target, value=known, text=schedule.identity, handed=frozenset(("argument",) if args else ())
+        What.SCHEDULE,
+        node,
+        target=target,
+        value=known,
+        text=schedule.identity,
+        handed=frozenset(("argument",) if args else ()),
+        at=schedule.length_node,
     )
 
 
-def average(machine: Machine, node: cst.CSTNode, what: Any) -> None:
-    """Take the weights into an average."""
+def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) -> None:
+    """Take the weights into an average; one that is handed data averages numbers."""
+    parts = flattened(given)
+    if any(is_data(each) for each in parts):
+        return
     machine.note(What.AVERAGE, node, text=getattr(what, "identity", ""))
 
 
@@ -158,6 +183,8 @@ def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNo
             handed.add("parameters")
         elif isinstance(value, Loader):
             handed.add("data")
+        elif isinstance(value, Instance) and value.cls.outside:
+            handed.add("an object whose class is not in sight")
         elif isinstance(value, (Optimizer, Schedule, Scaler, Average, Gradient, Network)):
             handed.add(type(value).__name__.lower())
         elif type(value) is Opaque and spells_model(value):

@@ -15,6 +15,7 @@ from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
+from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
@@ -22,6 +23,9 @@ from gradlint.simulate.values import Answer, Factor, Opaque, Tensor
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
+_ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
+_UPDATES = re.compile(r"^(optimi[sz]er?(_step)?|step(_optimi[sz]er)?|do_step|apply_gradients|update_weights|optim_step)$")
+"""Methods of wrappers that update with the optimizer that they are handed."""
 _AVERAGE = re.compile(r"^(update_ema|ema_update|update_average|update_moving_average|ema_step)\w*$", re.I)
 _FIXED = frozenset("get format join exists getenv environ keys".split())
 
@@ -100,14 +104,18 @@ def _perhaps_engine(
     machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> Any:
     """`engine.backward(loss)` and `engine.step()` of what is not built in sight; `loss.backward()` of an unknown loss."""
-    if name == "backward" and not args and not kwargs:
+    if name == "backward" and not args and kwargs.keys() <= {"retain_graph", "create_graph", "inputs", "gradient"}:
         backward(machine, value, node)
         return None
     engine = value.kept.get("<engine>")
-    if engine is None and (name == "backward" or re.search(r"engine|deepspeed|^(model|net)$", value.last, re.I)):
+    spelled = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    if engine is None and _ENGINE.search(spelled or value.last):
         engine = value.kept["<engine>"] = Engine(value.identity)
     if engine is not None and (name == "backward" or not args):
         return deepspeed.method(machine, engine, name, args, kwargs, node)
+    if name == "backward":
+        backward(machine, args[0] if args else kwargs.get("loss"), node, through="function")
+        return None
     unknown_call(machine, f"{value.last}.{name}", [value, *args, *kwargs.values()], node)
     return _result(machine, args, kwargs, node, value)
 
@@ -147,7 +155,7 @@ def _by_name(
         clear(machine, given[0] if given and not isinstance(given[0], (bool, int, str)) else None, node)
         return None
     if _AVERAGE.search(last):
-        average(machine, node, None)
+        average(machine, node, None, given)
         return None
     if last == "scale_loss":
         return Context("scale_loss", node, kind="scale_loss", subject=given[0] if given else None)
@@ -156,15 +164,28 @@ def _by_name(
     if last in ("backward", "manual_backward") and args:
         backward(machine, args[0], node, through="function")
         return None
+    if name_of_update(last, node) and len(given) <= 3:
+        optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
+        if optimizer is not None:
+            step(machine, optimizer, node, "wrapper")
+            return Tensor(frozenset(), None, text="whether it stepped")
     if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and _wraps(last, kwargs, node):
         return _wrapper(machine, path, args, kwargs, node)
+    checked = usual_answer(last)
+    if checked is not None:
+        return Answer(last, checked)
     role = machine.words.role_of_constructor(path)
     if role is Role.OPTIMIZER or role is Role.SCHEDULER:
         made = construct(machine, path, args, kwargs, node, role)
         if made is not None:
             return made
-    unknown_call(machine, path, given, node)
+    unknown_call(machine, path, [*given, callee] if isinstance(callee, Instance) else given, node)
     return _result(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
+
+
+def name_of_update(last: str, node: cst.CSTNode) -> bool:
+    """Whether a method's name says that it updates the weights."""
+    return isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and _UPDATES.search(last) is not None
 
 
 def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any) -> Any:
@@ -182,7 +203,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         made.detached = made.detached or not machine.grad
         return made
     if any(isinstance(each, (Answer,)) for each in parts):
-        return Answer("an answer")
+        return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
     if machine.in_loop:

@@ -17,13 +17,17 @@ from gradlint.simulate.iteration import ENDLESS, items_of, length
 from gradlint.simulate.machine import Machine, Raised, is_data
 from gradlint.simulate.things import Context, Loader
 from gradlint.simulate.trace import What
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Answer, Opaque, Tensor, made, number, settings_of
+from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 _MOST = 4000
 
 
 def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    if len(args) == 3 and is_data(args[1]):
+        return _pieces_of(machine, args)
     bounds = [number(machine.number_of(each)) for each in args]
     if not bounds or any(bound is None for bound in bounds):
         bound = machine.number_of(Opaque(f"range at {id(node)}"))
@@ -35,7 +39,15 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     walked = range(*whole)[:ENDLESS]
     if not of:
         return walked
+    if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
+        walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
     return Stream(iter(walked), walked)
+
+
+def _pieces_of(machine: Machine, args: list[Any]) -> Any:
+    """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
+    size = int(number(machine.number_of(args[2])) or 1)
+    return Stream(iter(range(0, machine.world.n * max(size, 1), max(size, 1))))
 
 
 def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -96,7 +108,7 @@ def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
 
 
 def _sum(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if args and is_data(args[0]):
+    if args and is_data(args[0]) and "<pieces>" not in args[0].kept:
         return args[0]
     total: Any = 0
     for count, item in enumerate(items_of(machine, args[0], node) if args else ()):
@@ -114,7 +126,7 @@ def _extreme(kind: type) -> Known:
             return next(each for each in given if is_data(each))
         numbers = [machine.number_of(each) for each in given]
         known = [each for each in numbers if number(each) is not None]
-        if not known:
+        if len(known) < len(numbers):
             return Opaque("an extreme")
         best = (
             min(known, key=lambda each: number(each) or 0)
@@ -126,13 +138,28 @@ def _extreme(kind: type) -> Known:
     return run
 
 
+def _parsed(text: str) -> int | float | None:
+    """The number that a string spells."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+
 def _rounded(call: Callable[[float], Any]) -> Known:
     def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
         given = args[0] if args else 0
-        if is_data(given) or isinstance(given, Answer):
+        if isinstance(given, Answer):
             return given
+        if is_data(given):
+            return given
+        if type(given) is Opaque and isinstance(given.default, str):
+            given = unknown(machine, f"{given.identity} as a number", default=_parsed(given.default), has_default=True)
         if isinstance(given, str):
-            return Opaque("a number")
+            return _parsed(given) if _parsed(given) is not None else Opaque("a number")
         known = machine.number_of(given)
         plain = number(known)
         if plain is None or not math.isfinite(plain):
@@ -252,6 +279,8 @@ def _cycle(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     """Batches without an end; the pass that is walked again is no pass of the loop."""
     loader = Loader("cycle", node, finite=False)
     given = args[0] if args else None
+    if isinstance(given, Stream) and isinstance(given.source, range):
+        given = given.source
     if isinstance(given, (list, tuple, range)) and given:
         return Stream(given[place % len(given)] for place in range(ENDLESS))
     return Stream(items_of(machine, loader, node), None)
@@ -312,8 +341,6 @@ def _trange(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
 def _getattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     if len(args) > 1 and isinstance(args[1], str) and not args[1].startswith("__"):
         if len(args) > 2 and isinstance(args[0], Opaque) and args[1] not in args[0].kept:
-            from gradlint.simulate.unknown import unknown
-
             return unknown(machine, f"{args[0].identity}.{args[1]}", default=args[2], has_default=True)
         return get_attribute(machine, args[0], args[1], node)
     return Opaque("getattr()")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, is_trigger
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
 from gradlint.model.syntax.expressions import last_name, walk
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
@@ -51,25 +51,14 @@ def own_calls(node: cst.CSTNode) -> list[cst.Call]:
     return [each for each in walk(node) if isinstance(each, cst.Call)]
 
 
-def acting(found: Sequence[Definition]) -> frozenset[str]:
-    """The names of functions that do something to training, or call one that does."""
-    names = {each.name for each in found if any(is_trigger(last_name(call.func) or "") for call in each.calls)}
-    called = {each.name: {last_name(call.func) or "" for call in each.calls} for each in found}
-    while True:
-        more = {name for name, callees in called.items() if name not in names and not names.isdisjoint(callees)}
-        if not more:
-            return frozenset(names - {"step", "update", "get", "append"})
-        names |= more
-
-
 def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
     """The calls that look like a backward pass."""
-    return [
-        each
-        for statement in statements
-        for each in walk(statement)
-        if isinstance(each, cst.Call) and (last_name(each.func) in _BACKWARD or _wraps(each))
-    ]
+    return [each for statement in statements for each in walk(statement) if isinstance(each, cst.Call) and is_backward(each)]
+
+
+def is_backward(call: cst.Call) -> bool:
+    """Whether a call looks like a backward pass, or like one that a wrapper does."""
+    return last_name(call.func) in _BACKWARD or _wraps(call)
 
 
 def _wraps(call: cst.Call) -> bool:

@@ -11,20 +11,25 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.simulate.aims import Aims
+from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.imports import imported
 from gradlint.simulate.machine import Machine, Raised, Stopped
-from gradlint.simulate.roots import Definition, acting, backwards, definitions, starts
-from gradlint.simulate.statements import Block, Compiler
+from gradlint.simulate.roots import Definition, backwards, definitions, starts
+from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
-from gradlint.simulate.world import Asked, World
+from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
 FLIPS = 10
+_LONGEST = 64
+"""Micro-batches that a window whose size is a plain number may have to be run."""
 """Worlds at the most in which one answer is another one."""
-_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(idx|index|step|steps|i|it|iter|iteration|num|no|nb|count)$")
+_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +61,7 @@ class Text:
         self.statements = statements
         self.words = words
         self.found = definitions(statements)
-        self.compiler = Compiler(acting(self.found))
+        self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
         self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
 
@@ -68,7 +73,7 @@ class Text:
             return False
         if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
             return True
-        return self.compiler.matters(statement)
+        return self.compiler.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
@@ -101,7 +106,7 @@ def _source(node: cst.CSTNode) -> str:
 def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> tuple[Simulation, ...]:
     """Run a text from the module, and from every function whose backward passes were not met until then."""
     wanted = {id(each): each for each in backwards(statements)}
-    if not wanted:
+    if not wanted or foreign(statements):
         return ()
     text = Text(statements, words)
     found: list[Simulation] = []
@@ -112,6 +117,17 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
         if any(id(each) in wanted for each in _reached(definition, text)):
             _add(found, _explore(text, definition.node, _start(definition)), wanted)
     return tuple(found)
+
+
+_FOREIGN = frozenset("paddle paddlenlp mindspore oneflow jittor jax flax optax tensorflow mxnet tinygrad".split())
+_OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
+
+
+def foreign(statements: Sequence[cst.BaseStatement]) -> bool:
+    """Whether a text trains with another framework, whose loops look like PyTorch's."""
+    nodes = (each for statement in statements for each in walk(statement) if isinstance(each, (cst.Import, cst.ImportFrom)))
+    packages = {path.partition(".")[0] for node in nodes for _, path in imported(node)}
+    return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
 def _add(found: list[Simulation], simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
@@ -145,13 +161,13 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
-    world = World(SMALL, 2 * SMALL + 1)
+    world = World(SMALL, 2 * SMALL + 2)
     first = play(world)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
     first = _fitted(first, play)
     world = first.world
-    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 1 if world.length == 2 * SMALL + 1 else world.length))]
+    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 2 if world.length == 2 * SMALL + 2 else world.length))]
     asked = first.asked
     flips: list[World] = [replace(world, answers=((key, not asked.questions[key]),)) for key in sorted(asked.deciding)]
     for name, values in sorted(asked.compared.items()):
@@ -170,10 +186,11 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
             again = play(replace(world, n_names=names))
             if _whole(again.trace):
                 return again
-    moduli = [each for each in first.asked.moduli if world.n < each <= 64]
-    if moduli and not _accumulates(first.trace):
-        again = play(replace(world, length=2 * max(moduli) + 1))
-        if _accumulates(again.trace):
+    if _whole(first.trace):
+        return first
+    for size in sorted(each for each in first.asked.moduli | _sizes(first.trace) if 1 < each <= _LONGEST)[:4]:
+        again = play(replace(world, length=2 * size + 2))
+        if size in _sizes(again.trace):
             return again
     return first
 
@@ -194,9 +211,9 @@ def _whole(trace: Trace) -> bool:
     return any(len({source.micro for source, _ in event.terms}) == trace.n for event in trace.of(What.STEP))
 
 
-def _accumulates(trace: Trace) -> bool:
-    """Whether some update is made of several micro-batches."""
-    return any(len({source.micro for source, _ in event.terms}) > 1 for event in trace.of(What.STEP))
+def _sizes(trace: Trace) -> set[int]:
+    """Of how many micro-batches the updates are made."""
+    return {len({source.micro for source, _ in event.terms}) for event in trace.of(What.STEP)}
 
 
 # Functions as roots
@@ -213,13 +230,14 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
         machine.draws.append(0)
         for count in range(2 * machine.world.length):
             machine.begin(None)
+            machine.turn = count
             before = len(machine.events)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
             names = function.parameters.positional
             if instance is not None and names:
                 inner.names[names[0]] = instance
             for name in names:
-                if _INDEX.match(name):
+                if spells_counter(name) or _INDEX.match(name):
                     inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)

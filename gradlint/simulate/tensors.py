@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import libcst as cst
@@ -23,6 +24,7 @@ _KEEPS = frozenset(
 )
 _SPLITS = frozenset("chunk split tensor_split unbind array_split".split())
 _OPERATORS = {"div": cst.Divide, "mul": cst.Multiply, "add": cst.Add, "sub": cst.Subtract, "true_divide": cst.Divide}
+_CHECKS = re.compile(r"(^|_)(is_?|has_?|any_?|check_?)?(nan|inf)s?($|_)|^is_?(nan|inf)$|overflow")
 _ASKS = frozenset("isnan isinf isfinite any all item is_cuda equal".split())
 
 
@@ -56,10 +58,18 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
     if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
         return Tensor(value.draws, None, frozenset(), text=name)
     if name in _ASKS:
-        return Answer(name)
+        return Answer(name, usual_answer(name))
     if value.terms is None:
         return Tensor(value.draws, None, value.models)
     return joined(machine, node, (value, *args, *kwargs.values()))
+
+
+def usual_answer(name: str) -> bool | None:
+    """What a check of finiteness finds as long as all is well, by its name; None for other questions."""
+    last = name.lower()
+    if "finite" in last:
+        return not last.startswith(("not", "non", "has_non", "in"))
+    return False if _CHECKS.search(last) else None
 
 
 def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:

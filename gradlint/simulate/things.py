@@ -64,6 +64,13 @@ class Scaler(Thing):
 
 
 @dataclass(eq=False)
+class Scale(Thing):
+    """The factor of a GradScaler, or what was computed from it."""
+
+    scaler: Any = None
+
+
+@dataclass(eq=False)
 class Average(Thing):
     """An average of weights."""
 

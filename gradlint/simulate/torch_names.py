@@ -12,10 +12,10 @@ from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.optimizing import backward, owners_of, rescale
+from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
-from gradlint.simulate.tensors import tensor_method
-from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Scaler, Schedule
+from gradlint.simulate.tensors import tensor_method, usual_answer
+from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -34,7 +34,8 @@ def construct(
         return None
     given = [*args, *kwargs.values()]
     if role is Role.OPTIMIZER:
-        models = owners_of(given)
+        parameters = [each for each in flattened(given) if isinstance(each, Parameter)]
+        models = owners_of(parameters)
         name = last if path.startswith(("torch.optim", "transformers", "apex")) else ""
         inner = next((each for each in given if isinstance(each, Optimizer)), None)
         if inner is not None:
@@ -62,6 +63,7 @@ def construct(
 def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     given = [*args, *kwargs.values()]
     optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
+    place = _length_argument(node)
     lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
     if not lengths and last == "CosineAnnealingLR" and len(args) > 1:
         lengths = [args[1]]
@@ -69,7 +71,15 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
         from gradlint.simulate.arithmetic import binary
 
         lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
-    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, built_by=last)
+    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
+
+
+def _length_argument(node: cst.CSTNode) -> cst.CSTNode | None:
+    """Where a schedule is told its length."""
+    args = node.args if isinstance(node, cst.Call) else ()
+    return next(
+        (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS), None
+    )
 
 
 def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
@@ -109,7 +119,9 @@ def _of_tensor(name: str) -> Known:
             from gradlint.simulate.tensors import gradient_method
 
             return gradient_method(machine, given, name, args[1:], kwargs, node)
-        return Answer(name) if name.startswith("is") else Opaque(f"torch.{name}()")
+        if isinstance(given, Answer):
+            return given
+        return Answer(name, usual_answer(name)) if name.startswith("is") else Opaque(f"torch.{name}()")
 
     return run
 
@@ -136,6 +148,12 @@ def _foreach(name: str) -> Known:
             rescale(machine, given.owner, factor_of(machine, kind, args[1], node), node)
 
     return run
+
+
+def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    given = next((each for each in flattened(args[:1]) if isinstance(each, Gradient)), None)
+    if given is not None:
+        clear(machine, given.owner, node)
 
 
 def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -169,10 +187,30 @@ FUNCTIONS: dict[str, Known] = {
     "torch.cat": _stack,
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
+    "torch._foreach_zero_": _zero_all,
     "torch._foreach_div_": _foreach("div"),
     "torch._foreach_mul_": _foreach("mul"),
     **{
         f"torch.{name}": _of_tensor(name)
-        for name in ("mean", "sum", "isnan", "isfinite", "isinf", "div", "mul", "add", "any", "all")
+        for name in (
+            "mean",
+            "sum",
+            "isnan",
+            "isfinite",
+            "isinf",
+            "div",
+            "mul",
+            "add",
+            "any",
+            "all",
+            "chunk",
+            "split",
+            "tensor_split",
+        )
+    },
+    **{
+        f"{module}.{name}": _of_tensor(name)
+        for module in ("math", "numpy")
+        for name in ("isnan", "isinf", "isfinite", "any", "all")
     },
 }

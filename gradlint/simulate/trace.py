@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 import libcst as cst
@@ -46,7 +47,8 @@ class Event:
     `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, or a divisor; `handed` are the kinds of
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
-    backward pass adds to, of the `known` ones.
+    backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs.
+    `at` is where a schedule's length is given.
     """
 
     what: What
@@ -63,10 +65,12 @@ class Event:
     handed: frozenset[str] = frozenset()
     numbers: tuple[float, ...] = ()
     loops: tuple[cst.CSTNode, ...] = ()
+    turns: tuple[int, ...] = ()
     text: str = ""
     held: tuple[int, ...] = ()
     feeds: frozenset[int] = frozenset()
     known: int = 0
+    at: cst.CSTNode | None = None
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -94,6 +98,9 @@ class Trace:
     `n_names` are the settings that counted as accumulation steps in this world, with their value `n`. `risks` are sentences: what
     may raise where the code is run for all that the simulation does not know; `raises` what
     PyTorch refuses.
+    `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
+    world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
+    numbers that remainders were taken of.
     """
 
     events: tuple[Event, ...]
@@ -104,6 +111,10 @@ class Trace:
     optimizers: tuple[Stepper, ...] = ()
     risks: frozenset[str] = frozenset()
     raises: frozenset[str] = frozenset()
+    cut: bool = False
+    settings: Mapping[str, float] = field(default_factory=dict)
+    actual: Mapping[str, float] = field(default_factory=dict)
+    literals: frozenset[int] = frozenset()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

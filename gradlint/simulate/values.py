@@ -119,9 +119,13 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A truth that depends on the data, and is not the same from one micro-batch to the next."""
+    """A truth that depends on the data, and is not the same from one micro-batch to the next.
+
+    `usual` is what it is as long as nothing goes wrong: numbers are finite, and not NaN. None where that is not known.
+    """
 
     text: str = ""
+    usual: bool | None = None
 
 
 def number(value: Any) -> int | float | None:

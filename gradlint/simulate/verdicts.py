@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradlint.simulate.judge import Fault, judge, views
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.judge import judge
 from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.windows import views
 
 
 def faults(simulation: Simulation) -> list[Fault]:
@@ -28,5 +30,5 @@ def _holds(fault: Fault, run: Played, found: Sequence[Fault]) -> bool:
     return not ran or not any(view.accumulates for view in views(run.trace))
 
 
-_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204"))
+_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
 """Faults that two values of N are needed to see."""

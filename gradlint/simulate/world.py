@@ -7,7 +7,32 @@ from dataclasses import dataclass, field
 
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
+MANY = 211
+"""What a bound is that a run is not meant to reach."""
 _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
+_PROCESSES = re.compile(
+    r"world_?size|num_?processes|device_?count|n_?proc|num_?replicas|^(n|num|number_of|total)_?(gpus?|nodes?|devices?|workers_total)$|"
+    r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
+    re.I,
+)
+_RANK = re.compile(r"(^|_)rank$", re.I)
+_BEGINS = re.compile(
+    r"^(re)?(start|resume|begin|initial|init|first|last|prev|previous|completed|finished|skip|skipped|trained|done)_|"
+    r"_(start|to_start|trained|completed|done|so_far|offset|to_skip)$|^(offset|start|(global|current|cur)_?(steps?|epoch|iter|iteration))$|"
+    r"trained_in_current_epoch",
+    re.I,
+)
+_BOUND = re.compile(
+    r"(^|_)max(imum)?_|_max$|total|^(num|n)_(train|training|update|updates|optimization|iter|iters|iterations)", re.I
+)
+_COUNTER = re.compile(
+    r"^(batch|micro|iter|global|train|local|cur|current|total|inner)?_?(batch_)?(idx|index|step|steps|i|it|iter|iteration|iterations|count|iter_num|"
+    r"num_updates|update_num|step_num|num_iter)$"
+)
+_MEASURES = re.compile(
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|_size$", re.I
+)
+_RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
 @dataclass(frozen=True)
@@ -20,7 +45,7 @@ class World:
     """
 
     n: int = 3
-    length: int = 7
+    length: int = 8
     n_names: frozenset[str] = frozenset()
     not_n: frozenset[str] = frozenset()
     answers: tuple[tuple[str, bool], ...] = ()
@@ -47,3 +72,38 @@ class Asked:
 def spells_epochs(name: str) -> bool:
     """Whether a name says that it counts passes over the data."""
     return _EPOCHS.search(name) is not None
+
+
+def spells_counter(name: str) -> bool:
+    """Whether a name says that it counts micro-batches."""
+    return _COUNTER.search(name) is not None
+
+
+def measures(name: str) -> bool:
+    """Whether a name that speaks of steps tells how much, or how often something else is done."""
+    return _MEASURES.search(name) is not None
+
+
+def spells_resumption(name: str) -> bool:
+    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
+    return _RESUMES.search(name) is not None
+
+
+def last_part(identity: str) -> str:
+    """The last name of a setting's identity: of `cfg["train"].steps()`, `steps`."""
+    return identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"()")
+
+
+def assumed_number(name: str, default: int | float | None) -> int | float | None:
+    """What a number is by its name: one process trains, from the beginning, and no bound is reached; None where it says nothing."""
+    if _PROCESSES.search(name):
+        return 1
+    if _RANK.search(name):
+        return 0 if default is None else default
+    if default is not None:
+        return None
+    if _BEGINS.search(name):
+        return 0
+    if spells_epochs(name):
+        return PASSES
+    return MANY if _BOUND.search(name) else None

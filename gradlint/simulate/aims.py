@@ -1,0 +1,91 @@
+"""What in a text leads to training: by the names of its functions, and of what they call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.names.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.simulate.roots import Definition, is_backward
+
+_COMMON = frozenset(("step", "update", "get", "append"))
+"""Names that too many other things have as well."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a suite holds, or calls: anything of training, a backward pass, a loop around one."""
+
+    matters: bool = False
+    leads: bool = False
+    loops: bool = False
+
+
+_NONE = Aim()
+
+
+class Aims:
+    """What the suites of one text lead to."""
+
+    def __init__(self, found: Sequence[Definition]) -> None:
+        self.acting = acting(found)
+        self.leading = _callers(found, {each.name for each in found if any(map(is_backward, each.calls))})
+        self._known: dict[int, Aim] = {}
+        self.looping: frozenset[str] = frozenset()
+        self.looping = _callers(found, {each.name for each in found if _circles(each.node.body, self.leading)})
+
+    def of(self, node: cst.CSTNode | None) -> Aim:
+        """What a suite leads to."""
+        if node is None:
+            return _NONE
+        found = self._known.get(id(node))
+        if found is None:
+            found = self._known[id(node)] = self._of(node)
+        return found
+
+    def _of(self, node: cst.CSTNode) -> Aim:
+        matters = leads = loops = False
+        for each in walk(node):
+            if isinstance(each, cst.Call):
+                name = called(each)
+                matters = matters or is_trigger(name) or name in self.acting
+                leads = leads or name in self.leading or is_backward(each)
+                loops = loops or name in self.looping
+            elif isinstance(each, (cst.AssignTarget, cst.AugAssign)):
+                target = last_name(each.target) or ""
+                matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
+        return Aim(matters, leads, loops or (leads and _circles(node, self.leading)))
+
+
+def called(call: cst.Call) -> str:
+    """The last name of what is called; none for `model.train()`, which sets a mode."""
+    name = last_name(call.func) or ""
+    return "" if name == "train" and isinstance(call.func, cst.Attribute) and not call.args else name
+
+
+def acting(found: Sequence[Definition]) -> frozenset[str]:
+    """The names of functions that do something to training, or call one that does."""
+    return _callers(found, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
+
+
+def _callers(found: Sequence[Definition], names: set[str]) -> frozenset[str]:
+    """Some functions, and all that call them, by name."""
+    calls = {each.name: {called(call) for call in each.calls} for each in found}
+    while True:
+        more = {name for name, callees in calls.items() if name not in names and not names.isdisjoint(callees)}
+        if not more:
+            return frozenset(names - _COMMON)
+        names |= more
+
+
+def _circles(node: cst.CSTNode, leading: frozenset[str]) -> bool:
+    """Whether a loop in a suite leads to a backward pass."""
+    return any(
+        isinstance(inner, cst.Call) and (is_backward(inner) or called(inner) in leading)
+        for each in walk(node)
+        if isinstance(each, (cst.For, cst.While))
+        for inner in walk(each.body)
+    )

@@ -1,0 +1,151 @@
+"""Compiles `if` and `match`: which arm a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate import conditions
+from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
+from gradlint.simulate.callables import Frame
+from gradlint.simulate.expressions import expression
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.patterns import pattern
+
+_LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How an unknown condition is answered.
+
+    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `gate` that the condition
+    has a say in what is trained. `refuses` is the answer that a program is not ended by, `seeks` the one that leads to the loop:
+    before it, no setting keeps a run from it.
+    """
+
+    usual: bool
+    decides: bool
+    gate: bool
+    refuses: bool | None
+    seeks: bool | None
+
+
+def branch(compiler: Any, node: cst.If) -> Flowing:
+    """Compile `if`."""
+    choice = _choice(compiler, node)
+    test, body = expression(node.test), compiler.block(node.body)
+    orelse: Block = ()
+    if isinstance(node.orelse, cst.If):
+        orelse = ((True, branch(compiler, node.orelse)),)
+    elif node.orelse is not None:
+        orelse = compiler.block(node.orelse.body)
+
+    def run(frame: Frame) -> Generator[Any, Any, Signal]:
+        machine = frame.machine
+        machine.tick(node)
+        taken, varies = _answer(machine, test(frame), choice)
+        machine.path.append((node, 0 if taken else 1, varies))
+        signal = yield from run_block(body if taken else orelse, frame)
+        machine.path.pop()
+        return signal
+
+    return run
+
+
+def _choice(compiler: Any, node: cst.If) -> Choice:
+    arms = (node.body, node.orelse)
+    aims = tuple(compiler.aims.of(each) for each in arms)
+    leaves = tuple(each is not None and _leaves(each) for each in arms)
+    raises = tuple(each is not None and _raises(each) for each in arms)
+    usual = not leaves[0] if leaves[0] != leaves[1] else aims[0].matters or not aims[1].matters
+    decides = aims[0].matters or aims[1].matters
+    refuses = not raises[0] if raises[0] != raises[1] else None
+    seeks = None
+    if aims[0].loops != aims[1].loops:
+        seeks = aims[0].loops
+    elif compiler.ahead and leaves[0] != leaves[1]:
+        seeks = not leaves[0]
+    return Choice(usual, decides, decides or any(leaves), refuses, seeks)
+
+
+def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
+    """Which way a condition goes, and whether the data decide that."""
+    known = conditions.certain(value)
+    assumed = known is None or bool(conditions.gates(value))
+    if choice.refuses is not None and assumed:
+        return choice.refuses, False
+    if choice.seeks is not None and assumed and not machine.in_loop:
+        return choice.seeks, False
+    if known is None:
+        return conditions.truth(machine, value, choice.usual, decides=choice.decides), conditions.varies(value)
+    if choice.gate:
+        machine.asked.gates |= conditions.gates(value)
+    return known, False
+
+
+def match(compiler: Any, node: cst.Match) -> Flowing:
+    """Compile `match`."""
+    subject = expression(node.subject)
+    cases = [
+        (
+            pattern(each.pattern),
+            expression(each.guard) if each.guard is not None else None,
+            compiler.block(each.body),
+            _leaves(each.body),
+        )
+        for each in node.cases
+    ]
+    decides = any(compiler.aims.of(each.body).matters for each in node.cases)
+
+    def run(frame: Frame) -> Generator[Any, Any, Signal]:
+        machine = frame.machine
+        machine.tick(node)
+        value = subject(frame)
+        if decides:
+            machine.asked.gates |= conditions.gates(value)
+        for place, (matches, guard, body, leaves) in enumerate(cases):
+            found = matches(frame, value)
+            if guard is not None and conditions.certain(found) is not False:
+                found = guard(frame)
+            if decides:
+                machine.asked.gates |= conditions.gates(found)
+            varies = conditions.certain(found) is None and conditions.varies(found)
+            if conditions.truth(machine, found, not leaves, decides=decides):
+                machine.path.append((node, place, varies))
+                signal = yield from run_block(body, frame)
+                machine.path.pop()
+                return signal
+        return None
+
+    return run
+
+
+def _leaves(suite: Any) -> bool:
+    """Whether a suite leaves what it stands in, whatever happens before."""
+    body = suite.body
+    if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
+        body = body.body
+    if isinstance(suite, cst.If) or not body:
+        return False
+    last = body[-1]
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
+    return isinstance(last, _LEAVES)
+
+
+def _raises(suite: Any) -> bool:
+    """Whether a suite ends the program: nobody means to train where it does."""
+    body = suite.body
+    if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
+        body = body.body
+    if isinstance(suite, cst.If) or not body:
+        return False
+    last = body[-1].body[-1] if isinstance(body[-1], cst.SimpleStatementLine) else body[-1]
+    if isinstance(last, cst.Expr) and isinstance(last.value, cst.Call):
+        return last_name(last.value.func) in ("exit", "_exit", "quit")
+    return isinstance(last, cst.Raise)

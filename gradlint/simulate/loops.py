@@ -1,0 +1,110 @@
+"""Compiles loops."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from itertools import chain
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate import conditions
+from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
+from gradlint.simulate.callables import Frame
+from gradlint.simulate.expressions import expression
+from gradlint.simulate.iteration import batches, items_of
+from gradlint.simulate.machine import Machine, Stopped
+from gradlint.simulate.targets import assign
+from gradlint.simulate.things import Loader
+from gradlint.simulate.trace import What
+from gradlint.simulate.world import PASSES
+
+_NOTHING = object()
+
+
+def for_loop(compiler: Any, node: cst.For) -> Flowing:
+    """Compile `for`."""
+    iterable, target, body = expression(node.iter), assign(node.target), compiler.block(node.body)
+    orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
+    leads = compiler.aims.of(node.body).leads
+
+    def run(frame: Frame) -> Generator[Any, Any, Signal]:
+        machine = frame.machine
+        machine.tick(node)
+        items = _walked(machine, iterable(frame), node, leads=leads)
+        level = len(machine.loops)
+        begun = len(machine.events)
+        count = 0
+        machine.loops.append(node)
+        machine.draws.append(0)
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            machine.begin(item)
+            target(frame, item)
+            signal = yield from run_block(body, frame)
+            count += 1
+            if signal is BREAK or type(signal) is Returned:
+                close(machine, level)
+                return None if signal is BREAK else signal
+            if count == PASSES and _passed(machine, begun, node) >= PASSES:
+                break
+        close(machine, level)
+        return (yield from run_block(orelse, frame))
+
+    return run
+
+
+def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:
+    """The items of a loop; batches where it leads to a backward pass and never had any: nobody writes a loop that does not run."""
+    items = items_of(machine, value, node)
+    if not leads or node in machine.entered:
+        return items
+    machine.entered.add(node)
+    first = next(items, _NOTHING)
+    return chain((first,), items) if first is not _NOTHING else batches(machine, Loader("what is walked", node), node)
+
+
+def while_loop(compiler: Any, node: cst.While) -> Flowing:
+    """Compile `while`."""
+    test, body = expression(node.test), compiler.block(node.body)
+    orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
+
+    def run(frame: Frame) -> Generator[Any, Any, Signal]:
+        machine = frame.machine
+        level = len(machine.loops)
+        machine.loops.append(node)
+        machine.draws.append(0)
+        count = 0
+        while True:
+            machine.tick(node)
+            value = test(frame)
+            known = conditions.certain(value)
+            if known is None:
+                known = count < machine.world.length
+            if not known:
+                break
+            if count > 4 * machine.world.length + 40:
+                raise Stopped("its loop has no end in sight", node)
+            machine.begin(None)
+            signal = yield from run_block(body, frame)
+            count += 1
+            if signal is BREAK or type(signal) is Returned:
+                close(machine, level)
+                return None if signal is BREAK else signal
+        close(machine, level)
+        return (yield from run_block(orelse, frame))
+
+    return run
+
+
+def close(machine: Machine, level: int) -> None:
+    """Leave the loops further in than a level."""
+    del machine.loops[level:], machine.draws[level:]
+
+
+def _passed(machine: Machine, begun: int, node: cst.For) -> int:
+    """How many passes over data began since an event, in loops further in."""
+    return sum(1 for each in machine.events[begun:] if each.what is What.PASS and each.node is not node)

@@ -1,0 +1,195 @@
+"""What the terms of a loss were divided by, held against the size of their window (GRD101 to GRD104, and GRD204 by that)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import isclose
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import Factor
+from gradlint.simulate.windows import View, micros_of
+
+_CLOSE = 1e-6
+
+
+class State(Enum):
+    """What happened to a term on its way to the gradients."""
+
+    DIVIDED = "divided by the size of its window"
+    UNDIVIDED = "not divided"
+    WEIGHTED = "multiplied by settings that are no sizes"
+    TWICE = "divided twice"
+    OTHERWISE = "divided by another count"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the loss in whole windows: the factor of its gradient, why that may be another, and its backward pass."""
+
+    factor: Factor
+    doubt: str
+    event: Event
+
+
+def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
+    """The faults of a loss whose update is made of several micro-batches; `larger` is the view of the same world with a larger N."""
+    if _rate_makes_up(view, larger):
+        return
+    mine, theirs = terms(view), terms(larger) if larger is not None else {}
+    states = {key: _state(term, view, theirs.get(key), larger) for key, term in mine.items()}
+    by_event: dict[int, list[State]] = {}
+    for key, term in mine.items():
+        by_event.setdefault(id(term.event.node), []).append(states[key])
+    for key, term in mine.items():
+        code = _code(states[key], by_event[id(term.event.node)], set(states.values()))
+        if code:
+            yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
+
+
+def _code(state: State, mates: list[State], all_states: set[State]) -> str:
+    plain = (State.UNDIVIDED, State.WEIGHTED)
+    if state in plain and State.DIVIDED in mates:
+        return "GRD104"
+    if state in plain and State.UNKNOWN not in all_states and (State.UNDIVIDED in mates or len(mates) > 1):
+        return "GRD101"
+    return {State.TWICE: "GRD102", State.OTHERWISE: "GRD103"}.get(state, "")
+
+
+def terms(view: View) -> dict[int, Term]:
+    """For each place where a term of the loss begins, what it is in the whole windows."""
+    found: dict[int, Term] = {}
+    for window in view.closed:
+        step = window.step
+        if step is None or len(micros_of(step)) != view.size:
+            continue
+        changed = _out_of_sight(window.after_last(What.CALL))
+        events = [view.trace.events[place] for place in step.held]
+        owner = {id(source): event for event in events for source, _ in event.terms}
+        for source, factor in step.terms:
+            event, key = owner.get(id(source), step), id(source.node)
+            known = found.get(key)
+            doubt = factor.doubt or changed
+            if known is None:
+                found[key] = Term(factor, doubt, event)
+            elif doubt or not isclose(known.factor.value, factor.value, rel_tol=_CLOSE):
+                found[key] = replace(known, doubt=known.doubt or doubt or "it differs from one micro-batch to the next")
+    return found
+
+
+def _out_of_sight(calls: list[Event]) -> str:
+    """Why the gradients may be others than they were, where something out of sight was handed them."""
+    return next((f"`{call.text}` is handed the gradients" for call in calls if "gradient" in call.handed), "")
+
+
+# One term
+
+
+def _state(term: Term, view: View, other: Term | None, larger: View | None) -> State:
+    factor = term.factor.value * view.size
+    if term.doubt or factor == 0.0:
+        return State.UNKNOWN
+    if larger is None or larger.size == view.size:
+        return _of_literal(term, view)
+    if other is None or other.doubt or other.factor.value == 0.0:
+        return State.UNKNOWN
+    ratio, sizes = other.factor.value * larger.size / factor, larger.size / view.size
+    if isclose(ratio, 1.0, rel_tol=_CLOSE):
+        return State.DIVIDED
+    if isclose(ratio, 1 / sizes, rel_tol=_CLOSE):
+        return State.TWICE
+    if not isclose(ratio, sizes, rel_tol=_CLOSE):
+        return State.OTHERWISE if _by_other_setting(term, view) else State.UNKNOWN
+    return _of_constant(term, view)
+
+
+def _of_constant(term: Term, view: View) -> State:
+    """A factor that does not depend on the size of the window."""
+    if isclose(term.factor.value, 1.0, rel_tol=_CLOSE):
+        return State.UNDIVIDED
+    if not term.factor.divisors:
+        return State.WEIGHTED if term.factor.of else State.UNDIVIDED
+    actual = _actual_size(view)
+    divisor = _whole(term.factor)
+    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and len(term.event.terms) < divisor:
+        return State.OTHERWISE if actual != divisor else State.UNKNOWN
+    return State.UNKNOWN
+
+
+def _of_literal(term: Term, view: View) -> State:
+    """A window whose size does not depend on a setting."""
+    value, size = term.factor.value, view.size
+    if isclose(value * size, 1.0, rel_tol=_CLOSE):
+        return State.DIVIDED
+    if isclose(value, 1.0, rel_tol=_CLOSE):
+        return State.UNDIVIDED
+    if isclose(value * size * size, 1.0, rel_tol=_CLOSE):
+        return State.TWICE
+    if term.factor.of:
+        return State.UNKNOWN
+    if term.factor.divisors:
+        divisor = _whole(term.factor)
+        single = len(term.factor.divisors) == 1 and len(term.event.terms) < divisor
+        return State.OTHERWISE if divisor and single and size in view.trace.literals else State.UNKNOWN
+    return State.UNDIVIDED if not _whole(term.factor) else State.UNKNOWN
+
+
+def _whole(factor: Factor) -> int:
+    """The whole number above 1 that a factor divides by; 0 where it is none."""
+    inverse = 1.0 / abs(factor.value)
+    near = round(inverse)
+    return near if near > 1 and isclose(inverse, near, rel_tol=_CLOSE) else 0
+
+
+def _actual_size(view: View) -> int:
+    """What N is where nobody sets it; 0 where that is not in sight."""
+    known = {value for name, value in view.trace.actual.items() if view.trace.settings.get(name) == view.size}
+    return int(known.pop()) if len(known) == 1 else 0
+
+
+def _by_other_setting(term: Term, view: View) -> bool:
+    """Divided by another accumulation setting than the window's, where both stand in one configuration, or have numbers."""
+    trace = view.trace
+    named = [name for name in term.factor.of if name in trace.n_names]
+    windows = [name for name in trace.n_names if trace.settings.get(name) == view.size]
+    if len(named) != 1 or not windows or named[0] in windows:
+        return False
+    if not isclose(term.factor.value * trace.settings[named[0]], 1.0, rel_tol=_CLOSE):
+        return False
+    return any(_told_apart(named[0], other, trace) for other in windows)
+
+
+def _told_apart(name: str, other: str, trace: Trace) -> bool:
+    first, second = trace.actual.get(name), trace.actual.get(other)
+    if first is not None and second is not None:
+        return first != second
+    home = name.rpartition(".")[0]
+    return home not in ("", "self") and home == other.rpartition(".")[0]
+
+
+def _rate_makes_up(view: View, larger: View | None) -> bool:
+    """The learning rate is divided by N, which makes up for an undivided loss."""
+    rate, other = view.optimizer.rate, larger.optimizer.rate if larger is not None else None
+    if not rate or not other or larger is None or larger.size == view.size:
+        return False
+    return isclose(rate / other, larger.size / view.size, rel_tol=_CLOSE)
+
+
+# Updates of one micro-batch each
+
+
+def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
+    """Each micro-batch is stepped although its loss is divided by N."""
+    if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
+        return
+    others = terms(larger)
+    for key, term in terms(view).items():
+        other = others.get(key)
+        if other is None or term.doubt or other.doubt or not other.factor.value:
+            continue
+        if isclose(term.factor.value / other.factor.value, larger.trace.n / view.trace.n, rel_tol=_CLOSE):
+            yield Fault("GRD204", view.steps[0])
+            return

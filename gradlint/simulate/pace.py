@@ -1,0 +1,117 @@
+"""Schedules and averages of the weights: how often they advance, and for how many steps (GRD401 to GRD404)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isclose
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.windows import View, Window, micros_of, same_iteration
+
+
+def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
+    """A schedule, or an average, advances with each micro-batch."""
+    for window in view.windows:
+        for event in _repeated(window, What.SCHEDULE):
+            if not event.handed and not _counts_micro_batches(event, view, larger):
+                yield Fault("GRD401", event, window.step or view.steps[0])
+        for event in _repeated(window, What.AVERAGE):
+            yield Fault("GRD404", event, window.step or view.steps[0])
+
+
+def _repeated(window: Window, what: What) -> list[Event]:
+    """The events of a kind that happen again after another micro-batch of the same window and pass."""
+    found: list[Event] = []
+    waiting: dict[int, Event] = {}
+    last: Event | None = None
+    ready: dict[int, Event] = {}
+    for _, event in window.events:
+        if event.what is What.BACKWARD:
+            if last is not None and micros_of(last).isdisjoint(micros_of(event)):
+                ready = dict(waiting)
+            last = event
+        elif event.what in (What.PASS, What.END):
+            waiting, ready, last = {}, {}, None
+        elif event.what is what:
+            if id(event.node) in ready:
+                found.append(ready[id(event.node)])
+            waiting[id(event.node)] = event
+    return found
+
+
+def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool:
+    """Whether the length that a schedule was built for counts its steps as they are, or may."""
+    length = event.value
+    if length is None:
+        return False
+    if length.doubt:
+        return True
+    count = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
+    if not _cut_short(view) and isclose(length.value, count):
+        return True
+    other = (
+        next((each.value for each in larger.of(What.SCHEDULE) if each.node is event.node), None) if larger is not None else None
+    )
+    if larger is None or other is None or not length.value or larger.size == view.size:
+        return True
+    if length.of & view.trace.n_names:
+        return other.value / length.value > 1.0 and not _of_data(length.of)
+    return bool(length.of)
+
+
+def _of_data(names: frozenset[str]) -> bool:
+    return any(name.startswith("len(") for name in names)
+
+
+def _cut_short(view: View) -> bool:
+    """Whether the run was left when enough was seen, or earlier."""
+    return view.trace.cut or bool(view.trace.ended)
+
+
+def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
+    """A schedule advances once an update, and its length counts micro-batches."""
+    if larger is None or larger.size == view.size:
+        return
+    seen: set[int] = set()
+    for window in view.closed:
+        for event in window.of(What.SCHEDULE):
+            other = next((each for each in larger.of(What.SCHEDULE) if each.node is event.node), None)
+            if id(event.node) in seen or other is None or event.handed:
+                continue
+            seen.add(id(event.node))
+            if _per_update(event, view) and _of_micro_batches(event, view) and _of_micro_batches(other, larger):
+                yield Fault("GRD402", event, view.steps[0], at=event.at)
+
+
+def _per_update(event: Event, view: View) -> bool:
+    """Whether a schedule advances once for each whole window."""
+    whole = [window for window in view.closed if len(window.micros) == view.size]
+    advanced = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
+    return len(whole) > 1 and abs(advanced - len(view.steps)) <= 1
+
+
+def _of_micro_batches(event: Event, view: View) -> bool:
+    """Whether a length is that of the passes in which the micro-batches were: in batches, not in updates."""
+    length = event.value
+    if length is None or length.doubt or not _of_data(length.of) or length.of & view.trace.n_names:
+        return False
+    passes = [each for each in view.of(What.PASS) if each.value is not None and each.value.of & length.of]
+    if not passes or passes[0].value is None:
+        return False
+    batches = passes[0].value.value
+    micros = len(set().union(*(micros_of(each) for each in view.backwards)))
+    whole = length.value / batches
+    return batches > 0 and whole >= 1 and isclose(whole, round(whole)) and micros >= batches
+
+
+def before_step(view: View) -> Iterator[Fault]:
+    """A schedule advances before the optimizer has stepped for the first time, in the iteration of that step."""
+    first = view.closed[0] if view.closed else None
+    if first is None or first.step is None or not first.backwards:
+        return
+    nodes = [id(event.node) for event in first.of(What.SCHEDULE)]
+    for event in first.of(What.SCHEDULE):
+        once = nodes.count(id(event.node)) == 1
+        if once and not event.handed and event.loops == first.step.loops and same_iteration(event, first.step):
+            yield Fault("GRD403", event, first.step)

@@ -1,0 +1,73 @@
+"""Gradients that are cleared too often, too early or never, and steps that use them twice (GRD203 to GRD206)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.windows import View, Window, in_real_loop, micros_of, same_iteration
+
+_MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object whose class is not in sight"))
+"""What something out of sight is handed that may clear gradients."""
+
+
+def never(view: View) -> Iterator[Fault]:
+    """Steps meet what earlier ones have used, and nothing clears it."""
+    again = _meets_again(view)
+    if again is None or not in_real_loop(again):
+        return
+    first = view.backwards[0]
+    cleared = [event for event in view.of(What.ZERO) if event.held or in_real_loop(event)]
+    if cleared or any(not call.handed.isdisjoint(_MAY_CLEAR) for call in view.of(What.CALL) if same_loop(call, first)):
+        return
+    yield Fault("GRD205", view.steps[0])
+
+
+def same_loop(event: Event, backward: Event) -> bool:
+    """Whether something happens in a loop around a backward pass."""
+    return bool(event.loops) and event.loops[0] is backward.loops[0] if backward.loops else True
+
+
+def before_step(view: View) -> Iterator[Fault]:
+    """Gradients are cleared between the last backward pass and the step, which finds none."""
+    for window in view.closed:
+        if not window.backwards or window.step is None or window.step.terms or _put_elsewhere(window):
+            continue
+        for zero in window.after_last(What.ZERO)[:1]:
+            if same_iteration(zero, window.step):
+                yield Fault("GRD206", zero, window.step)
+
+
+def _put_elsewhere(window: Window) -> bool:
+    """Gradients are computed with, or put in the place of others."""
+    moved = any(event.value is not None and event.value.doubt for event in window.of(What.RESCALE))
+    return moved or any("gradient" in call.handed for call in window.of(What.CALL))
+
+
+def inside_window(view: View) -> Iterator[Fault]:
+    """Gradients are cleared between two micro-batches of a window, and nothing used them."""
+    for zero in view.lost:
+        yield Fault("GRD203", zero, view.steps[0])
+
+
+def reused(view: View) -> Iterator[Fault]:
+    """A step meets gradients which an earlier one has used, and that are cleared when the window is over."""
+    again = _meets_again(view)
+    if again is None:
+        return
+    closing = [event for event in view.of(What.ZERO) if len(micros_of(event)) > 1 and not view.uncertain(event)]
+    inside = [event for event in closing if event.loops[: len(again.loops)] == again.loops]
+    if len(inside) > 1:
+        yield Fault("GRD204", again, inside[0])
+
+
+def _meets_again(view: View) -> Event | None:
+    """The first step that finds gradients which an earlier one has used, beside new ones."""
+    before: set[int] = set()
+    for step in view.steps:
+        held = set(step.held)
+        if before & held and held - before:
+            return step
+        before = held
+    return None

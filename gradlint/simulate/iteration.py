@@ -46,6 +46,8 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
 
 def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[Any]:
     """Something unknown that is walked is data; inside of a loop over data, it is a few things that stay what they are."""
+    if "param" in value.last.lower() and not value.has_default:
+        return iter([Parameter(owner=value)])
     key = ("walked", None)
     loader = value.kept.get(key)
     if loader is None:
@@ -146,7 +148,7 @@ def length(machine: Machine, value: Any) -> Any:
         if machine.words.role_of_spelling(value.last) is not None or "data" in value.last.lower():
             made = value.kept["walked", None] = loader_of(machine, value)
             return length_of(machine, made)
-        return unknown(machine, f"len({value.identity})")
+        return Num(machine.world.length, frozenset((f"len({value.identity})",)))
     if is_data(value):
         pieces = value.kept.get("<pieces>")
         return len(pieces) if pieces is not None else Tensor(value.draws, None, text="len")

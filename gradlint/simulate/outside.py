@@ -80,6 +80,8 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
             default = args[1] if len(args) > 1 else kwargs.get("default")
             return unknown(machine, f"{value.identity}.{args[0]}", default=default, has_default=default is not None)
         return Opaque(f"{value.identity}.{name}()")
+    if name in _SIZES and machine.in_loop and not kwargs:
+        return Tensor(machine.current(), None, text=name)
     if isinstance(value, Opaque):
         child = get_attribute(machine, value, name, node)
         if not isinstance(child, (Opaque, Thing)):
@@ -89,6 +91,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     return call_unknown(machine, value, args, kwargs, node, name)
 
 
+_SIZES = frozenset("numel nelement size dim".split())
 _OF_MODELS = frozenset(
     (
         "parameters named_parameters modules named_modules children train eval to cuda cpu half zero_grad no_sync no_backward_sync "

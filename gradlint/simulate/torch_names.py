@@ -63,10 +63,11 @@ def construct(
 def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     given = [*args, *kwargs.values()]
     optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
-    place = _length_argument(node)
+    place = _length_argument(node, _positions(last))
     lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
-    if not lengths and last == "CosineAnnealingLR" and len(args) > 1:
-        lengths = [args[1]]
+    position = _positions(last)
+    if not lengths and 0 < position < len(args):
+        lengths = [args[position]]
     if last == "OneCycleLR" and "steps_per_epoch" in kwargs:
         from gradlint.simulate.arithmetic import binary
 
@@ -74,10 +75,19 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
     return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
 
 
-def _length_argument(node: cst.CSTNode) -> cst.CSTNode | None:
+def _positions(last: str) -> int:
+    """Where, among the positional arguments, a schedule is told its length; 0 where it is not."""
+    if last in ("CosineAnnealingLR", "PolynomialLR"):
+        return 1
+    return 2 if last == "OneCycleLR" or (last.startswith("get_") and last.endswith("schedule_with_warmup")) else 0
+
+
+def _length_argument(node: cst.CSTNode, position: int) -> cst.CSTNode | None:
     """Where a schedule is told its length."""
     args = node.args if isinstance(node, cst.Call) else ()
-    return next((each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS), None)
+    named = (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS)
+    plain = args[position].value if 0 < position < len(args) and args[position].keyword is None else None
+    return next(named, plain)
 
 
 def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:

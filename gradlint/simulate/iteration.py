@@ -18,6 +18,9 @@ from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, number
 ENDLESS = 10_000
 """Batches that a stream without an end gives; the run is over long before."""
 
+_FIELDS = 4
+"""Fields of a batch that is unpacked."""
+
 
 def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
     """The items that walking a value gives."""
@@ -116,7 +119,9 @@ def length_of(machine: Machine, loader: Loader) -> Any:
 
 
 def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]:
-    """The pieces of data, as many as there are micro-batches; or the parts of what was computed."""
+    """The pieces of data, as many as there are micro-batches; or the parts of what was computed, and the fields of a batch."""
+    if isinstance(node, cst.BaseComp):
+        return iter([part(value) for _ in range(_FIELDS if value.terms is None else 2)])
     pieces = value.kept.get("<pieces>")
     if pieces is None:
         count = machine.world.n if value.terms is None else 2

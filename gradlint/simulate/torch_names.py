@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader,
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
+_STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
+"""Names of data sets that may have no end, and no length."""
 _PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
 
 
@@ -98,6 +101,8 @@ def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
     if isinstance(data, Instance):
         finite = sized = not any(base.endswith("IterableDataset") for base in data.cls.outside)
         sized = bool(data.cls.lookup("__len__")[0]) or sized
+    elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
+        finite = sized = None
     return Loader(f"DataLoader at {id(node)}", node, finite=finite, sized=sized)
 
 

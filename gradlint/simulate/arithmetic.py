@@ -219,7 +219,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
     A number of accumulation steps among them may have divided it.
     """
     draws: frozenset[int] = frozenset()
-    scaler, detached, graphs, reduced = None, True, False, True
+    scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
     for value in flattened(values):
         if is_data(value):

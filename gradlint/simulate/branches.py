@@ -82,7 +82,9 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if choice.seeks is not None and assumed and not machine.in_loop:
         return choice.seeks, False
     if known is None:
-        return conditions.truth(machine, value, choice.usual, decides=choice.decides), conditions.varies(value)
+        called = bool(machine.loops) and not machine.in_loop
+        decides = choice.decides or (choice.gate and called)
+        return conditions.truth(machine, value, choice.usual, decides=decides), conditions.varies(value)
     if choice.gate:
         machine.asked.gates |= conditions.gates(value)
     return known, False

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.arithmetic import flattened, models_of
-from gradlint.simulate.callables import Instance
+from gradlint.simulate.callables import External, Instance
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
 from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
@@ -127,7 +127,11 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:
     """Whether a clip only looks at the norm: no norm exceeds its bound, or it is told not to clip."""
     told = any(value is False and "clip" in name for name, value in kwargs.items())
-    return told or any(number(each) == math.inf for each in (*args[1:], *kwargs.values()))
+    return told or any(_endless(each) for each in (*args[1:], *kwargs.values()))
+
+
+def _endless(bound: Any) -> bool:
+    return number(bound) == math.inf or (isinstance(bound, External) and bound.path.endswith(".inf"))
 
 
 def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:

@@ -83,6 +83,8 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
             default = args[1] if len(args) > 1 else kwargs.get("default")
             return unknown(machine, f"{value.identity}.{args[0]}", default=default, has_default=default is not None)
         return Opaque(f"{value.identity}.{name}()")
+    if name in _SIZES and machine.in_loop and not kwargs:
+        return Tensor(machine.current(), None, text=name)
     if isinstance(value, Opaque):
         child = get_attribute(machine, value, name, node)
         if not isinstance(child, (Opaque, Thing)):
@@ -92,6 +94,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     return call_unknown(machine, value, args, kwargs, node, name)
 
 
+_SIZES = frozenset("numel nelement size dim".split())
 _OF_MODELS = frozenset(
     (
         "parameters named_parameters modules named_modules children train eval to cuda cpu half zero_grad no_sync no_backward_sync "
@@ -206,7 +209,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
-    if machine.in_loop:
+    if machine.in_loop or (machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)

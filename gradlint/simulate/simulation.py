@@ -22,6 +22,7 @@ from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
+from gradlint.simulate.windows import views
 from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
@@ -188,9 +189,10 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
                 return again
     if _whole(first.trace):
         return first
-    for size in sorted(each for each in first.asked.moduli | _sizes(first.trace) if 1 < each <= _LONGEST)[:4]:
-        again = play(replace(world, length=2 * size + 2))
-        if size in _sizes(again.trace):
+    for size in sorted(each for each in first.asked.moduli | set(_sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
+        length = 2 * size + 2
+        again = play(replace(world, length=length))
+        if _sizes(again.trace).get(size, 0) > 1:
             return again
     return first
 
@@ -207,13 +209,13 @@ def _may_be_steps(name: str) -> bool:
 
 
 def _whole(trace: Trace) -> bool:
-    """Whether some update is made of just N micro-batches."""
-    return any(len({source.micro for source, _ in event.terms}) == trace.n for event in trace.of(What.STEP))
+    """Whether whole updates are made of just N micro-batches."""
+    return trace.n in _sizes(trace)
 
 
-def _sizes(trace: Trace) -> set[int]:
-    """Of how many micro-batches the updates are made."""
-    return {len({source.micro for source, _ in event.terms}) for event in trace.of(What.STEP)}
+def _sizes(trace: Trace) -> dict[int, int]:
+    """Of how many micro-batches the whole updates of each optimizer are made, and how often."""
+    return {view.size: view.sizes.count(view.size) for view in views(trace)}
 
 
 # Functions as roots

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name
+from gradlint.model.syntax import last_name, walk
 from gradlint.simulate import arithmetic
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
@@ -17,6 +17,7 @@ from gradlint.simulate.imports import imported
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Raised
 from gradlint.simulate.targets import assign
+from gradlint.simulate.values import Num
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -97,6 +98,8 @@ def _annotated(node: cst.AnnAssign) -> Plain:
 def _augmented(node: cst.AugAssign) -> Plain:
     value, kind = expression(node.value), arithmetic.OF_AUGMENTED.get(type(node.operator), cst.MatrixMultiply)
     load, store = _place(node.target)
+    name = last_name(node.target) or ""
+    scales = kind in (cst.Multiply, cst.Divide, cst.FloorDivide)
 
     def run(frame: Frame) -> Signal:
         frame.machine.tick(node)
@@ -105,6 +108,8 @@ def _augmented(node: cst.AugAssign) -> Plain:
         if isinstance(old, list) and kind is cst.Add and isinstance(new, (list, tuple)):
             old.extend(list(new)[:1000])
             return None
+        if scales and type(old) is Num and frame.machine.counts_steps(name):
+            return None  # N is what it is in this world, for whatever number of processes
         store(frame, owner, arithmetic.binary(frame.machine, kind, old, new, node))
         return None
 
@@ -220,10 +225,12 @@ _SIMPLE: dict[type, Callable[[Any], Plain]] = {
 
 
 def _named_constant(node: cst.Assign) -> str | None:
-    """The name that a literal is given, where there is just one."""
+    """The name that a value is given, where there is just one; none where the value is counted on from the one that it had."""
     if len(node.targets) != 1:
         return None
     target = node.targets[0].target
+    if any(each.deep_equals(target) for each in walk(node.value) if isinstance(each, (cst.Name, cst.Attribute))):
+        return None
     if isinstance(target, cst.Attribute):
         return target.attr.value
     return target.value if isinstance(target, cst.Name) else None

@@ -26,6 +26,8 @@ from gradlint.simulate.windows import views
 from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
+TURNS = 8
+"""Answers at the most that are turned over to come to an update."""
 FLIPS = 10
 _LONGEST = 64
 """Micro-batches that a window whose size is a plain number may have to be run."""
@@ -163,18 +165,32 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         return text.play(start, world, 2 * world.length + 2)
 
     world = World(SMALL, 2 * SMALL + 2)
-    first = play(world)
+    first = _turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
     first = _fitted(first, play)
     world = first.world
     runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 2 if world.length == 2 * SMALL + 2 else world.length))]
     asked = first.asked
-    flips: list[World] = [replace(world, answers=((key, not asked.questions[key]),)) for key in sorted(asked.deciding)]
+    flips: list[World] = [
+        replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
+    ]
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in values[1:4]]
     runs += [play(each) for each in flips[:FLIPS]]
     return Simulation(root, tuple(runs))
+
+
+def _turned(first: Played, play: Callable[[World], Played]) -> Played:
+    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
+    if not first.trace.of(What.BACKWARD) or first.trace.of(What.STEP):
+        return first
+    asked = first.asked
+    for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:
+        again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
+        if again.trace.of(What.STEP):
+            return again
+    return first
 
 
 def _fitted(first: Played, play: Callable[[World], Played]) -> Played:

@@ -51,7 +51,8 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     role = machine.words.role_of_spelling(value.last.removesuffix("s"))
     if role in _OF_TRAINING:
         return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
-    if spells_setting(value.identity) and not _DATA.search(value.last):
+    is_apart = not machine.loops and not isinstance(node, cst.For)
+    if (is_apart or spells_setting(value.identity)) and not _DATA.search(value.last):
         return iter([unknown(machine, f"{value.identity}[{place}]") for place in range(2)])
     key = ("walked", None)
     loader = value.kept.get(key)

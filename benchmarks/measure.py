@@ -104,10 +104,10 @@ class Analysis:
 
 def analysis(tree: Path) -> Analysis:
     """What LibCST's parse, the model and the rules take over the parts of files that are read at all."""
-    from gradlint.decode import Decoded, decode
-    from gradlint.engine import examine
-    from gradlint.prefilter import worth_reading
+    from gradlint.analysis.engine import examine
+    from gradlint.files.decode import Decoded, decode
     from gradlint.registry import all_rules
+    from gradlint.relevance.prefilter import worth_reading
     from gradlint.timings import Timings, measuring
 
     timings, files = Timings(), 0
@@ -126,7 +126,7 @@ def analysis(tree: Path) -> Analysis:
 
 def per_line(path: Path, rounds: int) -> float:
     """Microseconds of processor time a line, as the best of some rounds."""
-    from gradlint.engine import analyze
+    from gradlint.analysis.engine import analyze
     from gradlint.registry import all_rules
 
     text = path.read_text(encoding="utf-8")

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from gradlint.api import check_paths as check_paths
     from gradlint.api import check_source as check_source
     from gradlint.api import fix_source as fix_source
-    from gradlint.config import ConfigError as ConfigError
+    from gradlint.config.load import ConfigError as ConfigError
+    from gradlint.config.selection import UnknownRule as UnknownRule
     from gradlint.diagnostic import Applicability as Applicability
     from gradlint.diagnostic import Diagnostic as Diagnostic
     from gradlint.diagnostic import Place as Place
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
     from gradlint.diagnostic import Span as Span
     from gradlint.diagnostic import TextEdit as TextEdit
     from gradlint.diagnostic import TextFix as TextFix
-    from gradlint.selection import UnknownRule as UnknownRule
 
 __version__ = "0.1.0"
 _HOMES = {
     "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source"),
-    "gradlint.config": ("ConfigError",),
+    "gradlint.config.load": ("ConfigError",),
     "gradlint.diagnostic": ("Applicability", "Diagnostic", "Place", "Related", "Severity", "Span", "TextEdit", "TextFix"),
-    "gradlint.selection": ("UnknownRule",),
+    "gradlint.config.selection": ("UnknownRule",),
 }
 """Where each public name is imported from, once it is asked for."""
 __all__ = [

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradlint.config import ConfigError, is_file
+from gradlint.analysis.engine import analyze
+from gradlint.config.load import ConfigError, is_file
+from gradlint.config.selection import choose
 from gradlint.diagnostic import Diagnostic, unreadable
-from gradlint.engine import analyze
-from gradlint.fixer import fix
-from gradlint.plan import Options, make_plan
-from gradlint.quiet import Quiet
+from gradlint.files.parser_warnings import Quiet
+from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
-from gradlint.runner import run
-from gradlint.selection import choose
-from gradlint.suppress import keep
+from gradlint.run.options import Options
+from gradlint.run.plan import make_plan
+from gradlint.run.runner import run
+from gradlint.suppression.comments import keep
 
 _QUIET = Quiet()
 """One for the process, as the warning filters are."""

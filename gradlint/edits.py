@@ -44,7 +44,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove a statement; comments directly above it stay."""
+    """Remove a statement; comments directly above it, and those on its lines, stay."""
 
     statement: cst.CSTNode
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.model.types import TrainingFile, TrainingLoop
+from gradlint.simulate.promise import NOTHING, Promise
 
 Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
 
@@ -16,6 +17,8 @@ Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
 @dataclass(frozen=True)
 class Rule(Generic[Subject]):
     """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file).
+
+    `promise` says what its fix changes in a run of the loop; a fix that changes anything else is not offered.
 
     The rule about the comments that silence the others knows all those as its `peers`, once the registry has put them there.
     """
@@ -25,8 +28,14 @@ class Rule(Generic[Subject]):
     summary: str
     severity: Severity
     check: Callable[[Subject], Iterator[Finding]]
+    promise: Promise = NOTHING
     per_file: bool = False
     peers: tuple[Rule[Any], ...] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether what its fixes do shows in a run of the training code; it does not where a framework's Trainer runs it."""
+        return self.promise is not NOTHING
 
     @property
     def on_by_default(self) -> bool:
@@ -34,27 +43,27 @@ class Rule(Generic[Subject]):
 
 
 def rule(
-    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR
+    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise = NOTHING
 ) -> Callable[[Callable[[TrainingLoop], Iterator[Finding]]], Rule[TrainingLoop]]:
     """Declare a rule that judges one training loop at a time."""
 
     def declare(check: Callable[[TrainingLoop], Iterator[Finding]]) -> Rule[TrainingLoop]:
-        return Rule(code, name, summary, severity, check)
+        return Rule(code, name, summary, severity, check, promise)
 
     return declare
 
 
 def file_rule(
-    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR
+    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise = NOTHING
 ) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule[TrainingFile]]:
     """Declare a rule that judges a whole file, whether or not it holds a training loop."""
 
     def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule[TrainingFile]:
-        return Rule(code, name, summary, severity, check, per_file=True)
+        return Rule(code, name, summary, severity, check, promise, per_file=True)
 
     return declare
 
 
 def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule[TrainingFile]:
-    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.unused` does it."""
+    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.suppression.unused` does it."""
     return Rule(code, name, summary, severity, lambda _: iter(()), per_file=True, peers=())

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradlint.analysis.engine import analyze
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import analyze
-from gradlint.fixer import fix
+from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules
-from gradlint.suppress import keep
+from gradlint.suppression.comments import keep
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -46,10 +46,10 @@ def places(diagnostics: tuple[Diagnostic, ...]) -> frozenset[tuple[int, str]]:
     return frozenset((each.span.start.row, each.code) for each in diagnostics)
 
 
-def fixed(source: str, codes: tuple[str, ...] | None = None) -> str:
-    """A source after all fixes, the unsafe ones too."""
+def fixed(source: str, codes: tuple[str, ...] | None = None, *, unsafe: bool = True) -> str:
+    """A source after all fixes, the unsafe ones too unless they are left out."""
     rules = [rule for rule in all_rules() if codes is None or rule.code in codes]
-    return fix(source, "fixture.py", rules, unsafe=True, keep=keep).text
+    return fix(source, "fixture.py", rules, unsafe=unsafe, keep=keep).text
 
 
 def difference(source: str, diagnostics: tuple[Diagnostic, ...], expected: frozenset[tuple[int, str]]) -> str:

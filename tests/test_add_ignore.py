@@ -9,11 +9,11 @@ import pytest
 from harness import faulty_fixtures, read_marked
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
 
+from gradlint.analysis.engine import analyze
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import analyze
-from gradlint.ignores import add_ignores, is_reason
 from gradlint.registry import all_rules
-from gradlint.suppress import keep
+from gradlint.suppression.add_ignore import add_ignores, is_reason
+from gradlint.suppression.comments import keep
 
 LINE = "        loss.backward()"
 

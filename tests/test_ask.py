@@ -19,9 +19,9 @@ import click
 import pytest
 from samples import BOTH, CLEAN, SAFE, check, run, script
 
-from gradlint.ask import Dialogue, go_through
-from gradlint.runner import FileResult, Job, Task
-from gradlint.runner import run as run_jobs
+from gradlint.cli.ask import Dialogue, go_through
+from gradlint.run.runner import run as run_jobs
+from gradlint.run.task import FileResult, Job, Task
 
 FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
 SECOND = SAFE.replace("import torch\n", "").replace("def train", "def again")
@@ -172,12 +172,12 @@ def test_interrupted_files_are_whole(tmp_path: Path) -> None:
     assert first.read_text() == FIXED and second.read_text() == TWO
 
 
-def notebook(path: Path, *, indent: str | int = 1) -> Path:
+def notebook(path: Path) -> Path:
     cells = [
         {"cell_type": "code", "metadata": {}, "outputs": [], "source": each.splitlines(keepends=True)}
         for each in ("import os", SAFE.rstrip("\n"))
     ]
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}, indent=indent))
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}, indent=1))
     return path
 
 
@@ -187,9 +187,10 @@ def test_notebooks(tmp_path: Path) -> None:
     asked(answers, path)
     assert answers.shown[1].startswith(f"{path}:cell 2:8:9: GRD101 ") and not [x for x in answers.shown if x.startswith("@@")]
     assert "        (loss / accum_steps).backward()\n" in json.loads(path.read_text())["cells"][1]["source"]
-    odd = notebook(tmp_path / "b.ipynb", indent="\t\t")
+    deep = notebook(tmp_path / "b.ipynb")
+    deep.write_text(deep.read_text().replace('"outputs": []', f'"outputs": {"[" * 250 + "]" * 250}'))
     answers = Script("y")
-    (result,) = asked(answers, odd)
+    (result,) = asked(answers, deep)
     assert answers.prompts == [] and len(result.diagnostics) == 1
 
 
@@ -271,9 +272,10 @@ def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("other", ["--fix", "--diff", "--add-ignore", "--watch", "--statistics"])
 def test_misuse(tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradlint.adoption import require_compatible
-    from gradlint.config import ConfigError
-    from gradlint.plan import Options
+    from gradlint.config.load.load import ConfigError
+
+    from gradlint.cli.accepted import require_compatible
+    from gradlint.run.plan import Options
 
     fields = {"--fix": "fixing", "--diff": "diff", "--add-ignore": "add_ignore", "--watch": "watch", "--statistics": "statistics"}
     with pytest.raises(ConfigError, match=f"--ask cannot be used with {other}"):

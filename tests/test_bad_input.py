@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from samples import SAFE, SYNTAX_ERROR, check, run, script
 
-from gradlint import fix_source, intake
-from gradlint.writer import write_atomically
+from gradlint import fix_source
+from gradlint.files.decode import Decoded, decode
+from gradlint.files.write import write_atomically
+from gradlint.run import candidates
 
 FIXED = SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
 ASCII = SAFE.encode()
@@ -127,14 +129,14 @@ def test_unreadable_files(tmp_path: Path) -> None:
 def test_reading_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = script(tmp_path)
     script(tmp_path, SAFE, "good.py")
-    honest = intake.read_bytes
+    honest = candidates.read_bytes
 
     def read_bytes(name: str) -> bytes:
         if name == str(path):
             raise PermissionError(13, "Permission denied")
         return honest(name)
 
-    monkeypatch.setattr(intake, "read_bytes", read_bytes)
+    monkeypatch.setattr(candidates, "read_bytes", read_bytes)
     result = check("--output-format", "concise", tmp_path)
     assert result.exit_code == 1
     assert "train.py:1:1: GRD000 the file cannot be read: Permission denied" in result.stdout and "good.py:8:9" in result.stdout
@@ -171,7 +173,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def replace(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gradlint.writer.os.replace", replace)
+    monkeypatch.setattr("gradlint.files.write.os.replace", replace)
     result = check("--fix", path)
     assert result.exit_code == 2 and "train.py: cannot be written: No space left on device" in result.stderr
     assert path.read_text() == SAFE and os.listdir(tmp_path) == ["train.py"]
@@ -179,7 +181,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_file_that_may_not_be_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = script(tmp_path)
-    monkeypatch.setattr("gradlint.writer.os.access", lambda *_: False)
+    monkeypatch.setattr("gradlint.files.write.os.access", lambda *_: False)
     with pytest.raises(PermissionError):
         write_atomically(path, b"")
     assert path.read_text() == SAFE
@@ -251,3 +253,16 @@ def test_a_stdout_that_takes_nothing_is_told(tmp_path: Path, arguments: str) -> 
     assert done.returncode == 2
     assert done.stderr.startswith("error: stdout: cannot be written: No space left on device\n")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_fix_that_the_encoding_cannot_take_is_not_offered(tmp_path: Path) -> None:
+    twice = b"# coding: cp932\n# \x87\x90\n" + SAFE.encode()  # which would be written as another byte than it was
+    path = tmp_path / "train.py"
+    path.write_bytes(twice)
+    for options in ((), ("--fix",)):
+        shown = check(path, *options).stdout
+        assert "GRD101" in shown and "[*]" not in shown and path.read_bytes() == twice
+        assert "no fix is offered: as cp932 the file would not come out as it is where nothing is changed" in shown
+    decoded = decode(b"# coding: latin-1\n")
+    assert isinstance(decoded, Decoded)
+    assert decoded.refusal("caf\xe9") is None and decoded.refusal("日本") == "iso-8859-1 has no form for '日本'"

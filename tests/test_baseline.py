@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, run, script
 
-from gradlint.baseline import Baseline, BaselineError, Entries, Print, prints, read_baseline, sort, to_renew, write_baseline
-from gradlint.engine import analyze
+from gradlint.analysis.engine import analyze
 from gradlint.registry import all_rules
+from gradlint.suppression.baseline import (
+    Baseline,
+    BaselineError,
+    Entries,
+    Print,
+    prints,
+    read_baseline,
+    sort,
+    to_renew,
+    write_baseline,
+)
 
 SECOND = SAFE.replace("import torch\n\n\n", "").replace("def train", "def again")
 

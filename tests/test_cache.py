@@ -15,13 +15,13 @@ import pytest
 from harness import FIXTURES
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, run, script
 
-from gradlint import cache, cache_folder, intake
-from gradlint.cache import Cache
-from gradlint.cache_folder import TAG
+from gradlint.config.selection import Layer, Selection
 from gradlint.diagnostic import Diagnostic
-from gradlint.runner import FileResult, Job, Task
-from gradlint.runner import run as run_jobs
-from gradlint.selection import Layer, Selection
+from gradlint.run import cache, cache_folder, candidates
+from gradlint.run.cache import Cache
+from gradlint.run.cache_folder import TAG
+from gradlint.run.runner import run as run_jobs
+from gradlint.run.task import FileResult, Job, Task
 
 EVERYTHING = Task(Selection((Layer(("ALL",)),)))
 
@@ -47,13 +47,13 @@ class Reads:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
-        honest = intake.read_bytes
+        honest = candidates.read_bytes
 
         def read_bytes(name: str) -> bytes:
             self.names.append(Path(name).name)
             return honest(name)
 
-        monkeypatch.setattr(intake, "read_bytes", read_bytes)
+        monkeypatch.setattr(candidates, "read_bytes", read_bytes)
 
 
 def store_in(folder: Path) -> Path:
@@ -78,7 +78,7 @@ def test_unchanged_files_without_findings_are_not_read(tmp_path: Path, monkeypat
         script(tmp_path, source, f"{name}.py")
     first = told(run_jobs(jobs(tmp_path), 1, cache=Cache(tmp_path / "k")))
     reads = Reads(monkeypatch)
-    monkeypatch.setattr("gradlint.runner.process", None)
+    monkeypatch.setattr("gradlint.run.runner.process", None)
     assert told(run_jobs(jobs(tmp_path), 1, cache=Cache(tmp_path / "k"))) == first
     assert reads.names == ["c.py"]  # its text is shown
 
@@ -106,7 +106,7 @@ def test_a_touched_file_is_read_and_not_checked(tmp_path: Path, monkeypatch: pyt
     path = script(tmp_path, BOTH)
     first = told(run_jobs(jobs(tmp_path), 1, cache=Cache(tmp_path / "k")))
     os.utime(path, ns=(1, 1))
-    monkeypatch.setattr("gradlint.runner.process", None)
+    monkeypatch.setattr("gradlint.run.runner.process", None)
     assert told(run_jobs(jobs(tmp_path), 1, cache=Cache(tmp_path / "k"))) == first
 
 
@@ -197,7 +197,7 @@ def test_what_cannot_be_written_makes_no_noise(tmp_path: Path, monkeypatch: pyte
     def replace(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gradlint.cache_folder.os.replace", replace)
+    monkeypatch.setattr("gradlint.run.cache_folder.os.replace", replace)
     assert len(told(run_jobs(jobs(tmp_path / "tree"), 1, cache=Cache(tmp_path / "full")))) == 1
     assert not list((tmp_path / "full").rglob("*.new")) and not list((tmp_path / "full").rglob("*.json"))
 
@@ -249,7 +249,7 @@ def tree(folder: Path) -> Path:
 
 
 def test_the_cache_stands_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tree(tmp_path) / "gradlint.toml").write_text('ignore = ["GRD202"]\n')
+    (tree(tmp_path) / "gradlint.config.toml").write_text('ignore = ["GRD202"]\n')
     monkeypatch.chdir("/")
     first = run("check", tmp_path)
     folder = tmp_path / ".gradlint_cache"

@@ -149,7 +149,7 @@ def test_many_files_run_in_a_pool_and_keep_their_order(tmp_path: Path) -> None:
 def test_one_failure_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(tmp_path, SAFE, "bad.py")
     script(tmp_path, SAFE, "good.py")
-    from gradlint import runner
+    from gradlint.run import runner
 
     honest = runner.process
 
@@ -170,7 +170,7 @@ def test_a_process_that_dies_takes_one_file_with_it(tmp_path: Path) -> None:
         script(tmp_path, SAFE, f"f{number:02}.py")
     program = (
         "import os, multiprocessing; multiprocessing.set_start_method('fork')\n"
-        "from gradlint import cli, runner\n"
+        "from gradlint import cli\nfrom gradlint.run import runner\n"
         "honest = runner.process\n"
         "def process(name, data, task):\n"
         "    return os._exit(11) if name.endswith('f07.py') else honest(name, data, task)\n"
@@ -265,7 +265,8 @@ def test_a_command_imports_only_what_it_needs(tmp_path: Path) -> None:
     assert not _roots(version) & (HEAVY | {"dataclasses", "pathlib"}) and _ours(version) == {"cli"}
     plain = _imported("check", other)
     assert not _roots(plain) & HEAVY
-    assert not _ours(plain) & {"engine", "fixer", "registry", "keys", "notebook", "writer", "suppress", "verbose", "report.full"}
+    needless = "analysis.engine fixes.fixer registry config.schema files.notebook files.write suppression.comments report.full"
+    assert not _ours(plain) & {*needless.split(), "cli.describe_run"}
     assert not _roots(_imported("check", "--isolated", "--select", "GRD1,ALL", other)) & HEAVY
     (tmp_path / "pyproject.toml").write_text('[tool.ruff]\nselect = ["ALL"]\n')
     assert not _roots(_imported("check", other)) & HEAVY
@@ -390,13 +391,15 @@ def test_show_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_show_settings_can_be_used_as_settings(tmp_path: Path) -> None:
     path = script(tmp_path / "code", BOTH)
-    (tmp_path / "code" / "gradlint.toml").write_text(
+    (tmp_path / "code" / "gradlint.config.toml").write_text(
         'select = ["GRD1", "GRD5"]\nunfixable = ["GRD101"]\nextend-exclude = ["old"]\nunsafe-fixes = true\n'
         'severity = { GRD502 = "warning" }\nper-file-ignores = { "!train.py" = ["GRD1"] }\nnames.optimizers = ["opt"]\n'
     )
     result = run("check", "--show-settings", path)
-    assert result.exit_code == 0 and result.stdout.startswith(f"# Settings for {path}\n# from {tmp_path}/code/gradlint.toml\n")
-    (tmp_path / "code" / "gradlint.toml").write_text(result.stdout)
+    assert result.exit_code == 0 and result.stdout.startswith(
+        f"# Settings for {path}\n# from {tmp_path}/code/gradlint.config.toml\n"
+    )
+    (tmp_path / "code" / "gradlint.config.toml").write_text(result.stdout)
     assert run("check", "--show-settings", path).stdout == result.stdout
     assert "# There is no file to check." in run("check", "--show-settings", tmp_path / "missing").stdout
 

@@ -19,8 +19,8 @@ from readme import WRITTEN, generated
 from samples import BOTH, script
 
 from gradlint.cli import main
-from gradlint.config import load_config
-from gradlint.toml import loads
+from gradlint.config.load import load_config
+from gradlint.config.toml import loads
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("rules/*.md")})
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
@@ -163,7 +163,7 @@ def test_every_reason_is_needed() -> None:
 def test_toml_is_valid(page: str, block: Block, tmp_path: Path) -> None:
     table = loads(block.body)
     name = Path(block.title or "").name
-    if name in ("gradlint.toml", ".gradlint.toml") or "gradlint" in table.get("tool", {}):
+    if name in ("gradlint.config.toml", ".gradlint.toml") or "gradlint" in table.get("tool", {}):
         (tmp_path / "pyproject.toml").write_text("[tool.gradlint]\n")
         path = tmp_path / (block.title or "pyproject.toml")
         path.parent.mkdir(exist_ok=True)

@@ -11,8 +11,8 @@ import pytest
 from harness import ROOT
 from samples import SAFE, run, script
 
-from gradlint.config import load_config
-from gradlint.suppress import read_suppressions
+from gradlint.config.load import load_config
+from gradlint.suppression.comments import read_suppressions
 
 ADOPTING = (ROOT / "docs" / "adopting.md").read_text(encoding="utf-8")
 SUPPRESSION = (ROOT / "docs" / "suppression.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 from harness import ROOT
 from samples import BOTH, SAFE, check, script
 
-from gradlint.toml import loads
+from gradlint.config.toml import loads
 
 SNIPPETS = ROOT / "tests" / "editors"
 PAGE = ROOT / "docs" / "editors.md"

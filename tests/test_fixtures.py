@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from harness import FIXTURES, difference, faulty_fixtures, fixed, found, places, read_marked
 
+from gradlint.diagnostic import Applicability
 from gradlint.registry import all_rules
 
 
@@ -29,6 +30,29 @@ def test_fixed_file_is_what_the_fixer_writes(faulty: Path, request: pytest.Fixtu
     if request.config.getoption("--update-fixed"):
         target.write_text(result, encoding="utf-8")
     assert target.read_text(encoding="utf-8") == result
+
+
+def with_safe_fixes() -> list[Path]:
+    return [path for path in faulty_fixtures() if path.with_suffix(".safe.py").exists()]
+
+
+@pytest.mark.parametrize("path", with_safe_fixes(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_safe_fixes_alone_write_the_safe_file(path: Path, request: pytest.FixtureRequest) -> None:
+    target = path.with_suffix(".safe.py")
+    result = fixed(read_marked(path.read_text(encoding="utf-8")).source, unsafe=False)
+    if request.config.getoption("--update-fixed"):
+        target.write_text(result, encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == result
+
+
+def test_what_is_not_fixed_says_why_and_where(faulty: Path) -> None:
+    source = read_marked(faulty.read_text(encoding="utf-8")).source
+    rows = source.count("\n") + 1
+    for each in found(source):
+        for row in re.findall(r"on line (\d+)", each.note or ""):
+            assert 1 <= int(row) <= rows
+        if each.fix is not None and each.fix.applicability is Applicability.SAFE:
+            assert not (each.note or "").startswith("the fix is not safe")
 
 
 def test_fixing_settles_and_compiles(faulty: Path) -> None:
@@ -88,8 +112,8 @@ def test_there_are_thirty_idioms() -> None:
 
 
 def test_fast_path_equals_plain_path() -> None:
-    from gradlint import engine
-    from gradlint.slices import read_whole
+    from gradlint.analysis import engine
+    from gradlint.analysis.source import read_whole
 
     for path in sorted(FIXTURES.glob("*/*.py")):
         source = read_marked(path.read_text(encoding="utf-8")).source

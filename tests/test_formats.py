@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
 
 from gradlint import fix_source
+from gradlint.config.schema import KEYS
 from gradlint.diagnostic import Applicability, Diagnostic, Related, Severity, TextEdit, TextFix
-from gradlint.keys import KEYS
 from gradlint.report import formats
 from gradlint.report.cells import source_lines
 from gradlint.report.found import Report

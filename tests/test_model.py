@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from harness import FIXTURES
 
+from gradlint.analysis.source import Source, read_whole
 from gradlint.model.build import build
 from gradlint.model.types import Event, TrainingLoop
-from gradlint.slices import Source, read_whole
 
 _REVEAL = re.compile(r"# reveal: (.+)$")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gradlint import pool as pools
-from gradlint.foreman import Instructions
-from gradlint.pool import Pool
+from gradlint.run import process_pool as pools
+from gradlint.run.process_leader import Instructions
+from gradlint.run.process_pool import Pool
 
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed with the signals of POSIX")
 
@@ -114,8 +114,8 @@ def test_a_process_that_dies_costs_one_item(
 def test_who_is_interrupted_leaves_no_process_behind(tmp_path: Path) -> None:
     program = (
         "import os, pathlib, sys, time\n"
-        "from gradlint.foreman import Instructions\n"
-        "from gradlint.pool import Pool\n"
+        "from gradlint.run.process_leader import Instructions\n"
+        "from gradlint.run.process_pool import Pool\n"
         "def work(item):\n"
         f"    (pathlib.Path({str(tmp_path)!r}) / str(os.getpid())).touch()\n"
         "    time.sleep(0.5)\n"

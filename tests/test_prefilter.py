@@ -11,16 +11,16 @@ from harness import FIXTURES, found, pages, read_marked, read_page
 from oracle.draw import draw
 from oracle.write import source as written
 
+from gradlint.analysis.engine import examine
+from gradlint.analysis.source import read_whole
+from gradlint.config.selection import Layer, Selection
+from gradlint.config.settings import Names
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import examine
-from gradlint.matter import kept_rows
-from gradlint.prefilter import Prefilter, prefilter_of, worth_reading
 from gradlint.registry import all_rules
+from gradlint.relevance.needed_words import needs_of
+from gradlint.relevance.prefilter import Prefilter, prefilter_of, worth_reading
+from gradlint.relevance.relevant_rows import kept_rows
 from gradlint.rule import Rule
-from gradlint.selection import Layer, Selection
-from gradlint.settings import Names
-from gradlint.slices import read_whole
-from gradlint.triggers import needs_of
 
 SCRIPTS = {
     str(path.relative_to(FIXTURES)): read_marked(path.read_text(encoding="utf-8")).source for path in FIXTURES.rglob("*.py")
@@ -45,7 +45,9 @@ def test_no_rule_needs_more_than_it_states(rule: Rule) -> None:
     concerned = [name for name in SOURCES if rule.code in codes(name)]
     assert concerned, f"nothing shows what {rule.code} needs"
     dropped = [name for name in concerned if not prefilter.admits(SOURCES[name].encode())]
-    assert not dropped, f"{rule.code} is found in these, though they do not hold what gradlint/triggers.py says it needs"
+    assert not dropped, (
+        f"{rule.code} is found in these, though they do not hold what gradlint/relevance/needed_words.py says it needs"
+    )
 
 
 def plainly(source: str) -> list[tuple[Diagnostic, object, object]]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gradlint.progress import progress, wanted, with_progress
+from gradlint.cli.progress import progress, wanted, with_progress
 
 PROGRAM = """
 import sys, time
-from gradlint.progress import with_progress
+from gradlint.cli.progress import with_progress
 
 def slow():
     for number in range({steps}):

@@ -65,7 +65,7 @@ def test_configuration_means_what_it_says(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_suppressions_work() -> None:
-    from gradlint.suppress import read_suppressions
+    from gradlint.suppression.comments import read_suppressions
 
     assert len(read_suppressions(block("python", "gradlint: ignore")).rows) == 3
 

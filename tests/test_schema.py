@@ -11,9 +11,9 @@ import pytest
 from schema import PATH, schema, shown
 from test_config import GOOD, MISTAKES
 
-from gradlint.config import ConfigError, load_config
-from gradlint.keys import KEYS, NAMES
-from gradlint.toml import loads
+from gradlint.config.load import ConfigError, load_config
+from gradlint.config.schema import KEYS, NAMES
+from gradlint.config.toml import loads
 
 VALIDATOR = jsonschema.Draft7Validator(schema())
 

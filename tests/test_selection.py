@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gradlint.config.selection import Layer, Selection, UnknownRule, require_known
 from gradlint.diagnostic import Severity
 from gradlint.registry import all_rules
-from gradlint.selection import Layer, Selection, UnknownRule, require_known
 
 
 def runs(*layers: Layer, severity: tuple[tuple[str, str], ...] = (), silenced: tuple[str, ...] = ()) -> list[str]:

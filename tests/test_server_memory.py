@@ -11,16 +11,16 @@ import pytest
 from harness import FIXTURES, faulty_fixtures, read_marked
 from samples import BOTH, SAFE
 
+from gradlint.analysis.engine import analyze
+from gradlint.config.selection import Selection
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import analyze
 from gradlint.registry import all_rules
-from gradlint.selection import Selection
 from gradlint.server.check import Memory, check
 from gradlint.server.documents import Script
 from gradlint.server.found import Superseded
 from gradlint.server.policy import Policies
 from gradlint.server.text import Text
-from gradlint.suppress import keep
+from gradlint.suppression.comments import keep
 
 HELPER = '\n\ndef helper(x):\n    """What nobody calls."""\n    return x + 1\n\n\n'
 
@@ -147,7 +147,7 @@ def test_what_other_settings_found_is_not_used(tmp_path: Path) -> None:
         ('select = ["GRD1"]', ["GRD101"]),
         ('[names]\nschedulers = ["x"]', 2 * [""]),
     ):
-        (tmp_path / "gradlint.toml").write_text(settings)
+        (tmp_path / "gradlint.config.toml").write_text(settings)
         assert len(check(document, policies, memories, lambda: None).findings) == len(expected)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from harness import fixed, found, places
 
-from gradlint.slices import Problem, read
+from gradlint.analysis.source import Problem, read
 
 LOOP = """\
 def train(model, loader, optimizer, accum_steps):

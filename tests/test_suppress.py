@@ -8,7 +8,7 @@ import pytest
 from samples import BOTH, SAFE, check, script
 
 from gradlint import check_source, fix_source
-from gradlint.suppress import read_suppressions
+from gradlint.suppression.comments import read_suppressions
 
 LINE = "        loss.backward()\n"
 TALL = SAFE.replace("loss.backward()", "loss.backward(\n            retain_graph=False,\n        )")

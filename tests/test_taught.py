@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradlint.engine import analyze
-from gradlint.model.vocabulary import Taught
+from gradlint.analysis.engine import analyze
+from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 
 PRIVATE = """\

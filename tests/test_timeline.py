@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from samples import CLEAN, SAFE, SYNTAX_ERROR, run, script
 
 from gradlint.cli import main
+from gradlint.cli.run_show import show
 from gradlint.diagnostic import Diagnostic
 from gradlint.registry import all_rules
 from gradlint.report.lines import width
-from gradlint.show.command import show
 from gradlint.show.grid import Grid, Mark, Picture, Row, Timeline
 from gradlint.show.svg import draw_svg
 from gradlint.show.text import ASCII, UNICODE, draw

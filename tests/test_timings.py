@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from samples import BOTH, CLEAN, SAFE, check, run, script
 
-from gradlint import runner
+from gradlint.run import runner
 from gradlint.timings import STAGES, Timings, measuring, stage
 
 

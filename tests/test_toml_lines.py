@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from gradlint.toml import loads
-from gradlint.toml_lines import line_of
+from gradlint.config.toml import loads
+from gradlint.config.toml_lines import line_of
 
 SCALARS = (
     "7",

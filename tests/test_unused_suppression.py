@@ -10,11 +10,11 @@ from harness import FIXTURES, read_marked
 from samples import CLEAN, SAFE, check, script
 
 from gradlint import check_source, fix_source
-from gradlint.engine import examine
-from gradlint.prefilter import mentions_suppression, worth_reading
+from gradlint.analysis.engine import examine
+from gradlint.analysis.text_changes import apply
 from gradlint.registry import all_rules
-from gradlint.render import apply
-from gradlint.unused import holds_directives
+from gradlint.relevance.prefilter import mentions_suppression, worth_reading
+from gradlint.suppression.unused import holds_directives
 
 LINE = "        loss.backward()"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.paths import Guard, exclusive
-from gradlint.model.syntax import dotted, walk
+from gradlint.model.data.window import Boundary
+from gradlint.model.syntax.expressions import dotted, walk
+from gradlint.model.syntax.paths import Guard, exclusive
 from gradlint.model.types import Event, Kind, TrainingLoop
-from gradlint.model.window import Boundary
 
 RANK = {
     Kind.GRAD_SCALE: 0,
@@ -115,11 +115,16 @@ def _tests(guard: Guard, boundary: Boundary) -> bool:
 
 def _names(guard: Guard, boundary: Boundary) -> bool:
     """The guard tests a flag whose assignment holds the boundary."""
-    targets: set[str | None] = set()
-    for node in walk(boundary.guard):
-        if isinstance(node, cst.AssignTarget):
-            targets.add(dotted(node.target))
+    targets = flags_of(boundary)
     return guard.test is not None and any(dotted(each) in targets for each in walk(guard.test) if dotted(each))
+
+
+def flags_of(boundary: Boundary) -> list[str]:
+    """The names that the line of a boundary gives its answer to; what is assigned in the block that it opens is none of them."""
+    if not isinstance(boundary.guard, cst.SimpleStatementLine):
+        return []
+    targets = (dotted(node.target) for node in walk(boundary.guard) if isinstance(node, cst.AssignTarget))
+    return [each for each in targets if each is not None]
 
 
 def place_for(kind: Kind, loop: TrainingLoop, step: Event, moving: Event | None = None) -> Anchor | Withheld:

@@ -7,29 +7,30 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.belonging import Belonging
-from gradlint.model.boundary import Reader
-from gradlint.model.built import Schedule
-from gradlint.model.cadence import Judge
-from gradlint.model.configured import accelerator_steps, deepspeed_steps
 from gradlint.model.construct import schedules
-from gradlint.model.counting import Body
-from gradlint.model.details import EventDetails
-from gradlint.model.distribution import parallel_model, sharded, sync_toggled
-from gradlint.model.ends import Ends
-from gradlint.model.losses import LossScale, Scale
-from gradlint.model.naming import Names
-from gradlint.model.passes import cut_from_batches, fetches, one_epoch, pass_of, window_steps
-from gradlint.model.paths import Guard
-from gradlint.model.records import Frame, RawEvent, Site, Trace, site_of
-from gradlint.model.reports import Ledger
-from gradlint.model.resolve import Resolver
-from gradlint.model.scaling import Slicer
-from gradlint.model.sums import Sums
-from gradlint.model.syntax import dotted, keywords, last_name, text, walk
+from gradlint.model.data.built import Schedule
+from gradlint.model.data.losses import LossScale, Scale
+from gradlint.model.data.window import Boundary, Engine, Pass, Steps
+from gradlint.model.engines.configured_steps import accelerator_steps, deepspeed_steps
+from gradlint.model.engines.data_parallel import parallel_model, sharded, sync_toggled, wrapped_on_an_arm
+from gradlint.model.events.belonging import Belonging
+from gradlint.model.events.details import EventDetails
+from gradlint.model.events.zeroed import of_others
+from gradlint.model.gradients import gathered_elsewhere, rescaled_by_hand
+from gradlint.model.loss.reports import Ledger
+from gradlint.model.loss.scaling import Slicer
+from gradlint.model.loss.sums import Sums
+from gradlint.model.names.naming import Names
+from gradlint.model.names.records import Frame, RawEvent, Site, Trace, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, text, walk
+from gradlint.model.syntax.paths import Guard
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
-from gradlint.model.window import Boundary, Engine, Pass, Steps
-from gradlint.model.zeroed import of_others
+from gradlint.model.window.boundary import Reader
+from gradlint.model.window.cadence import Judge
+from gradlint.model.window.counting import Body
+from gradlint.model.window.ends import Ends
+from gradlint.model.window.passes import cut_from_batches, fetches, one_epoch, pass_of, window_steps
 
 
 class LoopBuilder:
@@ -101,12 +102,14 @@ class LoopBuilder:
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=ends.bounded(), draws=self.draws(), cut=self.cut()),
             parallel=parallel_model(self.trace),
+            parallel_on_an_arm=wrapped_on_an_arm(self.trace),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),
             engine_steps=given,
             steps_vary=self.steps_vary(steps),
             steps_may_be_absent=judge.may_be_absent(),
-            grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or "register_comm_hook" in self.trace.facts.called,
+            grads_rescaled=any(e.kind is Kind.GRAD_SCALE for e in near) or rescaled_by_hand(self.resolver),
+            grads_gathered=gathered_elsewhere(self.trace),
             rate_divided=self.rate_divided(steps),
             flushed_after=ends.flushed_after(near),
             flush_misses=ends.flush_misses(near),
@@ -114,6 +117,7 @@ class LoopBuilder:
             schedules=tuple(self.schedules(near, events, steps)),
             words=self.resolver.words,
             boundary_told=self.trace.facts.boundary_told,
+            facts=self.trace.facts,
         )
 
     def schedules(
@@ -122,7 +126,9 @@ class LoopBuilder:
         for raw, event in zip(near, events, strict=True):
             if raw.kind is Kind.SCHEDULER_STEP and raw.receiver is not None:
                 for schedule in schedules(raw.receiver, raw.site, self.resolver):
-                    yield event, replace(schedule, steps_there=Names(self.resolver).written_at(schedule.site, steps))
+                    names = Names(self.resolver)
+                    there, usual = names.written_at(schedule.site, steps), names.usual(steps, raw.site)
+                    yield event, replace(schedule, steps_there=there, usual_steps=usual)
 
     # The window
 
@@ -240,7 +246,7 @@ class LoopBuilder:
         return any(
             isinstance(each, cst.BinaryOperation)
             and isinstance(each.operator, (cst.Divide, cst.FloorDivide))
-            and slicer.factors.mentions_steps(each.right, site)
+            and (slicer.factors.mentions_steps(each.right, site) or _is_number(each.right, slicer.steps))
             for each in walk(node)
         )
 
@@ -269,6 +275,11 @@ class LoopBuilder:
         frame = self.backwards[0].frame if self.loop is None else self.loop.frame
         function = frame.function if isinstance(frame, Frame) else None
         return function.qualname if function is not None else "<module>"
+
+
+def _is_number(node: cst.BaseExpression, steps: Steps | None) -> bool:
+    """The number that N is known to be."""
+    return steps is not None and steps.value is not None and steps.value > 1 and literal(node) == steps.value
 
 
 def _brief(node: cst.CSTNode) -> str:

@@ -8,18 +8,19 @@ import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
 from gradlint.model.construct import constructions
-from gradlint.model.events import Classifier
-from gradlint.model.facts import Facts, collect
+from gradlint.model.data.window import Steps
+from gradlint.model.events.classify import Classifier
+from gradlint.model.events.not_training import measures_once, out_of_sight, running
 from gradlint.model.lightning import optimized_by_lightning, returned_losses
-from gradlint.model.passes import window_steps
-from gradlint.model.paths import Guard, exclusive
-from gradlint.model.records import RawEvent, Trace
-from gradlint.model.resolve import Resolver
-from gradlint.model.roots import Tracer, roots
-from gradlint.model.seldom import measures_once, out_of_sight, running
+from gradlint.model.names.facts import Facts, collect
+from gradlint.model.names.records import RawEvent, Trace
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.names.roots import Tracer, roots
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.page import BLANK, Page
+from gradlint.model.syntax.paths import Guard, exclusive
 from gradlint.model.types import Kind, TrainingFile, TrainingLoop
-from gradlint.model.vocabulary import UNTAUGHT, Taught
-from gradlint.model.window import Steps
+from gradlint.model.window.passes import window_steps
 
 _FOREIGN = frozenset(
     {"paddle", "paddlenlp", "mindspore", "oneflow", "jittor", "jax", "flax", "optax", "tensorflow", "mxnet", "tinygrad"}
@@ -27,9 +28,9 @@ _FOREIGN = frozenset(
 _OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
 
 
-def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> TrainingFile:
-    """The model of a file, from its top-level statements (all of them, or those that can matter)."""
-    facts = collect(statements, words)
+def build(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> TrainingFile:
+    """The model of a file, from its top-level statements (all of them, or those that can matter) and its whole text."""
+    facts = collect(statements, words, page)
     tracer = Tracer(facts)
     loops: list[TrainingLoop] = []
     if _is_foreign(facts):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import libcst as cst
 
-from gradlint.model.built import Construction, Schedule
-from gradlint.model.facts import Facts
-from gradlint.model.lookup import same_steps
-from gradlint.model.records import Site, site_of
-from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
-from gradlint.model.tree import Tree
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role, Taught
-from gradlint.model.window import Steps
+from gradlint.model.data.built import Construction, Schedule
+from gradlint.model.data.window import Steps
+from gradlint.model.names.facts import Facts, Function
+from gradlint.model.names.lookup import same_steps
+from gradlint.model.names.records import Definition, Site, site_of
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role, Taught
+from gradlint.model.reading import reads_of
+from gradlint.model.syntax.expressions import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
+from gradlint.model.syntax.tree import Tree
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
 _LENGTH_PLACES = {
@@ -23,6 +26,8 @@ _LENGTH_PLACES = {
     "get_linear_schedule_with_warmup": 2,
     "get_cosine_schedule_with_warmup": 2,
     "OneCycleLR": 2,
+    "LambdaLR": 1,
+    "MultiplicativeLR": 1,
 }
 _WARMUP_PLACES = {"get_linear_schedule_with_warmup": 1, "get_cosine_schedule_with_warmup": 1}
 
@@ -39,9 +44,23 @@ def schedules(receiver: cst.BaseExpression, site: Site, resolver: Resolver) -> I
             found = _loader_lengths(node, at, resolver)
             factor = _factor_of_steps(node, at, resolver)
             multiplied = any(_factor_of_steps(each, spot, resolver) for each, spot in resolver.follow(node, at))
-            if found is not None or multiplied:
-                calls, place, mentions, site, up = found or ((), node, frozenset(), at, False)
-                yield Schedule(call, keyword, node, calls, place, mentions, factor, site, multiplied=multiplied, rounded_up=up)
+            if found.calls or found.counts or multiplied:
+                yield Schedule(
+                    call,
+                    keyword,
+                    node,
+                    tuple(found.calls),
+                    found.places[0] if found.calls else node,
+                    frozenset(found.mentions),
+                    factor,
+                    found.sites[0] if found.calls else at,
+                    multiplied=multiplied,
+                    rounded_up=found.rounded_up,
+                    divided=_divided_already(found, resolver),
+                    read_by=_other_reader(call, found.trails[0], resolver) if found.calls else None,
+                    mixed=found.mixed,
+                    written_out=_written_out(node, at, found, resolver) if len(found.calls) == 1 else None,
+                )
 
 
 def knows_steps(schedule: Schedule, steps: Steps, words: Taught) -> bool:
@@ -89,55 +108,129 @@ def _settings(call: cst.Call, site: Site, resolver: Resolver) -> Iterator[tuple[
                 yield key, *entry
 
 
-def _loader_lengths(
-    node: cst.BaseExpression, site: Site, resolver: Resolver
-) -> tuple[tuple[cst.BaseExpression, ...], cst.CSTNode, frozenset[str], Site, bool] | None:
-    """The `len(loader)` calls a length is computed from, where the first of them stands, every name on the way, and whether
-    a quotient is rounded up."""
-    calls: list[cst.BaseExpression] = []
-    mentions: set[str] = set()
-    places: list[cst.CSTNode] = []
-    sites: list[Site] = []
+@dataclass(eq=False)
+class _Lengths:
+    """What a length is computed from, gathered by one walk over its parts and over what gave them their values."""
+
+    calls: list[cst.BaseExpression] = field(default_factory=list)
+    places: list[cst.CSTNode] = field(default_factory=list)
+    sites: list[Site] = field(default_factory=list)
+    trails: list[tuple[Definition, ...]] = field(default_factory=list)
+    mentions: set[str] = field(default_factory=set)
+    quotients: list[tuple[cst.BinaryOperation, Site]] = field(default_factory=list)
+    rounded_up: bool = False
+    mixed: bool = False
+    """Something is added to a length or taken off, and nothing says in what that is counted."""
+    counts: bool = False
+    """Some `len()` takes part, of a loader or of what nobody knows."""
+
+    def found(self, call: cst.BaseExpression, place: cst.CSTNode, site: Site, trail: tuple[Definition, ...]) -> None:
+        self.calls.append(call)
+        self.places.append(place)
+        self.sites.append(site)
+        self.trails.append(trail)
+
+
+def _loader_lengths(node: cst.BaseExpression, site: Site, resolver: Resolver) -> _Lengths:
+    """The `len(loader)` calls a length is computed from, where each is used, the definitions on the way, and every name."""
+    found = _Lengths()
     seen: set[int] = set()
-    rounded_up = False
-    stack: list[tuple[cst.BaseExpression, Site, cst.CSTNode]] = [(node, site, node)]
+    stack: list[tuple[cst.BaseExpression, Site, cst.CSTNode, tuple[Definition, ...]]] = [(node, site, node, ())]
     while stack and len(seen) < 400:
-        current, where, place = stack.pop()
+        current, where, place, trail = stack.pop()
         for each in _expressions(current):
             if id(each) in seen:
                 continue
             seen.add(id(each))
             if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
                 divisor = resolver.number(each.right, where)
-                mentions.update({str(int(divisor))} if divisor is not None and divisor == int(divisor) else ())
-                rounded_up = rounded_up or _rounds_up(each)
+                found.mentions.update({str(int(divisor))} if divisor is not None and divisor == int(divisor) else ())
+                found.rounded_up = found.rounded_up or _rounds_up(each)
+                found.quotients.append((each, where))
+            if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Add, cst.Subtract)):
+                found.mixed = found.mixed or all(literal(side) is NOT_LITERAL for side in (each.left, each.right))
             if isinstance(each, cst.BinaryOperation) and _batches_of_dataset(each):
-                calls.append(each)
-                places.append(place)
-                sites.append(where)
+                found.found(each, place, where, trail)
             if isinstance(each, cst.Call) and last_name(each.func) == "len" and each.args:
                 inner = each.args[0].value
+                found.counts = found.counts or "dataset" not in (last_name(inner) or "")
                 if resolver.role(inner, where) is Role.LOADER and "dataset" not in (last_name(inner) or ""):
-                    calls.append(each)
-                    places.append(place)
-                    sites.append(where)
+                    found.found(each, place, where, trail)
             elif isinstance(each, cst.Call):
-                mentions.add(last_name(each.func) or "")
+                found.mentions.add(last_name(each.func) or "")
             elif isinstance(each, (cst.Name, cst.Attribute, cst.Subscript)):
                 name = dotted(each)
                 if name is None:
                     continue
-                mentions.add(name)
+                found.mentions.add(name)
                 entry, written = resolver.entry(each, where)
                 if entry is not each:
-                    stack.append((entry, written, entry))
+                    stack.append((entry, written, entry, trail))
                 if isinstance(each, cst.Subscript) and (entry is not each or resolver.all_of(name, where.frame)):
                     seen.update(map(id, walk(each)))  # not what stands beside it
                 for definition in resolver.reaching(name, where)[0]:
                     if definition.value is not None and definition.how in ("assign", "param", "augment"):
                         spot = definition.value if definition.how != "param" else place
-                        stack.append((definition.value, site_of(definition), spot))
-    return (tuple(calls), places[0], frozenset(mentions), sites[0], rounded_up or "ceil" in mentions) if calls else None
+                        stack.append((definition.value, site_of(definition), spot, (*trail, definition)))
+                stack += ((value, where, place, trail) for value in _answers(each, resolver))
+    found.rounded_up = found.rounded_up or "ceil" in found.mentions
+    return found
+
+
+def _answers(name: cst.BaseExpression, resolver: Resolver) -> Iterator[cst.BaseExpression]:
+    """What a function of the file that a schedule asks for its rate computes it from."""
+    function = resolver.trace.facts.by_name.get(name.value) if isinstance(name, cst.Name) else None
+    if function is not None:
+        yield from (each.value for each in resolver.trace.facts.tree.of(cst.Return, function.node.body) if each.value is not None)
+
+
+_OF_THE_DATA = re.compile(r"batch_?size|world|devices|gpus?|process|replicas|workers|ranks?$", re.I)
+"""What the number of samples is divided by to give the number of micro-batches of a process."""
+
+
+def _divided_already(found: _Lengths, resolver: Resolver) -> tuple[float | None, ...]:
+    """What a length is divided by on the way, by numbers where these are known, the usual values of parameters among them."""
+    known: list[float | None] = []
+    names = {definition.key.split(":")[-1] for trail in found.trails for definition in trail}
+    for quotient, site in found.quotients:
+        of_length = any(any(each is call for call in found.calls) or dotted(each) in names for each in walk(quotient.left))
+        if of_length and not _OF_THE_DATA.search(last_name(quotient.right) or ""):
+            known.append(resolver.number(quotient.right, site))
+    return tuple(known)
+
+
+def _other_reader(call: cst.Call, trail: tuple[Definition, ...], resolver: Resolver) -> str | None:
+    """The first name on the way to a schedule's length that something else reads as well, or may: its meaning would change."""
+    facts = resolver.trace.facts
+    own: list[cst.CSTNode] = [call, *(definition.value for definition in trail if definition.value is not None)]
+    for definition in trail:
+        name = definition.key.split(":")[-1]
+        root, last = name.partition("[")[0].partition(".")[0], name.partition("[")[0].rpartition(".")[2]
+        home = _home(definition, facts)
+        if home is not None and root in home.assigned and last == root:
+            reads = reads_of(root, home.node, facts)
+            others = any(not any(facts.tree.holds(each, read) for each in own) for read in reads)
+        else:
+            counted = facts.page.reads(last)
+            inside = sum(last_name(each) == last for node in own for each in _read_in(node))
+            others = counted is None or counted.total() > inside
+        if others:
+            return name
+    return None
+
+
+def _home(definition: Definition, facts: Facts) -> Function | None:
+    """The function whose name a definition is of: for an argument the one that is called."""
+    if definition.how != "param":
+        return definition.frame.function
+    return next((f for f in facts.functions if any(param is definition.node for param in f.params)), None)
+
+
+def _read_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    keywords_of = {id(each.keyword) for each in walk(node) if isinstance(each, cst.Arg)}
+    attributes = {id(each.attr) for each in walk(node) if isinstance(each, cst.Attribute)}
+    plain = (each for each in walk(node) if isinstance(each, (cst.Name, cst.Attribute)))
+    return (each for each in plain if id(each) not in keywords_of and id(each) not in attributes)
 
 
 def _rounds_up(quotient: cst.BinaryOperation) -> bool:
@@ -167,6 +260,32 @@ def _expressions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield from _expressions(part)
 
 
+def _written_out(node: cst.BaseExpression, site: Site, found: _Lengths, resolver: Resolver) -> str | None:
+    """A length as it can be written where it is given, with what its names stand for in their places.
+
+    None where a name would mean something else there.
+    """
+    values: dict[str, Definition] = {}
+    for definition in found.trails[0]:
+        name = definition.key.split(":")[-1]
+        plain = definition.how == "assign" and definition.position is None and name.isidentifier()
+        if not plain or definition.frame is not site.frame or name in values:
+            return None
+        values[name] = definition
+    for definition in values.values():
+        for each in _expressions(definition.value) if definition.value is not None else ():
+            read = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
+            then, now = (resolver.reaching(read or "", where)[0] for where in (site_of(definition), site))
+            if read is not None and list(map(id, then)) != list(map(id, now)):
+                return None
+    whole = text(node)
+    for name, definition in values.items():
+        value = text(definition.value) if definition.value is not None else ""
+        loose = whole != name and isinstance(definition.value, (cst.BinaryOperation, cst.IfExp, cst.BooleanOperation))
+        whole = re.sub(rf"(?<![\w.]){name}\b(?!\s*=[^=])", f"({value})" if loose else value, whole)
+    return whole if whole.count(text(found.calls[0])) == 1 and "\n" not in whole else None
+
+
 # Optimizers
 
 
@@ -176,11 +295,19 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
     if not _COUPLED & facts.constructed:
         return ()
     for holder, owner in _holders(facts.statements):
+        if _offers_both(holder, facts):
+            continue
         for call in facts.tree.calls(holder):
             qualified = facts.qualify(call.func)
             if qualified in _COUPLED:
                 found.append(_construction(call, qualified, holder, owner, facts))
     return tuple({id(each.call): each for each in found}.values())
+
+
+def _offers_both(holder: cst.CSTNode, facts: Facts) -> bool:
+    """AdamW is on offer beside: who takes Adam does so on purpose."""
+    names = (dotted(each) for kind in (cst.Name, cst.Attribute) for each in facts.tree.of(kind, holder))
+    return any(facts.full_name(name).endswith("AdamW") for name in names if name is not None and "Adam" in name)
 
 
 def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.model.assemble import LoopBuilder
-from gradlint.model.facts import Facts, Function
-from gradlint.model.records import RawEvent, Site, Trace
-from gradlint.model.resolve import Resolver
-from gradlint.model.syntax import keywords, last_name, literal
+from gradlint.model.data.window import Steps
+from gradlint.model.names.facts import Facts, Function
+from gradlint.model.names.records import RawEvent, Site, Trace
+from gradlint.model.names.resolve import Resolver
+from gradlint.model.syntax.expressions import keywords, last_name, literal
 from gradlint.model.types import Kind, TrainingLoop
-from gradlint.model.window import Steps
 
 THROUGH = "lightning, automatically"
 

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.built import Construction as Construction
-from gradlint.model.built import Schedule as Schedule
-from gradlint.model.facts import Facts
-from gradlint.model.happenings import OUT_OF_SIGHT as OUT_OF_SIGHT
-from gradlint.model.happenings import Cadence as Cadence
-from gradlint.model.happenings import Event as Event
-from gradlint.model.happenings import Kind as Kind
-from gradlint.model.losses import Division as Division
-from gradlint.model.losses import LossScale as LossScale
-from gradlint.model.losses import Scale as Scale
-from gradlint.model.losses import TokenMean as TokenMean
-from gradlint.model.paths import Guard as Guard
-from gradlint.model.paths import Path as Path
-from gradlint.model.paths import exclusive as exclusive
-from gradlint.model.syntax import walk
-from gradlint.model.vocabulary import UNTAUGHT, Taught
-from gradlint.model.window import Boundary as Boundary
-from gradlint.model.window import Engine as Engine
-from gradlint.model.window import Pass as Pass
-from gradlint.model.window import Phase as Phase
-from gradlint.model.window import Steps as Steps
+from gradlint.model.data.built import Construction as Construction
+from gradlint.model.data.built import Schedule as Schedule
+from gradlint.model.data.event import OUT_OF_SIGHT as OUT_OF_SIGHT
+from gradlint.model.data.event import Cadence as Cadence
+from gradlint.model.data.event import Event as Event
+from gradlint.model.data.event import Kind as Kind
+from gradlint.model.data.losses import Division as Division
+from gradlint.model.data.losses import LossScale as LossScale
+from gradlint.model.data.losses import Scale as Scale
+from gradlint.model.data.losses import TokenMean as TokenMean
+from gradlint.model.data.window import Boundary as Boundary
+from gradlint.model.data.window import Engine as Engine
+from gradlint.model.data.window import Pass as Pass
+from gradlint.model.data.window import Phase as Phase
+from gradlint.model.data.window import Steps as Steps
+from gradlint.model.names.facts import Facts
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import walk
+from gradlint.model.syntax.paths import Guard as Guard
+from gradlint.model.syntax.paths import Path as Path
+from gradlint.model.syntax.paths import exclusive as exclusive
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class TrainingLoop:
     engine: Engine
     walks: Pass
     parallel: str | None = None
+    parallel_on_an_arm: bool = False
     sharded: bool = False
     sync_toggled: bool = False
     engine_steps: Steps | None = None
@@ -52,12 +53,15 @@ class TrainingLoop:
     steps_may_be_absent: bool = False
     """N may be 0 or None where the backward passes run, and is no divisor there."""
     grads_rescaled: bool = False
+    grads_gathered: bool = False
+    """The window is summed outside of `.grad`, which holds one micro-batch at a time."""
     rate_divided: bool = False
     flushed_after: bool = False
     flush_misses: bool = False
     carried: bool | None = None
     words: Taught = UNTAUGHT
     boundary_told: bool = False
+    facts: Facts = field(default_factory=Facts)
 
     def all(self, kind: Kind) -> Iterator[Event]:
         """The loop's events of a kind, in the order in which they run."""
@@ -84,7 +88,19 @@ class TrainingLoop:
         ]
         if not steps or any(step.cadence is not Cadence.PER_UPDATE for step in steps if self.holds(step)):
             return None
-        return next((step for step in steps if self.holds(step)), None)
+        step = next((step for step in steps if self.holds(step)), None)
+        return None if step is None or self._takes_turns(step, event) else step
+
+    def _takes_turns(self, step: Event, event: Event) -> bool:
+        """Step and event are of one arm, and the other arm steps another optimizer: each has its turn, and none a window."""
+        own = {guard.group: guard.arm for guard in step.path if guard.kind == "branch"}
+        shared = {guard.group for guard in event.path if own.get(guard.group) == guard.arm}
+        return any(
+            None not in (other.target, step.target)
+            and other.target != step.target
+            and any(guard.group in shared and guard.arm != own[guard.group] for guard in other.path)
+            for other in self.all(Kind.OPTIMIZER_STEP)
+        )
 
     def wipes_window(self, zero: Event) -> bool:
         """The gradients are zeroed at the boundary, before the last backward pass of the window, which alone is left to the step."""

@@ -6,18 +6,26 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.edits import Enclose, Replace
+from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import dotted, last_name, text
-from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop
-from gradlint.repair import Outcome, accelerator_of, divide, withheld
+from gradlint.fixes.shared import Outcome, accelerator_of, divide, divide_loss, withheld
+from gradlint.model.bystanders import named
+from gradlint.model.mismatch import another_count
+from gradlint.model.syntax.expressions import dotted, last_name, text
+from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
 
 
-@rule("GRD101", "unscaled-loss", "The loss of an accumulating loop is not divided by the accumulation steps")
+@rule(
+    "GRD101",
+    "unscaled-loss",
+    "The loss of an accumulating loop is not divided by the accumulation steps",
+    promise=changing(factors=True),
+)
 def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     if (
         loop.steps is None
@@ -37,6 +45,8 @@ def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
         scale = backward.scale
         if scale is None or not (scale.scale is Scale.UNDIVIDED or (scale.scale is Scale.PARTLY and scale.why == "paths")):
             continue
+        if any(another_count(division, loop.steps, loop.words) for division in scale.divisions):
+            continue  # it is divided, and by what is said to be wrong
         fix, note = _divide(backward, loop) if scale.scale is Scale.UNDIVIDED else withheld("one path divides already")
         share = "on every path " if scale.scale is Scale.PARTLY else ""
         yield Finding(
@@ -70,6 +80,9 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
     loss = backward.loss
     if loss is None:
         return withheld("the loss is not an expression here")
+    other = next((each for each in loop.all(Kind.BACKWARD) if _stays_behind(each, backward, loop)), None)
+    if other is not None:
+        return withheld(f"{named(other.node, loop)} is the other arm, whose loss is not known to be divided then")
     name = accelerator_of(loop)
     if loop.engine is Engine.ACCELERATE and backward.through is None and name is not None:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(backward.node, f"{name}.backward({text(loss)})"),)), None
@@ -83,11 +96,16 @@ def _divide(backward: Event, loop: TrainingLoop) -> Outcome:
                 return withheld("what is backpropagated is not the loss that the block scales")
             loss = guard.test.args[0].value
             return Fix(f"Divide the loss by `{loop.steps.source}`", (divide(loss, loop.steps.source),)), None
-    new = divide(loss, loop.steps.source)
-    receiver = isinstance(backward.node, cst.Call) and isinstance(backward.node.func, cst.Attribute)
-    if backward.through is None and receiver and not getattr(loss, "lpar", ()):
-        new = Enclose(loss, f"({new.before}", f"{new.after})")
-    return Fix(f"Divide the loss by `{loop.steps.source}`", (new,)), None
+    return Fix(f"Divide the loss by `{loop.steps.source}`", (divide_loss(backward, loss, loop.steps.source),)), None
+
+
+def _stays_behind(other: Event, backward: Event, loop: TrainingLoop) -> bool:
+    """Another arm backpropagates a loss that nothing divides, and that no fix is offered for."""
+    if not exclusive(other.path, backward.path) or loop.engine_divides(other) or other.scale is None:
+        return False
+    if _engine_divides(other, loop):
+        return other.scale.scale is not Scale.DIVIDED
+    return other.scale.scale in (Scale.UNKNOWN, Scale.PARTLY)
 
 
 def _gives(guard: Guard, loss: cst.BaseExpression) -> bool:

@@ -8,13 +8,21 @@ import libcst as cst
 
 from gradlint.edits import Delete, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
-from gradlint.model.types import Division, Kind, Path, Scale, TrainingLoop, exclusive
-from gradlint.repair import Outcome, bare, withheld
+from gradlint.fixes.shared import Outcome, bare, divide_loss, unsafe, withheld
+from gradlint.model.bystanders import named
+from gradlint.model.reading import reads_of
+from gradlint.model.syntax.expressions import text
+from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD102", "double-scaled-loss", "The loss is divided by the accumulation steps twice")
+@rule(
+    "GRD102",
+    "double-scaled-loss",
+    "The loss is divided by the accumulation steps twice",
+    promise=changing(factors=True),
+)
 def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()
     for backward in loop.all(Kind.BACKWARD):
@@ -32,6 +40,17 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
             other = next((d for d in manual if d.node is not division.node), division)
             first = engine or f"`{text(other.node)}`"
             fix, note = _undo(division)
+            needy = [b for b in loop.all(Kind.BACKWARD) if b is not backward and _needs(b, division, loop)]
+            apart = next(
+                (b for b in needy if b.through not in (None, "scaler") or b.loss is None or b.frame is not backward.frame), None
+            )
+            if apart is not None:
+                fix, note = withheld(f"{named(apart.node, loop)} needs the division, and has no other")
+            elif fix is not None and needy:
+                own = [divide_loss(b, b.loss, text(division.divisor)) for b in needy if b.loss is not None]
+                fix = Fix(f"Divide by `{text(division.divisor)}` only where nothing else does", (*fix.edits, *own))
+            if fix is not None and (reader := _reader(division, backward, loop)) is not None:
+                fix, note = unsafe(fix, f"{named(reader, loop)} reads the divided loss, too")
             yield Finding(
                 at=division.node,
                 message=f"The loss is divided by `{text(division.divisor)}` here and again by {first}: "
@@ -40,6 +59,30 @@ def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
                 fix=fix,
                 note=note,
             )
+
+
+def _needs(other: Event, division: Division, loop: TrainingLoop) -> bool:
+    """Another backward pass that is given the same quotient, and has no other division."""
+    scale = other.scale
+    if scale is None or exclusive(division.path, other.path) or not any(d.node is division.node for d in scale.divisions):
+        return False
+    return loop.engine_divides(other) is None and not any(d.node is division.node for d in scale.doubled)
+
+
+def _reader(division: Division, backward: Event, loop: TrainingLoop) -> cst.CSTNode | None:
+    """What reads the name of the quotient behind the division, other than to backpropagate it."""
+    tree, statement = loop.facts.tree, division.statement
+    if statement is None or tree.run(statement) is None:
+        return None
+    targets: list[cst.CSTNode] = [each.target for each in tree.of(cst.AssignTarget, statement)] or [division.dividend]
+    end = max(tree.run(statement) or (0, 0))
+    known = [event.node for event in loop.all(Kind.BACKWARD)]
+    for target in targets if isinstance(targets[0], cst.Name) else ():
+        for read in reads_of(text(target), loop.node, loop.facts):
+            place = tree.run(read)
+            if place is not None and place[0] >= end and not any(tree.holds(node, read) for node in known):
+                return next((line for line in tree.of(cst.SimpleStatementLine, loop.node) if tree.holds(line, read)), read)
+    return None
 
 
 def _surely(path: Path, of: Path) -> bool:

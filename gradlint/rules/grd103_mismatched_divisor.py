@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from gradlint.diagnostic import Applicability
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
-from gradlint.model.types import Division, Kind, Steps, TrainingLoop
-from gradlint.model.vocabulary import Taught
-from gradlint.repair import atom, divided
+from gradlint.fixes.shared import atom, divided
+from gradlint.model.mismatch import another_count
+from gradlint.model.syntax.expressions import text
+from gradlint.model.types import Kind, TrainingLoop
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD103", "mismatched-divisor", "The loss is divided by another count than the window's")
+@rule(
+    "GRD103",
+    "mismatched-divisor",
+    "The loss is divided by another count than the window's",
+    promise=changing(factors=True),
+)
 def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
     yield from _windows_squared(loop)
     steps = loop.steps
@@ -28,7 +32,7 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
         if update is None or scale is None or any(d.by_steps for d in scale.divisions):
             continue
         for division in scale.divisions:
-            if id(division.node) in seen or not _is_another_count(division, steps, loop.words):
+            if id(division.node) in seen or not another_count(division, steps, loop.words):
                 continue
             seen.add(id(division.node))
             fix = None
@@ -62,15 +66,3 @@ def _windows_squared(loop: TrainingLoop) -> Iterator[Finding]:
                     related=((step.node, "the engine counts here"),),
                     note="no fix is offered: call the engine's step on every micro-batch",
                 )
-
-
-def _is_another_count(division: Division, steps: Steps, words: Taught) -> bool:
-    """Provably another number, or another accumulation setting of the same configuration."""
-    if isinstance(division.dividend, cst.BinaryOperation):
-        return False
-    spelled = {name for name in division.names if words.spells_steps(name)}
-    if division.value is not None and steps.value is not None:
-        plain = spelled or division.inverse or isinstance(division.divisor, cst.Integer)
-        return bool(plain) and division.value > 1 and steps.value > 1 and division.value != steps.value
-    homes = {name.rpartition(".")[0] for name in steps.names if words.spells_steps(name)} - {"", "self"}
-    return any(name.rpartition(".")[0] in homes for name in spelled)

@@ -9,10 +9,11 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose, Insert, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import argument, dotted, keywords, last_name, text, walk
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, text, walk
 from gradlint.model.types import Division, Event, Kind, Scale, TrainingLoop
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -20,6 +21,7 @@ from gradlint.rule import rule
     "mean-of-token-means",
     "Means over unequal token counts are averaged as if they were equal",
     severity=Severity.INFO,
+    promise=changing(factors=True),
 )
 def mean_of_token_means(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps is None or loop.grads_rescaled:

@@ -9,9 +9,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import subnodes, text, walk
+from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.model.syntax.expressions import subnodes, text, walk
 from gradlint.model.types import Event, Kind, Scale, TrainingLoop
-from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
 
 

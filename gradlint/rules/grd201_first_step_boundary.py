@@ -8,9 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Edit, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import literal, text, walk
-from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
-from gradlint.repair import (
+from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
     comparison_in,
@@ -18,13 +16,25 @@ from gradlint.repair import (
     ends_with_full_windows,
     guards_of,
     shifted,
+    unsafe,
     withheld,
 )
+from gradlint.model.bystanders import asked_elsewhere, named
+from gradlint.model.syntax.expressions import literal, text, walk
+from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD201", "first-step-boundary", "The optimizer's guard holds on the wrong micro-batch of the window")
+@rule(
+    "GRD201",
+    "first-step-boundary",
+    "The optimizer's guard holds on the wrong micro-batch of the window",
+    promise=changing(windows=True),
+)
 def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
+    if loop.steps_vary:
+        return  # where N changes, no remainder says which micro-batch is the last of a window
     backwards = list(loop.all(Kind.BACKWARD))
     seen: set[int] = set()
     for step in loop.all(Kind.OPTIMIZER_STEP):
@@ -77,7 +87,11 @@ def _shift(boundary: Boundary, loop: TrainingLoop) -> Outcome:
         if each.modulus is None or each.index is None or each.counts_from is None:
             return withheld("the counter is kept by hand in a way that a shift of the index does not mend")
         edits.append(_edit(each))
-    return Fix("Update on the last micro-batch of each window", tuple(edits)), None
+    fix = Fix("Update on the last micro-batch of each window", tuple(edits))
+    other = asked_elsewhere(loop, boundary, [each.test for each in guards_of(loop, boundary)])
+    if other is not None:
+        return unsafe(fix, f"{named(other, loop)} asks for the boundary by itself, and would not move with it")
+    return fix, None
 
 
 def _edit(boundary: Boundary) -> Edit:

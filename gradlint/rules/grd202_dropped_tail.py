@@ -6,16 +6,34 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability, Severity
+from gradlint.diagnostic import Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import (
+    ENDS_EARLY,
+    Outcome,
+    counted_in_full_windows,
+    decides_apart,
+    ends_with_full_windows,
+    guards_of,
+    part_of,
+    shifted,
+    unsafe,
+    withheld,
+)
+from gradlint.model.bystanders import asked_elsewhere, named
+from gradlint.model.syntax.expressions import walk
 from gradlint.model.types import Boundary, Kind, TrainingLoop
-from gradlint.repair import ENDS_EARLY, Outcome, decides_apart, ends_with_full_windows, guards_of, shifted, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
-    "GRD202", "dropped-tail", "The last, partial window of a finite loader never reaches the optimizer", severity=Severity.WARNING
+    "GRD202",
+    "dropped-tail",
+    "The last, partial window of a finite loader never reaches the optimizer",
+    severity=Severity.WARNING,
+    promise=changing(windows=True),
 )
 def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
     boundary = loop.dropped_tail
@@ -43,6 +61,8 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     length = loop.walks.length
     if length is None:
         return withheld("the loader has no name here whose length could be asked for")
+    if loop.walks.stream:
+        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop, where a window is left")
     if loop.flush_misses:
         return withheld("the step after the loop has to be put right first")
     if decides_apart(loop):
@@ -61,19 +81,38 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     guards = guards_of(loop, boundary)
     if loop.guard is None or any(each.frame is not loop.guard.frame for each in guards):
         return withheld("the guard stands in another function, where the loader has no name")
+    before = [step for step in loop.all(Kind.OPTIMIZER_STEP) if step.boundary is boundary]
+    if all(step.index < backward.index for step in before for backward in loop.all(Kind.BACKWARD)):
+        return withheld(f"{named(boundary.test, loop)} stands before the backward pass, whose gradients a flush there would miss")
     last = shifted(boundary.index, 1 - boundary.counts_from)
-    edits: list[Edit] = [_extended(each, last, length) for each in guards]
-    safe = Applicability.SAFE if loop.walks.certain else Applicability.UNSAFE
-    return Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits), safe), None
+    edits: list[Edit] = []
+    for each in guards:
+        node = part_of(each)
+        if node is None:
+            return withheld(f"{named(each.test, loop)} mixes its conditions in a way that a flush does not fit into")
+        edits.append(_extended(each, node, last, length))
+    fix = Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits))
+    other = asked_elsewhere(loop, boundary, [each.test for each in guards])
+    if other is not None:
+        return unsafe(fix, f"{named(other, loop)} asks for the boundary by itself, and would not know of the last micro-batch")
+    short = counted_in_full_windows(loop)
+    if short is not None:
+        return unsafe(fix, f"`{short.keyword}` counts full windows alone, and the schedule would be over before the run is")
+    if not loop.walks.certain:
+        return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
+    return fix, None
 
 
-def _extended(boundary: Boundary, last: str, length: str) -> Edit:
+def _extended(boundary: Boundary, node: cst.BaseExpression, last: str, length: str) -> Edit:
+    """The alternative beside the part of the test that asks for the boundary; the conditions that go with it stay above both."""
     test = boundary.test
-    negative = boundary.negative
-    loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr)) or (
-        isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.Or if negative else cst.And)
+    above = cst.And if not boundary.negative else cst.Or
+    loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr))
+    held = node is not test and any(
+        isinstance(each, cst.BooleanOperation) and isinstance(each.operator, above) for each in walk(test)
     )
-    before, after = ("(", ")") if loose else ("", "")
-    if negative:
-        return Enclose(test, before, f"{after} and {last} != len({length})")
-    return Enclose(test, before, f"{after} or {last} == len({length})")
+    word, sign = ("and", "!=") if boundary.negative else ("or", "==")
+    more = f" {word} {last} {sign} len({length})"
+    if held:
+        return Enclose(node, "(", f"{more})")
+    return Enclose(test, "(" if loose else "", f"{')' if loose else ''}{more}")

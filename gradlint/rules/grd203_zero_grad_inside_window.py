@@ -8,16 +8,21 @@ import libcst as cst
 
 from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, piece, place_for
-from gradlint.model.syntax import text
+from gradlint.fixes.shared import Outcome, into_update, withheld
+from gradlint.model.anchors import Anchor, Withheld, piece, place_for
+from gradlint.model.bystanders import unsettled
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
-from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps")
+@rule(
+    "GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps", promise=changing(What.ZERO)
+)
 def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
-    for zero in loop.all(Kind.ZERO_GRAD):
+    for zero in loop.all(Kind.ZERO_GRAD) if not loop.grads_gathered else ():
         update = loop.update_for(zero)
         if update is None or update.through == "deepspeed" or (loop.steps is not None and loop.steps.value == 1):
             continue
@@ -53,6 +58,9 @@ def _behind_step(zero: Event, update: Event, loop: TrainingLoop) -> Outcome:
     commented = "#" in text(unit.with_changes(leading_lines=()))
     if zero.frame is not update.frame or commented or loop.tail:
         return withheld("move it behind the optimizer's step, with what belongs to it")
+    reason = unsettled(zero, unit, place, loop)
+    if reason is not None:
+        return withheld(reason)
     new = Insert(place.statement, text(line), after=place.after)
     return Fix("Zero the gradients once per update, after the step", (new, Delete(unit))), None
 
@@ -64,6 +72,9 @@ def _behind_engine_step(zero: Event, update: Event, loop: TrainingLoop) -> Outco
         return withheld(unit.reason)
     if zero.target is None or update.statement is None or update.suite is not zero.suite or update.frame is not zero.frame:
         return withheld("move it behind the optimizer's step, and let the optimizer zero the gradients")
+    reason = unsettled(zero, unit, Anchor(update.statement, after=True), loop)
+    if reason is not None:
+        return withheld(reason)
     return Fix("Zero the gradients after the step", (Move(unit, update.statement, after=True),)), None
 
 

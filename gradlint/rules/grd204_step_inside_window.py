@@ -9,14 +9,22 @@ import libcst as cst
 from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, beneath_gate, own_condition, piece
-from gradlint.model.syntax import text
+from gradlint.fixes.shared import Outcome, together, withheld
+from gradlint.model.anchors import Anchor, Withheld, beneath_gate, own_condition, piece
+from gradlint.model.bystanders import named, settled
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
-from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD204", "step-inside-window", "The optimizer steps on every micro-batch of a loop that means to accumulate")
+@rule(
+    "GRD204",
+    "step-inside-window",
+    "The optimizer steps on every micro-batch of a loop that means to accumulate",
+    promise=changing(What.STEP),
+)
 def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.OPTIMIZER_STEP):
         if step.cadence is not Cadence.PER_MICRO_BATCH or step.through in ("deepspeed", "wrapper argument"):
@@ -117,12 +125,50 @@ def _under_guard(step: Event, loop: TrainingLoop) -> Outcome:
     others = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.cadence is Cadence.PER_UPDATE and not exclusive(s.path, step.path)]
     if any(s.target == step.target for s in others):
         return Fix("Remove the step inside the window", (Delete(unit),)), None
-    for kind in (Kind.ZERO_GRAD, Kind.SCHEDULER_STEP):
-        for event in loop.all(kind):
-            guarded = event.cadence is Cadence.PER_UPDATE and event.boundary is not None and event.index > step.index
-            if guarded and event.statement is not None and event.frame is step.frame:
-                if own_condition(step, unit, loop, event):
-                    return withheld("it stands under a condition of its own")
-                moves = tuple(Move(each, beneath_gate(event), after=False) for each in together(step, unit, event, loop))
-                return Fix("Step once per window", moves, Applicability.SAFE), None
-    return withheld("no boundary guard stands in the loop")
+    guarded = [e for kind in (Kind.ZERO_GRAD, Kind.SCHEDULER_STEP) for e in loop.all(kind) if _closes_window(e, step)]
+    if not guarded:
+        return withheld("no boundary guard stands in the loop")
+    if own_condition(step, unit, loop, guarded[0]):
+        return withheld("it stands under a condition of its own")
+    lost = _flushes_nothing(loop)
+    if lost is not None:
+        return withheld(f"{named(lost, loop)} closes the last window after the loop, where no step would stand")
+    later = (e for kind in _FOLLOW for e in loop.all(kind) if _closes_window(e, step))
+    first = min(later, key=lambda event: event.index)
+    moves: list[Move] = []
+    for each in (*together(step, unit, guarded[0], loop), *_updates_with(step, loop)):
+        place = settled(step, each, Anchor(beneath_gate(first), after=False), loop)
+        if isinstance(place, Withheld):
+            return withheld(place.reason)
+        moves.append(Move(each, place.statement, place.after))
+    boundary = guarded[0].boundary
+    whole = loop.flushed_after or loop.walks.finite is False or (boundary is not None and boundary.flush)
+    if whole:
+        return Fix("Step once per window", tuple(moves)), None
+    note = "the fix is not safe: the last, partial window of a pass, which steps today, would be left without a step"
+    return Fix("Step once per window", tuple(moves), Applicability.UNSAFE), note
+
+
+_FOLLOW = (Kind.SCALER_UPDATE, Kind.ZERO_GRAD, Kind.SCHEDULER_STEP, Kind.EMA_UPDATE)
+"""What follows the step in an update."""
+
+
+def _closes_window(event: Event, step: Event) -> bool:
+    """The event stands under a boundary guard behind the step."""
+    gated = event.cadence is Cadence.PER_UPDATE and event.boundary is not None
+    return gated and event.index > step.index and event.statement is not None and event.frame is step.frame
+
+
+def _updates_with(step: Event, loop: TrainingLoop) -> list[cst.CSTNode]:
+    """The updates of the scaler beside its step, which raise where it has not stepped."""
+    beside = (e for e in loop.all(Kind.SCALER_UPDATE) if e.suite is step.suite and e.cadence is step.cadence)
+    return [e.statement for e in beside if e.statement is not None and step.through == "scaler"]
+
+
+def _flushes_nothing(loop: TrainingLoop) -> cst.CSTNode | None:
+    """What is done under a condition of its own after the loop, to a window that has no step there."""
+    if any(event.kind is Kind.OPTIMIZER_STEP for event in loop.tail):
+        return None
+    last = max((event.index for event in loop.events if loop.is_inside(event)), default=0)
+    after = (e for e in loop.events if e.index > last and not loop.is_inside(e) and e.kind is not Kind.OPTIMIZER_STEP)
+    return next((event.node for event in after if loop.gate(event) is not None), None)

@@ -8,17 +8,25 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.model.anchors import Withheld, after_step, place_for
+from gradlint.fixes.shared import Outcome, for_each_optimizer, into_tail, unsafe, withheld
+from gradlint.model.anchors import Anchor, Withheld, after_step, place_for
+from gradlint.model.bystanders import looks_at_gradients, named
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
-from gradlint.repair import Outcome, for_each_optimizer, into_tail, withheld
 from gradlint.rule import file_rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 _ELSEWHERE = frozenset(
     ("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step _foreach_zero_").split()
 )
 
 
-@file_rule("GRD205", "missing-zero-grad", "Gradients are never set to zero, so that every step applies all gradients so far")
+@file_rule(
+    "GRD205",
+    "missing-zero-grad",
+    "Gradients are never set to zero, so that every step applies all gradients so far",
+    promise=changing(What.ZERO),
+)
 def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops if file.facts is not None else ():
         step = next((s for s in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(s)), None)
@@ -76,9 +84,18 @@ def _zero(step: Event, loop: TrainingLoop) -> Outcome:
         copies = into_tail(Kind.ZERO_GRAD, line, loop, step)
         if isinstance(copies, Withheld):
             return withheld(copies.reason)
-        return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after), *copies)), None
+        return _unless_read(Fix(_CURE, (Insert(place.statement, line, after=place.after), *copies)), place, loop)
     place = after_step(step, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
     line = for_each_optimizer(steps, loop.all(Kind.BACKWARD).__next__(), "{}.zero_grad()")
-    return Fix("Zero the gradients after the step", (Insert(place.statement, line, after=place.after),)), None
+    return _unless_read(Fix(_CURE, (Insert(place.statement, line, after=place.after),)), place, loop)
+
+
+_CURE = "Zero the gradients after the step"
+
+
+def _unless_read(fix: Fix, place: Anchor, loop: TrainingLoop) -> Outcome:
+    """Behind the step the gradients would be gone for what still looks at them."""
+    reader = looks_at_gradients(place, loop)
+    return (fix, None) if reader is None else unsafe(fix, f"{named(reader, loop)} looks at the gradients after the step")

@@ -6,14 +6,22 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
-from gradlint.model.syntax import root_name, text
+from gradlint.model.bystanders import unsettled
+from gradlint.model.syntax.expressions import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD206", "zero-grad-before-step", "Gradients are zeroed between the backward pass and the step, which then sees none")
+@rule(
+    "GRD206",
+    "zero-grad-before-step",
+    "Gradients are zeroed between the backward pass and the step, which then sees none",
+    promise=changing(What.ZERO),
+)
 def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))
     for zero in loop.all(Kind.ZERO_GRAD) if loop.shows_backward else ():
@@ -65,5 +73,9 @@ def _after(zero: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(zero, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(zero, unit, step, loop))
+    units = together(zero, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(zero, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Zero the gradients after the step", moves), None

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD301", "clip-inside-window", "Gradients are clipped before the window is complete")
+@rule(
+    "GRD301",
+    "clip-inside-window",
+    "Gradients are clipped before the window is complete",
+    promise=changing(What.CLIP),
+)
 def clip_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
-    for clip in loop.all(Kind.CLIP):
+    for clip in loop.all(Kind.CLIP) if not loop.grads_gathered else ():
         update = loop.update_for(clip)
         if update is None or clip.cadence not in (Cadence.PER_MICRO_BATCH, Cadence.INSIDE_WINDOW):
             continue

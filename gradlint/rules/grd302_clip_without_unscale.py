@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import dotted, text
+from gradlint.fixes.shared import Outcome, for_each_optimizer, withheld
+from gradlint.model.syntax.expressions import dotted, text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, for_each_optimizer, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD302", "clip-without-unscale", "Gradients are clipped while they still carry the GradScaler's factor")
+@rule(
+    "GRD302",
+    "clip-without-unscale",
+    "Gradients are clipped while they still carry the GradScaler's factor",
+    promise=changing(What.UNSCALE),
+)
 def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP):
         scaled = [b for b in loop.all(Kind.BACKWARD) if b.scaled and not exclusive(b.path, clip.path) and b.index < clip.index]

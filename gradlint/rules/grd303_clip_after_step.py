@@ -6,13 +6,21 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
+from gradlint.model.bystanders import unsettled
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, together, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD303", "clip-after-step", "Gradients are clipped after the step that they should bound")
+@rule(
+    "GRD303",
+    "clip-after-step",
+    "Gradients are clipped after the step that they should bound",
+    promise=changing(What.CLIP),
+)
 def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP) if loop.shows_backward else ():
         update = loop.update_of(clip)
@@ -41,5 +49,9 @@ def _before(clip: Event, step: Event, loop: TrainingLoop) -> Outcome:
     place = beside(clip, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
-    moves = tuple(Move(each, place.statement, place.after) for each in together(clip, unit, step, loop))
+    units = together(clip, unit, step, loop)
+    reason = next((why for each in units if (why := unsettled(clip, each, place, loop)) is not None), None)
+    if reason is not None:
+        return withheld(reason)
+    moves = tuple(Move(each, place.statement, place.after) for each in units)
     return Fix("Clip before the step", moves), None

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD304", "unscale-inside-window", "Gradients are unscaled before the window is complete")
+@rule(
+    "GRD304",
+    "unscale-inside-window",
+    "Gradients are unscaled before the window is complete",
+    promise=changing(What.UNSCALE),
+)
 def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for unscale in loop.all(Kind.UNSCALE):
         update = loop.update_for(unscale)

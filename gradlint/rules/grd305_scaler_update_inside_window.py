@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD305", "scaler-update-inside-window", "The scaler adapts its factor inside a window")
+@rule(
+    "GRD305",
+    "scaler-update-inside-window",
+    "The scaler adapts its factor inside a window",
+    promise=changing(What.SCALER_UPDATE),
+)
 def scaler_update_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for update in loop.all(Kind.SCALER_UPDATE):
         step = loop.update_for(update)

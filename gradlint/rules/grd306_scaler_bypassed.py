@@ -8,13 +8,20 @@ import libcst as cst
 
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
+from gradlint.fixes.shared import Outcome, bare, withheld
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, bare, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD306", "scaler-bypassed", "Scaled gradients meet a plain step, or plain gradients a scaler's step")
+@rule(
+    "GRD306",
+    "scaler-bypassed",
+    "Scaled gradients meet a plain step, or plain gradients a scaler's step",
+    promise=changing(What.STEP, What.SCALER_UPDATE),
+)
 def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = [b for b in loop.all(Kind.BACKWARD) if b.through in (None, "scaler")]
     if len(backwards) != len(list(loop.all(Kind.BACKWARD))):

@@ -8,13 +8,20 @@ import libcst as cst
 
 from gradlint.edits import Insert
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@file_rule("GRD307", "missing-scaler-update", "The GradScaler steps and never updates its factor")
+@file_rule(
+    "GRD307",
+    "missing-scaler-update",
+    "The GradScaler steps and never updates its factor",
+    promise=changing(What.SCALER_UPDATE),
+)
 def missing_scaler_update(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops:
         steps = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.through == "scaler"]

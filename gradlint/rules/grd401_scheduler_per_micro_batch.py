@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update, unsafe
 from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD401", "scheduler-per-micro-batch", "The learning-rate schedule advances more often than the weights do")
+@rule(
+    "GRD401",
+    "scheduler-per-micro-batch",
+    "The learning-rate schedule advances more often than the weights do",
+    promise=changing(What.SCHEDULE),
+)
 def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.SCHEDULER_STEP):
         update = loop.update_for(step)
@@ -23,6 +30,8 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
         if _counts_micro_batches(step, loop):
             continue
         fix, note = into_update(step, update, loop, "Advance the schedule once per update, after the step")
+        if fix is not None and not _counts_updates(step, loop):
+            fix, note = unsafe(fix, f"in what the length of `{step.source.removesuffix('.step()')}` is counted is not in sight")
         yield Finding(
             at=step.node,
             message=f"`{step.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
@@ -31,6 +40,12 @@ def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _counts_updates(step: Event, loop: TrainingLoop) -> bool:
+    """Whatever may have built the schedule was given a number of updates, visibly computed from a number of micro-batches."""
+    told = {id(schedule.call) for event, schedule in loop.schedules if event is step and schedule.loader_lengths}
+    return bool(told) and all(id(call) in told for call in step.details.builders)
 
 
 def _counts_micro_batches(step: Event, loop: TrainingLoop) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, atom, unsafe, withheld
 from gradlint.model.construct import knows_steps
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
-from gradlint.repair import Outcome, atom, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -19,6 +20,7 @@ from gradlint.rule import rule
     "schedule-length-in-micro-batches",
     "The schedule's length counts micro-batches, but it advances once per update",
     severity=Severity.WARNING,
+    promise=changing(),
 )
 def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()
@@ -34,7 +36,7 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
         seen.add(id(schedule.place))
         if schedule.factor is not None and loop.engine is Engine.ACCELERATE and step.prepared is not False:
             yield _multiplied(step, schedule, loop)
-        if knows_steps(schedule, loop.steps, loop.words) or not schedule.loader_lengths:
+        if knows_steps(schedule, loop.steps, loop.words) or not schedule.loader_lengths or _counts_updates(schedule):
             continue
         fix, note = _in_updates(schedule, loop)
         yield Finding(
@@ -45,6 +47,12 @@ def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _counts_updates(schedule: Schedule) -> bool:
+    """The length is divided already, by what may be N under another name or as the number that N usually is."""
+    usual = schedule.usual_steps
+    return any(number is None or (usual is not None and number == usual) for number in schedule.divided)
 
 
 def _multiplied(step: Event, schedule: Schedule, loop: TrainingLoop) -> Finding:
@@ -65,13 +73,30 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
     if n is None or len(schedule.loader_lengths) != 1:
         return withheld("N has no name where the length is computed")
     length = schedule.loader_lengths[0]
+    up = _counts_partial_windows(loop)
+    imports = (AddImport("import math"),) if up else ()
+    if schedule.read_by is not None:
+        given, words = schedule.written_out, text(length)
+        if given is None:
+            return withheld(f"`{schedule.read_by}` is read elsewhere too, where it counts micro-batches")
+        there = (
+            f"math.ceil({words} / {atom(n)})" if up else f"({words} // {atom(n)})" if given != words else f"{words} // {atom(n)}"
+        )
+        written = Fix("Count updates", (Replace(schedule.length, given.replace(words, there)), *imports))
+        return _assuming(written, schedule)
     edits: list[Edit] = []
-    if _counts_partial_windows(loop):
-        edits += [Enclose(length, "math.ceil(", f" / {atom(n)})"), AddImport("import math")]
+    if up:
+        edits += [Enclose(length, "math.ceil(", f" / {atom(n)})"), *imports]
     else:
         before, after = ("", "") if schedule.length is length else ("(", ")")
         edits.append(Enclose(length, before, f" // {atom(n)}{after}"))
-    return Fix("Count updates", tuple(edits)), None
+    return _assuming(Fix("Count updates", tuple(edits)), schedule)
+
+
+def _assuming(fix: Fix, schedule: Schedule) -> Outcome:
+    if schedule.mixed:
+        return unsafe(fix, "something is added to the length, or taken off, that may count micro-batches as well")
+    return fix, None
 
 
 def _counts_partial_windows(loop: TrainingLoop) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece, place_for
+from gradlint.model.bystanders import unsettled
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
 @rule(
@@ -18,6 +21,7 @@ from gradlint.rule import rule
     "scheduler-before-optimizer",
     "The schedule advances before the weights do: its first rate is skipped",
     severity=Severity.WARNING,
+    promise=changing(What.SCHEDULE),
 )
 def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
     for scheduler in loop.all(Kind.SCHEDULER_STEP):
@@ -58,12 +62,11 @@ def _after(scheduler: Event, step: Event, loop: TrainingLoop) -> Outcome:
         return withheld("it stands under a condition of its own")
     if step.frame is not scheduler.frame:
         return withheld("the step is in another function")
-    if step.cadence is Cadence.PER_UPDATE and step.boundary is not None:
-        place = place_for(Kind.SCHEDULER_STEP, loop, step, scheduler)
-        if isinstance(place, Withheld):
-            return withheld(place.reason)
-        return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None
-    place = beside(scheduler, loop)
+    gated = step.cadence is Cadence.PER_UPDATE and step.boundary is not None
+    place = place_for(Kind.SCHEDULER_STEP, loop, step, scheduler) if gated else beside(scheduler, loop)
     if isinstance(place, Withheld):
         return withheld(place.reason)
+    reason = unsettled(scheduler, unit, place, loop)
+    if reason is not None:
+        return withheld(reason)
     return Fix("Advance the schedule after the step", (Move(unit, place.statement, place.after),)), None

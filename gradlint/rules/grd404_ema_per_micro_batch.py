@@ -6,12 +6,20 @@ from collections.abc import Iterator
 
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
+from gradlint.fixes.shared import into_update
 from gradlint.model.types import Kind, TrainingLoop
-from gradlint.repair import into_update
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.trace import What
 
 
-@rule("GRD404", "ema-per-micro-batch", "Weight averages are updated more often than the weights", severity=Severity.WARNING)
+@rule(
+    "GRD404",
+    "ema-per-micro-batch",
+    "Weight averages are updated more often than the weights",
+    severity=Severity.WARNING,
+    promise=changing(What.AVERAGE),
+)
 def ema_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     for average in loop.all(Kind.EMA_UPDATE):
         update = loop.update_for(average)

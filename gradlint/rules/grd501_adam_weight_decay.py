@@ -9,9 +9,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text, walk
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import text, walk
 from gradlint.model.types import Construction, TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 

@@ -10,9 +10,9 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import last_name, literal, text
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import last_name, literal, text
 from gradlint.model.types import Cadence, Kind, TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
@@ -49,9 +49,12 @@ def batchnorm_under_accumulation(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _grouped(call: cst.Call) -> Outcome:
-    """GroupNorm with as many groups as divide both 32 and the channels."""
+    """GroupNorm with as many groups as divide both 32 and the channels, of two channels at least: one alone is instance norm."""
     channels = literal(call.args[0].value) if len(call.args) == 1 and call.args[0].keyword is None else None
     if not isinstance(channels, int) or not isinstance(call.func, cst.Attribute):
         return withheld("the number of channels is not a literal here")
-    new = f"{text(call.func.value)}.GroupNorm({math.gcd(32, channels)}, {channels})"
+    groups = math.gcd(32, channels)
+    if channels < 2:
+        return withheld("one channel makes no group")
+    new = f"{text(call.func.value)}.GroupNorm({groups if groups < channels else channels // 2}, {channels})"
     return Fix("Normalise by groups of channels", (Replace(call, new),), Applicability.UNSAFE), None

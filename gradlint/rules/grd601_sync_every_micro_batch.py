@@ -9,10 +9,11 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Wrap
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted
+from gradlint.fixes.shared import NULLCONTEXT, Outcome, no_sync_header, withheld
+from gradlint.model.syntax.expressions import calls_in, dotted
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
-from gradlint.repair import NULLCONTEXT, Outcome, no_sync_header, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -20,6 +21,7 @@ from gradlint.rule import rule
     "sync-every-micro-batch",
     "Data-parallel gradients are reduced on every micro-batch instead of once per window",
     severity=Severity.WARNING,
+    promise=changing(synchronisation=True),
 )
 def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.parallel is None or loop.sync_toggled or loop.engine is not Engine.NONE:
@@ -46,6 +48,8 @@ def sync_every_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _without_sync(backward: Event, update: Event, loop: TrainingLoop) -> Outcome:
     """Forward and backward under `no_sync`, on all micro-batches but the last of the window."""
+    if loop.parallel_on_an_arm:
+        return withheld("the model is wrapped under a condition, and a plain one has no `no_sync()`")
     header = no_sync_header(loop.parallel or "", update) if loop.parallel else None
     body = getattr(backward.suite, "body", ())
     if header is None or backward.frame is not update.frame or backward.statement is None or backward.statement not in body:

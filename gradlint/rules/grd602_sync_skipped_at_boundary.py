@@ -6,13 +6,19 @@ from collections.abc import Iterator
 
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import text, walk
+from gradlint.fixes.shared import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
+from gradlint.model.syntax.expressions import text, walk
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop
-from gradlint.repair import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
-@rule("GRD602", "sync-skipped-at-boundary", "Gradients are not synchronised on the micro-batch that closes the window")
+@rule(
+    "GRD602",
+    "sync-skipped-at-boundary",
+    "Gradients are not synchronised on the micro-batch that closes the window",
+    promise=changing(synchronisation=True),
+)
 def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps is not None and loop.steps.value == 1:
         return

@@ -9,10 +9,11 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted, last_name, text, walk
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import calls_in, dotted, last_name, text, walk
 from gradlint.model.types import Event, Guard, Kind, TrainingLoop
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import rule
+from gradlint.simulate.promise import changing
 
 
 @rule(
@@ -20,6 +21,7 @@ from gradlint.rule import rule
     "forward-outside-no-sync",
     "Only the backward pass is under `no_sync`, which is decided at the forward pass",
     severity=Severity.WARNING,
+    promise=changing(synchronisation=True),
 )
 def forward_outside_no_sync(loop: TrainingLoop) -> Iterator[Finding]:
     # FSDP decides in its backward hooks.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import libcst as cst
 
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import dotted, keywords, last_name, literal, text, walk
+from gradlint.fixes.shared import Outcome, atom, bare, withheld
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, text, walk
 from gradlint.model.types import TrainingFile
-from gradlint.repair import atom, bare
 from gradlint.rule import file_rule
 
 _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_accumulation_steps"}
@@ -38,13 +39,34 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             if length is None or _divides(names, window):
                 continue
             new = Enclose(length, "math.ceil(", f" / {atom(text(window))})")
+            outcome: Outcome = Fix("Count optimizer steps", (new, AddImport("import math"))), None
+            reader = None if facts.tree.holds(steps, length) else _other_reader(names, statement, file)
+            if reader is not None:
+                outcome = withheld(f"`{reader}` is read elsewhere too, where it counts micro-batches")
             yield Finding(
                 at=steps,
                 message=f"`max_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
                 f"`{text(window)}`: training runs N times too long",
                 related=((window, "the window is set here"),),
-                fix=Fix("Count optimizer steps", (new, AddImport("import math"))),
+                fix=outcome[0],
+                note=outcome[1],
             )
+
+
+def _other_reader(names: set[str], holder: cst.CSTNode, file: TrainingFile) -> str | None:
+    """A name on the way from the length to the argument that more than one place reads."""
+    given = [each for each in walk(holder) if isinstance(each, cst.Assign)]
+    counting: set[str] = set()
+    for _ in names:  # as many hops as there are names
+        for each in given:
+            if any(_counts(part) or dotted(part) in counting for part in walk(each.value)):
+                counting |= {name for target in each.targets if (name := dotted(target.target)) in names and name is not None}
+    reads = {name: file.facts.page.reads(name.rpartition(".")[2]) for name in counting} if file.facts else {}
+    return next((name for name in sorted(reads) if (count := reads[name]) is None or count.total() > 1), None)
+
+
+def _counts(node: cst.CSTNode) -> TypeGuard[cst.Call]:
+    return isinstance(node, cst.Call) and last_name(node.func) == "len" and "loader" in text(node).lower()
 
 
 def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
@@ -55,7 +77,7 @@ def _loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.C
     queue: list[cst.CSTNode] = [node]
     while queue and len(names) < 50:
         for each in walk(queue.pop()):
-            if isinstance(each, cst.Call) and last_name(each.func) == "len" and "loader" in text(each).lower():
+            if _counts(each):
                 found = each
             if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
                 divisors.add(bare(each.right))

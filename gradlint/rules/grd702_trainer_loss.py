@@ -10,10 +10,10 @@ import libcst as cst
 from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.model.syntax import calls_in, dotted, text, walk
-from gradlint.model.trainers import delegates, own_losses
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.engines.hugging_face import delegates, own_losses
+from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
 from gradlint.model.types import TrainingFile
-from gradlint.repair import Outcome, withheld
 from gradlint.rule import file_rule
 
 _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
@@ -31,6 +31,9 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
         for method in own_losses(statement, facts) if facts is not None else ():
             if _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)
+                refusing = facts.page.refuses("forward", "num_items_in_batch") if fix is not None and facts is not None else None
+                if refusing is not None:
+                    fix, note = withheld(f"`{refusing}` takes no `num_items_in_batch`, and would raise")
                 yield Finding(
                     at=method.name,
                     message="`compute_loss` takes a mean per micro-batch and ignores `num_items_in_batch`, which the Trainer passes "

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
+from gradlint.config.selection import ALWAYS_ON
 from gradlint.diagnostic import Applicability, Diagnostic
-from gradlint.selection import ALWAYS_ON
 from gradlint.server.convert import Client, diagnostic, edit
 from gradlint.server.documents import Document, Script
 from gradlint.server.found import Checked
-from gradlint.suppress import UNUSED
+from gradlint.suppression.comments import UNUSED
 
 FIX_ALL = "source.fixAll.gradlint"
 FIX_NOTEBOOK = "notebook.source.fixAll.gradlint"

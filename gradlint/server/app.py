@@ -12,7 +12,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from gradlint import __version__
-from gradlint.config import FILE_NAMES
+from gradlint.config.load import FILE_NAMES
 from gradlint.report.lines import one_line
 from gradlint.server.actions import KINDS, Asked, Choice, fix_all, quick_fixes
 from gradlint.server.convert import SOURCE, Client, diagnostics, edit

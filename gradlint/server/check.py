@@ -8,23 +8,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
-from gradlint.baseline import BaselineError
-from gradlint.config import ConfigError
+from gradlint.analysis.engine import examine
+from gradlint.analysis.source import Problem, Source, read
+from gradlint.config.load import ConfigError
+from gradlint.config.selection import ALWAYS_ON
 from gradlint.diagnostic import Diagnostic, unreadable
-from gradlint.engine import examine
-from gradlint.ignores import add_ignores
-from gradlint.prefilter import prefilter_of
-from gradlint.review import Review
+from gradlint.relevance.prefilter import prefilter_of
 from gradlint.rule import Rule
-from gradlint.runner import Task
-from gradlint.selection import ALWAYS_ON
+from gradlint.run.review import Review
+from gradlint.run.task import Task
 from gradlint.server.documents import Document
 from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.outline import Outline, Unmovable, moved, outline
 from gradlint.server.policy import Policies, Policy
 from gradlint.server.reader import Reader
-from gradlint.slices import Problem, Source, read
-from gradlint.suppress import keep
+from gradlint.suppression.add_ignore import add_ignores
+from gradlint.suppression.baseline import BaselineError
+from gradlint.suppression.comments import keep
 
 
 @dataclass

@@ -16,7 +16,7 @@ from gradlint.diagnostic import Place, Span, TextEdit
 from gradlint.server.text import UTF_16, Text
 
 if TYPE_CHECKING:
-    from gradlint.notebook import Notebook
+    from gradlint.files.notebook import Notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class OpenNotebook:
     @cached_property
     def notebook(self) -> Notebook:
         """The cells as the command would read them from a file, so that both see one module and the same magics."""
-        from gradlint.notebook import read_notebook
+        from gradlint.files.notebook import read_notebook
 
         cells = [{"cell_type": "code" if cell.python else "markdown", "source": cell.text.content} for cell in self.cells]
         return read_notebook(json.dumps({"cells": cells}, indent=1))
@@ -115,19 +115,19 @@ class OpenNotebook:
         return None
 
     def repaired(self, edits: Sequence[TextEdit]) -> list[types.TextDocumentEdit]:
-        return self.rewritten(applied(self.code, edits))
+        from gradlint.analysis.text_changes import edited
+
+        return self.rewritten(edited(self.code, edits))
 
     def rewritten(self, code: str) -> list[types.TextDocumentEdit]:
-        new = self.notebook.rewritten(code)
-        if new is None:
+        from gradlint.files.notebook import Unwritable
+
+        try:
+            sources = self.notebook.sources_of(code)
+        except Unwritable:
             return []
-        sources = [cell["source"] for cell in json.loads(new)["cells"]]
-        return [
-            edit
-            for cell, source in zip(self.cells, sources, strict=True)
-            if cell.text.content != source
-            for edit in _edited(cell.uri, cell.version, cell.text.edits_to(source))
-        ]
+        changed = [(self.cells[number - 1], source) for number, source in sources.items()]
+        return [edit for cell, source in changed for edit in _edited(cell.uri, cell.version, cell.text.edits_to(source))]
 
 
 Document = Script | OpenNotebook
@@ -137,14 +137,6 @@ def path_of(uri: str) -> Path | None:
     """The path of a file's address."""
     path = to_fs_path(uri)
     return Path(path) if path else None
-
-
-def applied(code: str, edits: Sequence[TextEdit]) -> str:
-    """A text with edits carried out that do not overlap."""
-    from gradlint.render import Change, apply
-
-    text = Text(code)
-    return apply(code, tuple(Change(text.at(edit.span.start), text.at(edit.span.end), edit.content) for edit in edits))
 
 
 def _edited(uri: str, version: int | None, edits: Sequence[types.TextEdit]) -> list[types.TextDocumentEdit]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from lsprotocol import types
 
+from gradlint.config.selection import specificity
 from gradlint.registry import all_rules
 from gradlint.report.pages import page_url
 from gradlint.report.sarif_rules import descriptor
 from gradlint.rule import Rule
-from gradlint.selection import specificity
 from gradlint.server.convert import Client
 from gradlint.server.found import Checked
 from gradlint.server.text import Text
-from gradlint.suppress import Directive, read_suppressions
+from gradlint.suppression.comments import Directive, read_suppressions
 
 
 def hover(checked: Checked, uri: str, position: types.Position, client: Client) -> types.Hover | None:

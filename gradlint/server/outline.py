@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from gradlint.analysis.source import NEWLINE
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
-from gradlint.matter import kept_rows
-from gradlint.model.vocabulary import UNTAUGHT, Taught
-from gradlint.slices import NEWLINE
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.relevance.relevant_rows import kept_rows
 
 _COMMENT = re.compile(r"[ \t]*#")
 _BLANK = re.compile(r"[ \t]*[\r\n]")

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradlint.adoption import Baselines
-from gradlint.baseline import Entries
-from gradlint.config import FILE_NAMES, Config, Configs
-from gradlint.discover import excluded
-from gradlint.keys import KEYS, Mistake, suggestion
-from gradlint.patterns import silencer
-from gradlint.runner import Task
-from gradlint.selection import Selection
+from gradlint.config.load import FILE_NAMES, Config, Configs
+from gradlint.config.patterns import silencer
+from gradlint.config.schema import KEYS, Mistake, suggestion
+from gradlint.config.selection import Selection
+from gradlint.files.discover import excluded
+from gradlint.run.baselines import Baselines
+from gradlint.run.task import Task
+from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"
 _ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))

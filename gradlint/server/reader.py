@@ -10,9 +10,9 @@ from itertools import zip_longest
 
 import libcst as cst
 
-from gradlint.depth import parse
+from gradlint.analysis.source import NEWLINE, Slice, Source
+from gradlint.files.parse import parse
 from gradlint.server.outline import Outline
-from gradlint.slices import NEWLINE, Slice, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Reader:
     _kept: dict[str, list[Slice]] = field(default_factory=dict)
 
     def read(self, text: str, seen: Outline, go_on: Callable[[], None]) -> Source | None:
-        """The text, parsed; None where `slices.read` must do it. What `go_on` raises ends the work."""
+        """The text, parsed; None where `source.read` must do it. What `go_on` raises ends the work."""
         kept: dict[str, list[Slice]] = {}
         slices, begins = [], []
         for begin, code in _statements(seen.code):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from gradlint.model.syntax import dotted
+from gradlint.model.syntax.expressions import dotted
 from gradlint.model.types import Cadence, Engine, Event, Kind, LossScale, Scale, TrainingLoop, exclusive
 from gradlint.show.clock import Clock, Marks, marks_of, merged
 from gradlint.show.grid import Mark

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from gradlint.analysis.source import Source
 from gradlint.show.grid import At
-from gradlint.slices import Source
 
 
 @dataclass(frozen=True, eq=False)

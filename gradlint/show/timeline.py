@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradlint.model.syntax import text
+from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Steps, TrainingFile, TrainingLoop
 from gradlint.rule import Rule
 from gradlint.show.clock import Clock, clock_of, columns_of

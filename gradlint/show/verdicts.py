@@ -10,11 +10,11 @@ import libcst as cst
 
 from gradlint.diagnostic import Diagnostic, Place, Span
 from gradlint.finding import Finding
+from gradlint.fixes.shared import guards_of
 from gradlint.model.types import Boundary, Cadence, Event, Kind, TrainingFile, TrainingLoop
-from gradlint.repair import guards_of
 from gradlint.rule import Rule
 from gradlint.show.reading import Reading
-from gradlint.suppress import keep
+from gradlint.suppression.comments import keep
 
 CALLS = {
     "GRD101": Kind.BACKWARD,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.model.syntax import text as code
+from gradlint.model.syntax.expressions import text as code
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Scale, TrainingLoop
 from gradlint.show.reading import Reading
 

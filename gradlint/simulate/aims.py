@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, walk
-from gradlint.model.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.names.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.roots import Definition, is_backward
 
 _COMMON = frozenset(("step", "update", "get", "append"))

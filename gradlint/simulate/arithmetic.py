@@ -35,11 +35,20 @@ _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     cst.GreaterThan: operator.gt,
     cst.GreaterThanEqual: operator.ge,
 }
-_SAME = {cst.AddAssign: cst.Add, cst.SubtractAssign: cst.Subtract, cst.MultiplyAssign: cst.Multiply, cst.DivideAssign: cst.Divide}
-_SAME |= {cst.FloorDivideAssign: cst.FloorDivide, cst.ModuloAssign: cst.Modulo, cst.PowerAssign: cst.Power}
-_SAME |= {cst.BitAndAssign: cst.BitAnd, cst.BitOrAssign: cst.BitOr, cst.BitXorAssign: cst.BitXor}
-_SAME |= {cst.LeftShiftAssign: cst.LeftShift, cst.RightShiftAssign: cst.RightShift}
-OF_AUGMENTED: dict[type, type] = {**_SAME}
+OF_AUGMENTED: dict[type, type] = {
+    cst.AddAssign: cst.Add,
+    cst.SubtractAssign: cst.Subtract,
+    cst.MultiplyAssign: cst.Multiply,
+    cst.DivideAssign: cst.Divide,
+    cst.FloorDivideAssign: cst.FloorDivide,
+    cst.ModuloAssign: cst.Modulo,
+    cst.PowerAssign: cst.Power,
+    cst.BitAndAssign: cst.BitAnd,
+    cst.BitOrAssign: cst.BitOr,
+    cst.BitXorAssign: cst.BitXor,
+    cst.LeftShiftAssign: cst.LeftShift,
+    cst.RightShiftAssign: cst.RightShift,
+}
 """The operator of each augmented assignment."""
 
 
@@ -179,6 +188,10 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         factor = left.common.times(right.common)
         source = Source(machine.micro(draws), node, models)
         return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
+    if kind is cst.Divide and not right.models:
+        # No model had a part in it: a count of tokens or rows, which may be the whole window's.
+        counted = left.scaled_by(Factor(doubt="it is divided by a count"))
+        return Tensor(draws, counted.terms, models, scaler, left.detached, reduced)
     return joined(machine, node, (left, right))
 
 
@@ -206,7 +219,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
     A number of accumulation steps among them may have divided it.
     """
     draws: frozenset[int] = frozenset()
-    scaler, detached, graphs, reduced = None, True, False, True
+    scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
     for value in flattened(values):
         if is_data(value):

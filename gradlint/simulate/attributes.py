@@ -12,7 +12,7 @@ from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
 from gradlint.simulate.things import Loader, Thing
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import NOTHING, Num, Opaque, Tensor, number
+from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
 
@@ -83,6 +83,9 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
         return kept
     if name in _OF_SHAPE:
         made = Tensor(value.draws, None, NOTHING, text=name)
+    elif name == "grad":
+        gradient = Source(machine.micro(value.draws), node, NOTHING)
+        made = Tensor(value.draws, ((gradient, Factor(doubt="a gradient is a part of it")),))
     elif value.terms is None or value.detached:
         made = Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced)
     elif any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) or name in ("data", "T", "mT"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
@@ -82,7 +82,9 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if choice.seeks is not None and assumed and not machine.in_loop:
         return choice.seeks, False
     if known is None:
-        return conditions.truth(machine, value, choice.usual, decides=choice.decides), conditions.varies(value)
+        called = bool(machine.loops) and not machine.in_loop
+        decides = choice.decides or (choice.gate and called)
+        return conditions.truth(machine, value, choice.usual, decides=decides), conditions.varies(value)
     if choice.gate:
         machine.asked.gates |= conditions.gates(value)
     return known, False

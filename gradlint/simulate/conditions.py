@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.simulate.arithmetic import settings_of
 from gradlint.simulate.machine import Machine, is_data, question_of
-from gradlint.simulate.values import Answer, Num, Opaque, Question, number
+from gradlint.simulate.values import Answer, Num, Opaque, Question, number, settings_of
 
 
 def certain(value: Any) -> bool | None:

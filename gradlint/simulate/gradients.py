@@ -38,8 +38,13 @@ class Gradients:
         return [each for each in self.optimizers if not each.models or each in known]
 
     def accumulate(self, loss: Tensor, factor: Factor, event: int) -> tuple[Terms, frozenset[int]]:
-        """Add a loss's terms to the gradients, each multiplied by a factor; the terms, and the optimizers that they reach."""
+        """Add a loss's terms to the gradients, each multiplied by a factor; the terms, and the optimizers that they reach.
+
+        A loss that was computed without a graph of the weights reaches none: its backward pass is for the inputs' gradients.
+        """
         terms = tuple((source, each.times(factor)) for source, each in loss.terms or ())
+        if loss.detached:
+            return terms, frozenset()
         scaled = loss.scaler is not None
         fed: set[int] = set()
         for source, each in terms:

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.blocks import Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.contexts import enter, leave

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.model.syntax import dotted
+from gradlint.model.syntax.expressions import dotted
 
 
 def imported(node: cst.Import | cst.ImportFrom) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import Role
+from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
@@ -19,6 +19,9 @@ from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
 """Batches that a stream without an end gives; the run is over long before."""
+
+_FIELDS = 4
+"""Fields of a batch that is unpacked."""
 
 
 def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
@@ -48,6 +51,8 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
 
 def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[Any]:
     """Something unknown that is walked is data; what the settings hold, and several optimizers, are things that stay what they are."""
+    if "param" in value.last.lower() and not value.has_default:
+        return iter([Parameter(owner=value)])
     role = machine.words.role_of_spelling(value.last.removesuffix("s"))
     if role in _OF_TRAINING:
         return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
@@ -127,7 +132,9 @@ def length_of(machine: Machine, loader: Loader) -> Any:
 
 
 def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]:
-    """The pieces of data, as many as there are micro-batches; or the parts of what was computed."""
+    """The pieces of data, as many as there are micro-batches; or the parts of what was computed, and the fields of a batch."""
+    if isinstance(node, cst.BaseComp):
+        return iter([part(value) for _ in range(_FIELDS if value.terms is None else 2)])
     pieces = value.kept.get("<pieces>")
     if pieces is None:
         is_batch = value.terms is None or (isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads)
@@ -159,7 +166,7 @@ def length(machine: Machine, value: Any) -> Any:
         if machine.words.role_of_spelling(value.last) is not None or "data" in value.last.lower():
             made = value.kept["walked", None] = loader_of(machine, value)
             return length_of(machine, made)
-        return unknown(machine, f"len({value.identity})")
+        return Num(machine.world.length, frozenset((f"len({value.identity})",)))
     if is_data(value):
         pieces = value.kept.get("<pieces>")
         return len(pieces) if pieces is not None else Tensor(value.draws, None, text="len")

@@ -111,7 +111,7 @@ def _of_constant(term: Term, view: View) -> State:
     if isclose(term.factor.value, 1.0, rel_tol=_CLOSE):
         return State.UNDIVIDED
     if not term.factor.divisors:
-        return State.WEIGHTED if term.factor.of else State.UNDIVIDED
+        return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
     actual = _actual_size(view)
     divisor = _whole(term.factor)
     if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and len(term.event.terms) < divisor:
@@ -134,7 +134,7 @@ def _of_literal(term: Term, view: View) -> State:
         divisor = _whole(term.factor)
         single = len(term.factor.divisors) == 1 and len(term.event.terms) < divisor
         return State.OTHERWISE if divisor and single and size in view.trace.literals else State.UNKNOWN
-    return State.UNDIVIDED if not _whole(term.factor) else State.UNKNOWN
+    return State.WEIGHTED if _whole(term.factor) else State.UNDIVIDED
 
 
 def _whole(factor: Factor) -> int:

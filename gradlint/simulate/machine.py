@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import libcst as cst
 
@@ -81,6 +81,9 @@ class Machine:
         self.distributed = False
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
+        self.risks: set[str] = set()
+        self.raises: set[str] = set()
+        self.hooks: list[Any] = []
         self.options: dict[str, Any] = {}
         self.entered: set[cst.CSTNode] = set()
         """The loops around a backward pass that a run came to."""
@@ -159,6 +162,8 @@ class Machine:
             self.world.n,
             names,
             tuple(map(_stepper, self.gradients.optimizers)),
+            frozenset(self.risks),
+            frozenset(self.raises),
             cut=stopped is not None,
             settings=dict(self.asked.numbers),
             actual=dict(self.asked.actual),
@@ -289,6 +294,6 @@ def _draws(item: Any) -> frozenset[int]:
     return frozenset()
 
 
-def is_data(value: Any) -> bool:
+def is_data(value: Any) -> TypeGuard[Tensor]:
     """Whether a value varies with the data."""
     return type(value) is Tensor

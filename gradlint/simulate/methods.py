@@ -7,10 +7,11 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import CLIPS
+from gradlint.model.names.vocabulary import CLIPS
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
+from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
@@ -50,6 +51,9 @@ _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_gr
 
 def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """The value of `value.name(...)`."""
+    if name in REGISTER:
+        register(machine, value, name, args, node)
+        return Opaque("a handle")
     if isinstance(value, Answer):
         return value
     if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
@@ -86,6 +90,8 @@ def _of_optimizer(
 def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("step", "step_update"):
         advance(machine, value, args, node)
+    else:
+        unknown_call(machine, f"scheduler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -93,16 +99,21 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
     if name == "scale":
-        if not works or isinstance(given, (list, tuple)):
-            return [_of_scaler(machine, value, name, [each], {}, node) for each in given] if works else given
+        if not works:
+            return given
+        if isinstance(given, (list, tuple)):
+            return [_of_scaler(machine, value, name, [each], {}, node) for each in given]
         loss = loss_of(machine, given, node)
         return Tensor(loss.draws, loss.terms, loss.models, value, loss.detached, loss.reduced)
     if name == "get_scale":
+        unknown_call(machine, "scaler.get_scale", [value], node)
         return Scale(f"{value.identity}.get_scale()", scaler=value)
     if name == "unscale_" and works and isinstance(given, Optimizer):
+        value.checked = True
         unscale(machine, given, node)
     elif name == "step":
         if isinstance(given, Optimizer):
+            value.checked = True
             step(machine, given, node, "scaler" if works else "", scaled=works)
         else:
             unknown_call(machine, "scaler.step", args, node)
@@ -110,6 +121,8 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
         scaler_update(machine, value, node)
     elif name == "is_enabled":
         return value.enabled
+    elif name in ("get_scale", "state_dict"):
+        unknown_call(machine, f"scaler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -137,6 +150,8 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         return None
     if name in ("no_sync", "no_backward_sync"):
         machine.distributed = True
+        if not (isinstance(value, Network) and value.parallel):
+            machine.risks.add("the model may have no `no_sync` where nothing wraps it")
         return Context(name, node, kind="no_sync", subject=value)
     if name in ("clip_grad_norm_", "clip_grad_norm"):
         return clip(machine, [value, *args], kwargs, node)

@@ -8,9 +8,10 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.arithmetic import flattened, models_of
-from gradlint.simulate.callables import Instance
+from gradlint.simulate.callables import External, Instance
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
+from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scale, Scaler, Schedule
 from gradlint.simulate.trace import What
@@ -19,6 +20,7 @@ from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number
 
 def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "") -> None:
     """Backpropagate a loss, each term multiplied by a factor."""
+    factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
         given = loss_of(machine, each, node)
         terms, feeds = machine.gradients.accumulate(given, factor, len(machine.events))
@@ -33,6 +35,7 @@ def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ON
             feeds=feeds,
             known=known,
         )
+    after_backward(machine)
 
 
 def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
@@ -96,9 +99,11 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     """Update the weights."""
     if waits(optimizer):
         return
+    around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
     optimizer.stepped = True
+    around_step(machine, optimizer, "register_step_post_hook")
 
 
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
@@ -122,7 +127,11 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:
     """Whether a clip only looks at the norm: no norm exceeds its bound, or it is told not to clip."""
     told = any(value is False and "clip" in name for name, value in kwargs.items())
-    return told or any(number(each) == math.inf for each in (*args[1:], *kwargs.values()))
+    return told or any(_endless(each) for each in (*args[1:], *kwargs.values()))
+
+
+def _endless(bound: Any) -> bool:
+    return number(bound) == math.inf or (isinstance(bound, External) and bound.path.endswith(".inf"))
 
 
 def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:
@@ -162,6 +171,9 @@ def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) ->
 def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
+    if not scaler.checked and scaler.node is not None:
+        machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
+    scaler.checked = False
     for each in machine.gradients.optimizers:
         each.unscaled = False
 

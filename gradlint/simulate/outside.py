@@ -7,8 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, text
-from gradlint.model.vocabulary import (
+from gradlint.model.names.vocabulary import (
     BOUNDARY_ARGUMENTS,
     CLIPS,
     GRADIENT_RESCALERS,
@@ -17,6 +16,7 @@ from gradlint.model.vocabulary import (
     Role,
     spells_zeroing,
 )
+from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.arithmetic import flattened, joined, made_truth, models_of
 from gradlint.simulate.callables import Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
@@ -94,6 +94,8 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
             default = args[1] if len(args) > 1 else kwargs.get("default")
             return unknown(machine, f"{value.identity}.{args[0]}", default=default, has_default=default is not None)
         return Opaque(f"{value.identity}.{name}()")
+    if name in _SIZES and machine.in_loop and not kwargs:
+        return Tensor(machine.current(), None, text=name)
     if isinstance(value, Opaque):
         child = get_attribute(machine, value, name, node)
         if not isinstance(child, (Opaque, Thing)):
@@ -103,6 +105,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     return call_unknown(machine, value, args, kwargs, node, name)
 
 
+_SIZES = frozenset("numel nelement size dim".split())
 _OF_MODELS = frozenset(
     (
         "parameters named_parameters modules named_modules children train eval to cuda cpu half zero_grad no_sync no_backward_sync "
@@ -231,7 +234,8 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
     name = text(node) if isinstance(node, cst.Call) else "call"
-    if machine.in_loop and not _is_fixed(machine, node, callee):
+    spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
+    if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)

@@ -88,7 +88,7 @@ def _per_update(event: Event, view: View) -> bool:
     """Whether a schedule advances once for each whole window."""
     whole = [window for window in view.closed if len(window.micros) == view.size]
     advanced = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
-    return len(whole) > 1 and abs(advanced - len([step for step in view.steps])) <= 1
+    return len(whole) > 1 and abs(advanced - len(view.steps)) <= 1
 
 
 def _of_micro_batches(event: Event, view: View) -> bool:
@@ -96,13 +96,14 @@ def _of_micro_batches(event: Event, view: View) -> bool:
     length = event.value
     if length is None or length.doubt or not _of_data(length.of) or length.of & view.trace.n_names:
         return False
-    passes = [each for each in view.of(What.PASS) if each.value is not None and each.value.of & length.of]
-    if not passes or passes[0].value is None:
+    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of]
+    if not passes or not passes[0].value:
         return False
-    batches = passes[0].value.value
+    batches = passes[0].value
     micros = len(set().union(*(micros_of(each) for each in view.backwards)))
     whole = length.value / batches
-    return batches > 0 and whole >= 1 and isclose(whole, round(whole)) and micros >= batches
+    each_is_one = batches * (len(passes) - 1) < micros <= batches * len(passes)
+    return each_is_one and whole >= 1 and isclose(whole, round(whole))
 
 
 def before_step(view: View) -> Iterator[Fault]:

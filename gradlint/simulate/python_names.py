@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import WRAPS_ITERABLE
+from gradlint.model.names.vocabulary import WRAPS_ITERABLE
 from gradlint.simulate.arithmetic import binary, compare, flattened, joined
 from gradlint.simulate.attributes import get_attribute, set_attribute
 from gradlint.simulate.callables import Frame, Instance, Partial, Stream, Super
@@ -72,7 +72,11 @@ def _together(group: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _len(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    return length(machine, args[0]) if args else 0
+    given = args[0] if args else []
+    loader = given if isinstance(given, Loader) else given.kept.get(("walked", None)) if isinstance(given, Opaque) else None
+    if isinstance(loader, Loader) and loader.sized is not True and not (loader.sized is None and loader.finite):
+        machine.risks.add(f"`len({loader.identity})` may have no answer: nothing says that it has a length")
+    return length(machine, given)
 
 
 def _iter(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -198,7 +202,7 @@ def _any_all(wanted: bool) -> Known:
 def _divmod(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     if len(args) != 2:
         return Opaque("divmod()")
-    return binary(machine, cst.FloorDivide, *args, node), binary(machine, cst.Modulo, *args, node)
+    return binary(machine, cst.FloorDivide, args[0], args[1], node), binary(machine, cst.Modulo, args[0], args[1], node)
 
 
 def _container(make: Callable[[Any], Any]) -> Known:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, walk
-from gradlint.model.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
+from gradlint.model.syntax.expressions import last_name, walk
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import last_name, walk
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
@@ -16,7 +16,9 @@ from gradlint.simulate.expressions import expression, subscript_index
 from gradlint.simulate.imports import imported
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Raised
+from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.targets import assign
+from gradlint.simulate.things import Gradient
 from gradlint.simulate.values import Num
 
 
@@ -108,6 +110,9 @@ def _augmented(node: cst.AugAssign) -> Plain:
         if isinstance(old, list) and kind is cst.Add and isinstance(new, (list, tuple)):
             old.extend(list(new)[:1000])
             return None
+        if isinstance(old, Gradient):  # in place: whoever else holds it sees it
+            rescale(frame.machine, old.owner, arithmetic.factor_of(frame.machine, kind, new, node), node)
+            return None
         if scales and type(old) is Num and frame.machine.counts_steps(name):
             return None  # N is what it is in this world, for whatever number of processes
         store(frame, owner, arithmetic.binary(frame.machine, kind, old, new, node))
@@ -133,7 +138,7 @@ def _place(node: cst.CSTNode) -> tuple[Callable[[Frame], Any], Callable[[Frame, 
             found = (container(frame), index(frame))
             return get_item(frame.machine, *found, node), found
 
-        return read_item, lambda frame, found, new: set_item(frame.machine, *found, new, node)
+        return read_item, lambda frame, found, new: set_item(frame.machine, found[0], found[1], new, node)
     load, store = expression(node), assign(node)
     return lambda frame: (load(frame), None), lambda frame, _, new: store(frame, new)
 

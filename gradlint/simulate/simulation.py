@@ -10,8 +10,8 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax import walk
-from gradlint.model.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
@@ -22,6 +22,7 @@ from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
+from gradlint.simulate.windows import views
 from gradlint.simulate.world import Asked, World, spells_counter
 
 SMALL, LARGE = 3, 5
@@ -146,8 +147,8 @@ def _reached(definition: Definition, text: Text) -> list[cst.Call]:
     by_name: dict[str, list[Definition]] = {}
     for each in text.found:
         by_name.setdefault(each.name, []).append(each)
-    for each in calls:
-        name = each.func.value if isinstance(each.func, cst.Name) else getattr(getattr(each.func, "attr", None), "value", "")
+    for call_node in calls:
+        name = last_name(call_node.func) or ""
         if name in by_name and name not in seen:
             seen.add(name)
             calls.extend(inner for other in by_name[name] for inner in other.calls)
@@ -194,6 +195,7 @@ def _turned(first: Played, play: Callable[[World], Played]) -> Played:
 
 def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    first = _told_apart(first, play)
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
     if others and not _whole(first.trace):
@@ -203,11 +205,19 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
                 return again
     if _whole(first.trace):
         return first
-    for size in sorted(each for each in first.asked.moduli | _sizes(first.trace) if 1 < each <= _LONGEST)[:4]:
-        again = play(replace(world, length=2 * size + 2))
-        if size in _sizes(again.trace):
+    for size in sorted(each for each in first.asked.moduli | set(_sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
+        length = 2 * size + 2
+        again = play(replace(world, length=length))
+        if _sizes(again.trace).get(size, 0) > 1:
             return again
     return first
+
+
+def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
+    """Of several settings whose names spell accumulation steps, those are N that an update waits for."""
+    spelled = first.trace.n_names
+    waiting = spelled & first.asked.gates
+    return play(replace(first.world, not_n=spelled - waiting)) if waiting and waiting != spelled else first
 
 
 def _may_be_steps(name: str) -> bool:
@@ -215,13 +225,13 @@ def _may_be_steps(name: str) -> bool:
 
 
 def _whole(trace: Trace) -> bool:
-    """Whether some update is made of just N micro-batches."""
-    return any(len({source.micro for source, _ in event.terms}) == trace.n for event in trace.of(What.STEP))
+    """Whether whole updates are made of just N micro-batches."""
+    return trace.n in _sizes(trace)
 
 
-def _sizes(trace: Trace) -> set[int]:
-    """Of how many micro-batches the updates are made."""
-    return {len({source.micro for source, _ in event.terms}) for event in trace.of(What.STEP)}
+def _sizes(trace: Trace) -> dict[int, int]:
+    """Of how many micro-batches the whole updates of each optimizer are made, and how often."""
+    return {view.size: view.sizes.count(view.size) for view in views(trace)}
 
 
 # Functions as roots

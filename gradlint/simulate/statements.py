@@ -73,8 +73,9 @@ class Compiler:
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             name = node.name.value
             within = f"{qualname}.{name}".lstrip(".")
-            function = isinstance(node, cst.FunctionDef)
-            define = define_function(node, self, within) if function else define_class(node, self, within)
+            define: Callable[[Frame], Any] = (
+                define_function(node, self, within) if isinstance(node, cst.FunctionDef) else define_class(node, self, within)
+            )
             return False, lambda frame: frame.bind(name, define(frame))
         make = _COMPOUND.get(type(node))
         return (True, make(self, node)) if make is not None else (False, lambda frame: None)

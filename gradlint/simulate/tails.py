@@ -34,7 +34,8 @@ def tails(view: View) -> Iterator[Fault]:
         if not left or len(left) >= view.size:
             continue
         outcome = _fate(events[end + 1 :], left, view)
-        if outcome == "lost" or (outcome == "left" and len(ends) == 1 and start.through == "" and not view.trace.ended):
+        single = sum(events[other].text == events[end].text for other in ends) == 1
+        if outcome == "lost" or (outcome == "left" and single and start.through == "" and not view.trace.ended):
             yield Fault("GRD202", view.steps[-1], events[end])
             return
 

@@ -57,9 +57,10 @@ class Schedule(Thing):
 
 @dataclass(eq=False)
 class Scaler(Thing):
-    """A GradScaler; `enabled` may be unknown."""
+    """A GradScaler; `enabled` may be unknown. `checked` says that it has looked for infinities since its last update."""
 
     enabled: Any = True
+    checked: bool = False
 
 
 @dataclass(eq=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
 
-from gradlint.model.vocabulary import LENGTH_ARGUMENTS, Role
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
@@ -19,6 +20,8 @@ from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader,
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
+_STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
+"""Names of data sets that may have no end, and no length."""
 _PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
 
 
@@ -63,10 +66,11 @@ def construct(
 def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     given = [*args, *kwargs.values()]
     optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
-    place = _length_argument(node)
+    place = _length_argument(node, _positions(last))
     lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
-    if not lengths and last == "CosineAnnealingLR" and len(args) > 1:
-        lengths = [args[1]]
+    position = _positions(last)
+    if not lengths and 0 < position < len(args):
+        lengths = [args[position]]
     if last == "OneCycleLR" and "steps_per_epoch" in kwargs:
         from gradlint.simulate.arithmetic import binary
 
@@ -74,12 +78,19 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
     return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
 
 
-def _length_argument(node: cst.CSTNode) -> cst.CSTNode | None:
+def _positions(last: str) -> int:
+    """Where, among the positional arguments, a schedule is told its length; 0 where it is not."""
+    if last in ("CosineAnnealingLR", "PolynomialLR"):
+        return 1
+    return 2 if last == "OneCycleLR" or (last.startswith("get_") and last.endswith("schedule_with_warmup")) else 0
+
+
+def _length_argument(node: cst.CSTNode, position: int) -> cst.CSTNode | None:
     """Where a schedule is told its length."""
     args = node.args if isinstance(node, cst.Call) else ()
-    return next(
-        (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS), None
-    )
+    named = (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS)
+    plain = args[position].value if 0 < position < len(args) and args[position].keyword is None else None
+    return next(named, plain)
 
 
 def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
@@ -90,6 +101,8 @@ def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
     if isinstance(data, Instance):
         finite = sized = not any(base.endswith("IterableDataset") for base in data.cls.outside)
         sized = bool(data.cls.lookup("__len__")[0]) or sized
+    elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
+        finite = sized = None
     return Loader(f"DataLoader at {id(node)}", node, finite=finite, sized=sized)
 
 

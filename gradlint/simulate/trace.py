@@ -95,6 +95,9 @@ class Stepper:
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
 
+    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`. `risks` are sentences: what
+    may raise where the code is run for all that the simulation does not know; `raises` what
+    PyTorch refuses.
     `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
     numbers that remainders were taken of.
@@ -106,6 +109,8 @@ class Trace:
     n: int = 0
     n_names: frozenset[str] = frozenset()
     optimizers: tuple[Stepper, ...] = ()
+    risks: frozenset[str] = frozenset()
+    raises: frozenset[str] = frozenset()
     cut: bool = False
     settings: Mapping[str, float] = field(default_factory=dict)
     actual: Mapping[str, float] = field(default_factory=dict)

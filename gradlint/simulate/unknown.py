@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gradlint.model.vocabulary import Role
+from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
 from gradlint.simulate.values import Opaque

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
 from gradlint.simulate.simulation import Played, Simulation
-from gradlint.simulate.windows import views
+from gradlint.simulate.windows import View, in_real_loop, views
+
+_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
+"""Faults that two values of N are needed to see."""
+_OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
+"""Faults that are reported where only another world than the usual one reaches their event."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A run, its faults, and how each optimizer sees it."""
+
+    run: Played
+    faults: Sequence[Fault]
+    views: Sequence[View]
+
+    def met(self, fault: Fault) -> bool:
+        """Whether the event of a fault happens in the run."""
+        return any(event.node is fault.event.node for event in self.run.trace.events)
+
+    def shows(self, fault: Fault) -> bool:
+        """Whether the run has a fault."""
+        return any(each.key == fault.key for each in self.faults)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether an update is made of several micro-batches."""
+        return any(view.accumulates for view in self.views)
 
 
 def faults(simulation: Simulation) -> list[Fault]:
@@ -15,20 +43,45 @@ def faults(simulation: Simulation) -> list[Fault]:
     if len(simulation.runs) < 2:
         return []
     first, second = simulation.runs[:2]
-    main = judge(first.trace, second.trace)
-    others = [(run, judge(run.trace, None)) for run in simulation.runs[2:]]
-    return [fault for fault in main if all(_holds(fault, run, found) for run, found in others)]
+    main = _judged(first, second)
+    others = [_judged(run, None) for run in simulation.runs[2:]]
+    if _told(main, others):
+        return []
+    found = [fault for fault in main.faults if all(_holds(fault, other) for other in others)]
+    known = {fault.key for fault in found}
+    for each in others:
+        for fault in each.faults:
+            if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
+                known.add(fault.key)
+                found.append(fault)
+    return found
 
 
-def _holds(fault: Fault, run: Played, found: Sequence[Fault]) -> bool:
+def _judged(run: Played, larger: Played | None) -> _Judged:
+    return _Judged(run, judge(run.trace, larger.trace if larger is not None else None), views(run.trace))
+
+
+def _holds(fault: Fault, other: _Judged) -> bool:
     """Whether a fault shows in a world, or its event does not run there, or not in a loop that accumulates."""
-    if any(each.key == fault.key for each in found):
-        return True
-    if fault.code in _OF_TWO:
-        return True
-    ran = any(event.node is fault.event.node for event in run.trace.events)
-    return not ran or not any(view.accumulates for view in views(run.trace))
+    return other.shows(fault) or fault.code in _OF_TWO or not other.met(fault) or not other.accumulates
 
 
-_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
-"""Faults that two values of N are needed to see."""
+def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
+    """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
+    if fault.code not in _OF_ONE_ARM or worlds[0].met(fault):
+        return False
+    if fault.code == "GRD306" and any(not _loss_known(fault, each) for each in worlds if each is not own):
+        return False
+    return all(each.shows(fault) or not each.met(fault) for each in worlds)
+
+
+def _loss_known(fault: Fault, other: _Judged) -> bool:
+    """Whether a world has the backward pass that a fault of the scaler is measured against only where it has the fault."""
+    return fault.other is None or other.shows(fault) or not any(e.node is fault.other.node for e in other.run.trace.events)
+
+
+def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
+    """Whether the caller says at each call if the optimizer steps: an answer makes all steps vanish that only calls repeat."""
+    if not main.views or any(in_real_loop(step) for view in main.views for step in view.steps):
+        return False
+    return any(other.run.world.answers and not other.views and main.run.trace.events for other in others)

@@ -39,6 +39,13 @@ class Average:
             mine.lerp_(p.detach(), 1 - self.decay)
 
 
+class SummaryWriter:
+    """Whom a script tells its numbers, as TensorBoard's."""
+
+    def add_scalar(self, name: str, value: float, step: int = 0) -> None:
+        """Nothing is drawn of it."""
+
+
 IGNORED = -100
 
 
@@ -71,7 +78,8 @@ def alone() -> None:
 def laboratory(dataset: TensorDataset) -> Iterator[None]:
     """The module `toy` that generated scripts take their model and data from, and a default type that sums exactly enough."""
     toy = types.ModuleType("toy")
-    toy.__dict__.update(Net=Net, ExponentialMovingAverage=Average, dataset=dataset, masked=masked(dataset))
+    toy.__dict__.update(Net=Net, ExponentialMovingAverage=Average, SummaryWriter=SummaryWriter)
+    toy.__dict__.update(dataset=dataset, masked=masked(dataset))
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     sys.modules["toy"] = toy  # not `patch.dict`, which would forget what the script imports for the first time
     torch.set_default_dtype(torch.float64)

@@ -18,12 +18,13 @@ PATIENCE = 20
 """Seconds after which a script is taken to hang."""
 
 
-def run(source: str, micro_batches: int, arguments: tuple[str, ...] = ()) -> Trace:
+def run(source: str, micro_batches: int, arguments: tuple[str, ...] = (), *, frozen: bool = False) -> Trace:
     """Run a script over so many micro-batches a pass, as `python train.py ARGUMENTS` would, and record it.
 
-    What goes wrong in the script ends it and is the trace's `error`.
+    What goes wrong in the script ends it and is the trace's `error`. A `frozen` run undoes what each step does to the weights,
+    so that gradients and losses can be compared with those of another run whatever was stepped before.
     """
-    recorder = Recorder()
+    recorder = Recorder(frozen=frozen)
     if "DistributedDataParallel" in source:
         alone()
     names = {"__name__": "__main__", "print": recorder.printed}

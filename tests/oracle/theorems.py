@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from gradlint.engine import Located, examine
-from gradlint.fixer import fix
+from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.text_changes import apply
+from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules
-from gradlint.render import apply
 from gradlint.rule import Rule
 
 from .large_batch import reference

@@ -24,6 +24,9 @@ class What(str, Enum):
     SCHEDULE = "scheduler step"
     AVERAGE = "average of the weights"
     REPORT = "loss report"
+    SAVE = "the weights are saved"
+    NOISE = "noise for the gradients is drawn"
+    TOLD = "a whole number is told"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Mark:
     scaled (clip), or that the step came through the scaler (step); `reduced` that DDP averaged the gradients; `normalised` that
     a BatchNorm took its statistics from the micro-batch (backward); `targets` is how many targets the cross entropy counted, and
     `summed` that it is their sum and not their mean (backward);
-    `value` is a factor, a reported number, or the length that a schedule was built for.
+    `value` is a factor, a reported number, or the length that a schedule was built for; `label` what the number is called.
+    A backward pass through several micro-batches at once is one mark for each of them.
     """
 
     what: What
@@ -49,6 +53,7 @@ class Mark:
     targets: int = 0
     summed: bool = False
     value: float = 0.0
+    label: str = ""
 
 
 @dataclass

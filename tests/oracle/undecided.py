@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gradlint.analysis.source import Problem, read
 from gradlint.model.build import build
 from gradlint.model.types import Cadence, Kind, Phase, Scale, TrainingLoop
-from gradlint.slices import Problem, read
 
 _EVERYTHING = frozenset(
     f"GRD{number}" for number in (*range(101, 107), *range(201, 207), *range(301, 308), *range(401, 405), 502, 601, 602, 603)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, prod
 
 from .trace import Mark, Trace, What
@@ -12,12 +12,14 @@ from .trace import Mark, Trace, What
 @dataclass(frozen=True)
 class Intent:
     """What the author of a program means to do: the window's N, the coefficient of the loss's second term, whether the data
-    end (a stream has no last window), and whether micro-batches are counted anew in each pass over them."""
+    end (a stream has no last window), whether micro-batches are counted anew in each pass over them, and whether a window's
+    loss is divided by its own size, which is less than N where it is the last."""
 
     n: int
     coefficient: float = 0.1
     finite: bool = True
     restarts: bool = True
+    by_size: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Window:
 def verdict(trace: Trace, intent: Intent) -> frozenset[str]:
     """The codes of everything that went wrong in one run."""
     codes: set[str] = set()
+    trace = replace(trace, marks=[mark for mark in trace.marks if mark.what not in _BESIDE])
     numbers = sorted({mark.optimizer for mark in trace.of(What.STEP)})
     for number in numbers:
         marks = [mark for mark in trace.marks if mark.optimizer == number or mark.what not in _OF_OPTIMIZER]
@@ -76,6 +79,9 @@ def verdict(trace: Trace, intent: Intent) -> frozenset[str]:
         codes.discard("GRD302")  # what was unscaled too early, or bypasses the scaler, is clipped as it is
     return frozenset(codes)
 
+
+_BESIDE = (What.SAVE, What.NOISE, What.TOLD)
+"""What stands around training; some questions are asked of neighbours."""
 
 _OF_OPTIMIZER = (What.ZERO, What.RESCALE, What.CLIP, What.UNSCALE, What.STEP)
 
@@ -108,6 +114,8 @@ def _of_any(windows: Sequence[Window], trace: Trace, marks: Sequence[Mark]) -> I
         if any(mark.what is What.SCHEDULE for mark in window.marks[_last_backward(window) :]) and window.size:
             yield "GRD403"
     for window in windows[1:]:
+        if window.closed and not window.size:
+            continue  # an update of nothing, whose own clip stands before its step
         before = window.marks[: _first_backward(window)]
         if any(mark.what is What.CLIP for mark in before):
             yield "GRD303"
@@ -212,7 +220,7 @@ def _loss(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
             main = factors.get("cross_entropy", 0.0) * rescaled * evened
             second = max((value for name, value in factors.items() if name != "cross_entropy"), default=0.0) * rescaled
             if main or second:
-                yield from _factor(main or second / intent.coefficient, intent.n)
+                yield from _factor(main or second / intent.coefficient, window.size if intent.by_size else intent.n)
             if main and not mark.summed:
                 mains.add(main)
             beside = (main, 1 / intent.n if isclose(main, 1 / intent.n**2, rel_tol=1e-9) else main)

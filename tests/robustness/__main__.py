@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from gradlint.prefilter import worth_reading
+from gradlint.relevance.prefilter import worth_reading
 
 from .nightly import Counts, Job, Verdict, processors, run_all, write_failures, write_raw
 from .sources import files, generated

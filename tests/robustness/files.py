@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from gradlint.decode import Undecodable, decode
-from gradlint.notebook import NotANotebook, read_notebook
-from gradlint.runner import FileResult, Task, process
-from gradlint.selection import Layer, Selection
+from gradlint.config.selection import Layer, Selection
+from gradlint.files.decode import Undecodable, decode
+from gradlint.files.notebook import NotANotebook, read_notebook
+from gradlint.run.runner import process
+from gradlint.run.task import FileResult, Task
 
 from .laws import Broken, crash
 from .trial import parsed

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gradlint.analysis.engine import Located
+from gradlint.analysis.source import Problem, read_whole
+from gradlint.analysis.text_changes import apply
 from gradlint.diagnostic import Diagnostic
-from gradlint.engine import Located
-from gradlint.render import apply
-from gradlint.slices import Problem, read_whole
-from gradlint.suppress import keep
+from gradlint.suppression.comments import keep
 
 from .trial import Trial, comments, edited, line_starts, parsed, same_program, strings
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
-from gradlint.engine import examine
-from gradlint.prefilter import worth_reading
-from gradlint.slices import read_whole
+from gradlint.analysis.engine import examine
+from gradlint.analysis.source import read_whole
+from gradlint.relevance.prefilter import worth_reading
 
 from .files import judge_file
 from .laws import CORE, Broken, Law, crash, judge

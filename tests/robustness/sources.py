@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from gradlint.decode import Decoded, decode
+from gradlint.files.decode import Decoded, decode
 
 from .spellings import COOKIES, JUNK, SOURCES
 

@@ -11,8 +11,9 @@ import pytest
 from samples import SAFE, check, script
 
 from gradlint import check_source
-from gradlint.reading import LARGEST
-from gradlint.runner import Job, Task, run
+from gradlint.files.read import LARGEST
+from gradlint.run.runner import run
+from gradlint.run.task import Job, Task
 
 LOOP = "for i, batch in enumerate(loader):\n    loss = model(batch)\n    loss.backward()\n"
 

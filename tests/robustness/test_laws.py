@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from gradlint.fixer import FixOutcome
+from gradlint.fixes.fixer import FixOutcome
 
 from . import sources
 from .__main__ import FIXTURES

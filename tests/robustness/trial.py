@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.source import read, read_whole
 from gradlint.diagnostic import Diagnostic, Place, TextEdit
-from gradlint.engine import Located, examine
-from gradlint.fixer import FixOutcome, fix
+from gradlint.fixes.fixer import FixOutcome, fix
 from gradlint.registry import all_rules
-from gradlint.slices import read, read_whole
 
 RULES = tuple(rule for rule in all_rules() if rule.peers is None)
 """The rules about code; the one about suppression comments judges what the others leave."""

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 
-from gradlint.decode import Decoded, decode
-from gradlint.runner import process
+from gradlint.files.decode import Decoded, decode
+from gradlint.run.runner import process
 
 from .files import EVERYTHING
 from .laws import Law, a_comment_silences

@@ -1,0 +1,226 @@
+"""Reads a file: parses only the top-level statements that can matter, and knows where every node stands.
+
+LibCST is lossless, so a module is the concatenation of its top-level statements. `ast`, which is ten times cheaper,
+says where each begins and which of them the rules can be about; only these are parsed by LibCST.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+from libcst._nodes.internal import CodegenState
+
+from gradlint.files.parse import parse, text_is_deep
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
+from gradlint.timings import stage
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a text could not be parsed; row and column count from 1."""
+
+    row: int
+    column: int
+    message: str
+
+
+_TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Whole lines that LibCST parsed together; `offset` is where they begin in the file's text.
+
+    LibCST drops form feeds between statements, so they are taken out before: `feeds` are their places in what is left.
+    Where lines between them were passed over, `pieces` says for each run of lines where it begins in what was parsed, and
+    where in the file's text.
+    """
+
+    module: cst.Module
+    offset: int
+    feeds: tuple[int, ...] = ()
+    pieces: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """Character offsets in the file's text, by node identity, without the layout around the node."""
+        if self.pieces:
+            return _spans(self.module, 0, self.pieces)
+        found = _spans(self.module, self.offset)
+        if not self.feeds:
+            return found
+        return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
+
+    def in_text(self, offset: int) -> int:
+        """An offset of the text without form feeds, as one of the text with them."""
+        return offset + bisect_right(self.feeds, offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A parsed text."""
+
+    text: str
+    slices: tuple[Slice, ...]
+
+    @property
+    def statements(self) -> tuple[cst.BaseStatement, ...]:
+        return tuple(each for part in self.slices for each in part.module.body if isinstance(each, cst.BaseStatement))
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
+        """Where a node stands, as character offsets; None for a node that is not of this text."""
+        for part in self.slices:
+            found = part.spans.get(id(node))
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def line_starts(self) -> tuple[int, ...]:
+        return (0, *(match.end() for match in NEWLINE.finditer(self.text)))
+
+    def row_column(self, offset: int) -> tuple[int, int]:
+        """Row and column, both counted from 1."""
+        row = bisect_right(self.line_starts, offset)
+        return row, offset - self.line_starts[row - 1] + 1
+
+    def row_of(self, node: cst.CSTNode) -> int | None:
+        """The row in which a node begins; None for a node that is not of this text."""
+        found = self.span(node)
+        return self.row_column(found[0])[0] if found is not None else None
+
+    @cached_property
+    def newline(self) -> str:
+        """The line ending that the text uses first."""
+        found = NEWLINE.search(self.text)
+        return found.group() if found else "\n"
+
+
+def read_whole(text: str) -> Source | Problem:
+    """The plain path: the whole module as one slice."""
+    feeds = tuple(match.start() - count for count, match in enumerate(re.finditer("\f", text)))
+    try:
+        return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, feeds),))
+    except cst.ParserSyntaxError as error:
+        return _problem(text, error)
+    except UnicodeEncodeError as error:
+        before = text[: error.start]
+        row, column = len(NEWLINE.findall(before)) + 1, len(NEWLINE.split(before)[-1]) + 1
+        return Problem(row, column, "half of a surrogate pair is no character")
+    except RecursionError:
+        return _TOO_DEEP
+
+
+def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
+    """What is wrong, as the interpreter says it; as LibCST does where the interpreter finds nothing wrong."""
+    try:
+        parse(text)
+    except SyntaxError as problem:
+        return Problem(problem.lineno or 1, problem.offset or 1, problem.msg)
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
+
+
+def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
+    """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
+
+    With None for `taught`, training loops of which no rule can have anything to say matter too.
+    """
+    try:
+        rows = rows_of_loops(text) if taught is None else kept_rows(text, taught)
+    except (RecursionError, MemoryError):
+        return _TOO_DEEP
+    except SyntaxError as error:
+        # LibCST's parser would overflow the stack of the process.
+        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else read_whole(text)
+    except ValueError:
+        return _TOO_DEEP if text_is_deep(text) else read_whole(text)
+    if "\f" in text or "\r" in text.replace("\r\n", ""):
+        return read_whole(text)
+    with stage("parse"):
+        part = _parsed(text, rows) if rows else None
+    if part is None:
+        return read_whole(text) if rows else Source(text, ())
+    return Source(text, (part,))
+
+
+def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
+    """Runs of rows, parsed as one module: what is left of a text without some of its statements is one as well."""
+    starts = (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
+    runs, pieces, length = [], [], 0
+    for first, last in rows:
+        begin = starts[first - 1]
+        runs.append(text[begin : starts[last]])
+        pieces.append((length, begin))
+        length += len(runs[-1])
+    try:
+        return Slice(cst.parse_module("".join(runs)), pieces[0][1], pieces=tuple(pieces))
+    except (cst.ParserSyntaxError, RecursionError):
+        return None
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0] if message.strip() else "invalid syntax"
+
+
+# Positions
+
+
+class _Recorder(CodegenState):
+    """Code generation that notes, for every node, between which tokens it stands."""
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
+        self.marks: dict[int, tuple[int, int]] = {}
+        self.open: list[int] = []
+
+    def before_codegen(self, node: cst.CSTNode) -> None:
+        self.open.append(len(self.tokens))
+
+    def after_codegen(self, node: cst.CSTNode) -> None:
+        start = self.open.pop()
+        self.marks.setdefault(id(node), (start, len(self.tokens)))
+
+    @contextmanager
+    def record_syntactic_position(
+        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
+    ) -> Iterator[None]:
+        start = len(self.tokens)
+        yield
+        end = len(self.tokens)
+        if start_node is not None:
+            start = self.marks[id(start_node)][0]
+        if end_node is not None:
+            end = self.marks[id(end_node)][1]
+        self.marks[id(node)] = (start, end)
+
+
+def _spans(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
+    state = _Recorder(module)
+    module._codegen(state)
+    offsets = [base]
+    for token in state.tokens:
+        offsets.append(offsets[-1] + len(token))
+    begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
+    last = len(offsets) - 1
+    return {node: (begins[min(a, last)], ends[min(b, last)]) for node, (a, b) in state.marks.items()}
+
+
+def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
+    """Growing offsets in what was parsed, as offsets in the file's text; an end belongs to the piece before it."""
+    found, place = [], 0
+    for offset in offsets:
+        while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:
+            place += 1
+        found.append(offset - pieces[place][0] + pieces[place][1])
+    return found

@@ -1,0 +1,275 @@
+"""Turns edits on nodes into edits on text: lines move with their comments, and everything else stays byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import libcst as cst
+
+from gradlint.analysis.source import NEWLINE, Source
+from gradlint.diagnostic import Place, TextEdit
+from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
+from gradlint.model.syntax.expressions import walk
+from gradlint.suppression.comments import comments
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """Replace the characters from `start` to `end` by `content`."""
+
+    start: int
+    end: int
+    content: str
+
+
+class Unrenderable(Exception):
+    """An edit has no faithful form in this text; the fix is withheld."""
+
+
+def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
+    """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
+    changes: dict[tuple[int, int], Change] = {}
+    for each in (change for edit in dict.fromkeys(edits) for change in _render(edit, _Page(source))):
+        same = changes.get((each.start, each.end))
+        # What goes to one place stands there in the order of the edits.
+        changes[each.start, each.end] = (
+            replace(each, content=same.content + each.content) if same and each.start == each.end else each
+        )
+    return tuple(sorted(changes.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    source: Source
+
+    @property
+    def text(self) -> str:
+        return self.source.text
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        found = self.source.span(node)
+        if found is None:
+            raise Unrenderable("the place is not in this text")
+        return found
+
+    def line_start(self, offset: int) -> int:
+        row, _ = self.source.row_column(offset)
+        return self.source.line_starts[row - 1]
+
+    def line_end(self, offset: int) -> int:
+        """The offset behind the newline of the line that holds an offset."""
+        row, _ = self.source.row_column(offset)
+        starts = self.source.line_starts
+        return starts[row] if row < len(starts) else len(self.text)
+
+    def lines_of(self, statement: cst.CSTNode) -> tuple[int, int]:
+        """The whole lines of a statement; it must have them for itself."""
+        start, end = self.span(statement)
+        begin, stop = self.line_start(start), self.line_end(max(end - 1, start))
+        if self.text[begin:start].strip() or self.continues(begin):
+            raise Unrenderable("the statement shares its line with another")
+        rest = self.text[end:stop].strip() if end <= stop else ""
+        if (rest and not rest.startswith(("#", ";"))) or rest.startswith(";"):
+            raise Unrenderable("the statement shares its line with another")
+        return begin, stop
+
+    def continues(self, begin: int) -> bool:
+        """Whether the line that begins here continues the one above, which ends with a backslash."""
+        return self.text[:begin].endswith(("\\\n", "\\\r\n", "\\\r"))
+
+    @property
+    def comments(self) -> dict[int, str]:
+        """Every comment of the text by its offset; what only looks like one within a string is none."""
+        return _comments(self.text)
+
+    def comments_in(self, begin: int, stop: int) -> str:
+        """The comments of some lines, each on a line of its own at the indentation of the first."""
+        found = (words for at, words in sorted(self.comments.items()) if begin <= at < stop)
+        return "".join(f"{_indent(self.text[begin:])}{words}{self.source.newline}" for words in found)
+
+    def with_comments(self, begin: int) -> int:
+        """The start of the comment lines that stand directly above a line, at its own indentation."""
+        indent = _indent(self.text[begin:])
+        while begin > 0:
+            above = self.line_start(begin - 1)
+            line = self.text[above:begin]
+            if not line.strip().startswith("#") or _indent(line) != indent:
+                break
+            if above + len(_margin(line)) not in self.comments or self.continues(above):
+                break
+            begin = above
+        return begin
+
+    def and_gap(self, begin: int, stop: int) -> int:
+        """The end of a block together with one blank line below it, where it stands between blank lines."""
+        above = self.text[self.line_start(begin - 1) : begin] if begin else ""
+        below = self.text[stop : self.line_end(stop)] if stop < len(self.text) else ""
+        blank = begin > 0 and not above.strip() and below != "" and not below.strip()
+        return self.line_end(stop) if blank else stop
+
+    def complete(self, offset: int) -> str:
+        """What must be written before new lines at an offset: a newline where the text does not end with one."""
+        if offset == len(self.text) and self.text and self.text[-1] not in "\r\n":
+            return self.source.newline
+        return ""
+
+
+@lru_cache(maxsize=2)  # the edits of one text ask in turn
+def _comments(text: str) -> dict[int, str]:
+    return {each.start: each.text for each in comments(text)}
+
+
+def _margin(line: str) -> str:
+    found = re.match(r"[ \t\f]*", line)
+    return found.group() if found else ""
+
+
+def _indent(line: str) -> str:
+    """The indentation, which a form feed begins anew."""
+    return _margin(line).rpartition("\f")[2]
+
+
+def _render(edit: Edit, page: _Page) -> list[Change]:
+    if isinstance(edit, Replace):
+        return [_replace(edit, page)]
+    if isinstance(edit, Enclose):
+        if isinstance(edit.node, (cst.Tuple, cst.GeneratorExp)):
+            raise Unrenderable("the parentheses belong to the expression")
+        start, end = page.span(edit.node)
+        return [Change(place, place, words) for place, words in ((start, edit.before), (end, edit.after)) if words]
+    if isinstance(edit, Insert):
+        indent = _indent(page.text[page.lines_of(edit.anchor)[0] :])
+        lines = [f"{indent}{line}{page.source.newline}" for line in edit.line.split("\n")]
+        return [_at(page, edit.anchor, "".join(lines), after=edit.after)]
+    if isinstance(edit, Delete):
+        begin, stop = page.lines_of(edit.statement)
+        kept = page.comments_in(begin, stop)
+        return [Change(begin, stop if kept else page.and_gap(begin, stop), kept)]
+    if isinstance(edit, Move):
+        return _move(edit, page)
+    if isinstance(edit, Wrap):
+        return _wrap(edit, page)
+    return _add_import(edit, page)
+
+
+def _replace(edit: Replace, page: _Page) -> Change:
+    start, end = page.span(edit.node)
+    old = page.text[start:end]
+    if "#" in old and any(start <= at < end and words not in edit.text for at, words in page.comments.items()):
+        raise Unrenderable("a comment stands within the expression")
+    # What the model quotes of a text of several lines has its own newlines.
+    return Change(start, end, edit.text.replace("\r\n", "\n").replace("\n", page.source.newline))
+
+
+def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Change:
+    begin, stop = page.lines_of(anchor)
+    if after:
+        lead = page.complete(stop)
+        if lead:
+            content = lead + content.rstrip("\r\n")
+        return Change(stop, stop, content)
+    place = page.with_comments(begin)
+    return Change(place, place, content)
+
+
+def _move(edit: Move, page: _Page) -> list[Change]:
+    begin, stop = page.lines_of(edit.statement)
+    begin = page.with_comments(begin)
+    block = page.text[begin:stop]
+    if not block.endswith(("\n", "\r")):
+        block += page.source.newline
+    old = _indent(page.text[page.lines_of(edit.statement)[0] :])
+    new = _indent(page.text[page.lines_of(edit.anchor)[0] :])
+    if old != new:
+        if _has_multiline_string(edit.statement):
+            raise Unrenderable("the statement holds a string of several lines")
+        block = _reindent(block, old, new)
+    insert = _at(page, edit.anchor, block, after=edit.after)
+    if begin <= insert.start <= stop:
+        if old == new:
+            raise Unrenderable("the statement is in its place already")
+        return [Change(begin, stop, block)]
+    return [Change(begin, page.and_gap(begin, stop), ""), insert]
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+def _reindent(block: str, old: str, new: str) -> str:
+    moved = []
+    for line in _LINE.findall(block):
+        feeds = len(_margin(line)) - len(_indent(line))
+        shifts = _indent(line).startswith(old) and line.strip()
+        moved.append(line[:feeds] + new + line[feeds + len(old) :] if shifts else line)
+    return "".join(moved)
+
+
+def _has_multiline_string(node: cst.CSTNode) -> bool:
+    code = cst.Module(body=()).code_for_node
+    strings = (each for each in walk(node) if isinstance(each, (cst.SimpleString, cst.FormattedString)))
+    return any("\n" in code(each) or "\r" in code(each) for each in strings)
+
+
+def _wrap(edit: Wrap, page: _Page) -> list[Change]:
+    begin, _ = page.lines_of(edit.first)
+    _, stop = page.lines_of(edit.last)
+    begin = page.with_comments(begin)
+    indent = _indent(page.text[page.lines_of(edit.first)[0] :])
+    if any(_has_multiline_string(each) for each in _from_to(edit.first, edit.last, page)):
+        raise Unrenderable("the statement holds a string of several lines")
+    step = "\t" if "\t" in indent else "    "
+    block = _reindent(page.text[begin:stop], indent, indent + step)
+    return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
+
+
+def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst.CSTNode]:
+    """The statements of a block from one to another."""
+    for part in page.source.slices:
+        for node in walk(part.module):
+            body = getattr(node, "body", None)
+            if isinstance(body, (list, tuple)) and first in body and last in body:
+                return body[body.index(first) : body.index(last) + 1]
+    raise Unrenderable("the statements are not of one block")
+
+
+def _add_import(edit: AddImport, page: _Page) -> list[Change]:
+    """Above the first import of the module; nothing where the import is there already."""
+    place: int | None = None
+    for part in page.source.slices:
+        for statement in part.module.body:
+            if not isinstance(statement, cst.SimpleStatementLine):
+                continue
+            start, end = page.span(statement)
+            if page.text[start:end].strip() == edit.line:
+                return []
+            imports = any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body)
+            if place is None and imports and not page.text[start:end].startswith("from __future__"):
+                place = page.line_start(start)
+    if place is None:
+        raise Unrenderable("there is no import to put another one beside")
+    return [Change(place, place, f"{edit.line}{page.source.newline}")]
+
+
+def apply(text: str, changes: tuple[Change, ...]) -> str:
+    """The text with non-overlapping changes carried out."""
+    parts: list[str] = []
+    position = 0
+    for change in sorted(changes):
+        parts.append(text[position : change.start])
+        parts.append(change.content)
+        position = change.end
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def edited(text: str, edits: Sequence[TextEdit]) -> str:
+    """The text with the edits of a fix carried out."""
+    starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
+
+    def offset(place: Place) -> int:
+        return min(starts[place.row - 1] + place.column - 1, len(text)) if place.row <= len(starts) else len(text)
+
+    return apply(text, tuple(Change(offset(each.span.start), offset(each.span.end), each.content) for each in edits))

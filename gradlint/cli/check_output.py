@@ -1,0 +1,149 @@
+"""What `gradlint check` prints or writes to the output file: the findings, or a diff, and the lines that close the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from gradlint import __version__
+from gradlint.cli.terminal import colour, complain, emit, lost, write
+from gradlint.report.formats import fix_summary, report
+from gradlint.report.found import Report
+from gradlint.report.links import hyperlinks
+from gradlint.report.names import TEXT
+from gradlint.report.paths import project_root
+from gradlint.run.options import Options
+from gradlint.run.plan import Plan
+from gradlint.run.task import FileResult
+
+
+def tell(results: Sequence[FileResult], plan: Plan, remarks: Sequence[str]) -> bool:
+    """Print the report and what it closes with; False where a file for it cannot be written."""
+    options = plan.options
+    target = options.output_file
+    try:
+        lines = _report(results, plan)
+        if options.diff:
+            lines = _diff(results)
+        elif options.fix_only or options.ask:
+            lines = _closing(results, plan)
+        aside = options.diff or plan.output_format not in TEXT
+        if not aside:
+            lines = chain(lines, remarks)
+        if options.summary is not None and options.summary_file is None:
+            lines = _summary(results, plan) if options.fix_only else chain(lines, ("",), _summary(results, plan))
+        if target is not None:
+            write(lines, target)
+        else:
+            emit(lines, err=plan.piped is not None and options.applies)
+        target = options.summary_file
+        if target is not None:
+            write(_summary(results, plan), target, append=True)
+    except OSError as error:
+        if target is None:
+            lost(error)
+        else:
+            complain(f"{target}: cannot be written: {error.strerror or error}")
+        return False
+    if options.diff or options.fix_only:
+        for message in broken(results):
+            complain(message)
+    if aside:
+        emit(remarks, err=True)
+    if options.diff and not options.quiet:
+        emit(_diff_conclusion(results, plan), err=True)
+    return True
+
+
+def _report(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    return report(plan.output_format, _found(results, plan), statistics=plan.options.statistics)
+
+
+def _found(results: Sequence[FileResult], plan: Plan) -> Report:
+    options = plan.options
+    terminal = options.output_file is None and sys.stdout.isatty()
+    return Report(
+        tuple(each for result in results for each in result.diagnostics),
+        texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
+        notebooks={result.path: _whole(result, plan) for result in results if result.cells},
+        applied=() if options.add_ignore else tuple(each for result in results for each in result.applied),
+        failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
+        unsafe=plan.unsafe,
+        fixing=options.fixing,
+        quiet=options.quiet or (_accepts(options) and not any(result.diagnostics for result in results)),
+        show_fixes=options.show_fixes,
+        links=hyperlinks(terminal and colour(terminal), os.environ),
+        root=project_root(os.environ),
+        version=__version__,
+    )
+
+
+def _accepts(options: Options) -> bool:
+    """Whether the run is for accepting what it finds, and says so in place of the usual summary."""
+    return options.add_ignore or options.write_baseline is not None
+
+
+def _whole(result: FileResult, plan: Plan) -> str:
+    """The text of a notebook as it is now; nothing where it is gone."""
+    from gradlint.files.decode import Decoded, decode
+
+    try:
+        decoded = decode(result.after or plan.piped or Path(result.path).read_bytes())
+    except OSError:
+        return ""
+    return decoded.text if isinstance(decoded, Decoded) else ""
+
+
+def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """What `--fix-only` and `--ask` say in place of the findings."""
+    found = _found(results, plan)
+    if plan.output_format not in TEXT or found.quiet:
+        return
+    if plan.options.ask:
+        from gradlint.report.lines import summary
+
+        yield from summary(found.diagnostics, len(found.applied), unsafe=found.unsafe, fixing=False)
+    else:
+        yield from fix_summary(found)
+
+
+def _summary(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """What `--summary markdown` writes beside the report."""
+    from gradlint.report.markdown import markdown
+
+    found = _found(results, plan)
+    return markdown(found.diagnostics, found.applied, unsafe=found.unsafe)
+
+
+def _diff(results: Sequence[FileResult]) -> Iterator[str]:
+    from gradlint.files.decode import Decoded, decode
+    from gradlint.report.diff import diff
+
+    for result in results:
+        if result.before is not None and result.after is not None:
+            old, new = decode(result.before), decode(result.after)
+            if isinstance(old, Decoded) and isinstance(new, Decoded):
+                yield from diff(result.path, old.text, new.text)
+
+
+def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """The closing line, on stderr so that the diff can be piped into `patch`."""
+    from gradlint.report.lines import count
+
+    fixes = sum(len(result.applied) for result in results if result.before != result.after)
+    hidden = 0 if plan.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
+    more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
+    yield f"Would fix {count(fixes, 'error', 'errors')}{more}." if fixes else f"No errors would be fixed{more}."
+
+
+def broken(results: Sequence[FileResult]) -> list[str]:
+    """What could not be read, which is told even where findings are not."""
+    return [
+        f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}"
+        for result in results
+        for each in result.diagnostics
+        if each.code == "GRD000"
+    ]

@@ -1,0 +1,176 @@
+"""What `gradlint check` does, from its options to the exit status: plan the run, check the files, write them, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradlint.cli.accepted import conclude
+from gradlint.cli.check_output import broken, tell
+from gradlint.cli.progress import progress
+from gradlint.cli.terminal import complain, emit, emit_bytes, lost
+from gradlint.config.load import ConfigError
+from gradlint.config.selection import UnknownRule
+from gradlint.report.formats import UnsupportedStatistics, require_statistics
+from gradlint.run.options import Options
+from gradlint.run.plan import Plan, make_plan
+from gradlint.run.runner import run
+from gradlint.run.task import FileResult
+
+if TYPE_CHECKING:
+    from gradlint.run.cache import Cache
+    from gradlint.timings import Timings
+
+FAILED = 2
+CACHE_FROM = 10
+"""Files from which looking into a cache costs less than checking them."""
+
+INTERRUPTED = 130
+
+
+def run_check(options: Options) -> int:
+    """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error, 130 interrupted while asking."""
+    if options.watch:
+        from gradlint.cli.watch import watch
+
+        return watch(options, _planned, _finish)
+    timings = _timings(options)
+    plan = _planned(options)
+    if plan is None:
+        return FAILED
+    if timings is not None:
+        timings.lap("walk")
+    if options.show_files or options.show_settings:
+        return _show(plan)
+    if options.verbose:
+        from gradlint.cli.describe_run import describe
+
+        emit(describe(plan), err=True)
+    results = list(run(plan.jobs, options.jobs, progress(quiet=options.quiet), _cache(plan), timings))
+    failed = False
+    if options.ask:
+        from gradlint.cli.ask import go_through
+
+        try:
+            results, failed = go_through(plan.jobs, results)
+        except KeyboardInterrupt:
+            complain("interrupted: the file in question is as it was, what was said of the files before is done")
+            return INTERRUPTED
+    if timings is not None:
+        timings.lap()
+    status = _finish(plan, results)
+    if timings is not None:
+        timings.lap("report")
+        emit([timings.to_json()] if plan.output_format == "json" else timings.lines(), err=True)
+    return FAILED if failed else status
+
+
+def _timings(options: Options) -> Timings | None:
+    if not options.timings:
+        return None
+    from gradlint.timings import Timings
+
+    return Timings.begun()
+
+
+def _cache(plan: Plan) -> Cache | None:
+    """What earlier runs found, unless the files are few or a person is asked about each."""
+    options = plan.options
+    if options.no_cache or options.ask or options.from_stdin or len(plan.jobs) < CACHE_FROM:
+        return None
+    from gradlint.run.cache import cache_for
+
+    return cache_for(options.cache_dir, plan.found.targets[0].config.source)
+
+
+def _planned(options: Options) -> Plan | None:
+    """What the run will do; None where that cannot be said, after it was told why."""
+    try:
+        if options.ask and not sys.stdin.isatty():
+            raise ConfigError("--ask needs a terminal to ask on; --fix applies all safe fixes, --diff shows them")
+        plan = make_plan(options)
+        if options.statistics:
+            require_statistics(plan.output_format)
+    except (ConfigError, UnknownRule, UnsupportedStatistics) as error:
+        complain(str(error))
+        return None
+    except OSError as error:
+        complain(f"{error.filename or 'the current folder'}: {error.strerror or error}")
+        return None
+    for problem in plan.found.problems:
+        complain(problem)
+    return plan
+
+
+def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
+    """Write what is to be written, report, and say how to exit."""
+    failed = _tell_crashes(results) or bool(plan.found.problems)
+    if plan.options.applies:
+        failed = _apply(results, plan) or failed
+    try:
+        remarks, results = conclude(plan, results)
+    except ConfigError as error:
+        complain(str(error))
+        return FAILED
+    if not tell(results, plan, remarks):
+        failed = True
+    return FAILED if failed else _status(results, plan)
+
+
+def _show(plan: Plan) -> int:
+    """`--show-files` and `--show-settings`: what would be checked, and how."""
+    from gradlint.cli.describe_run import files, settings
+
+    try:
+        emit(files(plan) if plan.options.show_files else settings(plan))
+    except OSError as error:
+        lost(error)
+        return FAILED
+    return FAILED if plan.found.problems else 0
+
+
+def _tell_crashes(results: Sequence[FileResult]) -> bool:
+    from gradlint.report.lines import safe
+
+    crashed = [result for result in results if result.crash is not None]
+    for result in crashed:
+        complain(f"{result.path}: gradlint itself failed on this file, which was left alone:")
+        emit((f"  {safe(line)}" for line in (result.crash or "").splitlines()), err=True)
+    return bool(crashed)
+
+
+def _apply(results: Sequence[FileResult], plan: Plan) -> bool:
+    """Write what was fixed; True where a file could not be written."""
+    if plan.piped is not None:
+        fixed = next((result.after for result in results if result.after is not None), plan.piped)
+        try:
+            emit_bytes(fixed)
+        except OSError as error:
+            lost(error)
+            return True
+        return False
+    from gradlint.files.write import write_atomically
+
+    failed = False
+    for result in results:
+        if result.after is not None and result.after != result.before:
+            try:
+                write_atomically(Path(result.path), result.after)
+            except OSError as error:
+                failed = True
+                complain(f"{result.path}: cannot be written: {error.strerror or error}")
+    return failed
+
+
+def _status(results: Sequence[FileResult], plan: Plan) -> int:
+    options = plan.options
+    if options.exit_zero:
+        return 0
+    changed = any(result.after is not None and result.after != result.before for result in results)
+    if options.diff:
+        return int(changed or bool(broken(results)))
+    if changed and options.exit_non_zero_on_fix:
+        return 1
+    return int(not options.fix_only and any(result.diagnostics for result in results))

@@ -1,0 +1,1 @@
+"""Settings: their files and keys, which rules they choose, and the patterns of paths."""

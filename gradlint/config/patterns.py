@@ -1,0 +1,77 @@
+"""Patterns as in a .gitignore: what they say of a path. The library that reads them is imported with the first pattern."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradlint.config.settings import FileIgnores, Globs
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The patterns of one file, the folder that they are relative to, and what is told of where they stand."""
+
+    home: Path
+    spec: GitIgnoreSpec
+    source: str
+
+    @staticmethod
+    def of(home: Path, lines: Iterable[str], source: str) -> Patterns:
+        """Patterns from their lines, of which those that are none are passed over, as git does."""
+        from pathspec import GitIgnoreSpec
+
+        return Patterns(home, GitIgnoreSpec.from_lines(line for line in lines if is_pattern(line)), source)
+
+    def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
+        """True for left out, False for taken in, None for no opinion, as of a path that lies elsewhere."""
+        relative = os.path.relpath(path, self.home)
+        if relative.startswith(os.pardir):
+            return None
+        return self.spec.check_file(relative + ("/" if is_folder else "")).include
+
+
+Compiled = tuple[Patterns, ...]
+
+
+def is_pattern(line: str) -> bool:
+    """Whether a line of a .gitignore means something; blank lines and comments do as well."""
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines((line,))
+    except (ValueError, re.error):
+        return False
+    return True
+
+
+def compiled(globs: Iterable[Globs]) -> Compiled:
+    """Patterns that are ready to be asked."""
+    return tuple(Patterns.of(each.home, each.lines, each.source) for each in globs if each.lines)
+
+
+def leaving_out(patterns: Compiled, path: Path, *, is_folder: bool) -> str | None:
+    """The source of the first patterns that name a path."""
+    return next((each.source for each in patterns if each.verdict(path, is_folder=is_folder)), None)
+
+
+def silencer(ignores: Iterable[FileIgnores]) -> Callable[[Path], tuple[str, ...]]:
+    """What gives the selectors that `per-file-ignores` has for a file."""
+    rows = [(Patterns.of(each.globs.home, each.globs.lines, each.globs.source), each) for each in ignores]
+
+    def silenced(path: Path) -> tuple[str, ...]:
+        return tuple(
+            selector
+            for patterns, each in rows
+            if bool(patterns.verdict(path, is_folder=False)) is not each.others
+            for selector in each.selectors
+        )
+
+    return silenced

@@ -1,0 +1,16 @@
+"""Parses TOML: with the standard library's `tomllib`, or with `tomli`, which that was made from."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def loads(text: str) -> dict[str, Any]:
+    """Read a document. Raises ValueError."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    return tomllib.loads(text)

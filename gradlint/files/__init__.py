@@ -1,0 +1,1 @@
+"""Finding, reading, decoding, parsing and writing files, notebooks among them."""

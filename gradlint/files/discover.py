@@ -1,0 +1,209 @@
+"""Finds the files to check below paths: `.gitignore` respected, the usual folders left out, named files always taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from gradlint.config.load import FILE_NAMES, Config, Configs
+from gradlint.config.patterns import Compiled, Patterns, compiled, leaving_out
+
+DEFAULT_EXCLUDES = frozenset(
+    (
+        ".bzr .direnv .eggs .git .git-rewrite .gradlint_cache .hg .ipynb_checkpoints .mypy_cache .nox .pants.d .pyenv .pytest_cache "
+        ".pytype .ruff_cache .svn .tox .venv .vscode __pypackages__ __pycache__ _build buck-out build dist "
+        "node_modules site-packages venv"
+    ).split()
+)
+USUAL = "usually left out"
+
+
+class FileKind(str, Enum):
+    """What a file is, by its name."""
+
+    SCRIPT = ".py"
+    NOTEBOOK = ".ipynb"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to check, under the configuration that is nearest to it; `named` if it stood on the command line."""
+
+    path: Path
+    config: Config
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that is not checked, and what says so."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files to check, one message for each path that is none, and what was left out on the way."""
+
+    targets: tuple[Target, ...]
+    problems: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:
+    """Every Python file below the paths, each once, in a stable order. Raises ConfigError."""
+    walk = _Walk(configs or Configs(Config()))
+    found: dict[str, Target] = {}
+    for path in paths:
+        problem = _problem(path)
+        if problem is not None:
+            walk.problems.append(f"{path}: {problem}")
+        elif path.is_dir():
+            for real, target in walk.below(path):
+                found.setdefault(real, target)
+        else:
+            config = walk.configs.of(path.parent)
+            why = excluded(path, config) if config.force_exclude else None
+            if why is None:
+                found[os.path.realpath(path)] = Target(path, config, named=True)
+            else:
+                walk.left_out.append(LeftOut(path, why))
+    return Found(tuple(found.values()), tuple(walk.problems), tuple(walk.left_out))
+
+
+def excluded(path: Path, config: Config) -> str | None:
+    """What leaves out a file that was named, by itself or with a folder above it; None where nothing does."""
+    if config.exclude is None:
+        home = config.source.parent if config.source is not None else Path.cwd()
+        if not DEFAULT_EXCLUDES.isdisjoint(Path(os.path.relpath(path, home)).parts):
+            return USUAL
+    return leaving_out(_excluding(config), path, is_folder=False)
+
+
+def _excluding(config: Config) -> Compiled:
+    return compiled((*((config.exclude,) if config.exclude else ()), *config.extend_exclude))
+
+
+def _problem(path: Path) -> str | None:
+    """Why a path that was given cannot be checked."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "the link leads back to itself"
+        return "broken link" if error.errno == errno.ENOENT and path.is_symlink() else error.strerror or str(error)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder to look into, with what its own files and those of the folders above it say."""
+
+    path: Path
+    config: Config
+    excluded: Compiled
+    ignored: Compiled
+    real: str
+    """Where it is once all links are followed."""
+
+    def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
+        """What excludes an entry of this folder, or the innermost .gitignore that has an opinion, if it ignores it."""
+        if self.config.exclude is None and path.name in DEFAULT_EXCLUDES:
+            return USUAL
+        return leaving_out(self.excluded, path, is_folder=is_folder) or _ignored(self.ignored, path, is_folder=is_folder)
+
+
+def _ignored(patterns: Compiled, path: Path, *, is_folder: bool) -> str | None:
+    for each in reversed(patterns):
+        verdict = each.verdict(path, is_folder=is_folder)
+        if verdict is not None:
+            return each.source if verdict else None
+    return None
+
+
+@dataclass
+class _Walk:
+    configs: Configs
+    problems: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def below(self, top: Path) -> Iterator[tuple[str, Target]]:
+        """The files of a tree with what they are once links are followed; of folders no link is, so that no loop can arise."""
+        config = self.configs.of(top)
+        stack = [
+            _Folder(
+                top, config, _excluding(config), _ignores_above(top) if config.respect_gitignore else (), os.path.realpath(top)
+            )
+        ]
+        while stack:
+            folder = stack.pop()
+            try:
+                entries = sorted(os.scandir(folder.path), key=lambda entry: entry.name)
+            except OSError as error:
+                self.problems.append(f"{folder.path}: {error.strerror or error}")
+                continue
+            folder = self._with_files(folder, {entry.name for entry in entries})
+            below = []
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.name.endswith((FileKind.SCRIPT.value, FileKind.NOTEBOOK.value)):
+                    continue
+                path = folder.path / entry.name
+                why = folder.leaves_out(path, is_folder=is_folder)
+                if why is not None:
+                    self.left_out.append(LeftOut(path, why))
+                elif is_folder:
+                    below.append(_Folder(path, folder.config, folder.excluded, folder.ignored, _inside(folder.real, entry.name)))
+                elif _readable(entry):
+                    real = os.path.realpath(path) if entry.is_symlink() else _inside(folder.real, entry.name)
+                    yield real, Target(path, folder.config)
+            stack.extend(reversed(below))
+
+    def _with_files(self, folder: _Folder, names: set[str]) -> _Folder:
+        config = self.configs.below(folder.path, folder.config, has_file=not names.isdisjoint(FILE_NAMES))
+        excluded = folder.excluded if config is folder.config else _excluding(config)
+        ignored = folder.ignored
+        if ".gitignore" in names and config.respect_gitignore:
+            ignored += _read_ignores(folder.path)
+        return _Folder(folder.path, config, excluded, ignored, folder.real)
+
+
+def _inside(folder: str, name: str) -> str:
+    return f"{folder}{os.sep}{name}"
+
+
+def _readable(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link that leads nowhere, which is reported when it is read; a pipe is neither."""
+    try:
+        return entry.is_file() or not Path(entry.path).exists()
+    except OSError:
+        return True
+
+
+def _read_ignores(folder: Path) -> Compiled:
+    path = folder / ".gitignore"
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    return (Patterns.of(folder, lines, str(path)),) if any(line.strip() for line in lines) else ()
+
+
+def _ignores_above(top: Path) -> Compiled:
+    """The .gitignore files between a folder and the root of its repository; none where there is no repository."""
+    found: Compiled = ()
+    current = Path(os.path.abspath(top))
+    if (current / ".git").exists():
+        return ()
+    for folder in current.parents:
+        found = _read_ignores(folder) + found
+        if (folder / ".git").exists():
+            return found
+    return ()

@@ -1,0 +1,244 @@
+"""Jupyter notebooks: code cells as one module in cell order, and back into the cells with everything else untouched.
+
+Format: https://nbformat.readthedocs.io/en/latest/format_description.html (version 4).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from gradlint.cell_sources import SourceValue, source_values
+from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
+from gradlint.files.cell_writing import with_source
+from gradlint.files.parse import parse
+
+_SEPARATOR = "# gradlint: cell {number}\n\n"
+_CELL = re.compile(r"^# gradlint: cell (\d+)\n\n", re.M)
+_ASSIGNED = re.compile(r"[\w.]+\s*=\s*[%!]")
+_MASK = re.compile(r"pass  # gradlint: magic (\d+)$", re.M)
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_BARE_NEWLINE = re.compile(r"(?<!\r)\n")
+DEEPEST = 200
+"""Levels of JSON in a notebook that is written: every parser reads it then, however much of its stack is in use."""
+
+
+class NotANotebook(ValueError):
+    """The text is no notebook of version 4; the message says why."""
+
+
+class Unwritable(ValueError):
+    """The code cannot be written back into the cells; the message says why."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's Python code as one module, and the way back.
+
+    `code` is the module; `starts` and `cells` are the rows at which cells begin in it and their numbers, counted from 1
+    over all cells as Ruff counts them; `masked` are the magics, in the order of their placeholders.
+    """
+
+    text: str
+    code: str
+    starts: tuple[int, ...]
+    cells: tuple[int, ...]
+    sources: dict[int, str]
+    masked: tuple[str, ...]
+
+    def place(self, row: int) -> tuple[int, int]:
+        """The number of the cell that a row of the module lies in, and the row in it."""
+        index = max(bisect_right(self.starts, row) - 1, 0)
+        return self.cells[index], row - self.starts[index] + 1
+
+    def sources_of(self, code: str) -> dict[int, str]:
+        """The sources that are other ones in a new code, by the numbers of their cells. Raises Unwritable."""
+        head, *parts = _CELL.split(code)
+        numbers, bodies = [int(number) for number in parts[::2]], parts[1::2]
+        if head or tuple(numbers) != self.cells:
+            raise Unwritable("it would change where a cell begins")
+        if sorted(map(int, _MASK.findall(code))) != list(range(len(self.masked))):
+            raise Unwritable("it would change a magic of IPython")
+        sources = {}
+        for number, body in zip(numbers, bodies, strict=True):
+            old, new = self.sources[number], _unmasked(body.removesuffix("\n"), self.masked)
+            if "\r\n" in old and not _BARE_NEWLINE.search(old):
+                new = _BARE_NEWLINE.sub("\r\n", new)
+            if new != old:
+                sources[number] = new
+        return sources
+
+    def rewritten(self, code: str) -> str:
+        """The notebook with new code in its cells, and every other character as it was. Raises Unwritable."""
+        sources = self._writable(code)
+        parts, at = [], 0
+        for number in sorted(sources):
+            value = self._values[number]
+            parts += [self.text[at : value.start], with_source(self.text, value, sources[number], self._values.values())]
+            at = value.end
+        new = "".join([*parts, self.text[at:]])
+        if not _differs_in(sources, self.text, new):
+            raise Unwritable("its JSON would not be read as it is meant")
+        return new
+
+    def refusal(self, code: str) -> str | None:
+        """Why new code cannot be written into the cells, if it cannot."""
+        try:
+            self._writable(code)
+        except Unwritable as reason:
+            return str(reason)
+        return None
+
+    def _writable(self, code: str) -> dict[int, str]:
+        sources = self.sources_of(code)
+        if sources and self._is_deep:
+            raise Unwritable(f"the JSON of the notebook has more than {DEEPEST} levels")
+        for number in sources:
+            if number not in self._values:
+                raise Unwritable(f"cell {number} has no `source` to write to")
+        return sources
+
+    @cached_property
+    def _values(self) -> Mapping[int, SourceValue]:
+        return source_values(self.text)
+
+    @cached_property
+    def _is_deep(self) -> bool:
+        try:
+            level = [json.loads(self.text)]
+        except RecursionError:  # what could be read with less of the stack in use
+            return True
+        for _ in range(DEEPEST):
+            inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+            level = list(chain.from_iterable(inner))
+        return bool(level)
+
+    def localized(self, diagnostic: Diagnostic) -> Diagnostic:
+        """The diagnostic with rows that count in its cell; what lies in other cells is told in its note."""
+        cell, _ = self.place(diagnostic.span.start.row)
+        near = [r for r in diagnostic.related if self.place(r.span.start.row)[0] == cell]
+        far = [r for r in diagnostic.related if r not in near]
+        told = [f"see cell {self.place(r.span.start.row)[0]}, line {self.place(r.span.start.row)[1]}: {r.message}" for r in far]
+        fix = diagnostic.fix
+        if fix is not None:
+            here = all(self.place(edit.span.start.row)[0] == cell for edit in fix.edits)
+            edits = tuple(TextEdit(self.shifted(edit.span), edit.content) for edit in fix.edits) if here else ()
+            fix = replace(fix, edits=edits)
+        return replace(
+            diagnostic,
+            cell=cell,
+            span=self.shifted(diagnostic.span),
+            related=tuple(replace(r, span=self.shifted(r.span)) for r in near),
+            note="; ".join([*([diagnostic.note] if diagnostic.note else []), *told]) or None,
+            fix=fix,
+        )
+
+    def shifted(self, span: Span) -> Span:
+        return Span(*(Place(self.place(p.row)[1], p.column) for p in (span.start, span.end)))
+
+
+def read_notebook(text: str) -> Notebook:
+    """The code of a notebook's Python cells. Raises NotANotebook."""
+    try:
+        document = json.loads(text)
+        cells = document["cells"]
+    except RecursionError as error:
+        raise NotANotebook("not a notebook that can be read: its JSON is nested too deeply") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotANotebook(f"not a notebook: {error}") from error
+    parts: list[str] = []
+    starts: list[int] = []
+    numbers: list[int] = []
+    sources: dict[int, str] = {}
+    masked: list[str] = []
+    row = 1
+    for number, source in _python_cells(document, cells):
+        body = _parsable(source, masked)
+        if body is None:
+            continue
+        part = f"{_SEPARATOR.format(number=number)}{body}\n"
+        starts.append(row + 2)
+        numbers.append(number)
+        sources[number] = source
+        parts.append(part)
+        row += len(_NEWLINE.findall(part))
+    return Notebook(text, "".join(parts), tuple(starts), tuple(numbers), sources, tuple(masked))
+
+
+def _python_cells(document: dict[str, Any], cells: Any) -> Iterator[tuple[int, str]]:
+    metadata = _object(document.get("metadata"))
+    named = _object(metadata.get("language_info")).get("name") or _object(metadata.get("kernelspec")).get("language")
+    if not isinstance(cells, list) or str(named or "python").lower() not in ("python", "ipython"):
+        return
+    for number, cell in enumerate(cells, 1):
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source", "")
+        lines = source if isinstance(source, list) else [source]
+        if all(isinstance(line, str) for line in lines):
+            yield number, "".join(lines)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _parsable(source: str, masked: list[str]) -> str | None:
+    """The cell as Python: magics and shell lines become placeholders; None where that does not help."""
+    if _MASK.search(source) or _CELL.search(f"{source}\n"):
+        return None  # it would be taken for a placeholder or for the beginning of a cell
+    if _parses(source):
+        return source
+    if source.lstrip().startswith("%%") and not re.match(r"\s*%%(time|timeit|capture|prun)\b", source):
+        return None
+    before = len(masked)
+    lines = []
+    for line in source.split("\n"):
+        if _is_magic(line) and not _parses(line.strip()):
+            words = line.lstrip()
+            lines.append(f"{line[: len(line) - len(words)]}pass  # gradlint: magic {len(masked)}")
+            masked.append(words)
+        else:
+            lines.append(line)
+    body = "\n".join(lines)
+    if _parses(body) and _unmasked(body, masked) == source:
+        return body
+    del masked[before:]
+    return None
+
+
+def _is_magic(line: str) -> bool:
+    words = line.strip()
+    return words.startswith(("%", "!", "?")) or words.endswith("?") or _ASSIGNED.match(words) is not None
+
+
+def _unmasked(body: str, masked: Sequence[str]) -> str:
+    """With the magics in their places, wherever their lines have gone and however far they are indented there."""
+    return _MASK.sub(lambda match: masked[int(match.group(1))], body)
+
+
+def _parses(source: str) -> bool:
+    try:
+        parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _differs_in(sources: Mapping[int, str], before: str, after: str) -> bool:
+    """Whether two notebooks are the same but for these sources, which the second has in the form that the first has."""
+    try:
+        old, new = json.loads(before), json.loads(after)
+        for number, source in sources.items():
+            one, other = old["cells"][number - 1].pop("source"), new["cells"][number - 1].pop("source")
+            if type(one) is not type(other) or "".join(other) != source:
+                return False
+        return bool(old == new)
+    except (ValueError, RecursionError):
+        return False

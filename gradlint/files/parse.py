@@ -1,0 +1,66 @@
+"""Parses with `ast`, and says whether code nests so deeply that LibCST's parser, recursive native code, would end the process.
+
+The interpreter's own parser refuses deep nesting, but it keeps `a and b and c` as one flat node where LibCST nests, and
+of a text with a syntax error it says nothing but the error.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import keyword
+import re
+import sys
+import tokenize
+
+DEEPEST = 1000
+"""Levels of nesting; LibCST's parser takes some twenty thousand on a stack of 8 MB, a thread may have an eighth of that."""
+
+_JOINS = re.compile(r"\b(?:and|or)\b")
+
+
+def parse(text: str) -> ast.Module:
+    """As `ast.parse`, and safe before Python 3.11, where deep nesting ends the process.
+
+    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
+    """
+    if sys.version_info < (3, 11) and text_is_deep(text):
+        raise RecursionError("nested too deeply")
+    return ast.parse(text)
+
+
+def tree_is_deep(text: str, tree: ast.Module) -> bool:
+    """Whether a text that the interpreter has parsed joins more operands by `and` or `or` than LibCST can nest."""
+    if (text.count("and") < DEEPEST and text.count("or") < DEEPEST) or len(_JOINS.findall(text)) < DEEPEST:
+        return False
+    return any(isinstance(node, ast.BoolOp) and len(node.values) > DEEPEST for node in ast.walk(tree))
+
+
+def text_is_deep(text: str) -> bool:
+    """Whether a text that the interpreter cannot parse may nest too deeply, by its tokens.
+
+    Within a pair of brackets every operator, keyword and string counts as one level until a comma; so does every `elif`
+    until the next line without indentation.
+    """
+    levels, depth, arms = [0], 0, 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
+            if token.type == tokenize.NAME and token.start[1] == 0 and token.string not in ("elif", "else"):
+                arms = 0
+            if token.type == tokenize.NEWLINE or token.string == ";":
+                levels, depth = [0], 0
+            elif token.string in ("(", "[", "{"):
+                depth += 1
+                levels.append(depth)
+            elif token.string in (")", "]", "}"):
+                depth = levels.pop() if len(levels) > 1 else 0
+            elif token.string == ",":
+                depth = levels[-1]
+            elif token.type in (tokenize.OP, tokenize.STRING) or keyword.iskeyword(token.string):
+                depth += 1
+                arms += token.string == "elif"
+            if max(depth, arms) > DEEPEST:
+                return True
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        pass
+    return False

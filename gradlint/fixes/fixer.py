@@ -1,0 +1,114 @@
+"""Applies fixes until nothing changes: non-overlapping ones together, the text read anew after each round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.text_changes import Change, apply
+from gradlint.diagnostic import Applicability, Diagnostic
+from gradlint.files.parse import parse
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.rule import Rule
+from gradlint.suppression.comments import UNUSED
+
+MAX_ROUNDS = 25
+Keep = Callable[[str, tuple[Diagnostic, ...]], tuple[Diagnostic, ...]]
+
+
+@dataclass(frozen=True)
+class FixOutcome:
+    """The repaired text and what was applied to it, in order."""
+
+    text: str
+    applied: tuple[Diagnostic, ...]
+
+
+def fix(
+    text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, keep: Keep, taught: Taught = UNTAUGHT
+) -> FixOutcome:
+    """Apply every admitted fix, to a fixed point.
+
+    `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
+    bring up what they silence. The input comes back unchanged where a repaired text would not parse or the rounds do not
+    settle.
+    """
+    current = text
+    applied: list[Diagnostic] = []
+    refused: set[tuple[str, str, int]] = set()
+    for _ in range(MAX_ROUNDS):
+        candidates = [each for each in admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
+        chosen = _disjoint([each for each in candidates if each.diagnostic.code != UNUSED[0]] or candidates)
+        if not chosen:
+            return FixOutcome(current, tuple(applied))
+        changed = apply(current, tuple(change for each in chosen for change in each.changes))
+        if not _parses(changed, current):
+            chosen = chosen[:1]
+            changed = apply(current, chosen[0].changes)
+            if not _parses(changed, current):
+                refused.add(_key(chosen[0]))
+                continue
+        current = changed
+        applied.extend(each.diagnostic for each in chosen)
+    return FixOutcome(text, ())
+
+
+def apply_one(text: str, located: Located) -> str | None:
+    """The text with one fix applied; None where it would no longer parse."""
+    changed = apply(text, located.changes)
+    return changed if _parses(changed, text) else None
+
+
+def admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+    """The findings whose fixes may be applied, in the order of their places; `keep` as for `fix`."""
+    located = examine(text, filename, rules, taught=taught)
+    kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
+    return [
+        each
+        for each in located
+        if id(each.diagnostic) in kept
+        and each.diagnostic.fix is not None
+        and each.changes
+        and (unsafe or each.diagnostic.fix.applicability is Applicability.SAFE)
+    ]
+
+
+def _disjoint(located: Sequence[Located]) -> list[Located]:
+    """As many fixes as do not touch each other, earlier codes first so that the result does not depend on places."""
+    chosen: list[Located] = []
+    taken: list[Change] = []
+    for each in sorted(located, key=lambda one: (one.diagnostic.code, one.diagnostic)):
+        if not any(_touch(a, b) for a in each.changes for b in taken):
+            chosen.append(each)
+            taken.extend(each.changes)
+    return chosen
+
+
+def _touch(a: Change, b: Change) -> bool:
+    return a.start <= b.end and b.start <= a.end
+
+
+def _key(located: Located) -> tuple[str, str, int]:
+    return located.diagnostic.code, located.diagnostic.message, len(located.changes)
+
+
+def _parses(text: str, before: str) -> bool:
+    """Whether the new text parses; a text that `ast` could not read to begin with is judged by LibCST alone."""
+    try:
+        parse(text)
+        return True
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    try:
+        parse(before)
+        return False
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        import libcst
+
+        try:
+            libcst.parse_module(text)
+            return True
+        except (libcst.ParserSyntaxError, RecursionError):
+            return False

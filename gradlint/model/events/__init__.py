@@ -1,0 +1,1 @@
+"""Which calls matter to training, and what is known of each."""

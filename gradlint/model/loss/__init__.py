@@ -1,0 +1,1 @@
+"""What the loss was divided by on its way to the backward pass."""

@@ -1,0 +1,77 @@
+"""The whole text of a file, of which the statements that the model is built from may be a part."""
+
+from __future__ import annotations
+
+import io
+import keyword
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_DEFINES = frozenset({"def", "class"})
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A text, and where the nodes of the model stand in it.
+
+    Who reads a name or calls a function may stand where nothing else matters: such questions are asked of the text.
+    """
+
+    text: str
+    row_of: Callable[[cst.CSTNode], int | None]
+
+    @cached_property
+    def _reads(self) -> dict[str, Counter[str]] | None:
+        """How often each name stands where it may be read, by the word before its dot; None for what has no tokens."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        try:
+            tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))
+        except (tokenize.TokenError, SyntaxError, ValueError):
+            return None
+        words = [each.string for each in tokens]
+        for place, token in enumerate(tokens):
+            before, after = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else ""
+            if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
+                owner = (words[place - 2] if place > 1 else "?") if before == "." else ""
+                found[token.string][owner] += before not in _DEFINES and after != "="
+            elif token.type == tokenize.STRING and "f" in token.string[:2].lower():
+                for word in _WORD.findall(token.string):
+                    found[word]["" if f".{word}" not in token.string else "?"] += 1
+        return dict(found)
+
+    def reads(self, name: str) -> Counter[str] | None:
+        """How often a name may be read, other than where it is given a value, by what stands before its dot.
+
+        That is nothing for a bare name, and None is the answer where no name is known.
+        """
+        return None if self._reads is None else self._reads.get(name, Counter())
+
+    def block_of(self, name: str) -> str | None:
+        """The text of the class or function of a name, its head included; None where the file has none of that name."""
+        head = re.search(rf"^([ \t]*)(?:async[ \t]+)?(?:class|def)[ \t]+{re.escape(name)}\b", self.text, re.M)
+        if head is None:
+            return None
+        end = re.compile(rf"^(?!{head[1]}[ \t])(?=[ \t]*[^\s#)\]}}])", re.M).search(self.text, head.end())
+        return self.text[head.end(1) : end.start() if end is not None else len(self.text)]
+
+    def refuses(self, method: str, keyword: str) -> str | None:
+        """The head of a method of a name that takes no such keyword, on one line; None where the file has none."""
+        heads = re.finditer(rf"^[ \t]+def[ \t]+{method}[ \t]*\(([^)]*)\)", self.text, re.M)
+        found = (head for head in heads if "**" not in head[1] and keyword not in head[1])
+        return next((" ".join(head[0].split()) for head in found), None)
+
+    def at(self, node: cst.CSTNode) -> str:
+        """` on line 7`, or nothing for what stands on no line."""
+        row = self.row_of(node)
+        return f" on line {row}" if row is not None else ""
+
+
+BLANK = Page("", lambda _: None)
+"""No text."""

@@ -1,0 +1,1 @@
+"""Which files, functions and statements can matter at all, told cheaply: without LibCST and without the rules."""

@@ -1,0 +1,223 @@
+"""Remembers on disk what earlier runs found, so that a file that did not change is not even read.
+
+A file is known again by its name, its inode, and the sizes and times that the file system keeps; one that was touched and
+is the same by its content too. What was found depends on the settings and on the program itself, so each combination
+of these has a store of its own. A store is plain JSON of which every part is checked; one that is damaged, was made in
+another place or by another version is as good as none. Losing it costs time and nothing else, so nothing that goes wrong
+with it is ever told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import astuple
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradlint import __version__
+from gradlint.run.cache_entries import Damaged, diagnostics_of, plain
+from gradlint.run.cache_folder import FOLDER, LARGEST, identity, keep_newest, make, read_store, replace_store
+
+if TYPE_CHECKING:
+    from gradlint.config.selection import Selection
+    from gradlint.config.settings import Names
+    from gradlint.diagnostic import Diagnostic
+    from gradlint.run.task import Task
+
+FORMAT = 1
+MOST_FILES = 100_000
+"""A store remembers no more files than this; those of the last run come first."""
+
+SETTLED = 0.1
+"""Seconds after which a change of a file shows in its times: clocks of file systems tick."""
+
+Signature = tuple[int, int, int, int]
+
+
+def signature(found: os.stat_result) -> Signature:
+    """What changes where a file changes: even if its size and its time are set back, the inode's own time is not."""
+    return found.st_mtime_ns, found.st_size, found.st_ctime_ns, found.st_ino
+
+
+class Cache:
+    """The stores of one folder; a store is read when the first file that it is for is asked about.
+
+    `own` is false of a folder that somebody chose: it may be a link.
+    """
+
+    def __init__(self, folder: Path, *, own: bool = True) -> None:
+        self.folder = folder
+        self._own = own
+        self._stores: dict[str, Store] = {}
+        self._by_task: dict[int, tuple[Task, Store]] = {}
+        """Most files of a run have one task; the tasks are held, so that no other one takes the place of its number."""
+        self._by_settings: dict[tuple[Selection, Names], Store] = {}
+        self._begun = time.time_ns()
+        self._program: list[str] = []
+
+    def store(self, task: Task) -> Store | None:
+        """The store for a task; None for a task that changes files."""
+        known = self._by_task.get(id(task))
+        if known is not None:
+            return known[1]
+        if task.fix or task.annotate is not None:
+            return None
+        settings = (task.selection, task.names)
+        if settings not in self._by_settings:
+            self._program = self._program or _program()
+            key = _key(task, self._program)
+            self._stores[key] = Store(self.folder / __version__ / f"{key}.json", self._begun)
+            self._by_settings[settings] = self._stores[key]
+        self._by_task[id(task)] = (task, self._by_settings[settings])
+        return self._by_settings[settings]
+
+    def save(self) -> None:
+        """Write what is new. Where that cannot be done, nothing is said."""
+        changed = [store for store in self._stores.values() if store.changed]
+        if not changed:
+            return
+        try:
+            make(self.folder, __version__, own=self._own)
+            for store in changed:
+                store.write()
+            keep_newest(self.folder / __version__)
+        except (OSError, ValueError):
+            pass
+
+
+def _key(task: Task, program: list[str]) -> str:
+    """What findings depend on besides the file: settings, the program, the parsers."""
+    names = [sorted(each) for each in astuple(task.names)]
+    parts = [FORMAT, program, sys.version, repr(task.selection), names]
+    return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _program() -> list[str]:
+    """The versions of this program and its parser, told without importing them; an edited checkout counts as another version."""
+    import importlib.util
+
+    found = [__version__, *_code(Path(__file__).parent.parent)]
+    spec = importlib.util.find_spec("libcst")
+    if spec is not None and spec.origin is not None:
+        version = Path(spec.origin).with_name("_version.py")
+        found.append(version.read_text(encoding="utf-8") if version.is_file() else spec.origin)
+    return found
+
+
+_SHOWN_BY = ("cli", "report", "server", "show", "__pycache__")
+"""Folders whose code decides how findings are shown, and not what is found."""
+
+
+def _code(folder: str | Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name.endswith(".py"):
+                seen = entry.stat()
+                yield f"{entry.name} {seen.st_mtime_ns} {seen.st_size}"
+            elif entry.is_dir() and entry.name not in _SHOWN_BY:
+                yield from _code(entry.path)
+
+
+class Store:
+    """The files of one combination of settings."""
+
+    def __init__(self, path: Path, begun: int) -> None:
+        self.path = path
+        self.changed = False
+        self._begun = begun
+        self._files, self._results = _read(path)
+        self._seen: dict[str, tuple[Signature, str]] = {}
+
+    def known(self, name: str, seen: os.stat_result) -> str | None:
+        """The digest of an unchanged file, which is empty where its bytes can hold no finding; None for any other file."""
+        entry = self._files.get(name)
+        if entry is None or entry[0] != signature(seen):
+            return None
+        self._seen[name] = entry
+        return entry[1]
+
+    def remember(self, name: str, seen: os.stat_result, digest: str) -> None:
+        """A file that was read after it was seen, once its times cannot hide another change any more."""
+        if max(seen.st_mtime_ns, seen.st_ctime_ns) < self._begun - int(SETTLED * 1e9):
+            self._seen[name] = (signature(seen), digest)
+            self.changed = True
+
+    def digest(self, name: str, data: bytes) -> str:
+        """What a content is known by; scripts and notebooks are read differently."""
+        return blake2b(data, digest_size=16, person=b"ipynb" if name.endswith(".ipynb") else b"py").hexdigest()
+
+    def findings(self, name: str, digest: str) -> tuple[Diagnostic, ...] | None:
+        """What was found in a content, told of a file; None where that is not known."""
+        kept = self._results.get(digest)
+        if kept is None:
+            return None
+        try:
+            return diagnostics_of(kept, name)
+        except Damaged:
+            del self._results[digest]
+            return None
+
+    def keep(self, digest: str, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Remember what was found in a content."""
+        self._results[digest] = [plain(each) for each in diagnostics]
+        self.changed = True
+
+    def write(self) -> None:
+        """Write what is known now, the files of this run before others. Raises OSError."""
+        left = MOST_FILES - len(self._seen)
+        others = ((name, entry) for name, entry in self._files.items() if name not in self._seen)
+        files = {**dict(_first(others, left)), **self._seen}
+        digests = {digest for _, digest in files.values() if digest}
+        document = {
+            "home": identity(self.path.parent),
+            "files": {name: [*entry[0], entry[1]] for name, entry in files.items()},
+            "results": {digest: kept for digest, kept in self._results.items() if digest in digests},
+        }
+        data = json.dumps(document, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        if len(data) <= LARGEST:
+            replace_store(self.path, data)
+
+
+def _first(items: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[str, Any]]:
+    for _, item in zip(range(max(count, 0)), items, strict=False):
+        yield item
+
+
+# Files
+
+
+def _read(path: Path) -> tuple[dict[str, tuple[Signature, str]], dict[str, list[Any]]]:
+    """The files and results of a store; none of them where anything is wrong with it."""
+    try:
+        document = json.loads(read_store(path).decode("utf-8", "surrogatepass"))
+        if document["home"] != identity(path.parent):
+            return {}, {}
+        files = {name: _entry(entry) for name, entry in document["files"].items()}
+        results = document["results"]
+        if not all(type(kept) is list for kept in results.values()):
+            raise Damaged
+        return files, results
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, Damaged):
+        return {}, {}
+
+
+def _entry(entry: Any) -> tuple[Signature, str]:
+    modified, size, changed, inode, digest = entry
+    if not (type(modified) is type(size) is type(changed) is type(inode) is int and type(digest) is str):
+        raise Damaged
+    return (modified, size, changed, inode), digest
+
+
+# Which cache
+
+
+def cache_for(chosen: Path | None, source: Path | None) -> Cache:
+    """The cache that was chosen, or else the one beside the configuration file, or where the program runs."""
+    if chosen is not None:
+        return Cache(chosen, own=False)
+    return Cache((source.parent if source is not None else Path()) / FOLDER)

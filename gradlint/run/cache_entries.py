@@ -1,0 +1,73 @@
+"""Turns findings into the plain lists of a cache and back; what comes back is checked, as anybody may have written it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Severity, Span, TextEdit, TextFix
+
+
+class Damaged(ValueError):
+    """Something is not what was written."""
+
+
+def plain(diagnostic: Diagnostic) -> list[Any]:
+    """A finding as lists, strings and numbers, without the name of its file."""
+    fix = diagnostic.fix
+    return [
+        _plain_span(diagnostic.span),
+        diagnostic.code,
+        diagnostic.name,
+        diagnostic.message,
+        diagnostic.severity.value,
+        None
+        if fix is None
+        else [fix.message, fix.applicability.value, [[_plain_span(each.span), each.content] for each in fix.edits]],
+        [[_plain_span(each.span), each.message] for each in diagnostic.related],
+        diagnostic.note,
+    ]
+
+
+def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:
+    """The findings that were made plain. Raises Damaged."""
+    try:
+        return tuple(_diagnostic(each, filename) for each in kept)
+    except (ValueError, TypeError) as error:
+        raise Damaged from error
+
+
+def _plain_span(span: Span) -> list[int]:
+    return [span.start.row, span.start.column, span.end.row, span.end.column]
+
+
+def _diagnostic(kept: Any, filename: str) -> Diagnostic:
+    span, code, name, message, severity, fix, related, note = kept
+    return Diagnostic(
+        filename,
+        _span(span),
+        _text(code),
+        _text(name),
+        _text(message),
+        Severity(severity),
+        None if fix is None else _fix(fix),
+        tuple(Related(_span(where), _text(what)) for where, what in related),
+        None if note is None else _text(note),
+    )
+
+
+def _fix(kept: Any) -> TextFix:
+    message, applicability, edits = kept
+    return TextFix(_text(message), Applicability(applicability), tuple(TextEdit(_span(s), _text(c)) for s, c in edits))
+
+
+def _span(kept: Any) -> Span:
+    row, column, last_row, last_column = kept
+    if not all(type(each) is int and each > 0 for each in kept):
+        raise Damaged
+    return Span(Place(row, column), Place(last_row, last_column))
+
+
+def _text(kept: Any) -> str:
+    if type(kept) is not str:
+        raise Damaged
+    return kept

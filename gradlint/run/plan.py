@@ -1,0 +1,168 @@
+"""Turns options and configuration into jobs: which files are checked, and what is done with each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradlint.config.load import Config, ConfigError, Configs, is_file, load_config, read_inline
+from gradlint.config.selection import Selection, require_known
+from gradlint.config.settings import Settings
+from gradlint.files.discover import Found, LeftOut, Target, discover, excluded
+from gradlint.report.names import TEXT
+from gradlint.run.baselines import Baselines
+from gradlint.run.options import Options, require_compatible
+from gradlint.run.task import Job, Task
+
+STDIN = Path("-")
+"""What is read from stdin is called, unless it is given a name."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `unsafe` and `output_format` are one for the run; `piped` is what came over stdin."""
+
+    options: Options
+    unsafe: bool
+    output_format: str
+    found: Found
+    jobs: tuple[Job, ...]
+    piped: bytes | None = None
+    baselines: Baselines = field(default_factory=Baselines)
+
+
+def make_plan(options: Options) -> Plan:
+    """What the options come to under the configuration. Raises ConfigError and UnknownRule."""
+    require_compatible(options)
+    given = _given(options)
+    configs = _configs(options, given)
+    nearest = configs.of(_home(options))
+    _require_room_for_summary(options, nearest.output_format)
+    if options.from_stdin:
+        piped: bytes | None = _stdin()
+        found = _piped(options.stdin_filename or STDIN, configs)
+    else:
+        piped, found = None, discover(options.paths, configs)
+    baselines = Baselines(options.write_baseline)
+    baselines.require(nearest.baseline)
+    tasks = _Tasks(options, nearest.unsafe_fixes, baselines)
+    jobs = tuple(Job(target.path, tasks.of(target), target.named, piped) for target in found.targets)
+    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped, baselines)
+
+
+def _home(options: Options) -> Path:
+    """The folder whose configuration decides what is one for the whole run."""
+    first = options.stdin_filename or options.paths[0]
+    try:
+        return first if not options.from_stdin and first.is_dir() else first.parent
+    except (OSError, ValueError):
+        return first.parent
+
+
+def _given(options: Options) -> dict[str, Any]:
+    """The options as settings, which win over every configuration."""
+    settings: dict[str, Any] = {
+        "select": options.select,
+        "extend-select": options.extend_select,
+        "ignore": options.ignore,
+        "per-file-ignores": options.per_file_ignores,
+        "fixable": options.fixable,
+        "unfixable": options.unfixable,
+        "exclude": options.exclude,
+        "extend-exclude": options.extend_exclude,
+        "respect-gitignore": options.respect_gitignore,
+        "force-exclude": options.force_exclude,
+        "unsafe-fixes": options.unsafe_fixes,
+        "output-format": options.output_format,
+        "baseline": options.baseline,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    for key in ("select", "extend-select", "ignore", "fixable", "unfixable"):
+        require_known(given.get(key, ()))
+    for _, selectors in given.get("per-file-ignores", ()):
+        require_known(selectors)
+    _require_patterns(
+        *given.get("exclude", ()),
+        *given.get("extend-exclude", ()),
+        *(pattern.removeprefix("!") for pattern, _ in given.get("per-file-ignores", ())),
+    )
+    return given
+
+
+def _require_patterns(*lines: str) -> None:
+    from gradlint.config.patterns import is_pattern
+
+    wrong = next((line for line in lines if not is_pattern(line)), None)
+    if wrong is not None:
+        raise ConfigError(f"`{wrong}` is no pattern of a .gitignore")
+
+
+def _configs(options: Options, given: Settings) -> Configs:
+    """Configuration files and `key = value` pairs are told apart as in Ruff: what names a file is one."""
+    files = [each for each in options.config if "=" not in each or is_file(Path(each))]
+    inline = [(read_inline(each), "--config") for each in options.config if each not in files]
+    if len(files) > 1:
+        raise ConfigError(f"--config: {files[0]} and {files[1]} cannot both be the configuration")
+    if files and options.isolated:
+        raise ConfigError(f"--config {files[0]} cannot be used with --isolated, which ignores all configuration files")
+    chosen = load_config(Path(files[0])) if files else Config() if options.isolated else None
+    return Configs(chosen, (*inline, (given, "the command line")))
+
+
+def _require_room_for_summary(options: Options, output_format: str) -> None:
+    if options.summary is None or options.summary_file is not None:
+        return
+    if options.diff or output_format not in TEXT:
+        report = "the diff" if options.diff else f"the format {output_format}"
+        raise ConfigError(f"--summary has no place in {report}; write it to a file with --summary-file")
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise ConfigError("there is no stdin to read")
+    return sys.stdin.buffer.read()
+
+
+def _piped(name: Path, configs: Configs) -> Found:
+    config = configs.of(name.parent)
+    why = excluded(name, config) if config.force_exclude else None
+    if why is not None:
+        return Found((), (), (LeftOut(name, why),))
+    return Found((Target(name, config, named=True),), ())
+
+
+class _Tasks:
+    """Tasks by configuration; the patterns of each are made ready once."""
+
+    def __init__(self, options: Options, unsafe: bool, baselines: Baselines) -> None:
+        self.fix = options.fixing or options.fix_only or options.diff
+        self.unsafe = unsafe
+        self.annotate = (options.reason or "") if options.add_ignore else None
+        self.baselines = baselines
+        self._silencers: dict[int, Callable[[Path], Sequence[str]]] = {}
+        self._made: dict[tuple[int, tuple[str, ...]], Task] = {}
+
+    def of(self, target: Target) -> Task:
+        """What to do with a file."""
+        config = target.config
+        silenced, entries = self._silenced(target), self.baselines.entries(config.baseline, target.path)
+        made = self._made.get((id(config), silenced)) if entries is None else None
+        if made is None:
+            selection = Selection(config.layers, config.severity, silenced)
+            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate)
+            if entries is None:
+                self._made[id(config), silenced] = made
+        return made
+
+    def _silenced(self, target: Target) -> tuple[str, ...]:
+        ignores = target.config.per_file_ignores
+        if not ignores:
+            return ()
+        if id(ignores) not in self._silencers:
+            from gradlint.config.patterns import silencer
+
+            self._silencers[id(ignores)] = silencer(ignores)
+        return tuple(self._silencers[id(ignores)](target.path))

@@ -1,0 +1,118 @@
+"""Checks one text under one task: what is found, what of that is new, and what may be fixed, while the text is being repaired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from gradlint.analysis import engine
+from gradlint.analysis.engine import Located
+from gradlint.analysis.text_changes import edited
+from gradlint.diagnostic import Diagnostic, TextFix
+from gradlint.fixes.fixer import FixOutcome, admitted
+from gradlint.fixes.fixer import fix as fix_all
+from gradlint.model.names.vocabulary import Taught
+from gradlint.registry import all_rules
+from gradlint.rule import Rule
+from gradlint.run.task import Task
+from gradlint.suppression.baseline import Entries, Print, Sorted, prints, sort
+from gradlint.suppression.comments import keep
+
+Repair = Callable[["Review"], FixOutcome]
+"""What makes of a text another one, and says which findings are gone by it."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """A text as it was read, and what is asked of it. The methods take the text as it is by then.
+
+    `refusal` says of a new text why it cannot be written to the file, if it cannot; a fix that makes it so is none.
+    """
+
+    name: str
+    text: str
+    task: Task
+    refusal: Callable[[str], str | None] | None = None
+
+    @cached_property
+    def rules(self) -> tuple[Rule[Any], ...]:
+        return self.task.selection.choose(all_rules())
+
+    @cached_property
+    def taught(self) -> Taught:
+        names = self.task.names
+        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+
+    def found(self, text: str) -> tuple[Diagnostic, ...]:
+        """Everything that no comment silences, without the fixes that the settings do not want."""
+        kept = keep(text, engine.analyze(text, self.name, self.rules, self.taught))
+        wanted = (each if self._may_fix(each) else replace(each, fix=None) for each in kept)
+        return tuple(self._writable(text, each) for each in wanted)
+
+    def split(self, text: str, found: tuple[Diagnostic, ...]) -> Sorted:
+        """What of that is new, and what the baseline holds back."""
+        if not self.task.baseline:
+            return Sorted(found)
+        if text == self.text:
+            return sort(text, found, self.task.baseline)
+        return sort(text, found, self._matched, loosely=True)
+
+    def new(self, text: str) -> tuple[Diagnostic, ...]:
+        """What is reported."""
+        return self.split(text, self.found(text)).new
+
+    def prints(self, text: str, found: tuple[Diagnostic, ...]) -> tuple[Print, ...]:
+        """What a baseline knows the findings by."""
+        return prints(text, found)
+
+    def fixes(self, text: str) -> list[Located]:
+        """The new findings with a fix that is wanted, in the order of their places."""
+        return admitted(text, self.name, self.rules, self.task.unsafe, self._keep, self.taught)
+
+    def fixed(self) -> FixOutcome:
+        """The text after all fixes."""
+        return fix_all(self.text, self.name, self.rules, unsafe=self.task.unsafe, keep=self._keep, taught=self.taught)
+
+    def annotated(self) -> FixOutcome:
+        """The text with comments that silence what is new in it."""
+        from gradlint.suppression.add_ignore import add_ignores
+
+        outcome = add_ignores(self.text, self.new, self.task.annotate or "")
+        return FixOutcome(outcome.text, outcome.silenced)
+
+    @cached_property
+    def _matched(self) -> Entries:
+        """The entries of the baseline that the text met before anything was changed in it."""
+        held = sort(self.text, self.found(self.text), self.task.baseline or ()).held
+        return tuple(sorted(Counter(held).items()))
+
+    def _keep(self, text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+        return tuple(
+            each
+            for each in self.split(text, keep(text, diagnostics)).new
+            if self._may_fix(each) and self._refused(text, each.fix) is None
+        )
+
+    def _writable(self, text: str, diagnostic: Diagnostic) -> Diagnostic:
+        """Without a fix that cannot be written, for which its note says why."""
+        reason = self._refused(text, diagnostic.fix)
+        if reason is None:
+            return diagnostic
+        note = f"no fix is offered: {reason}"
+        return replace(diagnostic, fix=None, note=f"{diagnostic.note}; {note}" if diagnostic.note else note)
+
+    def _refused(self, text: str, fix: TextFix | None) -> str | None:
+        return self.refusal(edited(text, fix.edits)) if self.refusal is not None and fix is not None else None
+
+    def _may_fix(self, diagnostic: Diagnostic) -> bool:
+        return diagnostic.fix is None or self.task.selection.fixes(diagnostic.code, diagnostic.name)
+
+
+def repair_of(task: Task) -> Repair | None:
+    """What a task wants done with a text; None where it is only to be checked."""
+    if task.annotate is not None:
+        return Review.annotated
+    return Review.fixed if task.fix else None

@@ -1,0 +1,246 @@
+"""Checks files in this process or in several: a worker takes the bytes of a file and gives diagnostics and new bytes."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gradlint.diagnostic import Diagnostic, unreadable
+from gradlint.files.decode import Decoded, Undecodable, decode
+from gradlint.relevance.prefilter import mentions_suppression
+from gradlint.run.candidates import Candidate, Intake, Pending
+from gradlint.run.process_leader import Instructions
+from gradlint.run.process_pool import Pool
+from gradlint.run.task import FileResult, Job, Task
+
+if TYPE_CHECKING:
+    from gradlint.run.cache import Cache
+    from gradlint.run.review import Repair
+    from gradlint.timings import Timings
+
+Progress = Callable[[Iterator[FileResult], int], Iterator[FileResult]]
+"""Passes results on as they come, and shows how many of how many there are."""
+POOL_FROM = 300_000
+"""Bytes of candidate files from which a pool of processes pays for its start."""
+
+MANY = 1500
+"""Files to read from which it pays in any case, as there is much to read while the processes start."""
+
+
+def run(
+    jobs: Iterable[Job],
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
+    timings: Timings | None = None,
+) -> Iterator[FileResult]:
+    """Do every job; results come in the order of the jobs. Nothing is written but to the cache."""
+    intake = Intake(cache, timings)
+    pool = Pool(Instructions(_timed if timings is not None else _untimed, _prepare, _lost), workers)
+    try:
+        looked_up = intake.look_up(jobs)
+        pool.pays_from = 0 if sum(isinstance(each, Pending) for each in looked_up) >= MANY else POOL_FROM
+        taken: list[Candidate | FileResult] = []
+        for each in intake.take(looked_up):
+            taken.append(each)
+            if isinstance(each, Candidate):
+                pool.give(each, len(each.data))
+        results = _results(taken, pool.results(), timings)
+        yield from results if progress is None else progress(results, len(taken))
+    finally:
+        pool.close()
+        if timings is not None:
+            timings.processes += pool.processes
+    if cache is not None:
+        cache.save()
+
+
+Timed = tuple[FileResult, "Timings | None"]
+
+
+def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], timings: Timings | None) -> Iterator[FileResult]:
+    """What was known and what was done, in the order of the jobs; what is new is remembered."""
+    for each in taken:
+        if isinstance(each, FileResult):
+            yield each
+            continue
+        result, spent = next(done)
+        if timings is not None and spent is not None:
+            timings.merge(spent)
+        if each.store is not None and each.digest and _can_be_kept(result, each.job.task):
+            each.store.keep(each.digest, result.diagnostics)
+        yield result
+
+
+def _can_be_kept(result: FileResult, task: Task) -> bool:
+    if result.crash is not None:
+        return False
+    return not result.diagnostics and not result.prints if task.baseline is not None else not result.cells
+
+
+def _prepare() -> None:
+    """What a process imports before its first file."""
+    import gc
+
+    import gradlint.registry
+    import gradlint.run.review
+
+    gradlint.registry.all_rules()
+    gc.freeze()
+
+
+def _lost(candidate: Candidate) -> Timed:
+    return FileResult(str(candidate.job.path), crash="the process that checked this file was ended by the system"), None
+
+
+def _untimed(candidate: Candidate) -> Timed:
+    return _guarded(candidate), None
+
+
+def _timed(candidate: Candidate) -> Timed:
+    from gradlint.timings import Timings, measuring
+
+    timings, begun = Timings(), time.perf_counter()
+    with measuring(timings):
+        result = _guarded(candidate)
+    timings.files[result.path] = time.perf_counter() - begun
+    return result, timings
+
+
+def _guarded(candidate: Candidate) -> FileResult:
+    name, data, task = str(candidate.job.path), candidate.data, candidate.job.task
+    if isinstance(data, str):
+        return FileResult(name, (unreadable(name, 1, 1, f"the file cannot be read: {data}"),))
+    try:
+        with _without_collecting():
+            if candidate.barren and _is_python(data):
+                return FileResult(name)
+            return process(name, data, task)
+    except RecursionError:
+        return FileResult(name, (unreadable(name, 1, 1, "the code is nested too deeply to be checked"),))
+    except Exception:
+        import traceback
+
+        return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Syntax trees are made of many objects, of which none is garbage before the file is done."""
+    import gc
+
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:
+    """Check one file's bytes, and repair them as the task says, or as `repair` does where it is given."""
+    decoded = decode(data)
+    if isinstance(decoded, Undecodable):
+        return FileResult(name, (unreadable(name, decoded.row, 1, decoded.message),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        if name.endswith(".ipynb"):
+            return _check_notebook(name, data, decoded, task, repair)
+        annotated = mentions_suppression(data) and _is_annotated(decoded.text)
+        if not annotated and _holds_nothing(decoded.text, task):
+            return FileResult(name)
+        return _check(name, data, decoded, task, repair)
+
+
+def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
+    """As for a script, over the code cells as one module; the result is told in cells again."""
+    from gradlint.files.notebook import NotANotebook, Unwritable, read_notebook
+
+    try:
+        notebook = read_notebook(decoded.text)
+    except NotANotebook as error:
+        return FileResult(name, (unreadable(name, 1, 1, str(error)),))
+    code, source = replace(decoded, text=notebook.code, encoding="utf-8", bom=False), notebook.code.encode()
+    result = _check(name, source, code, task, repair, notebook.refusal)
+    if result.after is not None:
+        try:
+            new = notebook.rewritten(result.after.decode())
+        except Unwritable as error:
+            reason, untouched = str(error), replace(task, fix=False, annotate=None)
+            result = _check(name, source, code, untouched, None, lambda _: reason)
+        else:
+            notebook = read_notebook(new)
+            result = replace(result, before=data, after=decoded.encode(new))
+    cells = tuple((number, notebook.sources[number]) for number in notebook.cells)
+    return replace(
+        result,
+        diagnostics=tuple(notebook.localized(each) for each in result.diagnostics),
+        applied=result.applied,
+        cells=cells if result.diagnostics else (),
+    )
+
+
+def _check(
+    name: str,
+    data: bytes,
+    decoded: Decoded,
+    task: Task,
+    repair: Repair | None,
+    refusal: Callable[[str], str | None] | None = None,
+) -> FileResult:
+    from gradlint.run.review import Review, repair_of
+
+    review = Review(name, decoded.text, task, refusal or decoded.refusal)
+    text, after = decoded.text, None
+    applied: tuple[Diagnostic, ...] = ()
+    repair = repair or repair_of(task)
+    if repair is not None and decoded.faithful:
+        outcome = repair(review)
+        try:
+            after = decoded.encode(outcome.text)
+            text, applied = outcome.text, outcome.applied
+        except UnicodeEncodeError:  # the encoding of the file has no form for what would be written
+            pass
+    found = review.found(text)
+    split = review.split(text, found)
+    result = FileResult(name, split.new, applied, text=text if split.new else "", held=split.held)
+    if task.baseline is not None:
+        result = replace(result, prints=review.prints(text, found))
+    return replace(result, before=data, after=after) if applied else result
+
+
+def _is_annotated(text: str) -> bool:
+    """Whether a text without anything to find has suppression comments, which then are unused."""
+    from gradlint.suppression.unused import holds_directives
+
+    return holds_directives(text)
+
+
+def _is_python(data: bytes) -> bool:
+    """Whether there is nothing to tell of a script whose bytes can hold no finding; imports no more than that needs."""
+    from gradlint.files.parse import parse, tree_is_deep
+
+    decoded = decode(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return not isinstance(decoded, Undecodable) and not tree_is_deep(decoded.text, parse(decoded.text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _holds_nothing(text: str, task: Task) -> bool:
+    """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
+    from gradlint.model.names.vocabulary import Taught
+    from gradlint.relevance.relevant_rows import kept_rows
+
+    names = task.names
+    try:
+        return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False

@@ -1,0 +1,71 @@
+"""Functions that PyTorch calls by itself: hooks of parameters, and of an optimizer's step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Gradient, Optimizer, Parameter
+from gradlint.simulate.values import ONE, Factor
+
+OF_GRADIENTS = frozenset(("register_hook", "register_comm_hook"))
+OF_PARAMETERS = frozenset(("register_post_accumulate_grad_hook",))
+OF_STEPS = frozenset(("register_step_pre_hook", "register_step_post_hook"))
+REGISTER = OF_GRADIENTS | OF_PARAMETERS | OF_STEPS
+
+
+@dataclass(frozen=True, eq=False)
+class Hook:
+    """A function that was registered, what it was registered with, and the call that did it."""
+
+    name: str
+    owner: Any
+    function: Any
+    node: cst.CSTNode
+
+
+def register(machine: Machine, owner: Any, name: str, args: list[Any], node: cst.CSTNode) -> None:
+    """Remember a hook."""
+    machine.hooks.append(Hook(name, owner, args[-1] if args else None, node))
+
+
+def factor_of_hooks(machine: Machine) -> Factor:
+    """What the hooks of gradients multiply those of a backward pass by, before they are added up."""
+    factor = ONE
+    for hook in machine.hooks:
+        if hook.name in OF_GRADIENTS:
+            factor = factor.times(_factor(machine, hook))
+    return factor
+
+
+def _factor(machine: Machine, hook: Hook) -> Factor:
+    from gradlint.simulate.calling import call
+
+    if hook.name == "register_comm_hook":
+        return Factor(doubt="a hook of the communication may change the gradients")
+    given = Gradient(owner=hook.owner)
+    found = call(machine, hook.function, [given], {}, hook.node)
+    if found is None:
+        return ONE
+    return found.factor if isinstance(found, Gradient) else Factor(doubt="a hook changes the gradients")
+
+
+def after_backward(machine: Machine) -> None:
+    """Call what waits for the gradients of a parameter."""
+    from gradlint.simulate.calling import call
+
+    for hook in machine.hooks:
+        if hook.name in OF_PARAMETERS:
+            call(machine, hook.function, [Parameter(owner=hook.owner)], {}, hook.node)
+
+
+def around_step(machine: Machine, optimizer: Optimizer, name: str) -> None:
+    """Call what is registered with an optimizer's step."""
+    from gradlint.simulate.calling import call
+
+    for hook in machine.hooks:
+        if hook.name == name and hook.owner is optimizer:
+            call(machine, hook.function, [optimizer, (), {}], {}, hook.node)

@@ -1,0 +1,308 @@
+"""Baselines: the findings that a project has accepted for now, so that only new ones fail.
+
+A finding is known again by its file, its rule, the function or class it stands in, and its code without layout, so that
+an entry survives whatever moves lines, indents them anew or formats them. The file is JSON with one entry a line, sorted,
+so that a change of it reads well in a diff and merges like text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradlint.config.load import ConfigError
+from gradlint.config.selection import ALWAYS_ON
+from gradlint.diagnostic import Diagnostic, Span
+
+VERSION = 1
+LONGEST = 160
+"""Code of more characters is cut, and told apart by a checksum."""
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_AROUND_SIGNS = re.compile(r"\s*([^\w\s])\s*")
+_TRAILING_COMMA = re.compile(r",([)\]}])")
+
+
+class BaselineError(ConfigError):
+    """A baseline cannot be read or written; the message names the file, and in it the entry."""
+
+
+@dataclass(frozen=True, order=True)
+class Print:
+    """What a finding is known by within its file, wherever its lines go."""
+
+    rule: str
+    scope: str
+    """The qualified name of the innermost function or class around it; empty at module level."""
+    text: str
+    """Its code on one line, without layout and comments."""
+
+
+Entries = tuple[tuple[Print, int], ...]
+"""The accepted findings of one file and how often each occurs; picklable."""
+
+
+# Findings
+
+
+def prints(text: str, diagnostics: Sequence[Diagnostic]) -> tuple[Print, ...]:
+    """What each finding in a text is known by, in their order."""
+    if not diagnostics:
+        return ()
+    lines = _NEWLINE.split(text)
+    scopes = _scopes(text)
+    return tuple(Print(each.code, _scope(scopes, each.span.start.row), _code(lines, each.span)) for each in diagnostics)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Findings that are new, and the prints of those that the entries hold back."""
+
+    new: tuple[Diagnostic, ...]
+    held: tuple[Print, ...] = ()
+
+
+def sort(text: str, diagnostics: tuple[Diagnostic, ...], entries: Entries, *, loosely: bool = False) -> Sorted:
+    """Tell new findings from those that the entries stand for; a syntax error is always new.
+
+    Where a fix has changed the text since the entries were matched, `loosely` lets an entry that is left over stand for a
+    finding of the same rule in the same function: it is there, and its code was rewritten with something else's fix.
+    """
+    left = Counter(dict(entries))
+    marks = dict(zip(map(id, diagnostics), prints(text, diagnostics), strict=True))
+    held: dict[int, Print] = {}
+    for each in diagnostics:
+        mark = marks[id(each)]
+        if each.code != ALWAYS_ON and left[mark] > 0:
+            left[mark] -= 1
+            held[id(each)] = mark
+    for each in diagnostics if loosely else ():
+        mark = marks[id(each)]
+        near = next((entry for entry in left if left[entry] > 0 and (entry.rule, entry.scope) == (mark.rule, mark.scope)), None)
+        if id(each) not in held and near is not None:
+            left[near] -= 1
+            held[id(each)] = near
+    return Sorted(tuple(each for each in diagnostics if id(each) not in held), tuple(held.values()))
+
+
+def _scopes(text: str) -> list[tuple[int, int, str]]:
+    """First row, last row and qualified name of every function and class, outer ones first."""
+    import ast
+
+    from gradlint.files.parse import parse
+
+    try:
+        tree = parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found = []
+    stack: list[tuple[ast.AST, str]] = [(tree, "")]
+    while stack:
+        node, name = stack.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = f"{name}.{node.name}" if name else node.name
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            found.append((first, node.end_lineno or node.lineno, name))
+        stack.extend((child, name) for child in ast.iter_child_nodes(node))
+    return sorted(found, key=lambda each: (each[0], -each[1]))
+
+
+def _scope(scopes: Sequence[tuple[int, int, str]], row: int) -> str:
+    inside = [name for first, last, name in scopes if first <= row <= last]
+    return inside[-1] if inside else ""
+
+
+def _code(lines: Sequence[str], span: Span) -> str:
+    first, last = span.start.row, min(span.end.row, len(lines))
+    if first > len(lines):
+        return ""
+    rows = list(lines[first - 1 : last])
+    rows[-1] = rows[-1][: span.end.column - 1] if span.end.row == last else rows[-1]
+    rows[0] = rows[0][span.start.column - 1 :]
+    if len(rows) > 1:
+        rows = [_without_comment(row) for row in rows]
+    code = _AROUND_SIGNS.sub(r"\1", " ".join(" ".join(rows).split()).replace("'", '"'))
+    code = _TRAILING_COMMA.sub(r"\1", code)
+    if len(code) <= LONGEST:
+        return code
+    from hashlib import sha256
+
+    return f"{code[:LONGEST]}... {sha256(code.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+
+def _without_comment(row: str) -> str:
+    """A row of code less its comment; a row that is no code by itself is cut at its last `#` outside of quotes."""
+    quote = ""
+    for place, char in enumerate(row):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "#":
+            return row[:place]
+    return row
+
+
+# Files
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The entries of a baseline by the files that they are about, whose names are relative to the baseline's folder."""
+
+    home: Path
+    files: Mapping[str, Entries] = field(default_factory=dict)
+
+    def of(self, path: Path) -> Entries:
+        """The entries of a file."""
+        return self.files.get(self.name(path), ())
+
+    def name(self, path: Path) -> str:
+        """A file as a baseline names it: relative, with forward slashes; absolute on another drive."""
+        try:
+            relative = os.path.relpath(path, self.home)
+        except ValueError:
+            relative = os.path.abspath(path)
+        return relative.replace(os.sep, "/")
+
+    def stale(self, answered: Mapping[Path, Collection[str]], roots: Sequence[Path], held: int) -> int:
+        """How many entries no longer occur, of those that a run answers for; it held `held` of them back.
+
+        A run answers for the files that it has checked, each but for the rules that did not run in it, and for those below
+        its `roots` that are no longer there.
+        """
+        silent = {self.name(path): rules for path, rules in answered.items()}
+        total = 0
+        for name, entries in self.files.items():
+            if name in silent or (self.covers(roots, name) and not (self.home / name).exists()):
+                total += sum(count for mark, count in entries if mark.rule not in silent.get(name, ()))
+        return total - held
+
+    def covers(self, roots: Sequence[Path], name: str) -> bool:
+        """Whether a file of the baseline lies at or below one of some paths."""
+        path = os.path.abspath(self.home / name)
+        return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in map(os.path.abspath, roots))
+
+    def renewed(
+        self, found: Mapping[Path, Sequence[Print]], answered: Mapping[Path, Collection[str]], roots: Sequence[Path]
+    ) -> Baseline:
+        """A baseline of what a run found; what the run does not answer for, as in `stale`, stays as it was."""
+        silent = {self.name(path): rules for path, rules in answered.items()}
+        new = {self.name(path): marks for path, marks in found.items()}
+        files = {}
+        for name in (*self.files, *(name for name in new if name not in self.files)):
+            gone = name not in silent and self.covers(roots, name) and not (self.home / name).exists()
+            kept = () if gone else self.files.get(name, ())
+            counts = Counter({mark: count for mark, count in kept if name not in silent or mark.rule in silent[name]})
+            counts.update(each for each in new.get(name, ()) if name in silent and each.rule != ALWAYS_ON)
+            if counts:
+                files[name] = tuple(sorted(counts.items()))
+        return Baseline(self.home, files)
+
+    @property
+    def size(self) -> int:
+        return sum(count for entries in self.files.values() for _, count in entries)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline. Raises BaselineError, with one line that says what is wrong and where."""
+    import json
+
+    shown = _shown(path)
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise BaselineError(f"{shown}: there is no such baseline; `--write-baseline {shown}` makes it") from error
+    except OSError as error:
+        raise BaselineError(f"{shown}: cannot be read: {error.strerror or error}") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BaselineError(f"{shown}: no baseline: not valid JSON at {where}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise BaselineError(f"{shown}: no baseline: not valid JSON: {error}") from error
+    if not isinstance(document, dict) or "version" not in document:
+        raise BaselineError(f"{shown}: no baseline: it must be an object with the keys `version` and `findings`")
+    if document["version"] != VERSION or isinstance(document["version"], bool):
+        version = json.dumps(document["version"])[:40]
+        raise BaselineError(f"{shown}: the baseline is of version {version}, this gradlint reads version {VERSION}")
+    if not isinstance(document.get("findings"), list):
+        raise BaselineError(f"{shown}: `findings` must be a list")
+    files: dict[str, Counter[Print]] = {}
+    for number, entry in enumerate(document["findings"], 1):
+        name, mark, count = _entry(shown, number, entry)
+        files.setdefault(name, Counter())[mark] += count
+    return Baseline(_home(path), {name: tuple(sorted(counts.items())) for name, counts in files.items()})
+
+
+def _entry(shown: str, number: int, entry: Any) -> tuple[str, Print, int]:
+    if not isinstance(entry, dict):
+        raise BaselineError(f"{shown}: finding {number} must be an object")
+    for key in ("path", "rule", "scope", "text"):
+        if not isinstance(entry.get(key), str):
+            raise BaselineError(f"{shown}: finding {number}: `{key}` must be a string")
+    count = entry.get("count", 1)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise BaselineError(f"{shown}: finding {number}: `count` must be a positive number")
+    return entry["path"], Print(entry["rule"], entry["scope"], entry["text"]), count
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Write a baseline in one step; one that is there is replaced, another file never. Raises BaselineError."""
+    from gradlint.files.write import write_atomically
+
+    fresh = False
+    try:
+        if not path.exists():
+            path.open("xb").close()
+            fresh = True
+        write_atomically(path, "".join(f"{line}\n" for line in _lines(baseline)).encode())
+    except OSError as error:
+        if fresh:
+            path.unlink(missing_ok=True)
+        raise BaselineError(f"{_shown(path)}: cannot be written: {error.strerror or error}") from error
+
+
+def to_renew(path: Path) -> Baseline:
+    """What a baseline that is to be written holds already: nothing where there is no file or an empty one.
+
+    Raises BaselineError where the file is something else, which must not be written over.
+    """
+    try:
+        if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+            return Baseline(_home(path))
+    except (OSError, ValueError) as error:
+        raise BaselineError(f"{_shown(path)}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return read_baseline(path)
+    except BaselineError as error:
+        raise BaselineError(f"{error}; it is not written over: name another file, or remove this one") from error
+
+
+def _shown(path: Path) -> str:
+    """A path as a message names it: relative where it lies below the current folder."""
+    return os.path.relpath(path) if os.path.abspath(path).startswith(os.getcwd() + os.sep) else str(path)
+
+
+def _home(path: Path) -> Path:
+    return Path(os.path.abspath(path)).parent
+
+
+def _lines(baseline: Baseline) -> Iterator[str]:
+    import json
+
+    rows = [
+        {"path": name, "rule": mark.rule, "scope": mark.scope, "text": mark.text, **({"count": count} if count > 1 else {})}
+        for name, entries in sorted(baseline.files.items())
+        for mark, count in sorted(entries)
+    ]
+    yield "{"
+    yield f'  "version": {VERSION},'
+    yield '  "findings": ['
+    yield from (f"    {json.dumps(row)}{'' if row is rows[-1] else ','}" for row in rows)
+    yield "  ]"
+    yield "}"

@@ -35,7 +35,9 @@ _COUNTER = re.compile(
     r"num_updates|update_num|step_num|num_iter)$"
 )
 _MEASURES = re.compile(
-    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|_size$", re.I
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|"
+    r"loss|grads$|ator$|buffer|metric|dict$|stats?$|hook|fn$|func$|ed_|class",
+    re.I,
 )
 _LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)

@@ -21,10 +21,10 @@ def certain(value: Any) -> bool | None:
 
 def settled(machine: Machine, value: Any) -> Any:
     """A number of accumulation steps whose truth is asked is the number that it has in this world."""
-    if type(value) is Opaque and machine.counts_steps(value.identity):
-        known = machine.number_of(value)
-        return value if known is None else known
-    return value
+    if type(value) is not Opaque or not machine.counts_steps(value.identity):
+        return value
+    is_number = value.identity in machine.asked.numbers or type(value.default) is int
+    return machine.number_of(value) if is_number else value
 
 
 def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = False) -> bool:

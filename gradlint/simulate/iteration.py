@@ -56,7 +56,8 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     role = machine.words.role_of_spelling(value.last.removesuffix("s"))
     if role in _OF_TRAINING:
         return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
-    if spells_setting(value.identity) and not _DATA.search(value.last):
+    is_apart = not machine.loops and isinstance(node, cst.BaseComp)
+    if (is_apart or spells_setting(value.identity)) and not _DATA.search(value.identity):
         return iter([unknown(machine, f"{value.identity}[{place}]") for place in range(2)])
     key = ("walked", None)
     loader = value.kept.get(key)
@@ -66,7 +67,7 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
 
 
 _OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
-_DATA = re.compile(r"data|load|batch|sample|iter|train|set$", re.I)
+_DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set$", re.I)
 
 
 def loader_of(machine: Machine, value: Opaque) -> Loader:

@@ -195,7 +195,7 @@ def _by_name(
     if checked is not None:
         return Answer(last, checked)
     role = machine.words.role_of_constructor(path)
-    if role is Role.OPTIMIZER or role is Role.SCHEDULER:
+    if role in (Role.OPTIMIZER, Role.SCHEDULER, Role.LOADER):
         made = construct(machine, path, args, kwargs, node, role)
         if made is not None:
             return made
@@ -222,7 +222,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if isinstance(callee, Instance):
         models = frozenset((callee.identity or callee.cls.name,))
     parts = flattened(given)
-    if any(is_data(each) for each in parts):
+    if machine.loops and any(is_data(each) for each in parts):
         tensors = [each for each in parts if is_data(each)]
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)

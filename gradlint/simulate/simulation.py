@@ -112,14 +112,15 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
     if not wanted or foreign(statements):
         return ()
     text = Text(statements, words)
-    found: list[Simulation] = []
-    _add(found, _explore(text, None, None), wanted)
+    found = [_explore(text, None, None)]
+    _strike(found[0], wanted)
     for definition in starts(text.found, set(wanted)):
         if not wanted:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
-            _add(found, _explore(text, definition.node, _start(definition)), wanted)
-    return tuple(found)
+            found.append(_explore(text, definition.node, _start(definition)))
+            _strike(found[-1], wanted)
+    return tuple(_telling(found))
 
 
 _FOREIGN = frozenset("paddle paddlenlp mindspore oneflow jittor jax flax optax tensorflow mxnet tinygrad".split())
@@ -133,12 +134,32 @@ def foreign(statements: Sequence[cst.BaseStatement]) -> bool:
     return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
-def _add(found: list[Simulation], simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
-    met = {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
-    if met:
-        found.append(simulation)
-    for key in met:
+def _met(simulation: Simulation) -> set[int]:
+    """The backward passes that the runs of a root come to."""
+    return {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
+
+
+def _updates(simulation: Simulation) -> bool:
+    """Whether the runs of a root come to an update of weights."""
+    return bool(simulation.main.trace.of(What.STEP))
+
+
+def _strike(simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
+    """Take off the list what was met on the way to an update; where none came, another root may tell more."""
+    for key in _met(simulation) if _updates(simulation) else ():
         wanted.pop(key, None)
+
+
+def _telling(found: Sequence[Simulation]) -> list[Simulation]:
+    """The simulations that say something: of those that come to no update, the ones with backward passes that no other has."""
+    told = {key for each in found if _updates(each) for key in _met(each)}
+    telling = []
+    for each in found:
+        met = _met(each)
+        if met and (_updates(each) or met - told):
+            telling.append(each)
+            told |= met
+    return telling
 
 
 def _reached(definition: Definition, text: Text) -> list[cst.Call]:

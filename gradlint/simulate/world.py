@@ -35,8 +35,11 @@ _COUNTER = re.compile(
     r"num_updates|update_num|step_num|num_iter)$"
 )
 _MEASURES = re.compile(
-    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|_size$", re.I
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|"
+    r"loss|grads$|ator$|buffer|metric|dict$|stats?$|hook|fn$|func$|ed_|class",
+    re.I,
 )
+_LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -107,13 +110,15 @@ def last_part(identity: str) -> str:
 
 def assumed_number(name: str, default: int | float | None) -> int | float | None:
     """What a number is by its name: one process trains, from the beginning, and no bound is reached; None where it says nothing."""
-    owner, name = name.rpartition(".")[0], last_part(name)
+    owner, name = name.rpartition("[" if name.endswith("]") else ".")[0], last_part(name)
     if _PROCESSES.search(name):
         return 1
     if _RANK.search(name):
         return 0 if default is None else default
     if default is not None:
         return None
+    if _LOADED.search(owner):
+        return 0
     if _BEGINS.search(name):
         return 0
     if _EPOCH_NOW.search(name) and not _SETTINGS.search(owner):

@@ -85,9 +85,10 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
         called = bool(machine.loops) and not machine.in_loop
         decides = choice.decides or (choice.gate and called)
         return conditions.truth(machine, value, choice.usual, decides=decides), conditions.varies(value)
+    of = conditions.gates(value)
     if choice.gate:
-        machine.asked.gates |= conditions.gates(value)
-    return known, False
+        machine.asked.gates |= of
+    return known, not machine.varying.isdisjoint(of)
 
 
 def match(compiler: Any, node: cst.Match) -> Flowing:

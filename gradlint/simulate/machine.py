@@ -85,6 +85,8 @@ class Machine:
         self.raises: set[str] = set()
         self.hooks: list[Any] = []
         self.options: dict[str, Any] = {}
+        self.varying: set[str] = set()
+        """Numbers of accumulation steps that change on the way: what they decide is not known."""
         self.entered: set[cst.CSTNode] = set()
         """The loops around a backward pass that a run came to."""
         self.turn: int | None = None
@@ -222,6 +224,8 @@ class Machine:
         """
         plain = number(value)
         if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
+            if self.in_loop and type(value) is Tensor:
+                self.varying.add(name)
             return value if type(value) is Opaque and self.counts_steps(value.identity) else self.setting(name)
         if isinstance(plain, float) and plain.is_integer() and type(value) is float:
             plain = int(plain)

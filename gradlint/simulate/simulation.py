@@ -23,7 +23,7 @@ from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
 from gradlint.simulate.windows import views
-from gradlint.simulate.world import Asked, World, spells_counter
+from gradlint.simulate.world import Asked, World, last_part, spells_counter
 
 SMALL, LARGE = 3, 5
 TURNS = 8
@@ -235,10 +235,14 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
 
 
 def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
-    """Of several settings whose names spell accumulation steps, those are N that an update waits for."""
+    """Of several settings whose names spell accumulation steps, those are N that an update waits for, or whose last name is theirs."""
     spelled = first.trace.n_names
-    waiting = spelled & first.asked.gates
-    return play(replace(first.world, not_n=spelled - waiting)) if waiting and waiting != spelled else first
+    waiting = {last_part(each) for each in spelled & first.asked.gates}
+    others = frozenset(each for each in spelled if last_part(each) not in waiting)
+    if not waiting or not others:
+        return first
+    again = play(replace(first.world, not_n=others))
+    return again if _whole(again.trace) or not _whole(first.trace) else first
 
 
 def _may_be_steps(name: str) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
 from gradlint.simulate.machine import Machine, Raised
-from gradlint.simulate.things import Thing
+from gradlint.simulate.things import AVERAGES, Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Opaque
 
@@ -48,6 +49,10 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
     if isinstance(receiver, Instance):
         if name not in receiver.names and not receiver.cls.lookup(name)[0]:
             return method(machine, receiver, name, args, kwargs, node)
+        if name in AVERAGES and machine.words.role_of_constructor(receiver.cls.name) is Role.EMA:
+            from gradlint.simulate.optimizing import average
+
+            average(machine, node, receiver, [*args, *kwargs.values()])
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
     if isinstance(receiver, (External, ClassValue)):
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)

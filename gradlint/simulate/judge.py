@@ -22,21 +22,21 @@ _OF_ALL = frozenset((What.SCHEDULE, What.AVERAGE, What.SCALER_UPDATE))
 def judge(trace: Trace, larger: Trace | None) -> list[Fault]:
     """The faults of a run; `larger` is the run of the same world with a larger N, which tells what depends on N."""
     found = views(trace)
-    others = {view.optimizer.number: view for view in views(larger)} if larger is not None else {}
+    others = {view.key: view for view in views(larger)} if larger is not None else {}
     apart = own_paces(found)
-    by_view = [
-        list(_certain(view, _of_view(view, others.get(view.optimizer.number), view.optimizer.number in apart))) for view in found
-    ]
+    by_view = [(view, list(_certain(view, _of_view(view, others.get(view.key), view.key in apart)))) for view in found]
     unique: dict[tuple[str, int], Fault] = {}
-    for faults in by_view:
+    for _, faults in by_view:
         for fault in faults:
             if fault.event.what not in _OF_ALL or fault.event.target >= 0 or _in_all(fault, by_view):
                 unique.setdefault(fault.key, fault)
     return list(unique.values())
 
 
-def _in_all(fault: Fault, by_view: Sequence[Sequence[Fault]]) -> bool:
-    return all(any(each.key == fault.key for each in faults) for faults in by_view)
+def _in_all(fault: Fault, by_view: Sequence[tuple[View, list[Fault]]]) -> bool:
+    """Whether all optimizers that an event concerns see a fault."""
+    concerned = [found for view, found in by_view if any(event is fault.event for _, event in view.events)]
+    return all(any(each.key == fault.key for each in faults) for faults in concerned)
 
 
 def _certain(view: View, faults: Iterator[Fault]) -> Iterator[Fault]:

@@ -118,5 +118,15 @@ def close(machine: Machine, level: int) -> None:
 
 
 def _passed(machine: Machine, begun: int, node: cst.For) -> int:
-    """How many passes over data began since an event, in loops further in."""
-    return sum(1 for each in machine.events[begun:] if each.what is What.PASS and each.node is not node)
+    """How many passes over data that train began since an event, in loops further in."""
+    found = 0
+    waiting: set[str] = set()
+    for each in machine.events[begun:]:
+        if each.what is What.PASS and each.node is not node:
+            waiting.add(each.text)
+        elif each.what is What.END:
+            waiting.discard(each.text)
+        elif each.what is What.BACKWARD:
+            found += len(waiting)
+            waiting.clear()
+    return found

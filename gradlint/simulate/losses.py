@@ -9,7 +9,7 @@ from math import isclose
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.values import Factor
+from gradlint.simulate.values import Factor, Source
 from gradlint.simulate.windows import View, micros_of
 
 _CLOSE = 1e-6
@@ -55,7 +55,8 @@ def _code(state: State, mates: list[State], all_states: set[State]) -> str:
     plain = (State.UNDIVIDED, State.WEIGHTED)
     if state in plain and State.DIVIDED in mates:
         return "GRD104"
-    if state in plain and State.UNKNOWN not in all_states and (State.UNDIVIDED in mates or len(mates) > 1):
+    telling = State.UNDIVIDED in mates or len(mates) > 1 or State.DIVIDED in all_states
+    if state in plain and State.UNKNOWN not in all_states and telling:
         return "GRD101"
     return {State.TWICE: "GRD102", State.OTHERWISE: "GRD103"}.get(state, "")
 
@@ -70,10 +71,10 @@ def terms(view: View) -> dict[int, Term]:
         changed = _out_of_sight(window.after_last(What.CALL))
         events = [view.trace.events[place] for place in step.held]
         owner = {id(source): event for event in events for source, _ in event.terms}
-        for source, factor in step.terms:
-            event, key = owner.get(id(source), step), id(source.node)
+        for (key, _), (source, factor) in _by_place(step).items():
+            event = owner.get(id(source), step)
+            doubt = factor.doubt or changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else "")
             known = found.get(key)
-            doubt = factor.doubt or changed or (_SHARED if event.retains and _in_one_turn(events) else "")
             if known is None:
                 found[key] = Term(factor, doubt, event)
             elif doubt or not isclose(known.factor.value, factor.value, rel_tol=_CLOSE):
@@ -81,9 +82,18 @@ def terms(view: View) -> dict[int, Term]:
     return found
 
 
-def _in_one_turn(events: list[Event]) -> bool:
-    """Whether some backward passes, of an inner loop, happen in the same turn of the loops around it."""
-    return len(events) > 1 and len(events[0].loops) > 1 and len({event.turns[:-1] for event in events}) == 1
+def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
+    """What a step holds, by the place where a term begins and its micro-batch: several of one place are one sum."""
+    found: dict[tuple[int, int], tuple[Source, Factor]] = {}
+    for source, factor in step.terms:
+        key = (id(source.node), source.micro)
+        if key in found:
+            first, known = found[key]
+            summed = replace(known, value=known.value + factor.value, doubt=known.doubt or factor.doubt)
+            found[key] = (first, summed)
+        else:
+            found[key] = (source, factor)
+    return found
 
 
 def _out_of_sight(calls: list[Event]) -> str:

@@ -29,6 +29,7 @@ from gradlint.simulate.optimizing import (
 )
 from gradlint.simulate.tensors import gradient_method, tensor_method
 from gradlint.simulate.things import (
+    AVERAGES,
     Accelerator,
     Average,
     Context,
@@ -127,7 +128,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
 
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    if name in ("update", "update_parameters", "step", "update_model_average"):
+    if name in AVERAGES:
         average(machine, node, value, [*args, *kwargs.values()])
     return Opaque(f"{value.identity}.{name}()")
 

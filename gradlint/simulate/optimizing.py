@@ -60,7 +60,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
-        chosen = machine.gradients.of(owners_of(owner))
+        chosen = machine.gradients.of(owners_of(owner) or _layers_of(owner))
     if not chosen and machine.gradients.optimizers:
         return
     if len(chosen) == len(machine.gradients.optimizers):
@@ -72,6 +72,12 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
     if not chosen:
         machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays))
     machine.gradients.clear(chosen)
+
+
+def _layers_of(owner: Any) -> frozenset[str]:
+    """The models that an object of the text is made of."""
+    values = owner.names.values() if isinstance(owner, Instance) else ()
+    return frozenset().union(*(models_of(each) for each in values if type(each) is Opaque))
 
 
 def _is_part(owner: Any) -> bool:

@@ -235,7 +235,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return Tensor(frozenset(), None)
     name = text(node) if isinstance(node, cst.Call) else "call"
     if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
-        given, parts = [], []
+        return Opaque(name[:120], models=frozenset((f"{name[:40]} at {id(node)}",)))
     spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
     if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)

@@ -53,7 +53,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return _entries(machine, value, name, node)
     if name in ("get", "pop") and args:
         return part_of(machine, value, args[0] if isinstance(args[0], (str, int)) else "?", node)
-    if name == "sum" and not args and not kwargs and value.terms and not value.kept.get("<stacked>"):
+    if name == "sum" and not args and not kwargs and value.terms and value.draws and not value.kept.get("<stacked>"):
         return value.scaled_by(Factor(doubt="it is a sum over its rows"))
     if name in _KEEPS:
         return value

@@ -10,6 +10,10 @@ import libcst as cst
 from gradlint.simulate.values import NOTHING, ONE, Factor, Source
 
 
+AVERAGES = frozenset("update update_parameters step update_model_average".split())
+"""What takes the weights into an average of them."""
+
+
 @dataclass(eq=False, slots=True)
 class Held:
     """One backward pass's term in the gradients: its factor now, and whether a GradScaler's factor is still in it."""

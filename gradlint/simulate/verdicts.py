@@ -63,7 +63,13 @@ def _judged(run: Played, larger: Played | None) -> _Judged:
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:
-    """Whether a fault shows in a world, or its event does not run there, or not in a loop that accumulates."""
+    """Whether a fault shows in a world, or its event does not run there, or not in a loop that accumulates.
+
+    Where the scaler is switched off, nothing of the scaler is wrong.
+    """
+    off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
+    if off and fault.code.startswith("GRD30"):
+        return True
     return other.shows(fault) or fault.code in _OF_TWO or not other.met(fault) or not other.accumulates
 
 
@@ -88,4 +94,5 @@ def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
     """
     called = bool(main.views) and not any(in_real_loop(step) for view in main.views for step in view.steps)
     without = [other.run for other in others if other.run.world.answers and not other.views]
-    return any(called or (run.trace.of(What.BACKWARD) and not run.trace.ended) for run in without) and bool(main.views)
+    alone = called or not main.accumulates
+    return alone and any(called or (run.trace.of(What.BACKWARD) and not run.trace.ended) for run in without) and bool(main.views)

@@ -78,14 +78,14 @@ class Window:
 
 
 class View:
-    """A trace as one optimizer sees it."""
+    """A trace, or the part of it in one of several loops that follow each other, as one optimizer sees it."""
 
-    def __init__(self, trace: Trace, optimizer: Stepper) -> None:
+    def __init__(self, trace: Trace, optimizer: Stepper, events: Sequence[Placed], home: int = 0) -> None:
         self.trace = trace
         self.optimizer = optimizer
+        self.key = (optimizer.number, home)
         number = optimizer.number
-        concerned = [(place, event) for place, event in enumerate(trace.events) if event.concerns(number)]
-        self.events = _training(concerned)
+        self.events = _training(list(events))
         self.windows = _windows(self.events, number)
         self.closed = [window for window in self.windows if window.step is not None]
         self.steps = [event for _, event in self.events if event.what is What.STEP and event.target == number]
@@ -262,19 +262,42 @@ def _lost(view: View) -> Iterable[Event]:
 
 def views(trace: Trace) -> list[View]:
     """The trace as each optimizer sees it that steps."""
-    return [view for view in (View(trace, each) for each in trace.optimizers) if view.steps]
+    found = []
+    for optimizer in trace.optimizers:
+        concerned = [(place, event) for place, event in enumerate(trace.events) if event.concerns(optimizer.number)]
+        found += [View(trace, optimizer, events, home) for home, events in _sections(concerned).items()]
+    return [view for view in found if view.steps]
 
 
-def own_paces(found: Sequence[View]) -> frozenset[int]:
+def _sections(events: Sequence[Placed]) -> dict[int, list[Placed]]:
+    """The events by the outermost loop of the text in which something is backpropagated: what comes after it belongs to it."""
+    homes = {_home(event) for _, event in events if event.what is What.BACKWARD}
+    if len(homes) < 2:
+        return {0: list(events)}
+    found: dict[int, list[Placed]] = {}
+    current = next(_home(event) for _, event in events if event.what is What.BACKWARD)
+    for place, event in events:
+        home = _home(event)
+        current = home if home in homes else current
+        found.setdefault(current, []).append((place, event))
+    return found
+
+
+def _home(event: Event) -> int:
+    """The outermost loop of the text around an event."""
+    return next((id(loop) for loop in event.loops if type(loop).__name__ != "FunctionDef"), 0)
+
+
+def own_paces(found: Sequence[View]) -> frozenset[tuple[int, int]]:
     """The optimizers that are fed by the same backward passes as another one, and step after other ones than that."""
-    apart: set[int] = set()
+    apart: set[tuple[int, int]] = set()
     for index, view in enumerate(found):
         fed = {id(event) for event in view.backwards}
         for other in found[index + 1 :]:
             if fed.isdisjoint(id(event) for event in other.backwards):
                 continue
             if _pace(view) != _pace(other):
-                apart |= {view.optimizer.number, other.optimizer.number}
+                apart |= {view.key, other.key}
     return frozenset(apart)
 
 
@@ -282,9 +305,10 @@ def _pace(view: View) -> list[int]:
     """After how many backward passes of the whole trace each step comes."""
     found: list[int] = []
     count = 0
+    own = {id(step) for step in view.steps}
     for event in view.trace.events:
         if event.what is What.BACKWARD:
             count += 1
-        elif event.what is What.STEP and event.target == view.optimizer.number:
+        elif id(event) in own:
             found.append(count)
     return found

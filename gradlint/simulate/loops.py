@@ -52,6 +52,8 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             if signal is BREAK or type(signal) is Returned:
                 close(machine, level)
                 return None if signal is BREAK else signal
+            if not leads and count > _longest(machine):
+                break
             if count == PASSES and _passed(machine, begun, node) >= PASSES:
                 break
         close(machine, level)
@@ -79,9 +81,15 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
     return chain((first,), items) if first is not _NOTHING else batches(machine, Loader("what is walked", node), node)
 
 
+def _longest(machine: Machine) -> int:
+    """How often a loop runs that leads to no backward pass: its whole length is nobody's concern."""
+    return 4 * machine.world.length + 40
+
+
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
     """Compile `while`."""
     test, body = expression(node.test), compiler.block(node.body)
+    leads = compiler.aims.of(node.body).leads
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
@@ -98,7 +106,9 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 known = count < machine.world.length
             if not known:
                 break
-            if count > 4 * machine.world.length + 40:
+            if count > _longest(machine):
+                if not leads:
+                    break
                 raise Stopped("its loop has no end in sight", node)
             machine.begin(None)
             signal = yield from run_block(body, frame)

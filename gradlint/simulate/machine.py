@@ -24,8 +24,10 @@ from gradlint.simulate.world import (
     spells_resumption,
 )
 
-STEPS = 60_000
+STEPS = 30_000
 """Statements and calls that one run may execute."""
+ALL_STEPS = 120_000
+"""Statements and calls that all runs of a text may execute."""
 
 DEPTH = 24
 """Calls of the text within each other."""
@@ -52,13 +54,13 @@ class Raised(Exception):
 class Machine:
     """The state of one run."""
 
-    def __init__(self, world: World, words: Any, micro_batches: int) -> None:
+    def __init__(self, world: World, words: Any, micro_batches: int, left: int | None = None) -> None:
         self.world = world
         self.words = words
         self.asked = Asked()
         self.events: list[Event] = []
         self.gradients = Gradients()
-        self.left = STEPS
+        self.left = STEPS if left is None else max(0, min(left, STEPS))
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []

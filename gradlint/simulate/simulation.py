@@ -17,7 +17,7 @@ from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.imports import imported
-from gradlint.simulate.machine import Machine, Raised, Stopped
+from gradlint.simulate.machine import ALL_STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
@@ -64,6 +64,7 @@ class Text:
         self.statements = statements
         self.words = words
         self.found = definitions(statements)
+        self.left = ALL_STEPS
         self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
         self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
@@ -80,7 +81,8 @@ class Text:
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
-        machine = Machine(world, self.words, micro_batches)
+        machine = Machine(world, self.words, micro_batches, self.left)
+        given = machine.left
         machine.compiler = self.compiler
         frame = Frame(machine, {})
         stopped: Stopped | None = None
@@ -94,6 +96,7 @@ class Text:
             stopped = Stopped(f"it raises {raised.name}")
         except RecursionError:
             stopped = Stopped("its calls are nested too deeply to follow")
+        self.left -= given - max(machine.left, 0)
         return Played(world, machine.trace(stopped), machine.asked)
 
 
@@ -115,7 +118,7 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
     found = [_explore(text, None, None)]
     _strike(found[0], wanted)
     for definition in starts(text.found, set(wanted)):
-        if not wanted:
+        if not wanted or text.left <= 0:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
             found.append(_explore(text, definition.node, _start(definition)))
@@ -198,7 +201,7 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     ]
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in values[1:4]]
-    runs += [play(each) for each in flips[:FLIPS]]
+    runs += [play(each) for each in flips[:FLIPS] if text.left > 0]
     return Simulation(root, tuple(runs))
 
 

@@ -52,7 +52,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             if signal is BREAK or type(signal) is Returned:
                 close(machine, level)
                 return None if signal is BREAK else signal
-            if not leads and count > _longest(machine):
+            if not leads and count > _enough(machine):
                 break
             if count == PASSES and _passed(machine, begun, node) >= PASSES:
                 break
@@ -81,9 +81,9 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
     return chain((first,), items) if first is not _NOTHING else batches(machine, Loader("what is walked", node), node)
 
 
-def _longest(machine: Machine) -> int:
+def _enough(machine: Machine) -> int:
     """How often a loop runs that leads to no backward pass: its whole length is nobody's concern."""
-    return 4 * machine.world.length + 40
+    return 2 * machine.world.length + 4
 
 
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
@@ -106,9 +106,9 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 known = count < machine.world.length
             if not known:
                 break
-            if count > _longest(machine):
-                if not leads:
-                    break
+            if not leads and count > _enough(machine):
+                break
+            if count > 4 * machine.world.length + 40:
                 raise Stopped("its loop has no end in sight", node)
             machine.begin(None)
             signal = yield from run_block(body, frame)

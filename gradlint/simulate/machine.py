@@ -24,9 +24,9 @@ from gradlint.simulate.world import (
     spells_resumption,
 )
 
-STEPS = 30_000
+STEPS = 20_000
 """Statements and calls that one run may execute."""
-ALL_STEPS = 120_000
+ALL_STEPS = 60_000
 """Statements and calls that all runs of a text may execute."""
 
 DEPTH = 24

@@ -23,9 +23,11 @@ from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
 from gradlint.simulate.windows import views
-from gradlint.simulate.world import Asked, World, last_part, spells_counter
+from gradlint.simulate.world import Asked, World, assumed_number, last_part, spells_counter
 
 SMALL, LARGE = 3, 5
+TRIES = 3
+"""Calls of a root after which no backward pass is expected of it any more."""
 TURNS = 8
 """Answers at the most that are turned over to come to an update."""
 FLIPS = 10
@@ -249,7 +251,9 @@ def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
 
 
 def _may_be_steps(name: str) -> bool:
-    return not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower()
+    return (
+        not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower() and assumed_number(name, None) is None
+    )
 
 
 def _whole(trace: Trace) -> bool:
@@ -288,6 +292,8 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)
             if any(event.what is What.BACKWARD and len(event.loops) > 1 for event in machine.events[before:]):
+                break
+            if count == TRIES and not machine.trained:
                 break
 
     return run

@@ -78,7 +78,11 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
         return items
     machine.entered.add(node)
     first = next(items, _NOTHING)
-    return chain((first,), items) if first is not _NOTHING else batches(machine, Loader("what is walked", node), node)
+    if first is not _NOTHING:
+        return chain((first,), items)
+    if isinstance(value, (range, Stream)) and isinstance(getattr(value, "source", value), range):
+        return iter(range(machine.world.length))
+    return batches(machine, Loader("what is walked", node), node)
 
 
 def _enough(machine: Machine) -> int:

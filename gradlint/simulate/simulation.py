@@ -231,6 +231,10 @@ def _fitted(first: Played, play: Callable[[World], Played]) -> Played:
                 return again
     if _whole(first.trace):
         return first
+    for key in [each for each in sorted(first.asked.deciding) if "accum" in each.lower()][:TURNS]:
+        again = play(replace(world, answers=((key, not first.asked.questions[key]),)))
+        if _whole(again.trace):
+            return again
     for size in sorted(each for each in first.asked.moduli | set(_sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
         length = 2 * size + 2
         again = play(replace(world, length=length))
@@ -281,7 +285,7 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
         for count in range(2 * machine.world.length):
             machine.begin(None)
             machine.turn = count
-            before = len(machine.events)
+            before = len(machine.trained)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
             names = function.parameters.positional
             if instance is not None and names:
@@ -291,7 +295,7 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
                     inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)
-            if any(event.what is What.BACKWARD and len(event.loops) > 1 for event in machine.events[before:]):
+            if len(machine.trained) - before > machine.world.n:
                 break
             if count == TRIES and not machine.trained:
                 break

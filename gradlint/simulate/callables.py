@@ -142,11 +142,15 @@ class External:
 
 @dataclass(eq=False)
 class Stream:
-    """What is walked item by item: a generator, an iterator, what `enumerate` makes. `length` is what `len` would say of it."""
+    """What is walked item by item: a generator, an iterator, what `enumerate` makes.
+
+    `source` is what `len` would be asked of; `of` are the settings that say how long a range is.
+    """
 
     items: Iterator[Any]
     source: Any = None
     close: Callable[[], None] | None = None
+    of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
-from gradlint.simulate.machine import Machine, Raised, Stopped
+from gradlint.simulate.machine import Machine, Raised
 from gradlint.simulate.things import Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Opaque
@@ -108,7 +108,7 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
 def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     machine.tick(node)
     if sum(1 for each in machine.running if each is function.node) >= 2:
-        raise Stopped("it calls itself", node)
+        return Opaque(f"{function.name}()")
     frame = Frame(machine, {}, function.frame, function, {}, function.owner)
     if function.given:
         frame.names.update(function.given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradlint.simulate.machine import Machine, is_data, question_of
-from gradlint.simulate.values import Answer, Num, Question, number, settings_of
+from gradlint.simulate.values import Answer, Num, Opaque, Question, number, settings_of
 
 
 def certain(value: Any) -> bool | None:
@@ -19,8 +19,17 @@ def certain(value: Any) -> bool | None:
     return True
 
 
+def settled(machine: Machine, value: Any) -> Any:
+    """A number of accumulation steps whose truth is asked is the number that it has in this world."""
+    if type(value) is not Opaque or not machine.counts_steps(value.identity):
+        return value
+    is_number = value.identity in machine.asked.numbers or type(value.default) is int
+    return machine.number_of(value) if is_number else value
+
+
 def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = False) -> bool:
     """The truth of a value in this world; `usual` is what a condition of the data, or one never asked before, is."""
+    value = settled(machine, value)
     known = certain(value)
     if known is not None:
         return known
@@ -37,6 +46,7 @@ def varies(value: Any) -> bool:
 
 def negation(machine: Machine, value: Any) -> Any:
     """`not value`, which stays a question where the value is one."""
+    value = settled(machine, value)
     known = certain(value)
     if known is not None:
         settings = settings_of(value)

@@ -156,7 +156,7 @@ def _boolean(node: cst.BooleanOperation) -> Evaluate:
     conjunction = isinstance(node.operator, cst.And)
 
     def run(frame: Frame) -> Any:
-        first = left(frame)
+        first = conditions.settled(frame.machine, left(frame))
         known = conditions.certain(first)
         if known is not None:
             if known is not conjunction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,9 @@ from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
 from gradlint.simulate.trace import What
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, number, settings_of
+from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
 """Batches that a stream without an end gives; the run is over long before."""
@@ -47,14 +50,24 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
 
 
 def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[Any]:
-    """Something unknown that is walked is data; inside of a loop over data, it is a few things that stay what they are."""
+    """Something unknown that is walked is data; what the settings hold, and several optimizers, are things that stay what they are."""
     if "param" in value.last.lower() and not value.has_default:
         return iter([Parameter(owner=value)])
+    role = machine.words.role_of_spelling(value.last.removesuffix("s"))
+    if role in _OF_TRAINING:
+        return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
+    is_apart = not machine.loops and isinstance(node, cst.BaseComp)
+    if (is_apart or spells_setting(value.identity)) and not _DATA.search(value.identity):
+        return iter([unknown(machine, f"{value.identity}[{place}]") for place in range(2)])
     key = ("walked", None)
     loader = value.kept.get(key)
     if loader is None:
         loader = value.kept[key] = loader_of(machine, value)
     return batches(machine, loader, node)
+
+
+_OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
+_DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set$", re.I)
 
 
 def loader_of(machine: Machine, value: Opaque) -> Loader:
@@ -124,8 +137,8 @@ def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]
         return iter([part(value) for _ in range(_FIELDS if value.terms is None else 2)])
     pieces = value.kept.get("<pieces>")
     if pieces is None:
-        count = machine.world.n if value.terms is None else 2
-        pieces = [piece(machine, value) if value.terms is None else part(value) for _ in range(count)]
+        is_batch = value.terms is None or (isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads)
+        pieces = [piece(machine, value) if is_batch else part(value) for _ in range(machine.world.n if is_batch else 2)]
         value.kept["<pieces>"] = pieces
     return iter(pieces)
 

@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate import conditions
 from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
-from gradlint.simulate.callables import Frame
+from gradlint.simulate.callables import Frame, Stream
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.iteration import batches, items_of
 from gradlint.simulate.machine import Machine, Stopped
@@ -31,7 +31,10 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
         machine.tick(node)
-        items = _walked(machine, iterable(frame), node, leads=leads)
+        value = iterable(frame)
+        items = _walked(machine, value, node, leads=leads)
+        if leads:
+            machine.asked.gates |= _bounds(value)
         level = len(machine.loops)
         begun = len(machine.events)
         count = 0
@@ -55,6 +58,15 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
         return (yield from run_block(orelse, frame))
 
     return run
+
+
+def _bounds(value: Any) -> frozenset[str]:
+    """The settings that say how often a loop over a range runs."""
+    while isinstance(value, Stream):
+        if value.of:
+            return value.of
+        value = value.source
+    return frozenset()
 
 
 def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:

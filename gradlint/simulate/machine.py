@@ -196,7 +196,7 @@ class Machine:
             counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
             return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
         last = last_part(name)
-        known = assumed_number(last, default)
+        known = assumed_number(name, default)
         if known is not None:
             return known
         if spells_epochs(last) and default != 0:
@@ -210,6 +210,8 @@ class Machine:
         if type(value) is Opaque:
             if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
                 return None
+            if type(value.default) is Num:
+                return value.default
             return self.setting(value.identity, value.default)
         return value if number(value) is not None else None
 
@@ -219,8 +221,10 @@ class Machine:
         The length of something in sight is no setting.
         """
         plain = number(value)
-        if type(value) is Opaque and not isinstance(value.default, str) and value.identity != name and self.counts_steps(name):
-            return value if self.counts_steps(value.identity) else self.setting(name)
+        if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
+            return value if type(value) is Opaque and self.counts_steps(value.identity) else self.setting(name)
+        if isinstance(plain, float) and plain.is_integer() and type(value) is float:
+            plain = int(plain)
         if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
             return value
         if plain < 2 and type(value) is not Num:
@@ -253,6 +257,13 @@ class Machine:
         """The answer that was given already."""
         found = self.answers.get(question.key, self.asked.questions.get(question.key))
         return None if found is None else found != question.negated
+
+
+def _is_unknown(value: Any) -> bool:
+    """Whether a value may be any number: what is out of sight, or what was computed there of no data."""
+    if type(value) is Tensor:
+        return not value.draws
+    return type(value) is Opaque and not isinstance(value.default, str)
 
 
 def _stepper(optimizer: Any) -> Stepper:

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import CLIPS
-from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
@@ -67,10 +67,9 @@ def _of_optimizer(
     machine: Machine, value: Optimizer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> Any:
     if name == "step":
-        from gradlint.simulate.callables import Function
         from gradlint.simulate.calling import call
 
-        if args and isinstance(args[0], Function):
+        if args and isinstance(args[0], (Function, Partial, Bound)):
             call(machine, args[0], [], {}, node)
         step(machine, value, node)
     elif name in ("zero_grad", "clear_grad"):

@@ -7,19 +7,27 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, GRADIENT_RESCALERS, LOSS_SPELLING, Role, spells_zeroing
+from gradlint.model.names.vocabulary import (
+    BOUNDARY_ARGUMENTS,
+    CLIPS,
+    GRADIENT_RESCALERS,
+    LOSS_SPELLING,
+    WRAPS_ITERABLE,
+    Role,
+    spells_zeroing,
+)
 from gradlint.model.syntax.expressions import last_name, text
-from gradlint.simulate.arithmetic import flattened, joined, models_of
-from gradlint.simulate.callables import Frame, Instance
+from gradlint.simulate.arithmetic import flattened, joined, made_truth, models_of
+from gradlint.simulate.callables import Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
 from gradlint.simulate.tensors import usual_answer
-from gradlint.simulate.things import Context, Engine, Gradient, Network, Optimizer, Parameter, Scaler, Thing
+from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Opaque, Tensor
+from gradlint.simulate.values import Answer, Factor, Opaque, Tensor, number
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -27,6 +35,9 @@ _ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
 _UPDATES = re.compile(r"^(optimi[sz]er?(_step)?|step(_optimi[sz]er)?|do_step|apply_gradients|update_weights|optim_step)$")
 """Methods of wrappers that update with the optimizer that they are handed."""
 _AVERAGE = re.compile(r"^(update_ema|ema_update|update_average|update_moving_average|ema_step)\w*$", re.I)
+_WALKS = re.compile(r"(^|_)(log_every|progress(_bar)?|pbar|track|tqdm|prefetch(er)?|timed|with_progress)$", re.I)
+_EVERY = re.compile(r"^every_n_(inner_)?(iters|steps|batches)$")
+_OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 _FIXED = frozenset("get format join exists getenv environ keys".split())
 
 
@@ -174,16 +185,29 @@ def _by_name(
             return Tensor(frozenset(), None, text="whether it stepped")
     if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and _wraps(last, kwargs, node):
         return _wrapper(machine, path, args, kwargs, node)
+    if last in WRAPS_ITERABLE or _WALKS.search(last):
+        walked = next((each for each in given if isinstance(each, (Loader, Stream, range))), None)
+        if walked is not None:
+            return walked
+    if _EVERY.search(last) and given:
+        return _every(machine, given[-1])
     checked = usual_answer(last)
     if checked is not None:
         return Answer(last, checked)
     role = machine.words.role_of_constructor(path)
-    if role is Role.OPTIMIZER or role is Role.SCHEDULER:
+    if role in (Role.OPTIMIZER, Role.SCHEDULER, Role.LOADER):
         made = construct(machine, path, args, kwargs, node, role)
         if made is not None:
             return made
     unknown_call(machine, path, [*given, callee] if isinstance(callee, Instance) else given, node)
     return _result(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
+
+
+def _every(machine: Machine, pace: Any) -> Any:
+    """`hook.every_n_iters(runner, n)`: whether the micro-batches that the caller counts fill a window."""
+    known = machine.number_of(pace)
+    counted = (machine.turn or 0) + 1
+    return made_truth(counted % max(int(number(known) or 1), 1) == 0, known)
 
 
 def name_of_update(last: str, node: cst.CSTNode) -> bool:
@@ -198,7 +222,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if isinstance(callee, Instance):
         models = frozenset((callee.identity or callee.cls.name,))
     parts = flattened(given)
-    if any(is_data(each) for each in parts):
+    if machine.loops and any(is_data(each) for each in parts):
         tensors = [each for each in parts if is_data(each)]
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
@@ -209,12 +233,20 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
-    if machine.in_loop or (machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")):
+    name = text(node) if isinstance(node, cst.Call) else "call"
+    spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
+    if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
-    name = text(node) if isinstance(node, cst.Call) else "call"
     return Opaque(name if len(name) < 120 else name[:120], models=models)
+
+
+def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
+    """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
+    path = callee.identity if isinstance(callee, Opaque) else ""
+    called = last_name(node.func) if isinstance(node, cst.Call) else None
+    return path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "")
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:

@@ -41,7 +41,7 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         return walked
     if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
         walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
-    return Stream(iter(walked), walked)
+    return Stream(iter(walked), walked, of=of)
 
 
 def _pieces_of(machine: Machine, args: list[Any]) -> Any:
@@ -346,6 +346,19 @@ def _getattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cs
     return Opaque("getattr()")
 
 
+def _environment(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`os.environ.get(...)`: a setting of the process."""
+    name = args[0] if args else kwargs.get("key")
+    default = args[1] if len(args) > 1 else kwargs.get("default")
+    if isinstance(default, str):
+        default = _parsed(default) if _parsed(default) is not None else default
+    return unknown(machine, f"os.environ.{name}", default=default, has_default=default is not None)
+
+
+def _slice(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    return slice(*args[:3]) if args else Opaque("slice()")
+
+
 def _setattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     if len(args) == 3 and isinstance(args[1], str) and not args[1].startswith("__"):
         set_attribute(machine, args[0], args[1], args[2], node)
@@ -447,6 +460,9 @@ PYTHON: dict[str, Known] = {
     "functools.partial": _partial,
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
+    "builtins.slice": _slice,
+    "os.environ.get": _environment,
+    "os.getenv": _environment,
     "builtins.hasattr": _hasattr,
     "builtins.super": _super,
     "builtins.print": _printed,

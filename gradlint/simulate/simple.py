@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
@@ -19,6 +19,7 @@ from gradlint.simulate.machine import Raised
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
+from gradlint.simulate.values import Num
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -99,6 +100,8 @@ def _annotated(node: cst.AnnAssign) -> Plain:
 def _augmented(node: cst.AugAssign) -> Plain:
     value, kind = expression(node.value), arithmetic.OF_AUGMENTED.get(type(node.operator), cst.MatrixMultiply)
     load, store = _place(node.target)
+    name = last_name(node.target) or ""
+    scales = kind in (cst.Multiply, cst.Divide, cst.FloorDivide)
 
     def run(frame: Frame) -> Signal:
         frame.machine.tick(node)
@@ -110,6 +113,8 @@ def _augmented(node: cst.AugAssign) -> Plain:
         if isinstance(old, Gradient):  # in place: whoever else holds it sees it
             rescale(frame.machine, old.owner, arithmetic.factor_of(frame.machine, kind, new, node), node)
             return None
+        if scales and type(old) is Num and frame.machine.counts_steps(name):
+            return None  # N is what it is in this world, for whatever number of processes
         store(frame, owner, arithmetic.binary(frame.machine, kind, old, new, node))
         return None
 
@@ -225,10 +230,12 @@ _SIMPLE: dict[type, Callable[[Any], Plain]] = {
 
 
 def _named_constant(node: cst.Assign) -> str | None:
-    """The name that a literal is given, where there is just one."""
+    """The name that a value is given, where there is just one; none where the value is counted on from the one that it had."""
     if len(node.targets) != 1:
         return None
     target = node.targets[0].target
+    if any(each.deep_equals(target) for each in walk(node.value) if isinstance(each, (cst.Name, cst.Attribute))):
+        return None
     if isinstance(target, cst.Attribute):
         return target.attr.value
     return target.value if isinstance(target, cst.Name) else None

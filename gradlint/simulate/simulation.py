@@ -29,10 +29,14 @@ SMALL, LARGE = 3, 5
 MOST_STEPS = 40_000
 """Statements and calls that all runs of one text may execute together."""
 
+TURNS = 8
+"""Answers at the most that are turned over to come to an update."""
+
 FLIPS = 6
+"""Worlds at the most in which one answer is another one."""
+
 _LONGEST = 64
 """Micro-batches that a window whose size is a plain number may have to be run."""
-"""Worlds at the most in which one answer is another one."""
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
@@ -116,14 +120,15 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
     if not wanted or foreign(statements):
         return ()
     text = Text(statements, words)
-    found: list[Simulation] = []
-    _add(found, _explore(text, None, None), wanted)
+    found = [_explore(text, None, None)]
+    _strike(found[0], wanted)
     for definition in starts(text.found, set(wanted)):
         if not wanted:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
-            _add(found, _explore(text, definition.node, _start(definition)), wanted)
-    return tuple(found)
+            found.append(_explore(text, definition.node, _start(definition)))
+            _strike(found[-1], wanted)
+    return tuple(_telling(found))
 
 
 _FOREIGN = frozenset("paddle paddlenlp mindspore oneflow jittor jax flax optax tensorflow mxnet tinygrad".split())
@@ -137,12 +142,32 @@ def foreign(statements: Sequence[cst.BaseStatement]) -> bool:
     return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
-def _add(found: list[Simulation], simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
-    met = {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
-    if met:
-        found.append(simulation)
-    for key in met:
+def _met(simulation: Simulation) -> set[int]:
+    """The backward passes that the runs of a root come to."""
+    return {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
+
+
+def _updates(simulation: Simulation) -> bool:
+    """Whether the runs of a root come to an update of weights."""
+    return bool(simulation.main.trace.of(What.STEP))
+
+
+def _strike(simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
+    """Take off the list what was met on the way to an update; where none came, another root may tell more."""
+    for key in _met(simulation) if _updates(simulation) else ():
         wanted.pop(key, None)
+
+
+def _telling(found: Sequence[Simulation]) -> list[Simulation]:
+    """The simulations that say something: of those that come to no update, the ones with backward passes that no other has."""
+    told = {key for each in found if _updates(each) for key in _met(each)}
+    telling = []
+    for each in found:
+        met = _met(each)
+        if met and (_updates(each) or met - told):
+            telling.append(each)
+            told |= met
+    return telling
 
 
 def _reached(definition: Definition, text: Text) -> list[cst.Call]:
@@ -169,18 +194,32 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         return text.play(start, world, 2 * world.length + 2)
 
     world = World(SMALL, 2 * SMALL + 2)
-    first = play(world)
+    first = _turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
     first = _fitted(first, play)
     world = first.world
     runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 2 if world.length == 2 * SMALL + 2 else world.length))]
     asked = first.asked
-    flips: list[World] = [replace(world, answers=((key, not asked.questions[key]),)) for key in sorted(asked.deciding)]
+    flips: list[World] = [
+        replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
+    ]
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in values[1:4]]
     runs += [play(each) for each in flips[:FLIPS]]
     return Simulation(root, tuple(runs))
+
+
+def _turned(first: Played, play: Callable[[World], Played]) -> Played:
+    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
+    if not first.trace.of(What.BACKWARD) or first.trace.of(What.STEP):
+        return first
+    asked = first.asked
+    for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:
+        again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
+        if again.trace.of(What.STEP):
+            return again
+    return first
 
 
 def _fitted(first: Played, play: Callable[[World], Played]) -> Played:

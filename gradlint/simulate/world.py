@@ -10,6 +10,11 @@ PASSES = 2
 MANY = 211
 """What a bound is that a run is not meant to reach."""
 _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
+_EPOCH_NOW = re.compile(r"^(cur_|current_|this_|i_)?epoch(_idx|_num|_id|_no|_i)?$")
+_SETTINGS = re.compile(
+    r"(^|[._])(args?|opts?|options?|config|cfg|conf|flags?|hparams?|params?|hps?|settings)$|^(FLAGS|CFG|C)$|"
+    r"(args?|opts?|options?|config|cfg|settings)\(.*\)(\[\d\])?$"
+)
 _PROCESSES = re.compile(
     r"world_?size|num_?processes|device_?count|n_?proc|num_?replicas|^(n|num|number_of|total)_?(gpus?|nodes?|devices?|workers_total)$|"
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
@@ -30,8 +35,11 @@ _COUNTER = re.compile(
     r"num_updates|update_num|step_num|num_iter)$"
 )
 _MEASURES = re.compile(
-    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|_size$", re.I
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|"
+    r"loss|grads$|ator$|buffer|metric|dict$|stats?$|hook|fn$|func$|ed_|class",
+    re.I,
 )
+_LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -74,6 +82,12 @@ def spells_epochs(name: str) -> bool:
     return _EPOCHS.search(name) is not None
 
 
+def spells_setting(identity: str) -> bool:
+    """Whether something is an entry of the settings, by the name of what it stands in."""
+    owner = identity.rpartition("[")[0] if identity.endswith("]") else identity.rpartition(".")[0]
+    return _SETTINGS.search(owner) is not None
+
+
 def spells_counter(name: str) -> bool:
     """Whether a name says that it counts micro-batches."""
     return _COUNTER.search(name) is not None
@@ -96,13 +110,18 @@ def last_part(identity: str) -> str:
 
 def assumed_number(name: str, default: int | float | None) -> int | float | None:
     """What a number is by its name: one process trains, from the beginning, and no bound is reached; None where it says nothing."""
+    owner, name = name.rpartition("[" if name.endswith("]") else ".")[0], last_part(name)
     if _PROCESSES.search(name):
         return 1
     if _RANK.search(name):
         return 0 if default is None else default
     if default is not None:
         return None
+    if _LOADED.search(owner):
+        return 0
     if _BEGINS.search(name):
+        return 0
+    if _EPOCH_NOW.search(name) and not _SETTINGS.search(owner):
         return 0
     if spells_epochs(name):
         return PASSES

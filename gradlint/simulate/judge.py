@@ -72,7 +72,8 @@ def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
 def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     """What is wrong where a step closes several micro-batches."""
     yield from tails.first_window(view)
-    yield from tails.tails(view)
+    if not view.lost:
+        yield from tails.tails(view)
     yield from zeroing.inside_window(view)
     yield from precision.inside_window(view)
     yield from pace.inside_window(view, larger)

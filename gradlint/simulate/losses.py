@@ -13,6 +13,7 @@ from gradlint.simulate.values import Factor
 from gradlint.simulate.windows import View, micros_of
 
 _CLOSE = 1e-6
+_SHARED = "the backward passes share a graph"
 
 
 class State(Enum):
@@ -43,9 +44,9 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     states = {key: _state(term, view, theirs.get(key), larger) for key, term in mine.items()}
     by_event: dict[int, list[State]] = {}
     for key, term in mine.items():
-        by_event.setdefault(id(term.event.node), []).append(states[key])
+        by_event.setdefault(id(term.event), []).append(states[key])
     for key, term in mine.items():
-        code = _code(states[key], by_event[id(term.event.node)], set(states.values()))
+        code = _code(states[key], by_event[id(term.event)], set(states.values()))
         if code:
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
 
@@ -72,12 +73,17 @@ def terms(view: View) -> dict[int, Term]:
         for source, factor in step.terms:
             event, key = owner.get(id(source), step), id(source.node)
             known = found.get(key)
-            doubt = factor.doubt or changed
+            doubt = factor.doubt or changed or (_SHARED if event.retains and _in_one_turn(events) else "")
             if known is None:
                 found[key] = Term(factor, doubt, event)
             elif doubt or not isclose(known.factor.value, factor.value, rel_tol=_CLOSE):
                 found[key] = replace(known, doubt=known.doubt or doubt or "it differs from one micro-batch to the next")
     return found
+
+
+def _in_one_turn(events: list[Event]) -> bool:
+    """Whether some backward passes, of an inner loop, happen in the same turn of the loops around it."""
+    return len(events) > 1 and len(events[0].loops) > 1 and len({event.turns[:-1] for event in events}) == 1
 
 
 def _out_of_sight(calls: list[Event]) -> str:
@@ -108,7 +114,7 @@ def _state(term: Term, view: View, other: Term | None, larger: View | None) -> S
 
 def _of_constant(term: Term, view: View) -> State:
     """A factor that does not depend on the size of the window."""
-    if isclose(term.factor.value, 1.0, rel_tol=_CLOSE):
+    if isclose(term.factor.value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
         return State.UNDIVIDED
     if not term.factor.divisors:
         return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
@@ -124,8 +130,8 @@ def _of_literal(term: Term, view: View) -> State:
     value, size = term.factor.value, view.size
     if isclose(value * size, 1.0, rel_tol=_CLOSE):
         return State.DIVIDED
-    if isclose(value, 1.0, rel_tol=_CLOSE):
-        return State.UNDIVIDED
+    if isclose(value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
+        return State.UNKNOWN if view.optimizer.rate_divides else State.UNDIVIDED
     if isclose(value * size * size, 1.0, rel_tol=_CLOSE):
         return State.TWICE
     if term.factor.of:

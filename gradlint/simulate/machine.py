@@ -276,7 +276,15 @@ def _stepper(optimizer: Any) -> Stepper:
         optimizer.built_by,
         float(value) if value is not None else None,
         settings_of(rate),
+        _is_quotient(optimizer.node),
     )
+
+
+def _is_quotient(call: cst.CSTNode | None) -> bool:
+    """Whether an optimizer's rate is written as a quotient."""
+    args = call.args if isinstance(call, cst.Call) else ()
+    rates = (each.value for each in args if each.keyword is not None and each.keyword.value == "lr")
+    return any(isinstance(rate, cst.BinaryOperation) and isinstance(rate.operator, cst.Divide) for rate in rates)
 
 
 def question_of(value: Any) -> Question | None:

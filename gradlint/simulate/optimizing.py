@@ -18,7 +18,9 @@ from gradlint.simulate.trace import What
 from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number, settings_of
 
 
-def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "") -> None:
+def backward(
+    machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "", *, retains: bool = False
+) -> None:
     """Backpropagate a loss, each term multiplied by a factor."""
     factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
@@ -34,6 +36,7 @@ def backward(machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ON
             through=through,
             feeds=feeds,
             known=known,
+            retains=retains,
         )
     after_backward(machine)
 
@@ -53,8 +56,13 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = [owner]
+    elif _is_part(owner):
+        unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
+        return
     else:
         chosen = machine.gradients.of(owners_of(owner))
+    if not chosen and machine.gradients.optimizers:
+        return
     if len(chosen) == len(machine.gradients.optimizers):
         held = tuple((each.source, each.factor) for each in machine.gradients.strays)
     else:
@@ -64,6 +72,19 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
     if not chosen:
         machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays))
     machine.gradients.clear(chosen)
+
+
+def _is_part(owner: Any) -> bool:
+    """Whether something is a layer of a model, and not the whole of it."""
+    inner = owner
+    while isinstance(inner, (Parameter, Gradient)):
+        inner = inner.owner
+    if type(inner) is not Opaque:
+        return False
+    whole, _, last = inner.identity.rpartition("[" if inner.identity.endswith("]") else ".")
+    if last in ("module", "_orig_mod", "model") or not whole:
+        return False
+    return whole.endswith(")") or spells_model(Opaque(whole))
 
 
 def owners_of(owner: Any) -> frozenset[str]:
@@ -147,7 +168,8 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
     if waits(schedule):
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
-    known = Factor(float(number(length) or 0), settings_of(length)) if length is not None else None
+    doubt = "what its factor reads may count micro-batches" if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR" else ""
+    known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(
         What.SCHEDULE,

@@ -234,12 +234,14 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
     name = text(node) if isinstance(node, cst.Call) else "call"
+    if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
+        given, parts = [], []
     spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
     if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
-    return Opaque(name if len(name) < 120 else name[:120], models=models)
+    return Opaque(name if len(name) < 120 else name[:120], models=models | {f"{name[:40]} at {id(node)}"})
 
 
 def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:

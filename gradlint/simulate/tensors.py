@@ -33,7 +33,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
     if name == "backward":
         given = args[0] if args else kwargs.get("gradient")
         factor = factor_of(machine, cst.Multiply, given, node) if given is not None and not isinstance(given, bool) else ONE
-        backward(machine, value, node, factor)
+        backward(machine, value, node, factor, retains=kwargs.get("retain_graph") is True)
         return None
     if name in ("item", "tolist"):
         return _reported(machine, value, node)
@@ -53,6 +53,8 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return _entries(machine, value, name, node)
     if name in ("get", "pop") and args:
         return part_of(machine, value, args[0] if isinstance(args[0], (str, int)) else "?", node)
+    if name == "sum" and not args and not kwargs and value.terms and not value.kept.get("<stacked>"):
+        return value.scaled_by(Factor(doubt="it is a sum over its rows"))
     if name in _KEEPS:
         return value
     if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):

@@ -10,14 +10,14 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.simulate.arithmetic import factor_of, flattened
-from gradlint.simulate.callables import ClassValue, Frame, Instance
+from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
 from gradlint.simulate.tensors import tensor_method, usual_answer
 from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
-from gradlint.simulate.values import Answer, Opaque, Tensor
+from gradlint.simulate.values import Answer, Num, Opaque, Tensor, settings_of
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 _STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
@@ -71,11 +71,23 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
     position = _positions(last)
     if not lengths and 0 < position < len(args):
         lengths = [args[position]]
+    if last == "LambdaLR":
+        lengths = _read_by(machine, args[1] if len(args) > 1 else kwargs.get("lr_lambda"), node)
     if last == "OneCycleLR" and "steps_per_epoch" in kwargs:
         from gradlint.simulate.arithmetic import binary
 
         lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
     return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
+
+
+def _read_by(machine: Machine, factor: Any, node: cst.CSTNode) -> list[Any]:
+    """What the factor of a schedule may count, where it reads the length of data: which number that is, is not known."""
+    from gradlint.simulate.calling import call
+
+    if not isinstance(factor, Function):
+        return []
+    found = settings_of(call(machine, factor, [Num(5, frozenset(("a step",)))], {}, node))
+    return [Opaque("a length of data")] if any(each.startswith("len(") for each in found) else []
 
 
 def _positions(last: str) -> int:

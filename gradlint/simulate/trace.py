@@ -48,7 +48,7 @@ class Event:
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs.
-    `at` is where a schedule's length is given.
+    `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another.
     """
 
     what: What
@@ -71,6 +71,7 @@ class Event:
     feeds: frozenset[int] = frozenset()
     known: int = 0
     at: cst.CSTNode | None = None
+    retains: bool = False
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -81,7 +82,8 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Stepper:
-    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate."""
+    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate, which may be
+    written as a quotient."""
 
     number: int
     identity: str
@@ -89,6 +91,7 @@ class Stepper:
     built_by: str
     rate: float | None
     rate_of: frozenset[str]
+    rate_divides: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,8 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
     """A value out of sight that is given a name: the object of training that the name says it is."""
     if type(value) is not Opaque or value.has_default or name in _SETTINGS:
         return value
+    if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
+        return value  # what is built without an optimizer sets no rate
     known = value.kept.get("<thing>")
     if known is None:
         known = thing_of(machine, name, value.models)

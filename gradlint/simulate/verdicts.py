@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
 from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.trace import What
 from gradlint.simulate.windows import View, in_real_loop, views
 
 _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
@@ -81,7 +82,10 @@ def _loss_known(fault: Fault, other: _Judged) -> bool:
 
 
 def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
-    """Whether the caller says at each call if the optimizer steps: an answer makes all steps vanish that only calls repeat."""
-    if not main.views or any(in_real_loop(step) for view in main.views for step in view.steps):
-        return False
-    return any(other.run.world.answers and not other.views and main.run.trace.events for other in others)
+    """Whether something out of sight says if the optimizer steps: one answer makes all steps vanish, and not the backward passes.
+
+    Where only calls repeat the steps, the backward passes may vanish as well.
+    """
+    called = bool(main.views) and not any(in_real_loop(step) for view in main.views for step in view.steps)
+    without = [other.run for other in others if other.run.world.answers and not other.views]
+    return any(called or (run.trace.of(What.BACKWARD) and not run.trace.ended) for run in without) and bool(main.views)

@@ -13,7 +13,7 @@ import libcst as cst
 from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Accelerator, Context, Loader, Network, Optimizer, Schedule, Thing
-from gradlint.simulate.values import Num, Opaque, number
+from gradlint.simulate.values import Num, Opaque, number, settings_of
 
 
 def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
@@ -30,8 +30,10 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
 
 
 def named_steps(machine: Machine, steps: Any) -> Any:
-    """N of an engine: what is given for it counts as accumulation steps, unless it is 1."""
-    return machine.named("gradient_accumulation_steps", machine.number_of(steps) if type(steps) is Opaque else steps, None)
+    """N of an engine: the setting that is given for it counts as accumulation steps; a plain number is what it is."""
+    known = machine.number_of(steps) if type(steps) is Opaque else steps
+    machine.asked.gates |= settings_of(known)
+    return known
 
 
 def accumulate(machine: Machine, engine: Accelerator) -> None:

@@ -168,7 +168,11 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
     if waits(schedule):
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
-    doubt = "what its factor reads may count micro-batches" if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR" else ""
+    doubt = (
+        "what its factor reads may count micro-batches"
+        if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR"
+        else ""
+    )
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(

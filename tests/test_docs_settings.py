@@ -108,9 +108,12 @@ def test_commands_run(tmp_path: Path, command: str) -> None:
         assert "(loss / accum_steps).backward()" in (tmp_path / "fixed.py").read_text()
 
 
+COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=len(loader) // accum_steps)"
+
+
 def test_fixes_are_listed_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source = SAFE.replace("    for i,", "    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 9)\n    for i,")
+    source = SAFE.replace("    for i,", f"    scheduler = {COSINE}\n    for i,")
     script(tmp_path, f"{source}        scheduler.step()\n")
     ((_, shown),) = blocks(CODEMOD, "console")
     assert f"$ gradlint check --fix-only --show-fixes\n{run('check', '--fix-only', '--show-fixes').output}" == shown

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import FIXTURES, read_marked
 from samples import CLEAN, SAFE, check, script
 
 from gradlint import check_source, fix_source
@@ -122,16 +121,17 @@ def test_several_directives_of_one_line_go_one_by_one() -> None:
 
 
 def test_what_another_fix_brings_up_keeps_its_comment() -> None:
-    """Without its second division, one of the two losses of this script is not divided at all."""
-    source = read_marked((FIXTURES / "GRD102" / "engine_or_plain.py").read_text(encoding="utf-8")).source
-    halfway = fix_source(source, select=["GRD102"], unsafe_fixes=True).source
-    (later,) = [each.span.start.row for each in check_source(halfway, select=["GRD101"])]
+    """Where its step moves under the guard, the last micro-batches of this script are lost."""
+    guard = "        if (i + 1) % accum_steps == 0 or (i + 1) == len(loader):\n            optimizer.step()\n"
+    source = CLEAN.replace(guard, "        optimizer.step()\n        if (i + 1) % accum_steps == 0:\n")
+    halfway = fix_source(source, select=["GRD204"], unsafe_fixes=True).source
+    (later,) = [each.span.start.row for each in check_source(halfway, select=["GRD202"])]
     line = halfway.splitlines()[later - 1]
-    assert source.count(f"{line}\n") == 1 and check_source(source, select=["GRD101"]) == ()
-    commented = source.replace(f"{line}\n", f"{line}  # gradlint: ignore[GRD101]\n")
+    assert source.count(f"{line}\n") == 1 and check_source(source, select=["GRD202"]) == ()
+    commented = source.replace(f"{line}\n", f"{line}  # gradlint: ignore[GRD202]\n")
     assert "GRD001" in {each.code for each in check_source(commented)}
     outcome = fix_source(commented, unsafe_fixes=True)
-    assert f"{line}  # gradlint: ignore[GRD101]\n" in outcome.source
+    assert f"{line}  # gradlint: ignore[GRD202]\n" in outcome.source
     assert "GRD001" not in {each.code for each in (*outcome.applied, *outcome.remaining)}
 
 

@@ -24,7 +24,7 @@ from gradlint.simulate.world import (
     spells_resumption,
 )
 
-STEPS = 60_000
+STEPS = 12_000
 """Statements and calls that one run may execute."""
 
 DEPTH = 24
@@ -52,13 +52,13 @@ class Raised(Exception):
 class Machine:
     """The state of one run."""
 
-    def __init__(self, world: World, words: Any, micro_batches: int) -> None:
+    def __init__(self, world: World, words: Any, micro_batches: int, steps: int = STEPS) -> None:
         self.world = world
         self.words = words
         self.asked = Asked()
         self.events: list[Event] = []
         self.gradients = Gradients()
-        self.left = STEPS
+        self.left = steps
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []

@@ -38,6 +38,7 @@ class Choice:
 def branch(compiler: Any, node: cst.If) -> Flowing:
     """Compile `if`."""
     choice = _choice(compiler, node)
+    breaks = _ends_with(node.body, (cst.Break, cst.Return))
     test, body = expression(node.test), compiler.block(node.body)
     orelse: Block = ()
     if isinstance(node.orelse, cst.If):
@@ -48,7 +49,10 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
         machine.tick(node)
-        taken, varies = _answer(machine, test(frame), choice)
+        value = test(frame)
+        taken, varies = _answer(machine, value, choice)
+        if breaks and not taken and machine.loops and conditions.gates(value):
+            machine.bounded.add(id(machine.loops[-1]))
         machine.path.append((node, 0 if taken else 1, varies))
         signal = yield from run_block(body if taken else orelse, frame)
         machine.path.pop()
@@ -139,6 +143,13 @@ def _leaves(suite: Any) -> bool:
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
     return isinstance(last, _LEAVES)
+
+
+def _ends_with(suite: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether the last statement of a suite is one of some kinds."""
+    body = suite.body.body if isinstance(suite.body, (cst.IndentedBlock, cst.SimpleStatementSuite)) else suite.body
+    last = body[-1].body[-1] if body and isinstance(body[-1], cst.SimpleStatementLine) else None
+    return isinstance(last, kinds)
 
 
 def _raises(suite: Any) -> bool:

@@ -57,7 +57,7 @@ def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
     if view.blind:
         return
     yield from zeroing.before_step(view)
-    yield from zeroing.never(view)
+    yield from zeroing.never(view, larger)
     yield from precision.clip_after_step(view)
     yield from pace.before_step(view)
     if view.doubt or apart:
@@ -74,6 +74,7 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     yield from tails.first_window(view)
     if not view.lost:
         yield from tails.tails(view)
+        yield from tails.wiped(view)
     yield from zeroing.inside_window(view)
     yield from precision.inside_window(view)
     yield from pace.inside_window(view, larger)

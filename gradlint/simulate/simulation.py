@@ -17,7 +17,7 @@ from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.imports import imported
-from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
+from gradlint.simulate.machine import CALLERS_INDEX, STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
@@ -289,7 +289,7 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
                 inner.names[names[0]] = instance
             for name in names:
                 if spells_counter(name) or _INDEX.match(name):
-                    inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
+                    inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)
             if any(event.what is What.BACKWARD and len(event.loops) > 1 for event in machine.events[before:]):

@@ -9,7 +9,6 @@ import libcst as cst
 
 from gradlint.simulate.values import NOTHING, ONE, Factor, Source
 
-
 AVERAGES = frozenset("update update_parameters step update_model_average".split())
 """What takes the weights into an average of them."""
 

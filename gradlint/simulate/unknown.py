@@ -45,6 +45,9 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
         return value  # what is built without an optimizer sets no rate
+    wrapped = value.kept.get("<optimizer>")
+    if wrapped is not None and machine.words.role_of_spelling(name) is Role.OPTIMIZER:
+        return wrapped
     known = value.kept.get("<thing>")
     if known is None:
         known = thing_of(machine, name, value.models)

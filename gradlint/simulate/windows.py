@@ -137,8 +137,10 @@ class View:
 
     @cached_property
     def lost(self) -> list[Event]:
-        """The zeroings that clear gradients, unused, between two micro-batches of a window."""
-        return list(_lost(self))
+        """The zeroings that clear gradients, unused, between two micro-batches of a window, from the first windows on."""
+        found = list(_lost(self))
+        first = [event for window in self.windows[:2] for _, event in window.events]
+        return found if any(event is zero for zero in found[:1] for event in first) else []
 
     # What the data decide
 
@@ -177,15 +179,22 @@ def pending(events: Iterable[Event]) -> set[int]:
     """The micro-batches that were backpropagated, without those of an earlier pass that were cleared when it was over."""
     found: set[int] = set()
     over = False
+    last: Event | None = None
     for event in events:
         if event.what is What.BACKWARD:
             found |= micros_of(event)
-            over = False
+            over, last = False, event
         elif event.what in (What.PASS, What.END):
             over = True
-        elif event.what is What.ZERO and over:
+        elif event.what is What.ZERO and (over or (last is not None and begins_anew(event, last))):
             found.clear()
     return found
+
+
+def begins_anew(zero: Event, backward: Event) -> bool:
+    """Whether several micro-batches of an inner loop are cleared where the loop around it goes on."""
+    outer = len(zero.loops)
+    return outer < len(backward.loops) and zero.loops == backward.loops[:outer] and len(micros_of(zero)) > 1
 
 
 def varying(event: Event) -> frozenset[tuple[int, int]]:
@@ -215,13 +224,24 @@ def _training(events: list[Placed]) -> list[Placed]:
     for index, (_, event) in enumerate(events):
         if event.what is not What.PASS:
             continue
-        for further, (_, other) in enumerate(events[index + 1 :], index + 1):
-            if other.what is What.BACKWARD:
-                break
-            if other.what is What.END and other.text == event.text and other.loops == event.loops:
-                idle |= {index, further}
-                break
+        end = _idle_until(events, index)
+        if end is not None:
+            idle |= {index, end}
     return [placed for index, placed in enumerate(events) if index not in idle]
+
+
+def _idle_until(events: list[Placed], index: int) -> int | None:
+    """Where a pass over data ends in which nothing is backpropagated; its own place where it is left before its end."""
+    begun = events[index][1]
+    for further, (_, other) in enumerate(events[index + 1 :], index + 1):
+        if other.what is What.BACKWARD:
+            nested = len(begun.loops) > len(other.loops) and begun.loops[: len(other.loops)] == other.loops
+            return index if nested else None
+        if other.text == begun.text and other.what is What.PASS:
+            return index
+        if other.text == begun.text and other.what is What.END and other.loops == begun.loops:
+            return further
+    return None
 
 
 def _windows(events: Sequence[Placed], number: int) -> list[Window]:
@@ -250,6 +270,8 @@ def _lost(view: View) -> Iterable[Event]:
             gone = [each for each in zero.held if each not in used and id(view.trace.events[each].node) in nodes]
             following = next((event for _, event in window.events[index:] if event.what is What.BACKWARD), None)
             if not gone or following is None or not following.terms:
+                continue
+            if begins_anew(zero, view.trace.events[gone[-1]]):
                 continue
             between = [event for place, event in window.events[:index] if place > gone[-1]]
             apart = any(event.what in (What.END, What.PASS) for event in between)

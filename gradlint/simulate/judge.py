@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from gradlint.simulate import losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Trace, What
-from gradlint.simulate.windows import View, own_paces, views
+from gradlint.simulate.views import View, own_paces, views
 
 __all__ = ["Fault", "View", "judge", "views"]
 

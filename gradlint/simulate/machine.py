@@ -158,8 +158,8 @@ class Machine:
         micro, loops = len(self.micros) - 1, tuple(self.loops)
         turns = tuple(self.turns.get(level, 0) for level in range(1, len(loops) + 1))
         rounds = tuple(self.rounds[level][2] if level in self.rounds else 0 for level in range(1, len(loops) + 1))
-        where = {"micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
-        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), **where, **more))
+        stack, path = tuple(self.stack), tuple(self.path)
+        self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
         if what is What.BACKWARD:
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
             if len(self.trained) > self.most:

@@ -22,7 +22,7 @@ from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
-from gradlint.simulate.windows import views
+from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World, last_part, spells_counter
 
 SMALL, LARGE = 3, 5

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, begins_anew, in_real_loop, micros_of, pending
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 
 
 def first_window(view: View) -> Iterator[Fault]:

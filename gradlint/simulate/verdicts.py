@@ -9,7 +9,8 @@ from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import What
-from gradlint.simulate.windows import View, in_real_loop, views
+from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import in_real_loop
 
 _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
 """Faults that two values of N are needed to see."""

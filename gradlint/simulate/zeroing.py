@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, Window, in_real_loop, micros_of, same_iteration
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 _MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object whose class is not in sight"))
 """What something out of sight is handed that may clear gradients."""

@@ -13,7 +13,7 @@ from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression
-from gradlint.simulate.machine import Machine
+from gradlint.simulate.machine import Machine, question_of
 from gradlint.simulate.patterns import pattern
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
@@ -51,6 +51,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         machine.tick(node)
         value = test(frame)
         taken, varies = _answer(machine, value, choice)
+        varies = varies or _asks_anew(machine, node, value)
         if breaks and not taken and machine.loops and conditions.gates(value):
             machine.bounded.add(id(machine.loops[-1]))
         machine.path.append((node, 0 if taken else 1, varies))
@@ -59,6 +60,12 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         return signal
 
     return run
+
+
+def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
+    """Whether a condition asks something else than it did before: an entry of a table, at another place."""
+    question = question_of(value) if conditions.certain(value) is None else None
+    return question is not None and machine.asked_at.setdefault(node, question.key) != question.key
 
 
 def _choice(compiler: Any, node: cst.If) -> Choice:

@@ -89,6 +89,7 @@ class Machine:
         self.raises: set[str] = set()
         self.hooks: list[Any] = []
         self.bounded: set[int] = set()
+        self.asked_at: dict[cst.CSTNode, str] = {}
         self.counted = {CALLERS_INDEX}
         self.options: dict[str, Any] = {}
         self.varying: set[str] = set()

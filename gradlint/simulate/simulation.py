@@ -123,7 +123,7 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
     found = [_explore(text, None, None)]
     _strike(found[0], wanted)
     for definition in starts(text.found, set(wanted)):
-        if not wanted:
+        if not wanted or text.left <= 0:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
             found.append(_explore(text, definition.node, _start(definition)))

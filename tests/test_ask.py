@@ -78,10 +78,11 @@ def test_what_is_shown(tmp_path: Path) -> None:
 
 def test_the_text_is_read_anew_after_each_fix(tmp_path: Path) -> None:
     """The guard's two findings overlap; GRD202 is asked about as it is once GRD201 is mended."""
-    path = script(tmp_path, SAFE.replace(GUARD, "i % accum_steps == 0"))
+    sized = "    print(len(loader))\n    for i,"
+    path = script(tmp_path, SAFE.replace("    for i,", sized).replace(GUARD, "i % accum_steps == 0"))
     answers = Script("y\n", "y\n", "y\n")
     asked(answers, path)
-    assert path.read_text() == FIXED
+    assert path.read_text() == FIXED.replace("    for i,", sized)
     assert [prompt[:9] for prompt in answers.prompts] == ["(1 of 3) ", "(2 of 3) ", "(3 of 3) "]
     assert "+        if (i + 1) % accum_steps == 0:" in answers.shown and f"+        if {GUARD}:" in answers.shown
 

@@ -273,10 +273,8 @@ def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("other", ["--fix", "--diff", "--add-ignore", "--watch", "--statistics"])
 def test_misuse(tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradlint.config.load.load import ConfigError
-
-    from gradlint.cli.accepted import require_compatible
-    from gradlint.run.plan import Options
+    from gradlint.config.load import ConfigError
+    from gradlint.run.options import Options, require_compatible
 
     fields = {"--fix": "fixing", "--diff": "diff", "--add-ignore": "add_ignore", "--watch": "watch", "--statistics": "statistics"}
     with pytest.raises(ConfigError, match=f"--ask cannot be used with {other}"):

@@ -156,7 +156,7 @@ def test_what_other_settings_found_is_not_used(tmp_path: Path) -> None:
         ('select = ["GRD1"]', ["GRD101"]),
         ('[names]\nschedulers = ["x"]', 2 * [""]),
     ):
-        (tmp_path / "gradlint.config.toml").write_text(settings)
+        (tmp_path / "gradlint.toml").write_text(settings)
         assert len(check(document, policies, memories, lambda: None).findings) == len(expected)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import CLIPS
+from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
@@ -87,6 +87,8 @@ def _of_optimizer(
         return clip(machine, [value, *args], kwargs, node, through="optimizer")
     elif name in ("train", "eval"):
         return None
+    elif GRADIENT_RESCALERS.search(name):
+        rescale(machine, value, Factor(doubt=f"`{name}` is not in sight"), node)
     return Opaque(f"{value.identity}.{name}()")
 
 

@@ -17,6 +17,8 @@ from gradlint.simulate.windows import in_real_loop
 
 _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
 """Faults that two values of N are needed to see."""
+_AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
+"""Faults that a run which ended early has not come to."""
 _OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
 """Faults that are reported where only another world than the usual one reaches their event."""
 
@@ -74,7 +76,18 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
     if off and fault.code.startswith("GRD30"):
         return True
-    return other.shows(fault) or fault.code in _OF_TWO or not other.met(fault) or not other.accumulates
+    if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
+        return True
+    if fault.code in _OF_TWO:
+        return not _in_doubt(fault, other)
+    return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _in_doubt(fault: Fault, other: _Judged) -> bool:
+    """Whether a world has a doubt about the factors of what a fault is about: another setting may make up for it."""
+    nodes = {id(source.node) for source, _ in fault.event.terms}
+    steps = other.run.trace.of(What.STEP)
+    return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
 
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:

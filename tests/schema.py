@@ -16,12 +16,12 @@ PATH = ROOT / "gradlint.schema.json"
 
 
 def schema() -> dict[str, Any]:
-    """The schema of a gradlint.config.toml and of `[tool.gradlint]`: draft 7, which is what SchemaStore takes."""
+    """The schema of a gradlint.toml and of `[tool.gradlint]`: draft 7, which is what SchemaStore takes."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": f"{HOME.replace('github.com', 'raw.githubusercontent.com')}/main/{PATH.name}",
         "title": "gradlint",
-        "description": "Settings of gradlint, in gradlint.config.toml or in [tool.gradlint] of pyproject.toml.",
+        "description": "Settings of gradlint, in gradlint.toml or in [tool.gradlint] of pyproject.toml.",
         "type": "object",
         "additionalProperties": False,
         "properties": {name: {"description": key.about, **key.schema} for name, key in KEYS.items()},

@@ -86,13 +86,13 @@ def test_check_paths_finds_what_the_command_finds(tmp_path: Path) -> None:
     script(tmp_path, BOTH, "part/b.py")
     script(tmp_path, BOTH, "left_out/c.py")
     (tmp_path / "pyproject.toml").write_text('[tool.gradlint]\nignore = ["GRD501"]\nextend-exclude = ["left_out"]\n')
-    (tmp_path / "part" / "gradlint.config.toml").write_text('select = ["GRD501"]\n')
+    (tmp_path / "part" / "gradlint.toml").write_text('select = ["GRD501"]\n')
     shown = run("check", "--output-format", "concise", tmp_path).stdout.splitlines()
     found = [f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.code}" for each in check_paths(tmp_path)]
     assert found == [re.sub(r"(GRD\d+).*", r"\1", line) for line in shown if ": GRD" in line]
     assert [each.rpartition(" ")[2] for each in found] == ["GRD101", "GRD501"]
     assert len(check_paths(tmp_path, isolated=True)) == 6
-    assert codes(check_paths(tmp_path, config=tmp_path / "part" / "gradlint.config.toml")) == ["GRD501"] * 3
+    assert codes(check_paths(tmp_path, config=tmp_path / "part" / "gradlint.toml")) == ["GRD501"] * 3
 
 
 def test_configuration_that_cannot_be_read(tmp_path: Path) -> None:

@@ -78,10 +78,11 @@ def test_what_is_shown(tmp_path: Path) -> None:
 
 def test_the_text_is_read_anew_after_each_fix(tmp_path: Path) -> None:
     """The guard's two findings overlap; GRD202 is asked about as it is once GRD201 is mended."""
-    path = script(tmp_path, SAFE.replace(GUARD, "i % accum_steps == 0"))
+    sized = "    print(len(loader))\n    for i,"
+    path = script(tmp_path, SAFE.replace("    for i,", sized).replace(GUARD, "i % accum_steps == 0"))
     answers = Script("y\n", "y\n", "y\n")
     asked(answers, path)
-    assert path.read_text() == FIXED
+    assert path.read_text() == FIXED.replace("    for i,", sized)
     assert [prompt[:9] for prompt in answers.prompts] == ["(1 of 3) ", "(2 of 3) ", "(3 of 3) "]
     assert "+        if (i + 1) % accum_steps == 0:" in answers.shown and f"+        if {GUARD}:" in answers.shown
 
@@ -272,10 +273,8 @@ def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("other", ["--fix", "--diff", "--add-ignore", "--watch", "--statistics"])
 def test_misuse(tmp_path: Path, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradlint.config.load.load import ConfigError
-
-    from gradlint.cli.accepted import require_compatible
-    from gradlint.run.plan import Options
+    from gradlint.config.load import ConfigError
+    from gradlint.run.options import Options, require_compatible
 
     fields = {"--fix": "fixing", "--diff": "diff", "--add-ignore": "add_ignore", "--watch": "watch", "--statistics": "statistics"}
     with pytest.raises(ConfigError, match=f"--ask cannot be used with {other}"):

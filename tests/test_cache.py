@@ -249,7 +249,7 @@ def tree(folder: Path) -> Path:
 
 
 def test_the_cache_stands_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tree(tmp_path) / "gradlint.config.toml").write_text('ignore = ["GRD202"]\n')
+    (tree(tmp_path) / "gradlint.toml").write_text('ignore = ["GRD202"]\n')
     monkeypatch.chdir("/")
     first = run("check", tmp_path)
     folder = tmp_path / ".gradlint_cache"

@@ -391,15 +391,13 @@ def test_show_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_show_settings_can_be_used_as_settings(tmp_path: Path) -> None:
     path = script(tmp_path / "code", BOTH)
-    (tmp_path / "code" / "gradlint.config.toml").write_text(
+    (tmp_path / "code" / "gradlint.toml").write_text(
         'select = ["GRD1", "GRD5"]\nunfixable = ["GRD101"]\nextend-exclude = ["old"]\nunsafe-fixes = true\n'
         'severity = { GRD502 = "warning" }\nper-file-ignores = { "!train.py" = ["GRD1"] }\nnames.optimizers = ["opt"]\n'
     )
     result = run("check", "--show-settings", path)
-    assert result.exit_code == 0 and result.stdout.startswith(
-        f"# Settings for {path}\n# from {tmp_path}/code/gradlint.config.toml\n"
-    )
-    (tmp_path / "code" / "gradlint.config.toml").write_text(result.stdout)
+    assert result.exit_code == 0 and result.stdout.startswith(f"# Settings for {path}\n# from {tmp_path}/code/gradlint.toml\n")
+    (tmp_path / "code" / "gradlint.toml").write_text(result.stdout)
     assert run("check", "--show-settings", path).stdout == result.stdout
     assert "# There is no file to check." in run("check", "--show-settings", tmp_path / "missing").stdout
 

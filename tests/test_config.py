@@ -162,7 +162,7 @@ def test_precedence_in_a_folder(tmp_path: Path) -> None:
     path = script(tmp_path, BOTH)
     write(tmp_path, 'select = ["GRD101"]')
     assert codes(path) == codes(tmp_path) == ["GRD101"]
-    write(tmp_path, 'select = ["GRD501"]', "gradlint.config.toml")
+    write(tmp_path, 'select = ["GRD501"]', "gradlint.toml")
     assert codes(path) == codes(tmp_path) == ["GRD501"]
     write(tmp_path, "", ".gradlint.toml")
     assert codes(path) == codes(tmp_path) == ["GRD501", "GRD101"]
@@ -178,7 +178,7 @@ def test_patterns_are_relative_to_their_file(tmp_path: Path) -> None:
 def test_extend(tmp_path: Path) -> None:
     write(tmp_path, 'select = ["GRD1", "GRD5"]\nextend-exclude = ["old/"]\nseverity.GRD501 = "error"\nnames.optimizers = ["a"]')
     table = 'extend = "../pyproject.toml"\nignore = ["GRD101"]\nextend-exclude = ["/x"]\nnames.boundaries = ["b"]'
-    child = write(tmp_path / "sub", table, "gradlint.config.toml")
+    child = write(tmp_path / "sub", table, "gradlint.toml")
     config = load_config(child)
     assert config.layers == (Layer(("GRD1", "GRD5")), Layer(ignore=("GRD101",)))
     assert [each.home for each in config.extend_exclude] == [tmp_path / "sub" / "..", tmp_path / "sub"]
@@ -192,17 +192,17 @@ def test_extend(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("missing.toml", "gradlint.config.toml:2: `extend`: there is no file "),
-        ("gradlint.config.toml", "gradlint.config.toml:2: `extend` leads back to this file"),
-        ("loop.toml", "loop.toml:1: `extend` leads back to gradlint.config.toml"),
-        ("pyproject.toml", "gradlint.config.toml:2: `extend`: there is no table [tool.gradlint] in "),
+        ("missing.toml", "gradlint.toml:2: `extend`: there is no file "),
+        ("gradlint.toml", "gradlint.toml:2: `extend` leads back to this file"),
+        ("loop.toml", "loop.toml:1: `extend` leads back to gradlint.toml"),
+        ("pyproject.toml", "gradlint.toml:2: `extend`: there is no table [tool.gradlint] in "),
         ("wrong.toml", "wrong.toml:1: unknown key `selct`; did you mean `select`?"),
-        (".", "gradlint.config.toml:2: `extend`: there is no file "),
+        (".", "gradlint.toml:2: `extend`: there is no file "),
     ],
 )
 def test_extend_leads_nowhere(tmp_path: Path, target: str, message: str) -> None:
-    write(tmp_path, f'ignore = []\nextend = "{target}"', "gradlint.config.toml")
-    write(tmp_path, 'extend = "gradlint.config.toml"', "loop.toml")
+    write(tmp_path, f'ignore = []\nextend = "{target}"', "gradlint.toml")
+    write(tmp_path, 'extend = "gradlint.toml"', "loop.toml")
     write(tmp_path, "selct = []", "wrong.toml")
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     result = run("check", script(tmp_path))
@@ -333,10 +333,10 @@ def test_the_line_is_found_however_the_key_is_written(tmp_path: Path, text: str,
 
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:
-    path = tmp_path / "gradlint.config.toml"
+    path = tmp_path / "gradlint.toml"
     path.write_bytes(b"ignore = ['\xff']\n")
     result = run("check", script(tmp_path))
-    assert result.exit_code == 2 and "gradlint.config.toml: not valid TOML: byte 0xff is not UTF-8" in result.stderr
+    assert result.exit_code == 2 and "gradlint.toml: not valid TOML: byte 0xff is not UTF-8" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
@@ -347,9 +347,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_table_has_no_place_in_a_file_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "gradlint.config.toml").write_text("[tool.gradlint]\nignore = []\n")
+    (tmp_path / "gradlint.toml").write_text("[tool.gradlint]\nignore = []\n")
     result = run("check", script(tmp_path))
-    assert "gradlint.config.toml:1: unknown key `tool`; in gradlint.config.toml the settings stand at the top" in result.stderr
+    assert "gradlint.toml:1: unknown key `tool`; in gradlint.toml the settings stand at the top" in result.stderr
 
 
 def test_a_given_pyproject_must_have_the_table(tmp_path: Path) -> None:

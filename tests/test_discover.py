@@ -73,7 +73,7 @@ def test_exclude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exclude_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make(tmp_path, "a.py", "b.py", "c.py", "venv/x.py")
-    (tmp_path / "gradlint.config.toml").write_text('exclude = ["a.py", "venv/"]\n')
+    (tmp_path / "gradlint.toml").write_text('exclude = ["a.py", "venv/"]\n')
 
     def listed(*arguments: str) -> list[str]:
         return run("check", "--show-files", *arguments).stdout.split()
@@ -114,7 +114,7 @@ def test_what_is_no_pattern_is_told(tmp_path: Path, pattern: str) -> None:
     for option in ("--exclude", "--extend-exclude"):
         assert check(option, pattern, tmp_path).stderr == f"error: {message}"
     assert check("--per-file-ignores", f"{pattern}:GRD1", tmp_path).exit_code == (0 if pattern == "!" else 2)
-    path = tmp_path / "gradlint.config.toml"
+    path = tmp_path / "gradlint.toml"
     path.write_text(f"extend-exclude = [\n  'a',\n  '{pattern}',\n]\n")
     assert run("check", tmp_path).stderr == f"error: {path}:3: `extend-exclude`: {message}"
 
@@ -123,16 +123,16 @@ def test_what_is_left_out_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     make(tmp_path, "a.py", "venv/x.py", "gen/x.py", "old/x.py", "b.py", "notes/readme.md")
     (tmp_path / ".gitignore").write_text("gen/\n")
-    (tmp_path / "gradlint.config.toml").write_text('extend-exclude = ["old"]\n')
+    (tmp_path / "gradlint.toml").write_text('extend-exclude = ["old"]\n')
     shown = check_here("-v", "--extend-exclude", "b.py").stderr.splitlines()
     assert shown == [
         "left out: b.py (the command line)",
         "left out: gen (.gitignore)",
-        f"left out: old ({tmp_path / 'gradlint.config.toml'})",
+        f"left out: old ({tmp_path / 'gradlint.toml'})",
         "left out: venv (usually left out)",
-        f"1 file to check with the settings of {tmp_path / 'gradlint.config.toml'}",
+        f"1 file to check with the settings of {tmp_path / 'gradlint.toml'}",
     ]
-    assert check_here("-v", "--force-exclude", "old/x.py").stderr == f"left out: old/x.py ({tmp_path / 'gradlint.config.toml'})\n"
+    assert check_here("-v", "--force-exclude", "old/x.py").stderr == f"left out: old/x.py ({tmp_path / 'gradlint.toml'})\n"
 
 
 def check_here(*arguments: str) -> Result:

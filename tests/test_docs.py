@@ -163,7 +163,7 @@ def test_every_reason_is_needed() -> None:
 def test_toml_is_valid(page: str, block: Block, tmp_path: Path) -> None:
     table = loads(block.body)
     name = Path(block.title or "").name
-    if name in ("gradlint.config.toml", ".gradlint.toml") or "gradlint" in table.get("tool", {}):
+    if name in ("gradlint.toml", ".gradlint.toml") or "gradlint" in table.get("tool", {}):
         (tmp_path / "pyproject.toml").write_text("[tool.gradlint]\n")
         path = tmp_path / (block.title or "pyproject.toml")
         path.parent.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ def blocks(text: str, language: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("title", "body"), blocks(CONFIGURATION, "toml"))
 def test_settings_are_valid(tmp_path: Path, title: str, body: str) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.gradlint]\n")
-    path = tmp_path / (title or "gradlint.config.toml")
+    path = tmp_path / (title or "gradlint.toml")
     path.parent.mkdir(exist_ok=True)
     path.write_text(body)
     load_config(path)
@@ -65,7 +65,7 @@ def test_private_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     script(tmp_path, source, "recipe.py")
     assert run("check", "--select", "ALL", "recipe.py").exit_code == 0
     ((_, names),) = [each for each in blocks(CONFIGURATION, "toml") if "[names]" in each[1]]
-    (tmp_path / "gradlint.config.toml").write_text(names)
+    (tmp_path / "gradlint.toml").write_text(names)
     (shown,) = re.findall(r"^\$ gradlint check recipe.py .*\n((?:.+\n)*?)```", CONFIGURATION, re.M)
     assert run("check", "recipe.py", "--output-format", "concise").stdout == shown
 
@@ -108,9 +108,12 @@ def test_commands_run(tmp_path: Path, command: str) -> None:
         assert "(loss / accum_steps).backward()" in (tmp_path / "fixed.py").read_text()
 
 
+COSINE = "torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=len(loader) // accum_steps)"
+
+
 def test_fixes_are_listed_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source = SAFE.replace("    for i,", "    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 9)\n    for i,")
+    source = SAFE.replace("    for i,", f"    scheduler = {COSINE}\n    for i,")
     script(tmp_path, f"{source}        scheduler.step()\n")
     ((_, shown),) = blocks(CODEMOD, "console")
     assert f"$ gradlint check --fix-only --show-fixes\n{run('check', '--fix-only', '--show-fixes').output}" == shown

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradlint.files.notebook import Notebook, read_notebook
-from gradlint.run.runner import Task, process
+from gradlint.run.runner import process
+from gradlint.run.task import Task
 
 NUMBERS = ("0", "-0", "1.0e5", "1E+2", "0.10", "1e400", "NaN", "-Infinity", "123456789012345678901234567890")
 STRINGS = ("", "a", "é", "日本", "🔥", "a/b", "</div>", '"', "\\", "\t\n", "\u2028", "\x00", "source", "cells")

@@ -52,7 +52,7 @@ def test_page(rule: Rule) -> None:
 
 def test_fixtures(rule: Rule) -> None:
     folder = FIXTURES / rule.code
-    scripts = [path for path in folder.glob("*.py") if not path.name.endswith(".fixed.py")]
+    scripts = [path for path in folder.glob("*.py") if path.suffixes == [".py"]]
     assert scripts, f"{rule.name} has no faulty script: fixtures/{rule.code}/*.py"
     for script in scripts:
         fixed = script.with_suffix(".fixed.py")

@@ -26,7 +26,7 @@ def test_first_screen_shows_a_finding_and_its_fix() -> None:
     first = next(each for each in blocks(TEXT) if each.language == "console")
     assert first.row < 12, "the example begins on the first screen"
     assert "^^^^" in first.body and "----" in first.body, "both places are shown"
-    assert "\n-        scheduler.step()\n+            scheduler.step()\n" in first.body
+    assert "\n-            scheduler.step()\n+                scheduler.step()\n" in first.body
     assert len(first.body.splitlines()) < 30
 
 

@@ -384,7 +384,7 @@ async def test_half_a_surrogate_pair_is_told_as_by_the_command(editor: Editor, t
 # Configuration
 
 
-def configured(folder: Path, text: str, name: str = "gradlint.config.toml") -> Path:
+def configured(folder: Path, text: str, name: str = "gradlint.toml") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path

@@ -125,6 +125,15 @@ def test_what_begins_to_matter_is_seen() -> None:
     alike(text, memories)
 
 
+def test_who_else_reads_a_name_is_seen_wherever_that_is() -> None:
+    """A length that a function shows which is passed over is given to the schedule itself."""
+    path = FIXTURES / "GRD402" / "read_in_another_function.py"
+    text = read_marked(path.read_text(encoding="utf-8")).source
+    memories: dict[str, Memory] = {}
+    for each in (text, text.replace("{total} batches", "many"), text, text.replace("headline", "title")):
+        alike(each, memories)
+
+
 def test_suppression_comments_are_seen_wherever_they_are() -> None:
     memories: dict[str, Memory] = {}
     text = SAFE + HELPER
@@ -147,7 +156,7 @@ def test_what_other_settings_found_is_not_used(tmp_path: Path) -> None:
         ('select = ["GRD1"]', ["GRD101"]),
         ('[names]\nschedulers = ["x"]', 2 * [""]),
     ):
-        (tmp_path / "gradlint.config.toml").write_text(settings)
+        (tmp_path / "gradlint.toml").write_text(settings)
         assert len(check(document, policies, memories, lambda: None).findings) == len(expected)
 
 

@@ -111,7 +111,7 @@ def test_a_failure_gives_the_text_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_configuration_goes_by_the_name(here: Path) -> None:
     (here / "sub").mkdir()
-    (here / "sub" / "gradlint.config.toml").write_text('ignore = ["GRD501"]\nper-file-ignores = { "x*.py" = ["GRD101"] }\n')
+    (here / "sub" / "gradlint.toml").write_text('ignore = ["GRD501"]\nper-file-ignores = { "x*.py" = ["GRD101"] }\n')
     assert "GRD501" in pipe(BOTH, "--stdin-filename", "train.py").stdout
     inside = pipe(BOTH, "--stdin-filename", "sub/train.py").stdout
     assert "GRD101" in inside and "GRD501" not in inside
@@ -119,7 +119,7 @@ def test_configuration_goes_by_the_name(here: Path) -> None:
 
 
 def test_excluded_names(here: Path) -> None:
-    (here / "gradlint.config.toml").write_text('extend-exclude = ["old/"]\n')
+    (here / "gradlint.toml").write_text('extend-exclude = ["old/"]\n')
     name = ("--stdin-filename", "old/train.py")
     assert pipe(SAFE, *name).exit_code == 1
     assert pipe(SAFE, *name, "--force-exclude").output == "All checks passed!\n"

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import FIXTURES, read_marked
 from samples import CLEAN, SAFE, check, script
 
 from gradlint import check_source, fix_source
@@ -121,18 +120,12 @@ def test_several_directives_of_one_line_go_one_by_one() -> None:
     assert cleaned(commented(CLEAN, "# noqa: GRD301  # gradlint: ignore[GRD4]  # gradlint: ignore")) == CLEAN
 
 
-def test_what_another_fix_brings_up_keeps_its_comment() -> None:
-    """Without its second division, one of the two losses of this script is not divided at all."""
-    source = read_marked((FIXTURES / "GRD102" / "engine_or_plain.py").read_text(encoding="utf-8")).source
-    halfway = fix_source(source, select=["GRD102"], unsafe_fixes=True).source
-    (later,) = [each.span.start.row for each in check_source(halfway, select=["GRD101"])]
-    line = halfway.splitlines()[later - 1]
-    assert source.count(f"{line}\n") == 1 and check_source(source, select=["GRD101"]) == ()
-    commented = source.replace(f"{line}\n", f"{line}  # gradlint: ignore[GRD101]\n")
-    assert "GRD001" in {each.code for each in check_source(commented)}
-    outcome = fix_source(commented, unsafe_fixes=True)
-    assert f"{line}  # gradlint: ignore[GRD101]\n" in outcome.source
-    assert "GRD001" not in {each.code for each in (*outcome.applied, *outcome.remaining)}
+def test_a_fix_that_brings_up_what_a_comment_silences_is_not_made() -> None:
+    """Where its step moves under the guard, the last micro-batches of this script would be lost."""
+    guard = "        if (i + 1) % accum_steps == 0 or (i + 1) == len(loader):\n            optimizer.step()\n"
+    source = CLEAN.replace(guard, "        optimizer.step()\n        if (i + 1) % accum_steps == 0:\n")
+    assert [each.code for each in check_source(source, select=["GRD204"])] == ["GRD204"]
+    assert fix_source(source, select=["GRD204"], unsafe_fixes=True).source == source
 
 
 def test_changes_are_what_the_edits_say() -> None:

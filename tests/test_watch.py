@@ -154,7 +154,7 @@ def test_a_process_reports_anew(tmp_path: Path, started: Callable[..., tuple[sub
     script(tmp_path, SAFE, "a.py")
     script(tmp_path, CLEAN, "b.py")
     script(tmp_path, SAFE, "out/c.py")
-    (tmp_path / "gradlint.config.toml").write_text('extend-exclude = ["out"]\n')
+    (tmp_path / "gradlint.toml").write_text('extend-exclude = ["out"]\n')
     child, reader = started(tmp_path)
     first = reader.wait_for(WATCHING)
     assert first.count("GRD101") == 1 and "a.py:8:9: GRD101" in first and "\x1b" not in first
@@ -164,9 +164,9 @@ def test_a_process_reports_anew(tmp_path: Path, started: Callable[..., tuple[sub
     (tmp_path / "a.py").unlink()
     third = reader.wait_for(WATCHING, 3)[len(first) + len(second) :]
     assert "Found 1 error." in third and "a.py" not in third
-    (tmp_path / "gradlint.config.toml").write_text("select = 3\n")
+    (tmp_path / "gradlint.toml").write_text("select = 3\n")
     reader.wait_for("must be a list of strings")
-    (tmp_path / "gradlint.config.toml").write_text('ignore = ["GRD1"]\nextend-exclude = ["out"]\n')
+    (tmp_path / "gradlint.toml").write_text('ignore = ["GRD1"]\nextend-exclude = ["out"]\n')
     assert "All checks passed!" in reader.wait_for("All checks passed!")
     child.send_signal(signal.SIGINT)
     assert child.wait(20) == 0

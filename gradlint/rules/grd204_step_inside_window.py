@@ -23,7 +23,7 @@ from gradlint.simulate.trace import What
     "GRD204",
     "step-inside-window",
     "The optimizer steps on every micro-batch of a loop that means to accumulate",
-    promise=changing(What.STEP),
+    promise=changing(What.STEP, What.SCALER_UPDATE),
 )
 def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.OPTIMIZER_STEP):

@@ -94,6 +94,8 @@ def _in_updates(schedule: Schedule, loop: TrainingLoop) -> Outcome:
 
 
 def _assuming(fix: Fix, schedule: Schedule) -> Outcome:
+    if schedule.divided:
+        return unsafe(fix, "the length is divided as well by something else, and what N leaves of it may be nothing")
     if schedule.mixed:
         return unsafe(fix, "something is added to the length, or taken off, that may count micro-batches as well")
     return fix, None

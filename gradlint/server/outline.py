@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from keyword import iskeyword
 
 from gradlint.analysis.source import NEWLINE
 from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
@@ -16,6 +17,17 @@ from gradlint.relevance.relevant_rows import kept_rows
 _COMMENT = re.compile(r"[ \t]*#")
 _BLANK = re.compile(r"[ \t]*[\r\n]")
 _DIRECTIVE = re.compile(r"gradlint|noqa", re.I)
+_WORD = re.compile(r"[^\W\d]\w*")
+_USE = re.compile(r"(?:\.\s*|\b(?:def|class)\s+)?\b([^\W\d]\w*)\b(?:\s*=(?!=))?|\*\*")
+_ASKED = frozenset(
+    (
+        "forward num_items_in_batch __len__ IterableDataset IterDataPipe yield register_hook register_post_accumulate_grad_hook "
+        "register_step_pre_hook register_comm_hook"
+    ).split()
+)
+"""What is asked of a whole text, wherever it stands."""
+
+_LINE = re.compile(r"\bon line (\d+)")
 
 
 @dataclass(frozen=True)
@@ -43,18 +55,20 @@ class Piece:
 class Outline:
     """What is read of a text, and all of it that what is found can depend on.
 
-    `code` is what is read; `runs` says for each run of its lines where it begins in that, and where in the text.
+    `code` is what is read; `runs` says for each run of its lines where it begins in that, and where in the text. `beyond` is what
+    the rest of the text does with the names in it: who else reads one may count.
     """
 
     code: str
     runs: tuple[tuple[int, int], ...]
     pieces: tuple[Piece, ...]
     newline: str
+    beyond: tuple[str, ...] = ()
 
     def sees_as(self, other: Outline) -> bool:
         """Whether two texts differ only in what is passed over."""
         mine, theirs = ([(each.text, each.above, each.below) for each in one.pieces] for one in (self, other))
-        return (self.newline, self.code) == (other.newline, other.code) and mine == theirs
+        return (self.newline, self.code, self.beyond) == (other.newline, other.code, other.beyond) and mine == theirs
 
 
 def outline(text: str, taught: Taught = UNTAUGHT) -> Outline | None:
@@ -70,7 +84,21 @@ def outline(text: str, taught: Taught = UNTAUGHT) -> Outline | None:
     parts = [text[starts[first - 1] : starts[last]] for first, last in kept]
     begins = accumulate(map(len, parts[:-1]), initial=0)
     runs = tuple((begin, starts[first - 1]) for begin, (first, _) in zip(begins, kept, strict=False))
-    return Outline("".join(parts), runs, tuple(_pieces(text, starts, kept)), newline.group() if newline else "\n")
+    code = "".join(parts)
+    beyond = tuple(_beyond(text, starts, kept, code))
+    return Outline(code, runs, tuple(_pieces(text, starts, kept)), newline.group() if newline else "\n", beyond)
+
+
+def _beyond(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]], code: str) -> Iterator[str]:
+    """The names of what is read, and what is asked of a whole text, as they stand in the lines that are not read."""
+    words = {word for word in _WORD.findall(code) if not iskeyword(word)} | _ASKED
+    before = 0
+    for first, last in (*kept, (len(starts), len(starts))):
+        passed = text[starts[before] : starts[first - 1]] if before < first - 1 else ""
+        for use in _USE.finditer(passed):
+            if use[1] is None or use[1] in words:
+                yield " ".join(use[0].split())
+        before = last
 
 
 def _pieces(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]]) -> Iterator[Piece]:
@@ -119,6 +147,7 @@ def moved(found: tuple[Diagnostic, ...], old: Outline, new: Outline) -> tuple[Di
         if fix is not None:
             fix = replace(fix, edits=tuple(TextEdit(span(edit.span), edit.content) for edit in fix.edits))
         related = tuple(replace(other, span=span(other.span)) for other in each.related)
-        return replace(each, span=span(each.span), fix=fix, related=related)
+        note = each.note and _LINE.sub(lambda found: f"on line {place(Place(int(found[1]), 1)).row}", each.note)
+        return replace(each, span=span(each.span), fix=fix, related=related, note=note)
 
     return tuple(map(one, found))

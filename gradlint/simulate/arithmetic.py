@@ -174,10 +174,8 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         graph = left if right.terms is None or (right.detached and not left.detached) else right
         if kind in (cst.Add, cst.Subtract):
             return Tensor(draws, graph.terms, models, scaler, graph.detached, reduced)
-        doubt = Factor(doubt="it is multiplied by something that varies")
-        other = right if graph is left else left
-        if other.terms and kind is cst.Divide and graph is left:
-            doubt = Factor(doubt="it is divided by something that varies")
+        divides = kind is cst.Divide and graph is left
+        doubt = Factor(doubt=f"it is {'divided' if divides else 'multiplied'} by something that varies")
         scaled = graph.scaled_by(doubt)
         return Tensor(draws, scaled.terms, models, scaler, graph.detached, reduced)
     if kind in (cst.Add, cst.Subtract):

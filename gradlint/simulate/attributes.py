@@ -117,11 +117,12 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
     if type(value) is Opaque:
         key = plain(index)
         text = repr(key) if isinstance(key, (str, int)) else "..."
-        return (
-            value.kept[key]
-            if isinstance(key, (str, int)) and key in value.kept
-            else unknown(machine, f"{value.identity}[{text}]", models=value.models)
-        )
+        if isinstance(key, (str, int)) and key in value.kept:
+            return value.kept[key]
+        item = unknown(machine, f"{value.identity}[{text}]", models=value.models)
+        if type(item) is Opaque and "<optimizer>" in value.kept:
+            item.kept["<optimizer>"] = value.kept["<optimizer>"]  # one of what came back is what was handed in
+        return item
     if isinstance(value, Thing):
         key = f"[{plain(index)!r}]"
         if key in value.kept:

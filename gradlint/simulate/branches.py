@@ -13,7 +13,7 @@ from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression
-from gradlint.simulate.machine import Machine
+from gradlint.simulate.machine import Machine, question_of
 from gradlint.simulate.patterns import pattern
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
@@ -38,6 +38,7 @@ class Choice:
 def branch(compiler: Any, node: cst.If) -> Flowing:
     """Compile `if`."""
     choice = _choice(compiler, node)
+    breaks = _ends_with(node.body, (cst.Break, cst.Return))
     test, body = expression(node.test), compiler.block(node.body)
     orelse: Block = ()
     if isinstance(node.orelse, cst.If):
@@ -48,13 +49,23 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
         machine.tick(node)
-        taken, varies = _answer(machine, test(frame), choice)
+        value = test(frame)
+        taken, varies = _answer(machine, value, choice)
+        varies = varies or _asks_anew(machine, node, value)
+        if breaks and not taken and machine.loops and conditions.gates(value):
+            machine.bounded.add(id(machine.loops[-1]))
         machine.path.append((node, 0 if taken else 1, varies))
         signal = yield from run_block(body if taken else orelse, frame)
         machine.path.pop()
         return signal
 
     return run
+
+
+def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
+    """Whether a condition asks something else than it did before: an entry of a table, at another place."""
+    question = question_of(value) if conditions.certain(value) is None else None
+    return question is not None and machine.asked_at.setdefault(node, question.key) != question.key
 
 
 def _choice(compiler: Any, node: cst.If) -> Choice:
@@ -139,6 +150,13 @@ def _leaves(suite: Any) -> bool:
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
     return isinstance(last, _LEAVES)
+
+
+def _ends_with(suite: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether the last statement of a suite is one of some kinds."""
+    body = suite.body.body if isinstance(suite.body, (cst.IndentedBlock, cst.SimpleStatementSuite)) else suite.body
+    last = body[-1].body[-1] if body and isinstance(body[-1], cst.SimpleStatementLine) else None
+    return isinstance(last, kinds)
 
 
 def _raises(suite: Any) -> bool:

@@ -59,10 +59,11 @@ class Gradients:
 
     def of(self, models: frozenset[str]) -> list[Optimizer]:
         """The optimizers of some models; all of them where nothing is known of the models, or of whose weights they step."""
+        if not models:
+            return list(self.optimizers)
         found = [each for each in self.optimizers if each.models & models]
-        if found or (models and self.optimizers and all(each.models for each in self.optimizers)):
-            return found
-        return [each for each in self.optimizers if not each.models] if models and found else list(self.optimizers)
+        unknown = [each for each in self.optimizers if not each.models]
+        return [each for each in self.optimizers if each in found or each in unknown]
 
     def clear(self, optimizers: Iterable[Optimizer]) -> None:
         """Zero the gradients of some optimizers."""

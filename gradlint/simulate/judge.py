@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from gradlint.simulate import losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Trace, What
-from gradlint.simulate.windows import View, own_paces, views
+from gradlint.simulate.views import View, own_paces, views
 
 __all__ = ["Fault", "View", "judge", "views"]
 
@@ -57,7 +57,7 @@ def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
     if view.blind:
         return
     yield from zeroing.before_step(view)
-    yield from zeroing.never(view)
+    yield from zeroing.never(view, larger)
     yield from precision.clip_after_step(view)
     yield from pace.before_step(view)
     if view.doubt or apart:
@@ -72,8 +72,9 @@ def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
 def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     """What is wrong where a step closes several micro-batches."""
     yield from tails.first_window(view)
-    if not view.lost:
+    if not view.lost or view.size in (view.trace.n, *view.trace.literals):
         yield from tails.tails(view)
+        yield from tails.wiped(view)
     yield from zeroing.inside_window(view)
     yield from precision.inside_window(view)
     yield from pace.inside_window(view, larger)

@@ -134,13 +134,13 @@ def close(machine: Machine, level: int) -> None:
 def _passed(machine: Machine, begun: int, node: cst.For) -> int:
     """How many passes over data that train began since an event, in loops further in."""
     found = 0
-    waiting: set[str] = set()
+    waiting: dict[str, tuple[cst.CSTNode, ...]] = {}
     for each in machine.events[begun:]:
         if each.what is What.PASS and each.node is not node:
-            waiting.add(each.text)
+            waiting[each.text] = each.loops
         elif each.what is What.END:
-            waiting.discard(each.text)
+            waiting.pop(each.text, None)
         elif each.what is What.BACKWARD:
-            found += len(waiting)
+            found += sum(len(loops) <= len(each.loops) for loops in waiting.values())
             waiting.clear()
     return found

@@ -10,7 +10,8 @@ from math import isclose
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import Factor, Source
-from gradlint.simulate.windows import View, micros_of
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import micros_of
 
 _CLOSE = 1e-6
 _SHARED = "the backward passes share a graph"
@@ -142,7 +143,7 @@ def _of_literal(term: Term, view: View) -> State:
         return State.DIVIDED
     if isclose(value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
         return State.UNKNOWN if view.optimizer.rate_divides else State.UNDIVIDED
-    if isclose(value * size * size, 1.0, rel_tol=_CLOSE):
+    if isclose(value * size * size, 1.0, rel_tol=_CLOSE) and len(term.factor.divisors) > 1:
         return State.TWICE
     if term.factor.of:
         return State.UNKNOWN

@@ -24,10 +24,10 @@ from gradlint.simulate.world import (
     spells_resumption,
 )
 
-STEPS = 20_000
+STEPS = 12_000
 """Statements and calls that one run may execute."""
-ALL_STEPS = 60_000
-"""Statements and calls that all runs of a text may execute."""
+
+CALLERS_INDEX = "an index that the caller counts"
 
 DEPTH = 24
 """Calls of the text within each other."""
@@ -54,13 +54,13 @@ class Raised(Exception):
 class Machine:
     """The state of one run."""
 
-    def __init__(self, world: World, words: Any, micro_batches: int, left: int | None = None) -> None:
+    def __init__(self, world: World, words: Any, micro_batches: int, steps: int = STEPS) -> None:
         self.world = world
         self.words = words
         self.asked = Asked()
         self.events: list[Event] = []
         self.gradients = Gradients()
-        self.left = STEPS if left is None else max(0, min(left, STEPS))
+        self.left = steps
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []
@@ -68,6 +68,8 @@ class Machine:
         self.draws: list[int] = []
         """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
         self.iterations = 0
+        self.rounds: dict[int, tuple[int, cst.CSTNode, int]] = {}
+        """For each level of running loops, the iteration around it, its loop, and how many iterations came before."""
         self.turns: dict[int, int] = {}
         """For each level of running loops, which iteration runs."""
         self.micros: dict[Any, int] = {}
@@ -86,6 +88,9 @@ class Machine:
         self.risks: set[str] = set()
         self.raises: set[str] = set()
         self.hooks: list[Any] = []
+        self.bounded: set[int] = set()
+        self.asked_at: dict[cst.CSTNode, str] = {}
+        self.counted = {CALLERS_INDEX}
         self.options: dict[str, Any] = {}
         self.varying: set[str] = set()
         """Numbers of accumulation steps that change on the way: what they decide is not known."""
@@ -139,7 +144,12 @@ class Machine:
     def begin(self, item: Any) -> None:
         """An iteration of the innermost loop begins, with what it was given."""
         self.iterations += 1
-        self.turns[len(self.loops)] = self.iterations
+        level = len(self.loops)
+        around, loop = self.turns.get(level - 1, 0), self.loops[-1]
+        known = self.rounds.get(level)
+        again = known is not None and known[0] == around and known[1] is loop
+        self.rounds[level] = (around, loop, known[2] + 1 if known is not None and again else 0)
+        self.turns[level] = self.iterations
         self.draws[-1] = max(_draws(item), default=0)
 
     # Events
@@ -148,7 +158,9 @@ class Machine:
         """Record an event."""
         micro, loops = len(self.micros) - 1, tuple(self.loops)
         turns = tuple(self.turns.get(level, 0) for level in range(1, len(loops) + 1))
-        self.events.append(Event(what, node, tuple(self.stack), tuple(self.path), micro=micro, loops=loops, turns=turns, **more))
+        rounds = tuple(self.rounds[level][2] if level in self.rounds else 0 for level in range(1, len(loops) + 1))
+        stack, path = tuple(self.stack), tuple(self.path)
+        self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
         if what is What.BACKWARD:
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
             if len(self.trained) > self.most:
@@ -172,6 +184,8 @@ class Machine:
             settings=dict(self.asked.numbers),
             actual=dict(self.asked.actual),
             literals=frozenset(self.asked.moduli),
+            bounded=frozenset(self.bounded),
+            counted=not self.counted.isdisjoint(self.asked.gates),
         )
 
     # Assumptions
@@ -185,6 +199,7 @@ class Machine:
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
         if self.turn is not None and default is None and spells_counter(last_part(name)):
+            self.counted.add(name)
             return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)
         if known is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import CLIPS
+from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
@@ -21,6 +21,7 @@ from gradlint.simulate.optimizing import (
     clear,
     clip,
     loss_of,
+    rescale,
     scaler_update,
     spells_model,
     step,
@@ -44,9 +45,10 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Answer, Num, Opaque, Tensor
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
+_OF_DATA_SETS = frozenset("shuffle map filter with_format take skip repeat".split())
 _SELF = frozenset("to cuda cpu float half bfloat16 double train eval requires_grad_ compile share_memory to_empty apply".split())
 
 
@@ -85,6 +87,8 @@ def _of_optimizer(
         return clip(machine, [value, *args], kwargs, node, through="optimizer")
     elif name in ("train", "eval"):
         return None
+    elif GRADIENT_RESCALERS.search(name):
+        rescale(machine, value, Factor(doubt=f"`{name}` is not in sight"), node)
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -115,6 +119,8 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     elif name == "step":
         if isinstance(given, Optimizer):
             value.checked = True
+            if len(args) > 1 or len(kwargs) > (0 if args else 1):
+                rescale(machine, given, Factor(doubt="the step is told a scale"), node)
             step(machine, given, node, "scaler" if works else "", scaled=works)
         else:
             unknown_call(machine, "scaler.step", args, node)
@@ -299,6 +305,8 @@ def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: 
     from gradlint.simulate.outside import opaque_method
 
     if isinstance(value, Instance):
+        if name in _OF_DATA_SETS and any("Dataset" in base for base in value.cls.outside):
+            return value
         if value.cls.outside or spells_model(Opaque(value.cls.name)):
             return _of_network(machine, value, name, args, kwargs, node)
         return Opaque(f"{value.cls.name}.{name}()")

@@ -241,7 +241,11 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
-    return Opaque(name if len(name) < 120 else name[:120], models=models | {f"{name[:40]} at {id(node)}"})
+    unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {id(node)}"})
+    wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
+    if wrapped is not None:
+        unknown_thing.kept["<optimizer>"] = wrapped
+    return unknown_thing
 
 
 def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:

@@ -7,7 +7,8 @@ from math import isclose
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, Window, micros_of, same_iteration
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import Window, micros_of, same_iteration
 
 
 def inside_window(view: View, larger: View | None) -> Iterator[Fault]:

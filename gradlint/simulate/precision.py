@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, same_iteration
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import same_iteration
 
 _INSIDE = ((What.CLIP, "GRD301"), (What.UNSCALE, "GRD304"), (What.SCALER_UPDATE, "GRD305"))
 _OWN = frozenset(("wrapper argument", "deepspeed", "function", "optimizer", "lightning", "accelerator", "fabric"))

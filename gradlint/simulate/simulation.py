@@ -17,23 +17,29 @@ from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.imports import imported
-from gradlint.simulate.machine import ALL_STEPS, Machine, Raised, Stopped
+from gradlint.simulate.machine import CALLERS_INDEX, STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.values import Num
-from gradlint.simulate.windows import views
+from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World, assumed_number, last_part, spells_counter
 
 SMALL, LARGE = 3, 5
+MOST_STEPS = 40_000
+"""Statements and calls that all runs of one text may execute together."""
+
 TRIES = 3
 """Calls of a root after which no backward pass is expected of it any more."""
+
 TURNS = 8
 """Answers at the most that are turned over to come to an update."""
-FLIPS = 10
+
+FLIPS = 6
+"""Worlds at the most in which one answer is another one."""
+
 _LONGEST = 64
 """Micro-batches that a window whose size is a plain number may have to be run."""
-"""Worlds at the most in which one answer is another one."""
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
@@ -65,8 +71,8 @@ class Text:
     def __init__(self, statements: Sequence[cst.BaseStatement], words: Taught) -> None:
         self.statements = statements
         self.words = words
+        self.left = MOST_STEPS
         self.found = definitions(statements)
-        self.left = ALL_STEPS
         self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
         self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
@@ -83,8 +89,8 @@ class Text:
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
-        machine = Machine(world, self.words, micro_batches, self.left)
-        given = machine.left
+        steps = min(STEPS, self.left)
+        machine = Machine(world, self.words, micro_batches, steps)
         machine.compiler = self.compiler
         frame = Frame(machine, {})
         stopped: Stopped | None = None
@@ -98,7 +104,7 @@ class Text:
             stopped = Stopped(f"it raises {raised.name}")
         except RecursionError:
             stopped = Stopped("its calls are nested too deeply to follow")
-        self.left -= given - max(machine.left, 0)
+        self.left -= steps - max(machine.left, 0)
         return Played(world, machine.trace(stopped), machine.asked)
 
 
@@ -292,7 +298,7 @@ def _start(definition: Definition) -> Callable[[Machine, Frame], None]:
                 inner.names[names[0]] = instance
             for name in names:
                 if spells_counter(name) or _INDEX.match(name):
-                    inner.names[name] = Num(count, frozenset(("an index that the caller counts",)))
+                    inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
             bind_unknown(machine, function, inner)
             call(machine, _ready(function, inner.names), [], {}, definition.node)
             if len(machine.trained) - before > machine.world.n:

@@ -76,7 +76,12 @@ class Compiler:
             define: Callable[[Frame], Any] = (
                 define_function(node, self, within) if isinstance(node, cst.FunctionDef) else define_class(node, self, within)
             )
-            return False, lambda frame: frame.bind(name, define(frame))
+
+            def run(frame: Frame) -> None:
+                frame.machine.tick(node)
+                frame.bind(name, define(frame))
+
+            return False, run
         make = _COMPOUND.get(type(node))
         return (True, make(self, node)) if make is not None else (False, lambda frame: None)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, micros_of, pending
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 
 
 def first_window(view: View) -> Iterator[Fault]:
@@ -18,6 +19,8 @@ def first_window(view: View) -> Iterator[Fault]:
     if len(first.micros) == view.size or any(event.what is What.END for _, event in first.events) or view.ends(first):
         return
     assert first.step is not None
+    if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
+        return  # it did not begin at the beginning, or only the caller knows whether it did
     yield Fault("GRD201", first.step)
 
 
@@ -37,9 +40,23 @@ def tails(view: View) -> Iterator[Fault]:
             continue  # the engine counts on, over the passes
         outcome = _fate(events[end + 1 :], left, view)
         single = sum(events[other].text == events[end].text for other in ends) == 1
-        if outcome == "lost" or (outcome == "left" and single and start.through == "" and not view.trace.ended):
+        bounded = not view.trace.bounded.isdisjoint(map(id, events[end].loops))
+        alone = single and start.through == "" and not view.trace.ended and not bounded
+        if outcome == "lost" or (outcome == "left" and alone):
             yield Fault("GRD202", view.steps[-1], events[end])
             return
+
+
+def wiped(view: View) -> Iterator[Fault]:
+    """What an inner loop leaves of a window is cleared where the loop around it goes on."""
+    used = {place for step in view.steps for place in step.held}
+    for window in view.windows:
+        for zero in window.of(What.ZERO):
+            lost = [view.trace.events[place] for place in zero.held if place not in used]
+            left = set().union(*(micros_of(each) for each in lost))
+            if lost and 0 < len(left) < view.size and begins_anew(zero, lost[-1]):
+                yield Fault("GRD202", view.steps[-1], zero)
+                return
 
 
 def _since_step(events: Sequence[Event], view: View) -> set[int]:

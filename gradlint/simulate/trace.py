@@ -47,7 +47,8 @@ class Event:
     `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, or a divisor; `handed` are the kinds of
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
-    backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs.
+    backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
+    `rounds` how many iterations of each came before it.
     `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another.
     """
 
@@ -66,6 +67,7 @@ class Event:
     numbers: tuple[float, ...] = ()
     loops: tuple[cst.CSTNode, ...] = ()
     turns: tuple[int, ...] = ()
+    rounds: tuple[int, ...] = ()
     text: str = ""
     held: tuple[int, ...] = ()
     feeds: frozenset[int] = frozenset()
@@ -103,7 +105,8 @@ class Trace:
     PyTorch refuses.
     `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
-    numbers that remainders were taken of.
+    numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
+    updates depend on what a caller out of sight counts.
     """
 
     events: tuple[Event, ...]
@@ -118,6 +121,8 @@ class Trace:
     settings: Mapping[str, float] = field(default_factory=dict)
     actual: Mapping[str, float] = field(default_factory=dict)
     literals: frozenset[int] = frozenset()
+    bounded: frozenset[int] = frozenset()
+    counted: bool = False
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

@@ -16,7 +16,7 @@ _SETTINGS = frozenset(
 )
 """Names of settings, which are spelled like optimizers and more, and what stands in which is a setting."""
 _ASKS = re.compile(
-    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg)$"
+    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg)$"
 )
 
 
@@ -45,6 +45,9 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
         return value  # what is built without an optimizer sets no rate
+    wrapped = value.kept.get("<optimizer>")
+    if wrapped is not None and machine.words.role_of_spelling(name) is Role.OPTIMIZER:
+        return wrapped
     known = value.kept.get("<thing>")
     if known is None:
         known = thing_of(machine, name, value.models)

@@ -1,18 +1,24 @@
-"""The verdict of a simulation: the faults that show in every world in which their events run."""
+"""The verdict of a simulation: the faults that show in every world in which their events run, and one answer a loop."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+
+import libcst as cst
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
 from gradlint.simulate.simulation import Played, Simulation
-from gradlint.simulate.trace import What
-from gradlint.simulate.windows import View, in_real_loop, views
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import in_real_loop
 
 _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
 """Faults that two values of N are needed to see."""
+_AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
+"""Faults that a run which ended early has not come to."""
 _OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
 """Faults that are reported where only another world than the usual one reaches their event."""
 
@@ -70,7 +76,18 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
     if off and fault.code.startswith("GRD30"):
         return True
-    return other.shows(fault) or fault.code in _OF_TWO or not other.met(fault) or not other.accumulates
+    if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
+        return True
+    if fault.code in _OF_TWO:
+        return not _in_doubt(fault, other)
+    return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _in_doubt(fault: Fault, other: _Judged) -> bool:
+    """Whether a world has a doubt about the factors of what a fault is about: another setting may make up for it."""
+    nodes = {id(source.node) for source, _ in fault.event.terms}
+    steps = other.run.trace.of(What.STEP)
+    return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
 
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
@@ -96,3 +113,110 @@ def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
     without = [other.run for other in others if other.run.world.answers and not other.views]
     alone = called or not main.accumulates
     return alone and any(called or (run.trace.of(What.BACKWARD) and not run.trace.ended) for run in without) and bool(main.views)
+
+
+# Three answers
+
+
+class Answer(Enum):
+    """What is known of a training loop."""
+
+    WRONG = "it has faults"
+    VERIFIED = "it trains as the large batch does, in every world"
+    UNKNOWN = "it is not known what it does"
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """The answer for one loop and one optimizer of a root; `reason` and `node` say why, and where, nothing is known.
+
+    `loop` is the innermost loop, or the function, around its backward passes; `optimizer` is -1 where none steps.
+    """
+
+    loop: cst.CSTNode | None
+    optimizer: int
+    answer: Answer
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+    node: cst.CSTNode | None = None
+
+
+def verdicts(simulation: Simulation) -> list[Verdict]:
+    """The answers of a root."""
+    runs = simulation.runs
+    found = faults(simulation)
+    first = runs[0].trace
+    seen = [(view, loop) for view in views(first) for loop in _loops_of(view.backwards)]
+    answers = [_verdict(view, loop, found, runs) for view, loop in seen]
+    known = {id(loop) for _, loop in seen}
+    for loop in _loops_of(first.of(What.BACKWARD)):
+        if id(loop) not in known:
+            answers.append(_without_step(loop, first))
+    return answers
+
+
+def _loops_of(backwards: Sequence[Event]) -> Iterator[cst.CSTNode | None]:
+    """The innermost loops, or functions, around some backward passes, each once."""
+    yield from {id(loop): loop for loop in map(_innermost, backwards)}.values()
+
+
+def _innermost(event: Event) -> cst.CSTNode | None:
+    return event.loops[-1] if event.loops else None
+
+
+def _without_step(loop: cst.CSTNode | None, trace: Trace) -> Verdict:
+    if trace.ended:
+        return Verdict(loop, -1, Answer.UNKNOWN, reason=trace.ended, node=trace.ended_at)
+    return Verdict(loop, -1, Answer.UNKNOWN, reason="no optimizer step in sight", node=loop)
+
+
+def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs: Sequence[Played]) -> Verdict:
+    number = view.optimizer.number
+    own = tuple(fault for fault in found if _belongs(fault, view, loop))
+    if own:
+        return Verdict(loop, number, Answer.WRONG, own)
+    reason, node = _first_doubt(view, loop, runs)
+    return Verdict(loop, number, Answer.UNKNOWN if reason else Answer.VERIFIED, reason=reason, node=node)
+
+
+def _belongs(fault: Fault, view: View, loop: cst.CSTNode | None) -> bool:
+    """Whether a fault is one of a loop: its event stands in it, or in none around a backward pass."""
+    nodes = {id(event.node) for _, event in view.events}
+    if id(fault.event.node) not in nodes:
+        return False
+    loops = {id(each) for each in _loops_of(view.backwards)}
+    inner = [id(each) for each in fault.event.loops if id(each) in loops]
+    return not inner or inner[-1] == id(loop)
+
+
+def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
+    """The first reason why a loop without a fault is not verified; "" where there is none."""
+    for run in runs:
+        if run.trace.ended:
+            return run.trace.ended, run.trace.ended_at
+    if view.doubt:
+        return view.doubt, loop
+    for event in view.backwards:
+        if _innermost(event) is loop:
+            for _, factor in event.terms:
+                if factor.doubt:
+                    return factor.doubt, event.node
+    for event in (event for _, event in view.events):
+        if view.uncertain(event):
+            return "the data decide whether it happens", event.node
+    return _windows_seen(view, loop, runs)
+
+
+def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
+    """Whether the windows of both worlds are of one micro-batch, or of N."""
+    if len(runs) < 2:
+        return "only one world was seen", loop
+    larger = next((each for each in views(runs[1].trace) if each.key == view.key), None)
+    if larger is None:
+        return "no optimizer step in sight with another N", loop
+    sizes = view.size, larger.size
+    if sizes in ((1, 1), (runs[0].trace.n, runs[1].trace.n)):
+        return "", None
+    if view.size == larger.size and view.trace.literals & {view.size}:
+        return "", None
+    return "the size of its windows is not understood", loop

@@ -1,13 +1,12 @@
-"""A trace as one optimizer sees it: cut into windows, from one of its steps to the next."""
+"""Windows: what happens from one step of an optimizer to the next, and what is asked of it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradlint.simulate.trace import Event, Stepper, Trace, What
+from gradlint.simulate.trace import Event, What
 
 Placed = tuple[int, Event]
 """An event, and its place in the trace."""
@@ -77,97 +76,6 @@ class Window:
         return found
 
 
-class View:
-    """A trace, or the part of it in one of several loops that follow each other, as one optimizer sees it."""
-
-    def __init__(self, trace: Trace, optimizer: Stepper, events: Sequence[Placed], home: int = 0) -> None:
-        self.trace = trace
-        self.optimizer = optimizer
-        self.key = (optimizer.number, home)
-        number = optimizer.number
-        self.events = _training(list(events))
-        self.windows = _windows(self.events, number)
-        self.closed = [window for window in self.windows if window.step is not None]
-        self.steps = [event for _, event in self.events if event.what is What.STEP and event.target == number]
-
-    def of(self, *what: What) -> list[Event]:
-        """The events of some kinds."""
-        return [event for _, event in self.events if event.what in what]
-
-    @cached_property
-    def backwards(self) -> list[Event]:
-        """The backward passes."""
-        return self.of(What.BACKWARD)
-
-    # Windows
-
-    @cached_property
-    def sizes(self) -> list[int]:
-        """How many micro-batches were backpropagated for each step."""
-        return [len(window.micros) for window in self.closed]
-
-    @cached_property
-    def size(self) -> int:
-        """The size of a whole window: the commonest of those that neither begin nor end a pass over the data."""
-        inner = [len(window.micros) for window in self.closed if not (window.begins or self.ends(window))]
-        sizes = [size for size in inner or self.sizes if size]
-        counts = Counter(sizes)
-        return max(counts, key=lambda size: (counts[size], size), default=0)
-
-    def ends(self, window: Window) -> bool:
-        """Whether a pass over the data is over before the next micro-batch."""
-        place = self.windows.index(window)
-        following = self.windows[place + 1].events if place + 1 < len(self.windows) else ()
-        for _, event in following:
-            if event.what is What.BACKWARD:
-                break
-            if event.what is What.END:
-                return True
-        return any(event.what is What.END for _, event in window.events)
-
-    @cached_property
-    def held(self) -> list[int]:
-        """How many micro-batches each step finds in the gradients."""
-        return [len({source.micro for source, _ in step.terms}) for step in self.steps]
-
-    @cached_property
-    def accumulates(self) -> bool:
-        """Whether an update is made, or was meant to be made, of several micro-batches."""
-        return self.size > 1 and (any(count > 1 for count in self.held) or bool(self.lost))
-
-    @cached_property
-    def lost(self) -> list[Event]:
-        """The zeroings that clear gradients, unused, between two micro-batches of a window."""
-        return list(_lost(self))
-
-    # What the data decide
-
-    @cached_property
-    def _common(self) -> frozenset[tuple[int, int]]:
-        """The arms that the data decide, and that all backward passes are in."""
-        arms = [varying(event) for event in self.backwards]
-        return frozenset.intersection(*arms) if arms else frozenset()
-
-    def uncertain(self, event: Event | None) -> bool:
-        """Whether the data decide if an event happens, given that a backward pass does."""
-        return event is not None and not varying(event) <= self._common
-
-    @cached_property
-    def blind(self) -> bool:
-        """Whether some step meets no gradients within a pass over the data: they come from a backward pass out of sight."""
-        empty = [window for window in self.closed if not window.backwards and not _flushes(window)]
-        return any(window.step is not None and not window.step.terms for window in empty)
-
-    @cached_property
-    def doubt(self) -> str:
-        """Why nothing can be said of the windows; "" where it can."""
-        if self.blind:
-            return "a step is reached without a backward pass in sight"
-        if any(map(self.uncertain, self.steps)):
-            return "the data decide whether the optimizer steps"
-        return ""
-
-
 def micros_of(event: Event) -> frozenset[int]:
     """The micro-batches in a backward pass, or in gradients."""
     return frozenset(source.micro for source, _ in event.terms)
@@ -177,15 +85,22 @@ def pending(events: Iterable[Event]) -> set[int]:
     """The micro-batches that were backpropagated, without those of an earlier pass that were cleared when it was over."""
     found: set[int] = set()
     over = False
+    last: Event | None = None
     for event in events:
         if event.what is What.BACKWARD:
             found |= micros_of(event)
-            over = False
+            over, last = False, event
         elif event.what in (What.PASS, What.END):
             over = True
-        elif event.what is What.ZERO and over:
+        elif event.what is What.ZERO and (over or (last is not None and begins_anew(event, last))):
             found.clear()
     return found
+
+
+def begins_anew(zero: Event, backward: Event) -> bool:
+    """Whether several micro-batches of an inner loop are cleared where the loop around it goes on."""
+    outer = len(zero.loops)
+    return outer < len(backward.loops) and zero.loops == backward.loops[:outer] and len(micros_of(zero)) > 1
 
 
 def varying(event: Event) -> frozenset[tuple[int, int]]:
@@ -209,22 +124,34 @@ def in_real_loop(event: Event) -> bool:
     return any(type(loop).__name__ != "FunctionDef" for loop in event.loops)
 
 
-def _training(events: list[Placed]) -> list[Placed]:
+def training(events: list[Placed]) -> list[Placed]:
     """The events without the passes over data in which nothing is backpropagated: those that evaluate."""
     idle: set[int] = set()
     for index, (_, event) in enumerate(events):
         if event.what is not What.PASS:
             continue
-        for further, (_, other) in enumerate(events[index + 1 :], index + 1):
-            if other.what is What.BACKWARD:
-                break
-            if other.what is What.END and other.text == event.text and other.loops == event.loops:
-                idle |= {index, further}
-                break
+        end = _idle_until(events, index)
+        if end is not None:
+            idle |= {index, end}
     return [placed for index, placed in enumerate(events) if index not in idle]
 
 
-def _windows(events: Sequence[Placed], number: int) -> list[Window]:
+def _idle_until(events: list[Placed], index: int) -> int | None:
+    """Where a pass over data ends in which nothing is backpropagated; its own place where it is left before its end."""
+    begun = events[index][1]
+    for further, (_, other) in enumerate(events[index + 1 :], index + 1):
+        if other.what is What.BACKWARD:
+            nested = len(begun.loops) > len(other.loops) and begun.loops[: len(other.loops)] == other.loops
+            return index if nested else None
+        if other.text == begun.text and other.what is What.PASS:
+            return index
+        if other.text == begun.text and other.what is What.END and other.loops == begun.loops:
+            return further
+    return None
+
+
+def cut(events: Sequence[Placed], number: int) -> list[Window]:
+    """The windows of an optimizer, by its number; the last one has no step."""
     windows: list[Window] = []
     current: list[Placed] = []
     for place, event in events:
@@ -233,82 +160,3 @@ def _windows(events: Sequence[Placed], number: int) -> list[Window]:
             windows.append(Window(tuple(current), event))
             current = []
     return [*windows, Window(tuple(current), None)]
-
-
-def _flushes(window: Window) -> bool:
-    """Whether a step comes when a pass over the data is over: it may find nothing left to do."""
-    return any(event.what is What.END for _, event in window.events)
-
-
-def _lost(view: View) -> Iterable[Event]:
-    used = {place for step in view.trace.of(What.STEP) for place in step.held}
-    nodes = {id(view.trace.events[place].node) for step in view.steps for place in step.held}
-    for window in view.windows:
-        for index, (_, zero) in enumerate(window.events):
-            if zero.what is not What.ZERO:
-                continue
-            gone = [each for each in zero.held if each not in used and id(view.trace.events[each].node) in nodes]
-            following = next((event for _, event in window.events[index:] if event.what is What.BACKWARD), None)
-            if not gone or following is None or not following.terms:
-                continue
-            between = [event for place, event in window.events[:index] if place > gone[-1]]
-            apart = any(event.what in (What.END, What.PASS) for event in between)
-            if not apart and micros_of(view.trace.events[gone[-1]]).isdisjoint(micros_of(following)):
-                yield zero
-
-
-# Several optimizers
-
-
-def views(trace: Trace) -> list[View]:
-    """The trace as each optimizer sees it that steps."""
-    found = []
-    for optimizer in trace.optimizers:
-        concerned = [(place, event) for place, event in enumerate(trace.events) if event.concerns(optimizer.number)]
-        found += [View(trace, optimizer, events, home) for home, events in _sections(concerned).items()]
-    return [view for view in found if view.steps]
-
-
-def _sections(events: Sequence[Placed]) -> dict[int, list[Placed]]:
-    """The events by the outermost loop of the text in which something is backpropagated: what comes after it belongs to it."""
-    homes = {_home(event) for _, event in events if event.what is What.BACKWARD}
-    if len(homes) < 2:
-        return {0: list(events)}
-    found: dict[int, list[Placed]] = {}
-    current = next(_home(event) for _, event in events if event.what is What.BACKWARD)
-    for place, event in events:
-        home = _home(event)
-        current = home if home in homes else current
-        found.setdefault(current, []).append((place, event))
-    return found
-
-
-def _home(event: Event) -> int:
-    """The outermost loop of the text around an event."""
-    return next((id(loop) for loop in event.loops if type(loop).__name__ != "FunctionDef"), 0)
-
-
-def own_paces(found: Sequence[View]) -> frozenset[tuple[int, int]]:
-    """The optimizers that are fed by the same backward passes as another one, and step after other ones than that."""
-    apart: set[tuple[int, int]] = set()
-    for index, view in enumerate(found):
-        fed = {id(event) for event in view.backwards}
-        for other in found[index + 1 :]:
-            if fed.isdisjoint(id(event) for event in other.backwards):
-                continue
-            if _pace(view) != _pace(other):
-                apart |= {view.key, other.key}
-    return frozenset(apart)
-
-
-def _pace(view: View) -> list[int]:
-    """After how many backward passes of the whole trace each step comes."""
-    found: list[int] = []
-    count = 0
-    own = {id(step) for step in view.steps}
-    for event in view.trace.events:
-        if event.what is What.BACKWARD:
-            count += 1
-        elif id(event) in own:
-            found.append(count)
-    return found

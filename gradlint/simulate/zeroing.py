@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
-from gradlint.simulate.windows import View, Window, in_real_loop, micros_of, same_iteration
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 _MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object whose class is not in sight"))
 """What something out of sight is handed that may clear gradients."""
 
 
-def never(view: View) -> Iterator[Fault]:
-    """Steps meet what earlier ones have used, and nothing clears it."""
+def never(view: View, larger: View | None) -> Iterator[Fault]:
+    """Steps meet what earlier ones have used, and nothing clears it, however many there are."""
     again = _meets_again(view)
     if again is None or not in_real_loop(again):
+        return
+    if larger is not None and larger.size == 1 and len(larger.steps) <= larger.trace.n:
         return
     first = view.backwards[0]
     cleared = [event for event in view.of(What.ZERO) if event.held or in_real_loop(event)]

@@ -1,0 +1,62 @@
+"""No text takes a simulation long, and none makes it fail."""
+
+from __future__ import annotations
+
+import pytest
+from scripts import simulated
+
+from gradlint.simulate import machine
+
+LOOP = """\
+def train(model, criterion, loader, optimizer, accum_steps):
+    for i, (x, y) in enumerate(loader):
+        {line}
+        (criterion(model(x), y) / accum_steps).backward()
+        if (i + 1) % accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+HARD = {
+    "recursion": "def deep(n):\n    return deep(n + 1)\n\n\n" + LOOP.format(line="deep(0)"),
+    "mutual recursion": "def a(n):\n    return b(n)\n\n\ndef b(n):\n    return a(n)\n\n\n" + LOOP.format(line="a(0)"),
+    "loop without an exit": LOOP.format(line="while True:\n            pass"),
+    "huge power": LOOP.format(line="size = 10 ** 10 ** 10"),
+    "huge shift": LOOP.format(line="size = 1 << (1 << 40)"),
+    "huge list": LOOP.format(line="rows = [0] * 10 ** 12"),
+    "huge range": LOOP.format(line="total = sum(range(10 ** 12))"),
+    "endless generator": "def ever():\n    while True:\n        yield 1\n\n\n" + LOOP.format(line="list(ever())"),
+    "endless count": "import itertools\n\n\n" + LOOP.format(line="all(k >= 0 for k in itertools.count())"),
+    "growing list": LOOP.format(line="rows = [0]\n        for row in rows:\n            rows.append(row)"),
+    "growing text": LOOP.format(line="text = 'x'\n        for _ in range(100):\n            text = text + text"),
+    "list of itself": LOOP.format(line="rows = []\n        rows.append(rows)\n        print(rows, len(rows), rows == rows)"),
+    "division by zero": LOOP.format(line="rest = i % 0 + i / 0 + i // 0"),
+    "nothing known": LOOP.format(line="a.b[c](*d, **e)[f:g] @ h"),
+    "own exception": LOOP.format(line="raise StopIteration"),
+    "many helpers": "".join(f"def f{n}(x):\n    return f{n + 1}(x)\n\n\n" for n in range(2000)) + LOOP.format(line="f0(x)"),
+    "many branches": LOOP.format(line="\n        ".join(f"if args.flag{n}: model = wrap(model)" for n in range(300))),
+    "deep expression": LOOP.format(line="n = " + "+".join(["1"] * 400)),
+    "empty": "",
+    "class without a body": "class Trainer: ...\n\n\n" + LOOP.format(line="Trainer().step()"),
+}
+
+
+@pytest.mark.parametrize("text", HARD.values(), ids=HARD)
+def test_every_text_has_a_simulation_of_bounded_length(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid = 0
+    pay = machine.Machine.tick
+
+    def counted(self: machine.Machine, *args: object) -> None:
+        nonlocal paid
+        paid += 1
+        pay(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(machine.Machine, "tick", counted)
+    found = simulated(text)
+    assert paid <= (machine.STEPS + 1) * 24
+    assert all(len(run.trace.events) < machine.STEPS for each in found for run in each.runs)
+
+
+def test_a_run_that_is_left_says_where() -> None:
+    found = simulated("def deep(n):\n    return deep(n + 1)\n\n\n" + LOOP.format(line="deep(0)"))
+    traces = [run.trace for each in found for run in each.runs]
+    assert all(trace.ended_at is not None for trace in traces if trace.ended)

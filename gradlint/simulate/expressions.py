@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate import arithmetic, conditions
+from gradlint.simulate import arithmetic, comparisons, conditions
 from gradlint.simulate.attributes import get_attribute, get_item
-from gradlint.simulate.callables import Frame, Function, Stream
+from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
-from gradlint.simulate.iteration import items_of
+from gradlint.simulate.displays import comprehension, dictionary, display, set_of
 from gradlint.simulate.names import load
 from gradlint.simulate.values import Num, Opaque
 
 Evaluate = Callable[[Frame], Any]
-_LONGEST = 400
-"""Elements of a literal that are told apart; the rest of a longer one can be no list of losses."""
 
 
 def expression(node: cst.CSTNode) -> Evaluate:
@@ -187,7 +185,7 @@ def _comparison(node: cst.Comparison) -> Evaluate:
         found: Any = True
         for kind, comparator in rest:
             right = comparator(frame)
-            one = arithmetic.compare(frame.machine, kind, left, right)
+            one = comparisons.compare(frame.machine, kind, left, right)
             found = _with_settings(found, one) if found is not True else one
             if conditions.certain(found) is False:
                 return found
@@ -203,52 +201,6 @@ def _conditional(node: cst.IfExp) -> Evaluate:
     def run(frame: Frame) -> Any:
         value = test(frame)
         return body(frame) if conditions.truth(frame.machine, value, decides=True) else orelse(frame)
-
-    return run
-
-
-def _elements(node: Any, make: Callable[[Any], Any]) -> Evaluate:
-    parts = [(isinstance(each, cst.StarredElement), expression(each.value)) for each in node.elements[:_LONGEST]]
-
-    def run(frame: Frame) -> Any:
-        found: list[Any] = []
-        for starred, part in parts:
-            value = part(frame)
-            if starred and isinstance(value, (list, tuple, range)):
-                found.extend(list(value)[:200])
-            else:
-                found.append(value)
-        return make(found)
-
-    return run
-
-
-def _set(values: list[Any]) -> Any:
-    try:
-        return set(values)
-    except TypeError:
-        return values
-
-
-def _dict(node: cst.Dict) -> Evaluate:
-    parts = [
-        (expression(each.key) if isinstance(each, cst.DictElement) else None, expression(each.value))
-        for each in node.elements[:_LONGEST]
-    ]
-
-    def run(frame: Frame) -> Any:
-        found: dict[Any, Any] = {}
-        for key, value in parts:
-            each = value(frame)
-            if key is None:
-                if isinstance(each, dict):
-                    found.update(each)
-                continue
-            try:
-                found[key(frame)] = each
-            except TypeError:
-                found[id(each)] = each
-        return found
 
     return run
 
@@ -276,46 +228,6 @@ def _walrus(node: cst.NamedExpr) -> Evaluate:
     return run
 
 
-def _comprehension(node: Any) -> Evaluate:
-    from gradlint.simulate.targets import assign
-
-    fors: list[tuple[Evaluate, Callable[[Frame, Any], None], list[Evaluate]]] = []
-    level = node.for_in
-    while level is not None:
-        fors.append((expression(level.iter), assign(level.target), [expression(each.test) for each in level.ifs]))
-        level = level.inner_for_in
-    if isinstance(node, cst.DictComp):
-        key, value = expression(node.key), expression(node.value)
-        element: Evaluate = lambda frame: (key(frame), value(frame))  # noqa: E731
-    else:
-        element = expression(node.elt)
-
-    def walk(frame: Frame, depth: int) -> Iterator[Any]:
-        if depth == len(fors):
-            yield element(frame)
-            return
-        iterable, target, tests = fors[depth]
-        for count, item in enumerate(items_of(frame.machine, iterable(frame), node)):
-            frame.machine.tick(node)
-            if count >= 64:
-                break
-            target(frame, item)
-            if all(conditions.truth(frame.machine, test(frame)) for test in tests):
-                yield from walk(frame, depth + 1)
-
-    def run(frame: Frame) -> Any:
-        inner = Frame(frame.machine, {"<scope>": True}, frame, None, {}, frame.owner)
-        found = walk(inner, 0)
-        if isinstance(node, cst.GeneratorExp):
-            return Stream(found)
-        values = list(found)
-        if isinstance(node, cst.DictComp):
-            return {key: value for key, value in values if isinstance(key, (str, int, float, tuple, bool))}
-        return _set(values) if isinstance(node, cst.SetComp) else values
-
-    return run
-
-
 def _awaited(node: cst.Await) -> Evaluate:
     return expression(node.expression)
 
@@ -337,15 +249,15 @@ _COMPILERS: dict[type, Callable[[Any], Evaluate]] = {
     cst.BooleanOperation: _boolean,
     cst.Comparison: _comparison,
     cst.IfExp: _conditional,
-    cst.Tuple: lambda node: _elements(node, tuple),
-    cst.List: lambda node: _elements(node, list),
-    cst.Set: lambda node: _elements(node, _set),
-    cst.Dict: _dict,
+    cst.Tuple: lambda node: display(node, tuple),
+    cst.List: lambda node: display(node, list),
+    cst.Set: lambda node: display(node, set_of),
+    cst.Dict: dictionary,
     cst.Lambda: _lambda,
     cst.NamedExpr: _walrus,
-    cst.ListComp: _comprehension,
-    cst.SetComp: _comprehension,
-    cst.DictComp: _comprehension,
-    cst.GeneratorExp: _comprehension,
+    cst.ListComp: comprehension,
+    cst.SetComp: comprehension,
+    cst.DictComp: comprehension,
+    cst.GeneratorExp: comprehension,
     cst.Await: _awaited,
 }

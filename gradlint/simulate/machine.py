@@ -1,4 +1,4 @@
-"""The machine that runs code abstractly: its budget, its stack, what it assumes, and the events that it notes."""
+"""The machine that runs code abstractly: its budget, its stack, and the events that it notes."""
 
 from __future__ import annotations
 
@@ -8,26 +8,14 @@ from typing import Any, TypeGuard
 
 import libcst as cst
 
+from gradlint.simulate.assumptions import Assumptions
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
-from gradlint.simulate.values import Num, Opaque, Question, Tensor, number, settings_of
-from gradlint.simulate.world import (
-    PASSES,
-    PRIMES,
-    Asked,
-    World,
-    assumed_number,
-    last_part,
-    measures,
-    spells_counter,
-    spells_epochs,
-    spells_resumption,
-)
+from gradlint.simulate.values import Opaque, Question, Tensor, number, settings_of
+from gradlint.simulate.world import World, spells_resumption
 
 STEPS = 12_000
 """Statements and calls that one run may execute."""
-
-CALLERS_INDEX = "an index that the caller counts"
 
 DEPTH = 24
 """Calls of the text within each other."""
@@ -51,13 +39,11 @@ class Raised(Exception):
         self.value = value
 
 
-class Machine:
+class Machine(Assumptions):
     """The state of one run."""
 
     def __init__(self, world: World, words: Any, micro_batches: int, steps: int = STEPS) -> None:
-        self.world = world
-        self.words = words
-        self.asked = Asked()
+        super().__init__(world, words)
         self.events: list[Event] = []
         self.gradients = Gradients()
         self.left = steps
@@ -77,8 +63,6 @@ class Machine:
         """The micro-batches that were backpropagated."""
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
-        self.answers = dict(world.answers)
-        self.strings = dict(world.strings)
         self.grad = True
         self.passes: dict[cst.CSTNode, int] = {}
         self.contexts: list[Any] = []
@@ -90,14 +74,9 @@ class Machine:
         self.hooks: list[Any] = []
         self.bounded: set[int] = set()
         self.asked_at: dict[cst.CSTNode, str] = {}
-        self.counted = {CALLERS_INDEX}
         self.options: dict[str, Any] = {}
-        self.varying: set[str] = set()
-        """Numbers of accumulation steps that change on the way: what they decide is not known."""
         self.entered: set[cst.CSTNode] = set()
         """The loops around a backward pass that a run came to."""
-        self.turn: int | None = None
-        """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
 
     # Budget
 
@@ -187,104 +166,6 @@ class Machine:
             bounded=frozenset(self.bounded),
             counted=not self.counted.isdisjoint(self.asked.gates),
         )
-
-    # Assumptions
-
-    def counts_steps(self, name: str) -> bool:
-        """Whether a setting is N in this world."""
-        if name in self.world.not_n:
-            return False
-        return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
-
-    def setting(self, name: str, default: Any = None) -> Any:
-        """The number that a setting has in this world."""
-        if self.turn is not None and default is None and spells_counter(last_part(name)):
-            self.counted.add(name)
-            return Num(self.turn, frozenset((name,)))
-        known = self.asked.numbers.get(name)
-        if known is None:
-            known = self._assumed(name, number(default))
-            self.asked.numbers[name] = known
-            if default is not None and number(default) is not None:
-                self.asked.actual[name] = number(default)  # type: ignore[assignment]
-        return Num(known, frozenset((name,)))
-
-    def _assumed(self, name: str, default: int | float | None) -> int | float:
-        if self.counts_steps(name):
-            # One name for it in two places, as of the arguments and of an engine, is one number.
-            counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
-            return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
-        last = last_part(name)
-        known = assumed_number(name, default)
-        if known is not None:
-            return known
-        if spells_epochs(last) and default != 0:
-            return PASSES
-        if default is not None and (isinstance(default, float) or default < 100):
-            return default
-        return PRIMES[len(self.asked.numbers) % len(PRIMES)]
-
-    def number_of(self, value: Any) -> Any:
-        """A value as a number, where it is one or may be one."""
-        if type(value) is Opaque:
-            if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
-                return None
-            if type(value.default) is Num:
-                return value.default
-            return self.setting(value.identity, value.default)
-        return value if number(value) is not None else None
-
-    def named(self, name: str, value: Any, frame: Any) -> Any:
-        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1.
-
-        The length of something in sight is no setting.
-        """
-        plain = number(value)
-        if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
-            if self.in_loop and type(value) is Tensor:
-                self.varying.add(name)
-            return value if type(value) is Opaque and self.counts_steps(value.identity) else self.setting(name)
-        if isinstance(plain, float) and plain.is_integer() and type(value) is float:
-            plain = int(plain)
-        if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
-            return value
-        if plain < 2 and type(value) is not Num:
-            return value
-        if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
-            return value
-        return self.setting(name, plain)
-
-    def overridable(self, name: str, value: Any) -> Any:
-        """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
-        plain = number(value)
-        if isinstance(plain, int) and not isinstance(plain, bool) and self.counts_steps(name.rsplit(".", 1)[-1]):
-            return self.setting(name, plain)
-        return value
-
-    def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:
-        """What this world says to an unknown condition."""
-        key = question.key
-        known = self.answers.get(key)
-        if known is None:
-            known = self.asked.questions.get(key)
-        if known is None:
-            known = question.default if question.default is not None else usual != question.negated
-        self.asked.questions[key] = known
-        if decides:
-            self.asked.deciding.add(key)
-        return known != question.negated
-
-    def known(self, question: Question) -> bool | None:
-        """The answer that was given already."""
-        found = self.answers.get(question.key, self.asked.questions.get(question.key))
-        return None if found is None else found != question.negated
-
-
-def _is_unknown(value: Any) -> bool:
-    """Whether a value may be any number: what is out of sight, or what was computed there of no data."""
-    if type(value) is Tensor:
-        return not value.draws
-    return type(value) is Opaque and not isinstance(value.default, str)
 
 
 def _stepper(optimizer: Any) -> Stepper:

@@ -10,6 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
+from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
@@ -217,90 +218,6 @@ def _of_context(machine: Machine, value: Context, name: str, args: list[Any], kw
     return None
 
 
-def _of_list(machine: Machine, value: list[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    if name == "append" and args:
-        if len(value) < 2000:
-            value.append(args[0])
-    elif name == "extend" and args:
-        for count, item in enumerate(items_of(machine, args[0], node)):
-            if count >= 1000 or len(value) >= 2000:
-                break
-            value.append(item)
-    elif name == "clear":
-        value.clear()
-    elif name == "pop" and value:
-        return value.pop(args[0] if args and isinstance(args[0], int) and -len(value) <= args[0] < len(value) else -1)
-    elif name == "popleft" and value:
-        return value.pop(0)
-    elif name == "insert" and len(args) == 2 and isinstance(args[0], int):
-        value.insert(args[0], args[1])
-    elif name == "copy":
-        return list(value)
-    elif name in ("index", "count"):
-        return Opaque("a place")
-    return None
-
-
-def _of_dict(
-    machine: Machine, value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
-) -> Any:
-    from gradlint.simulate.attributes import plain
-
-    if name == "items":
-        return [(key, each) for key, each in value.items() if key != "<default>"]
-    if name == "values":
-        return [each for key, each in value.items() if key != "<default>"]
-    if name == "keys":
-        return [key for key in value if key != "<default>"]
-    if name in ("get", "pop", "setdefault") and args:
-        key = plain(args[0])
-        default = args[1] if len(args) > 1 else None
-        if name == "pop":
-            return value.pop(key, default)
-        return value.setdefault(key, default) if name == "setdefault" else value.get(key, default)
-    if name == "update":
-        for given in (*args, kwargs):
-            if isinstance(given, dict):
-                value.update(given)
-    elif name == "copy":
-        return dict(value)
-    elif name == "clear":
-        value.clear()
-    return None
-
-
-def _of_set(machine: Machine, value: set[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    from gradlint.simulate.attributes import plain
-
-    if name == "add" and args and len(value) < 2000:
-        value.add(plain(args[0]))
-    elif name in ("discard", "remove") and args:
-        value.discard(plain(args[0]))
-    elif name == "clear":
-        value.clear()
-    elif name == "update":
-        value.update(plain(each) for given in args for each in items_of(machine, given, node))
-    elif name in ("copy", "union"):
-        return set(value)
-    return None
-
-
-def _of_string(machine: Machine, value: str, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    if name in ("lower", "upper", "strip"):
-        return getattr(value, name)()
-    if name in ("startswith", "endswith") and args and isinstance(args[0], str):
-        return getattr(value, name)(args[0])
-    return "text" if name in ("format", "join", "replace") else Opaque("a string")
-
-
-def _of_number(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    return (
-        value
-        if name in ("item", "round", "to", "cuda", "float", "detach", "cpu", "clone", "__int__")
-        else Opaque(f"number.{name}()")
-    )
-
-
 def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     from gradlint.simulate.outside import opaque_method
 
@@ -342,11 +259,11 @@ _METHODS: dict[type, Method] = {
     Engine: deepspeed.method,
     Fabric: fabric.method,
     Tensor: tensor_method,
-    list: _of_list,
-    dict: _of_dict,
-    set: _of_set,
-    str: _of_string,
-    int: _of_number,
-    float: _of_number,
-    bool: _of_number,
+    list: list_method,
+    dict: dict_method,
+    set: set_method,
+    str: string_method,
+    int: number_method,
+    float: number_method,
+    bool: number_method,
 }

@@ -17,8 +17,9 @@ from gradlint.model.names.vocabulary import (
     spells_zeroing,
 )
 from gradlint.model.syntax.expressions import last_name, text
-from gradlint.simulate.arithmetic import flattened, joined, made_truth, models_of
+from gradlint.simulate.arithmetic import flattened, joined, models_of
 from gradlint.simulate.callables import Frame, Instance, Stream
+from gradlint.simulate.comparisons import made_truth
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.machine import Machine, is_data

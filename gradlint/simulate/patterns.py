@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate import arithmetic, conditions
+from gradlint.simulate import comparisons, conditions
 from gradlint.simulate.callables import Frame
 
 Matches = Callable[[Frame, Any], Any]
@@ -20,7 +20,7 @@ def pattern(node: cst.CSTNode) -> Matches:
 
     if isinstance(node, (cst.MatchValue, cst.MatchSingleton)):
         value = expression(node.value)
-        return lambda frame, subject: arithmetic.compare(frame.machine, cst.Equal, subject, value(frame))
+        return lambda frame, subject: comparisons.compare(frame.machine, cst.Equal, subject, value(frame))
     if isinstance(node, cst.MatchAs):
         return _capture(node)
     if isinstance(node, cst.MatchOr):

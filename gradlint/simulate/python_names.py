@@ -1,341 +1,23 @@
-"""Python's own functions, and those of its standard library that loops are written with."""
+"""Python's own functions of objects, and the table of all that are known by their full name."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import WRAPS_ITERABLE
-from gradlint.simulate.arithmetic import binary, compare, flattened, joined
+from gradlint.simulate.arithmetic import flattened, joined
 from gradlint.simulate.attributes import get_attribute, set_attribute
-from gradlint.simulate.callables import Frame, Instance, Partial, Stream, Super
-from gradlint.simulate.conditions import certain, truth
-from gradlint.simulate.iteration import ENDLESS, items_of, length
-from gradlint.simulate.machine import Machine, Raised, is_data
-from gradlint.simulate.things import Context, Loader
-from gradlint.simulate.trace import What
+from gradlint.simulate.callables import Frame, Instance, Partial, Super
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.python_numbers import NUMBERS, parsed
+from gradlint.simulate.python_streams import STREAMS
+from gradlint.simulate.things import Context
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Opaque, Tensor, made, number, settings_of
-from gradlint.simulate.world import PASSES
+from gradlint.simulate.values import Opaque
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
-_MOST = 4000
-
-
-def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if len(args) == 3 and is_data(args[1]):
-        return _pieces_of(machine, args)
-    bounds = [number(machine.number_of(each)) for each in args]
-    if not bounds or any(bound is None for bound in bounds):
-        bound = machine.number_of(Opaque(f"range at {id(node)}"))
-        bounds = [number(bound)]
-    of: frozenset[str] = frozenset().union(*(settings_of(machine.number_of(each)) for each in args)) if args else frozenset()
-    whole = [int(bound or 0) for bound in bounds]
-    if len(whole) == 3 and whole[2] == 0:
-        raise Raised("ValueError")
-    walked = range(*whole)[:ENDLESS]
-    if not of:
-        return walked
-    if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
-        walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
-    return Stream(iter(walked), walked, of=of)
-
-
-def _pieces_of(machine: Machine, args: list[Any]) -> Any:
-    """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
-    size = int(number(machine.number_of(args[2])) or 1)
-    return Stream(iter(range(0, machine.world.n * max(size, 1), max(size, 1))))
-
-
-def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    start = number(machine.number_of(args[1] if len(args) > 1 else kwargs.get("start", 0))) or 0
-    items = items_of(machine, args[0], node) if args else iter(())
-    return Stream(((place + int(start), item) for place, item in enumerate(items)), args[0] if args else None)
-
-
-def _zip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    walked = [items_of(machine, each, node) for each in args]
-    shortest = min(args, key=lambda each: number(length(machine, each)) or ENDLESS, default=None)
-    return Stream((_together(group) for group in zip(*walked, strict=False)), shortest)
-
-
-def _together(group: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What is walked side by side belongs to one micro-batch, unless it is walked from one stream."""
-    tensors = [each for each in group if type(each) is Tensor]
-    if 1 < len(tensors) == len(group) and len({id(each) for each in tensors}) == len(tensors):
-        return group
-    draws = frozenset().union(*(each.draws for each in tensors)) if tensors else frozenset()
-    return tuple(Tensor(draws, each.terms, each.models) if type(each) is Tensor else each for each in group)
-
-
-def _len(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    given = args[0] if args else []
-    loader = given if isinstance(given, Loader) else given.kept.get(("walked", None)) if isinstance(given, Opaque) else None
-    if isinstance(loader, Loader) and loader.sized is not True and not (loader.sized is None and loader.finite):
-        machine.risks.add(f"`len({loader.identity})` may have no answer: nothing says that it has a length")
-    return length(machine, given)
-
-
-def _iter(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if not args:
-        return Opaque("iter()")
-    if isinstance(args[0], Stream):
-        return args[0]
-    return Stream(items_of(machine, args[0], node), args[0])
-
-
-def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    given = args[0] if args else None
-    if isinstance(given, Stream):
-        try:
-            return next(given.items)
-        except StopIteration:
-            if len(args) > 1:
-                return args[1]
-            raise Raised("StopIteration") from None
-    if isinstance(given, Instance):
-        found, method = given.cls.lookup("__next__")
-        if found:
-            from gradlint.simulate.calling import call
-
-            return call(machine, method, [given], {}, node)
-    if isinstance(given, (list, tuple)):
-        return given[0] if given else None
-    return Tensor(machine.current())
-
-
-def _sum(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if args and is_data(args[0]) and "<pieces>" not in args[0].kept:
-        return args[0]
-    total: Any = 0
-    for count, item in enumerate(items_of(machine, args[0], node) if args else ()):
-        if count >= 1000:
-            break
-        machine.tick(node)
-        total = item if count == 0 else binary(machine, cst.Add, total, item, node)
-    return total
-
-
-def _extreme(kind: type) -> Known:
-    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-        given = args if len(args) > 1 else list(items_of(machine, args[0], node))[:1000] if args else []
-        if any(is_data(each) for each in given):
-            return next(each for each in given if is_data(each))
-        numbers = [machine.number_of(each) for each in given]
-        known = [each for each in numbers if number(each) is not None]
-        if len(known) < len(numbers):
-            return Opaque("an extreme")
-        best = (
-            min(known, key=lambda each: number(each) or 0)
-            if kind is cst.LessThan
-            else max(known, key=lambda each: number(each) or 0)
-        )
-        return made(number(best) or 0, *known)
-
-    return run
-
-
-def _parsed(text: str) -> int | float | None:
-    """The number that a string spells."""
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return None
-
-
-def _rounded(call: Callable[[float], Any]) -> Known:
-    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-        given = args[0] if args else 0
-        if isinstance(given, Answer):
-            return given
-        if is_data(given):
-            return given
-        if type(given) is Opaque and isinstance(given.default, str):
-            given = unknown(machine, f"{given.identity} as a number", default=_parsed(given.default), has_default=True)
-        if isinstance(given, str):
-            return _parsed(given) if _parsed(given) is not None else Opaque("a number")
-        known = machine.number_of(given)
-        plain = number(known)
-        if plain is None or not math.isfinite(plain):
-            return given if plain is None else plain
-        return made(call(plain), known)
-
-    return run
-
-
-def _float(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    given = args[0] if args else 0.0
-    if is_data(given):
-        from gradlint.simulate.tensors import tensor_method
-
-        return tensor_method(machine, given, "item", [], {}, node)
-    if isinstance(given, str):
-        return math.inf if given.strip("+").lower() in ("inf", "infinity") else Opaque("a number")
-    known = machine.number_of(given)
-    return made(float(number(known) or 0.0), known) if known is not None else given
-
-
-def _bool(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    known = certain(args[0]) if args else False
-    return known if known is not None else args[0]
-
-
-def _any_all(wanted: bool) -> Known:
-    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-        for count, item in enumerate(items_of(machine, args[0], node) if args else ()):
-            known = certain(item)
-            if known is None:
-                return Answer("any or all")
-            if known is wanted or count > 1000:
-                return wanted
-        return not wanted
-
-    return run
-
-
-def _divmod(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    if len(args) != 2:
-        return Opaque("divmod()")
-    return binary(machine, cst.FloorDivide, args[0], args[1], node), binary(machine, cst.Modulo, args[0], args[1], node)
-
-
-def _container(make: Callable[[Any], Any]) -> Known:
-    def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-        items: list[Any] = []
-        for item in items_of(machine, args[0], node) if args else ():
-            machine.tick(node)
-            items.append(item)
-            if len(items) >= _MOST:
-                break
-        try:
-            return make(items)
-        except TypeError:
-            return items
-
-    return run
-
-
-def _dict(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    found: dict[Any, Any] = {}
-    if args and isinstance(args[0], dict):
-        found.update(args[0])
-    elif args and isinstance(args[0], (list, tuple)):
-        found.update(each for each in args[0] if isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], (str, int)))
-    found.update(kwargs)
-    return found
-
-
-def _defaultdict(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    from gradlint.simulate.calling import call
-
-    return {"<default>": lambda: call(machine, args[0], [], {}, node)} if args and args[0] is not None else {}
-
-
-def _islice(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    bounds = [number(machine.number_of(each)) if each is not None else None for each in args[1:]]
-    start, stop = (0, bounds[0]) if len(bounds) == 1 else (int(bounds[0] or 0), bounds[1]) if bounds else (0, None)
-    items = items_of(machine, args[0], node) if args else iter(())
-
-    def run() -> Iterator[Any]:
-        place = -1
-        while stop is None or place + 1 < stop:
-            item = next(items, _END)
-            if item is _END:
-                return
-            place += 1
-            if place >= start:
-                yield item
-
-    return Stream(run(), None)
-
-
-_END = object()
-
-
-def _batched(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    size = int(number(machine.number_of(args[1])) or 1) if len(args) > 1 else 1
-    items = items_of(machine, args[0], node) if args else iter(())
-
-    def run() -> Iterator[Any]:
-        group: list[Any] = []
-        for item in items:
-            group.append(item)
-            if len(group) >= size:
-                yield tuple(group)
-                group = []
-        if group:
-            yield tuple(group)
-
-    return Stream(run())
-
-
-def _cycle(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """Batches without an end; the pass that is walked again is no pass of the loop."""
-    loader = Loader("cycle", node, finite=False)
-    given = args[0] if args else None
-    if isinstance(given, Stream) and isinstance(given.source, range):
-        given = given.source
-    if isinstance(given, (list, tuple, range)) and given:
-        return Stream(given[place % len(given)] for place in range(ENDLESS))
-    return Stream(items_of(machine, loader, node), None)
-
-
-def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    start = int(number(machine.number_of(args[0] if args else kwargs.get("start", 0))) or 0)
-    pace = int(number(machine.number_of(args[1] if len(args) > 1 else kwargs.get("step", 1))) or 1)
-    return Stream(iter(range(start, start + pace * ENDLESS, pace)))
-
-
-def _chain(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    return Stream(item for each in args for item in items_of(machine, each, node))
-
-
-def _map(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    from gradlint.simulate.calling import call
-
-    if len(args) < 2:
-        return Opaque("map()")
-    walked = [items_of(machine, each, node) for each in args[1:]]
-    return Stream(call(machine, args[0], list(group), {}, node) for group in zip(*walked, strict=False))
-
-
-def _filter(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    from gradlint.simulate.calling import call
-
-    if len(args) < 2:
-        return Opaque("filter()")
-    items = items_of(machine, args[1], node)
-    return Stream(each for each in items if args[0] is None or truth(machine, call(machine, args[0], [each], {}, node)))
-
-
-def _reduce(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    from gradlint.simulate.calling import call
-
-    items = list(items_of(machine, args[1], node))[:200] if len(args) > 1 else []
-    total = args[2] if len(args) > 2 else items.pop(0) if items else None
-    for item in items:
-        total = call(machine, args[0], [total, item], {}, node)
-    return total
-
-
-def _walked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """A progress bar: what it is given, walked as it is; its total is a number that somebody sees."""
-    given = args[0] if args else kwargs.get("iterable")
-    total = kwargs.get("total")
-    known = number(machine.number_of(total)) if total is not None else None
-    if known is not None:
-        machine.note(What.CALL, node, numbers=(float(known),), text="a progress bar", handed=frozenset(("total",)))
-    return given if given is not None else Opaque("a progress bar")
-
-
-def _trange(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    return _range(machine, args, {}, node, frame)
 
 
 def _getattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -351,7 +33,7 @@ def _environment(machine: Machine, args: list[Any], kwargs: dict[str, Any], node
     name = args[0] if args else kwargs.get("key")
     default = args[1] if len(args) > 1 else kwargs.get("default")
     if isinstance(default, str):
-        default = _parsed(default) if _parsed(default) is not None else default
+        default = parsed(default) if parsed(default) is not None else default
     return unknown(machine, f"os.environ.{name}", default=default, has_default=default is not None)
 
 
@@ -407,56 +89,13 @@ def _stacked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cs
     return Context("stack", node, kind="stack")
 
 
-def _comparing(kind: type) -> Known:
-    return lambda machine, args, kwargs, node, frame: compare(machine, kind, *args[:2]) if len(args) > 1 else Opaque("operator")
-
-
 def _unknown(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     return joined(machine, node, args) if any(map(is_data, flattened(args))) else Opaque("unknown()")
 
 
 PYTHON: dict[str, Known] = {
-    "builtins.range": _range,
-    "builtins.enumerate": _enumerate,
-    "builtins.zip": _zip,
-    "itertools.zip_longest": _zip,
-    "builtins.len": _len,
-    "builtins.iter": _iter,
-    "builtins.next": _next,
-    "builtins.sum": _sum,
-    "builtins.min": _extreme(cst.LessThan),
-    "builtins.max": _extreme(cst.GreaterThan),
-    "builtins.int": _rounded(int),
-    "builtins.round": _rounded(round),
-    "math.ceil": _rounded(math.ceil),
-    "math.floor": _rounded(math.floor),
-    "numpy.ceil": _rounded(math.ceil),
-    "numpy.floor": _rounded(math.floor),
-    "builtins.abs": _rounded(abs),
-    "builtins.float": _float,
-    "builtins.bool": _bool,
-    "builtins.any": _any_all(True),
-    "builtins.all": _any_all(False),
-    "builtins.divmod": _divmod,
-    "builtins.list": _container(list),
-    "builtins.tuple": _container(tuple),
-    "builtins.set": _container(set),
-    "builtins.frozenset": _container(frozenset),
-    "builtins.sorted": _container(list),
-    "builtins.reversed": _container(lambda items: list(reversed(items))),
-    "collections.deque": _container(list),
-    "builtins.dict": _dict,
-    "collections.OrderedDict": _dict,
-    "collections.defaultdict": _defaultdict,
-    "itertools.islice": _islice,
-    "itertools.batched": _batched,
-    "more_itertools.chunked": _batched,
-    "itertools.cycle": _cycle,
-    "itertools.count": _count,
-    "itertools.chain": _chain,
-    "builtins.map": _map,
-    "builtins.filter": _filter,
-    "functools.reduce": _reduce,
+    **NUMBERS,
+    **STREAMS,
     "functools.partial": _partial,
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
@@ -470,14 +109,6 @@ PYTHON: dict[str, Known] = {
     "types.SimpleNamespace": _namespace,
     "argparse.Namespace": _namespace,
     "contextlib.ExitStack": _stacked,
-    "tqdm.trange": _trange,
-    "tqdm.auto.trange": _trange,
     "builtins.eval": _unknown,
     "builtins.exec": _unknown,
-    **{
-        f"{module}.{name}": _walked
-        for module in ("tqdm", "tqdm.auto", "tqdm.notebook", "rich.progress")
-        for name in WRAPS_ITERABLE
-        if name != "trange"
-    },
 }

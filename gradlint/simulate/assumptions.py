@@ -1,0 +1,138 @@
+"""What a run assumes of everything that the text leaves open: numbers, truths, and which settings are N."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradlint.simulate.values import Num, Opaque, Question, Tensor, number
+from gradlint.simulate.world import (
+    PASSES,
+    PRIMES,
+    Asked,
+    World,
+    assumed_number,
+    last_part,
+    measures,
+    spells_counter,
+    spells_epochs,
+)
+
+CALLERS_INDEX = "an index that the caller counts"
+"""The setting that an index is, where a function is the root that its caller hands one."""
+
+
+class Assumptions:
+    """The assumptions of one run, and what they were asked."""
+
+    def __init__(self, world: World, words: Any) -> None:
+        self.world = world
+        self.words = words
+        self.asked = Asked()
+        self.answers = dict(world.answers)
+        self.strings = dict(world.strings)
+        self.turn: int | None = None
+        """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
+        self.counted = {CALLERS_INDEX}
+        self.varying: set[str] = set()
+        """Numbers of accumulation steps that change on the way: what they decide is not known."""
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether a loop of the text runs."""
+        raise NotImplementedError
+
+    def counts_steps(self, name: str) -> bool:
+        """Whether a setting is N in this world."""
+        if name in self.world.not_n:
+            return False
+        return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """The number that a setting has in this world."""
+        if self.turn is not None and default is None and spells_counter(last_part(name)):
+            self.counted.add(name)
+            return Num(self.turn, frozenset((name,)))
+        known = self.asked.numbers.get(name)
+        if known is None:
+            known = self._assumed(name, number(default))
+            self.asked.numbers[name] = known
+            if default is not None and number(default) is not None:
+                self.asked.actual[name] = number(default)  # type: ignore[assignment]
+        return Num(known, frozenset((name,)))
+
+    def _assumed(self, name: str, default: int | float | None) -> int | float:
+        if self.counts_steps(name):
+            # One name for it in two places, as of the arguments and of an engine, is one number.
+            counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
+            return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
+        last = last_part(name)
+        known = assumed_number(name, default)
+        if known is not None:
+            return known
+        if spells_epochs(last) and default != 0:
+            return PASSES
+        if default is not None and (isinstance(default, float) or default < 100):
+            return default
+        return PRIMES[len(self.asked.numbers) % len(PRIMES)]
+
+    def number_of(self, value: Any) -> Any:
+        """A value as a number, where it is one or may be one."""
+        if type(value) is Opaque:
+            if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
+                return None
+            if type(value.default) is Num:
+                return value.default
+            return self.setting(value.identity, value.default)
+        return value if number(value) is not None else None
+
+    def named(self, name: str, value: Any, frame: Any) -> Any:
+        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1.
+
+        The length of something in sight is no setting.
+        """
+        plain = number(value)
+        if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
+            if self.in_loop and type(value) is Tensor:
+                self.varying.add(name)
+            return value if type(value) is Opaque and self.counts_steps(value.identity) else self.setting(name)
+        if isinstance(plain, float) and plain.is_integer() and type(value) is float:
+            plain = int(plain)
+        if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
+            return value
+        if plain < 2 and type(value) is not Num:
+            return value
+        if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
+            return value
+        return self.setting(name, plain)
+
+    def overridable(self, name: str, value: Any) -> Any:
+        """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
+        plain = number(value)
+        if isinstance(plain, int) and not isinstance(plain, bool) and self.counts_steps(name.rsplit(".", 1)[-1]):
+            return self.setting(name, plain)
+        return value
+
+    def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:
+        """What this world says to an unknown condition."""
+        key = question.key
+        known = self.answers.get(key)
+        if known is None:
+            known = self.asked.questions.get(key)
+        if known is None:
+            known = question.default if question.default is not None else usual != question.negated
+        self.asked.questions[key] = known
+        if decides:
+            self.asked.deciding.add(key)
+        return known != question.negated
+
+    def known(self, question: Question) -> bool | None:
+        """The answer that was given already."""
+        found = self.answers.get(question.key, self.asked.questions.get(question.key))
+        return None if found is None else found != question.negated
+
+
+def _is_unknown(value: Any) -> bool:
+    """Whether a value may be any number: what is out of sight, or what was computed there of no data."""
+    if type(value) is Tensor:
+        return not value.draws
+    return type(value) is Opaque and not isinstance(value.default, str)

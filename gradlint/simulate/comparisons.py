@@ -1,0 +1,129 @@
+"""Comparisons of the values of a run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.things import Thing
+from gradlint.simulate.values import Answer, Num, Opaque, Question, number, settings_of
+
+_COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    cst.Equal: operator.eq,
+    cst.NotEqual: operator.ne,
+    cst.LessThan: operator.lt,
+    cst.LessThanEqual: operator.le,
+    cst.GreaterThan: operator.gt,
+    cst.GreaterThanEqual: operator.ge,
+}
+
+
+def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
+    """The truth of `left kind right`: a bool, a question, or an answer that the data give."""
+    if kind in (cst.Is, cst.IsNot):
+        return _identical(left, right, kind is cst.IsNot)
+    if kind in (cst.In, cst.NotIn):
+        return _contained(machine, left, right, kind is cst.NotIn)
+    if is_data(left) or is_data(right) or isinstance(left, Answer) or isinstance(right, Answer):
+        return Answer("a comparison of data")
+    first, second = number(left), number(right)
+    if first is None and type(left) is Opaque:
+        if isinstance(right, str):
+            return _string(machine, left, right, kind is cst.NotEqual)
+        if right is None or isinstance(right, bool):
+            return _identical(left, right, kind is cst.NotEqual)
+        if second is not None or type(right) is Opaque:
+            left = machine.number_of(left)
+            first = number(left)
+    if second is None and type(right) is Opaque:
+        if isinstance(left, str):
+            return _string(machine, right, left, kind is cst.NotEqual)
+        if first is not None:
+            right = machine.number_of(right)
+            second = number(right)
+    if first is not None and second is not None:
+        return made_truth(bool(_COMPARISONS[kind](first, second)), left, right)
+    if kind in (cst.Equal, cst.NotEqual) and isinstance(left, _PLAIN) and isinstance(right, _PLAIN):
+        return bool(_COMPARISONS[kind](left, right))
+    if (isinstance(left, str) and isinstance(right, str)) or (isinstance(left, tuple) and isinstance(right, tuple)):
+        try:
+            return bool(_COMPARISONS[kind](left, right))
+        except TypeError:
+            return Answer("a comparison")
+    if left is None or right is None:
+        return kind is cst.NotEqual
+    return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
+
+
+_PLAIN = (str, int, float, bool, type(None), tuple, list)
+
+
+def made_truth(value: bool, *parts: Any) -> Any:
+    """A truth about numbers, which remembers their settings."""
+    of = frozenset().union(*(settings_of(part) for part in parts))
+    return Num(value, of) if of else value
+
+
+def _identical(left: Any, right: Any, negated: bool) -> Any:
+    if isinstance(left, bool) or left is None:
+        left, right = right, left
+    if right is None:
+        if type(left) is Opaque:
+            if left.has_default and left.default is not None and not isinstance(left.default, Opaque):
+                return negated
+            return Question(f"{left.identity} is None", negated=negated, default=False)
+        if getattr(left, "optional", False):
+            return Question(f"{left.identity} is None", negated=negated, default=False)
+        return (left is None) != negated
+    if isinstance(right, bool):
+        if type(left) is Opaque:
+            return Question(left.identity, negated=negated == right)
+        return (left is right) != negated
+    if type(left) is Opaque or type(right) is Opaque:
+        return Question(f"{_named(left)} is {_named(right)}", negated=negated)
+    return (left is right or (number(left) is not None and number(left) == number(right))) != negated
+
+
+def _string(machine: Machine, left: Opaque, right: str, negated: bool) -> bool:
+    """A setting that is compared with strings is one of them, the first unless the world says otherwise."""
+    asked = machine.asked.compared.setdefault(left.identity, [])
+    if right not in asked:
+        asked.append(right)
+    if isinstance(left.default, str):
+        chosen = machine.strings.get(left.identity, left.default)
+    else:
+        chosen = machine.strings.get(left.identity, asked[0])
+    return (chosen == right) != negated
+
+
+def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:
+    if is_data(left) or is_data(right) or isinstance(left, Answer):
+        return Answer("data in something")
+    if isinstance(right, str) and isinstance(left, str):
+        return (left in right) != negated
+    if isinstance(right, (list, tuple, set, frozenset, dict, range)):
+        if type(left) is Opaque:
+            strings = [each for each in right if isinstance(each, str)]
+            if strings:
+                return any(_string(machine, left, each, False) for each in strings) != negated
+            left = machine.number_of(left)
+        plain = number(left)
+        if plain is not None:
+            inside = [each for each in right if number(each) is not None]
+            return made_truth(any(number(each) == plain for each in inside) != negated, left, *inside[:3])
+        try:
+            return (left in right) != negated
+        except TypeError:
+            return any(each is left for each in right) != negated
+    return Question(f"{_named(left)} in {_named(right)}", negated=negated)
+
+
+def _named(value: Any) -> str:
+    if type(value) is Opaque or isinstance(value, Thing):
+        return value.identity
+    plain = number(value)
+    return str(plain) if plain is not None else value if isinstance(value, str) else type(value).__name__

@@ -1,0 +1,111 @@
+"""Compiles displays and comprehensions: what is written out as a container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate import conditions
+from gradlint.simulate.callables import Frame, Stream
+from gradlint.simulate.iteration import items_of
+
+Evaluate = Callable[[Frame], Any]
+_LONGEST = 400
+"""Elements of a literal that are told apart; the rest of a longer one can be no list of losses."""
+
+
+def display(node: Any, make: Callable[[Any], Any]) -> Evaluate:
+    """A tuple, a list or a set that is written out."""
+    from gradlint.simulate.expressions import expression
+
+    parts = [(isinstance(each, cst.StarredElement), expression(each.value)) for each in node.elements[:_LONGEST]]
+
+    def run(frame: Frame) -> Any:
+        found: list[Any] = []
+        for starred, part in parts:
+            value = part(frame)
+            if starred and isinstance(value, (list, tuple, range)):
+                found.extend(list(value)[:200])
+            else:
+                found.append(value)
+        return make(found)
+
+    return run
+
+
+def set_of(values: list[Any]) -> Any:
+    """A set, or a list where that is impossible."""
+    try:
+        return set(values)
+    except TypeError:
+        return values
+
+
+def dictionary(node: cst.Dict) -> Evaluate:
+    """A dictionary that is written out."""
+    from gradlint.simulate.expressions import expression
+
+    parts = [
+        (expression(each.key) if isinstance(each, cst.DictElement) else None, expression(each.value))
+        for each in node.elements[:_LONGEST]
+    ]
+
+    def run(frame: Frame) -> Any:
+        found: dict[Any, Any] = {}
+        for key, value in parts:
+            each = value(frame)
+            if key is None:
+                if isinstance(each, dict):
+                    found.update(each)
+                continue
+            try:
+                found[key(frame)] = each
+            except TypeError:
+                found[id(each)] = each
+        return found
+
+    return run
+
+
+def comprehension(node: Any) -> Evaluate:
+    """A comprehension, or a generator expression."""
+    from gradlint.simulate.expressions import expression
+    from gradlint.simulate.targets import assign
+
+    fors: list[tuple[Evaluate, Callable[[Frame, Any], None], list[Evaluate]]] = []
+    level = node.for_in
+    while level is not None:
+        fors.append((expression(level.iter), assign(level.target), [expression(each.test) for each in level.ifs]))
+        level = level.inner_for_in
+    if isinstance(node, cst.DictComp):
+        key, value = expression(node.key), expression(node.value)
+        element: Evaluate = lambda frame: (key(frame), value(frame))  # noqa: E731
+    else:
+        element = expression(node.elt)
+
+    def walk(frame: Frame, depth: int) -> Iterator[Any]:
+        if depth == len(fors):
+            yield element(frame)
+            return
+        iterable, target, tests = fors[depth]
+        for count, item in enumerate(items_of(frame.machine, iterable(frame), node)):
+            frame.machine.tick(node)
+            if count >= 64:
+                break
+            target(frame, item)
+            if all(conditions.truth(frame.machine, test(frame)) for test in tests):
+                yield from walk(frame, depth + 1)
+
+    def run(frame: Frame) -> Any:
+        inner = Frame(frame.machine, {"<scope>": True}, frame, None, {}, frame.owner)
+        found = walk(inner, 0)
+        if isinstance(node, cst.GeneratorExp):
+            return Stream(found)
+        values = list(found)
+        if isinstance(node, cst.DictComp):
+            return {key: value for key, value in values if isinstance(key, (str, int, float, tuple, bool))}
+        return set_of(values) if isinstance(node, cst.SetComp) else values
+
+    return run

@@ -1,0 +1,96 @@
+"""Finds the world that a text is run in: one in which weights are updated, by whole windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.views import views
+from gradlint.simulate.world import Asked, World, assumed_number, last_part
+
+SMALL, LARGE = 3, 5
+
+
+TURNS = 8
+"""Answers at the most that are turned over to come to an update."""
+
+
+FLIPS = 6
+"""Worlds at the most in which one answer is another one."""
+
+
+_LONGEST = 64
+"""Micro-batches that a window whose size is a plain number may have to be run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """One run of a root in a world."""
+
+    world: World
+    trace: Trace
+    asked: Asked
+
+
+def turned(first: Played, play: Callable[[World], Played]) -> Played:
+    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
+    if not first.trace.of(What.BACKWARD) or first.trace.of(What.STEP):
+        return first
+    asked = first.asked
+    for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:
+        again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
+        if again.trace.of(What.STEP):
+            return again
+    return first
+
+
+def fitted(first: Played, play: Callable[[World], Played]) -> Played:
+    """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    first = _told_apart(first, play)
+    world = first.world
+    others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
+    if others and not is_whole(first.trace):
+        for names in (frozenset(others), *(frozenset((name,)) for name in sorted(others)[:4] if len(others) > 1)):
+            again = play(replace(world, n_names=names))
+            if is_whole(again.trace):
+                return again
+    if is_whole(first.trace):
+        return first
+    for key in [each for each in sorted(first.asked.deciding) if "accum" in each.lower()][:TURNS]:
+        again = play(replace(world, answers=((key, not first.asked.questions[key]),)))
+        if is_whole(again.trace):
+            return again
+    for size in sorted(each for each in first.asked.moduli | set(sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
+        length = 2 * size + 2
+        again = play(replace(world, length=length))
+        if sizes(again.trace).get(size, 0) > 1:
+            return again
+    return first
+
+
+def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
+    """Of several settings whose names spell accumulation steps, those are N that an update waits for, or whose last name is theirs."""
+    spelled = first.trace.n_names
+    waiting = {last_part(each) for each in spelled & first.asked.gates}
+    others = frozenset(each for each in spelled if last_part(each) not in waiting)
+    if not waiting or not others:
+        return first
+    again = play(replace(first.world, not_n=others))
+    return again if is_whole(again.trace) or not is_whole(first.trace) else first
+
+
+def _may_be_steps(name: str) -> bool:
+    return (
+        not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower() and assumed_number(name, None) is None
+    )
+
+
+def is_whole(trace: Trace) -> bool:
+    """Whether whole updates are made of just N micro-batches."""
+    return trace.n in sizes(trace)
+
+
+def sizes(trace: Trace) -> dict[int, int]:
+    """Of how many micro-batches the whole updates of each optimizer are made, and how often."""
+    return {view.size: view.sizes.count(view.size) for view in views(trace)}

@@ -1,0 +1,89 @@
+"""Starts a function whose callers are out of sight, or did not get to it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from gradlint.simulate.assumptions import CALLERS_INDEX
+from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
+from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.machine import Machine, Raised
+from gradlint.simulate.roots import Definition
+from gradlint.simulate.values import Num
+from gradlint.simulate.world import spells_counter
+
+TRIES = 3
+"""Calls of a root after which no backward pass is expected of it any more."""
+
+
+_INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
+
+
+def start_of(definition: Definition) -> Callable[[Machine, Frame], None]:
+    """Calls a function again and again, as what is out of sight would, until its windows were seen."""
+
+    def run(machine: Machine, frame: Frame) -> None:
+        function, instance = _bound(definition, machine, frame)
+        if function is None:
+            return
+        machine.loops.append(definition.node)
+        machine.draws.append(0)
+        for count in range(2 * machine.world.length):
+            machine.begin(None)
+            machine.turn = count
+            before = len(machine.trained)
+            inner = Frame(machine, {}, function.frame, function, {}, function.owner)
+            names = function.parameters.positional
+            if instance is not None and names:
+                inner.names[names[0]] = instance
+            for name in names:
+                if spells_counter(name) or _INDEX.match(name):
+                    inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
+            bind_unknown(machine, function, inner)
+            call(machine, _ready(function, inner.names), [], {}, definition.node)
+            if len(machine.trained) - before > machine.world.n:
+                break
+            if count == TRIES and not machine.trained:
+                break
+
+    return run
+
+
+def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:
+    """The function, and for a method an object of its class, whose constructor runs with what its names and defaults say."""
+    if definition.outer is not None:
+        return None, None
+    if definition.owner is None:
+        value = frame.names.get(definition.name)
+        return (value, None) if isinstance(value, Function) else (None, None)
+    cls = frame.names.get(definition.owner.name.value)
+    if not isinstance(cls, ClassValue):
+        return None, None
+    instance = Instance(cls, identity="self")
+    found, init = cls.lookup("__init__")
+    if found and isinstance(init, Function):
+        inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
+        bind_unknown(machine, init, inner)
+        with contextlib.suppress(Raised):
+            call(machine, _ready(init, inner.names), [], {}, init.node)
+    value = cls.names.get(definition.name)
+    return (value, None if value.is_static else instance) if isinstance(value, Function) else (None, None)
+
+
+def _ready(function: Function, names: dict[str, Any]) -> Function:
+    """A function whose parameters have their values already."""
+    made = Function(
+        function.name,
+        function.node,
+        function.parameters,
+        function.body,
+        function.frame,
+        function.generator,
+        function.owner,
+        qualname=function.qualname,
+    )
+    made.given = dict(names)
+    return made

@@ -16,7 +16,9 @@ _SETTINGS = frozenset(
 )
 """Names of settings, which are spelled like optimizers and more, and what stands in which is a setting."""
 _ASKS = re.compile(
-    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg)$"
+    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|"
+    r"_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg|exceeded|reached|done|limit|steps?|count|idx|index|interval|freq|"
+    r"every|enabled|flag)$"
 )
 
 

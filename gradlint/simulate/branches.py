@@ -73,7 +73,10 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
     aims = tuple(compiler.aims.of(each) for each in arms)
     leaves = tuple(each is not None and _leaves(each) for each in arms)
     raises = tuple(each is not None and _raises(each) for each in arms)
-    usual = not leaves[0] if leaves[0] != leaves[1] else aims[0].matters or not aims[1].matters
+    if aims[0].leads != aims[1].leads:
+        usual = aims[0].leads
+    else:
+        usual = not leaves[0] if leaves[0] != leaves[1] else aims[0].matters or not aims[1].matters
     decides = aims[0].matters or aims[1].matters
     refuses = not raises[0] if raises[0] != raises[1] else None
     seeks = None

@@ -73,7 +73,7 @@ def call_unknown(
         return _wrapper(machine, callee.identity, args, kwargs, node)
     called = node.func if isinstance(node, cst.Call) else node
     last = name or last_name(called) or ""
-    return _by_name(machine, text(called) if len(last) < 200 else last, last, args, kwargs, node, callee)
+    return _by_name(machine, machine.compiler.spelled(called) if len(last) < 200 else last, last, args, kwargs, node, callee)
 
 
 def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -234,7 +234,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
         return Tensor(frozenset(), None)
-    name = text(node) if isinstance(node, cst.Call) else "call"
+    name = machine.compiler.spelled(node) if isinstance(node, cst.Call) else "call"
     if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
         return Opaque(name[:120], models=frozenset((f"{name[:40]} at {id(node)}",)))
     spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")

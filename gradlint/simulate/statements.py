@@ -11,6 +11,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import text
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.branches import branch, match
@@ -29,6 +30,7 @@ class Compiler:
         self.ahead = False
         """Whether what follows the statement that is compiled now leads to a loop around a backward pass."""
         self._bodies: dict[int, Block] = {}
+        self._texts: dict[int, str] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
         """The statements of a suite, or of a module."""
@@ -54,6 +56,13 @@ class Compiler:
             self.ahead = False
             self._bodies[key] = self.block(function.node.body, f"{function.qualname}.<locals>")
         return self._bodies[key]
+
+    def spelled(self, node: cst.CSTNode) -> str:
+        """The text of a node, made once."""
+        key = id(node)
+        if key not in self._texts:
+            self._texts[key] = text(node)
+        return self._texts[key]
 
     def run_plain(self, block: Block, frame: Frame) -> Signal:
         """Run statements of which none yields."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.finding import Finding
-from gradlint.model.types import Cadence, Kind, TrainingLoop
-from gradlint.repair import into_update
+from gradlint.bystanders import named
+from gradlint.finding import Finding, Fix
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
+from gradlint.repair import Outcome, into_update, withheld
 from gradlint.rule import rule
 
 
@@ -18,7 +19,7 @@ def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         if loop.steps is not None and loop.steps.value == 1:
             continue
-        fix, note = into_update(unscale, update, loop, "Unscale once per update, before clip and step")
+        fix, note = _with_clips(unscale, update, loop)
         yield Finding(
             at=unscale.node,
             message=f"`{unscale.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
@@ -27,3 +28,18 @@ def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _with_clips(unscale: Event, update: Event, loop: TrainingLoop) -> Outcome:
+    """Into the update, with the clips that need it and run as often: left behind, they would bound scaled gradients."""
+    message = "Unscale once per update, before clip and step"
+    outcome = into_update(unscale, update, loop, message)
+    edits = list(outcome[0].edits) if outcome[0] is not None else []
+    for clip in loop.all(Kind.CLIP) if edits else ():
+        if clip.index < unscale.index or clip.cadence is not unscale.cadence or exclusive(clip.path, unscale.path):
+            continue
+        fix, _ = into_update(clip, update, loop, message)
+        if fix is None:
+            return withheld(f"{named(clip.node, loop)} would bound scaled gradients, and cannot move along")
+        edits += fix.edits
+    return (Fix(message, tuple(edits)), None) if edits else outcome

@@ -102,7 +102,7 @@ class LoopBuilder:
             engine=engine,
             walks=replace(walks, windowed=self.window is not None, bounded=ends.bounded(), draws=self.draws(), cut=self.cut()),
             parallel=parallel_model(self.trace),
-            parallel_on_an_arm=wrapped_on_an_arm(self.trace),
+            parallel_on_an_arm=wrapped_on_an_arm(self.trace, self.home),
             sharded=sharded(self.trace),
             sync_toggled=sync_toggled(self.trace),
             engine_steps=given,

@@ -43,7 +43,7 @@ def settled(event: Event, unit: cst.CSTNode, anchor: Anchor, loop: TrainingLoop)
         return anchor
     down = start[1] <= end[0]
     first, last = (start[1], end[1] if anchor.after else end[0]) if down else (end[1] if anchor.after else end[0], start[0])
-    met = [each for each in _between(first, last, loop.facts) if concerns(each, event, loop)]
+    met = [each for each in _between(first, last, loop.facts) if concerns(each, event, loop) and not _heads_event(each, loop)]
     if not met:
         return anchor
     block = _block_of(anchor.statement, loop)
@@ -56,6 +56,11 @@ def settled(event: Event, unit: cst.CSTNode, anchor: Anchor, loop: TrainingLoop)
     if offended is not None:
         return Withheld(f"{named(met[0], loop)} stands where `{event.source}` has to go, and may need what that does")
     return nearer
+
+
+def _heads_event(node: cst.CSTNode, loop: TrainingLoop) -> bool:
+    """What a loop over weights or optimizers walks, in which an event stands: the order of events is known."""
+    return any(guard.kind == "loop" and guard.test is node for event in loop.events for guard in event.path)
 
 
 def _offended(

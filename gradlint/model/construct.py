@@ -295,19 +295,32 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
     if not _COUPLED & facts.constructed:
         return ()
     for holder, owner in _holders(facts.statements):
-        if _offers_both(holder, facts):
-            continue
         for call in facts.tree.calls(holder):
             qualified = facts.qualify(call.func)
-            if qualified in _COUPLED:
+            if qualified in _COUPLED and not _is_one_of_two(call, holder, facts):
                 found.append(_construction(call, qualified, holder, owner, facts))
     return tuple({id(each.call): each for each in found}.values())
 
 
-def _offers_both(holder: cst.CSTNode, facts: Facts) -> bool:
-    """AdamW is on offer beside: who takes Adam does so on purpose."""
-    names = (dotted(each) for kind in (cst.Name, cst.Attribute) for each in facts.tree.of(kind, holder))
-    return any(facts.full_name(name).endswith("AdamW") for name in names if name is not None and "Adam" in name)
+def _is_one_of_two(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> bool:
+    """AdamW is on offer on another arm: who takes Adam does so on purpose."""
+    own = _arm(call, holder, facts)
+    return own is not None and any(
+        (other := _arm(each, holder, facts)) is not None and other is not own
+        for each in facts.tree.calls(holder)
+        if facts.qualify(each.func).endswith("AdamW")
+    )
+
+
+def _arm(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> cst.CSTNode | None:
+    """The innermost arm of a choice that a call stands on."""
+    tree = facts.tree
+    arms: list[cst.CSTNode] = [each.body for each in tree.of(cst.If, holder)]
+    arms += [each.body for each in tree.of(cst.Else, holder)]
+    arms += [each.body for each in tree.of(cst.MatchCase, holder)]
+    arms += [arm for each in tree.of(cst.IfExp, holder) for arm in (each.body, each.orelse)]
+    around = [(run[1] - run[0], arm) for arm in arms if tree.holds(arm, call) and (run := tree.run(arm)) is not None]
+    return min(around, key=lambda pair: pair[0])[1] if around else None
 
 
 def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:

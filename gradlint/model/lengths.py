@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from gradlint.model.names.lookup import MAX_HOPS
+from gradlint.model.names.lookup import MAX_HOPS, dominates
 from gradlint.model.names.records import Site, site_of
 from gradlint.model.names.resolve import Resolver
 from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, literal
@@ -45,13 +45,13 @@ def is_stream(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
 
 
 def asked_for(node: cst.BaseExpression, site: Site, resolver: Resolver) -> bool:
-    """`len()` of the same object stands in a line that the trace runs under no condition, and where nobody is ready for an exception."""
+    """`len()` of the same object stands in a line that runs wherever this one does, and where nobody is ready for an exception."""
     identity, tree = resolver.identity(node, site), resolver.trace.facts.tree
     return identity is not None and any(
         last_name(call.call.func) == "len"
         and len(call.call.args) == 1
         and resolver.identity(call.call.args[0].value, site_of(call)) == identity
-        and not any(guard.kind in ("branch", "handler") for guard in call.path)
+        and dominates(call.path, site.path)
         and not any(tree.holds(each.body, call.call) for each in tree.all(cst.Try))
         for call in resolver.trace.calls
     )

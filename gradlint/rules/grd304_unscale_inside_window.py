@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.finding import Finding
-from gradlint.fixes.shared import into_update
-from gradlint.model.types import Cadence, Kind, TrainingLoop
+from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, into_update, withheld
+from gradlint.model.bystanders import named
+from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.trace import What
@@ -16,7 +17,7 @@ from gradlint.simulate.trace import What
     "GRD304",
     "unscale-inside-window",
     "Gradients are unscaled before the window is complete",
-    promise=changing(What.UNSCALE),
+    promise=changing(What.UNSCALE, What.CLIP),
 )
 def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for unscale in loop.all(Kind.UNSCALE):
@@ -25,7 +26,7 @@ def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         if loop.steps is not None and loop.steps.value == 1:
             continue
-        fix, note = into_update(unscale, update, loop, "Unscale once per update, before clip and step")
+        fix, note = _with_clips(unscale, update, loop)
         yield Finding(
             at=unscale.node,
             message=f"`{unscale.source}` runs on every micro-batch, `{update.source}` once every {loop.n}: "
@@ -34,3 +35,18 @@ def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
             fix=fix,
             note=note,
         )
+
+
+def _with_clips(unscale: Event, update: Event, loop: TrainingLoop) -> Outcome:
+    """Into the update, with the clips that need it and run as often: left behind, they would bound scaled gradients."""
+    message = "Unscale once per update, before clip and step"
+    outcome = into_update(unscale, update, loop, message)
+    edits = list(outcome[0].edits) if outcome[0] is not None else []
+    for clip in loop.all(Kind.CLIP) if edits else ():
+        if clip.index < unscale.index or clip.cadence is not unscale.cadence or exclusive(clip.path, unscale.path):
+            continue
+        fix, _ = into_update(clip, update, loop, message)
+        if fix is None:
+            return withheld(f"{named(clip.node, loop)} would bound scaled gradients, and cannot move along")
+        edits += fix.edits
+    return (Fix(message, tuple(edits)), None) if edits else outcome

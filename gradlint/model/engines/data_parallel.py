@@ -6,8 +6,10 @@ import re
 
 import libcst as cst
 
+from gradlint.model.names.lookup import dominates
 from gradlint.model.names.records import Trace
 from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.paths import Path
 
 _MAY_SKIP = re.compile(r"sync|accumulat", re.I)
 DISTRIBUTED = frozenset({"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"})
@@ -26,8 +28,11 @@ def parallel_model(trace: Trace) -> str | None:
     return ""
 
 
-def wrapped_on_an_arm(trace: Trace) -> bool:
-    """The model is wrapped under a condition, so that it may be a plain module that has no `no_sync`."""
+def wrapped_on_an_arm(trace: Trace, home: Path) -> bool:
+    """The model is wrapped under a condition that the training at `home` does not stand under.
+
+    It may be a plain module then, that has no `no_sync`.
+    """
     facts = trace.facts
     for definitions in trace.definitions.values():
         for definition in definitions:
@@ -38,7 +43,7 @@ def wrapped_on_an_arm(trace: Trace) -> bool:
                 ):
                     return True
             elif isinstance(value, cst.Call) and facts.qualify(value.func) in DISTRIBUTED:
-                if any(guard.kind in ("branch", "handler") for guard in definition.path):
+                if not dominates(definition.path, home):
                     return True
     return False
 

@@ -141,3 +141,13 @@ def test_the_same_text_always_gives_the_same_run() -> None:
     first, second = (simulate(cst.parse_module(text).body)[0].main.trace for _ in range(2))
     assert [event.what for event in first.events] == [event.what for event in second.events]
     assert len(first.of(What.STEP)) == 6
+
+
+def test_a_weight_beside_a_divisor_is_no_divisor() -> None:
+    """A window of a plain number: `0.01 * penalty / 4` is divided by 4, not by 400."""
+    text = RIGHT.format(boundary="(i + 1) % 4 == 0").replace(
+        "criterion(model(x), y) / n_accum", "criterion(model(x), y) / 4 + 0.01 * model.penalty() / 4"
+    )
+    assert codes(text) == set()
+    assert codes(text.replace("model.penalty() / 4", "model.penalty()")) == {"GRD104"}
+    assert "GRD103" in codes(text.replace("/ 4 + 0.01 * model.penalty() / 4", "/ 5"))

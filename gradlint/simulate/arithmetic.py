@@ -134,7 +134,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
         return Factor(plain, settings_of(known))
     if plain == 0.0:
         return Factor(doubt="it is divided by what may be 0")
-    return Factor(1.0 / plain, settings_of(known), divisors=(node,))
+    return Factor(1.0 / plain, settings_of(known), divisors=(node,), by=plain)
 
 
 def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
@@ -194,7 +194,9 @@ def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Fact
             found[source] = factor
         else:
             doubt = old.doubt or factor.doubt
-            found[source] = Factor(old.value + factor.value, old.of | factor.of, doubt, old.divisors + factor.divisors)
+            divisors = old.divisors + factor.divisors
+            by = old.by if old.by == factor.by else 1.0
+            found[source] = Factor(old.value + factor.value, old.of | factor.of, doubt, divisors, by)
     return tuple(found.items())
 
 

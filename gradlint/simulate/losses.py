@@ -139,7 +139,7 @@ def _of_constant(term: Term, view: View) -> State:
 def _of_literal(term: Term, view: View) -> State:
     """A window whose size does not depend on a setting."""
     value, size = term.factor.value, view.size
-    if isclose(value * size, 1.0, rel_tol=_CLOSE):
+    if isclose(value * size, 1.0, rel_tol=_CLOSE) or (term.factor.divisors and isclose(term.factor.by, size, rel_tol=_CLOSE)):
         return State.DIVIDED
     if isclose(value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
         return State.UNKNOWN if view.optimizer.rate_divides else State.UNDIVIDED
@@ -156,7 +156,7 @@ def _of_literal(term: Term, view: View) -> State:
 
 def _whole(factor: Factor) -> int:
     """The whole number above 1 that a factor divides by; 0 where it is none."""
-    inverse = 1.0 / abs(factor.value)
+    inverse = abs(factor.by) if factor.divisors else 1.0 / abs(factor.value)
     near = round(inverse)
     return near if near > 1 and isclose(inverse, near, rel_tol=_CLOSE) else 0
 

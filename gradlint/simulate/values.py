@@ -26,13 +26,14 @@ class Num:
 class Factor:
     """What a term of a loss was multiplied by: a number, its settings, and why it may be another one ("" where it is known).
 
-    `divisors` are the nodes whose values divided the term, in order.
+    `divisors` are the nodes whose values divided the term, in order, `by` is the product of those values: a weight is in neither.
     """
 
     value: float = 1.0
     of: frozenset[str] = NOTHING
     doubt: str = ""
     divisors: tuple[cst.CSTNode, ...] = ()
+    by: float = 1.0
 
     def times(self, other: Factor) -> Factor:
         if other is ONE:
@@ -40,10 +41,11 @@ class Factor:
         if self is ONE:
             return other
         divisors = self.divisors + other.divisors
-        return Factor(self.value * other.value, self.of | other.of, self.doubt or other.doubt, divisors[-8:])
+        doubt = self.doubt or other.doubt
+        return Factor(self.value * other.value, self.of | other.of, doubt, divisors[-8:], self.by * other.by)
 
     def doubted(self, why: str) -> Factor:
-        return self if self.doubt else Factor(self.value, self.of, why, self.divisors)
+        return self if self.doubt else Factor(self.value, self.of, why, self.divisors, self.by)
 
 
 ONE = Factor()

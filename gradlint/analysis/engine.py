@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.analysis.caution import careful
-from gradlint.analysis.source import Problem, Source, read, read_whole
+from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
@@ -62,7 +62,7 @@ def _examined(
     with stage("model"):
         model = build(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
     with stage("rules"):
-        validator = Validator(source, taught, reader if reader is read_whole else None)
+        validator = Validator(source, taught)
         located = _located(model, validator, filename, rules)
         for rule in rules:
             if rule.peers is not None and holds_directives(text):

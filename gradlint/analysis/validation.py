@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
-from gradlint.analysis.source import Problem, Source, read
+from gradlint.analysis.source import Problem, Source, read_whole
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.model.names.vocabulary import Taught
 from gradlint.simulate.compare import Comparison, compare
@@ -14,21 +14,28 @@ from gradlint.simulate.simulation import Simulation, simulate
 
 
 class Validator:
-    """Judges fixes of one text; the text itself is simulated once, when the first fix is."""
+    """Judges fixes of one text; the text itself is simulated once, when the first fix is.
 
-    def __init__(self, source: Source, taught: Taught, reader: Callable[[str], Source | Problem] | None = None) -> None:
+    It reads the whole text, however little of it the rules were asked about: a hook, a property or a data set may lie anywhere.
+    """
+
+    def __init__(self, source: Source, taught: Taught) -> None:
         self.source = source
         self.taught = taught
-        self.reader = reader or (lambda text: read(text, taught))
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the text as it is."""
-        return simulate(self.source.statements, self.taught)
+        return self._runs(self.source.text) or ()
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change]) -> Comparison:
         """What simulation says of the text with some changes, against the text without them."""
-        repaired = self.reader(apply(self.source.text, tuple(changes)))
-        if isinstance(repaired, Problem):
+        after = self._runs(apply(self.source.text, tuple(changes)))
+        if after is None:
             return Comparison(refused="the repaired text would not parse")
-        return compare(self.before, simulate(repaired.statements, self.taught), code, promise)
+        return compare(self.before, after, code, promise)
+
+    def _runs(self, text: str) -> tuple[Simulation, ...] | None:
+        """The runs of a text; None where it does not parse."""
+        source = read_whole(text)
+        return None if isinstance(source, Problem) else simulate(source.statements, self.taught)

@@ -34,6 +34,7 @@ CELLS = [
     cell("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)"),
     cell(*LOOP),
 ]
+LOADER = cell("loader = torch.utils.data.DataLoader(data, shuffle=True)")
 
 
 def write(path: Path, cells: list[dict[str, Any]], *, indent: int = 1, language: str = "python") -> Path:
@@ -117,7 +118,7 @@ def test_a_fix_changes_its_characters_alone_in_every_layout(tmp_path: Path, text
 
 def test_what_a_fix_adds_within_a_line_of_compact_json(tmp_path: Path) -> None:
     loop = [line.replace(" or (i + 1) == len(loader)", "").replace("loss.", "(loss / EVERY).") for line in LOOP]
-    text = compact({"cells": [*CELLS[:4], cell(*loop)], "metadata": {}, "nbformat": 4})
+    text = compact({"cells": [*CELLS[:4], LOADER, cell(*loop)], "metadata": {}, "nbformat": 4})
     path = tmp_path / "train.ipynb"
     path.write_text(text, encoding="utf-8")
     check(str(path), "--fix")
@@ -227,7 +228,7 @@ def test_code_that_the_cells_cannot_take(old: str, new: str, reason: str) -> Non
 def test_a_fix_that_cannot_be_written_is_none_and_the_others_are_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Notebook, "refusal", lambda _, code: "it is a secret" if "/ EVERY)" in code else None)
     loop = [line.replace(" or (i + 1) == len(loader)", "") for line in LOOP]
-    path = write(tmp_path / "train.ipynb", [*CELLS[:4], cell(*loop)])
+    path = write(tmp_path / "train.ipynb", [*CELLS[:4], LOADER, cell(*loop)])
     for options in ((), ("--fix",), ("--fix",)):
         found = {each["code"]: each for each in json.loads(check(str(path), *options, "--output-format", "json").stdout)}
         assert found["GRD101"]["fix"] is None and found["GRD101"]["note"].endswith("no fix is offered: it is a secret")

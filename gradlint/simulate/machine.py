@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeGuard
@@ -61,6 +62,8 @@ class Machine(Assumptions):
         self.micros: dict[Any, int] = {}
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
+        self.seen: Counter[int] = Counter()
+        """How many of them in each outermost loop."""
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.grad = True
@@ -141,8 +144,11 @@ class Machine(Assumptions):
         stack, path = tuple(self.stack), tuple(self.path)
         self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
         if what is What.BACKWARD:
+            before = len(self.trained)
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
-            if len(self.trained) > self.most:
+            outermost = id(loops[0]) if loops else 0
+            self.seen[outermost] += len(self.trained) - before
+            if self.seen[outermost] > self.most:
                 raise Stopped()
 
     def trace(self, stopped: Stopped | None) -> Trace:

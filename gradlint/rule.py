@@ -10,6 +10,7 @@ from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.model.types import TrainingFile, TrainingLoop
 from gradlint.simulate.promise import NOTHING, Promise
+from gradlint.simulate.scene import Scene
 
 Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
 
@@ -17,6 +18,8 @@ Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
 @dataclass(frozen=True)
 class Rule(Generic[Subject]):
     """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file).
+
+    `shown` words a fault that a simulated run shows, for a loop of which `check` says nothing.
 
     `promise` says what its fix changes in a run of the loop; a fix that changes anything else is not offered.
 
@@ -29,6 +32,7 @@ class Rule(Generic[Subject]):
     severity: Severity
     check: Callable[[Subject], Iterator[Finding]]
     promise: Promise = NOTHING
+    shown: Callable[[Scene], Finding] | None = None
     per_file: bool = False
     peers: tuple[Rule[Any], ...] | None = None
 
@@ -43,23 +47,35 @@ class Rule(Generic[Subject]):
 
 
 def rule(
-    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise = NOTHING
+    code: str,
+    name: str,
+    summary: str,
+    *,
+    severity: Severity = Severity.ERROR,
+    promise: Promise = NOTHING,
+    shown: Callable[[Scene], Finding] | None = None,
 ) -> Callable[[Callable[[TrainingLoop], Iterator[Finding]]], Rule[TrainingLoop]]:
     """Declare a rule that judges one training loop at a time."""
 
     def declare(check: Callable[[TrainingLoop], Iterator[Finding]]) -> Rule[TrainingLoop]:
-        return Rule(code, name, summary, severity, check, promise)
+        return Rule(code, name, summary, severity, check, promise, shown)
 
     return declare
 
 
 def file_rule(
-    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise = NOTHING
+    code: str,
+    name: str,
+    summary: str,
+    *,
+    severity: Severity = Severity.ERROR,
+    promise: Promise = NOTHING,
+    shown: Callable[[Scene], Finding] | None = None,
 ) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule[TrainingFile]]:
     """Declare a rule that judges a whole file, whether or not it holds a training loop."""
 
     def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule[TrainingFile]:
-        return Rule(code, name, summary, severity, check, promise, per_file=True)
+        return Rule(code, name, summary, severity, check, promise, shown, per_file=True)
 
     return declare
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.analysis.caution import careful
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, Unrenderable, render
+from gradlint.analysis.traced import shown
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
@@ -19,6 +20,7 @@ from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import Page
 from gradlint.model.types import TrainingFile
 from gradlint.rule import Rule
+from gradlint.simulate.roots import backwards
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage
 
@@ -73,11 +75,29 @@ def _examined(
 def _located(model: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule[Any]]) -> list[Located]:
     """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
     located: dict[tuple[str, Place], Located] = {}
-    for rule, finding in _findings(model, rules) if model is not None else ():
-        each = _locate(rule, finding, validator, filename)
+    if model is None:
+        return []
+    _add(located, _findings(model, rules), validator, validator.source, filename)
+    trains = any(rule.shown is not None for rule in rules) and backwards(validator.source.statements)
+    whole = validator.whole if trains else None
+    if isinstance(whole, Source):
+        known = [(code, place.row) for code, place in located]
+        _add(located, shown(validator.scenes(), rules, known, whole), validator, whole, filename)
+    return list(located.values())
+
+
+def _add(
+    located: dict[tuple[str, Place], Located],
+    findings: Iterable[tuple[Rule[Any], Finding]],
+    validator: Validator,
+    source: Source,
+    filename: str,
+) -> None:
+    """Locate findings whose nodes are those of a source, and keep the first at each place."""
+    for rule, finding in findings:
+        each = _locate(rule, finding, validator, source, filename)
         if each is not None:
             located.setdefault((rule.code, each.diagnostic.span.start), each)
-    return list(located.values())
 
 
 def _remarked(
@@ -105,23 +125,24 @@ def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple
                     yield rule, careful(finding, (loop,))
 
 
-def _locate(rule: Rule[Any], finding: Finding, validator: Validator, filename: str) -> Located | None:
-    source = validator.source
+def _locate(rule: Rule[Any], finding: Finding, validator: Validator, source: Source, filename: str) -> Located | None:
     span = _span(source, finding.at)
     if span is None:
         return None
-    fix, changes, note = _proven(rule, finding, validator)
+    fix, changes, note = _proven(rule, finding, validator, source)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
     diagnostic = Diagnostic(filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note)
     return Located(diagnostic, changes)
 
 
-def _proven(rule: Rule[Any], finding: Finding, validator: Validator) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
+def _proven(
+    rule: Rule[Any], finding: Finding, validator: Validator, source: Source
+) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
     """The fix of a finding, as far as simulation shows that it does what it promises; and the note that says why it does not."""
     if finding.fix is None:
         return None, (), finding.note
     try:
-        changes = render(finding.fix.edits, validator.source)
+        changes = render(finding.fix.edits, source)
     except Unrenderable as reason:
         return None, (), finding.note or f"no fix is offered: {reason}"
     applicability, note = finding.fix.applicability, finding.note
@@ -131,7 +152,7 @@ def _proven(rule: Rule[Any], finding: Finding, validator: Validator) -> tuple[Te
             return None, (), f"no fix is offered: {seen.refused}"
         if seen.unseen and applicability is Applicability.SAFE:
             applicability, note = Applicability.UNSAFE, note or f"the fix is not applied as a safe one: {seen.unseen}"
-    edits = tuple(TextEdit(_place(validator.source, c.start, c.end), c.content) for c in changes)
+    edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
     return TextFix(finding.fix.message, applicability, edits), changes, note
 
 

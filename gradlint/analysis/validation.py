@@ -10,6 +10,7 @@ from gradlint.analysis.text_changes import Change, apply
 from gradlint.model.names.vocabulary import Taught
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.promise import Promise
+from gradlint.simulate.scene import Scene, scenes
 from gradlint.simulate.simulation import Simulation, simulate
 
 
@@ -24,9 +25,18 @@ class Validator:
         self.taught = taught
 
     @cached_property
+    def whole(self) -> Source | Problem:
+        """The whole text, parsed."""
+        return read_whole(self.source.text)
+
+    @cached_property
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the text as it is."""
-        return self._runs(self.source.text) or ()
+        return () if isinstance(self.whole, Problem) else simulate(self.whole.statements, self.taught)
+
+    def scenes(self) -> list[Scene]:
+        """What the runs show to be wrong, placed in `whole`."""
+        return [] if isinstance(self.whole, Problem) else list(scenes(self.before, self.whole.statements))
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change]) -> Comparison:
         """What simulation says of the text with some changes, against the text without them."""

@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.by_trace import divide_backpropagated
 from gradlint.fixes.shared import Outcome, accelerator_of, divide, divide_loss, withheld
 from gradlint.model.bystanders import named
 from gradlint.model.mismatch import another_count
@@ -15,9 +16,17 @@ from gradlint.model.syntax.expressions import dotted, last_name, text
 from gradlint.model.types import Engine, Event, Guard, Kind, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 
 _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = divide_backpropagated(scene)
+    message = f"The loss is not divided by {scene.n} before {scene.here}: "
+    message += f"the gradient at {scene.there} is the sum over the window, not its mean"
+    return Finding(scene.place, message, ((scene.step.node, "the accumulated gradients are used here"),), fix, note)
 
 
 @rule(
@@ -25,6 +34,7 @@ _DIVIDING_ENGINES = ("deepspeed", "wrapper", "optimizer", "function")
     "unscaled-loss",
     "The loss of an accumulating loop is not divided by the accumulation steps",
     promise=changing(factors=True),
+    shown=_shown,
 )
 def unscaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     if (

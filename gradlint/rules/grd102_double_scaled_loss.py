@@ -15,6 +15,12 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Division, Event, Kind, Path, Scale, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"The loss is divided by {scene.n} twice on its way to {scene.here}: the gradient is N times too small"
+    return Finding(scene.place, message, ((scene.step.node, "the gradients are used here"),))
 
 
 @rule(
@@ -22,6 +28,7 @@ from gradlint.simulate.promise import changing
     "double-scaled-loss",
     "The loss is divided by the accumulation steps twice",
     promise=changing(factors=True),
+    shown=_shown,
 )
 def double_scaled_loss(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()

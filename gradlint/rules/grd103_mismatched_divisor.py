@@ -13,6 +13,13 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"What {scene.here} is given is divided by another number than the micro-batches of a window: "
+    message += "the gradient is not the mean over the window"
+    return Finding(scene.place, message, ((scene.step.node, "the window ends here"),))
 
 
 @rule(
@@ -20,6 +27,7 @@ from gradlint.simulate.promise import changing
     "mismatched-divisor",
     "The loss is divided by another count than the window's",
     promise=changing(factors=True),
+    shown=_shown,
 )
 def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
     yield from _windows_squared(loop)

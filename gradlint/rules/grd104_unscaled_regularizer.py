@@ -12,6 +12,13 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Kind, LossScale, Scale, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"A term of what {scene.here} is given is not divided by {scene.n}, the rest of the loss is: "
+    message += "over a window it counts N times as much as intended"
+    return Finding(scene.place, message, ((scene.step.node, "the gradients are used here"),))
 
 
 @rule(
@@ -19,6 +26,7 @@ from gradlint.simulate.promise import changing
     "unscaled-regularizer",
     "A term of the loss is not divided by the accumulation steps, while others are",
     promise=changing(factors=True),
+    shown=_shown,
 )
 def unscaled_regularizer(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()

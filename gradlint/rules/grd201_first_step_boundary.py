@@ -24,6 +24,12 @@ from gradlint.model.syntax.expressions import literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"The first window that {scene.there} closes has another size than the others"
+    return Finding(scene.guard or scene.place, message, ((scene.step.node, "the weights change here"),))
 
 
 @rule(
@@ -31,6 +37,7 @@ from gradlint.simulate.promise import changing
     "first-step-boundary",
     "The optimizer's guard holds on the wrong micro-batch of the window",
     promise=changing(windows=True),
+    shown=_shown,
 )
 def first_step_boundary(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps_vary:

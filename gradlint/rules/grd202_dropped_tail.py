@@ -26,6 +26,13 @@ from gradlint.model.syntax.expressions import walk
 from gradlint.model.types import Boundary, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.there} runs only on full windows of {scene.n}: "
+    message += "the gradients of the last micro-batches of each pass are thrown away, or leak into the next pass"
+    return Finding(scene.guard or scene.place, message, ((scene.step.node, "full windows step here"),))
 
 
 @rule(
@@ -34,6 +41,7 @@ from gradlint.simulate.promise import changing
     "The last, partial window of a finite loader never reaches the optimizer",
     severity=Severity.WARNING,
     promise=changing(windows=True),
+    shown=_shown,
 )
 def dropped_tail(loop: TrainingLoop) -> Iterator[Finding]:
     boundary = loop.dropped_tail

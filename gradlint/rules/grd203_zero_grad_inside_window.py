@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.edits import Delete, Insert, Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.anchors import Anchor, Withheld, piece, place_for
 from gradlint.model.bystanders import unsettled
@@ -15,11 +16,23 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
 
 
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Zero the gradients once per update, after the step")
+    message = f"{scene.here} runs before the last backward pass of each window of {scene.n}: "
+    message += "the gradients that it clears reach no step"
+    return Finding(scene.place, message, ((scene.step.node, "the accumulated gradients are used here"),), fix, note)
+
+
 @rule(
-    "GRD203", "zero-grad-inside-window", "Gradients are zeroed more often than the optimizer steps", promise=changing(What.ZERO)
+    "GRD203",
+    "zero-grad-inside-window",
+    "Gradients are zeroed more often than the optimizer steps",
+    promise=changing(What.ZERO),
+    shown=_shown,
 )
 def zero_grad_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for zero in loop.all(Kind.ZERO_GRAD) if not loop.grads_gathered else ():

@@ -16,7 +16,14 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.here} runs on every micro-batch although accumulation is meant: "
+    message += "the optimizer advances N times per window, on partial gradients"
+    return Finding(scene.place, message)
 
 
 @rule(
@@ -24,6 +31,7 @@ from gradlint.simulate.trace import What
     "step-inside-window",
     "The optimizer steps on every micro-batch of a loop that means to accumulate",
     promise=changing(What.STEP, What.SCALER_UPDATE),
+    shown=_shown,
 )
 def step_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.OPTIMIZER_STEP):

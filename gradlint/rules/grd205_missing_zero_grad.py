@@ -14,6 +14,7 @@ from gradlint.model.bystanders import looks_at_gradients, named
 from gradlint.model.types import Cadence, Engine, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
 
 _ELSEWHERE = frozenset(
@@ -21,11 +22,17 @@ _ELSEWHERE = frozenset(
 )
 
 
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.here} steps, but no gradient is ever set to zero: each step applies the sum of all gradients so far"
+    return Finding(scene.place, message, ((scene.view.backwards[0].node, "gradients are added up here"),))
+
+
 @file_rule(
     "GRD205",
     "missing-zero-grad",
     "Gradients are never set to zero, so that every step applies all gradients so far",
     promise=changing(What.ZERO),
+    shown=_shown,
 )
 def missing_zero_grad(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops if file.facts is not None else ():

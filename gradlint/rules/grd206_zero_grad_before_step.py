@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import Outcome, together, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece
 from gradlint.model.bystanders import unsettled
@@ -13,7 +14,14 @@ from gradlint.model.syntax.expressions import root_name, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Zero the gradients after the step")
+    message = f"{scene.here} wipes the gradients before {scene.there} uses them: the weights do not change"
+    return Finding(scene.place, message, ((scene.step.node, "the step comes after"),), fix, note)
 
 
 @rule(
@@ -21,6 +29,7 @@ from gradlint.simulate.trace import What
     "zero-grad-before-step",
     "Gradients are zeroed between the backward pass and the step, which then sees none",
     promise=changing(What.ZERO),
+    shown=_shown,
 )
 def zero_grad_before_step(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = list(loop.all(Kind.BACKWARD))

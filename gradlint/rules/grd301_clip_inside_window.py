@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Clip once per update, just before the step")
+    message = f"{scene.here} runs more often than {scene.there}: "
+    message += "partial sums are clipped, and the micro-batches of a window weigh differently"
+    return Finding(scene.place, message, ((scene.step.node, "the accumulated gradients are used here"),), fix, note)
 
 
 @rule(
@@ -17,6 +26,7 @@ from gradlint.simulate.trace import What
     "clip-inside-window",
     "Gradients are clipped before the window is complete",
     promise=changing(What.CLIP),
+    shown=_shown,
 )
 def clip_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP) if not loop.grads_gathered else ():

@@ -11,7 +11,14 @@ from gradlint.model.syntax.expressions import dotted, text
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.here} compares its threshold with gradients that a GradScaler has scaled, "
+    message += "at first 65536 times too large: unscale them first"
+    return Finding(scene.place, message, ((scene.step.node, "the step comes after"),))
 
 
 @rule(
@@ -19,6 +26,7 @@ from gradlint.simulate.trace import What
     "clip-without-unscale",
     "Gradients are clipped while they still carry the GradScaler's factor",
     promise=changing(What.UNSCALE),
+    shown=_shown,
 )
 def clip_without_unscale(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP):

@@ -12,7 +12,13 @@ from gradlint.model.bystanders import unsettled
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.here} comes after {scene.there}: the step has used the gradients as they were"
+    return Finding(scene.place, message, ((scene.step.node, "the step comes first"),))
 
 
 @rule(
@@ -20,6 +26,7 @@ from gradlint.simulate.trace import What
     "clip-after-step",
     "Gradients are clipped after the step that they should bound",
     promise=changing(What.CLIP),
+    shown=_shown,
 )
 def clip_after_step(loop: TrainingLoop) -> Iterator[Finding]:
     for clip in loop.all(Kind.CLIP) if loop.shows_backward else ():

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import Outcome, into_update, withheld
 from gradlint.model.bystanders import named
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Unscale once per update, before the step")
+    message = f"{scene.here} runs more often than {scene.there}: "
+    message += "the second call of a window raises, or scaled and unscaled gradients mix"
+    return Finding(scene.place, message, ((scene.step.node, "the scaler steps here"),), fix, note)
 
 
 @rule(
@@ -18,6 +27,7 @@ from gradlint.simulate.trace import What
     "unscale-inside-window",
     "Gradients are unscaled before the window is complete",
     promise=changing(What.UNSCALE, What.CLIP),
+    shown=_shown,
 )
 def unscale_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for unscale in loop.all(Kind.UNSCALE):

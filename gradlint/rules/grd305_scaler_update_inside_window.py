@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import into_update
 from gradlint.model.types import Cadence, Kind, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Update the scaler once per update, after the step")
+    message = f"{scene.here} runs more often than {scene.there}: "
+    message += "the factor can change inside a window, and gradients of different scale are added"
+    return Finding(scene.place, message, ((scene.step.node, "the scaler steps here"),), fix, note)
 
 
 @rule(
@@ -17,6 +26,7 @@ from gradlint.simulate.trace import What
     "scaler-update-inside-window",
     "The scaler adapts its factor inside a window",
     promise=changing(What.SCALER_UPDATE),
+    shown=_shown,
 )
 def scaler_update_inside_window(loop: TrainingLoop) -> Iterator[Finding]:
     for update in loop.all(Kind.SCALER_UPDATE):

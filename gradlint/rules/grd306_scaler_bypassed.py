@@ -13,7 +13,18 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    if scene.event.scaled:
+        message = f"{scene.here} divides the gradients by the scaler's factor, but the loss was never scaled: "
+        message += "the update is at first 65536 times too small"
+    else:
+        message = f"{scene.here} applies gradients that still carry the GradScaler's factor, at first 65536 times too large"
+    backward = scene.fault.other
+    return Finding(scene.place, message, ((backward.node, "the loss is backpropagated here"),) if backward is not None else ())
 
 
 @rule(
@@ -21,6 +32,7 @@ from gradlint.simulate.trace import What
     "scaler-bypassed",
     "Scaled gradients meet a plain step, or plain gradients a scaler's step",
     promise=changing(What.STEP, What.SCALER_UPDATE),
+    shown=_shown,
 )
 def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
     backwards = [b for b in loop.all(Kind.BACKWARD) if b.through in (None, "scaler")]

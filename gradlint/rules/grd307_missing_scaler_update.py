@@ -13,7 +13,14 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingFile
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"{scene.here} is never followed by `update()`: after the first overflow every step is skipped, "
+    message += "and a second `unscale_` raises"
+    return Finding(scene.place, message)
 
 
 @file_rule(
@@ -21,6 +28,7 @@ from gradlint.simulate.trace import What
     "missing-scaler-update",
     "The GradScaler steps and never updates its factor",
     promise=changing(What.SCALER_UPDATE),
+    shown=_shown,
 )
 def missing_scaler_update(file: TrainingFile) -> Iterator[Finding]:
     for loop in file.loops:

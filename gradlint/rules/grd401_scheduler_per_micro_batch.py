@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import into_update, unsafe
 from gradlint.model.construct import knows_steps
 from gradlint.model.types import Event, Kind, Steps, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Advance the schedule once per update, after the step")
+    message = f"{scene.here} runs more often than {scene.there}: the schedule ends N times too early"
+    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), fix, note)
 
 
 @rule(
@@ -18,6 +26,7 @@ from gradlint.simulate.trace import What
     "scheduler-per-micro-batch",
     "The learning-rate schedule advances more often than the weights do",
     promise=changing(What.SCHEDULE),
+    shown=_shown,
 )
 def scheduler_per_micro_batch(loop: TrainingLoop) -> Iterator[Finding]:
     for step in loop.all(Kind.SCHEDULER_STEP):

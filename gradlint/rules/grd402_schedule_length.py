@@ -13,6 +13,13 @@ from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Cadence, Engine, Event, Schedule, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    message = f"The length of the schedule counts micro-batches, but {scene.quoted(scene.event.node)} runs once every {scene.n}: "
+    message += "the schedule is N times too long"
+    return Finding(scene.place, message, ((scene.event.node, "the schedule advances here"),))
 
 
 @rule(
@@ -21,6 +28,7 @@ from gradlint.simulate.promise import changing
     "The schedule's length counts micro-batches, but it advances once per update",
     severity=Severity.WARNING,
     promise=changing(),
+    shown=_shown,
 )
 def schedule_length_in_micro_batches(loop: TrainingLoop) -> Iterator[Finding]:
     seen: set[int] = set()

@@ -7,13 +7,21 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import Move
 from gradlint.finding import Finding, Fix
+from gradlint.fixes.by_trace import move_to_step
 from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.anchors import Withheld, beside, own_condition, piece, place_for
 from gradlint.model.bystanders import unsettled
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_to_step(scene, "Advance the schedule after the step")
+    message = f"{scene.here} runs before {scene.there}: the first value of the schedule is never used"
+    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), fix, note)
 
 
 @rule(
@@ -22,6 +30,7 @@ from gradlint.simulate.trace import What
     "The schedule advances before the weights do: its first rate is skipped",
     severity=Severity.WARNING,
     promise=changing(What.SCHEDULE),
+    shown=_shown,
 )
 def scheduler_before_optimizer(loop: TrainingLoop) -> Iterator[Finding]:
     for scheduler in loop.all(Kind.SCHEDULER_STEP):

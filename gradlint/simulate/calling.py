@@ -10,10 +10,10 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
-from gradlint.simulate.machine import Machine, Raised
+from gradlint.simulate.machine import Machine, Raised, is_data
 from gradlint.simulate.things import AVERAGES, Thing
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import Factor, Opaque
 
 
 def call(
@@ -134,7 +134,8 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
             raise
         from gradlint.simulate.outside import call_unknown
 
-        return call_unknown(machine, Opaque(function.name), args, kwargs, node)
+        made = call_unknown(machine, Opaque(function.name), args, kwargs, node)
+        return made.scaled_by(Factor(doubt="a class derived from this one computes it")) if is_data(made) else made
     finally:
         machine.running.pop()
     del machine.loops[loops:], machine.draws[loops:], machine.path[path:]

@@ -15,6 +15,7 @@ from gradlint.simulate.windows import micros_of
 
 _CLOSE = 1e-6
 _SHARED = "the backward passes share a graph"
+_MAY_DIVIDE = frozenset(("optimizer", "function", "wrapper argument"))
 
 
 class State(Enum):
@@ -75,6 +76,7 @@ def terms(view: View) -> dict[int, Term]:
         for (key, _), (source, factor) in _by_place(step).items():
             event = owner.get(id(source), step)
             doubt = factor.doubt or changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else "")
+            doubt = doubt or ("a wrapper backpropagates it, and may divide it" if event.through in _MAY_DIVIDE else "")
             known = found.get(key)
             if known is None:
                 found[key] = Term(factor, doubt, event)

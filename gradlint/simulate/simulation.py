@@ -24,6 +24,9 @@ from gradlint.simulate.world import World
 
 __all__ = ["Played", "Simulation", "Text", "foreign", "simulate"]
 
+NONE_OF_THEM = "(none of them)"
+"""A string that no text compares a setting with."""
+
 MOST_STEPS = 40_000
 """Statements and calls that all runs of one text may execute together."""
 
@@ -184,6 +187,6 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
     ]
     for name, values in sorted(asked.compared.items()):
-        flips += [replace(world, strings=((name, value),)) for value in values[1:4]]
+        flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     runs += [play(each) for each in flips[:FLIPS] if text.left > 0]
     return Simulation(root, tuple(runs))

@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import libcst as cst
+
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
@@ -62,6 +65,7 @@ def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Func
     cls = frame.names.get(definition.owner.name.value)
     if not isinstance(cls, ClassValue):
         return None, None
+    cls = _derived(cls, definition.name, frame)
     instance = Instance(cls, identity="self")
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
@@ -69,8 +73,25 @@ def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Func
         bind_unknown(machine, init, inner)
         with contextlib.suppress(Raised):
             call(machine, _ready(init, inner.names), [], {}, init.node)
-    value = cls.names.get(definition.name)
+    value = cls.lookup(definition.name)[1]
     return (value, None if value.is_static else instance) if isinstance(value, Function) else (None, None)
+
+
+def _derived(cls: ClassValue, method: str, frame: Frame) -> ClassValue:
+    """The class of the text that stands in for one which leaves methods to others: the first that has them, and not this one."""
+    left = [name for name, value in cls.names.items() if isinstance(value, Function) and _left_to_others(value)]
+    for each in frame.names.values() if left else ():
+        if isinstance(each, ClassValue) and cls in each.bases and method not in each.names and any(n in each.names for n in left):
+            return each
+    return cls
+
+
+def _left_to_others(function: Function) -> bool:
+    """Whether a method only raises NotImplementedError."""
+    body = getattr(getattr(function.node, "body", None), "body", ())
+    last = body[-1].body[0] if body and isinstance(body[-1], cst.SimpleStatementLine) else None
+    raised = last.exc if isinstance(last, cst.Raise) else None
+    return last_name(raised.func if isinstance(raised, cst.Call) else raised) == "NotImplementedError" if raised else False
 
 
 def _ready(function: Function, names: dict[str, Any]) -> Function:

@@ -116,8 +116,7 @@ def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
     if not backwards:
         return set()
     roots, ends = _starts(units, reach.above(backwards)), _ends(units, taught)
-    ending = reach.above(ends)
-    found = roots & ending if ending.isdisjoint(reach.entered) else set(roots)
+    found = set(roots) if ends else set()
     module = set(units.of_module)
     run = reach.traced(module)[0]
     if not run.isdisjoint(backwards):

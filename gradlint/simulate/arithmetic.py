@@ -65,9 +65,13 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if second is None and type(right) is Opaque and first is not None:
         right = machine.number_of(right)
         second = number(right)
+    if kind is cst.Multiply and type(right) is Opaque and isinstance(left, (list, tuple)):
+        right = machine.number_of(right)
     if first is not None and second is not None:
         if kind is cst.Modulo and type(right) is int and right > 1:
             machine.asked.moduli.add(right)
+        if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
+            machine.asked.masked = True
         found = _computed(kind, first, second)
         if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
             found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
@@ -131,7 +135,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
         return Factor(doubt="it is multiplied by something unknown")
     plain = float(number(known) or 0.0)
     if kind is cst.Multiply:
-        return Factor(plain, settings_of(known))
+        return Factor(plain, settings_of(known), weights=() if settings_of(known) else (plain,))
     if plain == 0.0:
         return Factor(doubt="it is divided by what may be 0")
     return Factor(1.0 / plain, settings_of(known), divisors=(node,), by=plain)

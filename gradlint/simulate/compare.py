@@ -43,7 +43,7 @@ def compare(before: Sequence[Simulation], after: Sequence[Simulation], code: str
     if not before:
         return Comparison(unseen="the loop cannot be run abstractly")
     counts, now = _counts(before), _counts(after)
-    for each, number in now.items():
+    for each, number in sorted(now.items()):
         if number > counts[each] and each != code:
             return Comparison(refused=f"the repaired loop would have another fault, {each}")
     if code in JUDGED and counts[code] and now[code] >= counts[code]:

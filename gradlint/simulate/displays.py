@@ -60,8 +60,9 @@ def dictionary(node: cst.Dict) -> Evaluate:
                 if isinstance(each, dict):
                     found.update(each)
                 continue
+            name = key(frame)
             try:
-                found[key(frame)] = each
+                found[name] = frame.machine.named(name, each, frame) if isinstance(name, str) and type(each) is int else each
             except TypeError:
                 found[id(each)] = each
         return found

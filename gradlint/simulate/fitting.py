@@ -10,6 +10,10 @@ from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World, assumed_number, last_part
 
 SMALL, LARGE = 3, 5
+"""N in the usual world, and in the one that is held against it."""
+
+POWERS = 4, 8
+"""The same where N has to be a power of two."""
 
 
 TURNS = 8
@@ -47,6 +51,8 @@ def turned(first: Played, play: Callable[[World], Played]) -> Played:
 
 def fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    if first.asked.masked:
+        first = play(replace(first.world, n=POWERS[0], length=2 * POWERS[0] + 2))
     first = _told_apart(first, play)
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -101,7 +102,13 @@ def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
 
 def _out_of_sight(calls: list[Event]) -> str:
     """Why the gradients may be others than they were, where something out of sight was handed them."""
-    return next((f"`{call.text}` is handed the gradients" for call in calls if "gradient" in call.handed), "")
+    may = (call for call in calls if "gradient" in call.handed and not _only_reads(call.text))
+    return next((f"`{call.text}` is handed the gradients" for call in may), "")
+
+
+def _only_reads(path: str) -> bool:
+    """Whether a function of PyTorch leaves what it is given as it is, which its name says."""
+    return path.startswith("torch.") and not path.endswith("_")
 
 
 # One term
@@ -133,7 +140,7 @@ def _of_constant(term: Term, view: View) -> State:
         return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
     actual = _actual_size(view)
     divisor = _whole(term.factor)
-    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and len(term.event.terms) < divisor:
+    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term.event) < divisor:
         return State.OTHERWISE if actual != divisor else State.UNKNOWN
     return State.UNKNOWN
 
@@ -141,6 +148,8 @@ def _of_constant(term: Term, view: View) -> State:
 def _of_literal(term: Term, view: View) -> State:
     """A window whose size does not depend on a setting."""
     value, size = term.factor.value, view.size
+    if any(isclose(weight * size, 1.0, rel_tol=_CLOSE) for weight in term.factor.weights) and len(term.factor.weights) > 1:
+        return State.DIVIDED
     if isclose(value * size, 1.0, rel_tol=_CLOSE) or (term.factor.divisors and isclose(term.factor.by, size, rel_tol=_CLOSE)):
         return State.DIVIDED
     if isclose(value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
@@ -151,9 +160,14 @@ def _of_literal(term: Term, view: View) -> State:
         return State.UNKNOWN
     if term.factor.divisors:
         divisor = _whole(term.factor)
-        single = len(term.factor.divisors) == 1 and len(term.event.terms) < divisor
+        single = len(term.factor.divisors) == 1 and _together(term.event) < divisor
         return State.OTHERWISE if divisor and single and size in view.trace.literals else State.UNKNOWN
     return State.WEIGHTED if _whole(term.factor) else State.UNDIVIDED
+
+
+def _together(event: Event) -> int:
+    """How many terms the loss of one micro-batch has in a backward pass."""
+    return max(Counter(source.micro for source, _ in event.terms).values(), default=0)
 
 
 def _whole(factor: Factor) -> int:

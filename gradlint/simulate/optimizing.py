@@ -15,7 +15,7 @@ from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scale, Scaler, Schedule
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor, number, settings_of
+from gradlint.simulate.values import NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
 
 
 def backward(
@@ -136,7 +136,7 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
     """Bound gradients; their norm."""
     if _measures(args, kwargs):
-        return Tensor(frozenset(), None, text="norm")
+        return Tensor(frozenset(), None, NORM, text="norm")
     if any(isinstance(each, Scale) for each in (*args, *kwargs.values())):
         through = through or "told the scale"
     given = args[0] if args else kwargs.get("parameters", kwargs.get("model"))
@@ -148,7 +148,7 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
         target = each.number if each is not None else -1
         places = held_by(each) if each is not None else ()
         machine.note(What.CLIP, node, target=target, terms=held, held=places, scaled=scaled, through=through, numbers=numbers)
-    return Tensor(frozenset(), None, text="norm")
+    return Tensor(frozenset(), None, NORM, text="norm")
 
 
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:

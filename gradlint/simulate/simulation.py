@@ -13,7 +13,7 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
-from gradlint.simulate.fitting import FLIPS, LARGE, SMALL, Played, fitted, turned
+from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, fitted, turned
 from gradlint.simulate.imports import imported
 from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
@@ -181,8 +181,9 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         return Simulation(root, (first,))
     first = fitted(first, play)
     world = first.world
-    runs = [first, play(replace(world, n=LARGE, length=2 * LARGE + 2 if world.length == 2 * SMALL + 2 else world.length))]
     asked = first.asked
+    larger = POWERS[1] if asked.masked else LARGE
+    runs = [first, play(replace(world, n=larger, length=2 * larger + 2 if world.length == 2 * world.n + 2 else world.length))]
     flips: list[World] = [
         replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
     ]

@@ -69,10 +69,11 @@ def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
     """What becomes of the micro-batches that a pass leaves: "used" by a step before others come, or in a window of the right
     size; "lost" where they are cleared, or make a window too large; "left" where the run is over, "" where that is not seen."""
     came: set[int] = set()
+    inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have lived on
     for event in events:
         if event.what is What.BACKWARD:
             came |= micros_of(event)
-        elif event.what is What.ZERO and not view.uncertain(event):
+        elif event.what is What.ZERO and not view.uncertain(event) and id(event.node) not in inside:
             if micros_of(event) & left:
                 return "lost"
             if not came:

@@ -11,10 +11,10 @@ from gradlint.simulate.arithmetic import factor_of, joined, of_data
 from gradlint.simulate.attributes import part_of
 from gradlint.simulate.iteration import piece
 from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.optimizing import backward, clear, rescale
+from gradlint.simulate.optimizing import backward, clear, clip, rescale
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import ONE, Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import NORM, ONE, Answer, Factor, Opaque, Tensor, number
 
 _KEEPS = frozenset(
     (
@@ -23,9 +23,18 @@ _KEEPS = frozenset(
     ).split()
 )
 _SPLITS = frozenset("chunk split tensor_split unbind array_split".split())
-_OPERATORS = {"div": cst.Divide, "mul": cst.Multiply, "add": cst.Add, "sub": cst.Subtract, "true_divide": cst.Divide}
+_OPERATORS = {
+    **dict.fromkeys(("div", "divide", "true_divide"), cst.Divide),
+    **dict.fromkeys(("mul", "multiply"), cst.Multiply),
+    "add": cst.Add,
+    **dict.fromkeys(("sub", "subtract"), cst.Subtract),
+}
 _CHECKS = re.compile(r"(^|_)(is_?|has_?|any_?|check_?)?(nan|inf)s?($|_)|^is_?(nan|inf)$|overflow")
 _ASKS = frozenset("isnan isinf isfinite any all item is_cuda equal".split())
+
+
+FUNCTIONS = frozenset((*_KEEPS, *_SPLITS, *_OPERATORS, *_ASKS))
+"""Methods that `torch` has as functions, too."""
 
 
 def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -106,12 +115,16 @@ def gradient_method(
     if name in ("zero_",):
         clear(machine, value.owner, node)
         return value
+    if name in ("div_", "mul_", "true_divide_") and is_data(given) and given.models >= NORM and not given.draws:
+        return clip(machine, [value], {}, node)
     if name in ("div_", "mul_", "true_divide_"):
         rescale(machine, value.owner, factor_of(machine, cst.Multiply if name == "mul_" else cst.Divide, given, node), node)
         return value
-    if name in ("div", "mul", "true_divide"):
+    if _OPERATORS.get(name) in (cst.Divide, cst.Multiply):
         factor = factor_of(machine, cst.Multiply if name == "mul" else cst.Divide, given, node)
         return Gradient(owner=value.owner, factor=value.factor.times(factor))
+    if name in ("add_", "sub_") and not isinstance(given, (Gradient, Opaque)):
+        return value  # what is added stands beside the terms
     if name in ("copy_", "set_") and isinstance(given, Gradient):
         if given.factor is not ONE:
             rescale(machine, value.owner, given.factor, node)
@@ -122,5 +135,5 @@ def gradient_method(
         rescale(machine, value.owner, Factor(doubt=f"`{name}` changes the gradients"), node)
         return value
     if name in ("norm", "abs", "max", "mean", "sum", "square", "pow", "item"):
-        return Tensor(frozenset(), None, text="norm")
+        return Tensor(frozenset(), None, NORM, text="norm")
     return Opaque(f"grad.{name}()")

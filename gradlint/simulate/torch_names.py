@@ -15,6 +15,7 @@ from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
+from gradlint.simulate.tensors import FUNCTIONS as TENSOR_FUNCTIONS
 from gradlint.simulate.tensors import tensor_method, usual_answer
 from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import Answer, Num, Opaque, Tensor, settings_of
@@ -215,24 +216,7 @@ FUNCTIONS: dict[str, Known] = {
     "torch._foreach_zero_": _zero_all,
     "torch._foreach_div_": _foreach("div"),
     "torch._foreach_mul_": _foreach("mul"),
-    **{
-        f"torch.{name}": _of_tensor(name)
-        for name in (
-            "mean",
-            "sum",
-            "isnan",
-            "isfinite",
-            "isinf",
-            "div",
-            "mul",
-            "add",
-            "any",
-            "all",
-            "chunk",
-            "split",
-            "tensor_split",
-        )
-    },
+    **{f"torch.{name}": _of_tensor(name) for name in sorted(TENSOR_FUNCTIONS)},
     **{
         f"{module}.{name}": _of_tensor(name)
         for module in ("math", "numpy")

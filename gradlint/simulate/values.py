@@ -6,12 +6,15 @@ setting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import libcst as cst
 
 NOTHING: frozenset[str] = frozenset()
+
+NORM = frozenset(("the norm of gradients",))
+"""What stands for the models that computed a value, where it was computed from gradients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Factor:
     """What a term of a loss was multiplied by: a number, its settings, and why it may be another one ("" where it is known).
 
     `divisors` are the nodes whose values divided the term, in order, `by` is the product of those values: a weight is in neither.
+    `weights` are the plain numbers that it was multiplied by.
     """
 
     value: float = 1.0
@@ -34,6 +38,7 @@ class Factor:
     doubt: str = ""
     divisors: tuple[cst.CSTNode, ...] = ()
     by: float = 1.0
+    weights: tuple[float, ...] = ()
 
     def times(self, other: Factor) -> Factor:
         if other is ONE:
@@ -42,10 +47,11 @@ class Factor:
             return other
         divisors = self.divisors + other.divisors
         doubt = self.doubt or other.doubt
-        return Factor(self.value * other.value, self.of | other.of, doubt, divisors[-8:], self.by * other.by)
+        weights = self.weights + other.weights
+        return Factor(self.value * other.value, self.of | other.of, doubt, divisors[-8:], self.by * other.by, weights[-8:])
 
     def doubted(self, why: str) -> Factor:
-        return self if self.doubt else Factor(self.value, self.of, why, self.divisors, self.by)
+        return self if self.doubt else replace(self, doubt=why)
 
 
 ONE = Factor()

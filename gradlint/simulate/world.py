@@ -65,7 +65,8 @@ class Asked:
     """What a run asked of its world.
 
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
-    got; `gates` the settings that conditions around the update of weights depend on; `moduli` the plain numbers there.
+    got; `gates` the settings that conditions around the update of weights depend on; `moduli` the plain numbers
+    there; `masked` says that the bits of N are asked, so that it is a power of two.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Asked:
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)
+    masked: bool = False
     actual: dict[str, int | float] = field(default_factory=dict)
 
 

@@ -81,6 +81,7 @@ def _located(model: TrainingFile | None, validator: Validator, filename: str, ru
     trains = any(rule.shown is not None for rule in rules) and backwards(validator.source.statements)
     whole = validator.whole if trains else None
     if isinstance(whole, Source):
+        located = {key: each for key, each in located.items() if not validator.refutes(*key)}
         known = [(code, place.row) for code, place in located]
         _add(located, shown(validator.scenes(), rules, known, whole), validator, whole, filename)
     return list(located.values())

@@ -7,9 +7,11 @@ from functools import cached_property
 
 from gradlint.analysis.source import Problem, Source, read_whole
 from gradlint.analysis.text_changes import Change, apply
+from gradlint.diagnostic import Place
 from gradlint.model.names.vocabulary import Taught
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.promise import Promise
+from gradlint.simulate.refuting import refuted
 from gradlint.simulate.scene import Scene, scenes
 from gradlint.simulate.simulation import Simulation, simulate
 
@@ -33,6 +35,13 @@ class Validator:
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the text as it is."""
         return () if isinstance(self.whole, Problem) else simulate(self.whole.statements, self.taught)
+
+    def refutes(self, code: str, place: Place) -> bool:
+        """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
+        whole = self.whole
+        if isinstance(whole, Problem):
+            return False
+        return refuted(code, lambda node: whole.row_of(node) == place.row, self.before)
 
     def scenes(self) -> list[Scene]:
         """What the runs show to be wrong, placed in `whole`."""

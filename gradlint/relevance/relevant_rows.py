@@ -36,6 +36,9 @@ _ENGINE = re.compile(r"engine|deepspeed", re.I)
 _ENDS = frozenset({"step", "optimizer_step", "no_sync", "no_backward_sync"})
 """A step, and what leaves the gradients of a backward pass to a later one."""
 
+_STEP = re.compile(r"\.step\b(?!\()")
+"""A step that is handed on, and called by another name."""
+
 _CLEARS = frozenset("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step".split())
 _COUNT = "gradient_accumulation_steps"
 _REMARKED = frozenset({"DistributedDataParallel", "register_comm_hook"})
@@ -116,7 +119,7 @@ def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
     if not backwards:
         return set()
     roots, ends = _starts(units, reach.above(backwards)), _ends(units, taught)
-    found = set(roots) if ends else set()
+    found = set(roots) if ends or _STEP.search(units.text) else set()
     module = set(units.of_module)
     run = reach.traced(module)[0]
     if not run.isdisjoint(backwards):

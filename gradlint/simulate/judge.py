@@ -71,7 +71,7 @@ def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
 
 def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     """What is wrong where a step closes several micro-batches."""
-    yield from tails.first_window(view)
+    yield from tails.first_window(view, larger)
     if not view.lost or view.size in (view.trace.n, *view.trace.literals):
         yield from tails.tails(view)
         yield from tails.wiped(view)

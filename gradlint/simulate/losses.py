@@ -16,7 +16,7 @@ from gradlint.simulate.windows import micros_of
 
 _CLOSE = 1e-6
 _SHARED = "the backward passes share a graph"
-_MAY_DIVIDE = frozenset(("optimizer", "function", "wrapper argument"))
+_MAY_DIVIDE = frozenset(("function", "wrapper argument"))
 
 
 class State(Enum):
@@ -43,8 +43,7 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     """The faults of a loss whose update is made of several micro-batches; `larger` is the view of the same world with a larger N."""
     if _rate_makes_up(view, larger):
         return
-    mine, theirs = terms(view), terms(larger) if larger is not None else {}
-    states = {key: _state(term, view, theirs.get(key), larger) for key, term in mine.items()}
+    mine, states = terms(view), states_of(view, larger)
     by_event: dict[int, list[State]] = {}
     for key, term in mine.items():
         by_event.setdefault(id(term.event), []).append(states[key])
@@ -52,6 +51,12 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
         code = _code(states[key], by_event[id(term.event)], set(states.values()))
         if code:
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
+
+
+def states_of(view: View, larger: View | None) -> dict[int, State]:
+    """What happened to each term of the loss on its way to the gradients."""
+    theirs = terms(larger) if larger is not None else {}
+    return {key: _state(term, view, theirs.get(key), larger) for key, term in terms(view).items()}
 
 
 def _code(state: State, mates: list[State], all_states: set[State]) -> str:

@@ -129,7 +129,7 @@ def _perhaps_engine(
     if engine is not None and (name == "backward" or not args):
         return deepspeed.method(machine, engine, name, args, kwargs, node)
     if name == "backward":
-        backward(machine, args[0] if args else kwargs.get("loss"), node, through="function")
+        backward(machine, args[0] if args else kwargs.get("loss"), node, through="object")
         return None
     unknown_call(machine, f"{value.last}.{name}", [value, *args, *kwargs.values()], node)
     return _result(machine, args, kwargs, node, value)

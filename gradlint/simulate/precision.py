@@ -10,7 +10,7 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import same_iteration
 
 _INSIDE = ((What.CLIP, "GRD301"), (What.UNSCALE, "GRD304"), (What.SCALER_UPDATE, "GRD305"))
-_OWN = frozenset(("wrapper argument", "deepspeed", "function", "optimizer", "lightning", "accelerator", "fabric"))
+_OWN = frozenset(("wrapper argument", "deepspeed", "function", "object", "optimizer", "lightning", "accelerator", "fabric"))
 """What may scale and unscale by itself."""
 
 

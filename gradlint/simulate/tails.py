@@ -10,8 +10,8 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 
 
-def first_window(view: View) -> Iterator[Fault]:
-    """The first window has another size than those that follow it."""
+def first_window(view: View, larger: View | None) -> Iterator[Fault]:
+    """The first window has another size than those that follow it, by as much with another N, or is of one size with any."""
     closed = [window for window in view.closed if window.micros]
     if len(closed) < 2 or len(closed[1].micros) != view.size:
         return
@@ -19,6 +19,11 @@ def first_window(view: View) -> Iterator[Fault]:
     if len(first.micros) == view.size or any(event.what is What.END for _, event in first.events) or view.ends(first):
         return
     assert first.step is not None
+    other = next((window for window in larger.closed if window.micros), None) if larger is not None else None
+    if larger is not None and other is not None and larger.size != view.size:
+        sizes = len(first.micros), len(other.micros)
+        if sizes[0] != sizes[1] and sizes[0] - view.size != sizes[1] - larger.size:
+            return  # a counter that goes on from where another run left it
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
         return  # it did not begin at the beginning, or only the caller knows whether it did
     yield Fault("GRD201", first.step)
@@ -70,8 +75,13 @@ def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
     size; "lost" where they are cleared, or make a window too large; "left" where the run is over, "" where that is not seen."""
     came: set[int] = set()
     inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have lived on
+    ahead = True  # what was drawn ahead is backpropagated when the pass is over
     for event in events:
-        if event.what is What.BACKWARD:
+        if event.what is What.PASS:
+            ahead = False
+        elif event.what is What.BACKWARD and ahead:
+            left = left | micros_of(event)
+        elif event.what is What.BACKWARD:
             came |= micros_of(event)
         elif event.what is What.ZERO and not view.uncertain(event) and id(event.node) not in inside:
             if micros_of(event) & left:

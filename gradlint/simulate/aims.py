@@ -49,12 +49,12 @@ class Aims:
     def _of(self, node: cst.CSTNode) -> Aim:
         matters = leads = loops = False
         for each in walk(node):
-            if isinstance(each, cst.Call):
+            if type(each) is cst.Call:
                 name = called(each)
                 matters = matters or is_trigger(name) or name in self.acting
                 leads = leads or name in self.leading or is_backward(each)
                 loops = loops or name in self.looping
-            elif isinstance(each, (cst.AssignTarget, cst.AugAssign)):
+            elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
                 target = last_name(each.target) or ""
                 matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
         return Aim(matters, leads, loops or (leads and _circles(node, self.leading)))
@@ -84,8 +84,8 @@ def _callers(found: Sequence[Definition], names: set[str]) -> frozenset[str]:
 def _circles(node: cst.CSTNode, leading: frozenset[str]) -> bool:
     """Whether a loop in a suite leads to a backward pass."""
     return any(
-        isinstance(inner, cst.Call) and (is_backward(inner) or called(inner) in leading)
+        type(inner) is cst.Call and (is_backward(inner) or called(inner) in leading)
         for each in walk(node)
-        if isinstance(each, (cst.For, cst.While))
+        if type(each) is cst.For or type(each) is cst.While
         for inner in walk(each.body)
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -40,6 +42,36 @@ _WALKS = re.compile(r"(^|_)(log_every|progress(_bar)?|pbar|track|tqdm|prefetch(e
 _EVERY = re.compile(r"^every_n_(inner_)?(iters|steps|batches)$")
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 _FIXED = frozenset("get format join exists getenv environ keys".split())
+
+
+class _Does(Enum):
+    """What a function out of sight does, by its name alone."""
+
+    CLIP = "clip gradients"
+    RESCALE = "multiply gradients"
+    ZERO = "clear gradients"
+    AVERAGE = "update an average of the weights"
+    FETCH = "give a batch"
+    WALK = "walk what it is given"
+    EVERY = "ask whether a window is full"
+    OTHER = "anything"
+
+
+@lru_cache(maxsize=8192)
+def _does(last: str) -> _Does:
+    if last in CLIPS or _CLIP.search(last):
+        return _Does.CLIP
+    if GRADIENT_RESCALERS.search(last):
+        return _Does.RESCALE
+    if spells_zeroing(last):
+        return _Does.ZERO
+    if _AVERAGE.search(last):
+        return _Does.AVERAGE
+    if _FETCH.search(last):
+        return _Does.FETCH
+    if last in WRAPS_ITERABLE or _WALKS.search(last):
+        return _Does.WALK
+    return _Does.EVERY if _EVERY.search(last) else _Does.OTHER
 
 
 def call_external(
@@ -160,21 +192,22 @@ def _by_name(
 ) -> Any:
     """What a function out of sight does, by its name."""
     given = [*args, *kwargs.values()]
-    if last in CLIPS or _CLIP.search(last):
+    does = _does(last)
+    if does is _Does.CLIP:
         return clip(machine, args, kwargs, node)
-    if GRADIENT_RESCALERS.search(last) and given:
+    if does is _Does.RESCALE and given:
         doubt = Factor(doubt=f"`{last}` is not in sight")
         rescale(machine, given[0], doubt, node)
         return None
-    if spells_zeroing(last):
+    if does is _Does.ZERO:
         clear(machine, given[0] if given and not isinstance(given[0], (bool, int, str)) else None, node)
         return None
-    if _AVERAGE.search(last):
+    if does is _Does.AVERAGE:
         average(machine, node, None, given)
         return None
     if last == "scale_loss":
         return Context("scale_loss", node, kind="scale_loss", subject=given[0] if given else None)
-    if _FETCH.search(last):
+    if does is _Does.FETCH:
         return Tensor(machine.current())
     if last in ("backward", "manual_backward") and args:
         backward(machine, args[0], node, through="function")
@@ -186,11 +219,11 @@ def _by_name(
             return Tensor(frozenset(), None, text="whether it stepped")
     if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and _wraps(last, kwargs, node):
         return _wrapper(machine, path, args, kwargs, node)
-    if last in WRAPS_ITERABLE or _WALKS.search(last):
+    if does is _Does.WALK:
         walked = next((each for each in given if isinstance(each, (Loader, Stream, range))), None)
         if walked is not None:
             return walked
-    if _EVERY.search(last) and given:
+    if does is _Does.EVERY and given:
         return _every(machine, given[-1])
     checked = usual_answer(last)
     if checked is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
-from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.model.syntax.expressions import last_name, subnodes, walk
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
 
@@ -36,24 +36,24 @@ def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
         node, owner, outer = stack.pop()
         if isinstance(node, cst.FunctionDef):
             found.append(Definition(node, owner, outer, tuple(own_calls(node.body))))
-            stack.extend((each, None, node) for each in reversed(node.body.children))
+            stack.extend((each, None, node) for each in reversed(subnodes(node.body)))
         elif isinstance(node, cst.ClassDef):
-            stack.extend((each, node, outer) for each in reversed(node.body.children))
+            stack.extend((each, node, outer) for each in reversed(subnodes(node.body)))
         elif isinstance(
             node, (cst.If, cst.Try, cst.With, cst.For, cst.While, cst.IndentedBlock, cst.Else, cst.ExceptHandler, cst.Finally)
         ):
-            stack.extend((each, owner, outer) for each in reversed(node.children))
+            stack.extend((each, owner, outer) for each in reversed(subnodes(node)))
     return found
 
 
 def own_calls(node: cst.CSTNode) -> list[cst.Call]:
     """The calls below a node."""
-    return [each for each in walk(node) if isinstance(each, cst.Call)]
+    return [each for each in walk(node) if type(each) is cst.Call]
 
 
 def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
     """The calls that look like a backward pass."""
-    return [each for statement in statements for each in walk(statement) if isinstance(each, cst.Call) and is_backward(each)]
+    return [each for statement in statements for each in walk(statement) if type(each) is cst.Call and is_backward(each)]
 
 
 def is_backward(call: cst.Call) -> bool:

@@ -15,11 +15,13 @@ from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, fitted, turned
 from gradlint.simulate.imports import imported
+from gradlint.simulate.judge import judge
 from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.starting import start_of
 from gradlint.simulate.statements import Compiler
-from gradlint.simulate.trace import What
+from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.views import views
 from gradlint.simulate.world import World
 
 __all__ = ["Played", "Simulation", "Text", "foreign", "simulate"]
@@ -169,6 +171,13 @@ def _reached(definition: Definition, text: Text) -> list[cst.Call]:
 # Worlds
 
 
+def _is_plain(trace: Trace) -> bool:
+    """Whether each micro-batch has an update of its own, nothing counts them, and nothing is wrong: no other world tells more."""
+    if trace.ended or trace.n_names or trace.literals or any(view.size > 1 or view.doubt for view in views(trace)):
+        return False
+    return bool(trace.of(What.STEP)) and not judge(trace, None)
+
+
 def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None) -> Simulation:
     """The usual world with two values of N, and worlds in which one answer is another one."""
 
@@ -180,6 +189,8 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
     first = fitted(first, play)
+    if _is_plain(first.trace):
+        return Simulation(root, (first,))
     world = first.world
     asked = first.asked
     larger = POWERS[1] if asked.masked else LARGE

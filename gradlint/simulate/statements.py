@@ -11,7 +11,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import text
+from gradlint.model.syntax.expressions import subnodes, text
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.branches import branch, match
@@ -75,7 +75,7 @@ class Compiler:
 
     def yields(self, body: cst.CSTNode) -> bool:
         """Whether a function's body makes it a generator."""
-        return any(isinstance(each, cst.Yield) for each in _of_function(body))
+        return any(type(each) is cst.Yield for each in _of_function(body))
 
     def compound(self, node: Any, qualname: str) -> tuple[bool, Callable[[Frame], Any]]:
         """The closure of a statement in which others stand."""
@@ -106,11 +106,14 @@ _COMPOUND: dict[type, Callable[[Any, Any], Flowing]] = {
 }
 
 
+_SCOPES = frozenset((cst.FunctionDef, cst.ClassDef, cst.Lambda))
+
+
 def _of_function(body: cst.CSTNode) -> Any:
     """The nodes of a body without those of functions and classes within it."""
     stack = [body]
     while stack:
         node = stack.pop()
         yield node
-        if node is body or not isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
-            stack.extend(node.children)
+        if node is body or type(node) not in _SCOPES:
+            stack.extend(subnodes(node))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import libcst as cst
@@ -75,6 +76,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
     return joined(machine, node, (value, *args, *kwargs.values()))
 
 
+@lru_cache(maxsize=8192)
 def usual_answer(name: str) -> bool | None:
     """What a check of finiteness finds as long as all is well, by its name; None for other questions."""
     last = name.lower()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Role(str, Enum):
@@ -85,6 +86,7 @@ _BY_LAST_NAME: dict[str, Role] = {
 }
 
 
+@lru_cache(maxsize=8192)
 def role_of_constructor(qualified: str) -> Role | None:
     """The role of what a call of this qualified name returns; None where the name says nothing."""
     last = qualified.rsplit(".", 1)[-1]
@@ -118,6 +120,7 @@ _LOADER_SPELLING = re.compile(
 _ENDLESS_SPELLING = re.compile(r"infinit|endless|cycle|forever|inf_|stream|repeat", re.I)
 
 
+@lru_cache(maxsize=8192)
 def role_of_spelling(name: str) -> Role | None:
     """The role that a bare name suggests; used only where its binding says nothing."""
     if name in ("accelerator",):
@@ -180,7 +183,7 @@ class Taught:
     def spells_steps(self, name: str) -> bool:
         """True for names, dotted or not, under which the accumulation steps are kept."""
         last = name.rsplit(".", 1)[-1]
-        return last in self.accumulation_steps or bool(_STEPS_SPELLING.search(last) and not _ASKS_SPELLING.search(last))
+        return last in self.accumulation_steps or _spells_steps(last)
 
     def spells_boundary(self, name: str) -> bool:
         """True for names, dotted or not, of flags that say whether this micro-batch closes a window."""
@@ -242,6 +245,12 @@ TRIGGERS = frozenset(
 """Names of calls (and `grad`, of assignments) that make a function worth inlining."""
 
 
+@lru_cache(maxsize=8192)
+def _spells_steps(last: str) -> bool:
+    return bool(_STEPS_SPELLING.search(last) and not _ASKS_SPELLING.search(last))
+
+
+@lru_cache(maxsize=8192)
 def is_trigger(name: str) -> bool:
     """True for calls that some rule is about."""
     return name in TRIGGERS or bool(GRADIENT_RESCALERS.search(name))
@@ -251,6 +260,7 @@ _ZEROES = frozenset("zero zeros zeroes clear clean reset wipe flush none null".s
 _GRADIENTS = frozenset("grad grads gradient gradients".split())
 
 
+@lru_cache(maxsize=8192)
 def spells_zeroing(name: str) -> bool:
     """True for names that say of gradients that they are set back: `set_zero_grad`, `clear_gradients`, `zeroGrads`."""
     words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name))

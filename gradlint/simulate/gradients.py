@@ -65,6 +65,10 @@ class Gradients:
         unknown = [each for each in self.optimizers if not each.models]
         return [each for each in self.optimizers if each in found or each in unknown]
 
+    def sharing(self, chosen: list[Optimizer]) -> list[Optimizer]:
+        """Some optimizers, and those that step the very same weights."""
+        return chosen + [each for each in self.optimizers if each not in chosen and any(_same(each, other) for other in chosen)]
+
     def clear(self, optimizers: Iterable[Optimizer]) -> None:
         """Zero the gradients of some optimizers."""
         cleared = list(optimizers)
@@ -81,6 +85,11 @@ class Gradients:
                 held.factor = held.factor.times(factor)
         for stray in self.strays:
             stray.factor = stray.factor.times(factor)
+
+
+def _same(one: Optimizer, other: Optimizer) -> bool:
+    """Whether two optimizers step the same weights, as both were built in sight."""
+    return bool(one.weights) and one.weights == other.weights
 
 
 def terms_of(optimizer: Optimizer) -> Terms:

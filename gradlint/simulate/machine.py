@@ -60,6 +60,8 @@ class Machine(Assumptions):
         self.turns: dict[int, int] = {}
         """For each level of running loops, which iteration runs."""
         self.micros: dict[Any, int] = {}
+        self.together: dict[int, int] = {}
+        """For pieces of data that one iteration was given with others, the last of these: they are one micro-batch."""
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
         self.seen: Counter[int] = Counter()
@@ -113,7 +115,7 @@ class Machine(Assumptions):
 
     def micro(self, draws: frozenset[int]) -> int:
         """The number of the micro-batch that some data belong to; without data, of the running iteration."""
-        key: Any = max(draws) if draws else self.draws[-1] if self.draws else None
+        key: Any = max(self.together.get(each, each) for each in draws) if draws else self.draws[-1] if self.draws else None
         if not key:
             key = ("iteration", tuple(map(id, self.loops)), self.turns.get(len(self.loops)))
         return self.micros.setdefault(key, len(self.micros))
@@ -132,7 +134,10 @@ class Machine(Assumptions):
         again = known is not None and known[0] == around and known[1] is loop
         self.rounds[level] = (around, loop, known[2] + 1 if known is not None and again else 0)
         self.turns[level] = self.iterations
-        self.draws[-1] = max(_draws(item), default=0)
+        given = _draws(item)
+        self.draws[-1] = max(given, default=0)
+        if len(given) > 1:
+            self.together.update(dict.fromkeys(given, self.draws[-1]))
 
     # Events
 

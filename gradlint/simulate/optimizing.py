@@ -55,7 +55,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
     if isinstance(owner, Optimizer):
         if waits(owner):
             return
-        chosen = [owner]
+        chosen = machine.gradients.sharing([owner])
     elif _is_part(owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return

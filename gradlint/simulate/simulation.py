@@ -68,9 +68,9 @@ class Text:
             return True
         return self.compiler.aims.of(statement).matters
 
-    def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int) -> Played:
+    def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
-        steps = min(STEPS, self.left)
+        steps = min(most, self.left)
         machine = Machine(world, self.words, micro_batches, steps)
         machine.compiler = self.compiler
         frame = Frame(machine, {})

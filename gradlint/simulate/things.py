@@ -35,10 +35,12 @@ class Thing:
 
 @dataclass(eq=False)
 class Optimizer(Thing):
-    """What steps weights: `held` is what its gradients hold since they were cleared. `prepared` is the engine that decides."""
+    """What steps weights: `held` is what its gradients hold since they were cleared. `prepared` is the engine that decides,
+    `weights` tells whose parameters it was given."""
 
     number: int = 0
     models: frozenset[str] = NOTHING
+    weights: frozenset[int] = frozenset()
     held: list[Held] = field(default_factory=list)
     built_by: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
@@ -44,7 +45,8 @@ def construct(
         inner = next((each for each in given if isinstance(each, Optimizer)), None)
         if inner is not None:
             return inner
-        return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs))
+        weights = frozenset(id(each.owner) for each in parameters)
+        return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs, weights=weights))
     if role is Role.SCHEDULER:
         return _schedule(machine, last, args, kwargs, node)
     if role is Role.SCALER:
@@ -106,13 +108,21 @@ def _length_argument(node: cst.CSTNode, position: int) -> cst.CSTNode | None:
     return next(named, plain)
 
 
+def _goes_on(data: Instance) -> bool:
+    """Whether a data set of the text walks its data again and again."""
+    method = data.cls.lookup("__iter__")[1]
+    inside = walk(method.node) if isinstance(method, Function) else ()
+    return any(isinstance(each, cst.While) or (isinstance(each, cst.Call) and last_name(each.func) == "cycle") for each in inside)
+
+
 def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
     """A DataLoader: its length is unknown, and whether it has one is a matter of its data set."""
     data = given[0] if given else None
     finite: bool | None = True
     sized: bool | None = None
     if isinstance(data, Instance):
-        finite = sized = not any(base.endswith("IterableDataset") for base in data.cls.outside)
+        streams = any(base.endswith("IterableDataset") for base in data.cls.outside)
+        finite, sized = (False if _goes_on(data) else None) if streams else True, not streams
         sized = bool(data.cls.lookup("__len__")[0]) or sized
     elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
         finite = sized = None

@@ -14,6 +14,7 @@ from .wild.draw import plans
 from .wild.frames import source
 from .wild.observe import observe
 from .wild.plan import Wild
+from .wild.same_trace import NOTHING_TO_COMPARE, difference
 
 PROGRAMS = 40
 
@@ -25,6 +26,12 @@ def test_truth(plan: Wild) -> None:
     assert not runs.errors, text
     assert plan.bugs <= runs.codes, f"{plan}\n{text}"
     assert plan.bugs or not runs.codes, f"{plan}\n{text}"
+
+
+@pytest.mark.parametrize("plan", plans(11, PROGRAMS), ids=range(PROGRAMS))
+def test_simulated_trace_is_the_one_that_pytorch_shows(plan: Wild) -> None:
+    for micro_batches in (2 * plan.n, 3 * plan.n - 1):
+        assert difference(plan, source(plan), micro_batches) in ("", NOTHING_TO_COMPARE), source(plan)
 
 
 def test_the_same_seed_gives_the_same_programs() -> None:

@@ -96,7 +96,8 @@ def role_of_constructor(qualified: str) -> Role | None:
         return Role.OTHER
     if last in _BY_LAST_NAME:
         return _BY_LAST_NAME[last]
-    if last in _OPTIMIZER_NAMES or (qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified):
+    is_class = last[:1].isupper()
+    if last in _OPTIMIZER_NAMES or (is_class and qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified):
         return Role.OPTIMIZER if not qualified.startswith("optuna") else Role.OTHER
     if last in _SCHEDULER_NAMES or "lr_scheduler." in qualified:
         return Role.SCHEDULER

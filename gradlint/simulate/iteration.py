@@ -150,7 +150,9 @@ def part(value: Tensor) -> Tensor:
 
 def piece(machine: Machine, value: Tensor) -> Tensor:
     """A part of a batch that is trained on by itself."""
-    return Tensor(frozenset((machine.draw(),)), value.terms, value.models, value.scaler, value.detached)
+    drawn = machine.draw()
+    machine.pieces.add(drawn)
+    return Tensor(frozenset((drawn,)), value.terms, value.models, value.scaler, value.detached)
 
 
 def length(machine: Machine, value: Any) -> Any:

@@ -46,6 +46,9 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     mine, states = terms(view), states_of(view, larger)
     by_event: dict[int, list[State]] = {}
     for key, term in mine.items():
+        if states[key] is State.WEIGHTED:
+            states[key] = _of_shared_weight([each for each in mine.values() if each.event is term.event], view)
+    for key, term in mine.items():
         by_event.setdefault(id(term.event), []).append(states[key])
     for key, term in mine.items():
         code = _code(states[key], by_event[id(term.event)], set(states.values()))
@@ -148,6 +151,18 @@ def _of_constant(term: Term, view: View) -> State:
     if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term.event) < divisor:
         return State.OTHERWISE if actual != divisor else State.UNKNOWN
     return State.UNKNOWN
+
+
+def _of_shared_weight(mates: list[Term], view: View) -> State:
+    """Terms that are all multiplied by one plain number: it stands where the division should, if it is a share."""
+    shared = set(mates[0].factor.weights).intersection(*(each.factor.weights for each in mates))
+    shares = [weight for weight in shared if 0 < weight < 1 and isclose(1 / weight, round(1 / weight), rel_tol=_CLOSE)]
+    if len(mates) < 2 or not shares:
+        return State.WEIGHTED
+    actual = _actual_size(view)
+    return (
+        State.OTHERWISE if actual and not any(isclose(actual * share, 1.0, rel_tol=_CLOSE) for share in shares) else State.UNKNOWN
+    )
 
 
 def _of_literal(term: Term, view: View) -> State:

@@ -60,8 +60,10 @@ class Machine(Assumptions):
         self.turns: dict[int, int] = {}
         """For each level of running loops, which iteration runs."""
         self.micros: dict[Any, int] = {}
+        self.pieces: set[int] = set()
+        """The pieces of data that are parts of a batch."""
         self.together: dict[int, int] = {}
-        """For pieces of data that one iteration was given with others, the last of these: they are one micro-batch."""
+        """For parts of batches that one iteration was given as a pair, the last of these: they are one micro-batch."""
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
         self.seen: Counter[int] = Counter()
@@ -136,7 +138,7 @@ class Machine(Assumptions):
         self.turns[level] = self.iterations
         given = _draws(item)
         self.draws[-1] = max(given, default=0)
-        if len(given) > 1:
+        if len(given) > 1 and isinstance(item, tuple) and given <= self.pieces:
             self.together.update(dict.fromkeys(given, self.draws[-1]))
 
     # Events

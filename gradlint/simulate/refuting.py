@@ -11,6 +11,7 @@ from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.simulation import Simulation
 from gradlint.simulate.trace import What
 from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import in_real_loop
 
 _EVENTS = {
     **dict.fromkeys(("GRD101", "GRD102", "GRD103", "GRD104"), What.BACKWARD),
@@ -40,10 +41,17 @@ def _is_clear(code: str, at: Callable[[cst.CSTNode], bool], simulation: Simulati
         return False
     larger = {view.key: view for view in views(runs[1].trace)}
     concerned = [view for view in views(runs[0].trace) if any(at(event.node) for _, event in view.events)]
+    if code == "GRD205" and all(map(_is_cleared, concerned)):
+        return True
     if not concerned or not all(_is_understood(code, view, larger.get(view.key)) for view in concerned):
         return False
     faults = judge(runs[0].trace, runs[1].trace) + [fault for run in runs[1:] for fault in judge(run.trace, None)]
     return not any(fault.code == code for fault in faults)
+
+
+def _is_cleared(view: View) -> bool:
+    """Whether gradients that a step has used are cleared in a loop, and nothing but the loop decides that."""
+    return any(zero.held and in_real_loop(zero) and not view.uncertain(zero) for zero in view.of(What.ZERO))
 
 
 def _is_understood(code: str, view: View, larger: View | None) -> bool:

@@ -76,7 +76,7 @@ def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
     came: set[int] = set()
     inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have lived on
     ahead = True  # what was drawn ahead is backpropagated when the pass is over
-    for event in events:
+    for place, event in enumerate(events):
         if event.what is What.PASS:
             ahead = False
         elif event.what is What.BACKWARD and ahead:
@@ -85,7 +85,7 @@ def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
             came |= micros_of(event)
         elif event.what is What.ZERO and not view.uncertain(event) and id(event.node) not in inside:
             if micros_of(event) & left:
-                return "lost"
+                return "lost" if any(later.what is What.BACKWARD for later in events[place:]) else "left"
             if not came:
                 return "used"
         elif event.what is What.STEP and event.target == view.optimizer.number:

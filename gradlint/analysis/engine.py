@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
 
+from gradlint.analysis.arms import of_all_arms
 from gradlint.analysis.caution import careful
+from gradlint.analysis.located import Located
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.traced import shown
@@ -23,14 +24,6 @@ from gradlint.rule import Rule
 from gradlint.simulate.roots import backwards
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage
-
-
-@dataclass(frozen=True)
-class Located:
-    """A diagnostic together with the changes that its fix makes to the text."""
-
-    diagnostic: Diagnostic
-    changes: tuple[Change, ...] = ()
 
 
 def analyze(text: str, filename: str, rules: Sequence[Rule[Any]], taught: Taught = UNTAUGHT) -> tuple[Diagnostic, ...]:
@@ -84,7 +77,7 @@ def _located(model: TrainingFile | None, validator: Validator, filename: str, ru
         located = {key: each for key, each in located.items() if not validator.refutes(*key)}
         known = [(code, place.row) for code, place in located]
         _add(located, shown(validator.scenes(), rules, known, whole), validator, whole, filename)
-    return list(located.values())
+    return list(of_all_arms(list(located.values()), validator.source))
 
 
 def _add(
@@ -130,14 +123,14 @@ def _locate(rule: Rule[Any], finding: Finding, validator: Validator, source: Sou
     span = _span(source, finding.at)
     if span is None:
         return None
-    fix, changes, note = _proven(rule, finding, validator, source)
+    fix, changes, note = _proven(rule, finding, validator, source, span.start.row)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
     diagnostic = Diagnostic(filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note)
     return Located(diagnostic, changes)
 
 
 def _proven(
-    rule: Rule[Any], finding: Finding, validator: Validator, source: Source
+    rule: Rule[Any], finding: Finding, validator: Validator, source: Source, row: int
 ) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
     """The fix of a finding, as far as simulation shows that it does what it promises; and the note that says why it does not."""
     if finding.fix is None:
@@ -148,7 +141,7 @@ def _proven(
         return None, (), finding.note or f"no fix is offered: {reason}"
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
-        seen = validator.comparison(rule.code, rule.promise, changes)
+        seen = validator.comparison(rule.code, rule.promise, changes, row)
         if seen.refused:
             return None, (), f"no fix is offered: {seen.refused}"
         if seen.unseen and applicability is Applicability.SAFE:

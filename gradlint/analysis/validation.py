@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import libcst as cst
+
 from gradlint.analysis.source import Problem, Source, read_whole
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.diagnostic import Place
@@ -38,21 +40,21 @@ class Validator:
 
     def refutes(self, code: str, place: Place) -> bool:
         """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
-        whole = self.whole
-        if isinstance(whole, Problem):
-            return False
-        return refuted(code, lambda node: whole.row_of(node) == place.row, self.before)
+        return refuted(code, lambda node: self._row_of(node) == place.row, self.before)
 
     def scenes(self) -> list[Scene]:
         """What the runs show to be wrong, placed in `whole`."""
         return [] if isinstance(self.whole, Problem) else list(scenes(self.before, self.whole.statements))
 
-    def comparison(self, code: str, promise: Promise, changes: Sequence[Change]) -> Comparison:
-        """What simulation says of the text with some changes, against the text without them."""
+    def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
+        """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
         after = self._runs(apply(self.source.text, tuple(changes)))
         if after is None:
             return Comparison(refused="the repaired text would not parse")
-        return compare(self.before, after, code, promise)
+        return compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
+
+    def _row_of(self, node: cst.CSTNode) -> int | None:
+        return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
     def _runs(self, text: str) -> tuple[Simulation, ...] | None:
         """The runs of a text; None where it does not parse."""

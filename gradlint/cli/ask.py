@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from gradlint.analysis.engine import Located
+from gradlint.analysis.located import Located
 from gradlint.cli.terminal import complain
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.files.write import write_atomically

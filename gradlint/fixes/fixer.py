@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.engine import examine
+from gradlint.analysis.located import Located
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.files.parse import parse

@@ -13,6 +13,7 @@ from gradlint.finding import Fix
 from gradlint.model.anchors import Withheld, flags_of, own_condition, piece, place_for, tail_place
 from gradlint.model.bystanders import named, settled, stranger_beside
 from gradlint.model.construct import knows_steps
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
 from gradlint.model.syntax.expressions import last_name, literal, text, walk
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Schedule, TrainingLoop
 
@@ -277,6 +278,13 @@ def ends_with_full_windows(loop: TrainingLoop) -> bool:
 def counted_in_full_windows(loop: TrainingLoop) -> Schedule | None:
     """A schedule whose length has no update for a partial window."""
     return next(_rounded_down(loop), None)
+
+
+def counted_by_optimizer(loop: TrainingLoop) -> str | None:
+    """The argument that tells an optimizer with a schedule of its own, such as BertAdam, how many steps the run has."""
+    calls = (call for step in loop.all(Kind.OPTIMIZER_STEP) for call in step.details.builders)
+    words = (arg.keyword.value for call in calls for arg in call.args if arg.keyword is not None)
+    return next((word for word in words if word in LENGTH_ARGUMENTS), None)
 
 
 def _rounded_down(loop: TrainingLoop) -> Iterator[Schedule]:

@@ -12,6 +12,7 @@ from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import (
     ENDS_EARLY,
     Outcome,
+    counted_by_optimizer,
     counted_in_full_windows,
     decides_apart,
     ends_with_full_windows,
@@ -106,6 +107,9 @@ def _flush(boundary: Boundary, loop: TrainingLoop) -> Outcome:
     short = counted_in_full_windows(loop)
     if short is not None:
         return unsafe(fix, f"`{short.keyword}` counts full windows alone, and the schedule would be over before the run is")
+    told = counted_by_optimizer(loop)
+    if told is not None:
+        return unsafe(fix, f"`{told}` may count full windows alone, and the optimizer's schedule would be over before the run is")
     if not loop.walks.certain:
         return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
     return fix, None

@@ -67,12 +67,17 @@ def _multiplied(step: Event, schedule: Schedule, loop: TrainingLoop) -> Finding:
     """A prepared scheduler skips while gradients accumulate: its length counts updates, whatever the loader holds."""
     assert schedule.factor is not None
     product, rest = schedule.factor
+    fix, note = unsafe(
+        Fix("Count updates", (Replace(product, rest),)),
+        "a prepared scheduler advances once for each process, and the product may stand for their number",
+    )
     return Finding(
         at=product,
         message=f"`{schedule.keyword}` is multiplied by {loop.n}, but the prepared `{step.source}` advances once per update: "
         "the schedule is N times too long",
         related=((step.node, "the schedule advances here"),),
-        fix=Fix("Count updates", (Replace(product, rest),)),
+        fix=fix,
+        note=note,
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from gradlint.analysis import engine
-from gradlint.analysis.engine import Located
+from gradlint.analysis.located import Located
 from gradlint.analysis.text_changes import edited
 from gradlint.diagnostic import Diagnostic, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
+import libcst as cst
+
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
@@ -38,20 +40,27 @@ class Comparison:
     unseen: str = ""
 
 
-def compare(before: Sequence[Simulation], after: Sequence[Simulation], code: str, promise: Promise) -> Comparison:
-    """Hold a repair to its promise."""
+def compare(
+    before: Sequence[Simulation],
+    after: Sequence[Simulation],
+    code: str,
+    promise: Promise,
+    at: Callable[[cst.CSTNode], bool] = lambda node: True,
+) -> Comparison:
+    """Hold a repair to its promise; `at` tells the nodes of the place where the fault was found."""
     if not before:
         return Comparison(unseen="the loop cannot be run abstractly")
     counts, now = _counts(before), _counts(after)
     for each, number in sorted(now.items()):
         if number > counts[each] and each != code:
             return Comparison(refused=f"the repaired loop would have another fault, {each}")
-    if code in JUDGED and counts[code] and now[code] >= counts[code]:
+    shown = code != "GRD101" or any(fault.code == code and at(fault.place) for each in before for fault in faults(each))
+    if code in JUDGED and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
     pairs = list(_paired(before, after))
     if len(pairs) < len(before):
         return Comparison(unseen="the repaired loop cannot be run abstractly")
-    unseen = "" if counts[code] or code not in JUDGED else "the run that was simulated does not show the fault"
+    unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
     for first, second in pairs:
         reason = _differs(first.trace, second.trace, promise)
         if reason:

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.engine import examine
+from gradlint.analysis.located import Located
 from gradlint.analysis.text_changes import apply
 from gradlint.fixes.fixer import fix
 from gradlint.registry import all_rules

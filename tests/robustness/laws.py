@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gradlint.analysis.engine import Located
+from gradlint.analysis.located import Located
 from gradlint.analysis.source import Problem, read_whole
 from gradlint.analysis.text_changes import apply
 from gradlint.diagnostic import Diagnostic

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradlint.analysis.engine import Located, examine
+from gradlint.analysis.engine import examine
+from gradlint.analysis.located import Located
 from gradlint.analysis.source import read, read_whole
 from gradlint.diagnostic import Diagnostic, Place, TextEdit
 from gradlint.fixes.fixer import FixOutcome, fix

@@ -80,6 +80,8 @@ class EventDetails:
     @cached_property
     def builders(self) -> tuple[cst.Call, ...]:
         raw = self.raw
+        if raw.kind is Kind.OPTIMIZER_STEP:
+            return self.built
         if raw.kind is not Kind.SCHEDULER_STEP or raw.receiver is None:
             return ()
         return tuple(call for call, _ in self.resolver.constructors(raw.receiver, raw.site))

@@ -215,6 +215,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
     A number of accumulation steps among them may have divided it.
     """
     draws: frozenset[int] = frozenset()
+    micros: set[int] = set()
     scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
     for value in flattened(values):
@@ -222,6 +223,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
             draws |= value.draws
             models |= value.models
             if value.terms is not None:
+                micros.update(source.micro for source, _ in value.terms)
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
                 if any(factor.of or factor.divisors or factor.doubt for _, factor in value.terms) and not value.detached:
@@ -232,7 +234,8 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
                 doubt = doubt or "the number of steps is handed to something unknown"
         elif isinstance(value, Thing):
             models |= models_of(value)
-    source = Source(machine.micro(draws), node, models)
+    micro = machine.micro(draws) if draws or not micros else max(micros)
+    source = Source(micro, node, models)
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
 

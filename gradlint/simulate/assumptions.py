@@ -15,6 +15,7 @@ from gradlint.simulate.world import (
     measures,
     spells_counter,
     spells_epochs,
+    spells_setting,
 )
 
 CALLERS_INDEX = "an index that the caller counts"
@@ -30,6 +31,8 @@ class Assumptions:
         self.asked = Asked()
         self.answers = dict(world.answers)
         self.strings = dict(world.strings)
+        self.incremented: frozenset[str] = frozenset()
+        """Names that the text adds to: they count, and are no settings."""
         self.turn: int | None = None
         """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
         self.counted = {CALLERS_INDEX}
@@ -43,13 +46,13 @@ class Assumptions:
 
     def counts_steps(self, name: str) -> bool:
         """Whether a setting is N in this world."""
-        if name in self.world.not_n:
+        if name in self.world.not_n or last_part(name) in self.incremented:
             return False
         return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
-        if self.turn is not None and default is None and spells_counter(last_part(name)):
+        if self.turn is not None and default is None and spells_counter(last_part(name)) and not spells_setting(name):
             self.counted.add(name)
             return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)

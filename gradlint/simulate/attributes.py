@@ -10,7 +10,7 @@ from gradlint.simulate.arithmetic import joined
 from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
-from gradlint.simulate.things import Loader, Thing
+from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number
 
@@ -26,6 +26,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
     if isinstance(value, External):
         return External(f"{value.path}.{name}")
     if type(value) is Opaque:
+        if name == "grad":
+            return Gradient(owner=value)
         if name in value.kept:
             return value.kept[name]
         models = NOTHING if value.identity in ("args", "cfg", "config") else value.models
@@ -102,6 +104,8 @@ def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.C
         value.names[name] = new
     elif isinstance(value, Thing):
         set_of_thing(machine, value, name, new, node)
+    elif type(value) is Opaque and name == "grad":
+        set_of_thing(machine, Parameter(owner=value), name, new, node)
     elif isinstance(value, (Opaque, Tensor)):
         value.kept[name] = new
 

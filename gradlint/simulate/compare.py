@@ -75,7 +75,7 @@ def compare(
 
 
 def _has_length(event: Event) -> bool:
-    return event.value is not None or bool(event.handed)
+    return (event.value is not None and not event.value.doubt) or bool(event.handed)
 
 
 def _counts(simulations: Sequence[Simulation]) -> Counter[str]:

@@ -177,6 +177,8 @@ class Machine(Assumptions):
             actual=dict(self.asked.actual),
             literals=frozenset(self.asked.moduli),
             bounded=frozenset(self.bounded),
+            hooked=tuple(hook.node for hook in self.hooks),
+            gates=frozenset(self.asked.gates),
             counted=not self.counted.isdisjoint(self.asked.gates),
         )
 

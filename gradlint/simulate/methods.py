@@ -95,7 +95,7 @@ def _of_optimizer(
 
 def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     if name in ("step", "step_update"):
-        advance(machine, value, args, node)
+        advance(machine, value, [*args, *kwargs.values()], node)
     else:
         unknown_call(machine, f"scheduler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")

@@ -13,7 +13,18 @@ from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
 from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Average, Gradient, Loader, Network, Optimizer, Parameter, Scale, Scaler, Schedule
+from gradlint.simulate.things import (
+    OUT_OF_SIGHT,
+    Average,
+    Gradient,
+    Loader,
+    Network,
+    Optimizer,
+    Parameter,
+    Scale,
+    Scaler,
+    Schedule,
+)
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
 
@@ -180,6 +191,8 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         else ""
     )
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
+    if schedule.built_by == OUT_OF_SIGHT:
+        known = Factor(doubt="how many steps it is built for is not in sight")
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(
         What.SCHEDULE,

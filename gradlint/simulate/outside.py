@@ -269,13 +269,13 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         return Tensor(frozenset(), None)
     name = machine.compiler.spelled(node) if isinstance(node, cst.Call) else "call"
     if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
-        return Opaque(name[:120], models=frozenset((f"{name[:40]} at {id(node)}",)))
+        return Opaque(name[:120], models=frozenset((f"{name[:40]} at {machine.compiler.place(node)}",)))
     spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
     if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
-    unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {id(node)}"})
+    unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
     wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped

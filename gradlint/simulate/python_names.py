@@ -80,7 +80,7 @@ def _field(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
 
 def _namespace(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     """`SimpleNamespace(...)`, `Namespace(...)`: an object with these attributes."""
-    found = Opaque(f"a namespace at {id(node)}")
+    found = Opaque(f"a namespace at {machine.compiler.place(node)}")
     found.kept.update({name: machine.named(name, value, frame) for name, value in kwargs.items()})
     return found
 

@@ -28,7 +28,7 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         return _pieces_of(machine, args)
     bounds = [number(machine.number_of(each)) for each in args]
     if not bounds or any(bound is None for bound in bounds):
-        bound = machine.number_of(Opaque(f"range at {id(node)}"))
+        bound = machine.number_of(Opaque(f"range at {machine.compiler.place(node)}"))
         bounds = [number(bound)]
     of: frozenset[str] = frozenset().union(*(settings_of(machine.number_of(each)) for each in args)) if args else frozenset()
     whole = [int(bound or 0) for bound in bounds]

@@ -53,6 +53,7 @@ class Text:
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
+        self.incremented = _incremented(statements)
         self.found = definitions(statements)
         self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
@@ -73,6 +74,7 @@ class Text:
         steps = min(most, self.left)
         machine = Machine(world, self.words, micro_batches, steps)
         machine.compiler = self.compiler
+        machine.incremented = self.incremented
         frame = Frame(machine, {})
         stopped: Stopped | None = None
         try:
@@ -87,6 +89,12 @@ class Text:
             stopped = Stopped("its calls are nested too deeply to follow")
         self.left -= steps - max(machine.left, 0)
         return Played(world, machine.trace(stopped), machine.asked)
+
+
+def _incremented(statements: Sequence[cst.BaseStatement]) -> frozenset[str]:
+    """The last names of what a text adds something to."""
+    nodes = (each for statement in statements for each in walk(statement) if type(each) is cst.AugAssign)
+    return frozenset(last_name(node.target) or "" for node in nodes if isinstance(node.operator, cst.AddAssign))
 
 
 @dataclass

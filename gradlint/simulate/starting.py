@@ -37,7 +37,7 @@ def start_of(definition: Definition) -> Callable[[Machine, Frame], None]:
         for count in range(2 * machine.world.length):
             machine.begin(None)
             machine.turn = count
-            before = len(machine.trained)
+            before, built = len(machine.trained), _built(machine)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
             names = function.parameters.positional
             if instance is not None and names:
@@ -49,10 +49,17 @@ def start_of(definition: Definition) -> Callable[[Machine, Frame], None]:
             call(machine, _ready(function, inner.names), [], {}, definition.node)
             if len(machine.trained) - before > machine.world.n:
                 break
+            if machine.trained and _built(machine) > built:
+                break  # each call has an optimizer of its own
             if count == TRIES and not machine.trained:
                 break
 
     return run
+
+
+def _built(machine: Machine) -> int:
+    """How many optimizers were built in sight."""
+    return sum(1 for each in machine.gradients.optimizers if each.node is not None)
 
 
 def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:

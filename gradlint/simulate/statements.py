@@ -31,6 +31,7 @@ class Compiler:
         """Whether what follows the statement that is compiled now leads to a loop around a backward pass."""
         self._bodies: dict[int, Block] = {}
         self._texts: dict[int, str] = {}
+        self._places: dict[int, int] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
         """The statements of a suite, or of a module."""
@@ -63,6 +64,10 @@ class Compiler:
         if key not in self._texts:
             self._texts[key] = text(node)
         return self._texts[key]
+
+    def place(self, node: cst.CSTNode) -> int:
+        """A number for a node: what is not in sight is told apart by where it stands."""
+        return self._places.setdefault(id(node), len(self._places))
 
     def run_plain(self, block: Block, frame: Frame) -> Signal:
         """Run statements of which none yields."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
+from gradlint.simulate.world import assumed_number, last_part, spells_counter
+
+COUNTS = re.compile(
+    r"count|_idx|idx_|(^|_)(steps?|iters?|iterations?|batch(es)?)_(done|seen|so_far|train)|^(i|it|step|iter)$", re.I
+)
+"""Names of counters."""
 
 
 def first_window(view: View, larger: View | None) -> Iterator[Fault]:
@@ -26,7 +33,17 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
             return  # a counter that goes on from where another run left it
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
         return  # it did not begin at the beginning, or only the caller knows whether it did
+    if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
+        return  # where a counter begins is not in sight
     yield Fault("GRD201", first.step)
+
+
+def _starts_somewhere(name: str) -> bool:
+    """Whether a setting may be where a counter begins, by its name."""
+    last = last_part(name)
+    if assumed_number(name, None) is not None:
+        return False
+    return spells_counter(last) or COUNTS.search(last) is not None
 
 
 def tails(view: View) -> Iterator[Fault]:

@@ -49,6 +49,10 @@ class Optimizer(Thing):
     stepped: bool = False
 
 
+OUT_OF_SIGHT = "a class that is not in sight"
+"""What a schedule is built by whose construction the text shows, and of which nothing is known."""
+
+
 @dataclass(eq=False)
 class Schedule(Thing):
     """What sets the rate; `length` is the number of steps it was built for, where that is known."""

@@ -18,7 +18,19 @@ from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
 from gradlint.simulate.tensors import FUNCTIONS as TENSOR_FUNCTIONS
 from gradlint.simulate.tensors import tensor_method, usual_answer
-from gradlint.simulate.things import Average, Context, Fabric, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
+from gradlint.simulate.things import (
+    OUT_OF_SIGHT,
+    Average,
+    Context,
+    Fabric,
+    Gradient,
+    Loader,
+    Network,
+    Optimizer,
+    Parameter,
+    Scaler,
+    Schedule,
+)
 from gradlint.simulate.values import Answer, Num, Opaque, Tensor, settings_of
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -48,7 +60,7 @@ def construct(
         weights = frozenset(id(each.owner) for each in parameters)
         return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs, weights=weights))
     if role is Role.SCHEDULER:
-        return _schedule(machine, last, args, kwargs, node)
+        return _schedule(machine, path, args, kwargs, node)
     if role is Role.SCALER:
         return Scaler("scaler", node, enabled=kwargs.get("enabled", True))
     if role is Role.EMA:
@@ -66,8 +78,9 @@ def construct(
     return None
 
 
-def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
+def _schedule(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     given = [*args, *kwargs.values()]
+    last = path.rsplit(".", 1)[-1]
     optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
     place = _length_argument(node, _positions(last))
     lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
@@ -80,7 +93,10 @@ def _schedule(machine: Machine, last: str, args: list[Any], kwargs: dict[str, An
         from gradlint.simulate.arithmetic import binary
 
         lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
-    return Schedule(last, node, optimizer=optimizer, length=lengths[-1] if lengths else None, length_node=place, built_by=last)
+    length = lengths[-1] if lengths else None
+    known = length is not None or path.startswith(("torch.", "transformers."))
+    by = last if known else OUT_OF_SIGHT
+    return Schedule(last, node, optimizer=optimizer, length=length, length_node=place, built_by=by)
 
 
 def _read_by(machine: Machine, factor: Any, node: cst.CSTNode) -> list[Any]:
@@ -126,7 +142,7 @@ def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
         sized = bool(data.cls.lookup("__len__")[0]) or sized
     elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
         finite = sized = None
-    return Loader(f"DataLoader at {id(node)}", node, finite=finite, sized=sized)
+    return Loader(f"DataLoader at {machine.compiler.place(node)}", node, finite=finite, sized=sized)
 
 
 def _no_grad(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -194,6 +210,8 @@ def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
 
 def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     """`torch.tensor(x)`: a number stays one, so that a divisor or the seed of a backward pass is known."""
+    if kwargs.get("requires_grad") is True:
+        return Opaque(f"a weight at {machine.compiler.place(node)}")
     return args[0] if args else Opaque("torch.tensor()")
 
 
@@ -202,7 +220,9 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
         return args[0].cls is args[1] or args[1] in args[0].cls.bases
     if args and args[0] is None:
         return False
-    return Answer("isinstance") if args and isinstance(args[0], Tensor) else Opaque(f"isinstance at {id(node)}")
+    return (
+        Answer("isinstance") if args and isinstance(args[0], Tensor) else Opaque(f"isinstance at {machine.compiler.place(node)}")
+    )
 
 
 FUNCTIONS: dict[str, Known] = {
@@ -218,6 +238,7 @@ FUNCTIONS: dict[str, Known] = {
     "contextlib.suppress": _null,
     "torch.autograd.backward": _autograd_backward,
     "torch.autograd.set_detect_anomaly": _null,
+    "torch.distributed.autograd.backward": _null,
     "apex.amp.scale_loss": _scale_loss,
     "torch.stack": _stack,
     "torch.cat": _stack,

@@ -106,7 +106,8 @@ class Trace:
     `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
     numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
-    updates depend on what a caller out of sight counts.
+    updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
+    `hooked` the calls that register what runs with each parameter's gradient.
     """
 
     events: tuple[Event, ...]
@@ -123,6 +124,8 @@ class Trace:
     literals: frozenset[int] = frozenset()
     bounded: frozenset[int] = frozenset()
     counted: bool = False
+    gates: frozenset[str] = frozenset()
+    hooked: tuple[cst.CSTNode, ...] = ()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

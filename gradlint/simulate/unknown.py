@@ -7,7 +7,7 @@ from typing import Any
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
+from gradlint.simulate.things import OUT_OF_SIGHT, Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
 from gradlint.simulate.values import Opaque
 
 _SETTINGS = frozenset(
@@ -55,6 +55,8 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         known = thing_of(machine, name, value.models)
         if known is None:
             return value
+        if isinstance(known, Schedule) and value.identity.endswith(")"):
+            known.built_by = OUT_OF_SIGHT
         known.kept.update(value.kept)
         value.kept["<thing>"] = known
     return known

@@ -55,6 +55,8 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
         return Context("accumulate", node, kind="accumulate", subject=engine)
     if name == "backward":
         divisor = factor_of(machine, cst.Divide, engine.steps, node)
+        if engine.node is None and not engine.used:
+            divisor = divisor.doubted("how many micro-batches the accelerator counts is not in sight")
         backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="accelerator")
         return None
     if name == "prepare":

@@ -118,7 +118,8 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
         if not wanted or text.left <= 0:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
-            found.append(_explore(text, definition.node, start_of(definition)))
+            called = any(last_name(each.func) == definition.name for other in text.found for each in other.calls)
+            found.append(_explore(text, definition.node, start_of(definition, called=called)))
             _strike(found[-1], wanted)
     return tuple(_telling(found))
 

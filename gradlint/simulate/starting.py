@@ -15,6 +15,7 @@ from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine, Raised
 from gradlint.simulate.roots import Definition
+from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num
 from gradlint.simulate.world import spells_counter
 
@@ -25,8 +26,11 @@ TRIES = 3
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
-def start_of(definition: Definition) -> Callable[[Machine, Frame], None]:
-    """Calls a function again and again, as what is out of sight would, until its windows were seen."""
+def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machine, Frame], None]:
+    """Calls a function again and again, as what is out of sight would, until its windows were seen.
+
+    `called` says that the text calls it as well: what it is handed there is not what its parameters' names say alone.
+    """
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = _bound(definition, machine, frame)
@@ -46,6 +50,9 @@ def start_of(definition: Definition) -> Callable[[Machine, Frame], None]:
                 if spells_counter(name) or _INDEX.match(name):
                     inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
             bind_unknown(machine, function, inner)
+            for value in inner.names.values() if called else ():
+                if isinstance(value, Schedule) and not value.built_by:
+                    value.built_by = OUT_OF_SIGHT
             call(machine, _ready(function, inner.names), [], {}, definition.node)
             if len(machine.trained) - before > machine.world.n:
                 break

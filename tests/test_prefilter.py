@@ -222,7 +222,7 @@ def train(model, loader, accelerator, args):
         (PLAIN + "\n\ndef clear(optimizers):\n    for each in optimizers:\n        each.zero_grad()\n", set()),
         (PLAIN + "\n\ndef clear(loss, optimizer):\n    loss.backward()\n    optimizer.zero_grad()\n", {"GRD205"}),
         (PLAIN.replace("torch.optim.SGD", "SGD") + "\n\ndef idle():\n    from torch.optim import SGD\n", {"GRD205"}),
-        (PLAIN + "\n\ndef idle():\n    import paddle as torch\n", set()),
+        (PLAIN + "\n\ndef idle():\n    import paddle as torch\n", {"GRD205"}),
         (WINDOWED, {"GRD101", "GRD202"}),
         (WINDOWED + "\n\ndef idle(model):\n    model.register_comm_hook(None, print)\n", {"GRD202"}),
         (WINDOWED + "\n\ndef wrap(model):\n    return torch.nn.parallel.DistributedDataParallel(model)\n", {"GRD101", "GRD202", "GRD601"}),

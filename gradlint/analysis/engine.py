@@ -12,7 +12,6 @@ from gradlint.analysis.caution import careful
 from gradlint.analysis.located import Located
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.text_changes import Change, Unrenderable, render
-from gradlint.analysis.traced import shown
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
@@ -21,7 +20,6 @@ from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import Page
 from gradlint.model.types import TrainingFile
 from gradlint.rule import Rule
-from gradlint.simulate.roots import backwards
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage
 
@@ -71,12 +69,10 @@ def _located(model: TrainingFile | None, validator: Validator, filename: str, ru
     if model is None:
         return []
     _add(located, _findings(model, rules), validator, validator.source, filename)
-    trains = any(rule.shown is not None for rule in rules) and backwards(validator.source.statements)
-    whole = validator.whole if trains else None
-    if isinstance(whole, Source):
-        located = {key: each for key, each in located.items() if not validator.refutes(*key)}
-        known = [(code, place.row) for code, place in located]
-        _add(located, shown(validator.scenes(), rules, known, whole), validator, whole, filename)
+    located = {key: each for key, each in located.items() if not validator.refutes(*key)}
+    known = [(code, place.row) for code, place in located]
+    for rule, finding, whole in validator.shown(rules, known):
+        _add(located, [(rule, finding)], validator, whole, filename)
     return list(of_all_arms(list(located.values()), validator.source))
 
 

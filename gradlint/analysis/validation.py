@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import libcst as cst
 
 from gradlint.analysis.source import Problem, Source, read_whole
 from gradlint.analysis.text_changes import Change, apply
+from gradlint.analysis.traced import shown
 from gradlint.diagnostic import Place
+from gradlint.finding import Finding
 from gradlint.model.names.vocabulary import Taught
+from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.refuting import refuted
-from gradlint.simulate.scene import Scene, scenes
+from gradlint.simulate.roots import backwards
+from gradlint.simulate.scene import scenes
 from gradlint.simulate.simulation import Simulation, simulate
 
 
@@ -42,9 +47,14 @@ class Validator:
         """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
         return refuted(code, lambda node: self._row_of(node) == place.row, self.before)
 
-    def scenes(self) -> list[Scene]:
-        """What the runs show to be wrong, placed in `whole`."""
-        return [] if isinstance(self.whole, Problem) else list(scenes(self.before, self.whole.statements))
+    def shown(self, rules: Sequence[Rule[Any]], known: Iterable[tuple[str, int]]) -> Iterator[tuple[Rule[Any], Finding, Source]]:
+        """What only the runs show to be wrong, given the codes and rows of what is known, with the source of its nodes."""
+        if not any(rule.shown is not None for rule in rules) or not backwards(self.source.statements):
+            return
+        whole = self.whole
+        if isinstance(whole, Source):
+            for rule, finding in shown(list(scenes(self.before, whole.statements)), rules, known, whole):
+                yield rule, finding, whole
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""

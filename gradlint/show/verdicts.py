@@ -8,9 +8,12 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.analysis.source import Source
+from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Diagnostic, Place, Span
 from gradlint.finding import Finding
 from gradlint.fixes.shared import guards_of
+from gradlint.model.names.vocabulary import UNTAUGHT
 from gradlint.model.types import Boundary, Cadence, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.rule import Rule
 from gradlint.show.reading import Reading
@@ -59,11 +62,18 @@ class Charge:
 
 def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]]) -> tuple[Charge, ...]:
     """Everything that the rules find and no comment silences, by place."""
+    runs, source = Validator(reading.source, UNTAUGHT), reading.source
     found = [
         (diagnostic, Charge(rule.code, rule.name, finding.at, diagnostic.span.start.row, loop))
         for rule, loop, finding in _findings(model, rules)
-        if (diagnostic := _located(rule, finding, reading)) is not None
+        if (diagnostic := _located(rule, finding, source, reading.filename)) is not None
+        and not runs.refutes(rule.code, diagnostic.span.start)
     ]
+    known = [(charge.code, charge.row) for _, charge in found]
+    for rule, finding, whole in runs.shown(rules, known):
+        diagnostic = _located(rule, finding, whole, reading.filename)
+        if diagnostic is not None:
+            found.append((diagnostic, Charge(rule.code, rule.name, finding.at, diagnostic.span.start.row, None)))
     kept = {id(each) for each in keep(reading.source.text, tuple(diagnostic for diagnostic, _ in found))}
     spoken = [(diagnostic, charge) for diagnostic, charge in found if id(diagnostic) in kept]
     return tuple(charge for _, charge in sorted(spoken, key=lambda pair: pair[0]))
@@ -76,12 +86,12 @@ def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple
                 yield rule, subject if isinstance(subject, TrainingLoop) else None, finding
 
 
-def _located(rule: Rule[Any], finding: Finding, reading: Reading) -> Diagnostic | None:
-    span = reading.source.span(finding.at)
+def _located(rule: Rule[Any], finding: Finding, source: Source, filename: str) -> Diagnostic | None:
+    span = source.span(finding.at)
     if span is None:
         return None
-    start, end = (Place(*reading.source.row_column(offset)) for offset in span)
-    return Diagnostic(reading.filename, Span(start, end), rule.code, rule.name, finding.message, rule.severity)
+    start, end = (Place(*source.row_column(offset)) for offset in span)
+    return Diagnostic(filename, Span(start, end), rule.code, rule.name, finding.message, rule.severity)
 
 
 def accused(charge: Charge, loop: TrainingLoop) -> tuple[Event, ...]:

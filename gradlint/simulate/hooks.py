@@ -11,7 +11,8 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Gradient, Optimizer, Parameter
 from gradlint.simulate.values import ONE, Factor
 
-OF_GRADIENTS = frozenset(("register_hook", "register_comm_hook"))
+COMM_HOOK = "register_comm_hook"
+OF_GRADIENTS = frozenset(("register_hook", COMM_HOOK))
 OF_PARAMETERS = frozenset(("register_post_accumulate_grad_hook",))
 OF_STEPS = frozenset(("register_step_pre_hook", "register_step_post_hook"))
 REGISTER = OF_GRADIENTS | OF_PARAMETERS | OF_STEPS
@@ -44,7 +45,7 @@ def factor_of_hooks(machine: Machine) -> Factor:
 def _factor(machine: Machine, hook: Hook) -> Factor:
     from gradlint.simulate.calling import call
 
-    if hook.name == "register_comm_hook":
+    if hook.name == COMM_HOOK:
         return Factor(doubt="a hook of the communication may change the gradients")
     given = Gradient(owner=hook.owner)
     found = call(machine, hook.function, [given], {}, hook.node)

@@ -9,6 +9,7 @@ from enum import Enum
 from math import isclose
 
 from gradlint.simulate.faults import Fault
+from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import Factor, Source
 from gradlint.simulate.views import View
@@ -41,7 +42,7 @@ class Term:
 
 def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     """The faults of a loss whose update is made of several micro-batches; `larger` is the view of the same world with a larger N."""
-    if _rate_makes_up(view, larger):
+    if _rate_makes_up(view, larger) or COMM_HOOK in view.trace.unreached:
         return
     mine, states = terms(view), states_of(view, larger)
     by_event: dict[int, list[State]] = {}

@@ -71,8 +71,9 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
-        chosen = machine.gradients.of(owners_of(owner) or _layers_of(owner))
+        chosen = machine.gradients.of(owners_of(owner) | _layers_of(owner))
     if not chosen and machine.gradients.optimizers:
+        unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     if len(chosen) == len(machine.gradients.optimizers):
         held = tuple((each.source, each.factor) for each in machine.gradients.strays)
@@ -86,8 +87,8 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
 
 
 def _layers_of(owner: Any) -> frozenset[str]:
-    """The models that an object of the text is made of."""
-    values = owner.names.values() if isinstance(owner, Instance) else ()
+    """The models that an object is made of."""
+    values = owner.names.values() if isinstance(owner, Instance) else getattr(owner, "kept", {}).values()
     return frozenset().union(*(models_of(each) for each in values if type(each) is Opaque))
 
 

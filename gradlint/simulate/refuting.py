@@ -20,7 +20,7 @@ _EVENTS = {
     **dict.fromkeys(("GRD301", "GRD303"), What.CLIP),
     "GRD304": What.UNSCALE,
     "GRD305": What.SCALER_UPDATE,
-    **dict.fromkeys(("GRD401", "GRD403"), What.SCHEDULE),
+    "GRD403": What.SCHEDULE,
     "GRD404": What.AVERAGE,
 }
 """At what the findings of a rule are reported."""

@@ -8,12 +8,13 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, fitted, turned
+from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
 from gradlint.simulate.judge import judge
 from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
@@ -54,6 +55,7 @@ class Text:
         self.words = words
         self.left = MOST_STEPS
         self.incremented = _incremented(statements)
+        self.asides = _asides(statements)
         self.found = definitions(statements)
         self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
@@ -88,13 +90,25 @@ class Text:
         except RecursionError:
             stopped = Stopped("its calls are nested too deeply to follow")
         self.left -= steps - max(machine.left, 0)
-        return Played(world, machine.trace(stopped), machine.asked)
+        trace = machine.trace(stopped)
+        return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)
+
+    def _unreached(self, trace: Trace) -> frozenset[str]:
+        """The names of the calls of `asides` that a run did not come to."""
+        met = {id(each) for event in trace.events for each in (event.node, *event.stack)} | {id(node) for node in trace.hooked}
+        return frozenset(last_name(call.func) or "" for call in self.asides if id(call) not in met)
 
 
 def _incremented(statements: Sequence[cst.BaseStatement]) -> frozenset[str]:
     """The last names of what a text adds something to."""
     nodes = (each for statement in statements for each in walk(statement) if type(each) is cst.AugAssign)
     return frozenset(last_name(node.target) or "" for node in nodes if isinstance(node.operator, cst.AddAssign))
+
+
+def _asides(statements: Sequence[cst.BaseStatement]) -> list[cst.Call]:
+    """The calls that matter to a loop wherever they stand: what clears gradients, and what hooks into their communication."""
+    calls = (each for statement in statements for each in walk(statement) if type(each) is cst.Call)
+    return [each for each in calls if spells_zeroing(name := last_name(each.func) or "") or name == COMM_HOOK]
 
 
 @dataclass

@@ -107,7 +107,8 @@ class Trace:
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
     numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
-    `hooked` the calls that register what runs with each parameter's gradient.
+    `hooked` the calls that register what runs with each parameter's gradient,
+    `unreached` the names of calls that clear gradients, or hook into their communication, and that the run did not come to.
     """
 
     events: tuple[Event, ...]
@@ -126,6 +127,7 @@ class Trace:
     counted: bool = False
     gates: frozenset[str] = frozenset()
     hooked: tuple[cst.CSTNode, ...] = ()
+    unreached: frozenset[str] = frozenset()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gradlint.model.names.vocabulary import spells_zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
@@ -17,6 +18,8 @@ def never(view: View, larger: View | None) -> Iterator[Fault]:
     """Steps meet what earlier ones have used, and nothing clears it, however many there are."""
     again = _meets_again(view)
     if again is None or not in_real_loop(again):
+        return
+    if any(map(spells_zeroing, view.trace.unreached)):
         return
     if larger is not None and larger.size == 1 and len(larger.steps) <= larger.trace.n:
         return

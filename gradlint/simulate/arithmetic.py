@@ -209,13 +209,19 @@ def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
     return Tensor(tensor.draws, None, tensor.models, text=tensor.text)
 
 
-def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[str] = frozenset(), why: str = "") -> Tensor:
+def joined(
+    machine: Machine,
+    node: cst.CSTNode,
+    values: Any,
+    models: frozenset[str] = frozenset(),
+    why: str = "",
+    micro: int | None = None,
+) -> Tensor:
     """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
 
-    A number of accumulation steps among them may have divided it.
+    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data.
     """
     draws: frozenset[int] = frozenset()
-    micros: set[int] = set()
     scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
     for value in flattened(values):
@@ -223,7 +229,6 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
             draws |= value.draws
             models |= value.models
             if value.terms is not None:
-                micros.update(source.micro for source, _ in value.terms)
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
                 if any(factor.of or factor.divisors or factor.doubt for _, factor in value.terms) and not value.detached:
@@ -234,8 +239,7 @@ def joined(machine: Machine, node: cst.CSTNode, values: Any, models: frozenset[s
                 doubt = doubt or "the number of steps is handed to something unknown"
         elif isinstance(value, Thing):
             models |= models_of(value)
-    micro = machine.micro(draws) if draws or not micros else max(micros)
-    source = Source(micro, node, models)
+    source = Source(machine.micro(draws) if micro is None else micro, node, models)
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
 

@@ -83,7 +83,11 @@ def terms(view: View) -> dict[int, Term]:
         changed = _out_of_sight(window.after_last(What.CALL))
         events = [view.trace.events[place] for place in step.held]
         owner = {id(source): event for event in events for source, _ in event.terms}
-        for (key, _), (source, factor) in _by_place(step).items():
+        parts = _by_place(step)
+        often = Counter(key for key, _ in parts)
+        for (key, _), (source, factor) in parts.items():
+            if often[key] == 1 < view.size:
+                continue  # once in a window, it is no mean over it
             event = owner.get(id(source), step)
             doubt = factor.doubt or changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else "")
             doubt = doubt or ("a wrapper backpropagates it, and may divide it" if event.through in _MAY_DIVIDE else "")

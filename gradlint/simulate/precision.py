@@ -25,9 +25,11 @@ def inside_window(view: View) -> Iterator[Fault]:
 
 def without_unscale(view: View) -> Iterator[Fault]:
     """Gradients are clipped with the scaler's factor in them."""
-    for clip in view.of(What.CLIP):
-        if clip.scaled and clip.terms and not clip.through:
-            yield Fault("GRD302", clip)
+    for window in view.windows:
+        for clip in window.of(What.CLIP):
+            through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
+            if clip.scaled and clip.terms and not clip.through and through:
+                yield Fault("GRD302", clip)
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:

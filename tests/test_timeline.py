@@ -114,7 +114,8 @@ def test_the_fixed_loop_looks_as_it_should(path: Path) -> None:
     diagnostics = found(source)
     assert len(before.timelines) == len(after.timelines)
     for old, new in zip(before.timelines, after.timelines, strict=True):
-        if not comparable(old, diagnostics):
+        # What only runs show is not drawn.
+        if not comparable(old, diagnostics) or any(verdict.code in CALLS for verdict in before.elsewhere):
             continue
         wanted = old.better or old.grid
         assert look(new.grid) == look(wanted)

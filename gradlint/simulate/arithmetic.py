@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Gradient, Scale, Thing
-from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Source, Tensor, made, number, settings_of
+from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Source, Tensor, in_order, made, number, settings_of
 
 _LARGE = 1 << 40
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -248,7 +248,9 @@ def flattened(values: Any, depth: int = 3) -> list[Any]:
     """The values in some containers, not too many of them."""
     found: list[Any] = []
     for value in values:
-        if isinstance(value, (list, tuple, set, frozenset)) and depth:
+        if isinstance(value, (set, frozenset)):
+            value = in_order(value)
+        if isinstance(value, (list, tuple)) and depth:
             found.extend(flattened(list(value)[:50], depth - 1))
         elif isinstance(value, dict) and depth:
             found.extend(flattened(list(value.values())[:50], depth - 1))

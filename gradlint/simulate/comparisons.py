@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Thing
-from gradlint.simulate.values import Answer, Num, Opaque, Question, number, settings_of
+from gradlint.simulate.values import Answer, Num, Opaque, Question, in_order, number, settings_of
 
 _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     cst.Equal: operator.eq,
@@ -105,7 +105,9 @@ def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:
         return Answer("data in something")
     if isinstance(right, str) and isinstance(left, str):
         return (left in right) != negated
-    if isinstance(right, (list, tuple, set, frozenset, dict, range)):
+    if isinstance(right, (set, frozenset)):
+        right = in_order(right)
+    if isinstance(right, (list, tuple, dict, range)):
         if type(left) is Opaque:
             strings = [each for each in right if isinstance(each, str)]
             if strings:

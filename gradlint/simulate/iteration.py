@@ -14,7 +14,7 @@ from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, number, settings_of
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of
 from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
@@ -26,7 +26,9 @@ _FIELDS = 4
 
 def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
     """The items that walking a value gives."""
-    if isinstance(value, (list, dict, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return iter(in_order(value))
+    if isinstance(value, (list, dict)):
         return iter(list(value))
     if isinstance(value, (tuple, str)):
         return iter(value)

@@ -145,6 +145,11 @@ def number(value: Any) -> int | float | None:
     return None
 
 
+def in_order(values: set[Any] | frozenset[Any]) -> list[Any]:
+    """The members of a set in an order that is the same in every process."""
+    return sorted(values, key=lambda each: (type(each).__name__, each if isinstance(each, str) else "", number(each) or 0))
+
+
 def settings_of(value: Any) -> frozenset[str]:
     """The settings that a number depends on."""
     return value.of if type(value) is Num else NOTHING

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from scripts import simulated
 
@@ -60,3 +64,38 @@ def test_a_run_that_is_left_says_where() -> None:
     found = simulated("def deep(n):\n    return deep(n + 1)\n\n\n" + LOOP.format(line="deep(0)"))
     traces = [run.trace for each in found for run in each.runs]
     assert all(trace.ended_at is not None for trace in traces if trace.ended)
+
+
+CHOOSES = """
+import torch
+
+def train(args, model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    if args.kind not in {"plain", "half", "double", "brain", "mixed"}:
+        raise ValueError(args.kind)
+    for i, batch in enumerate(loader):
+        model(batch).backward()
+        if args.kind == "half" or (i + 1) % args.accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_runs_are_the_same_in_every_process() -> None:
+    """Names are hashed with another seed in each process, and sets walked in another order."""
+    code = (
+        "import sys; from gradlint.analysis.source import read_whole; from gradlint.simulate.simulation import simulate\n"
+        "for each in simulate(read_whole(sys.argv[1]).statements):\n"
+        "    print([(run.world, [event.what.name for event in run.trace.events]) for run in each.runs])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code, CHOOSES],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(told) == 1 and told.pop().count("World") > 2

@@ -27,6 +27,8 @@ _BEGINS = re.compile(
     r"trained_in_current_epoch",
     re.I,
 )
+_LIMIT = re.compile(r"(max|limit).*per_epoch", re.I)
+"""How much of a pass is wanted, where that is not all."""
 _BOUND = re.compile(
     r"(^|_)max(imum)?_|_max$|total|^(num|n)_(train|training|update|updates|optimization|iter|iters|iterations)", re.I
 )
@@ -125,6 +127,8 @@ def assumed_number(name: str, default: int | float | None) -> int | float | None
         return 0
     if _EPOCH_NOW.search(name) and not _SETTINGS.search(owner):
         return 0
+    if _LIMIT.search(name):
+        return MANY
     if spells_epochs(name):
         return PASSES
     return MANY if _BOUND.search(name) else None

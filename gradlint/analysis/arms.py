@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
 
 from gradlint.analysis.located import Located
-from gradlint.analysis.source import Source
+from gradlint.analysis.source import Problem, Source
 from gradlint.diagnostic import Applicability
 from gradlint.model.syntax.expressions import walk
 
@@ -16,11 +16,11 @@ _OF_ARMS = "GRD101"
 _NOTE = "the fix is not applied as a safe one: on line {} the loss of another arm would stay as it is"
 
 
-def of_all_arms(found: Sequence[Located], source: Source) -> Iterator[Located]:
+def of_all_arms(found: Sequence[Located], whole: Callable[[], Source | Problem]) -> Iterator[Located]:
     """The findings, with the fix of an undivided loss unsafe where another one in the same function has no safe fix."""
     own = [each for each in found if each.diagnostic.code == _OF_ARMS]
     left = [each for each in own if not _is_safe(each)]
-    bounds = _functions(source) if left and len(left) < len(own) else []
+    bounds = _functions(whole()) if left and len(left) < len(own) else []
     for each in found:
         place = each.diagnostic.span.start.row
         other = next((o for o in left if _innermost(o.diagnostic.span.start.row, bounds) == _innermost(place, bounds)), None)
@@ -37,7 +37,9 @@ def _is_safe(each: Located) -> bool:
     return each.diagnostic.fix is not None and each.diagnostic.fix.applicability is Applicability.SAFE
 
 
-def _functions(source: Source) -> list[tuple[int, int]]:
+def _functions(source: Source | Problem) -> list[tuple[int, int]]:
+    if isinstance(source, Problem):
+        return []
     nodes = (each for statement in source.statements for each in walk(statement) if type(each) is cst.FunctionDef)
     spans = (span for node in nodes if (span := source.span(node)) is not None)
     return [(source.row_column(start)[0], source.row_column(end)[0]) for start, end in spans]

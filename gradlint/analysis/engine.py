@@ -73,7 +73,7 @@ def _located(model: TrainingFile | None, validator: Validator, filename: str, ru
     known = [(code, place.row) for code, place in located]
     for rule, finding, whole in validator.shown(rules, known):
         _add(located, [(rule, finding)], validator, whole, filename)
-    return list(of_all_arms(list(located.values()), validator.source))
+    return list(of_all_arms(list(located.values()), lambda: validator.whole))
 
 
 def _add(

@@ -200,7 +200,7 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
         made = default()
         value[key] = made
         return made
-    return unknown(machine, f"an item {key!r} of {id(value)}")
+    return unknown(machine, f"an item {key!r} of container {machine.told_apart(value)}")
 
 
 def set_item(machine: Machine, value: Any, index: Any, new: Any, node: cst.CSTNode) -> None:

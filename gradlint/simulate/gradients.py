@@ -89,7 +89,8 @@ class Gradients:
 
 def _same(one: Optimizer, other: Optimizer) -> bool:
     """Whether two optimizers step the same weights, as both were built in sight."""
-    return bool(one.weights) and one.weights == other.weights
+    pairs = zip(one.weights, other.weights, strict=False)
+    return bool(one.weights) and len(one.weights) == len(other.weights) and all(mine is theirs for mine, theirs in pairs)
 
 
 def terms_of(optimizer: Optimizer) -> Terms:

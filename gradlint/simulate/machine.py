@@ -82,6 +82,7 @@ class Machine(Assumptions):
         self.bounded: set[int] = set()
         self.asked_at: dict[cst.CSTNode, str] = {}
         self.options: dict[str, Any] = {}
+        self.containers: list[Any] = []
         self.entered: set[cst.CSTNode] = set()
         """The loops around a backward pass that a run came to."""
 
@@ -103,6 +104,14 @@ class Machine(Assumptions):
             yield
         finally:
             self.stack.pop()
+
+    def told_apart(self, value: Any) -> int:
+        """A number for a container of the run, the same in every process; it is kept, so that none takes its place."""
+        for number, each in enumerate(self.containers):
+            if each is value:
+                return number
+        self.containers.append(value)
+        return len(self.containers) - 1
 
     # Data
 

@@ -40,7 +40,7 @@ class Optimizer(Thing):
 
     number: int = 0
     models: frozenset[str] = NOTHING
-    weights: frozenset[int] = frozenset()
+    weights: tuple[Any, ...] = ()
     held: list[Held] = field(default_factory=list)
     built_by: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)

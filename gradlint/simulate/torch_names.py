@@ -57,7 +57,7 @@ def construct(
         inner = next((each for each in given if isinstance(each, Optimizer)), None)
         if inner is not None:
             return inner
-        weights = frozenset(id(each.owner) for each in parameters)
+        weights = tuple(each.owner for each in parameters)
         return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs, weights=weights))
     if role is Role.SCHEDULER:
         return _schedule(machine, path, args, kwargs, node)

@@ -107,9 +107,9 @@ class Machine(Assumptions):
 
     def told_apart(self, value: Any) -> int:
         """A number for a container of the run, the same in every process; it is kept, so that none takes its place."""
-        for number, each in enumerate(self.containers):
+        for place, each in enumerate(self.containers):
             if each is value:
-                return number
+                return place
         self.containers.append(value)
         return len(self.containers) - 1
 

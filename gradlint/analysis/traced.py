@@ -11,8 +11,6 @@ from gradlint.finding import Finding
 from gradlint.rule import Rule
 from gradlint.simulate.scene import Scene
 
-Rows = tuple[int, int]
-
 
 def shown(
     found: Sequence[Scene], rules: Iterable[Rule[Any]], known: Iterable[tuple[str, int]], source: Source

@@ -17,14 +17,14 @@ from gradlint.model.names.vocabulary import Taught
 from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.promise import Promise
-from gradlint.simulate.refuting import refuted
+from gradlint.simulate.refuting import REFUTABLE, refuted
 from gradlint.simulate.roots import backwards
 from gradlint.simulate.scene import scenes
 from gradlint.simulate.simulation import Simulation, simulate
 
 
 class Validator:
-    """Judges fixes of one text; the text itself is simulated once, when the first fix is.
+    """Asks the runs of one text what is wrong with it, and what its fixes do; the text itself is simulated once, when first asked.
 
     It reads the whole text, however little of it the rules were asked about: a hook, a property or a data set may lie anywhere.
     """
@@ -45,7 +45,7 @@ class Validator:
 
     def refutes(self, code: str, place: Place) -> bool:
         """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
-        return refuted(code, lambda node: self._row_of(node) == place.row, self.before)
+        return code in REFUTABLE and refuted(code, lambda node: self._row_of(node) == place.row, self.before)
 
     def shown(self, rules: Sequence[Rule[Any]], known: Iterable[tuple[str, int]]) -> Iterator[tuple[Rule[Any], Finding, Source]]:
         """What only the runs show to be wrong, given the codes and rows of what is known, with the source of its nodes."""

@@ -13,6 +13,7 @@ from math import isclose
 import libcst as cst
 
 from gradlint.model.syntax.expressions import text
+from gradlint.simulate.faults import Fault
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
@@ -50,11 +51,12 @@ def compare(
     """Hold a repair to its promise; `at` tells the nodes of the place where the fault was found."""
     if not before:
         return Comparison(unseen="the loop cannot be run abstractly")
-    counts, now = _counts(before), _counts(after)
+    known = _faults(before)
+    counts, now = _counts(known), _counts(_faults(after))
     for each, number in sorted(now.items()):
         if number > counts[each] and each != code:
             return Comparison(refused=f"the repaired loop would have another fault, {each}")
-    shown = code != "GRD101" or any(fault.code == code and at(fault.place) for each in before for fault in faults(each))
+    shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
     pairs = list(_paired(before, after))
@@ -78,9 +80,13 @@ def _has_length(event: Event) -> bool:
     return (event.value is not None and not event.value.doubt) or bool(event.handed)
 
 
-def _counts(simulations: Sequence[Simulation]) -> Counter[str]:
+def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
+    return [fault for each in simulations for fault in faults(each)]
+
+
+def _counts(found: Sequence[Fault]) -> Counter[str]:
     """How many places have each fault."""
-    return Counter(code for code, _ in {(fault.code, id(fault.event.node)) for each in simulations for fault in faults(each)})
+    return Counter(code for code, _ in {(fault.code, id(fault.event.node)) for fault in found})
 
 
 def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:

@@ -17,6 +17,10 @@ _EVENTS = {"GRD101": What.BACKWARD, "GRD204": What.STEP, "GRD205": What.STEP, "G
 """The rules whose findings runs may refute, and at what these are reported: where the judge has no finding of them, there is none."""
 
 
+REFUTABLE = frozenset(_EVENTS)
+"""The codes of these rules: for all others no run need be made."""
+
+
 def refuted(code: str, at: Callable[[cst.CSTNode], bool], simulations: Sequence[Simulation]) -> bool:
     """Whether every run that comes to a place understands it, and none has a fault of a rule there; `at` tells the place's nodes."""
     what = _EVENTS.get(code)

@@ -54,8 +54,9 @@ class Text:
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
-        self.incremented = _incremented(statements)
-        self.asides = _asides(statements)
+        nodes = [each for statement in statements for each in walk(statement)]
+        self.incremented = _incremented(nodes)
+        self.asides = _asides(nodes)
         self.found = definitions(statements)
         self.compiler = Compiler(Aims(self.found))
         self.whole: Block = self.compiler.block(_Body(list(statements)))
@@ -99,15 +100,15 @@ class Text:
         return frozenset(last_name(call.func) or "" for call in self.asides if id(call) not in met)
 
 
-def _incremented(statements: Sequence[cst.BaseStatement]) -> frozenset[str]:
+def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
     """The last names of what a text adds something to."""
-    nodes = (each for statement in statements for each in walk(statement) if type(each) is cst.AugAssign)
-    return frozenset(last_name(node.target) or "" for node in nodes if isinstance(node.operator, cst.AddAssign))
+    added = (each.target for each in nodes if type(each) is cst.AugAssign and isinstance(each.operator, cst.AddAssign))
+    return frozenset(last_name(target) or "" for target in added)
 
 
-def _asides(statements: Sequence[cst.BaseStatement]) -> list[cst.Call]:
+def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
     """The calls that matter to a loop wherever they stand: what clears gradients, and what hooks into their communication."""
-    calls = (each for statement in statements for each in walk(statement) if type(each) is cst.Call)
+    calls = (each for each in nodes if type(each) is cst.Call)
     return [each for each in calls if spells_zeroing(name := last_name(each.func) or "") or name == COMM_HOOK]
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import libcst as cst
-
 from gradlint.analysis.located import Located
 from gradlint.analysis.source import Problem, Source
 from gradlint.diagnostic import Applicability
-from gradlint.model.syntax.expressions import walk
 
 _OF_ARMS = "GRD101"
 _NOTE = "the fix is not applied as a safe one: on line {} the loss of another arm would stay as it is"
@@ -40,9 +37,7 @@ def _is_safe(each: Located) -> bool:
 def _functions(source: Source | Problem) -> list[tuple[int, int]]:
     if isinstance(source, Problem):
         return []
-    nodes = (each for statement in source.statements for each in walk(statement) if type(each) is cst.FunctionDef)
-    spans = (span for node in nodes if (span := source.span(node)) is not None)
-    return [(source.row_column(start)[0], source.row_column(end)[0]) for start, end in spans]
+    return [(source.row_column(start)[0], source.row_column(end)[0]) for start, end in source.functions]
 
 
 def _innermost(row: int, bounds: Sequence[tuple[int, int]]) -> tuple[int, int] | None:

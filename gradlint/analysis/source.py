@@ -18,6 +18,7 @@ from libcst._nodes.internal import CodegenState
 
 from gradlint.files.parse import parse, text_is_deep
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import walk
 from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
 from gradlint.timings import stage
 
@@ -97,6 +98,12 @@ class Source:
         """The row in which a node begins; None for a node that is not of this text."""
         found = self.span(node)
         return self.row_column(found[0])[0] if found is not None else None
+
+    @cached_property
+    def functions(self) -> tuple[tuple[int, int], ...]:
+        """Where the functions and methods stand, as character offsets."""
+        nodes = (each for statement in self.statements for each in walk(statement) if type(each) is cst.FunctionDef)
+        return tuple(span for node in nodes if (span := self.span(node)) is not None)
 
     @cached_property
     def newline(self) -> str:

@@ -39,6 +39,5 @@ def _holds(scene: Scene, row: int, source: Source) -> bool:
     around = [scene.loop, *scene.event.loops[-1:]]
     spans = [span for node in around if node is not None and (span := source.span(node)) is not None]
     if place is not None:
-        functions = [span for node in scene.functions if (span := source.span(node)) is not None]
-        spans += [span for span in functions if span[0] <= place[0] < span[1]] or [(0, len(source.text))]
+        spans += [span for span in source.functions if span[0] <= place[0] < span[1]] or [(0, len(source.text))]
     return any(source.row_column(start)[0] <= row <= source.row_column(end)[0] for start, end in spans)

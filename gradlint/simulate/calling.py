@@ -143,11 +143,18 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
-    """What a generator yields. While it runs it has loops and branches of its own."""
+    """What a generator yields. While it runs it has loops and branches of its own, from where it was made."""
     from gradlint.simulate.blocks import run_block
 
     running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
     own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))
+    return _resumed(machine, running, own, node)
+
+
+def _resumed(
+    machine: Machine, running: Generator[Any, Any, Any], own: tuple[list[Any], ...], node: cst.CSTNode
+) -> Iterator[Any]:
+    """The items of a generator that runs with a stack, branches, loops and data of its own."""
     while True:
         machine.tick(node)
         before = (machine.stack, machine.path, machine.loops, machine.draws)

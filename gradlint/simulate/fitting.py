@@ -68,7 +68,7 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
         if is_whole(again.trace):
             return again
     for size in sorted(each for each in first.asked.moduli | set(sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
-        length = 2 * size + 2
+        length = 2 * size + (2 if size > 2 else 1)  # some are left
         again = play(replace(world, length=length))
         if sizes(again.trace).get(size, 0) > 1:
             return again

@@ -7,9 +7,11 @@ gradients decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gradlint.simulate import losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
+from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.views import View, own_paces, views
 
@@ -21,16 +23,26 @@ _OF_ALL = frozenset((What.SCHEDULE, What.AVERAGE, What.SCALER_UPDATE))
 
 def judge(trace: Trace, larger: Trace | None) -> list[Fault]:
     """The faults of a run; `larger` is the run of the same world with a larger N, which tells what depends on N."""
-    found = views(trace)
-    others = {view.key: view for view in views(larger)} if larger is not None else {}
-    apart = own_paces(found)
-    by_view = [(view, list(_certain(view, _of_view(view, others.get(view.key), view.key in apart)))) for view in found]
+    own = meant(trace)
+    others = {view.key: view for view in meant(larger).meant} if larger is not None else {}
+    apart = own_paces(own.seen)
+    pairs = zip(own.seen, own.meant, strict=True)
+    by_view = [(seen, list(_faults(own, seen, view, others.get(seen.key), apart))) for seen, view in pairs]
     unique: dict[tuple[str, int], Fault] = {}
     for _, faults in by_view:
         for fault in faults:
             if fault.event.what not in _OF_ALL or fault.event.target >= 0 or _in_all(fault, by_view):
                 unique.setdefault(fault.key, fault)
     return list(unique.values())
+
+
+def _faults(
+    own: Meant, seen: View, view: View, larger: View | None, apart: frozenset[tuple[int, int]]
+) -> Iterator[Fault]:
+    """The faults that one optimizer sees, at the events of the trace itself."""
+    for fault in _certain(view, _of_view(seen, view, larger, seen.key in apart)):
+        other = fault.other
+        yield replace(fault, event=own.origin(fault.event), other=own.origin(other) if other is not None else None)
 
 
 def _in_all(fault: Fault, by_view: Sequence[tuple[View, list[Fault]]]) -> bool:
@@ -50,21 +62,24 @@ _AT_ONCE = frozenset(("GRD302", "GRD306", "GRD307"))
 """Faults that one event is enough for, whether it happens at each turn or not."""
 
 
-def _of_view(view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
+def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
+    """The faults of what an optimizer sees, and of what it was meant to see."""
     yield from precision.without_unscale(view)
     yield from precision.bypassed(view)
     yield from precision.never_updated(view)
-    if view.blind:
+    if seen.blind:
         return
-    yield from zeroing.before_step(view)
-    yield from zeroing.never(view, larger)
+    yield from zeroing.before_step(seen)
+    yield from zeroing.never(seen, larger)
     yield from precision.clip_after_step(view)
     yield from pace.before_step(view)
     if view.doubt or apart:
         return
-    yield from zeroing.reused(view)
-    if view.accumulates:
-        yield from _of_windows(view, larger)
+    yield from zeroing.reused(seen)
+    if seen.accumulates or view.accumulates:
+        yield from zeroing.inside_window(seen)
+        alone = max(seen.held, default=0) == 1  # as long as each step sees one micro-batch, its loss must not be divided
+        yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))
     else:
         yield from losses.stepping_inside(view, larger)
 
@@ -75,7 +90,6 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     if not view.lost or view.size in (view.trace.n, *view.trace.literals):
         yield from tails.tails(view)
         yield from tails.wiped(view)
-    yield from zeroing.inside_window(view)
     yield from precision.inside_window(view)
     yield from pace.inside_window(view, larger)
     yield from pace.length_of_schedule(view, larger)

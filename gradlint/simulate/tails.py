@@ -49,24 +49,44 @@ def _starts_somewhere(name: str) -> bool:
 def tails(view: View) -> Iterator[Fault]:
     """A pass over the data ends inside a window that never becomes a whole one."""
     events = [event for _, event in view.events]
+    if view.steps[-1].through == "deepspeed":
+        return  # the engine counts on, over the passes
     ends = [index for index, event in enumerate(events) if event.what is What.END]
     starts = {event.text: event for event in events if event.what is What.PASS}
     for end in ends:
         start = starts.get(events[end].text)
         if start is None or start.through == "endless":
             continue
-        left = _since_step(events[:end], view)
-        if not left or len(left) >= view.size:
-            continue
-        if view.steps[-1].through == "deepspeed":
-            continue  # the engine counts on, over the passes
-        outcome = _fate(events[end + 1 :], left, view)
         single = sum(events[other].text == events[end].text for other in ends) == 1
         bounded = not view.trace.bounded.isdisjoint(map(id, events[end].loops))
         alone = single and start.through == "" and not view.trace.ended and not bounded
-        if outcome == "lost" or (outcome == "left" and alone):
+        if _outcome(events, end, end + 1, view) in ("lost", "left" if alone else "lost"):
             yield Fault("GRD202", view.steps[-1], events[end])
             return
+    for begun in _begun_anew(events):
+        if _outcome(events, begun, begun, view) == "lost":
+            yield Fault("GRD202", view.steps[-1], events[begun])
+            return
+
+
+def _outcome(events: Sequence[Event], end: int, following: int, view: View) -> str:
+    """What becomes of what a pass leaves that is over at one event, where the next begins at another; "" where all was used."""
+    left = _since_step(events[:end], view)
+    return _fate(events[following:], left, view) if left and len(left) < view.size else ""
+
+
+def _begun_anew(events: Sequence[Event]) -> Iterator[int]:
+    """Where another pass begins while nothing says that the one before is over: its loop is entered again."""
+    last: Event | None = None
+    begun = 0
+    for place, event in enumerate(events):
+        if event.what is What.PASS:
+            begun = place
+        elif event.what is What.BACKWARD:
+            again = last is not None and last.loops == event.loops and last.turns[:-1] != event.turns[:-1]
+            if again and begun:
+                yield begun
+            last, begun = event, 0
 
 
 def wiped(view: View) -> Iterator[Fault]:

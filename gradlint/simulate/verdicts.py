@@ -10,6 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
+from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
@@ -65,7 +66,7 @@ def faults(simulation: Simulation) -> list[Fault]:
 
 
 def _judged(run: Played, larger: Played | None) -> _Judged:
-    return _Judged(run, judge(run.trace, larger.trace if larger is not None else None), views(run.trace))
+    return _Judged(run, judge(run.trace, larger.trace if larger is not None else None), meant(run.trace).meant)
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:

@@ -125,15 +125,27 @@ def in_real_loop(event: Event) -> bool:
 
 
 def training(events: list[Placed]) -> list[Placed]:
-    """The events without the passes over data in which nothing is backpropagated: those that evaluate."""
-    idle: set[int] = set()
+    """The events without the passes over data in which nothing is backpropagated: those that evaluate.
+
+    Of a pass that only lists the batches, which are trained on when it is over, the beginning stays.
+    """
+    ends: dict[int, int] = {}
     for index, (_, event) in enumerate(events):
-        if event.what is not What.PASS:
-            continue
-        end = _idle_until(events, index)
+        end = _idle_until(events, index) if event.what is What.PASS else None
         if end is not None:
-            idle |= {index, end}
+            ends[index] = end
+    idle = {index for index in ends if not _lists(events, index, ends)} | set(ends.values())
     return [placed for index, placed in enumerate(events) if index not in idle]
+
+
+def _lists(events: list[Placed], index: int, ends: dict[int, int]) -> bool:
+    """Whether what an idle pass gave is trained on in the same iteration of the loops around it, before another pass begins."""
+    for further, (_, other) in enumerate(events[ends[index] + 1 :], ends[index] + 1):
+        if other.what is What.BACKWARD:
+            return ends[index] != index and same_iteration(events[index][1], other)
+        if other.what is What.PASS and further not in ends:
+            return False
+    return False
 
 
 def _idle_until(events: list[Placed], index: int) -> int | None:

@@ -1,0 +1,109 @@
+"""A trace as it was meant: without the zeroings that are wrong themselves, so that the rest of a window can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from gradlint.simulate import zeroing
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import Factor, Source
+from gradlint.simulate.views import View, views
+
+_READ = frozenset((What.STEP, What.CLIP, What.UNSCALE, What.ZERO))
+"""Events that say what the gradients hold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Meant:
+    """How each optimizer sees a trace (`seen`), and how it would without wrong zeroings (`meant`, view by view)."""
+
+    seen: Sequence[View]
+    meant: Sequence[View]
+    origins: dict[int, Event] = field(default_factory=dict)
+
+    def origin(self, event: Event) -> Event:
+        """The event of the trace that an event stands for."""
+        return self.origins.get(id(event), event)
+
+
+def meant(trace: Trace) -> Meant:
+    """The views of a trace, and of what it was meant to be."""
+    seen = views(trace)
+    inside = {id(zero.node) for view in seen for zero in view.lost}
+    early = {id(fault.event) for view in seen if not view.blind for fault in zeroing.before_step(view)}
+    if not inside and not early:
+        return Meant(seen, seen)
+    events = list(_replayed(trace, inside, early))
+    others = {view.key: view for view in views(replace(trace, events=tuple(events)))}
+    origins = {id(new): old for new, old in zip(events, trace.events, strict=True)}
+    return Meant(seen, [others.get(view.key, view) for view in seen], origins)
+
+
+@dataclass
+class _Gradients:
+    """What the gradients of one optimizer hold, each term with the place of its backward pass."""
+
+    parts: list[tuple[Source, Factor, int]] = field(default_factory=list)
+    scaled: bool = False
+    used: set[int] = field(default_factory=set)
+    """The places of the backward passes that a step has used."""
+    late: bool = False
+    """Whether they are cleared when the optimizer has stepped."""
+
+    def told(self, event: Event) -> Event:
+        """An event that says what they hold."""
+        terms = tuple((source, factor) for source, factor, _ in self.parts)
+        held = tuple(dict.fromkeys(place for _, _, place in self.parts))
+        return replace(event, terms=terms, held=held, scaled=self.scaled if event.what is What.CLIP else event.scaled)
+
+    def add(self, event: Event, place: int) -> None:
+        """A backward pass."""
+        self.parts += [(source, factor, place) for source, factor in event.terms]
+        self.scaled = event.scaled
+
+    def rescale(self, by: Factor) -> None:
+        """A multiplication."""
+        self.parts = [(source, factor.times(by), place) for source, factor, place in self.parts]
+
+    def step(self) -> None:
+        """A step of the optimizer."""
+        self.used.update(place for _, _, place in self.parts)
+        if self.late:
+            self.parts, self.late = [], False
+
+    def clear(self, *, what_was_used: bool) -> bool:
+        """A zeroing, of all or only of what a step has used; whether it left nothing."""
+        self.parts = [each for each in self.parts if what_was_used and each[2] not in self.used]
+        return not self.parts
+
+
+def _replayed(trace: Trace, inside: set[int], early: set[int]) -> Iterator[Event]:
+    """The events, where zeroings inside windows clear only what was used, and those before a step come behind it."""
+    every = {optimizer.number: _Gradients() for optimizer in trace.optimizers}
+    for place, event in enumerate(trace.events):
+        own = every.get(event.target)
+        if event.what is What.BACKWARD:
+            for number, each in every.items():
+                if event.concerns(number):
+                    each.add(event, place)
+        if own is None or event.what not in _READ:
+            if own is not None and event.what is What.RESCALE and event.value is not None:
+                own.rescale(event.value)
+            yield event
+            continue
+        told = own.told(event)
+        if event.what is What.UNSCALE:
+            own.scaled = False
+        elif event.what is What.STEP:
+            own.step()
+        elif id(event) in early:
+            own.late, told = True, _unsaid(event)
+        elif event.what is What.ZERO and not own.clear(what_was_used=id(event.node) in inside):
+            told = _unsaid(event)
+        yield told
+
+
+def _unsaid(zero: Event) -> Event:
+    """A zeroing that did not happen."""
+    return replace(zero, what=What.CALL, terms=(), held=())

@@ -59,9 +59,16 @@ class Assumptions:
         if known is None:
             known = self._assumed(name, number(default))
             self.asked.numbers[name] = known
-            if default is not None and number(default) is not None:
-                self.asked.actual[name] = number(default)  # type: ignore[assignment]
+            actual = self._actual(default)
+            if actual is not None:
+                self.asked.actual[name] = actual
         return Num(known, frozenset((name,)))
+
+    def _actual(self, default: Any) -> int | float | None:
+        """What a default is outside of this world, in which other settings have other values."""
+        if type(default) is not Num:
+            return number(default)
+        return self.asked.actual.get(next(iter(default.of))) if len(default.of) == 1 else None
 
     def _assumed(self, name: str, default: int | float | None) -> int | float:
         if self.counts_steps(name):
@@ -112,7 +119,7 @@ class Assumptions:
         """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
         plain = number(value)
         if isinstance(plain, int) and not isinstance(plain, bool) and self.counts_steps(name.rsplit(".", 1)[-1]):
-            return self.setting(name, plain)
+            return self.setting(name, value)
         return value
 
     def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:

@@ -15,7 +15,7 @@ from gradlint.simulate.expressions import expression
 from gradlint.simulate.iteration import batches, items_of
 from gradlint.simulate.machine import Machine, Stopped
 from gradlint.simulate.targets import assign
-from gradlint.simulate.things import Loader
+from gradlint.simulate.things import Loader, Parameter
 from gradlint.simulate.trace import What
 from gradlint.simulate.world import PASSES
 
@@ -38,14 +38,17 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
         level = len(machine.loops)
         begun = len(machine.events)
         count = 0
-        machine.loops.append(node)
-        machine.draws.append(0)
+        of_weights = isinstance(value, Parameter)  # what happens to each of them happens once to all
+        if not of_weights:
+            machine.loops.append(node)
+            machine.draws.append(0)
         while True:
             try:
                 item = next(items)
             except StopIteration:
                 break
-            machine.begin(item)
+            if not of_weights:
+                machine.begin(item)
             target(frame, item)
             signal = yield from run_block(body, frame)
             count += 1

@@ -48,7 +48,7 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     by_event: dict[int, list[State]] = {}
     for key, term in mine.items():
         if states[key] is State.WEIGHTED:
-            states[key] = _of_shared_weight([each for each in mine.values() if each.event is term.event], view)
+            states[key] = _of_shared_weight([each for each in mine.values() if each.event is term.event], view, larger)
     for key, term in mine.items():
         by_event.setdefault(id(term.event), []).append(states[key])
     for key, term in mine.items():
@@ -115,13 +115,8 @@ def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
 
 def _out_of_sight(calls: list[Event]) -> str:
     """Why the gradients may be others than they were, where something out of sight was handed them."""
-    may = (call for call in calls if "gradient" in call.handed and not _only_reads(call.text))
+    may = (call for call in calls if "gradient" in call.handed and not call.only_reads)
     return next((f"`{call.text}` is handed the gradients" for call in may), "")
-
-
-def _only_reads(path: str) -> bool:
-    """Whether a function of PyTorch leaves what it is given as it is, which its name says."""
-    return path.startswith("torch.") and not path.endswith("_")
 
 
 # One term
@@ -153,18 +148,19 @@ def _of_constant(term: Term, view: View) -> State:
         return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
     actual = _actual_size(view)
     divisor = _whole(term.factor)
-    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term.event) < divisor:
+    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term) < divisor:
         return State.OTHERWISE if actual != divisor else State.UNKNOWN
     return State.UNKNOWN
 
 
-def _of_shared_weight(mates: list[Term], view: View) -> State:
+def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> State:
     """Terms that are all multiplied by one plain number: it stands where the division should, if it is a share."""
     shared = set(mates[0].factor.weights).intersection(*(each.factor.weights for each in mates))
     shares = [weight for weight in shared if 0 < weight < 1 and isclose(1 / weight, round(1 / weight), rel_tol=_CLOSE)]
     if len(mates) < 2 or not shares:
         return State.WEIGHTED
-    actual = _actual_size(view)
+    literal = view.literal and (larger is None or larger.size == view.size)
+    actual = view.size if literal else _actual_size(view)
     return (
         State.OTHERWISE if actual and not any(isclose(actual * share, 1.0, rel_tol=_CLOSE) for share in shares) else State.UNKNOWN
     )
@@ -185,14 +181,15 @@ def _of_literal(term: Term, view: View) -> State:
         return State.UNKNOWN
     if term.factor.divisors:
         divisor = _whole(term.factor)
-        single = len(term.factor.divisors) == 1 and _together(term.event) < divisor
-        return State.OTHERWISE if divisor and single and size in view.trace.literals else State.UNKNOWN
+        single = len(term.factor.divisors) == 1 and _together(term) < divisor
+        return State.OTHERWISE if divisor and single and view.literal else State.UNKNOWN
     return State.WEIGHTED if _whole(term.factor) else State.UNDIVIDED
 
 
-def _together(event: Event) -> int:
-    """How many terms the loss of one micro-batch has in a backward pass."""
-    return max(Counter(source.micro for source, _ in event.terms).values(), default=0)
+def _together(term: Term) -> int:
+    """How many terms the loss of one micro-batch has in a backward pass that weigh as much as one of them: its mean may be taken."""
+    alike = (source.micro for source, each in term.event.terms if isclose(each.value, term.factor.value, rel_tol=_CLOSE))
+    return max(Counter(alike).values(), default=0)
 
 
 def _whole(factor: Factor) -> int:

@@ -8,37 +8,38 @@ from math import isclose
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
-from gradlint.simulate.windows import Window, micros_of, same_iteration
+from gradlint.simulate.windows import micros_of, same_iteration
 
 
 def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
     """A schedule, or an average, advances with each micro-batch."""
-    for window in view.windows:
-        for event in _repeated(window, What.SCHEDULE):
-            if not event.handed and not _counts_micro_batches(event, view, larger):
-                yield Fault("GRD401", event, window.step or view.steps[0])
-        for event in _repeated(window, What.AVERAGE):
-            yield Fault("GRD404", event, window.step or view.steps[0])
+    for event, step in _repeated(view, What.SCHEDULE):
+        if not event.handed and not _counts_micro_batches(event, view, larger):
+            yield Fault("GRD401", event, step)
+    for event, step in _repeated(view, What.AVERAGE):
+        yield Fault("GRD404", event, step)
 
 
-def _repeated(window: Window, what: What) -> list[Event]:
-    """The events of a kind that happen again after another micro-batch of the same window and pass."""
-    found: list[Event] = []
-    waiting: dict[int, Event] = {}
-    last: Event | None = None
+def _repeated(view: View, what: What) -> Iterator[tuple[Event, Event]]:
+    """The events of a kind between two micro-batches of a window that happen again after the second of them, in the same pass;
+    with the step of their window."""
     ready: dict[int, Event] = {}
-    for _, event in window.events:
-        if event.what is What.BACKWARD:
-            if last is not None and micros_of(last).isdisjoint(micros_of(event)):
-                ready = dict(waiting)
-            last = event
-        elif event.what in (What.PASS, What.END):
-            waiting, ready, last = {}, {}, None
-        elif event.what is what:
-            if id(event.node) in ready:
-                found.append(ready[id(event.node)])
-            waiting[id(event.node)] = event
-    return found
+    for window in view.windows:
+        waiting: dict[int, Event] = {}
+        last: Event | None = None
+        for _, event in window.events:
+            if event.what is What.BACKWARD:
+                if last is None:
+                    waiting, ready = {}, {}
+                elif micros_of(last).isdisjoint(micros_of(event)):
+                    ready = dict(waiting)
+                last = event
+            elif event.what in (What.PASS, What.END):
+                waiting, ready, last = {}, {}, None
+            elif event.what is what:
+                if id(event.node) in ready:
+                    yield ready[id(event.node)], window.step or view.steps[0]
+                waiting[id(event.node)] = event
 
 
 def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool:
@@ -54,8 +55,10 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     other = (
         next((each.value for each in larger.of(What.SCHEDULE) if each.node is event.node), None) if larger is not None else None
     )
-    if larger is None or other is None or not length.value or larger.size == view.size:
+    if larger is None or other is None or not length.value:
         return True
+    if larger.size == view.size:
+        return not view.literal or (bool(length.of) and length.value > len(view.steps) + 1)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
     return bool(length.of)
@@ -72,7 +75,7 @@ def _cut_short(view: View) -> bool:
 
 def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
     """A schedule advances once an update, and its length counts micro-batches."""
-    if larger is None or larger.size == view.size:
+    if larger is None or (larger.size == view.size and not view.literal):
         return
     seen: set[int] = set()
     for window in view.closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from gradlint.simulate.python_streams import STREAMS
 from gradlint.simulate.things import Context
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Opaque
+
+_LONGEST = 10_000
+"""Characters of a string that is parsed."""
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 
@@ -85,6 +89,17 @@ def _namespace(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
     return found
 
 
+def _json(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`json.loads(...)` of a string that the text holds."""
+    if not args or not isinstance(args[0], str) or len(args[0]) > _LONGEST:
+        return Opaque(f"json.loads at {machine.compiler.place(node)}")
+    try:
+        found = json.loads(args[0])
+    except (ValueError, RecursionError):
+        return Opaque("no JSON")
+    return {key: machine.named(key, each, frame) for key, each in found.items()} if isinstance(found, dict) else found
+
+
 def _stacked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     return Context("stack", node, kind="stack")
 
@@ -108,6 +123,7 @@ PYTHON: dict[str, Known] = {
     "dataclasses.field": _field,
     "types.SimpleNamespace": _namespace,
     "argparse.Namespace": _namespace,
+    "json.loads": _json,
     "contextlib.ExitStack": _stacked,
     "builtins.eval": _unknown,
     "builtins.exec": _unknown,

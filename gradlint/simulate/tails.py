@@ -93,12 +93,19 @@ def wiped(view: View) -> Iterator[Fault]:
     """What an inner loop leaves of a window is cleared where the loop around it goes on."""
     used = {place for step in view.steps for place in step.held}
     for window in view.windows:
-        for zero in window.of(What.ZERO):
+        for place, zero in window.events:
+            if zero.what is not What.ZERO:
+                continue
             lost = [view.trace.events[place] for place in zero.held if place not in used]
             left = set().union(*(micros_of(each) for each in lost))
-            if lost and 0 < len(left) < view.size and begins_anew(zero, lost[-1]):
+            if lost and 0 < len(left) < view.size and begins_anew(zero, lost[-1]) and _goes_on(view, place):
                 yield Fault("GRD202", view.steps[-1], zero)
                 return
+
+
+def _goes_on(view: View, place: int) -> bool:
+    """Whether something is backpropagated after a place in the trace."""
+    return any(event.what is What.BACKWARD and other > place for other, event in view.events)
 
 
 def _since_step(events: Sequence[Event], view: View) -> set[int]:

@@ -81,6 +81,11 @@ class Event:
             return optimizer in self.feeds or optimizer >= self.known
         return self.target in (-1, optimizer)
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether a function of PyTorch leaves what it is given as it is, which its name says."""
+        return self.text.startswith("torch.") and not self.text.endswith("_")
+
 
 @dataclass(frozen=True, eq=False)
 class Stepper:

@@ -47,6 +47,15 @@ class View:
         counts = Counter(sizes)
         return max(counts, key=lambda size: (counts[size], size), default=0)
 
+    @property
+    def literal(self) -> bool:
+        """Whether its windows, if another N leaves them as they are, are of a size that the text itself gives.
+
+        They are not the passes over the data: some pass has several of them.
+        """
+        passes = len({id(event) for event in self.of(What.PASS)})
+        return self.size in self.trace.literals or self.sizes.count(self.size) > max(passes, 1)
+
     def ends(self, window: Window) -> bool:
         """Whether a pass over the data is over before the next micro-batch."""
         place = self.windows.index(window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isclose
 
 from gradlint.model.names.vocabulary import spells_zeroing
 from gradlint.simulate.faults import Fault
@@ -24,8 +25,9 @@ def never(view: View, larger: View | None) -> Iterator[Fault]:
     if larger is not None and larger.size == 1 and len(larger.steps) <= larger.trace.n:
         return
     first = view.backwards[0]
-    cleared = [event for event in view.of(What.ZERO) if event.held or in_real_loop(event)]
-    if cleared or any(not call.handed.isdisjoint(_MAY_CLEAR) for call in view.of(What.CALL) if same_loop(call, first)):
+    cleared = [event for event in view.of(What.ZERO) if event.held or (in_real_loop(event) and same_loop(event, first))]
+    calls = (call for call in view.of(What.CALL) if same_loop(call, first) and not call.only_reads)
+    if cleared or any(not call.handed.isdisjoint(_MAY_CLEAR) for call in calls):
         return
     yield Fault("GRD205", view.steps[0])
 
@@ -63,9 +65,15 @@ def reused(view: View) -> Iterator[Fault]:
     if again is None:
         return
     closing = [event for event in view.of(What.ZERO) if len(micros_of(event)) > 1 and not view.uncertain(event)]
-    inside = [event for event in closing if event.loops[: len(again.loops)] == again.loops]
+    inside = [event for event in closing if event.loops[: len(again.loops)] == again.loops or _closes(event, again)]
     if len(inside) > 1:
         yield Fault("GRD204", again, inside[0])
+
+
+def _closes(zero: Event, step: Event) -> bool:
+    """Whether the loop around the one that steps clears what its iterations made together: each is divided by their number."""
+    around = len(zero.loops) < len(step.loops) and zero.loops == step.loops[: len(zero.loops)]
+    return around and any(isclose(factor.value * len(micros_of(zero)), 1.0) for _, factor in zero.terms)
 
 
 def _meets_again(view: View) -> Event | None:

@@ -37,6 +37,11 @@ class Played:
     asked: Asked
 
 
+def room(size: int) -> int:
+    """Batches of a pass that has two whole windows of a size, and leaves some over."""
+    return 2 * size + (2 if size > 2 else 1)
+
+
 def turned(first: Played, play: Callable[[World], Played]) -> Played:
     """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
     if not first.trace.of(What.BACKWARD) or first.trace.of(What.STEP):
@@ -52,7 +57,7 @@ def turned(first: Played, play: Callable[[World], Played]) -> Played:
 def fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
     if first.asked.masked:
-        first = play(replace(first.world, n=POWERS[0], length=2 * POWERS[0] + 2))
+        first = play(replace(first.world, n=POWERS[0], length=room(POWERS[0])))
     first = _told_apart(first, play)
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
@@ -68,8 +73,7 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
         if is_whole(again.trace):
             return again
     for size in sorted(each for each in first.asked.moduli | set(sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
-        length = 2 * size + (2 if size > 2 else 1)  # some are left
-        again = play(replace(world, length=length))
+        again = play(replace(world, length=room(size)))
         if sizes(again.trace).get(size, 0) > 1:
             return again
     return first
@@ -90,6 +94,24 @@ def _may_be_steps(name: str) -> bool:
     return (
         not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower() and assumed_number(name, None) is None
     )
+
+
+def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Played:
+    """The run with the N of the text itself, where the first window tells something of the numbers that a counter begins at.
+
+    These go with that N: with another one they tell nothing.
+    """
+    n = first.trace.actual_n
+    if not 1 < n <= _LONGEST or n == first.world.n or _begin_alike(first.trace, larger.trace):
+        return first
+    return play(replace(first.world, n=n, length=room(n)))
+
+
+def _begin_alike(trace: Trace, larger: Trace) -> bool:
+    """Whether the first windows are whole in both of two worlds, or in none."""
+    others = {view.key: view for view in views(larger)}
+    pairs = [(view, others[view.key]) for view in views(trace) if view.key in others]
+    return all((view.sizes[:1] == [view.size]) == (other.sizes[:1] == [other.size]) for view, other in pairs)
 
 
 def is_whole(trace: Trace) -> bool:

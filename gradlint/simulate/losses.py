@@ -146,7 +146,7 @@ def _of_constant(term: Term, view: View) -> State:
         return State.UNDIVIDED
     if not term.factor.divisors:
         return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
-    actual = _actual_size(view)
+    actual = view.trace.actual_n
     divisor = _whole(term.factor)
     if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term) < divisor:
         return State.OTHERWISE if actual != divisor else State.UNKNOWN
@@ -160,7 +160,7 @@ def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> Sta
     if len(mates) < 2 or not shares:
         return State.WEIGHTED
     literal = view.literal and (larger is None or larger.size == view.size)
-    actual = view.size if literal else _actual_size(view)
+    actual = view.size if literal else view.trace.actual_n
     return (
         State.OTHERWISE if actual and not any(isclose(actual * share, 1.0, rel_tol=_CLOSE) for share in shares) else State.UNKNOWN
     )
@@ -197,12 +197,6 @@ def _whole(factor: Factor) -> int:
     inverse = abs(factor.by) if factor.divisors else 1.0 / abs(factor.value)
     near = round(inverse)
     return near if near > 1 and isclose(inverse, near, rel_tol=_CLOSE) else 0
-
-
-def _actual_size(view: View) -> int:
-    """What N is where nobody sets it; 0 where that is not in sight."""
-    known = {value for name, value in view.trace.actual.items() if view.trace.settings.get(name) == view.size}
-    return int(known.pop()) if len(known) == 1 else 0
 
 
 def _by_other_setting(term: Term, view: View) -> bool:

@@ -103,11 +103,26 @@ def _of_micro_batches(event: Event, view: View) -> bool:
     passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of]
     if not passes or not passes[0].value:
         return False
-    batches = passes[0].value
-    micros = len(set().union(*(micros_of(each) for each in view.backwards)))
-    whole = length.value / batches
-    each_is_one = batches * (len(passes) - 1) < micros <= batches * len(passes)
-    return each_is_one and whole >= 1 and isclose(whole, round(whole))
+    whole = length.value / passes[0].value
+    if isclose(whole, 1.0) and view.size == len(passes):
+        return False  # the updates of all passes are as many as the batches of one
+    return _one_each(view, length.of) and whole >= 1 and isclose(whole, round(whole))
+
+
+def _one_each(view: View, of: frozenset[str]) -> bool:
+    """Whether the first whole pass over the data that a length was taken of has one micro-batch for each of its batches."""
+    batches, micros = 0.0, set[int]()
+    for _, event in view.events:
+        if event.what is What.BACKWARD:
+            micros |= micros_of(event)
+        elif event.what is What.PASS:
+            if batches and micros:
+                break
+            batches, micros = event.value.value if event.value is not None and event.value.of & of else 0.0, set()
+    else:
+        if _cut_short(view) and not view.of(What.END):
+            return False
+    return bool(batches) and len(micros) == batches
 
 
 def before_step(view: View) -> Iterator[Fault]:

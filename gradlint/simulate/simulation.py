@@ -13,7 +13,7 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
-from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, fitted, turned
+from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
 from gradlint.simulate.judge import judge
@@ -208,7 +208,7 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
-    world = World(SMALL, 2 * SMALL + 2)
+    world = World(SMALL, room(SMALL))
     first = turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,))
@@ -218,7 +218,11 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     world = first.world
     asked = first.asked
     larger = POWERS[1] if asked.masked else LARGE
-    runs = [first, play(replace(world, n=larger, length=2 * larger + 2 if world.length == 2 * world.n + 2 else world.length))]
+    # Where windows are of a size of their own, a pass has one more of them, so that lengths are told apart.
+    longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
+    runs = [first, play(replace(world, n=larger, length=longer))]
+    runs[0] = exact(first, runs[1], play)
+    world = runs[0].world
     flips: list[World] = [
         replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
     ]

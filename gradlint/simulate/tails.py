@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.trace import Event, What
+from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 from gradlint.simulate.world import assumed_number, last_part, spells_counter
@@ -29,13 +29,21 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
     other = next((window for window in larger.closed if window.micros), None) if larger is not None else None
     if larger is not None and other is not None and larger.size != view.size:
         sizes = len(first.micros), len(other.micros)
-        if sizes[0] != sizes[1] and sizes[0] - view.size != sizes[1] - larger.size:
+        odd = sizes[0] != sizes[1] and sizes[0] - view.size != sizes[1] - larger.size
+        if odd and not _is_exact(view.trace):
             return  # a counter that goes on from where another run left it
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
         return  # it did not begin at the beginning, or only the caller knows whether it did
     if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
         return  # where a counter begins is not in sight
     yield Fault("GRD201", first.step)
+
+
+def _is_exact(trace: Trace) -> bool:
+    """Whether the world is the text's own, where nobody sets anything: N is what it is there, and all that gates updates is in sight."""
+    return trace.n == trace.actual_n and all(
+        name in trace.actual or name.startswith("len(") for name in trace.gates - trace.n_names
+    )
 
 
 def _starts_somewhere(name: str) -> bool:

@@ -137,3 +137,10 @@ class Trace:
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""
         return [event for event in self.events if event.what in what]
+
+    @property
+    def actual_n(self) -> int:
+        """What N is where nobody sets it; 0 where that is not in sight."""
+        known = {self.actual.get(name) for name in self.n_names if self.settings.get(name) == self.n}
+        value = known.pop() if len(known) == 1 else None
+        return int(value) if value is not None else 0

@@ -151,9 +151,7 @@ def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNod
     return _resumed(machine, running, own, node)
 
 
-def _resumed(
-    machine: Machine, running: Generator[Any, Any, Any], own: tuple[list[Any], ...], node: cst.CSTNode
-) -> Iterator[Any]:
+def _resumed(machine: Machine, running: Generator[Any, Any, Any], own: tuple[list[Any], ...], node: cst.CSTNode) -> Iterator[Any]:
     """The items of a generator that runs with a stack, branches, loops and data of its own."""
     while True:
         machine.tick(node)

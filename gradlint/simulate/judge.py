@@ -36,9 +36,7 @@ def judge(trace: Trace, larger: Trace | None) -> list[Fault]:
     return list(unique.values())
 
 
-def _faults(
-    own: Meant, seen: View, view: View, larger: View | None, apart: frozenset[tuple[int, int]]
-) -> Iterator[Fault]:
+def _faults(own: Meant, seen: View, view: View, larger: View | None, apart: frozenset[tuple[int, int]]) -> Iterator[Fault]:
     """The faults that one optimizer sees, at the events of the trace itself."""
     for fault in _certain(view, _of_view(seen, view, larger, seen.key in apart)):
         other = fault.other

@@ -8,9 +8,10 @@ import libcst as cst
 
 from gradlint.simulate.judge import judge
 from gradlint.simulate.losses import State, states_of
+from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Simulation
 from gradlint.simulate.trace import What
-from gradlint.simulate.views import View, views
+from gradlint.simulate.views import View
 from gradlint.simulate.windows import in_real_loop
 
 _EVENTS = {"GRD101": What.BACKWARD, "GRD204": What.STEP, "GRD205": What.STEP, "GRD303": What.CLIP}
@@ -34,8 +35,8 @@ def _is_clear(code: str, at: Callable[[cst.CSTNode], bool], simulation: Simulati
     runs = simulation.runs
     if len(runs) < 2 or runs[0].trace.ended or runs[1].trace.ended:
         return False
-    larger = {view.key: view for view in views(runs[1].trace)}
-    concerned = [view for view in views(runs[0].trace) if any(at(event.node) for _, event in view.events)]
+    larger = {view.key: view for view in meant(runs[1].trace).meant}
+    concerned = [view for view in meant(runs[0].trace).meant if any(at(event.node) for _, event in view.events)]
     if code == "GRD205" and all(map(_is_cleared, concerned)):
         return True
     if not concerned or not all(_is_understood(code, view, larger.get(view.key)) for view in concerned):

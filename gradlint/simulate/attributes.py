@@ -157,6 +157,10 @@ def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
     return value.kept[key]
 
 
+SHORT = "a list has no item at the place that is asked for"
+"""What is told of a list that is too short for a world: it was made for the N of the text."""
+
+
 def plain(index: Any) -> Any:
     """An index without the settings that it depends on."""
     if type(index) is Num:
@@ -185,6 +189,7 @@ def _of_sequence(machine: Machine, value: Any, index: Any, node: cst.CSTNode) ->
     try:
         return value[int(at)]
     except IndexError:
+        machine.risks.add(SHORT)
         return Opaque("an item")
 
 

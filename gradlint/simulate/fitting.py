@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gradlint.simulate.attributes import SHORT
 from gradlint.simulate.trace import Trace, What
-from gradlint.simulate.views import views
+from gradlint.simulate.views import begin_alike, views
 from gradlint.simulate.world import Asked, World, assumed_number, last_part
 
 SMALL, LARGE = 3, 5
@@ -97,21 +98,16 @@ def _may_be_steps(name: str) -> bool:
 
 
 def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Played:
-    """The run with the N of the text itself, where the first window tells something of the numbers that a counter begins at.
+    """The run with the N of the text itself, where numbers of the text go with that N, and tell nothing with another one.
 
-    These go with that N: with another one they tell nothing.
+    These are numbers that a counter begins at, and lists as long as the run.
     """
     n = first.trace.actual_n
-    if not 1 < n <= _LONGEST or n == first.world.n or _begin_alike(first.trace, larger.trace):
+    if not 1 < n <= _LONGEST or n == first.world.n:
         return first
-    return play(replace(first.world, n=n, length=room(n)))
-
-
-def _begin_alike(trace: Trace, larger: Trace) -> bool:
-    """Whether the first windows are whole in both of two worlds, or in none."""
-    others = {view.key: view for view in views(larger)}
-    pairs = [(view, others[view.key]) for view in views(trace) if view.key in others]
-    return all((view.sizes[:1] == [view.size]) == (other.sizes[:1] == [other.size]) for view, other in pairs)
+    others = {view.key: view for view in views(larger.trace)}
+    alike = all(view.key not in others or begin_alike(view, others[view.key]) for view in views(first.trace))
+    return first if alike and SHORT not in first.trace.risks else play(replace(first.world, n=n, length=room(n)))
 
 
 def is_whole(trace: Trace) -> bool:

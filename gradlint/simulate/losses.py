@@ -146,11 +146,10 @@ def _of_constant(term: Term, view: View) -> State:
         return State.UNDIVIDED
     if not term.factor.divisors:
         return State.WEIGHTED if term.factor.of or _whole(term.factor) else State.UNDIVIDED
-    actual = view.trace.actual_n
+    actual = view.actual
     divisor = _whole(term.factor)
-    if divisor and actual and not term.factor.of and len(term.factor.divisors) == 1 and _together(term) < divisor:
-        return State.OTHERWISE if actual != divisor else State.UNKNOWN
-    return State.UNKNOWN
+    alone = divisor and actual and not term.factor.of and _divided_once(term, divisor)
+    return State.OTHERWISE if alone and actual != divisor else State.UNKNOWN
 
 
 def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> State:
@@ -160,7 +159,7 @@ def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> Sta
     if len(mates) < 2 or not shares:
         return State.WEIGHTED
     literal = view.literal and (larger is None or larger.size == view.size)
-    actual = view.size if literal else view.trace.actual_n
+    actual = view.size if literal else view.actual
     return (
         State.OTHERWISE if actual and not any(isclose(actual * share, 1.0, rel_tol=_CLOSE) for share in shares) else State.UNKNOWN
     )
@@ -181,9 +180,14 @@ def _of_literal(term: Term, view: View) -> State:
         return State.UNKNOWN
     if term.factor.divisors:
         divisor = _whole(term.factor)
-        single = len(term.factor.divisors) == 1 and _together(term) < divisor
-        return State.OTHERWISE if divisor and single and view.literal else State.UNKNOWN
+        return State.OTHERWISE if divisor and view.literal and _divided_once(term, divisor) else State.UNKNOWN
     return State.WEIGHTED if _whole(term.factor) else State.UNDIVIDED
+
+
+def _divided_once(term: Term, divisor: int) -> bool:
+    """Whether the text itself divides a term, once, and not by the number of terms whose mean it takes."""
+    divisors = term.factor.divisors
+    return len(divisors) == 1 and divisors[0] is not term.event.node and _together(term) < divisor
 
 
 def _together(term: Term) -> int:

@@ -58,7 +58,8 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     if larger is None or other is None or not length.value:
         return True
     if larger.size == view.size:
-        return not view.literal or (bool(length.of) and length.value > len(view.steps) + 1)
+        divided = not length.of or bool(length.of & view.trace.n_names) or length.value <= len(view.steps) + 1
+        return not (view.literal and divided)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
     return bool(length.of)
@@ -91,7 +92,7 @@ def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
 def _per_update(event: Event, view: View) -> bool:
     """Whether a schedule advances once for each whole window."""
     whole = [window for window in view.closed if len(window.micros) == view.size]
-    advanced = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
+    advanced = sum(1 for each in view.of(What.SCHEDULE) if each.target == event.target)
     return len(whole) > 1 and abs(advanced - len(view.steps)) <= 1
 
 

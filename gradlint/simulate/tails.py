@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.views import View
+from gradlint.simulate.views import View, begin_alike
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 from gradlint.simulate.world import assumed_number, last_part, spells_counter
 
@@ -26,12 +26,9 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
     if len(first.micros) == view.size or any(event.what is What.END for _, event in first.events) or view.ends(first):
         return
     assert first.step is not None
-    other = next((window for window in larger.closed if window.micros), None) if larger is not None else None
-    if larger is not None and other is not None and larger.size != view.size:
-        sizes = len(first.micros), len(other.micros)
-        odd = sizes[0] != sizes[1] and sizes[0] - view.size != sizes[1] - larger.size
-        if odd and not _is_exact(view.trace):
-            return  # a counter that goes on from where another run left it
+    told_apart = larger is not None and larger.first_size and larger.size != view.size
+    if larger is not None and told_apart and not begin_alike(view, larger) and not _is_exact(view.trace):
+        return  # a counter that goes on from where another run left it
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
         return  # it did not begin at the beginning, or only the caller knows whether it did
     if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):

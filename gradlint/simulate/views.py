@@ -45,7 +45,18 @@ class View:
         inner = [len(window.micros) for window in self.closed if not (window.begins or self.ends(window))]
         sizes = [size for size in inner or self.sizes if size]
         counts = Counter(sizes)
-        return max(counts, key=lambda size: (counts[size], size), default=0)
+        told = {self.trace.n if self.trace.n_names else 0, *self.trace.literals}
+        return max(counts, key=lambda size: (counts[size], size in told, size), default=0)
+
+    @property
+    def actual(self) -> int:
+        """The size of whole windows where nobody sets N; 0 where that is not in sight."""
+        return self.trace.actual_n if self.size == self.trace.n else 0
+
+    @property
+    def first_size(self) -> int:
+        """How many micro-batches the first step that has any is for."""
+        return next((size for size in self.sizes if size), 0)
 
     @property
     def literal(self) -> bool:
@@ -134,6 +145,12 @@ def _lost(view: View) -> Iterator[Event]:
             apart = any(event.what in (What.END, What.PASS) for event in between)
             if not apart and micros_of(view.trace.events[gone[-1]]).isdisjoint(micros_of(following)):
                 yield zero
+
+
+def begin_alike(view: View, larger: View) -> bool:
+    """Whether the first window differs from the others as it does with a larger N: by as much, or by being of one size with both."""
+    first, other = view.first_size, larger.first_size
+    return first == other or first - view.size == other - larger.size
 
 
 # Several optimizers

@@ -112,19 +112,20 @@ def _of_any_loop(units: Units, reach: Reach) -> set[int]:
 def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
     """What the model starts from to come to a loop that a rule can say something of.
 
-    A rule needs a backward pass, and what ends its window: a step, or `no_sync`, where one function reaches both. Only a
-    loss that is divided twice, or reported as it was divided, shows without.
+    A rule needs a backward pass, and what ends its window: a step, or `no_sync`, called here or handed on. Only a loss that
+    is divided twice, or reported as it was divided, shows without.
     """
     backwards = _backwards(units)
     if not backwards:
         return set()
     roots, ends = _starts(units, reach.above(backwards)), _ends(units, taught)
-    found = set(roots) if ends or _STEP.search(units.text) else set()
+    ending = bool(ends) or _STEP.search(units.text) is not None
+    found = set(roots) if ending else set()
     module = set(units.of_module)
     run = reach.traced(module)[0]
     if not run.isdisjoint(backwards):
         roots |= module
-        found |= set() if run.isdisjoint(ends) else module
+        found |= module if ending else set()
     left, divisors = roots - found, Divisors(reach, taught)
     if left and divisors.may_divide(reach.traced(left)[0]):
         found |= {number for number in left - module if divisors.may_divide(reach.traced({number})[0])}

@@ -100,14 +100,18 @@ def _may_be_steps(name: str) -> bool:
 def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Played:
     """The run with the N of the text itself, where numbers of the text go with that N, and tell nothing with another one.
 
-    These are numbers that a counter begins at, and lists as long as the run.
+    These are numbers that a counter begins at, lists as long as the run, and windows whose size is a number beside a loss that is
+    divided by a setting.
     """
     n = first.trace.actual_n
     if not 1 < n <= _LONGEST or n == first.world.n:
         return first
     others = {view.key: view for view in views(larger.trace)}
-    alike = all(view.key not in others or begin_alike(view, others[view.key]) for view in views(first.trace))
-    return first if alike and SHORT not in first.trace.risks else play(replace(first.world, n=n, length=room(n)))
+    pairs = [(view, others[view.key]) for view in views(first.trace) if view.key in others]
+    literal = any(view.size == other.size == n for view, other in pairs)
+    if SHORT in first.trace.risks or literal or not all(begin_alike(view, other) for view, other in pairs):
+        return play(replace(first.world, n=n, length=room(n)))
+    return first
 
 
 def is_whole(trace: Trace) -> bool:

@@ -53,6 +53,11 @@ def masked(codes: frozenset[str]) -> frozenset[str]:
     return hidden | {"GRD302"} if codes & {"GRD304", "GRD306"} else hidden
 
 
+def left_to(codes: frozenset[str]) -> frozenset[str]:
+    """What is there, and is left to another finding: a step that sees one micro-batch alone takes its mean, says GRD101's page."""
+    return frozenset({"GRD101"}) if "GRD203" in codes else frozenset()
+
+
 def spoiled(before: Runs, after: Runs, applied: frozenset[str], remaining: frozenset[str]) -> frozenset[str]:
     """What is wrong with the fixes of some rules, in a few words each. A fault that is still reported was not mended yet."""
     return frozenset(_spoiled(before, after, applied, remaining))

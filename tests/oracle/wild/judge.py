@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradlint.api import check_source, fix_source
 
-from .changes import masked, spoiled
+from .changes import left_to, masked, spoiled
 from .frames import source
 from .observe import Runs, observe
 from .plan import BUGS, Wild
@@ -30,7 +30,7 @@ class Judgement:
 
     @property
     def missed(self) -> frozenset[str]:
-        return self.shown - self.reported
+        return self.shown - self.reported - left_to(self.shown)
 
     @property
     def false(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import libcst as cst
@@ -10,7 +11,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
-from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.machine import Abandoned, Machine, Raised, is_data
 from gradlint.simulate.things import AVERAGES, Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Factor, Opaque
@@ -127,19 +128,35 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
     machine.running.append(function.node)
     loops, path = len(machine.loops), len(machine.path)
     try:
-        with machine.within(node):
+        with machine.within(node), _beside_training(machine, function):
             signal = machine.compiler.run_plain(machine.compiler.body_of(function), frame)
+    except Abandoned:
+        return _not_followed(machine, function, args, kwargs, node, "it is computed in too many steps to follow")
     except Raised as raised:
         if raised.name != "NotImplementedError":
             raise
-        from gradlint.simulate.outside import call_unknown
-
-        made = call_unknown(machine, Opaque(function.name), args, kwargs, node)
-        return made.scaled_by(Factor(doubt="a class derived from this one computes it")) if is_data(made) else made
+        return _not_followed(machine, function, args, kwargs, node, "a class derived from this one computes it")
     finally:
         machine.running.pop()
-    del machine.loops[loops:], machine.draws[loops:], machine.path[path:]
+        del machine.loops[loops:], machine.draws[loops:], machine.path[path:]
     return getattr(signal, "value", None)
+
+
+def _beside_training(machine: Machine, function: Function) -> AbstractContextManager[None]:
+    """What limits a function that neither does anything to training nor leads to it."""
+    aims = machine.compiler.aims
+    follows = function.name in aims.acting or aims.of(getattr(function.node, "body", None)).leads
+    return nullcontext() if follows else machine.aside(function.node)
+
+
+def _not_followed(
+    machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, why: str
+) -> Any:
+    """What a function gives that is not run to its end."""
+    from gradlint.simulate.outside import call_unknown
+
+    made = call_unknown(machine, Opaque(function.name), args, kwargs, node)
+    return made.scaled_by(Factor(doubt=why)) if is_data(made) else made
 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:

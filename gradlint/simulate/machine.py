@@ -18,6 +18,9 @@ from gradlint.simulate.world import World, spells_resumption
 STEPS = 12_000
 """Statements and calls that one run may execute."""
 
+ASIDE = 600
+"""Statements and calls that a function which does nothing to training may execute: it evaluates, or prepares data."""
+
 DEPTH = 24
 """Calls of the text within each other."""
 
@@ -40,6 +43,10 @@ class Raised(Exception):
         self.value = value
 
 
+class Abandoned(Exception):
+    """A function that does nothing to training takes too many steps to follow to its end."""
+
+
 class Machine(Assumptions):
     """The state of one run."""
 
@@ -48,6 +55,9 @@ class Machine(Assumptions):
         self.events: list[Event] = []
         self.gradients = Gradients()
         self.left = steps
+        self.floor = 0
+        """How many steps have to be left when the innermost function that does nothing to training is over."""
+        self.abandoned: set[cst.CSTNode] = set()
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []
@@ -72,7 +82,6 @@ class Machine(Assumptions):
         self.arguments: dict[str, Any] = {}
         self.grad = True
         self.passes: dict[cst.CSTNode, int] = {}
-        self.contexts: list[Any] = []
         self.distributed = False
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
@@ -91,8 +100,26 @@ class Machine(Assumptions):
     def tick(self, node: cst.CSTNode) -> None:
         """Pay for one step."""
         self.left -= 1
-        if self.left < 0:
+        if self.left < self.floor:
+            if self.left >= 0:
+                raise Abandoned
             raise Stopped("it takes too many steps to follow", node)
+
+    @contextmanager
+    def aside(self, node: cst.CSTNode) -> Iterator[None]:
+        """Run a function that does nothing to training; raises Abandoned where it takes too long, or did before."""
+        if node in self.abandoned:
+            raise Abandoned
+        floor, grad = self.floor, self.grad
+        self.floor = max(floor, self.left - ASIDE)
+        try:
+            yield
+        except Abandoned:
+            self.abandoned.add(node)
+            self.grad = grad
+            raise
+        finally:
+            self.floor = floor
 
     @contextmanager
     def within(self, node: cst.CSTNode) -> Iterator[None]:

@@ -63,6 +63,8 @@ def difference(plan: Wild, text: str, micro_batches: int) -> str:
 
 
 def _of_simulation(events: Iterable[simulated.Event]) -> Iterator[Line]:
+    """The events in the words of the watch. Of a clip that meets no gradients, or used ones, it does not tell whether they are scaled."""
+    used: set[int] = set()
     for event in events:
         if event.what is simulated.What.BACKWARD:
             by_micro: dict[int, list[float]] = defaultdict(list)
@@ -73,8 +75,9 @@ def _of_simulation(events: Iterable[simulated.Event]) -> Iterator[Line]:
         elif event.what is simulated.What.ZERO and event.held and event.target >= 0:
             yield What.ZERO, event.target
         elif event.what is simulated.What.CLIP and event.target >= 0:
-            yield What.CLIP, event.target, event.scaled
+            yield What.CLIP, event.target, event.scaled if set(event.held) - used else None
         elif event.what is simulated.What.STEP:
+            used.update(event.held)
             yield What.STEP, event.target, event.through == "scaler"
         elif event.what in _SAME:
             target = (event.target,) if event.what is simulated.What.UNSCALE else ()
@@ -116,7 +119,7 @@ def _ordered(lines: list[Line]) -> list[Line]:
 
 def _alike(one: Line, other: Line) -> bool:
     if one[0] is not What.BACKWARD or other[0] is not What.BACKWARD:
-        return one == other
+        return one == other or (one[0] is What.CLIP and one[-1] is None and one[:-1] == other[:-1])
     first, second = one[2], other[2]
     assert isinstance(first, tuple) and isinstance(second, tuple)
     if one[1] != other[1] or len(first) != len(second):

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from gradlint.api import check_paths as check_paths
     from gradlint.api import check_source as check_source
     from gradlint.api import fix_source as fix_source
+    from gradlint.api import judge_source as judge_source
     from gradlint.config.load import ConfigError as ConfigError
     from gradlint.config.selection import UnknownRule as UnknownRule
     from gradlint.diagnostic import Applicability as Applicability
     from gradlint.diagnostic import Diagnostic as Diagnostic
+    from gradlint.diagnostic import LoopVerdict as LoopVerdict
     from gradlint.diagnostic import Place as Place
     from gradlint.diagnostic import Related as Related
     from gradlint.diagnostic import Severity as Severity
@@ -23,9 +25,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source"),
+    "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source", "judge_source"),
     "gradlint.config.load": ("ConfigError",),
-    "gradlint.diagnostic": ("Applicability", "Diagnostic", "Place", "Related", "Severity", "Span", "TextEdit", "TextFix"),
+    "gradlint.diagnostic": (
+        "Applicability",
+        "Diagnostic",
+        "LoopVerdict",
+        "Place",
+        "Related",
+        "Severity",
+        "Span",
+        "TextEdit",
+        "TextFix",
+    ),
     "gradlint.config.selection": ("UnknownRule",),
 }
 """Where each public name is imported from, once it is asked for."""
@@ -35,6 +47,7 @@ __all__ = [
     "ConfigError",
     "Diagnostic",
     "FixedSource",
+    "LoopVerdict",
     "Place",
     "Related",
     "Severity",
@@ -46,6 +59,7 @@ __all__ = [
     "check_paths",
     "check_source",
     "fix_source",
+    "judge_source",
 ]
 
 

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from gradlint.analysis.engine import analyze
+from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.source import Problem, read
+from gradlint.analysis.validation import Validator
 from gradlint.config.load import ConfigError, is_file
 from gradlint.config.selection import choose
-from gradlint.diagnostic import Diagnostic, unreadable
+from gradlint.diagnostic import Diagnostic, LoopVerdict, unreadable
 from gradlint.files.parser_warnings import Quiet
 from gradlint.fixes.fixer import fix
+from gradlint.model.names.vocabulary import UNTAUGHT
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
 from gradlint.run.options import Options
@@ -60,6 +64,25 @@ def check_source(
     rules = choose(all_rules(), select, ignore)
     with _QUIET:
         return _found(source, filename, rules)
+
+
+def judge_source(
+    source: str, filename: str = "<string>", *, select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
+) -> tuple[LoopVerdict, ...]:
+    """One answer for each training loop that a simulated run of the script comes to, by line: verified, wrong or unknown.
+
+    The arguments are those of `check_source`. There is none for a source that cannot be parsed, or that trains nothing.
+
+    Raises UnknownRule for a selector that names no rule.
+    """
+    rules = choose(all_rules(), select, ignore)
+    with _QUIET:
+        found = _found(source, filename, rules)
+        try:
+            whole = read(source, None)
+            return () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, UNTAUGHT), found)
+        except RecursionError:
+            return ()
 
 
 def fix_source(

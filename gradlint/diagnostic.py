@@ -86,3 +86,28 @@ def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic
     """The diagnostic for a file that cannot be read, decoded or parsed: GRD000, which is always on."""
     place = Place(max(row, 1), max(column, 1))
     return Diagnostic(filename, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)
+
+
+@dataclass(frozen=True)
+class LoopVerdict:
+    """What is known of the training loop at a line of a text, counted from 1.
+
+    `answer` is "verified" where every simulated run trains as the large batch does, "wrong" where rules find something in it,
+    whose `codes` these are, and "unknown" for all else: `reason` says why, and `reason_line` which statement it is about, 0 for none.
+    """
+
+    line: int
+    last_line: int
+    answer: str
+    codes: tuple[str, ...] = ()
+    reason: str = ""
+    reason_line: int = 0
+
+    @property
+    def words(self) -> str:
+        """The answer in one line."""
+        if self.answer == "wrong":
+            return f"wrong: {', '.join(self.codes)}"
+        if self.answer == "verified":
+            return "verified: in every simulated run it trains as the large batch does"
+        return f"unknown: {self.reason}" + (f" (line {self.reason_line})" if self.reason_line else "")

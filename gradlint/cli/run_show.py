@@ -77,6 +77,7 @@ def _taught(path: Path) -> Taught:
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
     """What the model sees in a script, or in a notebook by its name. Raises Unreadable."""
     from gradlint.analysis.source import Problem, read
+    from gradlint.analysis.validation import Validator
     from gradlint.model.build import build
     from gradlint.model.page import Page
     from gradlint.registry import all_rules
@@ -95,8 +96,9 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
             model = build(source.statements, taught, Page(source.text, source.row_of))
             reading = Reading(source, filename, place)
-            drawn = picture(model, reading, all_rules())
-            told = [tuple(words(loop, reading)) for loop in model.loops]
+            drawn = picture(model, reading, all_rules(), Validator(source, taught))
+            pairs = zip(model.loops, drawn.timelines, strict=True)
+            told = [tuple(words(loop, reading, timeline.answer)) for loop, timeline in pairs]
             # A function that is reached from two places is one loop to a reader.
             loops = tuple(dict.fromkeys(zip(told, drawn.timelines, strict=True)))
             return Shown(tuple(each for each, _ in loops), replace(drawn, timelines=tuple(timeline for _, timeline in loops)))

@@ -87,7 +87,8 @@ class Verdict:
 class Timeline:
     """One training loop over two windows and the tail.
 
-    `steps` says what N is; `better` is the grid as it should be, or None where nothing on it is wrong.
+    `steps` says what N is; `better` is the grid as it should be, or None where nothing on it is wrong. `answer` says whether the
+    loop is verified, wrong or unknown, and why.
     """
 
     filename: str
@@ -98,6 +99,7 @@ class Timeline:
     better: Grid | None = None
     notes: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    answer: str = ""
 
     @property
     def marks(self) -> frozenset[Mark]:

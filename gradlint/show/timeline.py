@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gradlint.analysis.validation import Validator
 from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Steps, TrainingFile, TrainingLoop
 from gradlint.rule import Rule
@@ -14,27 +15,27 @@ from gradlint.show.grid import Column, Grid, Mark, Picture, Row, Timeline, Verdi
 from gradlint.show.ideal import plan
 from gradlint.show.lanes import Lane, by_lightning, lanes_of
 from gradlint.show.reading import Reading
-from gradlint.show.verdicts import Charge, accused, charges
+from gradlint.show.verdicts import Charge, accused, answers, charges
 
 _PACED = (Cadence.PER_UPDATE, Cadence.INSIDE_WINDOW)
 _LONGEST_NAME = 40
 
 
-def picture(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]]) -> Picture:
+def picture(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]], runs: Validator) -> Picture:
     """Draw every training loop of a file; what is wrong is what the rules find and no comment silences."""
-    found = charges(model, reading, rules)
+    found = charges(model, reading, rules, runs)
     told: set[int] = set()
     timelines = []
-    for loop in model.loops:
+    for loop, answer in zip(model.loops, answers(model.loops, reading, runs), strict=True):
         own = [(charge, accused(charge, loop)) for charge in found]
         mine = [(charge, events) for charge, events in own if events or charge.loop is loop]
         told.update(id(charge) for charge, _ in mine)
-        timelines.append(_timeline(loop, mine, reading))
+        timelines.append(_timeline(loop, mine, reading, answer))
     rest = [_verdict(charge, reading, drawn=False) for charge in found if id(charge) not in told]
     return Picture(reading.filename, tuple(timelines), tuple(dict.fromkeys(rest)), None if timelines else _why_empty(model))
 
 
-def _timeline(loop: TrainingLoop, mine: Sequence[tuple[Charge, tuple[Event, ...]]], reading: Reading) -> Timeline:
+def _timeline(loop: TrainingLoop, mine: Sequence[tuple[Charge, tuple[Event, ...]]], reading: Reading, answer: str) -> Timeline:
     codes: dict[int, tuple[str, ...]] = {}
     for charge, events in mine:
         for event in events:
@@ -59,6 +60,7 @@ def _timeline(loop: TrainingLoop, mine: Sequence[tuple[Charge, tuple[Event, ...]
         better if found else None,
         tuple(_notes(loop, clock, lanes)),
         verdicts,
+        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else answer,
     )
 
 

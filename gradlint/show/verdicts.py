@@ -8,12 +8,12 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.source import Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Diagnostic, Place, Span
 from gradlint.finding import Finding
 from gradlint.fixes.shared import guards_of
-from gradlint.model.names.vocabulary import UNTAUGHT
 from gradlint.model.types import Boundary, Cadence, Event, Kind, TrainingFile, TrainingLoop
 from gradlint.rule import Rule
 from gradlint.show.reading import Reading
@@ -60,9 +60,9 @@ class Charge:
     loop: TrainingLoop | None
 
 
-def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]]) -> tuple[Charge, ...]:
+def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]], runs: Validator) -> tuple[Charge, ...]:
     """Everything that the rules find and no comment silences, by place."""
-    runs, source = Validator(reading.source, UNTAUGHT), reading.source
+    source = reading.source
     found = [
         (diagnostic, Charge(rule.code, rule.name, finding.at, diagnostic.span.start.row, loop))
         for rule, loop, finding in _findings(model, rules)
@@ -77,6 +77,23 @@ def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]]) -
     kept = {id(each) for each in keep(reading.source.text, tuple(diagnostic for diagnostic, _ in found))}
     spoken = [(diagnostic, charge) for diagnostic, charge in found if id(diagnostic) in kept]
     return tuple(charge for _, charge in sorted(spoken, key=lambda pair: pair[0]))
+
+
+def answers(loops: Sequence[TrainingLoop], reading: Reading, runs: Validator) -> Iterator[str]:
+    """What is known of each loop where no rule finds anything in it: verified, or unknown and why."""
+    found = loop_verdicts(runs, ())
+    for loop in loops:
+        span = reading.source.span(loop.node)
+        rows = range(*(reading.source.row_column(offset)[0] for offset in span)) if span is not None else range(0)
+        own = [each for each in found if each.line in rows]
+        open_ones = [each for each in own if each.answer != "verified"]
+        if not own:
+            yield "unknown: no simulated run comes to it"
+        elif open_ones:
+            where = f" ({reading.place(open_ones[0].reason_line).words})" if open_ones[0].reason_line else ""
+            yield f"unknown: {open_ones[0].reason}{where}"
+        else:
+            yield "verified: in every simulated run it trains as the large batch does"
 
 
 def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple[Rule[Any], TrainingLoop | None, Finding]]:

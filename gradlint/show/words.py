@@ -9,11 +9,12 @@ from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Scale, 
 from gradlint.show.reading import Reading
 
 
-def words(loop: TrainingLoop, reading: Reading) -> Iterator[str]:
+def words(loop: TrainingLoop, reading: Reading, answer: str) -> Iterator[str]:
     """A training loop: its events with cadence, N, boundary and phase, loss scale, and where each was read."""
     at = reading.at(loop.node)
     cell = f"cell {at.cell}:" if at.cell is not None else ""
     yield f"{reading.filename}:{cell}{at.line} training loop in {loop.function}"
+    yield f"  verdict        {answer}"
     yield f"  accumulates    {_accumulates(loop)}"
     yield f"  N              {_steps(loop)}"
     if loop.boundary is not None:

@@ -10,6 +10,8 @@ import libcst as cst
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judge
+from gradlint.simulate.losses import State, states_of
+from gradlint.simulate.losses import terms as terms_of_loss
 from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
@@ -205,16 +207,30 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
     for event in (event for _, event in view.events):
         if view.uncertain(event):
             return "the data decide whether it happens", event.node
-    return _windows_seen(view, loop, runs)
-
-
-def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
-    """Whether the windows of both worlds are of one micro-batch, or of N."""
     if len(runs) < 2:
         return "", None  # each micro-batch has its own update, whatever the settings are
     larger = next((each for each in views(runs[1].trace) if each.key == view.key), None)
     if larger is None:
         return "no optimizer step in sight with another N", loop
+    reason, node = _windows_seen(view, loop, runs, larger)
+    return (reason, node) if reason or view.size < 2 else _loss_seen(view, larger)
+
+
+def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:
+    """Whether every term of the loss is seen to be divided by the size of its window."""
+    states, terms = states_of(view, larger), terms_of_loss(view)
+    if not states:
+        return "what the gradients of a window are made of is not understood", view.steps[0].node
+    open_ones = (key for key, state in states.items() if state is not State.DIVIDED)
+    key = next(open_ones, None)
+    return ("", None) if key is None else (_UNSEEN, terms[key].event.node)
+
+
+_UNSEEN = "what the loss is divided by, if anything makes it a mean over the window, is not understood"
+
+
+def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played], larger: View) -> tuple[str, cst.CSTNode | None]:
+    """Whether the windows of both worlds are of one micro-batch, or of N."""
     sizes = view.size, larger.size
     if sizes in ((1, 1), (runs[0].trace.n, runs[1].trace.n)):
         return "", None

@@ -21,7 +21,17 @@ from harness import ROOT
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, run, script
 
 import gradlint
-from gradlint import CheckFailed, ConfigError, Diagnostic, Severity, UnknownRule, check_paths, check_source, fix_source, judge_source
+from gradlint import (
+    CheckFailed,
+    ConfigError,
+    Diagnostic,
+    Severity,
+    UnknownRule,
+    check_paths,
+    check_source,
+    fix_source,
+    judge_source,
+)
 from gradlint.files.parser_warnings import Quiet
 from gradlint.run import runner as runner_module
 

@@ -80,6 +80,22 @@ def file_rule(
     return declare
 
 
+def trace_rule(
+    code: str,
+    name: str,
+    summary: str,
+    *,
+    severity: Severity = Severity.ERROR,
+    promise: Promise,
+) -> Callable[[Callable[[Scene], Finding]], Rule[TrainingFile]]:
+    """Declare a rule that words what simulated runs show, and asks nothing else."""
+
+    def declare(shown: Callable[[Scene], Finding]) -> Rule[TrainingFile]:
+        return Rule(code, name, summary, severity, lambda _: iter(()), promise, shown, per_file=True)
+
+    return declare
+
+
 def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule[TrainingFile]:
     """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.suppression.unused` does it."""
     return Rule(code, name, summary, severity, lambda _: iter(()), per_file=True, peers=())

@@ -1,4 +1,4 @@
-"""Fixes for what only a simulated run shows: written where the events stand, and offered because a run of the result proves them."""
+"""Fixes for what a simulated run shows: written where the events stand, and offered because a run of the result proves them."""
 
 from __future__ import annotations
 
@@ -6,53 +6,38 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.edits import Enclose, Move
+from gradlint.edits import Edit, Enclose, Insert, Move
 from gradlint.finding import Fix
-from gradlint.fixes.shared import Outcome, divide, withheld
-from gradlint.model.syntax.expressions import dotted, last_name, walk
+from gradlint.fixes.places import Places, Suite
+from gradlint.fixes.shared import Outcome, divide, unsafe, withheld
+from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
 
-_BEFORE_STEP = frozenset((What.CLIP, What.UNSCALE))
+_ORDER = (What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.ZERO, What.SCHEDULE, What.AVERAGE)
+"""In which order the parts of an update come."""
 
 
 def divide_backpropagated(scene: Scene) -> Outcome:
     """Divide what a backward pass is called on, or given, by the accumulation steps."""
-    steps, call = scene.steps, scene.event.node
+    steps, call, places = scene.steps, scene.event.node, Places(scene.statements)
     if steps is None:
         return withheld("N has no name at this call")
-    function = _function_of(call, scene)
     if steps.isidentifier() or "." in steps:
-        if not _knows(function, steps.partition(".")[0], scene):
+        if not places.knows(places.function_of(call), steps.partition(".")[0]):
             return withheld(f"`{steps}` has no name at this call")
     elif not steps.isdigit():
         return withheld("N has no name at this call")
     loss = _loss_of(call)
     if loss is None:
         return withheld("the loss is not an expression here")
-    shared = _called_apart(function, scene)
+    shared = _called_apart(call, scene, places)
     if shared is not None:
         return withheld(shared)
     edit = divide(loss, steps)
     if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.func.value is loss and not loss.lpar:
         edit = Enclose(loss, f"({edit.before}", f"{edit.after})")
     return Fix(f"Divide the loss by `{steps}`", (edit,)), None
-
-
-def move_to_step(scene: Scene, message: str) -> Outcome:
-    """Move the call that happens too often beside the optimizer's step: what the step needs before it, what follows it behind."""
-    here, there = _line_of(scene.event.node, scene), _line_of(scene.step.node, scene)
-    if here is None or there is None or here is there:
-        return withheld("it shares its line with other code")
-    function = _function_of(here, scene)
-    if function is not _function_of(there, scene):
-        return withheld("the call and the optimizer's step are in different functions")
-    if not (isinstance(here.body[0], cst.Expr) and here.body[0].value is scene.event.node):
-        return withheld("what it returns is used")
-    shared = _called_apart(function, scene)
-    if shared is not None:
-        return withheld(shared)
-    return Fix(message, (Move(here, there, after=scene.event.what not in _BEFORE_STEP),)), None
 
 
 def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
@@ -67,57 +52,123 @@ def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
     return receiver
 
 
-def _function_of(node: cst.CSTNode, scene: Scene) -> cst.FunctionDef | None:
-    """The innermost function that a node stands in; None for the module."""
-    inside = (each for each in scene.functions if any(inner is node for inner in walk(each)))
-    return min(inside, key=lambda each: sum(1 for _ in walk(each)), default=None)
+def move_to_step(scene: Scene, message: str) -> Outcome:
+    """Move a call beside the optimizer's step, to its place in an update, and write it beside the other steps that lack it."""
+    places, node = Places(scene.statements), scene.event.node
+    line = places.line_of(node)
+    if line is None:
+        return withheld("it shares its line with other code")
+    if not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
+        return withheld("what it returns is used")
+    step = _step_beside(line, scene, places)
+    if step is None:
+        return withheld("the call and the optimizer's step are in different functions")
+    shared = _called_apart(line, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    piece = places.piece_of(line)
+    if places.holds(piece, step):
+        return withheld("it stands under a condition of its own")
+    anchor, after = _anchor(step, scene.event.what, scene, places)
+    if anchor is piece:
+        return withheld("it stands beside the step already")
+    return Fix(message, (Move(piece, anchor, after=after), *_copies(text(piece), step, scene, places))), None
 
 
-def _line_of(node: cst.CSTNode, scene: Scene) -> cst.SimpleStatementLine | None:
-    """The line of one statement that a node stands in."""
-    for statement in scene.statements:
-        for line in walk(statement):
-            if isinstance(line, cst.SimpleStatementLine) and any(inner is node for inner in walk(line)):
-                return line if len(line.body) == 1 else None
+def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """The line that steps the optimizer in the function of another: the step's own, or a call that leads to it."""
+    function = places.function_of(line)
+    for node in (scene.step.node, *reversed(scene.step.stack)):
+        if places.function_of(node) is function:
+            found = places.line_of(node)
+            return None if found is line else found
     return None
 
 
-def _knows(function: cst.FunctionDef | None, name: str, scene: Scene) -> bool:
-    """Whether a name means something in a function: it is bound there, around it, or in the module."""
-    around = [each for each in scene.functions if function is not None and any(inner is function for inner in walk(each))]
-    if any(name in set(_bound(each)) for each in around):
-        return True
-    module = (each for statement in scene.statements for each in _outside_of_functions(statement))
-    return any(name in set(_bound_by(each)) for each in module)
+def _anchor(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
+    """The statement of an update that something belongs beside, and whether behind it."""
+    suite = places.suite_of(step)
+    rank, index = _ORDER.index(what), next(place for place, each in enumerate(suite) if each is step)
+    if rank < _ORDER.index(What.STEP):
+        while index and (ranks := _ranks(suite[index - 1], scene, places)) and min(ranks) > rank:
+            index -= 1
+        return suite[index], False
+    while index + 1 < len(suite) and (ranks := _ranks(suite[index + 1], scene, places)) and max(ranks) < rank:
+        index += 1
+    return suite[index], True
 
 
-def _outside_of_functions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-        yield node
-        for child in node.children:
-            yield from _outside_of_functions(child)
+def _ranks(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
+    """Which parts of an update a statement holds."""
+    events = scene.run.trace.events
+    return {_ORDER.index(each.what) for each in events if each.what in _ORDER and places.holds(statement, each.node)}
 
 
-def _bound(function: cst.FunctionDef) -> Iterator[str]:
-    for each in walk(function):
-        yield from _bound_by(each)
+def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
+    """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
+    seen = {id(step)}
+    for event in scene.view.steps:
+        line = places.line_of(event.node)
+        if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
+            continue
+        seen.add(id(line))
+        if not _has(places.suite_of(line), scene, places):
+            anchor, after = _anchor(line, scene.event.what, scene, places)
+            yield Insert(anchor, piece.strip(), after=after)
 
 
-def _bound_by(node: cst.CSTNode) -> Iterator[str]:
-    if isinstance(node, cst.Param):
-        yield node.name.value
-    elif isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For, cst.NamedExpr)):
-        yield from (each.value for each in walk(node.target) if isinstance(each, cst.Name))
-    elif isinstance(node, cst.ImportAlias):
-        yield node.evaluated_alias or (dotted(node.name) or "").partition(".")[0]
+def _has(suite: Suite, scene: Scene, places: Places) -> bool:
+    """Whether a suite holds what happens too often in the loop."""
+    same = [event for event in scene.view.of(scene.event.what) if event.node is not scene.event.node]
+    return any(places.holds(statement, event.node) for statement in suite for event in same)
 
 
-def _called_apart(function: cst.FunctionDef | None, scene: Scene) -> str | None:
-    """Why a change of a function would serve others than the loop: it is called in more than one place."""
+def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
+    """Write a line behind the optimizer's step, and behind the others that the loop has in that function."""
+    places, function = Places(scene.statements), None
+    inserts: dict[int, Insert] = {}
+    for event in (scene.event, *scene.view.steps):
+        if not inserts:
+            function = places.function_of(event.node)
+        elif places.function_of(event.node) is not function:
+            continue
+        line = _outside_of_optimizers(event.node, scene, places)
+        if line is None:
+            return withheld("the step has no line of its own")
+        inserts.setdefault(id(line), Insert(line, code, after=True))
+    fix = Fix(message, tuple(inserts.values()))
+    shared = _called_apart(scene.event.node, scene, places)
+    return unsafe(fix, shared) if shared is not None else (fix, None)
+
+
+def _outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """The line of a step, or the loop over optimizers that it stands in."""
+    statement: cst.CSTNode | None = places.line_of(step)
+    passes = [each.node for each in scene.run.trace.of(What.BACKWARD)]
+    for outer in places.around(step):
+        if isinstance(outer, cst.For) and not any(places.holds(outer, node) for node in passes):
+            statement = outer
+    return statement
+
+
+def _called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
+    """Why a change of a function would serve others than the loop: a call of it is not one that the runs came to."""
+    function = places.function_of(node)
     if function is None:
         return None
-    name = function.name.value
-    calls = sum(
-        isinstance(each, cst.Call) and last_name(each.func) == name for statement in scene.statements for each in walk(statement)
-    )
-    return f"`{name}` is called in more than one place, and the fix would serve all of them" if calls > 1 else None
+    events = scene.run.trace.events
+    met, others = {id(call) for event in events for call in event.stack}, {id(event.node) for event in events}
+    calls = [call for call in _calls_of(function, scene) if id(call) not in others]
+    if len(calls) < 2 or all(id(call) in met for call in calls):
+        return None
+    return f"`{function.name.value}` is called in more than one place, and the fix would serve all of them"
+
+
+def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
+    """The calls that may be of a function, by its name: of a function by that alone, of a method on whatever has methods."""
+    is_method = bool(function.params.params) and function.params.params[0].name.value in ("self", "cls")
+    for statement in scene.statements:
+        for each in walk(statement):
+            if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
+                if isinstance(each.func, cst.Attribute) == is_method:
+                    yield each

@@ -94,6 +94,15 @@ class Scene:
         return not self.run.world.answers and not self.run.world.strings
 
     @property
+    def too_often(self) -> str:
+        """How often the fault's event happens, and how often the optimizer steps: the first half of a message."""
+        window = next((each for each in self.view.closed if len(each.micros) == self.view.size), None)
+        times = sum(event.node is self.event.node for _, event in window.events) if window is not None else 0
+        if times < self.view.size or self.view.size < 2:
+            return f"{self.here} runs more often than {self.there}"
+        return f"{self.here} runs on every micro-batch, {self.there} once every {self.n}"
+
+    @property
     def here(self) -> str:
         """The code that the fault is reported at."""
         return self.quoted(self.place)

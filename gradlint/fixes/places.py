@@ -1,0 +1,108 @@
+"""Where the nodes of a text stand: in which function, on which line, in which suites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import dotted, walk
+
+Suite = Sequence[cst.CSTNode]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A node's innermost function, None for the module, and the statements around it with their suites, innermost first."""
+
+    function: cst.FunctionDef | None
+    around: tuple[tuple[cst.CSTNode, Suite], ...]
+
+
+class Places:
+    """The places of all nodes of a text."""
+
+    def __init__(self, statements: Sequence[cst.BaseStatement]) -> None:
+        self.functions: list[cst.FunctionDef] = []
+        self.module = tuple(statements)
+        self._of: dict[int, Place] = {}
+        for statement in statements:
+            self._visit(statement, Place(None, ((statement, self.module),)))
+
+    def _visit(self, node: cst.CSTNode, place: Place) -> None:
+        self._of[id(node)] = place
+        if isinstance(node, cst.FunctionDef):
+            self.functions.append(node)
+            place = Place(node, place.around)
+        suite = node.body if isinstance(node, cst.IndentedBlock) else ()
+        inside = {id(each) for each in suite}
+        for child in node.children:
+            around = ((child, suite), *place.around) if id(child) in inside else place.around
+            self._visit(child, Place(place.function, around) if id(child) in inside else place)
+
+    def function_of(self, node: cst.CSTNode) -> cst.FunctionDef | None:
+        """The innermost function that a node stands in; None for the module."""
+        found = self._of.get(id(node))
+        return found.function if found is not None else None
+
+    def line_of(self, node: cst.CSTNode) -> cst.SimpleStatementLine | None:
+        """The line that a node stands on, where that holds nothing else."""
+        found = self._of.get(id(node))
+        line = found.around[0][0] if found is not None else None
+        return line if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
+
+    def suite_of(self, statement: cst.CSTNode) -> Suite:
+        """The suite that a statement belongs to."""
+        found = self._of.get(id(statement))
+        return found.around[0][1] if found is not None else ()
+
+    def piece_of(self, line: cst.CSTNode) -> cst.CSTNode:
+        """A line with the conditions that it stands under alone: `if average is not None:`."""
+        found = self._of[id(line)]
+        for (inner, suite), (outer, _) in zip(found.around, found.around[1:], strict=False):
+            alone = len(suite) == 1 and isinstance(outer, cst.If) and outer.orelse is None and outer.body.children
+            if not alone or not isinstance(outer, cst.If) or outer.body.body is not suite:
+                return inner
+        return found.around[-1][0]
+
+    def around(self, node: cst.CSTNode) -> list[cst.CSTNode]:
+        """The statements around a node within its function, innermost first."""
+        found = self._of.get(id(node))
+        statements = [each for each, _ in found.around] if found is not None else []
+        ends = (index for index, each in enumerate(statements) if isinstance(each, cst.FunctionDef))
+        return statements[: next(ends, len(statements))]
+
+    def holds(self, statement: cst.CSTNode, node: cst.CSTNode) -> bool:
+        """Whether a node stands in a statement."""
+        found = self._of.get(id(node))
+        return found is not None and any(each is statement for each, _ in found.around)
+
+    # Names
+
+    def knows(self, function: cst.FunctionDef | None, name: str) -> bool:
+        """Whether a name means something in a function: it is bound there, around it, or in the module."""
+        around: set[int] = set()
+        while function is not None:
+            around.add(id(function))
+            if any(name in set(_bound_by(each)) for each in walk(function)):
+                return True
+            outer = self._of[id(function)].function
+            function = outer if outer is not None and id(outer) not in around else None
+        return any(name in set(_bound_by(each)) for statement in self.module for each in _outside_of_functions(statement))
+
+
+def _outside_of_functions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        yield node
+        for child in node.children:
+            yield from _outside_of_functions(child)
+
+
+def _bound_by(node: cst.CSTNode) -> Iterator[str]:
+    if isinstance(node, cst.Param):
+        yield node.name.value
+    elif isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For, cst.NamedExpr)):
+        yield from (each.value for each in walk(node.target) if isinstance(each, cst.Name))
+    elif isinstance(node, cst.ImportAlias):
+        yield node.evaluated_alias or (dotted(node.name) or "").partition(".")[0]

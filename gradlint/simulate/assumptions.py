@@ -133,6 +133,8 @@ class Assumptions:
         self.asked.questions[key] = known
         if decides:
             self.asked.deciding.add(key)
+            if self.in_loop:
+                self.asked.looped.add(key)
         return known != question.negated
 
     def known(self, question: Question) -> bool | None:

@@ -45,7 +45,7 @@ def room(size: int) -> int:
 
 def turned(first: Played, play: Callable[[World], Played]) -> Played:
     """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
-    if not first.trace.of(What.BACKWARD) or first.trace.of(What.STEP):
+    if first.trace.of(What.STEP):
         return first
     asked = first.asked
     for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:

@@ -57,6 +57,8 @@ class Machine(Assumptions):
         self.left = steps
         self.floor = 0
         """How many steps have to be left when the innermost function that does nothing to training is over."""
+        self.idle = 0
+        """How many micro-batches had been backpropagated when that function was called."""
         self.abandoned: set[cst.CSTNode] = set()
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
@@ -100,18 +102,20 @@ class Machine(Assumptions):
     def tick(self, node: cst.CSTNode) -> None:
         """Pay for one step."""
         self.left -= 1
-        if self.left < self.floor:
-            if self.left >= 0:
-                raise Abandoned
+        if self.left < 0:
             raise Stopped("it takes too many steps to follow", node)
+        if self.left < self.floor:
+            if len(self.trained) == self.idle:
+                raise Abandoned
+            self.floor = 0  # it trains all the same
 
     @contextmanager
     def aside(self, node: cst.CSTNode) -> Iterator[None]:
         """Run a function that does nothing to training; raises Abandoned where it takes too long, or did before."""
         if node in self.abandoned:
             raise Abandoned
-        floor, grad = self.floor, self.grad
-        self.floor = max(floor, self.left - ASIDE)
+        floor, idle, grad = self.floor, self.idle, self.grad
+        self.floor, self.idle = max(floor, self.left - ASIDE), len(self.trained)
         try:
             yield
         except Abandoned:
@@ -119,7 +123,7 @@ class Machine(Assumptions):
             self.grad = grad
             raise
         finally:
-            self.floor = floor
+            self.floor, self.idle = floor, idle
 
     @contextmanager
     def within(self, node: cst.CSTNode) -> Iterator[None]:

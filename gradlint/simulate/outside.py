@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from gradlint.model.names.vocabulary import (
 )
 from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.arithmetic import flattened, joined, models_of
-from gradlint.simulate.callables import Frame, Instance, Stream
+from gradlint.simulate.callables import Frame, Function, Instance, Stream
 from gradlint.simulate.comparisons import made_truth
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.engines import deepspeed
@@ -213,7 +214,7 @@ def _by_name(
         backward(machine, args[0], node, through="function")
         return None
     if name_of_update(last, node) and len(given) <= 3:
-        optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
+        optimizer = next(filter(None, map(_optimizer_in, given)), None)
         if optimizer is not None:
             step(machine, optimizer, node, "wrapper")
             return Tensor(frozenset(), None, text="whether it stepped")
@@ -234,7 +235,30 @@ def _by_name(
         if made is not None:
             return made
     unknown_call(machine, path, [*given, callee] if isinstance(callee, Instance) else given, node)
+    for each in given:
+        _call_back(machine, each, kwargs.get("args"), node)
     return _result(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
+
+
+def _optimizer_in(value: Any) -> Optimizer | None:
+    """The optimizer that something is, or that what gave it was handed."""
+    if isinstance(value, Optimizer):
+        return value
+    return value.kept.get("<optimizer>") if type(value) is Opaque else None
+
+
+def _call_back(machine: Machine, function: Any, args: Any, node: cst.CSTNode) -> None:
+    """Run what trains and is handed to something out of sight, which will call it: `spawn(train, args=(config,))`."""
+    from gradlint.simulate.calling import bind_unknown, call
+
+    if not isinstance(function, Function) or not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+        return
+    frame = Frame(machine, {}, function.frame, function, {}, function.owner)
+    names = function.parameters.positional
+    if isinstance(args, tuple) and len(args) <= len(names):
+        frame.names.update(zip(names[len(names) - len(args) :], args, strict=True))
+    bind_unknown(machine, function, frame)
+    call(machine, replace(function, given=frame.names), [], {}, node)
 
 
 def _every(machine: Machine, pace: Any) -> Any:
@@ -271,12 +295,12 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
         return Opaque(name[:120], models=frozenset((f"{name[:40]} at {machine.compiler.place(node)}",)))
     spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
-    if spells_loss or (machine.in_loop and not _is_fixed(machine, node, callee)):
+    wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
+    if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
-    wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped
     return unknown_thing

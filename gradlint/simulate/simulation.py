@@ -224,7 +224,8 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     runs[0] = exact(first, runs[1], play)
     world = runs[0].world
     flips: list[World] = [
-        replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in sorted(asked.deciding)
+        replace(world, answers=(*world.answers, (key, not asked.questions[key])))
+        for key in sorted(asked.deciding, key=lambda key: (key not in asked.looped, key))
     ]
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import libcst as cst
 
@@ -53,7 +53,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             for value in inner.names.values() if called else ():
                 if isinstance(value, Schedule) and not value.built_by:
                     value.built_by = OUT_OF_SIGHT
-            call(machine, _ready(function, inner.names), [], {}, definition.node)
+            call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node)
             if len(machine.trained) - before > machine.world.n:
                 break
             if machine.trained and _built(machine) > built:
@@ -86,7 +86,7 @@ def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Func
         inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
         bind_unknown(machine, init, inner)
         with contextlib.suppress(Raised):
-            call(machine, _ready(init, inner.names), [], {}, init.node)
+            call(machine, replace(init, given=dict(inner.names)), [], {}, init.node)
     value = cls.lookup(definition.name)[1]
     return (value, None if value.is_static else instance) if isinstance(value, Function) else (None, None)
 
@@ -106,19 +106,3 @@ def _left_to_others(function: Function) -> bool:
     last = body[-1].body[0] if body and isinstance(body[-1], cst.SimpleStatementLine) else None
     raised = last.exc if isinstance(last, cst.Raise) else None
     return last_name(raised.func if isinstance(raised, cst.Call) else raised) == "NotImplementedError" if raised else False
-
-
-def _ready(function: Function, names: dict[str, Any]) -> Function:
-    """A function whose parameters have their values already."""
-    made = Function(
-        function.name,
-        function.node,
-        function.parameters,
-        function.body,
-        function.frame,
-        function.generator,
-        function.owner,
-        qualname=function.qualname,
-    )
-    made.given = dict(names)
-    return made

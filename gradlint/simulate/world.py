@@ -67,13 +67,15 @@ class Asked:
     """What a run asked of its world.
 
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
-    got; `gates` the settings that conditions around the update of weights depend on; `moduli` the plain numbers
+    got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
+    that conditions around the update of weights depend on; `moduli` the plain numbers
     there; `masked` says that the bits of N are asked, so that it is a power of two.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
     questions: dict[str, bool] = field(default_factory=dict)
     deciding: set[str] = field(default_factory=set)
+    looped: set[str] = field(default_factory=set)
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)

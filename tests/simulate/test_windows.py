@@ -203,3 +203,33 @@ def test_a_preparation_without_end_hides_no_loop() -> None:
         loop.replace("\ndef train", f"\n{script}def train").replace("for epoch in", "prepare(dataset)\n    for epoch in")
     )
     assert codes(loop) == {"GRD101"}
+
+
+def test_a_function_that_trains_by_a_name_that_sets_a_mode_is_followed_to_its_end() -> None:
+    script = """\
+import torch
+
+
+class Recipe:
+    def __init__(self, model, loader, steps):
+        self.model, self.loader, self.steps = model, loader, steps
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train(self):
+        for epoch in range(2):
+            for i, (x, y) in enumerate(self.loader):
+                kept = [word for word in range(99) if word]
+                (self.model(x, y) / self.steps).backward()
+                if (i + 1) % self.steps == 0:
+                    self.optimizer.step()
+                    self.optimizer.zero_grad()
+
+
+def launch(model, loader, accum_steps):
+    recipe = Recipe(model, loader, accum_steps)
+    recipe.train()
+
+
+launch(torch.nn.Linear(2, 2), torch.utils.data.DataLoader([]), 4)
+"""
+    assert codes(script) == {"GRD202"}

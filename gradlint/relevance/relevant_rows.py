@@ -253,11 +253,21 @@ def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
         for number in units.defining("compute_loss"):
             if any(base.endswith("Trainer") or base in units.renamed for base in units.bases(number)):
                 others.update(units.family(number))
+        others.update(_of_collators(units) if others else ())
     if "accumulate_grad_batches" in units.text:
         steps = {n for n in units.defining("training_step") if any(base.endswith("LightningModule") for base in units.bases(n))}
         if steps:
             others.update(units.holding({"accumulate_grad_batches", "automatic_optimization"}))
     return steps, others
+
+
+def _of_collators(units: Units) -> Iterator[int]:
+    """What is handed to a Trainer to make its batches, and where it is."""
+    for number in units.holding({"data_collator"}):
+        yield number
+        keywords = (keyword for call in units[number].contents.calls for keyword in call.keywords)
+        for name in {last_name(keyword.value) or "" for keyword in keywords if keyword.arg == "data_collator"}:
+            yield from units.defining(name) if name else ()
 
 
 def _limits_steps(call: ast.Call) -> bool:

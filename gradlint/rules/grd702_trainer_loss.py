@@ -11,7 +11,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.engines.hugging_face import delegates, own_losses
+from gradlint.model.engines.hugging_face import delegates, makes_labels, own_losses
 from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
@@ -27,8 +27,9 @@ _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
 )
 def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
     facts = file.facts
+    collated = makes_labels(file.statements)
     for statement in file.statements:
-        for method in own_losses(statement, facts) if facts is not None else ():
+        for method in own_losses(statement, facts, collated=collated) if facts is not None else ():
             if _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)
                 refusing = facts.page.refuses("forward", "num_items_in_batch") if fix is not None and facts is not None else None

@@ -7,7 +7,8 @@ Read in `transformers/trainer.py`: `_get_num_items_in_batch` counts only where a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeGuard
 
 import libcst as cst
 
@@ -25,11 +26,19 @@ _FIELDS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "pixel_valu
 """What the models of the library take by name."""
 
 
-def own_losses(statement: cst.CSTNode, facts: Facts) -> Iterator[cst.FunctionDef]:
+_FORWARD = _FIELDS | frozenset(
+    """attention_mask bbox cache_position decoder_attention_mask decoder_input_ids encoder_outputs end_positions head_mask
+    interpolate_pos_encoding logits_to_keep num_items_in_batch output_attentions output_hidden_states output_router_logits
+    past_key_values position_ids return_dict return_loss start_positions token_type_ids use_cache""".split()
+)
+"""What their forward passes take: another keyword is for a model of the author's own."""
+
+
+def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) -> Iterator[cst.FunctionDef]:
     """Each `compute_loss` of a subclass of the Trainer that the Trainer itself calls and, as far as can be seen, has a count for.
 
     Unknown is no: a batch that is no mapping, of which no labels are read, or which the model is handed as a whole, is for a model
-    of the author's own, and its loss the Trainer divides.
+    of the author's own, and its loss the Trainer divides. `collated` says that a collator in sight makes labels.
     """
     if not isinstance(statement, cst.ClassDef) or not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
         return
@@ -42,8 +51,24 @@ def own_losses(statement: cst.CSTNode, facts: Facts) -> Iterator[cst.FunctionDef
         return
     nodes = [node for method in _reached(loss, methods) for node in walk(method.body)]
     calls = [node for node in nodes if isinstance(node, cst.Call) and dotted(node.func) in (params[0].name.value, "self.model")]
-    if any(map(_gives_fields, calls)) and any(map(_tells_of_labels, nodes)):
+    if not any(map(_gives_fields, calls)) or any(map(_is_of_another_model, calls)):
+        return
+    whole = any(arg.star == "**" for call in calls for arg in call.args)
+    if collated or any(map(_names_labels, nodes)) or (whole and any(_reads_loss(node, calls) for node in nodes)):
         yield loss
+
+
+def makes_labels(statements: Sequence[cst.CSTNode]) -> bool:
+    """Whether a collator of the file puts "labels" into its batches."""
+    nodes = [node for statement in statements for node in walk(statement)]
+    given = {last_name(arg.value) for node in nodes if isinstance(node, cst.Call) for arg in node.args if _is_collator(arg)}
+    makers = [node for node in nodes if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.name.value in given]
+    keys = (each.key for maker in makers for each in walk(maker) if isinstance(each, cst.DictElement))
+    return any(isinstance(key, cst.SimpleString) and literal(key) == "labels" for key in keys)
+
+
+def _is_collator(arg: cst.Arg) -> bool:
+    return arg.keyword is not None and arg.keyword.value == "data_collator"
 
 
 def delegates(method: cst.FunctionDef) -> bool:
@@ -98,14 +123,33 @@ def _gives_fields(call: cst.Call) -> bool:
     )
 
 
-def _tells_of_labels(node: cst.CSTNode) -> bool:
-    """The labels are read, or the loss that the model made of them."""
-    if isinstance(node, cst.SimpleString):
-        return literal(node) in ("labels", "loss")
+def _is_of_another_model(call: cst.Call) -> bool:
+    """The model takes a keyword that those of the library do not."""
+    return any(arg.keyword is not None and arg.keyword.value not in _FORWARD for arg in call.args)
+
+
+def _names_labels(node: cst.CSTNode) -> bool:
+    """The labels of the batch are read."""
+    return isinstance(node, cst.SimpleString) and literal(node) == "labels"
+
+
+def _reads_loss(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
+    """The loss is read that the model made of the labels: `outputs.loss`, `outputs["loss"]`, `loss = outputs[0]`."""
     if isinstance(node, cst.Assign):
-        first = any(isinstance(each, cst.Subscript) and _key(each) == 0 for each in walk(node.value))
-        return first and any("loss" in (dotted(each.target) or "") for each in node.targets)
+        named = any("loss" in (dotted(each.target) or "") for each in node.targets)
+        return named and any(_key(each) == 0 and _is_output(each.value, calls) for each in walk(node.value) if _is_item(each))
+    if isinstance(node, cst.Subscript):
+        return _key(node) == "loss" and _is_output(node.value, calls)
     return isinstance(node, cst.Attribute) and node.attr.value == "loss"
+
+
+def _is_item(node: cst.CSTNode) -> TypeGuard[cst.Subscript]:
+    return isinstance(node, cst.Subscript)
+
+
+def _is_output(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
+    """Something that has a name, or what the model gives."""
+    return not isinstance(node, cst.Call) or any(node is call for call in calls)
 
 
 def _key(node: cst.Subscript) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -16,7 +16,18 @@ from gradlint.model.names.records import Definition, Site, site_of
 from gradlint.model.names.resolve import Resolver
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role, Taught
 from gradlint.model.reading import reads_of
-from gradlint.model.syntax.expressions import NOT_LITERAL, argument, dotted, keywords, last_name, literal, subnodes, text, walk
+from gradlint.model.syntax.expressions import (
+    NOT_LITERAL,
+    argument,
+    dotted,
+    keywords,
+    last_name,
+    literal,
+    root_name,
+    subnodes,
+    text,
+    walk,
+)
 from gradlint.model.syntax.tree import Tree
 
 _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAdam", "torch.optim.adam.Adam"})
@@ -334,12 +345,14 @@ def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CS
 
 def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cst.CSTNode, facts: Facts) -> Construction:
     given = keywords(call)
+    if any(last_name(other.func) == "AdamW" for other in facts.tree.calls(holder)):
+        return Construction(call, qualified, ())  # which of both is built is the author's choice
     decays: list[tuple[cst.CSTNode, bool | None]] = []
     place = argument(call, 4, "weight_decay")
     if place is not None:
-        decays.append((place, _nonzero(place, holder, facts)))
+        decays.append((place, _decays(place, holder, facts)))
     for node in _groups(call, holder, owner, facts.tree):
-        decays.append((node, _nonzero(node, holder, facts)))
+        decays.append((node, _decays(node, holder, facts)))
     decoupled = given.get("decoupled_weight_decay")
     flag = None if decoupled is None else literal(decoupled) is not False
     return Construction(call, qualified, tuple(decays), flag)
@@ -369,31 +382,52 @@ def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode, tree: Tree)
         yield from (each.value for each in tree.of(cst.DictElement, source) if literal(each.key) == "weight_decay")
 
 
+def _decays(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool:
+    """Whether a decay is another number than zero, or a setting: of settings that another file declares, nothing is known."""
+    known = _nonzero(node, holder, facts)
+    return known if known is not None else not _declared_elsewhere(node, holder, facts)
+
+
+def _declared_elsewhere(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool:
+    """Whether a setting belongs to what a function of another file gave: `args = get_args()`."""
+    owner = root_name(node)
+    calls = (each for each in _values(owner, holder, facts) if isinstance(each, cst.Call)) if owner is not None else ()
+    return any(isinstance(call.func, cst.Name) and "." in facts.qualify(call.func) for call in calls)
+
+
 def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: int = 0) -> bool | None:
-    """Whether a decay is not known to be zero: True (another number, or configurable), False (zero)."""
+    """Whether a decay is a number other than zero, or a setting with such a default: None where that is not in sight."""
     value = literal(node)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value != 0
-    if value is None:
+    if value is None or isinstance(value, bool):
         return False
+    if isinstance(value, (int, float)):
+        return value != 0
+    if hops > 4:
+        return None
     if isinstance(node, cst.IfExp):
-        return bool(_nonzero(node.body, holder, facts) or _nonzero(node.orelse, holder, facts))
-    name = last_name(node)
-    if name is None or hops > 4:
-        return True
+        return _any_nonzero((node.body, node.orelse), holder, facts, hops)
+    if isinstance(node, cst.Call):
+        given = _default_of(node)
+        return _nonzero(given, holder, facts, hops + 1) if given is not None else None
     if isinstance(node, cst.Name):
-        for default in _values(node.value, holder, facts):
-            if default is None:
-                return True
-            if _nonzero(default, holder, facts, hops + 1):
-                return True
-        values = list(_values(node.value, holder, facts))
-        return not values
-    if name in facts.defaults:
-        default = facts.defaults[name]
-        number = literal(default) if default is not None else NOT_LITERAL
-        return not (isinstance(number, (int, float)) and number == 0)
-    return True
+        return _any_nonzero(tuple(_values(node.value, holder, facts)), holder, facts, hops)
+    default = facts.defaults.get(last_name(node) or "")
+    number = literal(default) if default is not None else NOT_LITERAL
+    return number != 0 if isinstance(number, (int, float)) else None
+
+
+def _any_nonzero(nodes: Sequence[cst.BaseExpression | None], holder: cst.CSTNode, facts: Facts, hops: int) -> bool | None:
+    """Whether one of several values is another number than zero; None where none is, and one is not in sight."""
+    found = [_nonzero(each, holder, facts, hops + 1) if each is not None else None for each in nodes]
+    return True if True in found else False if found and None not in found else None
+
+
+def _default_of(call: cst.Call) -> cst.BaseExpression | None:
+    """What a look-up gives where nothing is set, or what is made a number: `cfg.get("weight_decay", 0.0)`, `float(x)`."""
+    name, plain = last_name(call.func), [arg.value for arg in call.args if arg.keyword is None]
+    if name in ("get", "getattr", "pop") and plain:
+        return plain[-1] if len(plain) == (3 if name == "getattr" else 2) else None
+    return plain[0] if name in ("float", "int", "abs") and len(plain) == 1 else None
 
 
 def _values(name: str, holder: cst.CSTNode, facts: Facts) -> Iterator[cst.BaseExpression | None]:

@@ -112,15 +112,23 @@ def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iter
         if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
             continue
         seen.add(id(line))
-        if not _has(places.suite_of(line), scene, places):
-            anchor, after = _anchor(line, scene.event.what, scene, places)
+        anchor, after = _anchor(line, scene.event.what, scene, places)
+        own = _own(places.suite_of(line), scene, places)
+        if own is None:
             yield Insert(anchor, piece.strip(), after=after)
+        elif after and own is not anchor and _precedes(own, line, places.suite_of(line)):
+            yield Move(own, anchor, after=True)
 
 
-def _has(suite: Suite, scene: Scene, places: Places) -> bool:
-    """Whether a suite holds what happens too often in the loop."""
+def _own(suite: Suite, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """The statement of a suite that does there what happens too often, or too early, in the loop."""
     same = [event for event in scene.view.of(scene.event.what) if event.node is not scene.event.node]
-    return any(places.holds(statement, event.node) for statement in suite for event in same)
+    return next((each for each in suite if any(places.holds(each, event.node) for event in same)), None)
+
+
+def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:
+    order = [each for each in suite if each is one or each is other]
+    return len(order) == 2 and order[0] is one
 
 
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:

@@ -142,6 +142,24 @@ class Timeline:
         return {"before" if each < here else "behind" for each in found}
 
 
+def _clipped_behind(trace: Trace) -> set[str]:
+    """What is handed the gradients between the last backward pass and a clip that the step comes after: noise, mostly."""
+    found: set[str] = set()
+    calls: set[str] = set()
+    clipped = False
+    for event in trace.events:
+        if event.what is What.CALL and "gradient" in event.handed:
+            calls.add(event.text)
+        elif event.what is What.CLIP:
+            clipped = bool(calls)
+        elif event.what is What.STEP:
+            found |= calls if clipped else set()
+            calls, clipped = set(), False
+        elif event.what is What.BACKWARD:
+            calls, clipped = set(), False
+    return found
+
+
 def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     """What a fix changed that it did not promise to; empty where it kept its word."""
     if after.raises - before.raises:
@@ -157,6 +175,9 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
                 return "the loss would be scaled otherwise"
     if promise.windows:
         return _reordered(before, after)
+    behind = _clipped_behind(after) - _clipped_behind(before)
+    if behind:
+        return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):

@@ -55,6 +55,17 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
         code = _code(states[key], by_event[id(term.event)], set(states.values()))
         if code:
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
+    if states and set(states.values()) == {State.DIVIDED}:
+        yield from _of_tails(view, {id(term.event.node) for term in mine.values()})
+
+
+def _of_tails(view: View, whole: set[int]) -> Iterator[Fault]:
+    """The tail has a backward pass of its own, and there the loss is not divided."""
+    for step in view.steps:
+        for event in (view.trace.events[place] for place in step.held if len(micros_of(step)) < view.size):
+            plain = all(factor.value == 1.0 and not (factor.doubt or factor.divisors) for _, factor in event.terms)
+            if id(event.node) not in whole and event.terms and plain:
+                yield Fault("GRD101", event, step)
 
 
 def states_of(view: View, larger: View | None) -> dict[int, State]:

@@ -176,7 +176,9 @@ def _endless(bound: Any) -> bool:
 def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:
     """Divide the scaler's factor out of the gradients."""
     machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms_of(optimizer), scaled=optimizer.unscaled)
-    optimizer.unscaled = True
+    if optimizer.awaits_update:
+        machine.raises.add("`unscale_` would run twice between two updates of the scaler, which PyTorch refuses")
+    optimizer.unscaled = optimizer.awaits_update = True
     for each in optimizer.held:
         each.scaled = False
 
@@ -217,6 +219,8 @@ def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) ->
 def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
+    for each in machine.gradients.optimizers:
+        each.awaits_update = False
     if not scaler.checked and scaler.node is not None:
         machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
     scaler.checked = False

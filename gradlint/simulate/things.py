@@ -46,6 +46,8 @@ class Optimizer(Thing):
     arguments: dict[str, Any] = field(default_factory=dict)
     prepared: Any = None
     unscaled: bool = False
+    awaits_update: bool = False
+    """Whether it was unscaled since its scaler was updated: PyTorch refuses to do so again."""
     stepped: bool = False
 
 

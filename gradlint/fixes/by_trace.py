@@ -76,11 +76,11 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
 
 
 def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The line that steps the optimizer in the function of another: the step's own, or a call that leads to it."""
+    """What steps the optimizer in the function of a line: the step's own line, a call that leads to it, or a loop over optimizers."""
     function = places.function_of(line)
     for node in (scene.step.node, *reversed(scene.step.stack)):
         if places.function_of(node) is function:
-            found = places.line_of(node)
+            found = _outside_of_optimizers(node, scene, places)
             return None if found is line else found
     return None
 
@@ -108,7 +108,7 @@ def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iter
     """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
     seen = {id(step)}
     for event in scene.view.steps:
-        line = places.line_of(event.node)
+        line = _outside_of_optimizers(event.node, scene, places)
         if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
             continue
         seen.add(id(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from math import isfinite
 
 import libcst as cst
 
@@ -143,4 +144,4 @@ class Trace:
         """What N is where nobody sets it; 0 where that is not in sight."""
         known = {self.actual.get(name) for name in self.n_names if self.settings.get(name) == self.n}
         value = known.pop() if len(known) == 1 else None
-        return int(value) if value is not None else 0
+        return int(value) if value is not None and isfinite(value) else 0

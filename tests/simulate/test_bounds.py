@@ -21,6 +21,7 @@ def train(model, criterion, loader, optimizer, accum_steps):
             optimizer.zero_grad()
 """
 HARD = {
+    "infinite number of steps": LOOP.format(line="pass").replace("accum_steps):", "accum_steps=1e999):"),
     "recursion": "def deep(n):\n    return deep(n + 1)\n\n\n" + LOOP.format(line="deep(0)"),
     "mutual recursion": "def a(n):\n    return b(n)\n\n\ndef b(n):\n    return a(n)\n\n\n" + LOOP.format(line="a(0)"),
     "loop without an exit": LOOP.format(line="while True:\n            pass"),

@@ -70,10 +70,12 @@ def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]], r
         and not runs.refutes(rule.code, diagnostic.span.start)
     ]
     known = [(charge.code, charge.row) for _, charge in found]
+    drawn = {source.span(event.node): event.node for loop in model.loops for event in loop.events}
     for rule, finding, whole in runs.shown(rules, known):
         diagnostic = _located(rule, finding, whole, reading.filename)
         if diagnostic is not None:
-            found.append((diagnostic, Charge(rule.code, rule.name, finding.at, diagnostic.span.start.row, None)))
+            node = drawn.get(whole.span(finding.at), finding.at)  # the runs have nodes of their own for the same call
+            found.append((diagnostic, Charge(rule.code, rule.name, node, diagnostic.span.start.row, None)))
     kept = {id(each) for each in keep(reading.source.text, tuple(diagnostic for diagnostic, _ in found))}
     spoken = [(diagnostic, charge) for diagnostic, charge in found if id(diagnostic) in kept]
     return tuple(charge for _, charge in sorted(spoken, key=lambda pair: pair[0]))

@@ -21,6 +21,8 @@ class Rule(Generic[Subject]):
 
     `shown` words a fault that a simulated run shows, for a loop of which `check` says nothing.
 
+    `told_by_runs` says that it asks nothing else.
+
     `promise` says what its fix changes in a run of the loop; a fix that changes anything else is not offered.
 
     The rule about the comments that silence the others knows all those as its `peers`, once the registry has put them there.
@@ -34,6 +36,7 @@ class Rule(Generic[Subject]):
     promise: Promise = NOTHING
     shown: Callable[[Scene], Finding] | None = None
     per_file: bool = False
+    told_by_runs: bool = False
     peers: tuple[Rule[Any], ...] | None = None
 
     @property
@@ -91,7 +94,7 @@ def trace_rule(
     """Declare a rule that words what simulated runs show, and asks nothing else."""
 
     def declare(shown: Callable[[Scene], Finding]) -> Rule[TrainingFile]:
-        return Rule(code, name, summary, severity, lambda _: iter(()), promise, shown, per_file=True)
+        return Rule(code, name, summary, severity, lambda _: iter(()), promise, shown, per_file=True, told_by_runs=True)
 
     return declare
 

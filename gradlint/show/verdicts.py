@@ -74,7 +74,8 @@ def charges(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]], r
     for rule, finding, whole in runs.shown(rules, known):
         diagnostic = _located(rule, finding, whole, reading.filename)
         if diagnostic is not None:
-            node = drawn.get(whole.span(finding.at), finding.at)  # the runs have nodes of their own for the same call
+            # The runs have nodes of their own for the same call.
+            node = drawn.get(whole.span(finding.at), finding.at) if rule.told_by_runs else finding.at
             found.append((diagnostic, Charge(rule.code, rule.name, node, diagnostic.span.start.row, None)))
     kept = {id(each) for each in keep(reading.source.text, tuple(diagnostic for diagnostic, _ in found))}
     spoken = [(diagnostic, charge) for diagnostic, charge in found if id(diagnostic) in kept]

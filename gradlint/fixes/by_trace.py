@@ -52,6 +52,28 @@ def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
     return receiver
 
 
+def move_behind_step(scene: Scene, message: str) -> Outcome:
+    """Move a call that comes once an update, and too early, behind what steps the optimizer in its own suite."""
+    places, node = Places(scene.statements), scene.event.node
+    line = places.line_of(node)
+    if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
+        return withheld("it shares its line with other code, or what it returns is used")
+    shared = _called_apart(line, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    moves: dict[int, Edit] = {}
+    for event in scene.view.of(scene.event.what):
+        piece = places.line_of(event.node)
+        suite = places.suite_of(piece) if piece is not None else ()
+        steps = [each for each in suite if any(places.holds(each, step.node) for step in scene.view.steps)]
+        if piece is not None and len(steps) == 1 and _precedes(piece, steps[0], suite):
+            anchor, _ = _anchor(steps[0], scene.event.what, scene, places)
+            moves[id(piece)] = Move(piece, anchor, after=True)
+    if id(line) not in moves:
+        return withheld("the optimizer does not step beside it")
+    return Fix(message, tuple(moves.values())), None
+
+
 def move_to_step(scene: Scene, message: str) -> Outcome:
     """Move a call beside the optimizer's step, to its place in an update, and write it beside the other steps that lack it."""
     places, node = Places(scene.statements), scene.event.node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.finding import Finding
-from gradlint.fixes.by_trace import move_to_step
+from gradlint.fixes.by_trace import move_behind_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene
@@ -17,6 +17,6 @@ from gradlint.simulate.trace import What
     promise=changing(What.ZERO),
 )
 def zero_grad_before_step(scene: Scene) -> Finding:
-    fix, note = move_to_step(scene, "Zero the gradients after the step")
+    fix, note = move_behind_step(scene, "Zero the gradients after the step")
     message = f"{scene.here} wipes the gradients before {scene.there} uses them: the weights do not change"
     return Finding(scene.place, message, ((scene.step.node, "the step comes after"),), fix, note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
-from gradlint.fixes.by_trace import move_to_step
+from gradlint.fixes.by_trace import move_behind_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene
@@ -19,6 +19,6 @@ from gradlint.simulate.trace import What
     promise=changing(What.SCHEDULE),
 )
 def scheduler_before_optimizer(scene: Scene) -> Finding:
-    fix, note = move_to_step(scene, "Advance the schedule after the step")
+    fix, note = move_behind_step(scene, "Advance the schedule after the step")
     message = f"{scene.here} runs before {scene.there}: the first value of the schedule is never used"
     return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), fix, note)

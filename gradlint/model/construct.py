@@ -345,8 +345,6 @@ def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CS
 
 def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cst.CSTNode, facts: Facts) -> Construction:
     given = keywords(call)
-    if any(last_name(other.func) == "AdamW" for other in facts.tree.calls(holder)):
-        return Construction(call, qualified, ())  # which of both is built is the author's choice
     decays: list[tuple[cst.CSTNode, bool | None]] = []
     place = argument(call, 4, "weight_decay")
     if place is not None:

@@ -106,8 +106,12 @@ class LoopVerdict:
     @property
     def words(self) -> str:
         """The answer in one line."""
+        return self.told(f"line {self.reason_line}")
+
+    def told(self, place: str) -> str:
+        """As `words`; `place` is what a reader calls the line that the reason is about, as in a notebook."""
         if self.answer == "wrong":
             return f"wrong: {', '.join(self.codes)}"
         if self.answer == "verified":
             return "verified: in every simulated run it trains as the large batch does"
-        return f"unknown: {self.reason}" + (f" (line {self.reason_line})" if self.reason_line else "")
+        return f"unknown: {self.reason}" + (f" ({place})" if self.reason_line else "")

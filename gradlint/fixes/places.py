@@ -24,7 +24,6 @@ class Places:
     """The places of all nodes of a text."""
 
     def __init__(self, statements: Sequence[cst.BaseStatement]) -> None:
-        self.functions: list[cst.FunctionDef] = []
         self.module = tuple(statements)
         self._of: dict[int, Place] = {}
         for statement in statements:
@@ -33,7 +32,6 @@ class Places:
     def _visit(self, node: cst.CSTNode, place: Place) -> None:
         self._of[id(node)] = place
         if isinstance(node, cst.FunctionDef):
-            self.functions.append(node)
             place = Place(node, place.around)
         suite = node.body if isinstance(node, cst.IndentedBlock) else ()
         inside = {id(each) for each in suite}

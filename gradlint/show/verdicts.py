@@ -89,14 +89,11 @@ def answers(loops: Sequence[TrainingLoop], reading: Reading, runs: Validator) ->
         span = reading.source.span(loop.node)
         rows = range(*(reading.source.row_column(offset)[0] for offset in span)) if span is not None else range(0)
         own = [each for each in found if each.line in rows]
-        open_ones = [each for each in own if each.answer != "verified"]
-        if not own:
+        told = next((each for each in own if each.answer != "verified"), own[0] if own else None)
+        if told is None:
             yield "unknown: no simulated run comes to it"
-        elif open_ones:
-            where = f" ({reading.place(open_ones[0].reason_line).words})" if open_ones[0].reason_line else ""
-            yield f"unknown: {open_ones[0].reason}{where}"
         else:
-            yield "verified: in every simulated run it trains as the large batch does"
+            yield told.told(reading.place(told.reason_line or told.line).words)
 
 
 def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple[Rule[Any], TrainingLoop | None, Finding]]:

@@ -11,6 +11,7 @@ from gradlint.simulate.callables import Bound, ClassValue, External, Function, I
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
 from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
+from gradlint.simulate.trace import SHORT
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number
 
@@ -155,10 +156,6 @@ def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
     if key not in value.kept:
         value.kept[key] = piece(machine, value)
     return value.kept[key]
-
-
-SHORT = "a list has no item at the place that is asked for"
-"""What is told of a list that is too short for a world: it was made for the N of the text."""
 
 
 def plain(index: Any) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gradlint.simulate.attributes import SHORT
-from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.trace import SHORT, Trace, What
 from gradlint.simulate.views import begin_alike, views
 from gradlint.simulate.world import Asked, World, assumed_number, last_part
 

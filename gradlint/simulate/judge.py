@@ -23,8 +23,12 @@ _OF_ALL = frozenset((What.SCHEDULE, What.AVERAGE, What.SCALER_UPDATE))
 
 def judge(trace: Trace, larger: Trace | None) -> list[Fault]:
     """The faults of a run; `larger` is the run of the same world with a larger N, which tells what depends on N."""
-    own = meant(trace)
-    others = {view.key: view for view in meant(larger).meant} if larger is not None else {}
+    return judged(meant(trace), meant(larger) if larger is not None else None)
+
+
+def judged(own: Meant, larger: Meant | None) -> list[Fault]:
+    """As `judge`, of traces whose views are known."""
+    others = {view.key: view for view in larger.meant} if larger is not None else {}
     apart = own_paces(own.seen)
     pairs = zip(own.seen, own.meant, strict=True)
     by_view = [(seen, list(_faults(own, seen, view, others.get(seen.key), apart))) for seen, view in pairs]

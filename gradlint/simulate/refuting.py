@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import libcst as cst
 
-from gradlint.simulate.judge import judge
+from gradlint.simulate.judge import judge, judged
 from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Simulation
@@ -35,13 +35,14 @@ def _is_clear(code: str, at: Callable[[cst.CSTNode], bool], simulation: Simulati
     runs = simulation.runs
     if len(runs) < 2 or runs[0].trace.ended or runs[1].trace.ended:
         return False
-    larger = {view.key: view for view in meant(runs[1].trace).meant}
-    concerned = [view for view in meant(runs[0].trace).meant if any(at(event.node) for _, event in view.events)]
+    own, other = meant(runs[0].trace), meant(runs[1].trace)
+    larger = {view.key: view for view in other.meant}
+    concerned = [view for view in own.meant if any(at(event.node) for _, event in view.events)]
     if code == "GRD205" and all(map(_is_cleared, concerned)):
         return True
     if not concerned or not all(_is_understood(code, view, larger.get(view.key)) for view in concerned):
         return False
-    faults = judge(runs[0].trace, runs[1].trace) + [fault for run in runs[1:] for fault in judge(run.trace, None)]
+    faults = judged(own, other) + [fault for run in runs[1:] for fault in judge(run.trace, None)]
     return not any(fault.code == code for fault in faults)
 
 

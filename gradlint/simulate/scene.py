@@ -8,7 +8,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import text, walk
+from gradlint.model.syntax.expressions import text
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.fitting import Played
 from gradlint.simulate.simulation import Simulation
@@ -28,11 +28,6 @@ class Scene:
     run: Played
     view: View
     statements: Sequence[cst.BaseStatement] = ()
-
-    @cached_property
-    def functions(self) -> list[cst.FunctionDef]:
-        """All functions of the text."""
-        return [each for statement in self.statements for each in walk(statement) if isinstance(each, cst.FunctionDef)]
 
     @property
     def place(self) -> cst.CSTNode:

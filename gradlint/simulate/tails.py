@@ -65,7 +65,8 @@ def tails(view: View) -> Iterator[Fault]:
         single = sum(events[other].text == events[end].text for other in ends) == 1
         bounded = not view.trace.bounded.isdisjoint(map(id, events[end].loops))
         alone = single and start.through == "" and not view.trace.ended and not bounded
-        if _outcome(events, end, end + 1, view) in ("lost", "left" if alone else "lost"):
+        outcome = _outcome(events, end, end + 1, view)
+        if outcome == "lost" or (outcome == "left" and alone):
             yield Fault("GRD202", view.steps[-1], events[end])
             return
     for begun in _begun_anew(events):

@@ -102,6 +102,10 @@ class Stepper:
     rate_divides: bool = False
 
 
+SHORT = "a list has no item at the place that is asked for"
+"""The risk of a list that is too short for a world: it was made for the N of the text."""
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).

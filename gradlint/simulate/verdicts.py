@@ -9,7 +9,7 @@ from enum import Enum
 import libcst as cst
 
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.judge import judge
+from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.losses import terms as terms_of_loss
 from gradlint.simulate.meant import meant
@@ -68,7 +68,8 @@ def faults(simulation: Simulation) -> list[Fault]:
 
 
 def _judged(run: Played, larger: Played | None) -> _Judged:
-    return _Judged(run, judge(run.trace, larger.trace if larger is not None else None), meant(run.trace).meant)
+    own = meant(run.trace)
+    return _Judged(run, judged(own, meant(larger.trace) if larger is not None else None), own.meant)
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:

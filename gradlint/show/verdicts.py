@@ -92,6 +92,8 @@ def answers(loops: Sequence[TrainingLoop], reading: Reading, runs: Validator) ->
         told = next((each for each in own if each.answer != "verified"), own[0] if own else None)
         if told is None:
             yield "unknown: no simulated run comes to it"
+        elif told.answer == "wrong":
+            yield "unknown: a comment silences what the runs find"
         else:
             yield told.told(reading.place(told.reason_line or told.line).words)
 

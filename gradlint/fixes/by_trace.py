@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.edits import Edit, Enclose, Insert, Move
+from gradlint.edits import Delete, Edit, Enclose, Insert, Move
 from gradlint.finding import Fix
 from gradlint.fixes.places import Places, Suite
 from gradlint.fixes.shared import Outcome, divide, unsafe, withheld
@@ -31,7 +31,7 @@ def divide_backpropagated(scene: Scene) -> Outcome:
     loss = _loss_of(call)
     if loss is None:
         return withheld("the loss is not an expression here")
-    shared = _called_apart(call, scene, places)
+    shared = called_apart(call, scene, places)
     if shared is not None:
         return withheld(shared)
     edit = divide(loss, steps)
@@ -58,7 +58,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
         return withheld("it shares its line with other code, or what it returns is used")
-    shared = _called_apart(line, scene, places)
+    shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
     moves: dict[int, Edit] = {}
@@ -85,7 +85,7 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
     step = _step_beside(line, scene, places)
     if step is None:
         return withheld("the call and the optimizer's step are in different functions")
-    shared = _called_apart(line, scene, places)
+    shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
     piece = places.piece_of(line)
@@ -94,6 +94,12 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
     anchor, after = _anchor(step, scene.event.what, scene, places)
     if anchor is piece:
         return withheld("it stands beside the step already")
+    if _own(places.suite_of(step), scene, places) is not None:
+        return (
+            withheld("the update has one of its own")
+            if len(places.suite_of(piece)) < 2
+            else (Fix(message, (Delete(piece),)), None)
+        )
     return Fix(message, (Move(piece, anchor, after=after), *_copies(text(piece), step, scene, places))), None
 
 
@@ -102,7 +108,7 @@ def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode
     function = places.function_of(line)
     for node in (scene.step.node, *reversed(scene.step.stack)):
         if places.function_of(node) is function:
-            found = _outside_of_optimizers(node, scene, places)
+            found = outside_of_optimizers(node, scene, places)
             return None if found is line else found
     return None
 
@@ -130,7 +136,7 @@ def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iter
     """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
     seen = {id(step)}
     for event in scene.view.steps:
-        line = _outside_of_optimizers(event.node, scene, places)
+        line = outside_of_optimizers(event.node, scene, places)
         if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
             continue
         seen.add(id(line))
@@ -162,16 +168,16 @@ def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
             function = places.function_of(event.node)
         elif places.function_of(event.node) is not function:
             continue
-        line = _outside_of_optimizers(event.node, scene, places)
+        line = outside_of_optimizers(event.node, scene, places)
         if line is None:
             return withheld("the step has no line of its own")
         inserts.setdefault(id(line), Insert(line, code, after=True))
     fix = Fix(message, tuple(inserts.values()))
-    shared = _called_apart(scene.event.node, scene, places)
+    shared = called_apart(scene.event.node, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
 
 
-def _outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
     """The line of a step, or the loop over optimizers that it stands in."""
     statement: cst.CSTNode | None = places.line_of(step)
     passes = [each.node for each in scene.run.trace.of(What.BACKWARD)]
@@ -181,7 +187,7 @@ def _outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> c
     return statement
 
 
-def _called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
+def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     """Why a change of a function would serve others than the loop: a call of it is not one that the runs came to."""
     function = places.function_of(node)
     if function is None:

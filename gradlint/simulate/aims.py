@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import LOSS_SPELLING, is_trigger
+from gradlint.model.names.vocabulary import LOSS_SPELLING, Role, is_trigger, role_of_constructor
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.roots import Definition, is_backward
 
@@ -17,11 +17,12 @@ _COMMON = frozenset(("step", "update", "get", "append"))
 
 @dataclass(frozen=True)
 class Aim:
-    """What a suite holds, or calls: anything of training, a backward pass, a loop around one."""
+    """What a suite holds, or calls: anything of training, a backward pass, a loop around one, what builds a schedule."""
 
     matters: bool = False
     leads: bool = False
     loops: bool = False
+    schedules: bool = False
 
 
 _NONE = Aim()
@@ -47,17 +48,18 @@ class Aims:
         return found
 
     def _of(self, node: cst.CSTNode) -> Aim:
-        matters = leads = loops = False
+        matters = leads = loops = schedules = False
         for each in walk(node):
             if type(each) is cst.Call:
                 name = called(each)
                 matters = matters or is_trigger(name) or name in self.acting
                 leads = leads or name in self.leading or is_backward(each)
                 loops = loops or name in self.looping
+                schedules = schedules or role_of_constructor(name) is Role.SCHEDULER
             elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
                 target = last_name(each.target) or ""
                 matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
-        return Aim(matters, leads, loops or (leads and _circles(node, self.leading)))
+        return Aim(matters, leads, loops or (leads and _circles(node, self.leading)), schedules)
 
 
 def called(call: cst.Call) -> str:

@@ -11,6 +11,7 @@ from gradlint.simulate.world import (
     Asked,
     World,
     assumed_number,
+    counts_rows,
     last_part,
     measures,
     spells_counter,
@@ -20,6 +21,10 @@ from gradlint.simulate.world import (
 
 CALLERS_INDEX = "an index that the caller counts"
 """The setting that an index is, where a function is the root that its caller hands one."""
+
+
+ROWS = 2
+"""Rows of a batch, where a script takes too long to collect more."""
 
 
 class Assumptions:
@@ -81,6 +86,8 @@ class Assumptions:
             return known
         if spells_epochs(last) and default != 0:
             return PASSES
+        if self.world.small and counts_rows(last):
+            return ROWS
         if default is not None and (isinstance(default, float) or default < 100):
             return default
         return PRIMES[len(self.asked.numbers) % len(PRIMES)]

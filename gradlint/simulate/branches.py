@@ -77,7 +77,7 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
         usual = aims[0].leads
     else:
         usual = not leaves[0] if leaves[0] != leaves[1] else aims[0].matters or not aims[1].matters
-    decides = aims[0].matters or aims[1].matters
+    decides = any(each.matters or each.schedules for each in aims)
     refuses = not raises[0] if raises[0] != raises[1] else None
     seeks = None
     if aims[0].loops != aims[1].loops:

@@ -178,6 +178,9 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     behind = _clipped_behind(after) - _clipped_behind(before)
     if behind:
         return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
+    twice = _advances(after, promise) - _advances(before, promise)
+    if twice:
+        return "what advances once would advance twice in one update"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):
@@ -187,6 +190,20 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         longer = kept if len(kept) > len(still) else still
         return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
+
+
+def _advances(trace: Trace, promise: Promise) -> set[int]:
+    """The schedules and averages that advance more than once between two backward passes."""
+    found: set[int] = set()
+    seen: set[tuple[What, int]] = set()
+    for event in trace.events:
+        if event.what is What.BACKWARD:
+            seen.clear()
+        elif event.what in promise.events & {What.SCHEDULE, What.AVERAGE} and event.target >= 0:
+            key = event.what, event.target
+            found |= {event.target} if key in seen else set()
+            seen.add(key)
+    return found
 
 
 def _same_factors(one: Event, other: Event) -> bool:

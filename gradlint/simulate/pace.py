@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isclose
 
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.trace import Event, What
+from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of, same_iteration
 
@@ -52,10 +52,10 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     count = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
     if not _cut_short(view) and isclose(length.value, count):
         return True
-    other = (
-        next((each.value for each in larger.of(What.SCHEDULE) if each.node is event.node), None) if larger is not None else None
-    )
-    if larger is None or other is None or not length.value:
+    if larger is None:  # a world with another answer: what its length is made of has to do
+        return bool(length.of) and not counts_updates(event, view.trace)
+    other = next((each.value for each in larger.of(What.SCHEDULE) if each.node is event.node), None)
+    if other is None or not length.value:
         return True
     if larger.size == view.size:
         divided = not length.of or bool(length.of & view.trace.n_names) or length.value <= len(view.steps) + 1
@@ -63,6 +63,12 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
     return bool(length.of)
+
+
+def counts_updates(event: Event, trace: Trace) -> bool:
+    """Whether a schedule was built for a length that is visibly computed from a number of batches and from N."""
+    length = event.value
+    return length is not None and not length.doubt and _of_data(length.of) and bool(length.of & trace.n_names)
 
 
 def _of_data(names: frozenset[str]) -> bool:

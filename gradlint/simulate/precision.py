@@ -29,7 +29,7 @@ def without_unscale(view: View) -> Iterator[Fault]:
         for clip in window.of(What.CLIP):
             through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
             if clip.scaled and clip.terms and not clip.through and through:
-                yield Fault("GRD302", clip)
+                yield Fault("GRD302", clip, window.step)
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:

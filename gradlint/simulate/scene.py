@@ -12,7 +12,7 @@ from gradlint.model.syntax.expressions import text
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.fitting import Played
 from gradlint.simulate.simulation import Simulation
-from gradlint.simulate.trace import Event, What
+from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.verdicts import faults
 from gradlint.simulate.views import View, views
 
@@ -22,12 +22,13 @@ _LONGEST = 60
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A fault, the first run that shows its event, and the optimizer that it concerns as that run sees it."""
+    """A fault, the first run that shows its event, and the optimizer that it concerns as that run sees it; `runs` are all runs."""
 
     fault: Fault
     run: Played
     view: View
     statements: Sequence[cst.BaseStatement] = ()
+    runs: Sequence[Played] = ()
 
     @property
     def place(self) -> cst.CSTNode:
@@ -38,6 +39,12 @@ class Scene:
     def event(self) -> Event:
         """The event at which the fault shows."""
         return self.fault.event
+
+    @cached_property
+    def everywhere(self) -> list[tuple[Event, Trace]]:
+        """The fault's event in all runs, whichever arm made its object, each with its trace."""
+        traces = [run.trace for run in self.runs]
+        return [(each, trace) for trace in traces for each in trace.of(self.event.what) if each.node is self.event.node]
 
     @cached_property
     def step(self) -> Event:
@@ -117,15 +124,16 @@ def scenes(simulations: Sequence[Simulation], statements: Sequence[cst.BaseState
     """The faults of a text, given as its statements and their runs, each with its scene."""
     for simulation in simulations:
         for fault in faults(simulation):
-            found = next((each for run in simulation.runs if (each := _scene(fault, run, statements)) is not None), None)
+            runs = simulation.runs
+            found = next((each for run in runs if (each := _scene(fault, run, runs, statements)) is not None), None)
             if found is not None:
                 yield found
 
 
-def _scene(fault: Fault, run: Played, statements: Sequence[cst.BaseStatement]) -> Scene | None:
+def _scene(fault: Fault, run: Played, runs: Sequence[Played], statements: Sequence[cst.BaseStatement]) -> Scene | None:
     if not any(event is fault.event for event in run.trace.events):
         return None
     seen = views(run.trace)
     own = (view for view in seen if any(event is fault.event for _, event in view.events))
     view = next(own, None)
-    return Scene(fault, run, view, statements) if view is not None else None
+    return Scene(fault, run, view, statements, runs) if view is not None else None

@@ -16,11 +16,15 @@ from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine, Raised
 from gradlint.simulate.roots import Definition, backwards
 from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
-from gradlint.simulate.values import Num
+from gradlint.simulate.values import Num, Tensor
 from gradlint.simulate.world import spells_counter
 
 TRIES = 3
 """Calls of a root after which no backward pass is expected of it any more."""
+
+
+_BATCH = re.compile(r"(^|_)(mini|micro)?_?batch$|^(inputs|samples)$")
+"""What a caller hands anew each time, by its name."""
 
 
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
@@ -49,6 +53,8 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             for name in names:
                 if spells_counter(name) or _INDEX.match(name):
                     inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
+                elif _BATCH.search(name) and name not in function.parameters.defaults:
+                    inner.names[name] = Tensor(frozenset((machine.draw(),)))
             bind_unknown(machine, function, inner)
             for value in inner.names.values() if called else ():
                 if isinstance(value, Schedule) and not value.built_by:

@@ -20,9 +20,13 @@ from gradlint.simulate.windows import in_real_loop
 
 _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
 """Faults that two values of N are needed to see."""
+_OF_A_SCALER = frozenset(("GRD302", "GRD307"))
+"""Faults that are none where no loss is scaled."""
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
-_OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD302", "GRD303", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
+_OF_ONE_ARM = frozenset(
+    ("GRD101", "GRD104", "GRD203", "GRD301", "GRD302", "GRD303", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404")
+)
 """Faults that are reported where only another world than the usual one reaches their event."""
 
 
@@ -79,6 +83,8 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     """
     off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
     if off and fault.code.startswith("GRD30"):
+        return True
+    if fault.code in _OF_A_SCALER and not any(each.scaled for each in other.run.trace.of(What.BACKWARD)):
         return True
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True

@@ -51,7 +51,7 @@ class World:
 
     `n` is the value of the settings that count as accumulation steps: those of `n_names`, and those whose names spell it.
     `length` is how many batches a pass over data has whose length is unknown. `answers` are the questions that are answered
-    otherwise than usual, `strings` the values of settings that are compared with strings.
+    otherwise than usual, `strings` the values of settings that are compared with strings. `small` says that batches are of two rows.
     """
 
     n: int = 3
@@ -60,6 +60,7 @@ class World:
     not_n: frozenset[str] = frozenset()
     answers: tuple[tuple[str, bool], ...] = ()
     strings: tuple[tuple[str, str], ...] = ()
+    small: bool = False
 
 
 @dataclass
@@ -107,6 +108,11 @@ def measures(name: str) -> bool:
 def spells_resumption(name: str) -> bool:
     """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
     return _RESUMES.search(name) is not None
+
+
+def counts_rows(name: str) -> bool:
+    """Whether a name says that it is the size of a batch."""
+    return "batch_size" in name.lower()
 
 
 def last_part(identity: str) -> str:

@@ -106,7 +106,17 @@ def test_runs_are_the_same_in_every_process() -> None:
 # Known functions, called as nobody should
 
 _ODD = ("", "[]", "None", '""', "loss", "model", "optimizer", "loader", "-1", "x, y", "*[]", "*x", "None, None, None")
-_ODDER = ("{}", "lambda: 0", "loss, optimizer, model", "10**30", "float('nan')", "float('inf')", "0, 0", "optimizer, loss", "[loss], 2")
+_ODDER = (
+    "{}",
+    "lambda: 0",
+    "loss, optimizer, model",
+    "10**30",
+    "float('nan')",
+    "float('inf')",
+    "0, 0",
+    "optimizer, loss",
+    "[loss], 2",
+)
 
 
 @pytest.mark.parametrize("path", sorted(FUNCTIONS))

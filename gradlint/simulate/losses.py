@@ -11,7 +11,7 @@ from math import isclose
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.values import Factor, Source
+from gradlint.simulate.values import OVER_ROWS, Factor, Source
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of
 
@@ -28,6 +28,7 @@ class State(Enum):
     WEIGHTED = "multiplied by settings that are no sizes"
     TWICE = "divided twice"
     OTHERWISE = "divided by another count"
+    SUMMED = "a sum over the rows of its micro-batch, which adds up to the sum over the window"
     UNKNOWN = "not known"
 
 
@@ -79,7 +80,7 @@ def _code(state: State, mates: list[State], all_states: set[State]) -> str:
     if state in plain and State.DIVIDED in mates:
         return "GRD104"
     telling = State.UNDIVIDED in mates or len(mates) > 1 or State.DIVIDED in all_states
-    if state in plain and State.UNKNOWN not in all_states and telling:
+    if state in plain and all_states.isdisjoint((State.UNKNOWN, State.SUMMED)) and telling:
         return "GRD101"
     return {State.TWICE: "GRD102", State.OTHERWISE: "GRD103"}.get(state, "")
 
@@ -135,6 +136,8 @@ def _out_of_sight(calls: list[Event]) -> str:
 
 def _state(term: Term, view: View, other: Term | None, larger: View | None) -> State:
     factor = term.factor.value * view.size
+    if term.doubt == OVER_ROWS and not term.factor.divisors:
+        return State.SUMMED
     if term.doubt or factor == 0.0:
         return State.UNKNOWN
     if larger is None or larger.size == view.size:

@@ -104,6 +104,8 @@ def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], 
 def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
+    if name in ("unscale_", "step") and type(given) is Opaque:
+        given = stepped(machine, given)
     if name == "scale":
         if not works:
             return given
@@ -132,6 +134,15 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     elif name in ("get_scale", "state_dict"):
         unknown_call(machine, f"scaler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
+
+
+def stepped(machine: Machine, value: Opaque) -> Optimizer:
+    """What a scaler steps is an optimizer, whatever its name is."""
+    known = value.kept.get("<optimizer>")
+    if known is None:
+        known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
+    assert isinstance(known, Optimizer)
+    return known
 
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -26,7 +26,7 @@ from gradlint.simulate.things import (
     Schedule,
 )
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
+from gradlint.simulate.values import BATCHES, NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
 
 
 def backward(
@@ -67,7 +67,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = machine.gradients.sharing([owner])
-    elif _is_part(owner):
+    elif _is_part(owner) or _is_layer(machine, owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
@@ -103,6 +103,16 @@ def _is_part(owner: Any) -> bool:
     if last in ("module", "_orig_mod", "model") or not whole:
         return False
     return whole.endswith(")") or spells_model(Opaque(whole))
+
+
+def _is_layer(machine: Machine, owner: Any) -> bool:
+    """Whether something is one of several layers of a model of the text that an optimizer was given as a whole."""
+    inner = owner
+    while isinstance(inner, (Parameter, Gradient)):
+        inner = inner.owner
+    whole = (each for optimizer in machine.gradients.optimizers for each in optimizer.weights if isinstance(each, Instance))
+    layers = ([part for part in each.names.values() if type(part) is Opaque and part.models] for each in whole)
+    return any(len(parts) > 1 and any(part is inner for part in parts) for parts in layers)
 
 
 def owners_of(owner: Any) -> frozenset[str]:
@@ -193,6 +203,8 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR"
         else ""
     )
+    if BATCHES in settings_of(length) and settings_of(length) & machine.split:
+        doubt = doubt or "its batches may be those of whole windows"
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     if schedule.built_by == OUT_OF_SIGHT:
         known = Factor(doubt="how many steps it is built for is not in sight")

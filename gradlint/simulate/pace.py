@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from math import isclose
 
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.trace import Event, What
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import BATCHES, Factor
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of, same_iteration
 
@@ -65,8 +66,20 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     return bool(length.of)
 
 
+def in_step(event: Event, trace: Trace) -> bool:
+    """Whether a schedule takes just as many steps in a run as it was built for."""
+    if event.value is None or event.value.doubt or trace.cut or trace.ended or not event.value.of:
+        return False
+    return isclose(event.value.value, sum(1 for each in trace.of(What.SCHEDULE) if each.node is event.node))
+
+
 def _of_data(names: frozenset[str]) -> bool:
     return any(name.startswith("len(") for name in names)
+
+
+def _of_same(length: Factor, of: frozenset[str]) -> bool:
+    """Whether the length of a pass is that of the data which a number was taken of."""
+    return bool(length.of & of) or BATCHES in of
 
 
 def _cut_short(view: View) -> bool:
@@ -101,7 +114,7 @@ def _of_micro_batches(event: Event, view: View) -> bool:
     length = event.value
     if length is None or length.doubt or not _of_data(length.of) or length.of & view.trace.n_names:
         return False
-    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of]
+    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and _of_same(each.value, length.of)]
     if not passes or not passes[0].value:
         return False
     whole = length.value / passes[0].value
@@ -119,7 +132,7 @@ def _one_each(view: View, of: frozenset[str]) -> bool:
         elif event.what is What.PASS:
             if batches and micros:
                 break
-            batches, micros = event.value.value if event.value is not None and event.value.of & of else 0.0, set()
+            batches, micros = event.value.value if event.value is not None and _of_same(event.value, of) else 0.0, set()
     else:
         if _cut_short(view) and not view.of(What.END):
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isclose
 
@@ -10,6 +11,7 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import BATCHES, Factor
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of, same_iteration
+from gradlint.simulate.world import last_part
 
 
 def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
@@ -63,7 +65,20 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
         return not (view.literal and divided)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
-    return bool(length.of)
+    return bool(length.of) and not _left_to_prepare(length, view)
+
+
+_UPDATES = re.compile(r"(max|total|num|n)_\w*(steps|updates)$", re.I)
+
+
+def _left_to_prepare(length: Factor, view: View) -> bool:
+    """Whether an Accelerator counts the updates, whose number is the schedule's length, and knows nothing of the schedule.
+
+    A number that ends a loop may count its iterations.
+    """
+    counted = bool(view.backwards) and all(event.through == "accelerator" for event in view.backwards)
+    told = all(_UPDATES.search(last_part(name)) for name in length.of)
+    return counted and told and not view.trace.bounded and length.of.isdisjoint(view.trace.gates)
 
 
 def in_step(event: Event, trace: Trace) -> bool:

@@ -103,11 +103,17 @@ def _also_scaled(step: Event, loop: TrainingLoop) -> bool:
     )
 
 
+def _steps(loop: TrainingLoop) -> Iterator[Event]:
+    return loop.all(Kind.OPTIMIZER_STEP)
+
+
 def _through_scaler(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outcome:
     """Through the scaler, and with the step those of the other optimizers beside it."""
     backward = feeding[0]
     if not all(each.scaled for each in feeding):
         return withheld("only some of the backward passes are scaled")
+    if any(s.through == "scaler" and s.target == step.target and not exclusive(s.path, step.path) for s in _steps(loop)):
+        return withheld("the scaler steps the same optimizer beside it: remove the plain step")
     if backward.receiver is None or step.receiver is None or backward.frame is not step.frame or step.args:
         return withheld("the scaler has no name at the step")
     beside = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.through is None and s.suite is step.suite and s.frame is step.frame]

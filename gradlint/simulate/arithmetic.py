@@ -87,6 +87,8 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
             machine.asked.masked = True
         found = _computed(kind, first, second)
+        if kind is cst.Divide and type(right) is int and right > 1:
+            machine.quotients.setdefault(float(found), set()).add(right)
         if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
             found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
         if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):

@@ -100,3 +100,4 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     yield from pace.inside_window(view, larger)
     yield from pace.length_of_schedule(view, larger)
     yield from losses.of_loss(view, larger)
+    yield from losses.of_places(view)

@@ -237,10 +237,19 @@ def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: 
             return value
         if value.cls.outside or spells_model(Opaque(value.cls.name)):
             return _of_network(machine, value, name, args, kwargs, node)
-        return Opaque(f"{value.cls.name}.{name}()")
+        return _of_unseen(machine, value, name, args, kwargs, node)
     if isinstance(value, range):
         return Opaque("a range")
     return opaque_method(machine, value, name, args, kwargs, node)
+
+
+def _of_unseen(machine: Machine, value: Instance, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A call of what an object was given out of sight: `self.model(x)`."""
+    from gradlint.simulate.attributes import get_attribute
+    from gradlint.simulate.calling import call
+
+    held = get_attribute(machine, value, name, node)
+    return Opaque(f"{value.cls.name}.{name}()") if isinstance(held, Bound) else call(machine, held, args, kwargs, node)
 
 
 def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

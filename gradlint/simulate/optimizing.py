@@ -27,6 +27,7 @@ from gradlint.simulate.things import (
 )
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import BATCHES, NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
+from gradlint.simulate.world import spells_teacher
 
 
 def backward(
@@ -67,7 +68,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = machine.gradients.sharing([owner])
-    elif _is_part(owner) or _is_layer(machine, owner):
+    elif _is_part(owner) or _is_layer(machine, owner) or _is_teacher(machine, owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
@@ -103,6 +104,15 @@ def _is_part(owner: Any) -> bool:
     if last in ("module", "_orig_mod", "model") or not whole:
         return False
     return whole.endswith(")") or spells_model(Opaque(whole))
+
+
+def _is_teacher(machine: Machine, owner: Any) -> bool:
+    """Whether something is a model that others learn from, by its name, and no optimizer is known to step it."""
+    inner = owner
+    while isinstance(inner, (Parameter, Gradient)):
+        inner = inner.owner
+    known = any(each.models & models_of(inner) for each in machine.gradients.optimizers)
+    return type(inner) is Opaque and spells_teacher(inner.last) and not known
 
 
 def _is_layer(machine: Machine, owner: Any) -> bool:
@@ -151,6 +161,10 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
+    if through == "scaler":
+        if optimizer.through_scaler:
+            machine.raises.add("`scaler.step` would run twice between two updates of the scaler, which PyTorch refuses")
+        optimizer.through_scaler = True
     optimizer.stepped = True
     around_step(machine, optimizer, "register_step_post_hook")
 
@@ -232,7 +246,7 @@ def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
     for each in machine.gradients.optimizers:
-        each.awaits_update = False
+        each.awaits_update = each.through_scaler = False
     if not scaler.checked and scaler.node is not None:
         machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
     scaler.checked = False

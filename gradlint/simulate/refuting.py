@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.simulate.fitting import FLIPS
 from gradlint.simulate.judge import judge, judged
-from gradlint.simulate.losses import State, states_of
+from gradlint.simulate.losses import State, rate_makes_up, states_of
 from gradlint.simulate.meant import meant
 from gradlint.simulate.pace import in_step
 from gradlint.simulate.simulation import Played, Simulation
@@ -86,7 +86,7 @@ def _first_at(run: Played, at: Asks, *what: What) -> list[Event]:
 def _is_clear(code: str, at: Asks, simulation: Simulation) -> bool:
     runs = simulation.runs
     if code == "GRD203":
-        return not any(run.trace.ended or _clears(run, at) for run in runs)
+        return not any(run.trace.ended or _clears(run, at) or not _keeps(run, at) for run in runs)
     if len(runs) < 2 or runs[0].trace.ended or runs[1].trace.ended:
         return False
     own, other = meant(runs[0].trace), meant(runs[1].trace)
@@ -101,8 +101,17 @@ def _is_clear(code: str, at: Asks, simulation: Simulation) -> bool:
 
 
 def _clears(run: Played, at: Asks) -> bool:
-    """Whether something at a place clears gradients of an optimizer, and not those of weights that it keeps as they are."""
-    return any(at(event.node) for event in run.trace.of(What.ZERO))
+    """Whether something at a place clears gradients that no optimizer has used, and not only those of weights that stay as they are."""
+    used = {place for step in run.trace.of(What.STEP) for place in step.held}
+    return any(at(event.node) and not used.issuperset(event.held) for event in run.trace.of(What.ZERO))
+
+
+def _keeps(run: Played, at: Asks) -> bool:
+    """Whether a place that clears a part of the weights does so behind each last backward pass: no step ever changes them."""
+    closed = [
+        window for view in views(run.trace) for window in view.closed if any(at(call.node) for call in window.of(What.CALL))
+    ]
+    return all(any(at(call.node) for call in window.after_last(What.CALL)) for window in closed)
 
 
 def _is_cleared(view: View) -> bool:
@@ -122,4 +131,6 @@ def _is_understood(code: str, view: View, larger: View | None) -> bool:
     if code != "GRD101":
         return True
     states = set(states_of(view, larger).values())
+    if rate_makes_up(view, larger) and states <= {State.UNDIVIDED, State.UNKNOWN}:
+        return True
     return bool(states) and states <= {State.DIVIDED, State.SUMMED}

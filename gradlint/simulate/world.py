@@ -21,6 +21,8 @@ _PACKAGES = frozenset(
 )
 _ROWS = re.compile(r"batch|^bsz?$|_bsz?$", re.I)
 """How many rows a batch has."""
+_TEACHER = re.compile(r"(^|_)(teacher|target|ema|momentum|frozen|reference|ref|old|prior)(_|$)", re.I)
+"""Models that others are held against, and whose weights are not stepped."""
 _PROCESSES = re.compile(
     r"world_?size|num_?processes|device_?count|n_?proc|num_?replicas|^(n|num|number_of|total)_?(gpus?|nodes?|devices?|workers_total)$|"
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
@@ -98,6 +100,11 @@ def spells_setting(identity: str) -> bool:
     """Whether something is an entry of the settings, by the name of what it stands in."""
     owner = identity.rpartition("[")[0] if identity.endswith("]") else identity.rpartition(".")[0]
     return _SETTINGS.search(owner) is not None
+
+
+def spells_teacher(name: str) -> bool:
+    """Whether a name says that a model is one which others learn from."""
+    return _TEACHER.search(name) is not None
 
 
 def spells_rows(name: str) -> bool:

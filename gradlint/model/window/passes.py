@@ -172,8 +172,9 @@ def _listed(named: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps 
         return None
     draws = any(last_name(call.func) == "next" for call in calls_in(value.elt))
     walked = value.for_in.iter
-    count = argument(walked, 0) if isinstance(walked, cst.Call) and last_name(walked.func) == "range" else None
-    return resolver.steps(count, site_of(definition)) if draws and count is not None and len(walked.args) == 1 else None
+    if not draws or not isinstance(walked, cst.Call) or last_name(walked.func) != "range" or len(walked.args) != 1:
+        return None
+    return resolver.steps(walked.args[0].value, site_of(definition))
 
 
 def _unwrapped(

@@ -132,6 +132,8 @@ def _of_micro_batches(event: Event, view: View) -> bool:
     passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and _of_same(each.value, length.of)]
     if not passes or not passes[0].value:
         return False
+    if BATCHES in length.of and any(each.of & length.of for each in passes):
+        return False  # what was divided are no rows: the passes have as many batches
     whole = length.value / passes[0].value
     if isclose(whole, 1.0) and view.size == len(passes):
         return False  # the updates of all passes are as many as the batches of one

@@ -19,7 +19,7 @@ _PACKAGES = frozenset(
     "builtins torch numpy math operator itertools functools os sys time random transformers accelerate deepspeed lightning "
     "pytorch_lightning apex fairscale torchvision tqdm wandb logging contextlib copy json yaml types collections typing".split()
 )
-_ROWS = re.compile(r"batch|^bsz?$|_bsz?$", re.I)
+_ROWS = re.compile(r"^(?!(n|num|no|sub|mini|micro)_?batch).*batch(_?size)?(_per_\w+)?$|^bsz?$|_bsz?$", re.I)
 """How many rows a batch has."""
 _TEACHER = re.compile(r"(^|_)(teacher|target|ema|momentum|frozen|reference|ref|old|prior)(_|$)", re.I)
 """Models that others are held against, and whose weights are not stepped."""

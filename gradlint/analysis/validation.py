@@ -45,7 +45,9 @@ class Validator:
 
     def refutes(self, code: str, place: Place) -> bool:
         """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
-        return code in REFUTABLE and refuted(code, lambda node: self._row_of(node) == place.row, self.before)
+        return code in REFUTABLE and refuted(
+            code, lambda node: self._row_of(node) == place.row, lambda node: self._holds(node, place.row), self.before
+        )
 
     def shown(self, rules: Sequence[Rule[Any]], known: Iterable[tuple[str, int]]) -> Iterator[tuple[Rule[Any], Finding, Source]]:
         """What only the runs show to be wrong, given the codes and rows of what is known, with the source of its nodes."""
@@ -62,6 +64,10 @@ class Validator:
         if after is None:
             return Comparison(refused="the repaired text would not parse")
         return compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
+
+    def _holds(self, node: cst.CSTNode, row: int) -> bool:
+        span = None if isinstance(self.whole, Problem) else self.whole.span(node)
+        return span is not None and self.source.row_column(span[0])[0] <= row <= self.source.row_column(span[1])[0]
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)

@@ -23,6 +23,7 @@ from gradlint.model.loss.sums import Sums
 from gradlint.model.names.naming import Names
 from gradlint.model.names.records import Frame, RawEvent, Site, Trace, site_of
 from gradlint.model.names.resolve import Resolver
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS
 from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, text, walk
 from gradlint.model.syntax.paths import Guard
 from gradlint.model.types import Cadence, Event, Kind, TrainingLoop
@@ -159,7 +160,7 @@ class LoopBuilder:
         return Event(
             kind=raw.kind,
             node=raw.node,
-            source=_brief(raw.node),
+            source=_told(raw) or _brief(raw.node),
             path=raw.path,
             index=raw.index,
             cadence=cadence,
@@ -280,6 +281,13 @@ class LoopBuilder:
 def _is_number(node: cst.BaseExpression, steps: Steps | None) -> bool:
     """The number that N is known to be."""
     return steps is not None and steps.value is not None and steps.value > 1 and literal(node) == steps.value
+
+
+def _told(raw: RawEvent) -> str:
+    """A wrapper's call as what steps, which is where it is told to: `loss_scaler(update_grad=True)`."""
+    node = raw.node if raw.kind is Kind.OPTIMIZER_STEP and isinstance(raw.node, cst.Call) else None
+    flag = next((name for name in keywords(node) if name in BOUNDARY_ARGUMENTS), None) if node is not None else None
+    return f"{_brief(raw.node)[:-1]}{flag}=True)" if flag is not None else ""
 
 
 def _brief(node: cst.CSTNode) -> str:

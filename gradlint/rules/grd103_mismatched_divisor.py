@@ -60,7 +60,7 @@ def mismatched_divisor(loop: TrainingLoop) -> Iterator[Finding]:
 
 def _windows_squared(loop: TrainingLoop) -> Iterator[Finding]:
     """The engine counts the window by itself, and its step is gated by hand as well."""
-    if loop.boundary_told:
+    if loop.boundary_told or (loop.engine_steps is not None and loop.engine_steps.value == 1):
         return
     steps = list(loop.all(Kind.OPTIMIZER_STEP))
     # A second call on the other arm lets the engine count every micro-batch.

@@ -25,11 +25,23 @@ from gradlint.model.types import Boundary, Cadence, Event, Kind, Phase, Training
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene
+from gradlint.simulate.tails import ALL_BUT_THE_LAST
 
 
 def _shown(scene: Scene) -> Finding:
+    if scene.fault.why == ALL_BUT_THE_LAST:
+        return _shown_inverted(scene)
     message = f"The first window that {scene.there} closes has another size than the others"
     return Finding(scene.guard or scene.place, message, ((scene.step.node, "the weights change here"),))
+
+
+def _shown_inverted(scene: Scene) -> Finding:
+    guard = scene.guard
+    holds = f"{scene.quoted(guard)} holds" if guard is not None else f"{scene.there} runs"
+    message = f"{holds} on every micro-batch of a window of {scene.n} but the last, "
+    message += f"so that {scene.there} closes windows of one, and the gradients of the last are carried into the next"
+    note = "no fix is offered: the condition is the opposite of what ends a window"
+    return Finding(guard or scene.place, message, ((scene.step.node, "the weights change here"),), note=note)
 
 
 @rule(

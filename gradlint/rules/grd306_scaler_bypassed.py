@@ -9,6 +9,7 @@ import libcst as cst
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, bare, withheld
+from gradlint.model.names.records import Frame
 from gradlint.model.syntax.expressions import text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
@@ -44,7 +45,7 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
             continue
         scaled = [bool(b.scaled) for b in feeding]
         some = any(scaled) and not any(s.through == "scaler" for s in loop.all(Kind.OPTIMIZER_STEP))
-        if step.through is None and (all(scaled) or some) and not _unscaled(step, loop) and not _also_scaled(step, loop):
+        if step.through is None and (all(scaled) or some) and not _may_know(step, loop):
             fix, note = _through_scaler(step, feeding, loop)
             yield Finding(
                 at=step.node,
@@ -65,6 +66,28 @@ def scaler_bypassed(loop: TrainingLoop) -> Iterator[Finding]:
             )
 
 
+def _may_know(step: Event, loop: TrainingLoop) -> bool:
+    """Whether a plain step may meet gradients without the factor."""
+    return _unscaled(step, loop) or _also_scaled(step, loop) or _stands_in(step, loop)
+
+
+def _stands_in(step: Event, loop: TrainingLoop) -> bool:
+    """The step is that of a class which scales as well: it takes a scaler's place, and its factor is its own affair."""
+    function = step.frame.function if isinstance(step.frame, Frame) else None
+    if function is None or function.node.name.value != "step" or loop.facts is None:
+        return False
+    classes = (each for each in loop.facts.tree.all(cst.ClassDef) if each.name.value == function.owner)
+    return any("scale" in _bound(each) for each in classes)
+
+
+def _bound(cls: cst.ClassDef) -> set[str]:
+    """The names of methods and attributes of a class."""
+    found = {each.name.value for each in cls.body.body if isinstance(each, cst.FunctionDef)}
+    lines = (each for each in cls.body.body if isinstance(each, cst.SimpleStatementLine))
+    assigned = (small for line in lines for small in line.body if isinstance(small, cst.Assign))
+    return found | {text(target.target) for each in assigned for target in each.targets}
+
+
 def _unscaled(step: Event, loop: TrainingLoop) -> bool:
     """Gradients that were unscaled by hand may be applied by the optimizer itself."""
     return any(
@@ -80,11 +103,17 @@ def _also_scaled(step: Event, loop: TrainingLoop) -> bool:
     )
 
 
+def _steps(loop: TrainingLoop) -> Iterator[Event]:
+    return loop.all(Kind.OPTIMIZER_STEP)
+
+
 def _through_scaler(step: Event, feeding: list[Event], loop: TrainingLoop) -> Outcome:
     """Through the scaler, and with the step those of the other optimizers beside it."""
     backward = feeding[0]
     if not all(each.scaled for each in feeding):
         return withheld("only some of the backward passes are scaled")
+    if any(s.through == "scaler" and s.target == step.target and not exclusive(s.path, step.path) for s in _steps(loop)):
+        return withheld("the scaler steps the same optimizer beside it: remove the plain step")
     if backward.receiver is None or step.receiver is None or backward.frame is not step.frame or step.args:
         return withheld("the scaler has no name at the step")
     beside = [s for s in loop.all(Kind.OPTIMIZER_STEP) if s.through is None and s.suite is step.suite and s.frame is step.frame]

@@ -10,7 +10,21 @@ import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Gradient, Scale, Thing
-from gradlint.simulate.values import ONE, Answer, Factor, Num, Opaque, Source, Tensor, in_order, made, number, settings_of
+from gradlint.simulate.values import (
+    BATCHES,
+    ONE,
+    Answer,
+    Factor,
+    Num,
+    Opaque,
+    Source,
+    Tensor,
+    in_order,
+    made,
+    number,
+    settings_of,
+)
+from gradlint.simulate.world import last_part, spells_rows
 
 _LARGE = 1 << 40
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -73,8 +87,14 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
             machine.asked.masked = True
         found = _computed(kind, first, second)
+        if kind is cst.Divide and type(right) is int and right > 1:
+            machine.quotients.setdefault(float(found), set()).add(right)
         if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
             found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
+        if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
+            machine.split |= settings_of(left)
+        if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
+            return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
         return made(found, left, right)
     return _of_python(kind, left, right)
 
@@ -84,6 +104,14 @@ def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
     of = settings_of(total), settings_of(part)
     guessed = machine.asked.numbers.keys() - machine.asked.actual.keys()
     return all(of) and bool(of[0] & guessed) and not any(map(machine.counts_steps, of[0] | of[1]))
+
+
+def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
+    """Whether the rows of some data are divided by those of a batch."""
+    whole, of = settings_of(total), settings_of(part)
+    if not all(each.startswith("len(") for each in whole) or BATCHES in whole:
+        return False
+    return bool(whole) and any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:

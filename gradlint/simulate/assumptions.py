@@ -41,6 +41,10 @@ class Assumptions:
         self.turn: int | None = None
         """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
         self.counted = {CALLERS_INDEX}
+        self.quotients: dict[float, set[int]] = {}
+        """Numbers that were divided by plain whole ones, and by which."""
+        self.split: set[str] = set()
+        """Settings that were divided by N: what they count may be that of a whole window."""
         self.varying: set[str] = set()
         """Numbers of accumulation steps that change on the way: what they decide is not known."""
 

@@ -14,6 +14,7 @@ from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
 from gradlint.simulate.trace import SHORT
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number, whole
+from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
 
@@ -30,7 +31,9 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         return part_of(machine, value, name, node)
     if isinstance(value, External):
         path = f"{value.path}.{name}"
-        return TORCH_NOW if path == "torch.__version__" else External(path)
+        if path == "torch.__version__":
+            return TORCH_NOW
+        return unknown(machine, f"{value.last}.{name}") if spells_setting(path) and not known_package(path) else External(path)
     if type(value) is Opaque:
         if name == "grad":
             return Gradient(owner=value)

@@ -78,6 +78,10 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     if view.doubt or apart:
         return
     yield from zeroing.reused(seen)
+    guard = list(tails.inverted(view, larger))
+    yield from guard
+    if guard:
+        return
     if seen.accumulates or view.accumulates:
         yield from zeroing.inside_window(seen)
         alone = max(seen.held, default=0) == 1  # as long as each step sees one micro-batch, its loss must not be divided
@@ -96,3 +100,4 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     yield from pace.inside_window(view, larger)
     yield from pace.length_of_schedule(view, larger)
     yield from losses.of_loss(view, larger)
+    yield from losses.of_places(view)

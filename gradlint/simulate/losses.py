@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import pairwise
 from math import isclose
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.values import Factor, Source
+from gradlint.simulate.values import OVER_ROWS, Factor, Source
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of
 
@@ -28,6 +29,7 @@ class State(Enum):
     WEIGHTED = "multiplied by settings that are no sizes"
     TWICE = "divided twice"
     OTHERWISE = "divided by another count"
+    SUMMED = "a sum over the rows of its micro-batch, which adds up to the sum over the window"
     UNKNOWN = "not known"
 
 
@@ -42,7 +44,7 @@ class Term:
 
 def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     """The faults of a loss whose update is made of several micro-batches; `larger` is the view of the same world with a larger N."""
-    if _rate_makes_up(view, larger) or COMM_HOOK in view.trace.unreached:
+    if rate_makes_up(view, larger) or COMM_HOOK in view.trace.unreached:
         return
     mine, states = terms(view), states_of(view, larger)
     by_event: dict[int, list[State]] = {}
@@ -57,6 +59,23 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
     if states and set(states.values()) == {State.DIVIDED}:
         yield from _of_tails(view, {id(term.event.node) for term in mine.values()})
+
+
+def of_places(view: View) -> Iterator[Fault]:
+    """What divides a loss counts the micro-batches of its window, and is another number for each of them."""
+    whole = [window.step for window in view.closed if window.step and len(micros_of(window.step)) == view.size > 2]
+    for key in dict.fromkeys(id(source.node) for step in whole for source, _ in step.terms):
+        parts = [[factor for source, factor in step.terms if id(source.node) == key] for step in whole]
+        if all(len(factors) == view.size and _counts_on(factors) for factors in parts):
+            places = (view.trace.events[place] for place in whole[0].held)
+            event = next(each for each in places if any(id(source.node) == key for source, _ in each.terms))
+            yield Fault("GRD103", event, whole[0])
+
+
+def _counts_on(factors: list[Factor]) -> bool:
+    """Whether each factor is one through a number that is one more than the one before."""
+    plain = all(not each.doubt and len(each.divisors) == 1 and isclose(each.value * each.by, 1.0) for each in factors)
+    return plain and all(isclose(after.by - before.by, 1.0) for before, after in pairwise(factors))
 
 
 def _of_tails(view: View, whole: set[int]) -> Iterator[Fault]:
@@ -79,7 +98,7 @@ def _code(state: State, mates: list[State], all_states: set[State]) -> str:
     if state in plain and State.DIVIDED in mates:
         return "GRD104"
     telling = State.UNDIVIDED in mates or len(mates) > 1 or State.DIVIDED in all_states
-    if state in plain and State.UNKNOWN not in all_states and telling:
+    if state in plain and all_states.isdisjoint((State.UNKNOWN, State.SUMMED)) and telling:
         return "GRD101"
     return {State.TWICE: "GRD102", State.OTHERWISE: "GRD103"}.get(state, "")
 
@@ -135,6 +154,8 @@ def _out_of_sight(calls: list[Event]) -> str:
 
 def _state(term: Term, view: View, other: Term | None, larger: View | None) -> State:
     factor = term.factor.value * view.size
+    if term.doubt == OVER_ROWS and not term.factor.divisors:
+        return State.SUMMED
     if term.doubt or factor == 0.0:
         return State.UNKNOWN
     if larger is None or larger.size == view.size:
@@ -184,7 +205,7 @@ def _of_literal(term: Term, view: View) -> State:
     if isclose(value * size, 1.0, rel_tol=_CLOSE) or (term.factor.divisors and isclose(term.factor.by, size, rel_tol=_CLOSE)):
         return State.DIVIDED
     if isclose(value, 1.0, rel_tol=_CLOSE) and not (term.factor.divisors and term.factor.of):
-        return State.UNKNOWN if view.optimizer.rate_divides else State.UNDIVIDED
+        return State.UNKNOWN if view.optimizer.rate_by else State.UNDIVIDED
     if isclose(value * size * size, 1.0, rel_tol=_CLOSE) and len(term.factor.divisors) > 1:
         return State.TWICE
     if term.factor.of:
@@ -234,8 +255,10 @@ def _told_apart(name: str, other: str, trace: Trace) -> bool:
     return home not in ("", "self") and home == other.rpartition(".")[0]
 
 
-def _rate_makes_up(view: View, larger: View | None) -> bool:
-    """The learning rate is divided by N, which makes up for an undivided loss."""
+def rate_makes_up(view: View, larger: View | None) -> bool:
+    """The learning rate is divided by N, or by the number that N is, which makes up for an undivided loss."""
+    if not view.optimizer.rate_by.isdisjoint((view.actual, *(view.trace.literals & {view.size}))):
+        return True
     rate, other = view.optimizer.rate, larger.optimizer.rate if larger is not None else None
     if not rate or not other or larger is None or larger.size == view.size:
         return False

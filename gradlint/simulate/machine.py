@@ -209,7 +209,7 @@ class Machine(Assumptions):
             node,
             self.world.n,
             names,
-            tuple(map(_stepper, self.gradients.optimizers)),
+            tuple(_stepper(each, self.quotients) for each in self.gradients.optimizers),
             frozenset(self.risks),
             frozenset(self.raises),
             cut=stopped is not None,
@@ -223,7 +223,7 @@ class Machine(Assumptions):
         )
 
 
-def _stepper(optimizer: Any) -> Stepper:
+def _stepper(optimizer: Any, quotients: dict[float, set[int]]) -> Stepper:
     rate = optimizer.arguments.get("lr")
     value = number(rate)
     return Stepper(
@@ -233,15 +233,8 @@ def _stepper(optimizer: Any) -> Stepper:
         optimizer.built_by,
         float(value) if value is not None else None,
         settings_of(rate),
-        _is_quotient(optimizer.node),
+        frozenset(quotients.get(float(value), ())) if value is not None else frozenset(),
     )
-
-
-def _is_quotient(call: cst.CSTNode | None) -> bool:
-    """Whether an optimizer's rate is written as a quotient."""
-    args = call.args if isinstance(call, cst.Call) else ()
-    rates = (each.value for each in args if each.keyword is not None and each.keyword.value == "lr")
-    return any(isinstance(rate, cst.BinaryOperation) and isinstance(rate.operator, cst.Divide) for rate in rates)
 
 
 def question_of(value: Any) -> Question | None:

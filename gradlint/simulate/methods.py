@@ -104,6 +104,8 @@ def _of_schedule(machine: Machine, value: Schedule, name: str, args: list[Any], 
 def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     works = truth(machine, value.enabled, decides=True) if name in ("scale", "unscale_", "step", "update") else True
     given = args[0] if args else next(iter(kwargs.values()), None)
+    if name in ("unscale_", "step") and type(given) is Opaque:
+        given = stepped(machine, given)
     if name == "scale":
         if not works:
             return given
@@ -132,6 +134,15 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     elif name in ("get_scale", "state_dict"):
         unknown_call(machine, f"scaler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
+
+
+def stepped(machine: Machine, value: Opaque) -> Optimizer:
+    """What a scaler steps is an optimizer, whatever its name is."""
+    known = value.kept.get("<optimizer>")
+    if known is None:
+        known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
+    assert isinstance(known, Optimizer)
+    return known
 
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -226,10 +237,19 @@ def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: 
             return value
         if value.cls.outside or spells_model(Opaque(value.cls.name)):
             return _of_network(machine, value, name, args, kwargs, node)
-        return Opaque(f"{value.cls.name}.{name}()")
+        return _of_unseen(machine, value, name, args, kwargs, node)
     if isinstance(value, range):
         return Opaque("a range")
     return opaque_method(machine, value, name, args, kwargs, node)
+
+
+def _of_unseen(machine: Machine, value: Instance, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A call of what an object was given out of sight: `self.model(x)`."""
+    from gradlint.simulate.attributes import get_attribute
+    from gradlint.simulate.calling import call
+
+    held = get_attribute(machine, value, name, node)
+    return Opaque(f"{value.cls.name}.{name}()") if isinstance(held, Bound) else call(machine, held, args, kwargs, node)
 
 
 def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

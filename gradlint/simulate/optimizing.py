@@ -26,7 +26,8 @@ from gradlint.simulate.things import (
     Schedule,
 )
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
+from gradlint.simulate.values import BATCHES, NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
+from gradlint.simulate.world import spells_teacher
 
 
 def backward(
@@ -67,7 +68,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = machine.gradients.sharing([owner])
-    elif _is_part(owner):
+    elif _is_part(owner) or _is_layer(machine, owner) or _is_teacher(machine, owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
@@ -103,6 +104,25 @@ def _is_part(owner: Any) -> bool:
     if last in ("module", "_orig_mod", "model") or not whole:
         return False
     return whole.endswith(")") or spells_model(Opaque(whole))
+
+
+def _is_teacher(machine: Machine, owner: Any) -> bool:
+    """Whether something is a model that others learn from, by its name, and no optimizer is known to step it."""
+    inner = owner
+    while isinstance(inner, (Parameter, Gradient)):
+        inner = inner.owner
+    known = any(each.models & models_of(inner) for each in machine.gradients.optimizers)
+    return type(inner) is Opaque and spells_teacher(inner.last) and not known
+
+
+def _is_layer(machine: Machine, owner: Any) -> bool:
+    """Whether something is one of several layers of a model of the text that an optimizer was given as a whole."""
+    inner = owner
+    while isinstance(inner, (Parameter, Gradient)):
+        inner = inner.owner
+    whole = (each for optimizer in machine.gradients.optimizers for each in optimizer.weights if isinstance(each, Instance))
+    layers = ([part for part in each.names.values() if type(part) is Opaque and part.models] for each in whole)
+    return any(len(parts) > 1 and any(part is inner for part in parts) for parts in layers)
 
 
 def owners_of(owner: Any) -> frozenset[str]:
@@ -141,6 +161,10 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
+    if through == "scaler":
+        if optimizer.through_scaler:
+            machine.raises.add("`scaler.step` would run twice between two updates of the scaler, which PyTorch refuses")
+        optimizer.through_scaler = True
     optimizer.stepped = True
     around_step(machine, optimizer, "register_step_post_hook")
 
@@ -193,6 +217,8 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR"
         else ""
     )
+    if BATCHES in settings_of(length) and settings_of(length) & machine.split:
+        doubt = doubt or "its batches may be those of whole windows"
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     if schedule.built_by == OUT_OF_SIGHT:
         known = Factor(doubt="how many steps it is built for is not in sight")
@@ -220,7 +246,7 @@ def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
     for each in machine.gradients.optimizers:
-        each.awaits_update = False
+        each.awaits_update = each.through_scaler = False
     if not scaler.checked and scaler.node is not None:
         machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
     scaler.checked = False

@@ -31,7 +31,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Opaque, Tensor, whole
+from gradlint.simulate.values import OVER_ROWS, Answer, Factor, Opaque, Tensor, number, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -290,7 +290,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
         made = joined(machine, node, given, models)
         made.detached = made.detached or not machine.grad
-        return made
+        return made.scaled_by(Factor(doubt=OVER_ROWS)) if _sums(callee, kwargs) else made
     if any(isinstance(each, (Answer,)) for each in parts):
         return next(each for each in parts if isinstance(each, Answer))
     if any(isinstance(each, Gradient) for each in parts):
@@ -298,7 +298,8 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     name = machine.compiler.spelled(node) if isinstance(node, cst.Call) else "call"
     if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
         return Opaque(name[:120], models=frozenset((f"{name[:40]} at {machine.compiler.place(node)}",)))
-    spells_loss = machine.loops and LOSS_SPELLING.search(callee.last if isinstance(callee, Opaque) else "")
+    called = callee.last if isinstance(callee, Opaque) else ""
+    spells_loss = machine.loops and LOSS_SPELLING.search(called) and not called[:1].isupper()  # a class makes a criterion
     wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
     if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
         return joined(machine, node, given, models)
@@ -307,7 +308,15 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped
+    if _sums(None, kwargs):
+        unknown_thing.kept["<sums>"] = True
     return unknown_thing
+
+
+def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a criterion adds up the losses of its rows, as it is told, or was when it was built."""
+    told = kwargs.get("reduction")
+    return told == "sum" or (told is None and type(callee) is Opaque and "<sums>" in callee.kept)
 
 
 def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isclose
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import BATCHES, Factor
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of, same_iteration
+from gradlint.simulate.world import last_part
 
 
 def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
@@ -62,7 +65,27 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
         return not (view.literal and divided)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
-    return bool(length.of)
+    return bool(length.of) and not _left_to_prepare(length, view)
+
+
+_UPDATES = re.compile(r"(max|total|num|n)_\w*(steps|updates)$", re.I)
+
+
+def _left_to_prepare(length: Factor, view: View) -> bool:
+    """Whether an Accelerator counts the updates, whose number is the schedule's length, and knows nothing of the schedule.
+
+    A number that ends a loop may count its iterations.
+    """
+    counted = bool(view.backwards) and all(event.through == "accelerator" for event in view.backwards)
+    told = all(_UPDATES.search(last_part(name)) for name in length.of)
+    return counted and told and not view.trace.bounded and length.of.isdisjoint(view.trace.gates)
+
+
+def in_step(event: Event, trace: Trace) -> bool:
+    """Whether a schedule takes just as many steps in a run as it was built for."""
+    if event.value is None or event.value.doubt or trace.cut or trace.ended or not event.value.of:
+        return False
+    return isclose(event.value.value, sum(1 for each in trace.of(What.SCHEDULE) if each.node is event.node))
 
 
 def counts_updates(event: Event, trace: Trace) -> bool:
@@ -73,6 +96,11 @@ def counts_updates(event: Event, trace: Trace) -> bool:
 
 def _of_data(names: frozenset[str]) -> bool:
     return any(name.startswith("len(") for name in names)
+
+
+def _of_same(length: Factor, of: frozenset[str]) -> bool:
+    """Whether the length of a pass is that of the data which a number was taken of."""
+    return bool(length.of & of) or BATCHES in of
 
 
 def _cut_short(view: View) -> bool:
@@ -107,9 +135,11 @@ def _of_micro_batches(event: Event, view: View) -> bool:
     length = event.value
     if length is None or length.doubt or not _of_data(length.of) or length.of & view.trace.n_names:
         return False
-    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of]
+    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and _of_same(each.value, length.of)]
     if not passes or not passes[0].value:
         return False
+    if BATCHES in length.of and any(each.of & length.of for each in passes):
+        return False  # what was divided are no rows: the passes have as many batches
     whole = length.value / passes[0].value
     if isclose(whole, 1.0) and view.size == len(passes):
         return False  # the updates of all passes are as many as the batches of one
@@ -125,7 +155,7 @@ def _one_each(view: View, of: frozenset[str]) -> bool:
         elif event.what is What.PASS:
             if batches and micros:
                 break
-            batches, micros = event.value.value if event.value is not None and event.value.of & of else 0.0, set()
+            batches, micros = event.value.value if event.value is not None and _of_same(event.value, of) else 0.0, set()
     else:
         if _cut_short(view) and not view.of(What.END):
             return False

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import text
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS
+from gradlint.model.syntax.expressions import keywords, text
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.fitting import Played
 from gradlint.simulate.simulation import Simulation
@@ -111,8 +112,10 @@ class Scene:
 
     @property
     def there(self) -> str:
-        """The code of the optimizer step."""
-        return self.quoted(self.step.node)
+        """The code of the optimizer step; of a wrapper that steps where it is told to, with what tells it."""
+        node = self.step.node
+        flag = next((name for name in keywords(node) if name in BOUNDARY_ARGUMENTS), None) if isinstance(node, cst.Call) else None
+        return f"`{text(node.func)}({flag}=True)`" if isinstance(node, cst.Call) and flag else self.quoted(node)
 
     def quoted(self, node: cst.CSTNode) -> str:
         """The code of a node on one line, for a message."""

@@ -19,7 +19,9 @@ from gradlint.simulate.machine import Raised
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Num
+from gradlint.simulate.world import known_package, spells_constant
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -206,7 +208,8 @@ def _import(node: Any) -> Plain:
 
     def run(frame: Frame) -> Signal:
         for name, path in names:
-            frame.bind(name, External(path))
+            sets = not known_package(path) and (spells_constant(name) or frame.machine.counts_steps(name))
+            frame.bind(name, unknown(frame.machine, name) if sets else External(path))
         return None
 
     return run

@@ -36,6 +36,30 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
     yield Fault("GRD201", first.step)
 
 
+ALL_BUT_THE_LAST = "it steps on all micro-batches of a window but the last"
+
+
+def inverted(view: View, larger: View | None) -> Iterator[Fault]:
+    """The optimizer steps on every micro-batch but the last of a window, whose gradients wait for the next one."""
+    if _all_but_the_last(view) and (larger is None or _all_but_the_last(larger)):
+        yield Fault("GRD201", view.steps[0], why=ALL_BUT_THE_LAST)
+
+
+def _all_but_the_last(view: View) -> bool:
+    """Whether, in the first pass over the data, just each N-th micro-batch is not stepped, and the next step uses it."""
+    n, stepped = view.trace.n, list[bool]()
+    for _, event in view.events:
+        if event.what is What.BACKWARD:
+            stepped.append(False)
+        elif event.what is What.STEP and stepped:
+            stepped[-1] = True
+        elif event.what is What.END and stepped:
+            break
+    left = [place for place, has_step in enumerate(stepped, 1) if not has_step]
+    named = any(view.trace.settings.get(name) == n for name in view.trace.n_names)
+    return named and 2 < n < len(stepped) and left == list(range(n, len(stepped) + 1, n)) and max(view.held) == 2
+
+
 def _is_exact(trace: Trace) -> bool:
     """Whether the world is the text's own, where nobody sets anything: N is what it is there, and all that gates updates is in sight."""
     return trace.n == trace.actual_n and all(

@@ -15,7 +15,7 @@ from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import backward, clear, clip, rescale
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import NORM, ONE, Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import NORM, ONE, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
 
 _KEEPS = frozenset(
     (
@@ -64,7 +64,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
     if name in ("get", "pop") and args:
         return part_of(machine, value, args[0] if isinstance(args[0], (str, int)) else "?", node)
     if name == "sum" and not args and not kwargs and value.terms and value.draws and not value.kept.get("<stacked>"):
-        return value.scaled_by(Factor(doubt="it is a sum over its rows"))
+        return value.scaled_by(Factor(doubt=OVER_ROWS))
     if name in _KEEPS:
         return value
     if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):

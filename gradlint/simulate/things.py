@@ -49,6 +49,8 @@ class Optimizer(Thing):
     awaits_update: bool = False
     """Whether it was unscaled since its scaler was updated: PyTorch refuses to do so again."""
     stepped: bool = False
+    through_scaler: bool = False
+    """Whether its scaler has stepped it since the last update of the scaler: PyTorch refuses to do so again."""
 
 
 OUT_OF_SIGHT = "a class that is not in sight"

@@ -58,7 +58,9 @@ def construct(
         if inner is not None:
             return inner
         weights = tuple(each.owner for each in parameters)
-        return machine.gradients.add(Optimizer(last, node, models=models, built_by=name, arguments=kwargs, weights=weights))
+        return machine.gradients.add(
+            Optimizer(last, node, models=models, built_by=name, arguments=_with_rate(args, kwargs), weights=weights)
+        )
     if role is Role.SCHEDULER:
         return _schedule(machine, path, args, kwargs, node)
     if role is Role.SCALER:
@@ -76,6 +78,13 @@ def construct(
     if role is Role.LOADER:
         return _loader(machine, given, node)
     return None
+
+
+def _with_rate(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an optimizer, with the rate of its first group where it is told none for all."""
+    groups = args[0] if args else kwargs.get("params")
+    rates = [each["lr"] for each in groups if isinstance(each, dict) and "lr" in each] if isinstance(groups, list) else []
+    return kwargs if "lr" in kwargs or not rates else {**kwargs, "lr": rates[0]}
 
 
 def _schedule(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:

@@ -90,8 +90,8 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class Stepper:
-    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate, which may be
-    written as a quotient."""
+    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate; `rate_by`
+    are the plain numbers that it was divided by."""
 
     number: int
     identity: str
@@ -99,7 +99,7 @@ class Stepper:
     built_by: str
     rate: float | None
     rate_of: frozenset[str]
-    rate_divides: bool = False
+    rate_by: frozenset[int] = frozenset()
 
 
 SHORT = "a list has no item at the place that is asked for"

@@ -18,6 +18,13 @@ NORM = frozenset(("the norm of gradients",))
 """What stands for the models that computed a value, where it was computed from gradients."""
 
 
+BATCHES = "len(rows) over the rows of a batch"
+"""The setting of a number of batches that was computed from a number of rows."""
+
+OVER_ROWS = "it is a sum over its rows"
+"""Why it is not known what a loss is divided by, where nothing divides it but its rows are added up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Num:
     """A number of a world, and the settings that it was computed from."""

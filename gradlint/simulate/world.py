@@ -15,6 +15,14 @@ _SETTINGS = re.compile(
     r"(^|[._])(args?|opts?|options?|config|cfg|conf|flags?|hparams?|params?|hps?|settings)$|^(FLAGS|CFG|C)$|"
     r"(args?|opts?|options?|config|cfg|settings)\(.*\)(\[\d\])?$"
 )
+_PACKAGES = frozenset(
+    "builtins torch numpy math operator itertools functools os sys time random transformers accelerate deepspeed lightning "
+    "pytorch_lightning apex fairscale torchvision tqdm wandb logging contextlib copy json yaml types collections typing".split()
+)
+_ROWS = re.compile(r"^(?!(n|num|no|sub|mini|micro)_?batch).*batch(_?size)?(_per_\w+)?$|^bsz?$|_bsz?$", re.I)
+"""How many rows a batch has."""
+_TEACHER = re.compile(r"(^|_)(teacher|target|ema|momentum|frozen|reference|ref|old|prior)(_|$)", re.I)
+"""Models that others are held against, and whose weights are not stepped."""
 _PROCESSES = re.compile(
     r"world_?size|num_?processes|device_?count|n_?proc|num_?replicas|^(n|num|number_of|total)_?(gpus?|nodes?|devices?|workers_total)$|"
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
@@ -93,6 +101,26 @@ def spells_setting(identity: str) -> bool:
     """Whether something is an entry of the settings, by the name of what it stands in."""
     owner = identity.rpartition("[")[0] if identity.endswith("]") else identity.rpartition(".")[0]
     return _SETTINGS.search(owner) is not None
+
+
+def spells_teacher(name: str) -> bool:
+    """Whether a name says that a model is one which others learn from."""
+    return _TEACHER.search(name) is not None
+
+
+def spells_rows(name: str) -> bool:
+    """Whether a name may say how many rows a batch has."""
+    return _ROWS.search(name) is not None
+
+
+def known_package(path: str) -> bool:
+    """Whether a dotted name belongs to a package that keeps nobody's settings."""
+    return path.partition(".")[0] in _PACKAGES
+
+
+def spells_constant(name: str) -> bool:
+    """Whether a name is written as that of a number which is set once: `BATCH_SIZE`, `EPOCHS`."""
+    return name.isupper() and ("_" in name or spells_epochs(name))
 
 
 def spells_counter(name: str) -> bool:

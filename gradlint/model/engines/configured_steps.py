@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
 from gradlint.model.data.window import Steps
@@ -27,12 +29,19 @@ def accelerator_steps(resolver: Resolver) -> Steps | None:
 
 def deepspeed_steps(facts: Facts) -> Steps | None:
     """What a configuration in the file gives as `gradient_accumulation_steps`; None where the file shows none."""
-    for statement in facts.statements:
-        for node in facts.tree.of(cst.DictElement, statement):
-            if literal(node.key) == "gradient_accumulation_steps":
-                value = literal(node.value)
-                return Steps(text(node.value), frozenset({text(node.value)}), value if isinstance(value, int) else None)
-    return None
+    node = next((value for statement in facts.statements for value in _entries(facts, statement)), None)
+    if node is None:
+        return None
+    value = literal(node)
+    return Steps(text(node), frozenset({text(node)}), value if isinstance(value, int) else None)
+
+
+def _entries(facts: Facts, statement: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+    """What dictionaries of a statement, written out or made by `dict(...)`, have under the name of that setting."""
+    name = "gradient_accumulation_steps"
+    yield from (node.value for node in facts.tree.of(cst.DictElement, statement) if literal(node.key) == name)
+    made = (call for call in facts.tree.calls(statement) if isinstance(call.func, cst.Name) and call.func.value == "dict")
+    yield from (value for call in made if (value := argument(call, None, name)) is not None)
 
 
 def _given(site: CallSite, resolver: Resolver) -> Steps:

@@ -157,11 +157,24 @@ def window_steps(guard: Guard, prefix: tuple[Guard, ...], resolver: Resolver, tr
     found = _window_call(node, site, resolver, guard, trace) if isinstance(node, cst.Call) else _sliced(node, site, resolver)
     if not isinstance(named, (cst.Name, cst.Attribute)):
         return found
-    length = f"len({text(named)})"
+    length, found = f"len({text(named)})", found or _listed(named, site, resolver)
     if found is not None:
         return replace(found, names=found.names | {length}) if found.source is not None else found
     name = last_name(named) or ""
     return Steps(length, frozenset({length})) if _MICRO.search(name) and not _PARAMS.search(name) else None
+
+
+def _listed(named: cst.BaseExpression, site: Site, resolver: Resolver) -> Steps | None:
+    """N where a name stands for `[next(batches) for _ in range(N)]`: the batches of a window, drawn before they are walked."""
+    definition = resolver.sole(named, site)
+    value = definition.value if definition is not None else None
+    if definition is None or not isinstance(value, cst.ListComp) or value.for_in.ifs or value.for_in.inner_for_in is not None:
+        return None
+    draws = any(last_name(call.func) == "next" for call in calls_in(value.elt))
+    walked = value.for_in.iter
+    if not draws or not isinstance(walked, cst.Call) or last_name(walked.func) != "range" or len(walked.args) != 1:
+        return None
+    return resolver.steps(walked.args[0].value, site_of(definition))
 
 
 def _unwrapped(

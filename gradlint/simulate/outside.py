@@ -31,7 +31,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import OVER_ROWS, Answer, Factor, Opaque, Tensor, number, whole
+from gradlint.simulate.values import OVER_ROWS, Answer, Factor, Opaque, Tensor, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")

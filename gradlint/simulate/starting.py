@@ -40,6 +40,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
         function, instance = _bound(definition, machine, frame)
         if function is None:
             return
+        loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
         machine.loops.append(definition.node)
         machine.draws.append(0)
         for count in range(2 * machine.world.length):
@@ -53,7 +54,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             for name in names:
                 if spells_counter(name) or _INDEX.match(name):
                     inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
-                elif _BATCH.search(name) and name not in function.parameters.defaults:
+                elif not loops and _BATCH.search(name) and name not in function.parameters.defaults:
                     inner.names[name] = Tensor(frozenset((machine.draw(),)))
             bind_unknown(machine, function, inner)
             for value in inner.names.values() if called else ():

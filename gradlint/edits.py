@@ -59,10 +59,17 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Unwrap:
+    """Take the statements of a block out of the statement that holds them, whose header goes."""
+
+    statement: cst.With
+
+
+@dataclass(frozen=True)
 class AddImport:
     """Make an import available at module level, below the imports that are there."""
 
     line: str
 
 
-Edit = Replace | Enclose | Insert | Move | Delete | Wrap | AddImport
+Edit = Replace | Enclose | Insert | Move | Delete | Wrap | Unwrap | AddImport

@@ -11,7 +11,7 @@ import libcst as cst
 
 from gradlint.analysis.source import NEWLINE, Source
 from gradlint.diagnostic import Place, TextEdit
-from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
+from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Unwrap, Wrap
 from gradlint.model.syntax.expressions import walk
 from gradlint.suppression.comments import comments
 
@@ -152,6 +152,8 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         return _move(edit, page)
     if isinstance(edit, Wrap):
         return _wrap(edit, page)
+    if isinstance(edit, Unwrap):
+        return _unwrap(edit, page)
     return _add_import(edit, page)
 
 
@@ -223,6 +225,20 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
     step = "\t" if "\t" in indent else "    "
     block = _reindent(page.text[begin:stop], indent, indent + step)
     return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
+
+
+def _unwrap(edit: Unwrap, page: _Page) -> list[Change]:
+    block = edit.statement.body
+    if not isinstance(block, cst.IndentedBlock):
+        raise Unrenderable("the block stands on the line of its header")
+    begin, stop = page.lines_of(edit.statement)
+    first, _ = page.lines_of(block.body[0])
+    if any(_has_multiline_string(each) for each in block.body):
+        raise Unrenderable("the statement holds a string of several lines")
+    old, new = _indent(page.text[first:]), _indent(page.text[begin:])
+    header = page.span(edit.statement.items[-1])[1]
+    inside = page.line_end(header)
+    return [Change(begin, stop, page.comments_in(begin, inside) + _reindent(page.text[inside:stop], old, new))]
 
 
 def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst.CSTNode]:

@@ -22,6 +22,8 @@ _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402")
 """Faults that two values of N are needed to see."""
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
+_EVERYWHERE = frozenset(("GRD208",))
+"""Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
 _OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
 """Faults that are reported where only another world than the usual one reaches their event."""
 
@@ -82,6 +84,8 @@ def _holds(fault: Fault, other: _Judged) -> bool:
         return True
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True
+    if fault.code in _EVERYWHERE:
+        return other.shows(fault) or not other.met(fault)
     if fault.code in _OF_TWO:
         return not _in_doubt(fault, other)
     return other.shows(fault) or not other.met(fault) or not other.accumulates

@@ -59,6 +59,14 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Remove what stands behind an expression, up to the end of a later one."""
+
+    behind: cst.CSTNode
+    last: cst.CSTNode
+
+
+@dataclass(frozen=True)
 class Unwrap:
     """Take the statements of a block out of the statement that holds them, whose header goes."""
 
@@ -72,4 +80,4 @@ class AddImport:
     line: str
 
 
-Edit = Replace | Enclose | Insert | Move | Delete | Wrap | Unwrap | AddImport
+Edit = Replace | Enclose | Insert | Move | Delete | Wrap | Cut | Unwrap | AddImport

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from gradlint.edits import Replace, Unwrap, Wrap
+from gradlint.edits import Cut, Replace, Unwrap, Wrap
 from gradlint.finding import Fix
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
@@ -40,20 +40,20 @@ def join_contexts(scene: Scene) -> Outcome:
     if not (inner.args and outer.args):
         return withheld("an `accumulate()` is given no model")
     holder, home = _with_of(inner, places), _with_of(outer, places)
-    if holder is None or home is None:
+    if holder is None or home is None or places.function_of(holder) is not places.function_of(home):
         return withheld("the two are not entered by `with` in one function")
     given, more = (", ".join(text(each).strip().rstrip(",") for each in call.args) for call in (outer, inner))
+    joined = f"{text(outer.func)}({given}, {more})"
     if holder is home:
         calls = [each.item for each in home.items]
         place = next(index for index, each in enumerate(calls) if each is outer)
         if calls[place + 1] is not inner or home.items[place].asname is not None or _in_parentheses(outer, inner):
             return withheld("something stands between the two")
-        # What stands between the two calls, a comma and perhaps a new line, comes to stand between their arguments.
-        return Fix(_MESSAGE, (Replace(outer, f"{text(outer.func)}({given}"), Replace(inner, f"{more})"))), None
+        return Fix(_MESSAGE, (Replace(outer, joined), Cut(outer, inner))), None
     alone = len(holder.items) == 1 and holder.items[0].asname is None and list(home.body.body) == [holder]
     if not alone:
         return withheld("something stands between the two")
-    return Fix(_MESSAGE, (Replace(outer, f"{text(outer.func)}({given}, {more})"), Unwrap(holder))), None
+    return Fix(_MESSAGE, (Replace(outer, joined), Unwrap(holder))), None
 
 
 def _in_parentheses(*calls: cst.Call) -> bool:

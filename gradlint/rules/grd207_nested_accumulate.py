@@ -24,7 +24,9 @@ def nested_accumulate(scene: Scene) -> Finding:
 
 
 def _consequence(scene: Scene) -> str:
-    steps, times = scene.event.value, len(scene.event.inside) + 1
+    steps, times = scene.event.value, int(scene.fault.why)
     if steps is None or steps.of or steps.value % times:
-        return "windows end before they have N micro-batches, as with an even N they have N/2"
-    return f"a window has {steps.value / times:g} micro-batches, of which each is divided by {steps.value:g}"
+        return "with an even N, windows have N/2 micro-batches" if times == 2 else "windows end before they have N micro-batches"
+    size = steps.value / times
+    window = "each is a window of its own" if size == 1 else f"windows have {size:g} micro-batches"
+    return f"{window}, although the loss is divided by {steps.value:g}"

@@ -15,19 +15,21 @@ def twice(view: View) -> Iterator[Fault]:
     """A micro-batch is counted again before the context of its first count is left, and backpropagated within both."""
     counts = {place: event for place, event in view.events if event.what is What.COUNT}
     for backward in view.backwards:
-        for place in backward.inside:
-            inner = counts.get(place)
-            outer = next((counts[each] for each in reversed(inner.inside) if each in counts), None) if inner is not None else None
-            if inner is None or outer is None or not _ends_early(inner):
-                continue
-            if outer.loops == inner.loops and same_iteration(outer, inner):
-                yield Fault("GRD207", inner, outer)
+        around = {place: counts[place] for place in backward.inside if place in counts and _beside(counts[place], backward)}
+        for inner in around.values():
+            outer = [around[place] for place in inner.inside if place in around]
+            if outer and _ends_early(inner, len(outer) + 1):
+                yield Fault("GRD207", inner, outer[-1], why=str(len(outer) + 1))
 
 
-def _ends_early(inner: Event) -> bool:
+def _beside(count: Event, backward: Event) -> bool:
+    """Whether a count is of the innermost iteration that a backward pass is in."""
+    return backward.loops == count.loops[: len(backward.loops)] and same_iteration(count, backward)
+
+
+def _ends_early(count: Event, times: int) -> bool:
     """Whether counts that come several at a time meet a multiple of N before N micro-batches, for some N where a setting gives it."""
-    steps = inner.value
-    return steps is not None and (bool(steps.of) or gcd(round(steps.value), len(inner.inside) + 1) > 1)
+    return count.value is not None and (bool(count.value.of) or gcd(round(count.value.value), times) > 1)
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:

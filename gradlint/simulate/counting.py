@@ -29,7 +29,8 @@ def _beside(count: Event, backward: Event) -> bool:
 
 def _ends_early(count: Event, times: int) -> bool:
     """Whether counts that come several at a time meet a multiple of N before N micro-batches, for some N where a setting gives it."""
-    return count.value is not None and (bool(count.value.of) or gcd(round(count.value.value), times) > 1)
+    steps = count.value
+    return steps is not None and not steps.doubt and (bool(steps.of) or gcd(round(steps.value), times) > 1)
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:

@@ -27,6 +27,8 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
     if kwargs.get("deepspeed_plugin") is not None:
         steps = Opaque("deepspeed_plugin.gradient_accumulation_steps")
     made = Accelerator("accelerator", node, steps=named_steps(machine, steps))
+    if plugin is not None:
+        made.doubt = "a plugin says how many micro-batches it counts"
     if kwargs.get("deepspeed_plugin") is not None:
         made.doubt = "DeepSpeed may count micro-batches itself"
     return made
@@ -51,7 +53,7 @@ def accumulate(machine: Machine, engine: Accelerator, node: cst.CSTNode) -> int:
     engine.syncs = ends or engine.micro % steps == 0
     place = len(machine.events)
     own = tuple(each for other, each in machine.told if other is engine)
-    machine.note(What.COUNT, node, inside=own, value=Factor(float(steps), settings_of(known)), text=engine.identity)
+    machine.note(What.COUNT, node, inside=own, value=Factor(float(steps), settings_of(known), engine.doubt), text=engine.identity)
     machine.told.append((engine, place))
     return place
 

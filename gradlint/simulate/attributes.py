@@ -13,9 +13,13 @@ from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribu
 from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
 from gradlint.simulate.trace import SHORT
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number
+from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number, whole
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
+
+
+TORCH_NOW = "2.9.1"
+"""The PyTorch that a script is run with: what asks for an old one is not what is trained with. As a string it is above all before it."""
 
 
 def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
@@ -25,7 +29,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
     if is_data(value):
         return part_of(machine, value, name, node)
     if isinstance(value, External):
-        return External(f"{value.path}.{name}")
+        path = f"{value.path}.{name}"
+        return TORCH_NOW if path == "torch.__version__" else External(path)
     if type(value) is Opaque:
         if name == "grad":
             return Gradient(owner=value)
@@ -177,14 +182,14 @@ def _of_sequence(machine: Machine, value: Any, index: Any, node: cst.CSTNode) ->
         ):
             return value
         try:
-            return value[slice(*(int(bound) if bound is not None else None for bound in bounds))]
+            return value[slice(*(whole(bound) if bound is not None else None for bound in bounds))]
         except (TypeError, ValueError):
             return value
     at = number(machine.number_of(index))
     if at is None:
         return value[0] if len(value) else Opaque("an item")
     try:
-        return value[int(at)]
+        return value[whole(at)]
     except IndexError:
         machine.risks.add(SHORT)
         return Opaque("an item")

@@ -82,12 +82,18 @@ def set_method(machine: Machine, value: set[Any], name: str, args: list[Any], kw
     return None
 
 
+_LONGEST = 1_000
+"""Characters of a string that is split."""
+
+
 def string_method(machine: Machine, value: str, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A method of a string."""
     if name in ("lower", "upper", "strip"):
         return getattr(value, name)()
     if name in ("startswith", "endswith") and args and isinstance(args[0], str):
         return getattr(value, name)(args[0])
+    if name in ("split", "rsplit") and not kwargs and all(type(each) in (str, int) for each in args[:2]) and "" not in args:
+        return getattr(value[:_LONGEST], name)(*args[:2])
     return "text" if name in ("format", "join", "replace") else Opaque("a string")
 
 

@@ -24,6 +24,10 @@ FLIPS = 6
 """Worlds at the most in which one answer is another one."""
 
 
+ARMS = 2
+"""The same for a loop that has nothing to see in the usual world."""
+
+
 _LONGEST = 64
 """Micro-batches that a window whose size is a plain number may have to be run."""
 

@@ -14,7 +14,7 @@ from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of, whole
 from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
@@ -118,7 +118,7 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
         text=loader.identity,
         through="" if loader.finite else "endless" if loader.finite is False else "unknown",
     )
-    last = ENDLESS if loader.finite is False else int(number(count) or 0)
+    last = ENDLESS if loader.finite is False else whole(count)
     for place in range(last):
         loader.at_end = place + 1 == last
         yield Tensor(frozenset((machine.draw(),)))

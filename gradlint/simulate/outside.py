@@ -31,7 +31,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import Answer, Factor, Opaque, Tensor, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -41,6 +41,8 @@ _UPDATES = re.compile(r"^(optimi[sz]er?(_step)?|step(_optimi[sz]er)?|do_step|app
 _AVERAGE = re.compile(r"^(update_ema|ema_update|update_average|update_moving_average|ema_step)\w*$", re.I)
 _WALKS = re.compile(r"(^|_)(log_every|progress(_bar)?|pbar|track|tqdm|prefetch(er)?|timed|with_progress)$", re.I)
 _EVERY = re.compile(r"^every_n_(inner_)?(iters|steps|batches)$")
+_CHANCE = frozenset("random uniform randint randrange rand randn normal gauss random_sample integers beta".split())
+"""What gives another number each time."""
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 _FIXED = frozenset("get format join exists getenv environ keys".split())
 
@@ -84,6 +86,8 @@ def call_external(
     if known is not None:
         return known(machine, args, kwargs, node, frame)
     last = path.rsplit(".", 1)[-1]
+    if last in _CHANCE and path.startswith(("random.", "numpy.random.")):
+        return Tensor(machine.current(), None, text=last)
     made = construct(machine, path, args, kwargs, node)
     if made is not None:
         return made
@@ -265,7 +269,7 @@ def _every(machine: Machine, pace: Any) -> Any:
     """`hook.every_n_iters(runner, n)`: whether the micro-batches that the caller counts fill a window."""
     known = machine.number_of(pace)
     counted = (machine.turn or 0) + 1
-    return made_truth(counted % max(int(number(known) or 1), 1) == 0, known)
+    return made_truth(counted % max(whole(known, 1), 1) == 0, known)
 
 
 def name_of_update(last: str, node: cst.CSTNode) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,15 @@ from gradlint.simulate.values import Opaque
 
 _LONGEST = 10_000
 """Characters of a string that is parsed."""
+
+_VERSIONS = (
+    "packaging.version.parse",
+    "packaging.version.Version",
+    "pkg_resources.parse_version",
+    "distutils.version.LooseVersion",
+    "distutils.version.StrictVersion",
+    "looseversion.LooseVersion",
+)
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 
@@ -100,6 +110,13 @@ def _json(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
     return {key: machine.named(key, each, frame) for key, each in found.items()} if isinstance(found, dict) else found
 
 
+def _version(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """A version, as the numbers that it is compared by."""
+    if args and isinstance(args[0], str) and len(args[0]) < _LONGEST:
+        return tuple(int(part) for part in re.findall(r"\d+", args[0].partition("+")[0])[:4])
+    return Opaque(f"a version at {machine.compiler.place(node)}")
+
+
 def _stacked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     return Context("stack", node, kind="stack")
 
@@ -125,6 +142,7 @@ PYTHON: dict[str, Known] = {
     "argparse.Namespace": _namespace,
     "json.loads": _json,
     "contextlib.ExitStack": _stacked,
+    **dict.fromkeys(_VERSIONS, _version),
     "builtins.eval": _unknown,
     "builtins.exec": _unknown,
 }

@@ -39,8 +39,8 @@ def _extreme(kind: type) -> Known:
             return next(each for each in given if is_data(each))
         numbers = [machine.number_of(each) for each in given]
         known = [each for each in numbers if number(each) is not None]
-        if len(known) < len(numbers):
-            return Opaque("an extreme")
+        if len(known) < len(numbers) or not known:
+            return kwargs["default"] if "default" in kwargs and not given else Opaque("an extreme")
         best = (
             min(known, key=lambda each: number(each) or 0)
             if kind is cst.LessThan

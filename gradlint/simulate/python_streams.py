@@ -14,7 +14,7 @@ from gradlint.simulate.iteration import ENDLESS, items_of, length
 from gradlint.simulate.machine import Machine, Raised, is_data
 from gradlint.simulate.things import Loader
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Opaque, Tensor, number, settings_of
+from gradlint.simulate.values import Opaque, Tensor, number, settings_of, whole
 from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -31,27 +31,27 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         bound = machine.number_of(Opaque(f"range at {machine.compiler.place(node)}"))
         bounds = [number(bound)]
     of: frozenset[str] = frozenset().union(*(settings_of(machine.number_of(each)) for each in args)) if args else frozenset()
-    whole = [int(bound or 0) for bound in bounds]
-    if len(whole) == 3 and whole[2] == 0:
+    ends = [whole(bound) for bound in bounds]
+    if len(ends) == 3 and ends[2] == 0:
         raise Raised("ValueError")
-    walked = range(*whole)[:ENDLESS]
+    walked = range(*ends)[:ENDLESS]
     if not of:
         return walked
-    if (not walked and number(args[-1]) is None) or (not walked and len(whole) == 2):
-        walked = range(whole[0], whole[0] + PASSES)  # nobody writes a loop that does not run
+    if (not walked and number(args[-1]) is None) or (not walked and len(ends) == 2):
+        walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that does not run
     return Stream(iter(walked), walked, of=of)
 
 
 def _pieces_of(machine: Machine, args: list[Any]) -> Any:
     """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
-    size = int(number(machine.number_of(args[2])) or 1)
+    size = whole(machine.number_of(args[2]), 1)
     return Stream(iter(range(0, machine.world.n * max(size, 1), max(size, 1))))
 
 
 def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    start = number(machine.number_of(args[1] if len(args) > 1 else kwargs.get("start", 0))) or 0
+    start = whole(machine.number_of(args[1] if len(args) > 1 else kwargs.get("start", 0)))
     items = items_of(machine, args[0], node) if args else iter(())
-    return Stream(((place + int(start), item) for place, item in enumerate(items)), args[0] if args else None)
+    return Stream(((place + start, item) for place, item in enumerate(items)), args[0] if args else None)
 
 
 def _zip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -139,7 +139,7 @@ def _defaultdict(machine: Machine, args: list[Any], kwargs: dict[str, Any], node
 
 def _islice(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     bounds = [number(machine.number_of(each)) if each is not None else None for each in args[1:]]
-    start, stop = (0, bounds[0]) if len(bounds) == 1 else (int(bounds[0] or 0), bounds[1]) if bounds else (0, None)
+    start, stop = (0, bounds[0]) if len(bounds) == 1 else (whole(bounds[0]), bounds[1]) if bounds else (0, None)
     items = items_of(machine, args[0], node) if args else iter(())
 
     def run() -> Iterator[Any]:
@@ -159,7 +159,7 @@ _END = object()
 
 
 def _batched(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    size = int(number(machine.number_of(args[1])) or 1) if len(args) > 1 else 1
+    size = whole(machine.number_of(args[1]), 1) if len(args) > 1 else 1
     items = items_of(machine, args[0], node) if args else iter(())
 
     def run() -> Iterator[Any]:
@@ -187,8 +187,8 @@ def _cycle(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
 
 
 def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    start = int(number(machine.number_of(args[0] if args else kwargs.get("start", 0))) or 0)
-    pace = int(number(machine.number_of(args[1] if len(args) > 1 else kwargs.get("step", 1))) or 1)
+    start = whole(machine.number_of(args[0] if args else kwargs.get("start", 0)))
+    pace = whole(machine.number_of(args[1] if len(args) > 1 else kwargs.get("step", 1)), 1) or 1
     return Stream(iter(range(start, start + pace * ENDLESS, pace)))
 
 

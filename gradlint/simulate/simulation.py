@@ -13,7 +13,7 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
-from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
+from gradlint.simulate.fitting import ARMS, FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
 from gradlint.simulate.judge import judge
@@ -23,12 +23,15 @@ from gradlint.simulate.starting import start_of
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.trace import COUNTS, Trace, What
 from gradlint.simulate.views import views
-from gradlint.simulate.world import World
+from gradlint.simulate.world import Asked, World
 
 __all__ = ["Played", "Simulation", "Text", "foreign", "simulate"]
 
 NONE_OF_THEM = "(none of them)"
 """A string that no text compares a setting with."""
+
+RAISES = "it raises "
+"""How the reason begins why a run ended that an exception of the text ended."""
 
 MOST_STEPS = 40_000
 """Statements and calls that all runs of one text may execute together."""
@@ -89,7 +92,7 @@ class Text:
         except Stopped as reason:
             stopped = reason
         except Raised as raised:
-            stopped = Stopped(f"it raises {raised.name}")
+            stopped = Stopped(f"{RAISES}{raised.name}")
         except RecursionError:
             stopped = Stopped("its calls are nested too deeply to follow")
         self.left -= steps - max(machine.left, 0)
@@ -204,6 +207,11 @@ def _is_plain(trace: Trace) -> bool:
     return bool(trace.of(What.STEP)) and not judge(trace, None)
 
 
+def _refused(trace: Trace) -> bool:
+    """Whether the program ends with an exception before it trains: it does not take such settings."""
+    return trace.ended.startswith(RAISES) and not trace.of(What.STEP)
+
+
 def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None) -> Simulation:
     """The usual world with two values of N, and worlds in which one answer is another one."""
 
@@ -215,21 +223,27 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,), play)
     first = fitted(first, play)
-    if _is_plain(first.trace):
-        return Simulation(root, (first,), play)
     world = first.world
     asked = first.asked
+    if _is_plain(first.trace):
+        arms = (play(each) for each in _flipped(world, replace(asked, deciding=asked.deciding & asked.looped))[:ARMS])
+        if all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
+            return Simulation(root, (first,), play)
     larger = POWERS[1] if asked.masked else LARGE
     # Where windows are of a size of their own, a pass has one more of them, so that lengths are told apart.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
     runs = [first, play(replace(world, n=larger, length=longer))]
     runs[0] = exact(first, runs[1], play)
     world = runs[0].world
-    flips: list[World] = [
-        replace(world, answers=(*world.answers, (key, not asked.questions[key])))
-        for key in sorted(asked.deciding, key=lambda key: (key not in asked.looped, key))
-    ]
+    flips = _flipped(world, asked)
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
-    runs += [play(each) for each in flips[:FLIPS] if text.left > 0]
+    others = (play(each) for each in flips[:FLIPS] if text.left > 0)
+    runs += [each for each in others if not _refused(each.trace)]
     return Simulation(root, tuple(runs), play)
+
+
+def _flipped(world: World, asked: Asked) -> list[World]:
+    """The worlds in which one more answer that decides about training is another one; what is asked in a loop comes first."""
+    keys = sorted(asked.deciding, key=lambda key: (key not in asked.looped, key))
+    return [replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in keys]

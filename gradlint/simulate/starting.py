@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import dotted, last_name, walk
 from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine, Raised
-from gradlint.simulate.roots import Definition
+from gradlint.simulate.roots import Definition, backwards
 from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num
 from gradlint.simulate.world import spells_counter
@@ -88,7 +88,31 @@ def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Func
         with contextlib.suppress(Raised):
             call(machine, replace(init, given=dict(inner.names)), [], {}, init.node)
     value = cls.lookup(definition.name)[1]
-    return (value, None if value.is_static else instance) if isinstance(value, Function) else (None, None)
+    if not isinstance(value, Function):
+        return None, None
+    _filled(machine, instance, value)
+    return value, None if value.is_static else instance
+
+
+def _filled(machine: Machine, instance: Instance, root: Function) -> None:
+    """Runs the methods that give something to attributes which are None until then: a caller out of sight did before it trained."""
+    for function in list(instance.cls.names.values()):
+        empty = {name for name, value in instance.names.items() if value is None}
+        if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:
+            continue
+        if not empty.isdisjoint(_attributes_built(function.node)) and not backwards((function.node,)):
+            inner = Frame(machine, {function.parameters.positional[0]: instance}, function.frame)
+            bind_unknown(machine, function, inner)
+            with contextlib.suppress(Raised):
+                call(machine, replace(function, given=dict(inner.names)), [], {}, function.node)
+
+
+def _attributes_built(node: cst.CSTNode) -> Iterator[str]:
+    """The attributes of its own object that a method sets to what a call makes."""
+    for each in walk(node):
+        if isinstance(each, cst.Assign) and isinstance(each.value, cst.Call):
+            names = (dotted(target.target) or "" for target in each.targets)
+            yield from (name.removeprefix("self.") for name in names if name.startswith("self."))
 
 
 def _derived(cls: ClassValue, method: str, frame: Frame) -> ClassValue:

@@ -7,6 +7,7 @@ setting.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 import libcst as cst
@@ -143,6 +144,14 @@ def number(value: Any) -> int | float | None:
     if isinstance(value, (int, float)):
         return value
     return None
+
+
+def whole(value: Any, otherwise: int = 0) -> int:
+    """The whole number that a value is, rounded towards 0; `otherwise` for what is none, or has no end."""
+    plain = number(value)
+    if plain is None or (isinstance(plain, float) and not isfinite(plain)):
+        return otherwise
+    return int(plain)
 
 
 def in_order(values: set[Any] | frozenset[Any]) -> list[Any]:

@@ -24,7 +24,9 @@ _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
 _EVERYWHERE = frozenset(("GRD208",))
 """Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
-_OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404"))
+_OF_ONE_ARM = frozenset(
+    ("GRD101", "GRD104", "GRD203", "GRD301", "GRD302", "GRD303", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404")
+)
 """Faults that are reported where only another world than the usual one reaches their event."""
 
 
@@ -93,7 +95,7 @@ def _holds(fault: Fault, other: _Judged) -> bool:
 
 def _in_doubt(fault: Fault, other: _Judged) -> bool:
     """Whether a world has a doubt about the factors of what a fault is about: another setting may make up for it."""
-    nodes = {id(source.node) for source, _ in fault.event.terms}
+    nodes = {id(source.node) for source, factor in fault.event.terms if not factor.doubt}
     steps = other.run.trace.of(What.STEP)
     return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
 

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from scripts import simulated
+from scripts import simulated, training
 
 from gradlint.simulate import machine
+from gradlint.simulate.torch_names import FUNCTIONS
 
 LOOP = """\
 def train(model, criterion, loader, optimizer, accum_steps):
@@ -100,3 +101,17 @@ def test_runs_are_the_same_in_every_process() -> None:
         for seed in (1, 2, 3)
     }
     assert len(told) == 1 and told.pop().count("World") > 2
+
+
+# Known functions, called as nobody should
+
+_ODD = ("", "[]", "None", '""', "loss", "model", "optimizer", "loader", "-1", "x, y", "*[]", "*x", "None, None, None")
+_ODDER = ("{}", "lambda: 0", "loss, optimizer, model", "10**30", "float('nan')", "float('inf')", "0, 0", "optimizer, loss", "[loss], 2")
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS))
+def test_a_known_function_that_is_called_wrongly_ends_no_run(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    head = f"from {module or 'torch'} import {name}\n" if module != "builtins" else ""
+    tried = (f"try:\n    z = {name}({given})\n    z[0]\n    z > 2\nexcept Exception:\n    pass\n" for given in (*_ODD, *_ODDER))
+    assert simulated(head + training(f"loss = model(x).mean()\n{''.join(tried)}loss.backward()\noptimizer.step()\n"))

@@ -1,0 +1,102 @@
+"""Which worlds a script is run in, and what those say that are not the usual one."""
+
+from __future__ import annotations
+
+import pytest
+from scripts import codes, training
+
+UPDATE = "if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):\n    optimizer.step()\n    optimizer.zero_grad()\n"
+DIVIDED = "(criterion(model(x), y) / args.accum_steps).backward()\n"
+CLIP = "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "version.parse(torch.__version__) < version.parse('1.6')",
+        "LooseVersion(torch.__version__) <= LooseVersion('1.5.1')",
+        "torch.__version__ < '1.6'",
+        "int(torch.__version__.split('.')[0]) < 1",
+        "tuple(int(each) for each in torch.__version__.split('.')[:2]) < (1, 9)",
+    ],
+)
+def test_the_pytorch_that_runs_is_no_old_one(test: str) -> None:
+    imports = "from packaging import version\nfrom distutils.version import LooseVersion\n"
+    clipped = f"if {test}:\n    pass\nelse:\n    {CLIP}"
+    assert codes(imports + training(DIVIDED + clipped + UPDATE)) == {"GRD301"}
+
+
+def test_settings_that_a_script_refuses_take_nothing_back() -> None:
+    refusing = "if args.kind == 'plain':\n    pass\nelse:\n    raise ValueError(args.kind)\n"
+    stepping = "if (i + 1) % args.accum_steps == 0:\n    print(i)\noptimizer.step()\noptimizer.zero_grad()\n"
+    assert codes(training(DIVIDED + stepping, setup=refusing)) == codes(training(DIVIDED + stepping)) == {"GRD204"}
+
+
+def test_what_is_given_in_another_method_is_there_when_training_begins() -> None:
+    script = """\
+from torch.cuda.amp import GradScaler
+
+
+class ScaledHook:
+    def __init__(self):
+        self._factor = None
+
+    def before_run(self):
+        self._factor = GradScaler()
+
+    def after_iteration(self):
+        loss = self.runner.outputs["loss"] / self.runner.accumulation_steps
+        self._factor.scale(loss).backward()
+        self._factor.unscale_(self.runner.optimizer)
+        if (self.runner.iter + 1) % self.runner.accumulation_steps == 0:
+            self._factor.step(self.runner.optimizer)
+            self._factor.update()
+            self.runner.optimizer.zero_grad()
+"""
+    assert codes(script) == {"GRD304"}
+
+
+def test_chance_ends_no_run() -> None:
+    script = """\
+import random
+import torch
+
+
+def rows(path, rate=1.0):
+    for line in open(path):
+        if random.uniform(0, 1) > rate:
+            continue
+        yield line
+
+
+def train(model, optimizer, path, accum_steps=4):
+    for i, row in enumerate(rows(path)):
+        (model(row).mean() / accum_steps).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if (i + 1) % accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+    assert "GRD301" in codes(script)
+
+
+def test_a_clip_of_scaled_gradients_is_found_in_the_other_arm_as_well() -> None:
+    script = """\
+import torch
+
+
+def train(args, model, criterion, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler()
+    for x, y in loader:
+        if args.both:
+            scaler.scale(criterion(model(x), y)).backward()
+            scaler.step(optimizer)
+        else:
+            scaler.scale(criterion(model(x), y)).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+"""
+    assert codes(script) == {"GRD302"}

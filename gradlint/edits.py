@@ -59,10 +59,25 @@ class Wrap:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Remove what stands behind an expression, up to the end of a later one."""
+
+    behind: cst.CSTNode
+    last: cst.CSTNode
+
+
+@dataclass(frozen=True)
+class Unwrap:
+    """Take the statements of a block out of the statement that holds them, whose header goes."""
+
+    statement: cst.With
+
+
+@dataclass(frozen=True)
 class AddImport:
     """Make an import available at module level, below the imports that are there."""
 
     line: str
 
 
-Edit = Replace | Enclose | Insert | Move | Delete | Wrap | AddImport
+Edit = Replace | Enclose | Insert | Move | Delete | Wrap | Cut | Unwrap | AddImport

@@ -8,7 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from gradlint.diagnostic import Applicability
-from gradlint.edits import AddImport, Edit, Enclose, Insert, Move, Replace, Wrap
+from gradlint.edits import AddImport, Cut, Edit, Enclose, Insert, Move, Replace, Wrap
 from gradlint.finding import Finding
 from gradlint.model.bystanders import shared_with
 from gradlint.model.types import TrainingLoop
@@ -43,5 +43,7 @@ def _touched(edit: Edit) -> Iterator[cst.CSTNode]:
         yield from (edit.statement, edit.anchor)
     elif isinstance(edit, Wrap):
         yield edit.first
+    elif isinstance(edit, Cut):
+        yield edit.last
     elif not isinstance(edit, AddImport):
         yield edit.statement

@@ -11,7 +11,7 @@ import libcst as cst
 
 from gradlint.analysis.source import NEWLINE, Source
 from gradlint.diagnostic import Place, TextEdit
-from gradlint.edits import AddImport, Delete, Edit, Enclose, Insert, Move, Replace, Wrap
+from gradlint.edits import AddImport, Cut, Delete, Edit, Enclose, Insert, Move, Replace, Unwrap, Wrap
 from gradlint.model.syntax.expressions import walk
 from gradlint.suppression.comments import comments
 
@@ -134,7 +134,7 @@ def _indent(line: str) -> str:
 
 def _render(edit: Edit, page: _Page) -> list[Change]:
     if isinstance(edit, Replace):
-        return [_replace(edit, page)]
+        return [_written(page, *page.span(edit.node), edit.text)]
     if isinstance(edit, Enclose):
         if isinstance(edit.node, (cst.Tuple, cst.GeneratorExp)):
             raise Unrenderable("the parentheses belong to the expression")
@@ -152,16 +152,18 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
         return _move(edit, page)
     if isinstance(edit, Wrap):
         return _wrap(edit, page)
+    if isinstance(edit, Cut):
+        return [_written(page, page.span(edit.behind)[1], page.span(edit.last)[1])]
+    if isinstance(edit, Unwrap):
+        return _unwrap(edit, page)
     return _add_import(edit, page)
 
 
-def _replace(edit: Replace, page: _Page) -> Change:
-    start, end = page.span(edit.node)
-    old = page.text[start:end]
-    if "#" in old and any(start <= at < end and words not in edit.text for at, words in page.comments.items()):
+def _written(page: _Page, start: int, end: int, new: str = "") -> Change:
+    if "#" in page.text[start:end] and any(start <= at < end and words not in new for at, words in page.comments.items()):
         raise Unrenderable("a comment stands within the expression")
     # What the model quotes of a text of several lines has its own newlines.
-    return Change(start, end, edit.text.replace("\r\n", "\n").replace("\n", page.source.newline))
+    return Change(start, end, new.replace("\r\n", "\n").replace("\n", page.source.newline))
 
 
 def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Change:
@@ -223,6 +225,20 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
     step = "\t" if "\t" in indent else "    "
     block = _reindent(page.text[begin:stop], indent, indent + step)
     return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
+
+
+def _unwrap(edit: Unwrap, page: _Page) -> list[Change]:
+    block = edit.statement.body
+    if not isinstance(block, cst.IndentedBlock):
+        raise Unrenderable("the block stands on the line of its header")
+    begin, stop = page.lines_of(edit.statement)
+    first, _ = page.lines_of(block.body[0])
+    if any(_has_multiline_string(each) for each in block.body):
+        raise Unrenderable("the statement holds a string of several lines")
+    old, new = _indent(page.text[first:]), _indent(page.text[begin:])
+    header = page.span(edit.statement.items[-1])[1]
+    inside = page.line_end(header)
+    return [Change(begin, stop, page.comments_in(begin, inside) + _reindent(page.text[inside:stop], old, new))]
 
 
 def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst.CSTNode]:

@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
-    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD401 "
+    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD401 "
     "GRD403 GRD404".split()
 )
 """The rules whose faults a trace shows."""
@@ -59,7 +59,7 @@ def compare(
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
-    pairs = list(_paired(before, after))
+    pairs = list(_paired(before, after, anew=What.COUNT in promise.events))
     if len(pairs) < len(before):
         return Comparison(unseen="the repaired loop cannot be run abstractly")
     unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
@@ -89,12 +89,14 @@ def _counts(found: Sequence[Fault]) -> Counter[str]:
     return Counter(code for code, _ in {(fault.code, id(fault.event.node)) for fault in found})
 
 
-def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
-    """The runs of the same root in the same world."""
+def _paired(before: Sequence[Simulation], after: Sequence[Simulation], *, anew: bool) -> Iterator[tuple[Played, Played]]:
+    """The runs of the same root in the same world; `anew` makes those that the repaired text, with other windows, was not given."""
     others = {(_name(each), run.world): run for each in after for run in each.runs}
+    plays = {_name(each): each.play for each in after}
     for each in before:
+        play = plays.get(_name(each)) if anew else None
         for run in each.runs:
-            found = others.get((_name(each), run.world))
+            found = others.get((_name(each), run.world)) or (play(run.world) if play is not None else None)
             if found is not None:
                 yield run, found
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance, Stream
-from gradlint.simulate.engines.accelerate import accumulate
+from gradlint.simulate.engines import accelerate
 from gradlint.simulate.machine import Machine, Raised, is_data
 from gradlint.simulate.things import Context, Network
 from gradlint.simulate.values import Opaque
@@ -25,6 +27,8 @@ def enter(machine: Machine, manager: Any, node: cst.CSTNode) -> Any:
             return None
     if isinstance(manager, Instance):
         return _called(machine, manager, "__enter__", [], node, manager)
+    if _may_count(machine, node):
+        machine.strange.add(node)
     return manager if is_data(manager) else Opaque("a context") if type(manager) is not Opaque else manager
 
 
@@ -37,6 +41,17 @@ def leave(machine: Machine, manager: Any, node: cst.CSTNode) -> None:
             next(manager.items)
     elif isinstance(manager, Instance):
         _called(machine, manager, "__exit__", [None, None, None], node, None)
+    machine.strange.discard(node)
+
+
+_COUNTS = re.compile("accum|sync", re.I)
+
+
+def _may_count(machine: Machine, node: cst.CSTNode) -> bool:
+    """Whether a context out of sight may count for an engine: it is called so, or it was made with the engine at hand."""
+    spelled = last_name(node.func if isinstance(node, cst.Call) else node) or ""
+    made = machine.events[-1] if machine.events else None
+    return bool(_COUNTS.search(spelled)) or (made is not None and made.node is node and "accelerator" in made.handed)
 
 
 def _called(machine: Machine, manager: Instance, name: str, args: list[Any], node: cst.CSTNode, default: Any) -> Any:
@@ -47,20 +62,33 @@ def _called(machine: Machine, manager: Instance, name: str, args: list[Any], nod
 
 
 def _entered(machine: Machine, context: Context) -> Any:
-    if context.kind == "no_sync" and isinstance(context.subject, Network):
+    if context.kind == "stack":
+        context.kept["<entered>"] = []
+    elif context.kind == "no_sync" and isinstance(context.subject, Network):
         context.before = context.subject.syncs
         context.subject.syncs = not context.flag
     elif context.kind == "no_grad":
         context.before = machine.grad
         machine.grad = False
     elif context.kind == "accumulate":
-        accumulate(machine, context.subject)
+        context.before = accelerate.accumulate(machine, context.subject, context.node or cst.Pass())
     elif context.kind == "scale_loss":
         return context.subject
     return context
 
 
+def push(machine: Machine, stack: Context, manager: Any, node: cst.CSTNode) -> Any:
+    """Enter a context that is left together with a stack of them."""
+    stack.kept.setdefault("<entered>", []).append((manager, node))
+    return enter(machine, manager, node)
+
+
 def _left(machine: Machine, context: Context) -> None:
+    entered = context.kept.pop("<entered>", [])
+    while entered:
+        leave(machine, *entered.pop())
+    if context.kind == "accumulate":
+        accelerate.leave(machine, context.before)
     if context.kind == "no_sync" and isinstance(context.subject, Network):
         context.subject.syncs = context.before
     elif context.kind == "no_grad":

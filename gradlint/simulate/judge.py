@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.simulate import losses, pace, precision, tails, zeroing
+from gradlint.simulate import counting, losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
@@ -71,6 +71,7 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     yield from precision.never_updated(view)
     if seen.blind:
         return
+    yield from counting.twice(view)
     yield from zeroing.before_step(seen)
     yield from zeroing.never(seen, larger)
     yield from precision.clip_after_step(view)
@@ -79,10 +80,10 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
         return
     yield from zeroing.reused(seen)
     guard = list(tails.inverted(view, larger))
-    yield from guard
-    if guard:
-        return
-    if seen.accumulates or view.accumulates:
+    never = guard or list(counting.never(seen, larger))
+    if never:
+        yield from never
+    elif seen.accumulates or view.accumulates:
         yield from zeroing.inside_window(seen)
         alone = max(seen.held, default=0) == 1  # as long as each step sees one micro-batch, its loss must not be divided
         yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))

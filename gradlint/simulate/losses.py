@@ -275,8 +275,13 @@ def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
     others = terms(larger)
     for key, term in terms(view).items():
         other = others.get(key)
-        if other is None or term.doubt or other.doubt or not other.factor.value:
+        if other is None or term.doubt or other.doubt or not other.factor.value or _by_engine_alone(term, view):
             continue
         if isclose(term.factor.value / other.factor.value, larger.trace.n / view.trace.n, rel_tol=_CLOSE):
             yield Fault("GRD204", view.steps[0])
             return
+
+
+def _by_engine_alone(term: Term, view: View) -> bool:
+    """Whether an engine divides a term that nothing tells it to accumulate: its backward pass divides always, meant or not."""
+    return term.event.value is not None and term.factor.divisors == (term.event.node,) and not view.trace.of(What.COUNT)

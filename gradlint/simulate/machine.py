@@ -83,6 +83,10 @@ class Machine(Assumptions):
         self.things: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self.grad = True
+        self.told: list[tuple[Any, int]] = []
+        """The engines whose count of a micro-batch lasts, each with the place of that event."""
+        self.strange: set[cst.CSTNode] = set()
+        """Where contexts out of sight were entered that may count micro-batches for an engine."""
         self.passes: dict[cst.CSTNode, int] = {}
         self.distributed = False
         self.running: list[cst.CSTNode] = []

@@ -218,14 +218,16 @@ def _of_stream(machine: Machine, value: Stream, name: str, args: list[Any], kwar
 
 
 def _of_context(machine: Machine, value: Context, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    from gradlint.simulate.contexts import enter, leave
+    from gradlint.simulate.contexts import enter, leave, push
 
     if name == "__enter__":
         return enter(machine, value, node)
     if name == "__exit__":
         leave(machine, value, node)
     elif name == "enter_context" and args:
-        return enter(machine, args[0], node)
+        return push(machine, value, args[0], node)
+    elif name == "close":
+        leave(machine, value, node)
     return None
 
 

@@ -15,7 +15,8 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
     Optimizer: frozenset(("param_groups", "state", "optimizer", "defaults")),
     Accelerator: frozenset(
         "sync_gradients gradient_accumulation_steps num_processes process_index is_main_process is_local_main_process device "
-        "use_distributed mixed_precision state distributed_type local_process_index scaler trackers".split()
+        "use_distributed gradient_state num_steps end_of_dataloader mixed_precision state distributed_type local_process_index "
+        "scaler trackers".split()
     ),
     Parameter: frozenset(("grad", "data", "requires_grad", "shape", "device", "is_cuda", "name")),
     Gradient: frozenset(("data", "device", "shape", "is_sparse", "grad_fn", "dtype")),
@@ -82,6 +83,9 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
         return
     if isinstance(value, Accelerator) and name == "gradient_accumulation_steps":
         value.steps = accelerate.named_steps(machine, new)
+        return
+    if isinstance(value, Accelerator) and name == "sync_gradients":
+        accelerate.set_boundary(machine, value, new)
         return
     if isinstance(value, Network) and name == "require_backward_grad_sync":
         value.syncs = truth(machine, new)

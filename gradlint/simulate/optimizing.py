@@ -15,6 +15,7 @@ from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import (
     OUT_OF_SIGHT,
+    Accelerator,
     Average,
     Gradient,
     Loader,
@@ -31,9 +32,16 @@ from gradlint.simulate.world import spells_teacher
 
 
 def backward(
-    machine: Machine, loss: Any, node: cst.CSTNode, factor: Factor = ONE, through: str = "", *, retains: bool = False
+    machine: Machine,
+    loss: Any,
+    node: cst.CSTNode,
+    factor: Factor = ONE,
+    through: str = "",
+    *,
+    retains: bool = False,
+    engines: Factor | None = None,
 ) -> None:
-    """Backpropagate a loss, each term multiplied by a factor."""
+    """Backpropagate a loss, each term multiplied by a factor; `engines` is what an engine's own part of that is."""
     factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
         given = loss_of(machine, each, node)
@@ -49,6 +57,8 @@ def backward(
             feeds=feeds,
             known=known,
             retains=retains,
+            value=engines,
+            inside=tuple(place for _, place in machine.told),
         )
     after_backward(machine)
 
@@ -263,6 +273,8 @@ def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNo
             handed.add("parameters")
         elif isinstance(value, Loader):
             handed.add("data")
+        elif isinstance(value, Accelerator):
+            handed.add("accelerator")
         elif isinstance(value, Instance) and value.cls.outside:
             handed.add("an object whose class is not in sight")
         elif isinstance(value, (Optimizer, Schedule, Scaler, Average, Gradient, Network)):

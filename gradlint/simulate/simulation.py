@@ -21,7 +21,7 @@ from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.starting import start_of
 from gradlint.simulate.statements import Compiler
-from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.trace import COUNTS, Trace, What
 from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World
 
@@ -43,6 +43,8 @@ class Simulation:
 
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
+    play: Callable[[World], Played] | None = None
+    """Runs it in one world more."""
 
     @property
     def main(self) -> Played:
@@ -110,9 +112,9 @@ def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 
 
 def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
-    """The calls that matter to a loop wherever they stand: what clears gradients, and what hooks into their communication."""
+    """The calls that matter to a loop wherever they stand: what clears gradients, counts micro-batches, and hooks into communication."""
     calls = (each for each in nodes if type(each) is cst.Call)
-    return [each for each in calls if spells_zeroing(name := last_name(each.func) or "") or name == COMM_HOOK]
+    return [each for each in calls if spells_zeroing(name := last_name(each.func) or "") or name in (COMM_HOOK, COUNTS)]
 
 
 @dataclass
@@ -219,14 +221,14 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     world = World(SMALL, room(SMALL))
     first = turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
-        return Simulation(root, (first,))
+        return Simulation(root, (first,), play)
     first = fitted(first, play)
     world = first.world
     asked = first.asked
     if _is_plain(first.trace):
         arms = (play(each) for each in _flipped(world, replace(asked, deciding=asked.deciding & asked.looped))[:ARMS])
         if all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
-            return Simulation(root, (first,))
+            return Simulation(root, (first,), play)
     larger = POWERS[1] if asked.masked else LARGE
     # Where windows are of a size of their own, a pass has one more of them, so that lengths are told apart.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
@@ -238,7 +240,7 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     others = (play(each) for each in flips[:FLIPS] if text.left > 0)
     runs += [each for each in others if not _refused(each.trace)]
-    return Simulation(root, tuple(runs))
+    return Simulation(root, tuple(runs), play)
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:

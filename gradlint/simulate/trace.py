@@ -17,6 +17,7 @@ class What(str, Enum):
 
     PASS = "a pass over the data begins"
     END = "a pass over the data ends"
+    COUNT = "count of a micro-batch"
     BACKWARD = "backward"
     ZERO = "gradients are cleared"
     RESCALE = "gradients are multiplied"
@@ -45,12 +46,14 @@ class Event:
     for a backward pass or a report, the terms of the loss, each with the factor that its gradient is multiplied by; for a step,
     a clip or a zeroing, what the gradients hold. `micro` is the number of the micro-batch that was met last, from 0 (-1: none yet).
     `scaled` says that a GradScaler's factor is in the loss (backward) or in the gradients (clip, step), or, of a step, with
-    `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, or a divisor; `handed` are the kinds of
+    `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, a divisor, what an engine divides a loss
+    by, or the N that it counts to; `handed` are the kinds of
     things that an opaque call is given, `numbers` the numbers. `held` are the
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
     `rounds` how many iterations of each came before it.
     `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another.
+    `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
     """
 
     what: What
@@ -75,6 +78,7 @@ class Event:
     known: int = 0
     at: cst.CSTNode | None = None
     retains: bool = False
+    inside: tuple[int, ...] = ()
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -102,6 +106,9 @@ class Stepper:
     rate_by: frozenset[int] = frozenset()
 
 
+COUNTS = "accumulate"
+"""The method by which an engine is told of a micro-batch."""
+
 SHORT = "a list has no item at the place that is asked for"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
@@ -118,7 +125,8 @@ class Trace:
     numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
-    `unreached` the names of calls that clear gradients, or hook into their communication, and that the run did not come to.
+    `unreached` the names of calls that clear gradients, count micro-batches for an engine, or hook into their communication, and that
+    the run did not come to.
     """
 
     events: tuple[Event, ...]

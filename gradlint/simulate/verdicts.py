@@ -24,6 +24,8 @@ _OF_A_SCALER = frozenset(("GRD302", "GRD307"))
 """Faults that are none where no loss is scaled."""
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
+_EVERYWHERE = frozenset(("GRD208",))
+"""Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
 _OF_ONE_ARM = frozenset(
     ("GRD101", "GRD104", "GRD203", "GRD301", "GRD302", "GRD303", "GRD304", "GRD305", "GRD306", "GRD401", "GRD404")
 )
@@ -88,6 +90,8 @@ def _holds(fault: Fault, other: _Judged) -> bool:
         return True
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True
+    if fault.code in _EVERYWHERE:
+        return other.shows(fault) or not other.met(fault)
     if fault.code in _OF_TWO:
         return not _in_doubt(fault, other)
     return other.shows(fault) or not other.met(fault) or not other.accumulates

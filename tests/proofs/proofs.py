@@ -384,6 +384,8 @@ PROOFS = (
     Proof("GRD204", _too_often),
     Proof("GRD205", _piled),
     Proof("GRD206", _nothing),
+    Proof("GRD207", _too_often),
+    Proof("GRD208", _too_often),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
     Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),

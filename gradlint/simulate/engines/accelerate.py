@@ -11,9 +11,11 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.conditions import truth
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Accelerator, Context, Loader, Network, Optimizer, Schedule, Thing
-from gradlint.simulate.values import Num, Opaque, number, settings_of
+from gradlint.simulate.trace import What
+from gradlint.simulate.values import Factor, Num, Opaque, number, settings_of
 
 
 def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
@@ -25,7 +27,10 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
     if kwargs.get("deepspeed_plugin") is not None:
         steps = Opaque("deepspeed_plugin.gradient_accumulation_steps")
     made = Accelerator("accelerator", node, steps=named_steps(machine, steps))
-    made.kept["<given>"] = "gradient_accumulation_steps" in kwargs or plugin is not None
+    if plugin is not None:
+        made.doubt = "a plugin says how many micro-batches it counts"
+    if kwargs.get("deepspeed_plugin") is not None:
+        made.doubt = "DeepSpeed may count micro-batches itself"
     return made
 
 
@@ -36,15 +41,32 @@ def named_steps(machine: Machine, steps: Any) -> Any:
     return known
 
 
-def accumulate(machine: Machine, engine: Accelerator) -> None:
-    """Enter `accumulate()`: one more micro-batch of the window."""
+def accumulate(machine: Machine, engine: Accelerator, node: cst.CSTNode) -> int:
+    """Enter `accumulate()`: one more micro-batch of the window, whatever was entered before; the place of its event."""
     engine.used = True
-    engine.micro += 1
-    steps = int(number(machine.number_of(engine.steps)) or 1)
+    known = machine.number_of(engine.steps)
+    steps = max(int(number(known) or 1), 1)
+    if steps > 1 and not settings_of(known):
+        machine.asked.moduli.add(steps)
     ends = any(loader.at_end for loader in engine.loaders)
-    engine.syncs = engine.micro % max(steps, 1) == 0 or ends
-    if ends:
-        engine.micro = 0
+    engine.micro = 0 if ends else engine.micro + 1
+    engine.syncs = ends or engine.micro % steps == 0
+    place = len(machine.events)
+    own = tuple(each for other, each in machine.told if other is engine)
+    machine.note(What.COUNT, node, inside=own, value=Factor(float(steps), settings_of(known), engine.doubt), text=engine.identity)
+    machine.told.append((engine, place))
+    return place
+
+
+def leave(machine: Machine, place: int) -> None:
+    """Leave the `accumulate()` whose event stands at a place: what it set stays."""
+    machine.told = [each for each in machine.told if each[1] != place]
+
+
+def set_boundary(machine: Machine, engine: Accelerator, flag: Any) -> None:
+    """The script itself says whether the window is complete."""
+    engine.used, engine.syncs = True, truth(machine, flag)
+    engine.doubt = "the script sets `sync_gradients` itself"
 
 
 def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -57,7 +79,15 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
         divisor = factor_of(machine, cst.Divide, engine.steps, node)
         if engine.node is None and not engine.used:
             divisor = divisor.doubted("how many micro-batches the accelerator counts is not in sight")
-        backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="accelerator")
+        doubt = engine.doubt or ("a context that is not in sight may count micro-batches" if machine.strange else "")
+        alone = divisor.doubted(doubt) if doubt else divisor
+        backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="accelerator", engines=alone)
+        return None
+    if name == "_do_sync":
+        leave(machine, accumulate(machine, engine, node))
+        return None
+    if name == "_set_sync_gradients":
+        set_boundary(machine, engine, args[0] if args else kwargs.get("sync_gradients", True))
         return None
     if name == "prepare":
         given = [prepared(machine, engine, each, node) for each in args]
@@ -101,8 +131,12 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
     """An attribute of an Accelerator."""
     if name == "sync_gradients":
         return Num(engine.syncs, frozenset(("accelerator.sync_gradients",)))
-    if name == "gradient_accumulation_steps":
+    if name in ("gradient_accumulation_steps", "num_steps"):
         return engine.steps
+    if name == "gradient_state":
+        return engine  # what it says of the window, its engine says
+    if name == "end_of_dataloader":
+        return any(loader.at_end for loader in engine.loaders)
     if name in ("num_processes", "process_index", "local_process_index"):
         return 1 if name == "num_processes" else 0
     if name == "use_distributed":

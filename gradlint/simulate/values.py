@@ -19,10 +19,11 @@ NORM = frozenset(("the norm of gradients",))
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """A number of a world, and the settings that it was computed from."""
+    """A number of a world, and the settings that it was computed from; `usual` says that other data may make it another truth."""
 
     value: int | float
     of: frozenset[str]
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

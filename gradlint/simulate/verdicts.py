@@ -14,6 +14,7 @@ from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.losses import terms as terms_of_loss
 from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.skipping import skipping
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
@@ -64,7 +65,13 @@ def faults(simulation: Simulation) -> list[Fault]:
             if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
                 known.add(fault.key)
                 found.append(fault)
-    return found
+    return found + _of_detours(simulation)
+
+
+def _of_detours(simulation: Simulation) -> list[Fault]:
+    """The faults that show where the data take another arm than usual."""
+    every = (fault for run in simulation.detours for fault in skipping(simulation.main.trace, run.trace))
+    return list({fault.key: fault for fault in every}.values())
 
 
 def _judged(run: Played, larger: Played | None) -> _Judged:

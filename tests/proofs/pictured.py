@@ -239,6 +239,7 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
         _gradient,
     ),
     "GRD206": _both(lambda o: "Zeroed before the step, every update is given a gradient of 0", UPDATE, NORM, _gradient),
+    "GRD209": _cut,
     "GRD301": _partial_clips,
     "GRD302": _scaled_clips,
     "GRD303": _late_clips,

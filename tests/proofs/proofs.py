@@ -207,6 +207,19 @@ def _shifted(o: Outcome) -> Measure:
     )
 
 
+def _left_out(o: Outcome) -> Measure:
+    written, cured = (run.windows[: o.meant.updates // o.setup.epochs] for run in (o.faulty, o.cured))
+    return Measure(
+        o.off,
+        f"with one bad micro-batch at a boundary, the updates of an epoch are made of {_sizes(written)} micro-batches instead of "
+        f"{_sizes(cured)}; {_ends_off(o)}.",
+    )
+
+
+def _sizes(windows: list[int]) -> str:
+    return f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
+
+
 def _tail(o: Outcome) -> Measure:
     lost = o.setup.micro_batches * o.setup.epochs - o.setup.window * o.faulty.updates
     return Measure(
@@ -384,6 +397,7 @@ PROOFS = (
     Proof("GRD204", _too_often),
     Proof("GRD205", _piled),
     Proof("GRD206", _nothing),
+    Proof("GRD209", _left_out),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
     Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),

@@ -55,6 +55,10 @@ PAIRS = {
         training(body("criterion(model(x), y).backward()", "optimizer.zero_grad()", "optimizer.step()")),
         training(body("criterion(model(x), y).backward()", "optimizer.step()", "optimizer.zero_grad()")),
     ),
+    "GRD209": (
+        training(body("loss = criterion(model(x), y)", "if loss.isnan():\n    continue", DIVIDED, update())),
+        training(body("loss = criterion(model(x), y)", f"if not loss.isnan():\n    {DIVIDED}", update())),
+    ),
     "GRD301": (
         training(body(DIVIDED, "clip_grad_norm_(model.parameters(), 1.0)", update())),
         training(body(DIVIDED, update("clip_grad_norm_(model.parameters(), 1.0)", "optimizer.step()", "optimizer.zero_grad()"))),

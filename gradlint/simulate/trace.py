@@ -51,7 +51,8 @@ class Event:
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
     `rounds` how many iterations of each came before it.
-    `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its graph for another.
+    `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its
+    graph for another.
     """
 
     what: What

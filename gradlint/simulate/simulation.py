@@ -14,6 +14,7 @@ from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.detours import detours
+from gradlint.simulate.drifting import drifts
 from gradlint.simulate.fitting import FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
@@ -39,12 +40,14 @@ MOST_STEPS = 40_000
 class Simulation:
     """All runs of one root: the function that was started, or None for the module. The first two differ in N alone.
 
-    In each of the `detours`, one branch takes once the arm that is not the usual one, to the harm of a window.
+    In each of the `detours`, one branch takes once the arm that is not the usual one, to the harm of a window; in each of the
+    `drifts`, N grows on the way, to the same.
     """
 
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
     detours: tuple[Played, ...] = ()
+    drifts: tuple[Played, ...] = ()
 
     @property
     def main(self) -> Played:
@@ -235,4 +238,4 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     runs += [play(each) for each in flips[:FLIPS] if text.left > 0]
-    return Simulation(root, tuple(runs), tuple(detours(runs, play)) if text.left > 0 else ())
+    return Simulation(root, tuple(runs), tuple(detours(runs, play)), tuple(drifts(runs, play)))

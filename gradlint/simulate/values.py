@@ -16,6 +16,9 @@ NOTHING: frozenset[str] = frozenset()
 NORM = frozenset(("the norm of gradients",))
 """What stands for the models that computed a value, where it was computed from gradients."""
 
+DRIFT = frozenset(("a count that goes on",))
+"""The same, where it was computed out of sight from numbers that are others in each iteration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Num:

@@ -8,6 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
+from gradlint.simulate.drifting import irregular
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
@@ -69,8 +70,10 @@ def faults(simulation: Simulation) -> list[Fault]:
 
 
 def _of_detours(simulation: Simulation) -> list[Fault]:
-    """The faults that show where the data take another arm than usual."""
-    every = (fault for run in simulation.detours for fault in skipping(simulation.main.trace, run.trace))
+    """The faults that show where the data take another arm than usual, or N grows on the way."""
+    main = simulation.main
+    every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
+    every += [fault for run in simulation.drifts for fault in irregular(main, run)]
     return list({fault.key: fault for fault in every}.values())
 
 

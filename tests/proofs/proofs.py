@@ -216,6 +216,14 @@ def _left_out(o: Outcome) -> Measure:
     )
 
 
+def _irregular(o: Outcome) -> Measure:
+    return Measure(
+        o.off,
+        f"with an N that grows from 1 to 4, the updates are made of {_sizes(o.faulty.windows)} micro-batches instead of "
+        f"{_sizes(o.cured.windows)}; {_ends_off(o)}.",
+    )
+
+
 def _sizes(windows: list[int]) -> str:
     return f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
 
@@ -398,6 +406,7 @@ PROOFS = (
     Proof("GRD205", _piled),
     Proof("GRD206", _nothing),
     Proof("GRD209", _left_out),
+    Proof("GRD210", _irregular, Setup(samples=192, epochs=1, sizes=(1, 1, 1, 2, 2, 2, 3, 4, 4, 4))),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
     Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),

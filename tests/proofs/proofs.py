@@ -407,6 +407,7 @@ PROOFS = (
     Proof("GRD206", _nothing),
     Proof("GRD209", _left_out),
     Proof("GRD210", _irregular, Setup(samples=192, epochs=1, sizes=(1, 1, 1, 2, 2, 2, 3, 4, 4, 4))),
+    Proof("GRD211", _too_often, Setup(model=lambda: nn.Linear(8, 2, bias=False))),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
     Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),

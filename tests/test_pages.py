@@ -27,8 +27,9 @@ def test_example_is_reported(page: Page) -> None:
 
 def test_fix_writes_the_cure(page: Page) -> None:
     source = read_marked(page.example).source
-    assert fixed(source, (page.code,)) == page.instead
-    assert fixed(source) == page.instead
+    cure = source if "*no fix*" in page.text else page.instead  # which is then a cure by hand
+    assert fixed(source, (page.code,)) == cure
+    assert fixed(source) == cure
 
 
 def test_cure_is_silent(page: Page) -> None:
@@ -45,7 +46,7 @@ def test_header_agrees_with_the_rule(page: Page) -> None:
     rule = next(each for each in all_rules() if each.code == page.code)
     assert page.text.startswith(f"# {rule.code} {rule.name}\n\n**{rule.severity.value}** · *")
     applicability = {d.fix.applicability.value for d in found(read_marked(page.example).source) if d.code == page.code and d.fix}
-    assert applicability and f"*{applicability.pop()} fix*" in page.text
+    assert f"*{applicability.pop() if applicability else 'no'} fix*" in page.text
 
 
 def test_page_of_syntax_errors() -> None:

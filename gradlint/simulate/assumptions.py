@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.simulate.values import Num, Opaque, Question, Tensor, number
+from gradlint.simulate.values import DRIFT, Num, Opaque, Question, Tensor, number
 from gradlint.simulate.world import (
+    DRIFTS,
     PASSES,
     PRIMES,
     Asked,
@@ -115,6 +116,8 @@ class Assumptions:
         if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
             if self.in_loop and type(value) is Tensor:
                 self.varying.add(name)
+                if value.models >= DRIFT:
+                    return self._drifted(name)
             return value if type(value) is Opaque and self.counts_steps(value.identity) else self.setting(name)
         if isinstance(plain, float) and plain.is_integer() and type(value) is float:
             plain = int(plain)
@@ -125,6 +128,14 @@ class Assumptions:
         if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
             return value
         return self.setting(name, plain)
+
+    def _drifted(self, name: str) -> Any:
+        """A number of accumulation steps that a count decides, as it is in this iteration."""
+        computed = self.asked.drifting.get(name, 0)
+        self.asked.drifting[name] = computed + 1
+        known = self.setting(name)
+        late = self.world.drift is not None and computed >= self.world.drift
+        return Num(known.value + DRIFTS, known.of) if late else known
 
     def overridable(self, name: str, value: Any) -> Any:
         """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""

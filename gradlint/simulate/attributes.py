@@ -174,7 +174,7 @@ def plain(index: Any) -> Any:
         return tuple(plain(each) for each in index)
     if isinstance(index, slice):
         return "a slice"
-    return index if isinstance(index, (str, int, float, bool, type(None))) else "?"
+    return index if isinstance(index, (str, int, float, bool, type(None), Parameter)) else "?"
 
 
 def _of_sequence(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any:

@@ -15,6 +15,7 @@ from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.machine import Machine, question_of
 from gradlint.simulate.patterns import pattern
+from gradlint.simulate.trace import What
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
@@ -39,6 +40,8 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     """Compile `if`."""
     choice = _choice(compiler, node)
     breaks = _ends_with(node.body, (cst.Break, cst.Return))
+    leaving = (_leaving(node.body), _leaving(node.orelse))
+    forks = choice.gate and choice.refuses is None
     test, body = expression(node.test), compiler.block(node.body)
     orelse: Block = ()
     if isinstance(node.orelse, cst.If):
@@ -52,6 +55,9 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         value = test(frame)
         taken, varies = _answer(machine, value, choice)
         varies = varies or _asks_anew(machine, node, value)
+        if forks and machine.in_loop and conditions.of_data(value) and _goes_round(machine, node):
+            taken = not taken
+            machine.note(What.DETOUR, node, at=leaving[0 if taken else 1] or node.test)
         if breaks and not taken and machine.loops and conditions.gates(value):
             machine.bounded.add(id(machine.loops[-1]))
         machine.path.append((node, 0 if taken else 1, varies))
@@ -66,6 +72,13 @@ def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
     """Whether a condition asks something else than it did before: an entry of a table, at another place."""
     question = question_of(value) if conditions.certain(value) is None else None
     return question is not None and machine.asked_at.setdefault(node, question.key) != question.key
+
+
+def _goes_round(machine: Machine, node: cst.CSTNode) -> bool:
+    """Whether a branch that the data decide takes its other arm this time."""
+    met = machine.asked.forks.setdefault(node, [])
+    met.append(len(machine.events))
+    return machine.world.detour == (node, len(met) - 1)
 
 
 def _choice(compiler: Any, node: cst.If) -> Choice:
@@ -144,15 +157,22 @@ def match(compiler: Any, node: cst.Match) -> Flowing:
 
 def _leaves(suite: Any) -> bool:
     """Whether a suite leaves what it stands in, whatever happens before."""
+    return _leaving(suite) is not None
+
+
+def _leaving(suite: Any) -> cst.CSTNode | None:
+    """The statement at its end by which a suite leaves what it stands in."""
+    if suite is None or isinstance(suite, cst.If):
+        return None
     body = suite.body
     if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
         body = body.body
-    if isinstance(suite, cst.If) or not body:
-        return False
+    if not body:
+        return None
     last = body[-1]
     if isinstance(last, cst.SimpleStatementLine):
         last = last.body[-1]
-    return isinstance(last, _LEAVES)
+    return last if isinstance(last, _LEAVES) else None
 
 
 def _ends_with(suite: Any, kinds: tuple[type, ...]) -> bool:

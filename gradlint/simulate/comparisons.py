@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Thing
-from gradlint.simulate.values import Answer, Num, Opaque, Question, in_order, number, settings_of
+from gradlint.simulate.values import NOTHING, Answer, Num, Opaque, Question, in_order, number, settings_of
 
 _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     cst.Equal: operator.eq,
@@ -78,7 +78,8 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
             return Question(f"{left.identity} is None", negated=negated, default=False)
         if getattr(left, "optional", False):
             return Question(f"{left.identity} is None", negated=negated, default=False)
-        return (left is None) != negated
+        absent = (left is None) != negated
+        return Num(absent, NOTHING, usual=True) if is_data(left) and left.terms is None else absent
     if isinstance(right, bool):
         if type(left) is Opaque:
             return Question(left.identity, negated=negated == right)

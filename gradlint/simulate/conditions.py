@@ -44,13 +44,19 @@ def varies(value: Any) -> bool:
     return question_of(value) is None and not (isinstance(value, Answer) and value.usual is not None)
 
 
+def of_data(value: Any) -> bool:
+    """Whether other data may change a truth, however certain it is as long as nothing goes wrong."""
+    return (type(value) is Num and value.usual) or (certain(value) is None and question_of(value) is None)
+
+
 def negation(machine: Machine, value: Any) -> Any:
     """`not value`, which stays a question where the value is one."""
     value = settled(machine, value)
     known = certain(value)
     if known is not None:
         settings = settings_of(value)
-        return Num(not known, settings) if settings else not known
+        usual = type(value) is Num and value.usual
+        return Num(not known, settings, usual) if settings or usual else not known
     question = question_of(value)
     if question is None:
         flipped = not value.usual if isinstance(value, Answer) and value.usual is not None else None

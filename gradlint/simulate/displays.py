@@ -10,6 +10,7 @@ import libcst as cst
 from gradlint.simulate import conditions
 from gradlint.simulate.callables import Frame, Stream
 from gradlint.simulate.iteration import items_of
+from gradlint.simulate.things import Parameter
 
 Evaluate = Callable[[Frame], Any]
 _LONGEST = 400
@@ -106,7 +107,7 @@ def comprehension(node: Any) -> Evaluate:
             return Stream(found)
         values = list(found)
         if isinstance(node, cst.DictComp):
-            return {key: value for key, value in values if isinstance(key, (str, int, float, tuple, bool))}
+            return {key: value for key, value in values if isinstance(key, (str, int, float, tuple, bool, Parameter))}
         return set_of(values) if isinstance(node, cst.SetComp) else values
 
     return run

@@ -13,7 +13,7 @@ from gradlint.simulate.values import ONE, Factor
 
 COMM_HOOK = "register_comm_hook"
 OF_GRADIENTS = frozenset(("register_hook", COMM_HOOK))
-OF_PARAMETERS = frozenset(("register_post_accumulate_grad_hook",))
+OF_PARAMETERS = frozenset(("register_post_accumulate_grad_hook", IN_BACKWARD := "an optimizer in the backward pass"))
 OF_STEPS = frozenset(("register_step_pre_hook", "register_step_post_hook"))
 REGISTER = OF_GRADIENTS | OF_PARAMETERS | OF_STEPS
 
@@ -55,12 +55,20 @@ def _factor(machine: Machine, hook: Hook) -> Factor:
 
 
 def after_backward(machine: Machine) -> None:
-    """Call what waits for the gradients of a parameter."""
+    """Call what waits for the gradients of a parameter, or step the optimizer that does."""
     from gradlint.simulate.calling import call
+    from gradlint.simulate.optimizing import clear, step
 
     for hook in machine.hooks:
-        if hook.name in OF_PARAMETERS:
-            call(machine, hook.function, [Parameter(owner=hook.owner)], {}, hook.node)
+        if hook.name not in OF_PARAMETERS:
+            continue
+        if isinstance(hook.function, Optimizer):
+            with machine.within(hook.node):
+                step(machine, hook.function, hook.node)
+                clear(machine, hook.function, hook.node)
+            continue
+        given = hook.owner if isinstance(hook.owner, Parameter) else Parameter(owner=hook.owner)
+        call(machine, hook.function, [given], {}, hook.node)
 
 
 def around_step(machine: Machine, optimizer: Optimizer, name: str) -> None:

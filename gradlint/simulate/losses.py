@@ -269,7 +269,7 @@ def rate_makes_up(view: View, larger: View | None) -> bool:
 
 
 def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
-    """Each micro-batch is stepped although its loss is divided by N."""
+    """Each micro-batch is stepped although its loss is divided by N: by the loop, or by a hook of its backward pass."""
     if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
         return
     others = terms(larger)
@@ -278,7 +278,9 @@ def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
         if other is None or term.doubt or other.doubt or not other.factor.value or _by_engine_alone(term, view):
             continue
         if isclose(term.factor.value / other.factor.value, larger.trace.n / view.trace.n, rel_tol=_CLOSE):
-            yield Fault("GRD204", view.steps[0])
+            step = view.steps[0]
+            hook = next((call for call in step.stack if any(call is hooked for hooked in view.trace.hooked)), None)
+            yield Fault("GRD211", step, at=hook) if hook is not None else Fault("GRD204", step)
             return
 
 

@@ -96,6 +96,8 @@ class Machine(Assumptions):
         self.hooks: list[Any] = []
         self.bounded: set[int] = set()
         self.asked_at: dict[cst.CSTNode, str] = {}
+        self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
+        """The numbers that calls out of sight were handed in a loop; none where they were not the same each time."""
         self.options: dict[str, Any] = {}
         self.containers: list[Any] = []
         self.entered: set[cst.CSTNode] = set()

@@ -31,7 +31,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import OVER_ROWS, Answer, Factor, Opaque, Tensor, whole
+from gradlint.simulate.values import DRIFT, OVER_ROWS, Answer, Factor, Opaque, Tensor, number, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -302,7 +302,9 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     spells_loss = machine.loops and LOSS_SPELLING.search(called) and not called[:1].isupper()  # a class makes a criterion
     wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
     if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
-        return joined(machine, node, given, models)
+        made = joined(machine, node, given, models)
+        made.models |= DRIFT if _asked_anew(machine, node, parts, callee) else frozenset()
+        return made
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
@@ -317,6 +319,17 @@ def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:
     """Whether a criterion adds up the losses of its rows, as it is told, or was when it was built."""
     told = kwargs.get("reduction")
     return told == "sum" or (told is None and type(callee) is Opaque and "<sums>" in callee.kept)
+
+
+def _asked_anew(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> bool:
+    """Whether a function of numbers was handed other ones before: what else is out of sight may keep to its own count."""
+    if not (isinstance(callee, Opaque) and callee.identity.startswith("numpy.")):
+        return False
+    numbers = tuple(number(each) for each in parts)
+    if machine.handed.setdefault(node, numbers) == numbers:
+        return False
+    machine.handed[node] = ()  # once is enough, whatever it is handed later
+    return True
 
 
 def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:

@@ -13,6 +13,8 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
+from gradlint.simulate.detours import detours
+from gradlint.simulate.drifting import drifts
 from gradlint.simulate.fitting import ARMS, FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
@@ -39,12 +41,18 @@ MOST_STEPS = 40_000
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """All runs of one root: the function that was started, or None for the module. The first two differ in N alone."""
+    """All runs of one root: the function that was started, or None for the module. The first two differ in N alone.
+
+    In each of the `detours`, one branch takes once the arm that is not the usual one, to the harm of a window; in each of the
+    `drifts`, N grows on the way, to the same.
+    """
 
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
     play: Callable[[World], Played] | None = None
     """Runs it in one world more."""
+    detours: tuple[Played, ...] = ()
+    drifts: tuple[Played, ...] = ()
 
     @property
     def main(self) -> Played:
@@ -240,7 +248,7 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     others = (play(each) for each in flips[:FLIPS] if text.left > 0)
     runs += [each for each in others if not _refused(each.trace)]
-    return Simulation(root, tuple(runs), play)
+    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)))
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:

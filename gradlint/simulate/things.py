@@ -111,9 +111,15 @@ class Loader(Thing):
 
 @dataclass(eq=False)
 class Parameter(Thing):
-    """The parameters of a model, or of an optimizer, as one."""
+    """The parameters of a model, or of an optimizer, as one: a table by parameter has one entry for all of them."""
 
     owner: Any = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Parameter) and self.owner is other.owner
+
+    def __hash__(self) -> int:
+        return id(self.owner)
 
 
 @dataclass(eq=False)

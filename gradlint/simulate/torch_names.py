@@ -13,6 +13,7 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
+from gradlint.simulate.hooks import IN_BACKWARD, register
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
 from gradlint.simulate.python_names import PYTHON
@@ -234,6 +235,13 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
     )
 
 
+def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> None:
+    """Build an optimizer that steps, and clears, as soon as there are gradients."""
+    given = [*args, *kwargs.values()]
+    optimizer = construct(machine, getattr(given[0], "path", ""), given[1:2], {}, node, Role.OPTIMIZER) if given else None
+    register(machine, None, IN_BACKWARD, [optimizer], node)
+
+
 FUNCTIONS: dict[str, Known] = {
     **PYTHON,
     "builtins.isinstance": _is_class,
@@ -248,6 +256,8 @@ FUNCTIONS: dict[str, Known] = {
     "torch.autograd.backward": _autograd_backward,
     "torch.autograd.set_detect_anomaly": _null,
     "torch.distributed.autograd.backward": _null,
+    "torch.distributed.optim._apply_optimizer_in_backward": _in_backward,
+    "torch.distributed.optim.apply_optimizer_in_backward._apply_optimizer_in_backward": _in_backward,
     "apex.amp.scale_loss": _scale_loss,
     "torch.stack": _stack,
     "torch.cat": _stack,

@@ -29,6 +29,7 @@ class What(str, Enum):
     AVERAGE = "average of the weights"
     REPORT = "loss report"
     CALL = "opaque call"
+    DETOUR = "the data take another arm than usual"
 
 
 Guard = tuple[cst.CSTNode, int, bool]
@@ -52,8 +53,8 @@ class Event:
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
     `rounds` how many iterations of each came before it.
-    `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another.
-    `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
+    `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its
+    graph for another. `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
     """
 
     what: What

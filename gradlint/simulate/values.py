@@ -17,6 +17,9 @@ NOTHING: frozenset[str] = frozenset()
 NORM = frozenset(("the norm of gradients",))
 """What stands for the models that computed a value, where it was computed from gradients."""
 
+DRIFT = frozenset(("a count that goes on",))
+"""The same, where it was computed out of sight from numbers that are others in each iteration."""
+
 
 BATCHES = "len(rows) over the rows of a batch"
 """The setting of a number of batches that was computed from a number of rows."""
@@ -27,10 +30,11 @@ OVER_ROWS = "it is a sum over its rows"
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """A number of a world, and the settings that it was computed from."""
+    """A number of a world, and the settings that it was computed from; `usual` says that other data may make it another truth."""
 
     value: int | float
     of: frozenset[str]
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

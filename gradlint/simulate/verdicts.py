@@ -8,17 +8,19 @@ from enum import Enum
 
 import libcst as cst
 
+from gradlint.simulate.drifting import irregular
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.losses import terms as terms_of_loss
 from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.skipping import skipping
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
 
-_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
+_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD211", "GRD402"))
 """Faults that two values of N are needed to see."""
 _OF_A_SCALER = frozenset(("GRD302", "GRD307"))
 """Faults that are none where no loss is scaled."""
@@ -70,7 +72,15 @@ def faults(simulation: Simulation) -> list[Fault]:
             if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
                 known.add(fault.key)
                 found.append(fault)
-    return found
+    return found + _of_detours(simulation)
+
+
+def _of_detours(simulation: Simulation) -> list[Fault]:
+    """The faults that show where the data take another arm than usual, or N grows on the way."""
+    main = simulation.main
+    every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
+    every += [fault for run in simulation.drifts for fault in irregular(main, run)]
+    return list({fault.key: fault for fault in every}.values())
 
 
 def _judged(run: Played, larger: Played | None) -> _Judged:

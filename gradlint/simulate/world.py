@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import libcst as cst
+
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
 MANY = 211
 """What a bound is that a run is not meant to reach."""
+DRIFTS = 1
+"""By how much a number of accumulation steps that changes on the way becomes larger."""
 _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
 _EPOCH_NOW = re.compile(r"^(cur_|current_|this_|i_)?epoch(_idx|_num|_id|_no|_i)?$")
 _SETTINGS = re.compile(
@@ -60,6 +64,8 @@ class World:
     `n` is the value of the settings that count as accumulation steps: those of `n_names`, and those whose names spell it.
     `length` is how many batches a pass over data has whose length is unknown. `answers` are the questions that are answered
     otherwise than usual, `strings` the values of settings that are compared with strings. `small` says that batches are of two rows.
+    `detour` is a branch that the data decide and that takes its other arm once, and how many times it is met before. After
+    `drift` iterations, numbers of accumulation steps that a count decides are larger by DRIFTS.
     """
 
     n: int = 3
@@ -69,6 +75,8 @@ class World:
     answers: tuple[tuple[str, bool], ...] = ()
     strings: tuple[tuple[str, str], ...] = ()
     small: bool = False
+    detour: tuple[cst.CSTNode, int] | None = None
+    drift: int | None = None
 
 
 @dataclass
@@ -78,7 +86,9 @@ class Asked:
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
     got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
     that conditions around the update of weights depend on; `moduli` the plain numbers
-    there; `masked` says that the bits of N are asked, so that it is a power of two.
+    there; `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
+    with the numbers of events before it whenever it was met; `drifting` the numbers of accumulation steps that a count
+    decides, with how often they were computed.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -90,6 +100,8 @@ class Asked:
     moduli: set[int] = field(default_factory=set)
     masked: bool = False
     actual: dict[str, int | float] = field(default_factory=dict)
+    drifting: dict[str, int] = field(default_factory=dict)
+    forks: dict[cst.CSTNode, list[int]] = field(default_factory=dict)
 
 
 def spells_epochs(name: str) -> bool:

@@ -120,6 +120,20 @@ def _cut(code: str, o: Outcome) -> Picture:
     return Picture(code, title, FIRST_EPOCH, "micro-batches in the update", written, repaired, "stems", windows=o.setup.window)
 
 
+def _in_backward(code: str, o: Outcome) -> Picture:
+    written, repaired = (_first_epoch(accumulate(run.windows), map(float, run.windows), o) for run in (o.faulty, o.cured))
+    title = f"Stepped in the backward pass, {o.faulty.updates} updates where {o.cured.updates} were meant"
+    return Picture(code, title, FIRST_EPOCH, "micro-batches in the update", written, repaired, "stems", windows=o.setup.window)
+
+
+def _irregular(code: str, o: Outcome) -> Picture:
+    written, repaired = (
+        Curve(tuple(map(float, accumulate(run.windows))), tuple(map(float, run.windows))) for run in (o.faulty, o.cured)
+    )
+    title = "Asked for a remainder, a growing N makes windows of no such size"
+    return Picture(code, title, READ, "micro-batches in the update", written, repaired, "stems")
+
+
 def _reached(run: Observed) -> Curve:
     return _by_read(list(accumulate(run.counted)), run)
 
@@ -241,6 +255,9 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD206": _both(lambda o: "Zeroed before the step, every update is given a gradient of 0", UPDATE, NORM, _gradient),
     "GRD207": _partial_steps,
     "GRD208": _partial_steps,
+    "GRD209": _cut,
+    "GRD210": _irregular,
+    "GRD211": _in_backward,
     "GRD301": _partial_clips,
     "GRD302": _scaled_clips,
     "GRD303": _late_clips,

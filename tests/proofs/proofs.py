@@ -207,6 +207,27 @@ def _shifted(o: Outcome) -> Measure:
     )
 
 
+def _left_out(o: Outcome) -> Measure:
+    written, cured = (run.windows[: o.meant.updates // o.setup.epochs] for run in (o.faulty, o.cured))
+    return Measure(
+        o.off,
+        f"with one bad micro-batch at a boundary, the updates of an epoch are made of {_sizes(written)} micro-batches instead of "
+        f"{_sizes(cured)}; {_ends_off(o)}.",
+    )
+
+
+def _irregular(o: Outcome) -> Measure:
+    return Measure(
+        o.off,
+        f"with an N that grows from 1 to 4, the updates are made of {_sizes(o.faulty.windows)} micro-batches instead of "
+        f"{_sizes(o.cured.windows)}; {_ends_off(o)}.",
+    )
+
+
+def _sizes(windows: list[int]) -> str:
+    return f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
+
+
 def _tail(o: Outcome) -> Measure:
     lost = o.setup.micro_batches * o.setup.epochs - o.setup.window * o.faulty.updates
     return Measure(
@@ -386,6 +407,9 @@ PROOFS = (
     Proof("GRD206", _nothing),
     Proof("GRD207", _too_often),
     Proof("GRD208", _too_often),
+    Proof("GRD209", _left_out),
+    Proof("GRD210", _irregular, Setup(samples=192, epochs=1, sizes=(1, 1, 1, 2, 2, 2, 3, 4, 4, 4))),
+    Proof("GRD211", _too_often, Setup(model=lambda: nn.Linear(8, 2, bias=False))),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
     Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),

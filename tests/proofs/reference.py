@@ -47,14 +47,21 @@ class Setup:
     model: Callable[[], nn.Module] = field(default=classifier)
     data: Callable[[int], tuple[Tensor, Tensor]] = points
     loss: Callable[[Tensor, Tensor], Tensor] | None = None  # the mean over a whole window
+    sizes: tuple[int, ...] = ()  # of the windows of an epoch, where they are not all of one
 
     @property
     def micro_batches(self) -> int:
         return -(-self.samples // self.micro_batch)
 
     @property
+    def windows(self) -> list[int]:
+        """How many micro-batches the updates of an epoch are made of."""
+        whole, rest = divmod(self.micro_batches, self.window)
+        return list(self.sizes) or [self.window] * whole + [rest] * (rest > 0)
+
+    @property
     def updates(self) -> int:
-        return self.epochs * -(-self.micro_batches // self.window)
+        return self.epochs * len(self.windows)
 
 
 def reference(setup: Setup) -> Observed:
@@ -71,8 +78,9 @@ def _train(setup: Setup) -> None:
     scheduler = setup.schedule(optimizer, setup.updates) if setup.schedule else None
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(setup.average)) if setup.average else None
     batch = setup.micro_batch * setup.window
+    rows: int | list[int] = [size * setup.micro_batch for size in setup.sizes] or batch
     for _ in range(setup.epochs):
-        for inputs, targets in zip(x.split(batch), y.split(batch), strict=True):
+        for inputs, targets in zip(x.split(rows), y.split(rows), strict=True):
             optimizer.zero_grad()
             logits = model(inputs)
             if setup.loss is not None:

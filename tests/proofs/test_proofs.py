@@ -63,8 +63,7 @@ def test_repaired_updates_equal_the_reference(outcome: Outcome) -> None:
 
 def test_repaired_windows_are_whole(outcome: Outcome) -> None:
     setup, cured = outcome.setup, outcome.cured
-    whole, rest = divmod(setup.micro_batches, setup.window)
-    assert cured.windows == ([setup.window] * whole + [rest] * (rest > 0)) * setup.epochs
+    assert cured.windows == setup.windows * setup.epochs
     assert cured.pending == 0
 
 

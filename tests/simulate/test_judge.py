@@ -55,6 +55,37 @@ PAIRS = {
         training(body("criterion(model(x), y).backward()", "optimizer.zero_grad()", "optimizer.step()")),
         training(body("criterion(model(x), y).backward()", "optimizer.step()", "optimizer.zero_grad()")),
     ),
+    "GRD209": (
+        training(body("loss = criterion(model(x), y)", "if loss.isnan():\n    continue", DIVIDED, update())),
+        training(body("loss = criterion(model(x), y)", f"if not loss.isnan():\n    {DIVIDED}", update())),
+    ),
+    "GRD210": tuple(
+        training(
+            body(
+                "ni = i + epoch * len(loader)",
+                "accumulate = max(1, numpy.interp(ni, [0, 1000], [1, 4]).round())",
+                "(criterion(model(x), y) / 4).backward()",
+                update("optimizer.step()", "optimizer.zero_grad()", "last = ni", when=when),
+            ),
+            setup="import numpy\nlast = -1\n",
+        )
+        for when in ("ni % accumulate == 0", "ni - last >= accumulate")
+    ),
+    "GRD211": tuple(
+        training(
+            body("(criterion(model(x), y) / args.accum_steps).backward()", *rest),
+            setup=setup,
+        )
+        for setup, rest in (
+            (
+                "each = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}\n"
+                "def hook(p):\n    each[p].step()\n    each[p].zero_grad()\n"
+                "for p in model.parameters():\n    p.register_post_accumulate_grad_hook(hook)\n",
+                (),
+            ),
+            ("", (update(),)),
+        )
+    ),
     "GRD301": (
         training(body(DIVIDED, "clip_grad_norm_(model.parameters(), 1.0)", update())),
         training(body(DIVIDED, update("clip_grad_norm_(model.parameters(), 1.0)", "optimizer.step()", "optimizer.zero_grad()"))),

@@ -1,0 +1,24 @@
+"""GRD210 modulus-of-a-changing-count; the page is rules/GRD210.md."""
+
+from __future__ import annotations
+
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+_COUNT = "no fix is offered: count the micro-batches since the last step, and step where they are N or more"
+
+
+@trace_rule(
+    "GRD210",
+    "modulus-of-a-changing-count",
+    "N changes during training and the boundary asks for a remainder: windows are of irregular sizes",
+    promise=NOTHING,
+)
+def modulus_of_a_changing_count(scene: Scene) -> Finding:
+    message = (
+        f"{scene.here} decides where a window ends, and {scene.n} changes on the way: where it does, {scene.there} closes windows "
+        f"that are smaller, or larger, than either of its values"
+    )
+    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), note=_COUNT)

@@ -1,0 +1,24 @@
+"""GRD211 step-in-backward-hook; the page is rules/GRD211.md."""
+
+from __future__ import annotations
+
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+_ONCE = "no fix is offered: step in the loop at the boundary, or do without accumulation and divide the loss by nothing"
+
+
+@trace_rule(
+    "GRD211",
+    "step-in-backward-hook",
+    "A hook steps and zeroes in every backward pass: the loop accumulates nothing",
+    promise=NOTHING,
+)
+def step_in_backward_hook(scene: Scene) -> Finding:
+    message = (
+        f"{scene.here} makes every backward pass step and clear what it has computed: nothing is accumulated, and each update has "
+        f"the gradient of one micro-batch, divided by {scene.n}"
+    )
+    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), note=_ONCE)

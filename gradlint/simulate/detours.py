@@ -1,0 +1,61 @@
+"""Runs in which a branch that the data decide takes its other arm once, where that may harm a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import libcst as cst
+
+from gradlint.simulate.fitting import Played
+from gradlint.simulate.skipping import skipping, steady, whole_step
+from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import micros_of
+from gradlint.simulate.world import World
+
+_MOST = 4
+"""Branches at the most that are tried."""
+
+Pick = Callable[[list[int]], int | None]
+"""Of the times that a branch is met in a window, the one at which it takes its other arm."""
+
+
+def detours(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
+    """The runs with a detour that show a fault, with both values of N; those with the first."""
+    if len(runs) < 2 or not any(map(steady, views(runs[0].trace))):
+        return
+    for node in list(runs[0].asked.forks)[:_MOST]:
+        for pick in (_last, _inner):
+            found = _shown(runs[0], node, pick, play)
+            if found is not None and _shown(runs[1], node, pick, play) is not None:
+                yield found
+
+
+def _last(times: list[int]) -> int | None:
+    """At the boundary."""
+    return times[-1] if times else None
+
+
+def _inner(times: list[int]) -> int | None:
+    """Between two micro-batches of the window."""
+    return times[1] if len(times) > 2 else None
+
+
+def _shown(run: Played, node: cst.CSTNode, pick: Pick, play: Callable[[World], Played]) -> Played | None:
+    """The run with a detour at a branch, where it shows a fault."""
+    for view in filter(steady, views(run.trace)):
+        time = pick(_in_window(view, run.asked.forks.get(node, [])))
+        other = play(replace(run.world, detour=(node, time))) if time is not None else None
+        if other is not None and any(skipping(run.trace, other.trace)):
+            return other
+    return None
+
+
+def _in_window(view: View, met: list[int]) -> list[int]:
+    """Which times a branch is met in the first whole window."""
+    for window in view.closed:
+        step = whole_step(window)
+        if step is not None and len(micros_of(step)) == view.size:
+            first, last = window.events[0][0], window.events[-1][0]
+            return [time for time, place in enumerate(met) if first <= place <= last]
+    return []

@@ -1,0 +1,61 @@
+"""Windows of no size that was asked for: N changes on the way, and the boundary asks for a remainder (GRD210)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import libcst as cst
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.fitting import Played
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import Window, micros_of
+from gradlint.simulate.world import DRIFTS, World
+
+
+def drifts(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
+    """A run with each value of N in which it grows and a window is of neither size, where there is one with both."""
+    found = [next((other for other in _grown(run, play) if any(irregular(run, other))), None) for run in runs[:2]]
+    if len(found) == 2 and None not in found:
+        yield from (each for each in found[:1] if each is not None)
+
+
+def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
+    """The runs in which a number of accumulation steps grows after the first window, in a pass that has room for it."""
+    if not run.asked.drifting:
+        return
+    n = run.world.n
+    for place in range(n, 3 * n):
+        yield play(replace(run.world, drift=place, length=max(run.world.length, 5 * n)))
+
+
+def irregular(usual: Played, other: Played) -> Iterator[Fault]:
+    """The steps whose window is smaller, or larger, than any N was; at the events of the usual run."""
+    known = [int(usual.trace.settings.get(name, 0)) for name in usual.asked.drifting]
+    if not known or other.trace.ended:
+        return
+    theirs = {view.key: view for view in views(other.trace)}
+    for view in views(usual.trace):
+        sizes = [len(micros_of(window.step)) for window in _inner(view) if window.step]
+        if view.blind or not sizes or set(sizes) - set(known) or view.key not in theirs:
+            continue  # the windows are not those that N makes
+        for window in _inner(theirs[view.key]):
+            size = len(micros_of(window.step)) if window.step is not None else 0
+            own = next((step for step in view.steps if window.step is not None and step.node is window.step.node), None)
+            if own is not None and not min(known) <= size <= max(known) + DRIFTS:
+                yield Fault("GRD210", own, at=_test(own))
+
+
+def _inner(view: View) -> Iterator[Window]:
+    """The windows between two others of the same pass over the data."""
+    for window in view.closed[1:]:
+        if not window.of(What.PASS, What.END) and not view.ends(window):
+            yield window
+
+
+def _test(step: Event) -> cst.CSTNode | None:
+    """The condition by which an N that changes decides whether the optimizer steps."""
+    tests = (getattr(node, "test", None) for node, _, varies in reversed(step.path) if varies)
+    return next((test for test in tests if isinstance(test, cst.CSTNode)), None)

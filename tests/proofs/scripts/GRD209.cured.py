@@ -1,0 +1,35 @@
+"""One micro-batch in 13 gives no finite loss: only the others are counted."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(0)
+
+N = 4
+EPOCHS = 4
+
+x = torch.randn(96, 8)
+y = (x[:, 0] + 0.6 * x[:, 1] - 0.3 * x[:, 2] > 0).long()
+x = torch.cat((x[:24], torch.full((8, 8), torch.nan), x[24:]))
+y = torch.cat((y[:24], torch.zeros(8).long(), y[24:]))
+loader = DataLoader(TensorDataset(x, y), batch_size=8)
+model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+for epoch in range(EPOCHS):
+    used = 0
+    for inputs, targets in loader:
+        loss = F.cross_entropy(model(inputs), targets) / N
+        if not torch.isfinite(loss):
+            continue
+        loss.backward()
+        used += 1
+        if used % N == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+    if used % N:
+        optimizer.step()
+        optimizer.zero_grad()

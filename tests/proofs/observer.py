@@ -129,7 +129,8 @@ def _watching(seen: Observed) -> Iterator[None]:
         seen.held.append(float(_flat(list(held.values())).norm()) if held else 0.0)
 
     def clip(of: Iterable[torch.Tensor], max_norm: float, *_: Any, **__: Any) -> None:
-        norm = float(_flat([p.grad for p in of if p.grad is not None]).norm())
+        held = [p.grad for p in of if p.grad is not None]
+        norm = float(_flat(held).norm()) if held else 0.0
         seen.clips.append(Clip(norm, float(max_norm), seen.pending))
 
     def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings

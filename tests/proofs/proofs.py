@@ -392,6 +392,7 @@ PROOFS = (
     Proof("GRD305", _stops),
     Proof("GRD306", _bypassed),
     Proof("GRD307", _stops),
+    Proof("GRD308", _late_clip, Setup(clip=0.05)),
     Proof("GRD401", _fast_schedule, Setup(schedule=_cosine)),
     Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),

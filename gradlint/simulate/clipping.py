@@ -1,4 +1,4 @@
-"""Clips that bound nothing (GRD308)."""
+"""Clips that bound nothing, and clips of shards (GRD308, GRD309)."""
 
 from __future__ import annotations
 
@@ -63,3 +63,13 @@ def _filled(window: Window, clip: Event, first: Event) -> bool:
         if event.what is What.CALL and not event.only_reads and id(event.node) not in losses and event.handed & _MAY_FILL:
             return True
     return False
+
+
+_NORMS = frozenset(f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "clip_grad_norm", "clip_grad.clip_grad_norm_"))
+
+
+def of_shards(view: View) -> Iterator[Fault]:
+    """The norm of a model's gradients is taken of the part that this process holds."""
+    for clip in view.of(What.CLIP):
+        if clip.sharded and clip.text in _NORMS:
+            yield Fault("GRD309", clip)

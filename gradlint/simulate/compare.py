@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
-    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
+    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 "
     "GRD401 GRD403 GRD404".split()
 )
 """The rules whose faults a trace shows."""

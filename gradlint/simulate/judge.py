@@ -69,6 +69,7 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     yield from precision.without_unscale(view)
     yield from precision.bypassed(view)
     yield from precision.never_updated(view)
+    yield from clipping.of_shards(view)
     if seen.blind:
         return
     yield from zeroing.before_step(seen)

@@ -50,7 +50,8 @@ class Event:
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
     `rounds` how many iterations of each came before it.
-    `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another.
+    `at` is where a schedule's length is given; `retains` says that a backward pass keeps its graph for another;
+    `sharded`, of a clip, that it is given the parameters of a model of which each process holds a part.
     """
 
     what: What
@@ -75,6 +76,7 @@ class Event:
     known: int = 0
     at: cst.CSTNode | None = None
     retains: bool = False
+    sharded: bool = False
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""

@@ -22,9 +22,11 @@ _OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402")
 """Faults that two values of N are needed to see."""
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
-_OF_ONE_ARM = frozenset(("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD308", "GRD401", "GRD404"))
+_OF_ONE_ARM = frozenset(
+    ("GRD101", "GRD104", "GRD203", "GRD301", "GRD304", "GRD305", "GRD306", "GRD308", "GRD309", "GRD401", "GRD404")
+)
 """Faults that are reported where only another world than the usual one reaches their event."""
-_IN_EACH = frozenset(("GRD308",))
+_IN_EACH = frozenset(("GRD308", "GRD309"))
 """Faults that each world which reaches their event must show, whether it accumulates or not."""
 
 

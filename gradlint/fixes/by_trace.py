@@ -208,3 +208,38 @@ def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
             if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
                 if isinstance(each.func, cst.Attribute) == is_method:
                     yield each
+
+
+def move_behind_backward(scene: Scene, message: str) -> Outcome:
+    """Move a clip that comes before the backward pass to its place before the step, and unscale there where a scaler steps."""
+    places, node = Places(scene.statements), scene.event.node
+    line = places.line_of(node)
+    if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
+        return withheld("it shares its line with other code, or what it returns is used")
+    step = _step_beside(line, scene, places)
+    if step is None:
+        return withheld("the call and the optimizer's step are in different functions")
+    shared = called_apart(line, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    piece = places.piece_of(line)
+    if not any(places.holds(each, step) for each in places.suite_of(piece)):
+        return withheld("it stands under a condition of its own")
+    anchor, after = _anchor(step, scene.event.what, scene, places)
+    copies = tuple(_copies(text(piece), step, scene, places))
+    if not scene.step.scaled or scene.event.through:
+        return Fix(message, (Move(piece, anchor, after=after), *copies)), None
+    unscale = None if copies or scene.view.of(What.UNSCALE) else _unscale(scene, line, places)
+    if unscale is None:
+        return withheld("the gradients have to be unscaled first, and where is not clear")
+    return Fix(message, (Insert(anchor, unscale, after=after), Move(piece, anchor, after=after))), None
+
+
+def _unscale(scene: Scene, line: cst.CSTNode, places: Places) -> str | None:
+    """The call that unscales what the scaler steps, by the names that it has at a line."""
+    call = scene.step.node
+    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or len(call.args) != 1:
+        return None
+    if places.function_of(call) is not places.function_of(line):
+        return None
+    return f"{text(call.func.value)}.unscale_({text(call.args[0].value)})"

@@ -170,6 +170,7 @@ MAX_STEPS = Sign((Form(b"max_steps", r"max_steps\s*=", call=True),))
 TRAINER = _named("Trainer", "TrainingArguments")
 ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",)))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
+CLIP = Sign(_called("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm", "clip_gradients"))
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
@@ -185,6 +186,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD001": ((COMMENT,),),
     "GRD102": (*DIVIDES, (WINDOW, TRAINING_STEP)),
     "GRD106": DIVIDES,
+    "GRD308": (*UPDATES, (CLIP, TRAINING_STEP)),
     "GRD501": ((ADAM,),),
     "GRD603": ((BACKWARD, NO_SYNC),),
     "GRD701": ((WINDOW, MAX_STEPS, ARGUMENTS),),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from gradlint.files.parse import parse, tree_is_deep
-from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, UNTAUGHT, Role, Taught
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, Role, Taught
 from gradlint.relevance.call_graph import Reach
 from gradlint.relevance.loss_divisors import Divisors, names_in
 from gradlint.relevance.unit_contents import last_name
@@ -242,7 +242,7 @@ def _decays(units: Units, number: int, names: Set[str]) -> bool:
 
 
 def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
-    """A `training_step` whose loss Lightning divides; and what says so, arguments of a Trainer, and a Trainer's own loss."""
+    """A `training_step` whose loss Lightning divides, or that clips; and what says so, arguments of a Trainer, and a Trainer's own loss."""
     steps: set[int] = set()
     others: set[int] = set()
     if "max_steps" in units.text:
@@ -254,8 +254,10 @@ def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
             if any(base.endswith("Trainer") or base in units.renamed for base in units.bases(number)):
                 others.update(units.family(number))
         others.update(_of_collators(units) if others else ())
-    if "accumulate_grad_batches" in units.text:
+    divided = "accumulate_grad_batches" in units.text
+    if divided or "clip_grad" in units.text:
         steps = {n for n in units.defining("training_step") if any(base.endswith("LightningModule") for base in units.bases(n))}
+        steps = {n for n in steps if divided or units[n].calls_any(CLIPS)}
         if steps:
             others.update(units.holding({"accumulate_grad_batches", "automatic_optimization"}))
     return steps, others

@@ -16,7 +16,7 @@ _TO_UPDATE = frozenset({"GRD203", "GRD204", "GRD301", "GRD304", "GRD305", "GRD40
 """Runs once per window instead."""
 _GUARDS = frozenset({"GRD201", "GRD202"})
 """The guard holds on the last micro-batch of each window, and on the last of all."""
-_ORDER = frozenset({"GRD206", "GRD303", "GRD403"}) | _TO_UPDATE
+_ORDER = frozenset({"GRD206", "GRD303", "GRD308", "GRD403"}) | _TO_UPDATE
 """Moves to its place in the update."""
 _WHOLE = frozenset(("GRD101 GRD102 GRD103 GRD104 GRD105 GRD106 GRD206 GRD302 GRD303 GRD306 GRD403 GRD603").split())
 """Wrong wherever it runs, and not for being on the wrong micro-batch."""

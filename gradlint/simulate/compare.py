@@ -20,8 +20,8 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
-    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD401 "
-    "GRD403 GRD404".split()
+    "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
+    "GRD309 GRD401 GRD403 GRD404".split()
 )
 """The rules whose faults a trace shows."""
 
@@ -255,6 +255,9 @@ _MENDED = frozenset(
         (What.ZERO, What.STEP),
         (What.CLIP, What.STEP),
         (What.CLIP, What.ZERO),
+        (What.CLIP, What.SCALER_UPDATE),
+        (What.CLIP, What.SCHEDULE),
+        (What.CLIP, What.AVERAGE),
         (What.SCHEDULE, What.ZERO),
         (What.ZERO, What.CLIP),
         (What.SCHEDULE, What.SCALER_UPDATE),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.simulate import counting, losses, pace, precision, tails, zeroing
+from gradlint.simulate import clipping, counting, losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
@@ -69,12 +69,14 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     yield from precision.without_unscale(view)
     yield from precision.bypassed(view)
     yield from precision.never_updated(view)
+    yield from clipping.of_shards(view)
     if seen.blind:
         return
     yield from counting.twice(view)
     yield from zeroing.before_step(seen)
     yield from zeroing.never(seen, larger)
     yield from precision.clip_after_step(view)
+    yield from clipping.before_backward(seen)
     yield from pace.before_step(view)
     if view.doubt or apart:
         return

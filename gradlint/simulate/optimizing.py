@@ -179,8 +179,8 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     around_step(machine, optimizer, "register_step_post_hook")
 
 
-def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "") -> Any:
-    """Bound gradients; their norm."""
+def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "", text: str = "") -> Any:
+    """Bound gradients; their norm. `text` is the full name of the function that does it."""
     if _measures(args, kwargs):
         return Tensor(frozenset(), None, NORM, text="norm")
     if any(isinstance(each, Scale) for each in (*args, *kwargs.values())):
@@ -193,8 +193,27 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
         scaled = each is not None and not each.unscaled and any(part.scaled for part in each.held)
         target = each.number if each is not None else -1
         places = held_by(each) if each is not None else ()
-        machine.note(What.CLIP, node, target=target, terms=held, held=places, scaled=scaled, through=through, numbers=numbers)
+        machine.note(
+            What.CLIP,
+            node,
+            target=target,
+            terms=held,
+            held=places,
+            scaled=scaled,
+            through=through,
+            numbers=numbers,
+            text=text,
+            sharded=_of_shards(machine, given),
+        )
     return Tensor(frozenset(), None, NORM, text="norm")
+
+
+def _of_shards(machine: Machine, given: Any) -> bool:
+    """Whether something is the parameters of a model that is sharded here, whatever the branches on the way to its wrapper were."""
+    here = {(id(node), arm) for node, arm, _ in machine.path}
+    owners = [each.owner for each in flattened([given]) if isinstance(each, Parameter)]
+    models = [each for each in owners if isinstance(each, Network) and each.sharded]
+    return bool(models) and all(here.issuperset((id(node), arm) for node, arm, _ in each.path) for each in models)
 
 
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:

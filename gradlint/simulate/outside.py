@@ -199,7 +199,7 @@ def _by_name(
     given = [*args, *kwargs.values()]
     does = _does(last)
     if does is _Does.CLIP:
-        return clip(machine, args, kwargs, node)
+        return clip(machine, args, kwargs, node, text=path)
     if does is _Does.RESCALE and given:
         doubt = Factor(doubt=f"`{last}` is not in sight")
         rescale(machine, given[0], doubt, node)

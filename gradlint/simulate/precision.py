@@ -25,11 +25,13 @@ def inside_window(view: View) -> Iterator[Fault]:
 
 def without_unscale(view: View) -> Iterator[Fault]:
     """Gradients are clipped with the scaler's factor in them."""
+    used: set[int] = set()
     for window in view.windows:
         for clip in window.of(What.CLIP):
             through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
-            if clip.scaled and clip.terms and not clip.through and through:
+            if clip.scaled and clip.terms and not clip.through and through and not used.issuperset(clip.held):
                 yield Fault("GRD302", clip, window.step)
+        used.update(window.step.held if window.step is not None else ())
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:

@@ -90,12 +90,18 @@ class Average(Thing):
 
 @dataclass(eq=False)
 class Network(Thing):
-    """A model. `parallel` says what wraps it, `syncs` whether its gradients are averaged over processes now."""
+    """A model. `parallel` says what wraps it, `syncs` whether its gradients are averaged over processes now.
+
+    `sharded` says that each process holds a part of its weights and gradients, as plain tensors; `path` are the branches that were
+    taken on the way to where it was wrapped.
+    """
 
     models: frozenset[str] = NOTHING
     parallel: str = ""
     syncs: bool = True
     prepared: Any = None
+    sharded: bool = False
+    path: tuple[Any, ...] = ()
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.arithmetic import factor_of, flattened
-from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
+from gradlint.simulate.callables import ClassValue, External, Frame, Function, Instance
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.hooks import IN_BACKWARD, register
 from gradlint.simulate.machine import Machine
@@ -38,6 +38,9 @@ Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None
 _STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
 """Names of data sets that may have no end, and no length."""
 _PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
+
+_SHARDS = re.compile(r"torch\.distributed\.fsdp\.(fully_sharded_data_parallel\.)?FullyShardedDataParallel$")
+_STRATEGIES = ("FULL_SHARD", "SHARD_GRAD_OP", "HYBRID_SHARD", "_HYBRID_SHARD_ZERO2")
 
 
 def construct(
@@ -75,7 +78,8 @@ def construct(
     if role is Role.PARALLEL:
         machine.distributed = True
         models = owners_of(given[:1])
-        return Network(last, node, models=models, parallel=last)
+        sharded = bool(_SHARDS.match(path)) and _divides_weights(args, kwargs, node)
+        return Network(last, node, models=models, parallel=last, sharded=sharded, path=tuple(machine.path))
     if role is Role.LOADER:
         return _loader(machine, given, node)
     return None
@@ -86,6 +90,14 @@ def _with_rate(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     groups = args[0] if args else kwargs.get("params")
     rates = [each["lr"] for each in groups if isinstance(each, dict) and "lr" in each] if isinstance(groups, list) else []
     return kwargs if "lr" in kwargs or not rates else {**kwargs, "lr": rates[0]}
+
+
+def _divides_weights(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
+    """Whether FullyShardedDataParallel is known to shard: by default, or because its strategy says so."""
+    if any(each.star for each in getattr(node, "args", ())):
+        return False
+    strategy = kwargs.get("sharding_strategy", args[2] if len(args) > 2 else None)
+    return strategy is None or (isinstance(strategy, External) and strategy.path.rsplit(".", 1)[-1] in _STRATEGIES)
 
 
 def _schedule(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
@@ -230,6 +242,9 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
         return args[0].cls is args[1] or args[1] in args[0].cls.bases
     if args and args[0] is None:
         return False
+    asked = args[1].path.rsplit(".", 1)[-1] if len(args) == 2 and isinstance(args[1], External) else ""
+    if asked in _PARALLEL and isinstance(args[0], Network) and args[0].parallel in _PARALLEL:
+        return asked == args[0].parallel
     return (
         Answer("isinstance") if args and isinstance(args[0], Tensor) else Opaque(f"isinstance at {machine.compiler.place(node)}")
     )

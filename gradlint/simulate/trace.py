@@ -55,6 +55,7 @@ class Event:
     `rounds` how many iterations of each came before it.
     `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its
     graph for another. `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
+    `sharded`, of a clip, says that it is given the parameters of a model of which each process holds a part.
     """
 
     what: What
@@ -80,6 +81,7 @@ class Event:
     at: cst.CSTNode | None = None
     retains: bool = False
     inside: tuple[int, ...] = ()
+    sharded: bool = False
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_sharded_data_parallel
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -99,21 +100,29 @@ def _watching(seen: Observed) -> Iterator[None]:
     parameters: list[torch.Tensor] = []
     schedulers: list[LRScheduler] = []
     averages: list[tuple[AveragedModel, list[torch.Tensor]]] = []
+    order: list[int] = []  # of the tensors in a flat parameter that the processes share
     kept: list[list[torch.Tensor]] = []  # the leaves of each backward pass whose gradients were not zeroed since
+
+    def whole(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        if not any(hasattr(each, "_numels") for each in parameters):
+            return tensors
+        parts = [part for each, own in zip(tensors, parameters, strict=True) for part in _gathered(each, own)]
+        order.extend(() if order else sorted(range(len(parts)), key=lambda k: _rank_of(parts[k])))
+        return [parts[number] for number in order]
 
     def before_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if not parameters:
             parameters.extend(_ordered(p for group in optimizer.param_groups for p in group["params"]))
-            seen.initial = _flat(parameters)
+            seen.initial = _flat(whole(parameters))
 
     def after_update(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         # Not before: a step may be given the last backward pass as its closure.
-        seen.gradients.append(_flat([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]))
+        seen.gradients.append(_flat(whole([torch.zeros_like(p) if p.grad is None else p.grad for p in parameters])))
         seen.rates.append(float(optimizer.param_groups[0]["lr"]))
         seen.windows.append(seen.pending)
         seen.counted.append(len(kept) if seen.gradients[-1].any() else 0)
         seen.pending = 0
-        seen.final = _flat(parameters)
+        seen.final = _flat(whole(parameters))
         seen.weights.append(seen.final)
         if seen.updates == 1:
             seen.first = seen.final
@@ -129,8 +138,13 @@ def _watching(seen: Observed) -> Iterator[None]:
         seen.held.append(float(_flat(list(held.values())).norm()) if held else 0.0)
 
     def clip(of: Iterable[torch.Tensor], max_norm: float, *_: Any, **__: Any) -> None:
-        norm = float(_flat([p.grad for p in of if p.grad is not None]).norm())
+        held = [p.grad for p in of if p.grad is not None]
+        norm = float(_flat(held).norm()) if held else 0.0
         seen.clips.append(Clip(norm, float(max_norm), seen.pending))
+
+    def clip_of_shards(model: FullyShardedDataParallel, max_norm: float, *_: Any, **__: Any) -> None:
+        held = [part for p in model.parameters() if p.grad is not None for part in _gathered(p.grad, p)]
+        seen.clips.append(Clip(float(_flat(held).norm()), float(max_norm), seen.pending))
 
     def reduce(_, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are strings
         seen.reductions += 1
@@ -156,6 +170,8 @@ def _watching(seen: Observed) -> Iterator[None]:
         stack.callback(register_optimizer_step_post_hook(after_update).remove)
         _around(stack, torch.autograd, "backward", before=backward, after=after_backward)
         _around(stack, torch.nn.utils, "clip_grad_norm_", before=clip)
+        stack.enter_context(patch.object(fully_sharded_data_parallel, "_get_grad_norm", _norm_in_double))
+        _around(stack, FullyShardedDataParallel, "clip_grad_norm_", before=clip_of_shards)
         _around(stack, LRScheduler, "__init__", after=lambda each, *_, **__: schedulers.append(each))
         _around(stack, AveragedModel, "__init__", after=averaged)
         _around(stack, AveragedModel, "update_parameters", after=average_moved)
@@ -192,7 +208,25 @@ def _around(
 
 def _ordered(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     """Untrained parameters in one order for all runs: some trainers regroup them."""
-    return sorted(parameters, key=lambda p: (p.shape, p.flatten()[0].item()))
+    return sorted(parameters, key=_rank_of)
+
+
+def _rank_of(parameter: torch.Tensor) -> tuple[torch.Size, float]:
+    return parameter.shape, parameter.flatten()[0].item()
+
+
+def _norm_in_double(params: Iterable[torch.Tensor], norm_type: float, zero: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """As PyTorch's own, which computes in single precision and refuses gradients of double."""
+    held = [p.grad for p in params if p.grad is not None]
+    return torch.linalg.vector_norm(_flat(held), norm_type).to(device) if held else zero
+
+
+def _gathered(shard: torch.Tensor, of: Any) -> list[torch.Tensor]:
+    """The tensors of which each process holds a part, in a flat parameter or in its gradient."""
+    whole = torch.zeros(shard.numel() * torch.distributed.get_world_size(), dtype=shard.dtype)
+    torch.distributed.all_gather_into_tensor(whole, shard.detach().contiguous())
+    parts = whole[: sum(of._numels)].split(list(of._numels))
+    return [part.view(shape) for part, shape in zip(parts, of._shapes, strict=True)]
 
 
 def _leaves(tensors: Any) -> list[torch.Tensor]:

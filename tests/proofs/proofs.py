@@ -294,6 +294,17 @@ def _late_clip(o: Outcome) -> Measure:
     )
 
 
+def _shards(o: Outcome) -> Measure:
+    assert o.peers is not None
+    mine, other, true = (run.clips[0].norm for run in (o.faulty, o.peers[0], o.cured))
+    largest = max(float(g.norm()) for g in o.faulty.gradients)
+    return Measure(
+        o.off,
+        f"at the first update two processes see norms of {two(mine)} and {two(other)}, where the gradient's is {two(true)}; clipped "
+        f"gradients are up to {two(largest / (o.setup.clip or 1))} times as long as the bound; {_ends_off(o)}.",
+    )
+
+
 def _stops(o: Outcome) -> Measure:
     made = f"after {o.faulty.updates}" if o.faulty.updates else "before the first"
     return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch {_raises(o)}")
@@ -418,6 +429,8 @@ PROOFS = (
     Proof("GRD305", _stops),
     Proof("GRD306", _bypassed),
     Proof("GRD307", _stops),
+    Proof("GRD308", _late_clip, Setup(clip=0.05)),
+    Proof("GRD309", _shards, Setup(clip=0.05)),
     Proof("GRD401", _fast_schedule, Setup(schedule=_cosine)),
     Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),

@@ -1,0 +1,43 @@
+"""GRD308 clip-before-backward; the page is rules/GRD308.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.finding import Finding
+from gradlint.fixes.by_trace import move_behind_backward
+from gradlint.fixes.shared import withheld
+from gradlint.model.lightning import clips_of_steps
+from gradlint.model.syntax.expressions import dotted
+from gradlint.model.types import TrainingFile
+from gradlint.rule import file_rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import What
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = move_behind_backward(scene, "Clip between the backward pass and the step")
+    backward = next(event.node for event in scene.view.backwards)
+    message = f"{scene.here} runs before {scene.quoted(backward)}: it finds no gradients of this update, "
+    message += f"and {scene.there} uses them unclipped"
+    return Finding(scene.place, message, ((backward, "the gradients are computed only here"),), fix, note)
+
+
+@file_rule(
+    "GRD308",
+    "clip-before-backward",
+    "Gradients are clipped before the backward pass that computes them",
+    promise=changing(What.CLIP, What.UNSCALE),
+    shown=_shown,
+)
+def clip_before_backward(file: TrainingFile) -> Iterator[Finding]:
+    for clip in clips_of_steps(file.facts) if file.facts is not None else ():
+        fix, note = withheld("`Trainer(gradient_clip_val=...)` or `configure_gradient_clipping` clips at the right time")
+        yield Finding(
+            at=clip,
+            message=f"`{dotted(clip.func)}(...)` runs in `training_step`, and the Trainer runs the backward pass when that has returned: "
+            "the gradients of this batch are not clipped",
+            fix=fix,
+            note=note,
+        )

@@ -1,0 +1,75 @@
+"""Clips that bound nothing, and clips of shards (GRD308, GRD309)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import Window, same_iteration
+
+_MAY_FILL = frozenset(("gradient", "parameters", "optimizer", "network", "an object whose class is not in sight"))
+"""What something out of sight is handed that may put gradients there."""
+
+
+def before_backward(view: View) -> Iterator[Fault]:
+    """Gradients are clipped where there are none yet, or only those that are cleared unused, and not again before the step."""
+    for window in view.closed:
+        step = window.step
+        first = next(iter(window.backwards), None)
+        if step is not None and first is not None and step.terms and not _clipped_behind(window):
+            for clip in window.before_first(What.CLIP):
+                if same_iteration(clip, first) and _bounds_nothing(clip, view) and not _filled(window, clip, first):
+                    yield Fault("GRD308", clip, step)
+
+
+def _clipped_behind(window: Window) -> bool:
+    """Whether the gradients of a window are clipped once there are some."""
+    return len(window.of(What.CLIP)) > len(window.before_first(What.CLIP))
+
+
+def _bounds_nothing(clip: Event, view: View) -> bool:
+    """Whether no optimizer has gradients, at any clip of a place, that a step still uses."""
+    same = [
+        (place, event) for place, event in enumerate(view.trace.events) if event.what is What.CLIP and event.node is clip.node
+    ]
+    return all(event.target >= 0 and (not event.terms or _goes_unused(place, event, view)) for place, event in same)
+
+
+def _goes_unused(place: int, clip: Event, view: View) -> bool:
+    """Whether what a clip finds was used by an earlier step, and is cleared before anything is added to it."""
+    events = view.trace.events
+    used = {held for event in events[:place] if event.what is What.STEP for held in event.held}
+    if not set(clip.held) <= used:
+        return False
+    for event in events[place + 1 :]:
+        if event.concerns(clip.target):
+            if event.what is What.ZERO:
+                return True
+            if event.what in (What.BACKWARD, What.STEP):
+                return False
+    return True
+
+
+def _filled(window: Window, clip: Event, first: Event) -> bool:
+    """Whether something out of sight may have put gradients there before a clip: what computes the loss is not meant."""
+    losses = {id(source.node) for source, _ in first.terms}
+    for _, event in window.events:
+        if event is clip:
+            return False
+        if event.what is What.RESCALE:
+            return True
+        if event.what is What.CALL and not event.only_reads and id(event.node) not in losses and event.handed & _MAY_FILL:
+            return True
+    return False
+
+
+_NORMS = frozenset(f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "clip_grad_norm", "clip_grad.clip_grad_norm_"))
+
+
+def of_shards(view: View) -> Iterator[Fault]:
+    """The norm of a model's gradients is taken of the part that this process holds."""
+    for clip in view.of(What.CLIP):
+        if clip.sharded and clip.text in _NORMS:
+            yield Fault("GRD309", clip)

@@ -10,6 +10,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.simulate import counts
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
@@ -40,6 +41,8 @@ class Simulation:
 
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
+    hurried: Played | None = None
+    """A run like the first, in which all that waits for a count of updates, and is asked about at each micro-batch, happens."""
 
     @property
     def main(self) -> Played:
@@ -230,4 +233,5 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     runs += [play(each) for each in flips[:FLIPS] if text.left > 0]
-    return Simulation(root, tuple(runs))
+    due = frozenset(counts.asked_inside(runs[0].trace))
+    return Simulation(root, tuple(runs), play(replace(runs[0].world, due=due)) if due and text.left > 0 else None)

@@ -102,6 +102,22 @@ class Stepper:
     rate_divides: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Remainder:
+    """A remainder that a condition asks for: `branch` is the condition, `count` the number that is divided.
+
+    `place` is how many events came before, `stack`, `loops` and `turns` are as an event's.
+    """
+
+    node: cst.CSTNode
+    branch: cst.CSTNode
+    count: float
+    place: int
+    stack: tuple[cst.CSTNode, ...] = ()
+    loops: tuple[cst.CSTNode, ...] = ()
+    turns: tuple[int, ...] = ()
+
+
 SHORT = "a list has no item at the place that is asked for"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
@@ -118,7 +134,8 @@ class Trace:
     numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
-    `unreached` the names of calls that clear gradients, or hook into their communication, and that the run did not come to.
+    `unreached` the names of calls that clear gradients, or hook into their communication, and that the run did not come to,
+    `remainders` what conditions asked of counters.
     """
 
     events: tuple[Event, ...]
@@ -138,6 +155,7 @@ class Trace:
     gates: frozenset[str] = frozenset()
     hooked: tuple[cst.CSTNode, ...] = ()
     unreached: frozenset[str] = frozenset()
+    remainders: tuple[Remainder, ...] = ()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

@@ -8,6 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
+from gradlint.simulate import counts
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
@@ -64,6 +65,8 @@ def faults(simulation: Simulation) -> list[Fault]:
             if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
                 known.add(fault.key)
                 found.append(fault)
+    if simulation.hurried is not None:
+        found += counts.repeated([run.trace for run in simulation.runs], simulation.hurried.trace)
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import libcst as cst
+
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
 MANY = 211
@@ -51,7 +53,8 @@ class World:
 
     `n` is the value of the settings that count as accumulation steps: those of `n_names`, and those whose names spell it.
     `length` is how many batches a pass over data has whose length is unknown. `answers` are the questions that are answered
-    otherwise than usual, `strings` the values of settings that are compared with strings.
+    otherwise than usual, `strings` the values of settings that are compared with strings. `due` are remainders that are 0 whenever
+    they are asked, as if their divisor were 1: what happens every so often happens now.
     """
 
     n: int = 3
@@ -60,6 +63,7 @@ class World:
     not_n: frozenset[str] = frozenset()
     answers: tuple[tuple[str, bool], ...] = ()
     strings: tuple[tuple[str, str], ...] = ()
+    due: frozenset[cst.CSTNode] = frozenset()
 
 
 @dataclass

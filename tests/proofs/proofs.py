@@ -318,6 +318,14 @@ def _fast_average(o: Outcome) -> Measure:
     )
 
 
+def _saved_again(o: Outcome) -> Measure:
+    saved, ought = (run.printed.count("saved") for run in (o.faulty, o.cured))
+    return Measure(
+        saved - ought,
+        f"{saved} checkpoints are written where {ought} were meant, in {o.faulty.updates} updates; the weights are not affected.",
+    )
+
+
 def _coupled(o: Outcome) -> Measure:
     return Measure(o.off, f"under Adam with L2, against AdamW's decoupled decay of the same size, {_ends_off(o)}.")
 
@@ -396,6 +404,7 @@ PROOFS = (
     Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
     Proof("GRD404", _fast_average, Setup(average=0.9)),
+    Proof("GRD405", _saved_again),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
     Proof("GRD601", _reductions),

@@ -170,6 +170,8 @@ MAX_STEPS = Sign((Form(b"max_steps", r"max_steps\s*=", call=True),))
 TRAINER = _named("Trainer", "TrainingArguments")
 ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",)))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
+CONFIGURES = Sign((Form(b"configure_optimizers", r"configure_optimizers\s*\("),))
+LIGHTNING_MODULE = _named("LightningModule")
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
@@ -185,6 +187,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD001": ((COMMENT,),),
     "GRD102": (*DIVIDES, (WINDOW, TRAINING_STEP)),
     "GRD106": DIVIDES,
+    "GRD407": ((CONFIGURES, LIGHTNING_MODULE),),
     "GRD501": ((ADAM,),),
     "GRD603": ((BACKWARD, NO_SYNC),),
     "GRD701": ((WINDOW, MAX_STEPS, ARGUMENTS),),

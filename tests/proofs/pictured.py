@@ -272,6 +272,9 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
         _saved,
         kind="stems",
     ),
+    "GRD407": _rates(
+        lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"
+    ),
     "GRD501": _both(
         lambda o: "With the same λ, Adam shrinks weights that AdamW lets grow", UPDATE, WEIGHTS, _norm_of_weights, zero=False
     ),

@@ -308,6 +308,15 @@ def _skipped_rate(o: Outcome) -> Measure:
     )
 
 
+def _slow_schedule(o: Outcome) -> Measure:
+    rates = o.faulty.rates
+    return Measure(
+        o.off,
+        f"{o.faulty.schedule_steps} schedule steps for {o.faulty.updates} updates: the last update still has "
+        f"{percent(rates[-1] / rates[0])} of the first rate; {_ends_off(o)}.",
+    )
+
+
 def _fast_average(o: Outcome) -> Measure:
     assert o.faulty.average is not None and o.meant.average is not None
     lag = [float((run.average - run.final).norm()) for run in (o.faulty, o.meant) if run.average is not None]
@@ -405,6 +414,7 @@ PROOFS = (
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
     Proof("GRD404", _fast_average, Setup(average=0.9)),
     Proof("GRD405", _saved_again),
+    Proof("GRD407", _slow_schedule, Setup(schedule=_cosine)),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
     Proof("GRD601", _reductions),

@@ -192,6 +192,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD603": ((BACKWARD, NO_SYNC),),
     "GRD701": ((WINDOW, MAX_STEPS, ARGUMENTS),),
     "GRD702": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
+    "GRD703": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
 }
 """Alternatives by the code of the rule; those of the other rules are `UPDATES`."""
 

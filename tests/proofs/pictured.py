@@ -284,4 +284,5 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD603": _reduced("Forward outside no_sync(): {} all-reduces an update, not one"),
     "GRD701": _longer,
     "GRD702": _given("Without the count"),
+    "GRD703": _stops("The first training step raises"),
 }

@@ -278,6 +278,11 @@ def _stops(o: Outcome) -> Measure:
     return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch {_raises(o)}")
 
 
+def _raises_at_once(o: Outcome) -> Measure:
+    said = re.sub(r"[\w.<>]*compute_loss", "compute_loss", o.faulty.error.rstrip("."))
+    return Measure(o.meant.updates - o.faulty.updates, f"before the first of {o.meant.updates} updates Python raises `{said}`.")
+
+
 def _bypassed(o: Outcome) -> Measure:
     return Measure(
         abs(_first(o) - 1),
@@ -423,4 +428,5 @@ PROOFS = (
     Proof("GRD701", _too_often),
     Proof("GRD702", _times_too_large("without the count, with N = 4,")),
     Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
+    Proof("GRD703", _raises_at_once),
 )

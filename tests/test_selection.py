@@ -72,7 +72,7 @@ def test_fixable() -> None:
     [
         ("GRD110", "GRD101"),
         ("GRD104x", "GRD104"),
-        ("GRD407", "GRD404"),
+        ("GRD417", "GRD407"),
         ("grd220", "GRD202"),
         ("unscaled_loss", "unscaled-loss"),
         ("zero-grads-before-step", "zero-grad-before-step"),

@@ -171,6 +171,8 @@ TRAINER = _named("Trainer", "TrainingArguments")
 ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",)))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
 CLIP = Sign(_called("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm", "clip_gradients"))
+CONFIGURES = Sign((Form(b"configure_optimizers", r"configure_optimizers\s*\("),))
+LIGHTNING_MODULE = _named("LightningModule")
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
@@ -187,10 +189,12 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD102": (*DIVIDES, (WINDOW, TRAINING_STEP)),
     "GRD106": DIVIDES,
     "GRD308": (*UPDATES, (CLIP, TRAINING_STEP)),
+    "GRD407": ((CONFIGURES, LIGHTNING_MODULE),),
     "GRD501": ((ADAM,),),
     "GRD603": ((BACKWARD, NO_SYNC),),
     "GRD701": ((WINDOW, MAX_STEPS, ARGUMENTS),),
     "GRD702": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
+    "GRD703": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
 }
 """Alternatives by the code of the rule; those of the other rules are `UPDATES`."""
 

@@ -242,7 +242,7 @@ def _decays(units: Units, number: int, names: Set[str]) -> bool:
 
 
 def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
-    """A `training_step` whose loss Lightning divides, or that clips; and what says so, arguments of a Trainer, and a Trainer's own loss."""
+    """A `training_step` whose loss Lightning divides, or that clips; what says so, arguments and schedules of a Trainer, and its own loss."""
     steps: set[int] = set()
     others: set[int] = set()
     if "max_steps" in units.text:
@@ -254,6 +254,10 @@ def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
             if any(base.endswith("Trainer") or base in units.renamed for base in units.bases(number)):
                 others.update(units.family(number))
         others.update(_of_collators(units) if others else ())
+    if "LightningModule" in units.text:
+        for number in units.defining("configure_optimizers"):
+            if any(base.endswith("LightningModule") for base in units.bases(number)):
+                others.update(units.family(number))
     divided = "accumulate_grad_batches" in units.text
     if divided or "clip_grad" in units.text:
         steps = {n for n in units.defining("training_step") if any(base.endswith("LightningModule") for base in units.bases(n))}

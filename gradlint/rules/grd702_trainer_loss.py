@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradlint.diagnostic import Applicability, Severity
-from gradlint.edits import Edit, Enclose
+from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.engines.hugging_face import delegates, makes_labels, own_losses
+from gradlint.model.engines.hugging_face import delegates, makes_labels, own_losses, takes_count
 from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
 from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
@@ -30,7 +30,7 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
     collated = makes_labels(file.statements)
     for statement in file.statements:
         for method in own_losses(statement, facts, collated=collated) if facts is not None else ():
-            if _ignores(method) and not _says_otherwise(statement):
+            if takes_count(method) and _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)
                 refusing = facts.page.refuses("forward", "num_items_in_batch") if fix is not None and facts is not None else None
                 if refusing is not None:
@@ -59,15 +59,8 @@ def _pass_on(method: cst.FunctionDef) -> Outcome:
     mixed = mixed or own or not given
     if len(calls) != 1 or mixed or method.params.star_kwarg is not None:
         return withheld("the loss is more than what one call of the model returns")
-    edits: list[Edit] = [Enclose(calls[0].args[-1], "", ", num_items_in_batch=num_items_in_batch")]
-    params = (*method.params.params, *method.params.kwonly_params)
-    if all(param.name.value != "num_items_in_batch" for param in params):
-        last = params[-1]
-        end = last.default or (last.annotation.annotation if last.annotation is not None else last.name)
-        if getattr(end, "lpar", ()):
-            return withheld("the last parameter's default stands in parentheses")
-        edits.append(Enclose(end, "", ", num_items_in_batch=None"))
-    return Fix("Hand the number of items to the model", tuple(edits), Applicability.UNSAFE), None
+    edit = Enclose(calls[0].args[-1], "", ", num_items_in_batch=num_items_in_batch")
+    return Fix("Hand the number of items to the model", (edit,), Applicability.UNSAFE), None
 
 
 def _ignores(method: cst.FunctionDef) -> bool:

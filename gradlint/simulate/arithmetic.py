@@ -84,6 +84,10 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if first is not None and second is not None:
         if kind is cst.Modulo and type(right) is int and right > 1:
             machine.asked.moduli.add(right)
+        if kind is cst.Modulo:
+            machine.divided.append((node, first))
+            if node in machine.world.due:
+                return made(0, left, right)
         if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
             machine.asked.masked = True
         found = _computed(kind, first, second)

@@ -52,7 +52,10 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
         machine.tick(node)
+        machine.divided.clear()
         value = test(frame)
+        if machine.divided:
+            machine.asks(node)
         taken, varies = _answer(machine, value, choice)
         varies = varies or _asks_anew(machine, node, value)
         if forks and machine.in_loop and conditions.of_data(value) and _goes_round(machine, node):

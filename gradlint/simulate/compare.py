@@ -21,7 +21,7 @@ from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
     "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
-    "GRD309 GRD401 GRD403 GRD404".split()
+    "GRD309 GRD401 GRD403 GRD404 GRD405".split()
 )
 """The rules whose faults a trace shows."""
 
@@ -89,7 +89,7 @@ def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
 
 def _counts(found: Sequence[Fault]) -> Counter[str]:
     """How many places have each fault."""
-    return Counter(code for code, _ in {(fault.code, id(fault.event.node)) for fault in found})
+    return Counter(code for code, _ in {(fault.code, id(fault.place)) for fault in found})
 
 
 def _paired(before: Sequence[Simulation], after: Sequence[Simulation], *, anew: bool) -> Iterator[tuple[Played, Played]]:

@@ -11,7 +11,7 @@ import libcst as cst
 
 from gradlint.simulate.assumptions import Assumptions
 from gradlint.simulate.gradients import Gradients
-from gradlint.simulate.trace import Event, Guard, Stepper, Trace, What
+from gradlint.simulate.trace import Event, Guard, Remainder, Stepper, Trace, What
 from gradlint.simulate.values import Opaque, Question, Tensor, number, settings_of
 from gradlint.simulate.world import World, spells_resumption
 
@@ -98,6 +98,9 @@ class Machine(Assumptions):
         self.asked_at: dict[cst.CSTNode, str] = {}
         self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
         """The numbers that calls out of sight were handed in a loop; none where they were not the same each time."""
+        self.remainders: list[Remainder] = []
+        self.divided: list[tuple[cst.CSTNode, float]] = []
+        """The remainders that were taken, each with the number that was divided, until a condition knows that they are its own."""
         self.options: dict[str, Any] = {}
         self.containers: list[Any] = []
         self.entered: set[cst.CSTNode] = set()
@@ -191,8 +194,7 @@ class Machine(Assumptions):
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
         """Record an event."""
-        micro, loops = len(self.micros) - 1, tuple(self.loops)
-        turns = tuple(self.turns.get(level, 0) for level in range(1, len(loops) + 1))
+        micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
         rounds = tuple(self.rounds[level][2] if level in self.rounds else 0 for level in range(1, len(loops) + 1))
         stack, path = tuple(self.stack), tuple(self.path)
         self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
@@ -203,6 +205,15 @@ class Machine(Assumptions):
             self.seen[outermost] += len(self.trained) - before
             if self.seen[outermost] > self.most:
                 raise Stopped()
+
+    def _running(self) -> tuple[int, ...]:
+        """Which iteration of each loop runs."""
+        return tuple(self.turns.get(level, 0) for level in range(1, len(self.loops) + 1))
+
+    def asks(self, branch: cst.CSTNode) -> None:
+        """A condition has asked for the remainders that were taken since `divided` was empty."""
+        place, stack, loops = len(self.events), tuple(self.stack), tuple(self.loops)
+        self.remainders += [Remainder(node, branch, count, place, stack, loops, self._running()) for node, count in self.divided]
 
     def trace(self, stopped: Stopped | None) -> Trace:
         """What was recorded."""
@@ -225,6 +236,7 @@ class Machine(Assumptions):
             bounded=frozenset(self.bounded),
             hooked=tuple(hook.node for hook in self.hooks),
             gates=frozenset(self.asked.gates),
+            remainders=tuple(self.remainders),
             counted=not self.counted.isdisjoint(self.asked.gates),
         )
 

@@ -19,6 +19,7 @@ from gradlint.simulate.machine import Raised
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
+from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Num
 from gradlint.simulate.world import known_package, spells_constant
@@ -60,8 +61,14 @@ def _expr(node: cst.Expr) -> Plain:
     value = expression(node.value)
 
     def run(frame: Frame) -> Signal:
-        frame.machine.tick(node)
+        machine = frame.machine
+        machine.tick(node)
+        before = len(machine.events)
         value(frame)
+        if not (machine.world.due and isinstance(node.value, cst.Call)):
+            return None
+        if all(event.what is What.REPORT for event in machine.events[before:]):
+            machine.note(What.CALL, node.value, text=machine.compiler.spelled(node.value.func))
         return None
 
     return run

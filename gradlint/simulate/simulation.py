@@ -10,6 +10,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.simulate import counts
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
@@ -53,6 +54,8 @@ class Simulation:
     """Runs it in one world more."""
     detours: tuple[Played, ...] = ()
     drifts: tuple[Played, ...] = ()
+    hurried: Played | None = None
+    """A run like the first, in which all that waits for a count of updates, and is asked about at each micro-batch, happens."""
 
     @property
     def main(self) -> Played:
@@ -248,7 +251,9 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     others = (play(each) for each in flips[:FLIPS] if text.left > 0)
     runs += [each for each in others if not _refused(each.trace)]
-    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)))
+    due = frozenset(counts.asked_inside(runs[0].trace))
+    hurried = play(replace(runs[0].world, due=due)) if due and text.left > 0 else None
+    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)), hurried)
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:

@@ -112,6 +112,23 @@ class Stepper:
 COUNTS = "accumulate"
 """The method by which an engine is told of a micro-batch."""
 
+
+@dataclass(frozen=True, eq=False)
+class Remainder:
+    """A remainder that a condition asks for: `branch` is the condition, `count` the number that is divided.
+
+    `place` is how many events came before, `stack`, `loops` and `turns` are as an event's.
+    """
+
+    node: cst.CSTNode
+    branch: cst.CSTNode
+    count: float
+    place: int
+    stack: tuple[cst.CSTNode, ...] = ()
+    loops: tuple[cst.CSTNode, ...] = ()
+    turns: tuple[int, ...] = ()
+
+
 SHORT = "a list has no item at the place that is asked for"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
@@ -129,7 +146,7 @@ class Trace:
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
     `unreached` the names of calls that clear gradients, count micro-batches for an engine, or hook into their communication, and that
-    the run did not come to.
+    the run did not come to, `remainders` what conditions asked of counters.
     """
 
     events: tuple[Event, ...]
@@ -149,6 +166,7 @@ class Trace:
     gates: frozenset[str] = frozenset()
     hooked: tuple[cst.CSTNode, ...] = ()
     unreached: frozenset[str] = frozenset()
+    remainders: tuple[Remainder, ...] = ()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

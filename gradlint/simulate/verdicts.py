@@ -8,6 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
+from gradlint.simulate import counts
 from gradlint.simulate.drifting import irregular
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.judge import judged
@@ -70,14 +71,16 @@ def faults(simulation: Simulation) -> list[Fault]:
             if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
                 known.add(fault.key)
                 found.append(fault)
-    return found + _of_detours(simulation)
+    return found + _of_other_runs(simulation)
 
 
-def _of_detours(simulation: Simulation) -> list[Fault]:
-    """The faults that show where the data take another arm than usual, or N grows on the way."""
+def _of_other_runs(simulation: Simulation) -> list[Fault]:
+    """The faults that show where the data take another arm than usual, N grows on the way, or what waits for a count happens."""
     main = simulation.main
     every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
     every += [fault for run in simulation.drifts for fault in irregular(main, run)]
+    if simulation.hurried is not None:
+        every += counts.repeated([run.trace for run in simulation.runs], simulation.hurried.trace)
     return list({fault.key: fault for fault in every}.values())
 
 

@@ -65,7 +65,8 @@ class World:
     `length` is how many batches a pass over data has whose length is unknown. `answers` are the questions that are answered
     otherwise than usual, `strings` the values of settings that are compared with strings. `small` says that batches are of two rows.
     `detour` is a branch that the data decide and that takes its other arm once, and how many times it is met before. After
-    `drift` iterations, numbers of accumulation steps that a count decides are larger by DRIFTS.
+    `drift` iterations, numbers of accumulation steps that a count decides are larger by DRIFTS. `due` are remainders that are 0
+    whenever they are asked, as if their divisor were 1: what happens every so often happens now.
     """
 
     n: int = 3
@@ -77,6 +78,7 @@ class World:
     small: bool = False
     detour: tuple[cst.CSTNode, int] | None = None
     drift: int | None = None
+    due: frozenset[cst.CSTNode] = frozenset()
 
 
 @dataclass

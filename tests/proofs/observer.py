@@ -78,7 +78,7 @@ def observe(training: Callable[[], object]) -> Observed:
             warnings.simplefilter("ignore")
             try:
                 training()
-            except (RuntimeError, AssertionError) as error:
+            except (RuntimeError, AssertionError, TypeError) as error:
                 seen.error = f"{type(error).__name__}: {error}"
     finally:
         torch.set_default_dtype(dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
@@ -112,6 +114,11 @@ def _logged(code: str, o: Outcome) -> Picture:
     written, repaired = (Curve(_count(losses), tuple(losses)) for losses in (printed(o.faulty), printed(o.cured)))
     title = f"What is logged is {two(sum(repaired.y) / sum(written.y))} times too small"
     return Picture(code, title, "micro-batch", "logged loss (nats)", written, repaired)
+
+
+def _saved(run: Observed) -> Curve:
+    times = Counter(int(step) for step in re.findall(r"saved (\d+)", run.printed))
+    return Curve(tuple(map(float, times)), tuple(map(float, times.values())))
 
 
 def _cut(code: str, o: Outcome) -> Picture:
@@ -279,6 +286,16 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     ),
     "GRD403": _rates(lambda o: "Each update has the next one's rate, and the last a rate of 0"),
     "GRD404": _both(_closer, READ, "average's distance to the weights (L2)", _lags),
+    "GRD405": _both(
+        lambda o: f"{sum(map(int, _saved(o.faulty).y))} checkpoints instead of {sum(map(int, _saved(o.cured).y))}",
+        "updates so far",
+        "checkpoints written",
+        _saved,
+        kind="stems",
+    ),
+    "GRD407": _rates(
+        lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"
+    ),
     "GRD501": _both(
         lambda o: "With the same λ, Adam shrinks weights that AdamW lets grow", UPDATE, WEIGHTS, _norm_of_weights, zero=False
     ),
@@ -288,4 +305,5 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD603": _reduced("Forward outside no_sync(): {} all-reduces an update, not one"),
     "GRD701": _longer,
     "GRD702": _given("Without the count"),
+    "GRD703": _stops("The first training step raises"),
 }

@@ -310,6 +310,11 @@ def _stops(o: Outcome) -> Measure:
     return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch {_raises(o)}")
 
 
+def _raises_at_once(o: Outcome) -> Measure:
+    said = re.sub(r"[\w.<>]*compute_loss", "compute_loss", o.faulty.error.rstrip("."))
+    return Measure(o.meant.updates - o.faulty.updates, f"before the first of {o.meant.updates} updates Python raises `{said}`.")
+
+
 def _bypassed(o: Outcome) -> Measure:
     return Measure(
         abs(_first(o) - 1),
@@ -340,6 +345,15 @@ def _skipped_rate(o: Outcome) -> Measure:
     )
 
 
+def _slow_schedule(o: Outcome) -> Measure:
+    rates = o.faulty.rates
+    return Measure(
+        o.off,
+        f"{o.faulty.schedule_steps} schedule steps for {o.faulty.updates} updates: the last update still has "
+        f"{percent(rates[-1] / rates[0])} of the first rate; {_ends_off(o)}.",
+    )
+
+
 def _fast_average(o: Outcome) -> Measure:
     assert o.faulty.average is not None and o.meant.average is not None
     lag = [float((run.average - run.final).norm()) for run in (o.faulty, o.meant) if run.average is not None]
@@ -347,6 +361,14 @@ def _fast_average(o: Outcome) -> Measure:
         float((o.faulty.average - o.meant.average).norm()),
         f"{o.faulty.average_steps} averages for {o.faulty.updates} updates: the average lies {percent(lag[0] / lag[1])} as far behind "
         "the weights as was meant.",
+    )
+
+
+def _saved_again(o: Outcome) -> Measure:
+    saved, ought = (run.printed.count("saved") for run in (o.faulty, o.cured))
+    return Measure(
+        saved - ought,
+        f"{saved} checkpoints are written where {ought} were meant, in {o.faulty.updates} updates; the weights are not affected.",
     )
 
 
@@ -435,6 +457,8 @@ PROOFS = (
     Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
     Proof("GRD404", _fast_average, Setup(average=0.9)),
+    Proof("GRD405", _saved_again),
+    Proof("GRD407", _slow_schedule, Setup(schedule=_cosine)),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
     Proof("GRD601", _reductions),
@@ -443,4 +467,5 @@ PROOFS = (
     Proof("GRD701", _too_often),
     Proof("GRD702", _times_too_large("without the count, with N = 4,")),
     Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
+    Proof("GRD703", _raises_at_once),
 )

@@ -231,6 +231,22 @@ PAIRS = {
             setup="ema = torch.optim.swa_utils.AveragedModel(model)\n",
         ),
     ),
+    "GRD405": (
+        training(
+            body(
+                DIVIDED, update("optimizer.step()", "optimizer.zero_grad()", "count += 1"), "if count % 7 == 0:\n    save(model)"
+            ),
+            setup="count = 0\n",
+        ),
+        training(
+            body(
+                DIVIDED,
+                update("optimizer.step()", "optimizer.zero_grad()", "count += 1"),
+                "if count % 7 == 0 and i % 2 and count != seen:\n    save(model)\n    seen = count",
+            ),
+            setup="count, seen = 0, -1\n",
+        ),
+    ),
 }
 
 

@@ -20,6 +20,9 @@ _HANDS_ON_THE_COUNT = frozenset(
 )
 """The methods of the Trainer through which the count of a window comes to `compute_loss`."""
 
+COUNT = "num_items_in_batch"
+"""The keyword by which `training_step` hands on how many items the window has (since 4.46)."""
+
 _OPEN = ("transformers.", "torch.", "typing.", "peft.", "accelerate.")
 """Where the classes are from that say nothing of a model, or that it is the library's."""
 _FIELDS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "pixel_values", "input_values", "input_features", "labels"})
@@ -56,6 +59,23 @@ def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) 
     whole = any(arg.star == "**" for call in calls for arg in call.args)
     if collated or any(map(_names_labels, nodes)) or (whole and any(_reads_loss(node, calls) for node in nodes)):
         yield loss
+
+
+def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | None:
+    """The `compute_loss` of a subclass of the Trainer that takes no count, where the Trainer's own `training_step` passes one."""
+    if not isinstance(statement, cst.ClassDef) or not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
+        return None
+    methods = {each.name.value: each for each in statement.body.body if isinstance(each, cst.FunctionDef)}
+    loss, step = methods.get("compute_loss"), methods.get("training_step")
+    if loss is None or loss.decorators or takes_count(loss) or (step is not None and not delegates(step)):
+        return None
+    return loss
+
+
+def takes_count(method: cst.FunctionDef) -> bool:
+    """Whether a `compute_loss` can be given the number of items."""
+    params = (*method.params.params, *method.params.kwonly_params)
+    return method.params.star_kwarg is not None or any(param.name.value == COUNT for param in params)
 
 
 def makes_labels(statements: Sequence[cst.CSTNode]) -> bool:

@@ -1,0 +1,206 @@
+"""Schedules that a LightningModule hands to its Trainer, which advances them once an epoch unless it is told otherwise.
+
+Read in `lightning/pytorch/core/optimizer.py` (2.6): `_configure_optimizers` tells the forms of what is returned, and
+`LRSchedulerConfig.interval` is "epoch" where nothing else is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.names.facts import Facts
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, literal, subnodes, walk
+
+_LENGTHS = {
+    "OneCycleLR": ("total_steps", 2),
+    "CosineAnnealingLR": ("T_max", 1),
+    "LinearLR": ("total_iters", 3),
+    "PolynomialLR": ("total_iters", 1),
+    "get_scheduler": ("num_training_steps", 3),
+    "get_linear_schedule_with_warmup": ("num_training_steps", 2),
+    "get_cosine_schedule_with_warmup": ("num_training_steps", 2),
+    "get_cosine_with_hard_restarts_schedule_with_warmup": ("num_training_steps", 2),
+    "get_polynomial_decay_schedule_with_warmup": ("num_training_steps", 2),
+}
+"""Where each is given its length: the keyword, and the place among the arguments."""
+
+_STEPS = re.compile(r"^(estimated_stepping_batches|(max|total|num|n)_?(train(ing)?_?)?steps|t_total)$")
+"""Names of numbers of optimizer steps."""
+_MODULES = frozenset(
+    f"{root}.LightningModule" for root in ("lightning", "lightning.pytorch", "pytorch_lightning", "pytorch_lightning.core")
+)
+_TOLD = frozenset({"lr_scheduler_step", "lr_schedulers", "optimizer_step", "automatic_optimization"})
+"""What a module says, or overrides, that advances its schedules itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class EpochSchedule:
+    """A schedule that is returned without an interval: the expression, or the dictionary that holds it, and the length in steps."""
+
+    node: cst.BaseExpression
+    built: cst.Call
+    length: cst.BaseExpression
+    exact: bool
+    """Whether the length is the Trainer's own number of optimizer steps."""
+
+
+def per_epoch(statement: cst.CSTNode, facts: Facts) -> Iterator[EpochSchedule]:
+    """The schedules of a module whose lengths count steps, and that advance once an epoch."""
+    if not isinstance(statement, cst.ClassDef) or len(statement.bases) != 1:
+        return
+    base = facts.qualify(statement.bases[0].value)
+    if base not in _MODULES or any(_tells(each) for each in walk(statement.body)):
+        return
+    for method in statement.body.body:
+        if isinstance(method, cst.FunctionDef) and method.name.value == "configure_optimizers":
+            yield from _Method(method).schedules()
+
+
+def _tells(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Name) and node.value in _TOLD
+
+
+class _Method:
+    """A `configure_optimizers`, in which a name that is given one value is that value."""
+
+    def __init__(self, node: cst.FunctionDef) -> None:
+        self.nodes = list(_own(node.body))
+        self.values: dict[str, list[cst.BaseExpression | None]] = {}
+        for each in self.nodes:
+            if isinstance(each, cst.Assign):
+                for target in each.targets:
+                    for name in walk(target.target):
+                        if isinstance(name, (cst.Name, cst.Attribute)):
+                            whole = each.value if name is target.target else None
+                            self.values.setdefault(dotted(name) or "", []).append(whole)
+            elif isinstance(each, (cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For)):
+                for name in walk(each.target):
+                    self.values.setdefault(dotted(name) or "", []).append(None)
+
+    def value(self, node: cst.BaseExpression, hops: int = 4) -> cst.BaseExpression:
+        """What a name stands for, where it is given one value."""
+        given = self.values.get(dotted(node) or "", ())
+        if hops and len(given) == 1 and given[0] is not None and not self._is_changed(node):
+            return self.value(given[0], hops - 1)
+        return node
+
+    def _is_changed(self, node: cst.BaseExpression) -> bool:
+        """Whether an item or an attribute of a name is set, or a method of it is called."""
+        name = dotted(node)
+        for each in self.nodes:
+            if isinstance(each, cst.AssignTarget) and isinstance(each.target, (cst.Subscript, cst.Attribute)):
+                if dotted(each.target.value) == name:
+                    return True
+            if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and dotted(each.func.value) == name:
+                return True
+        return False
+
+    def schedules(self) -> Iterator[EpochSchedule]:
+        for each in self.nodes:
+            if isinstance(each, cst.Return) and each.value is not None:
+                for node in self._returned(self.value(each.value)):
+                    found = self._schedule(node)
+                    if found is not None:
+                        yield found
+
+    def _returned(self, value: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+        """The schedules, or their dictionaries, of what is returned."""
+        if isinstance(value, cst.Dict):
+            entry = _entry(value, "lr_scheduler")
+            yield from (entry,) if entry is not None else ()
+        elif isinstance(value, (cst.Tuple, cst.List)):
+            parts = [self.value(each.value) for each in value.elements]
+            if len(parts) == 2 and isinstance(parts[0], cst.List):
+                schedules = parts[1]
+                yield from (
+                    (each.value for each in schedules.elements) if isinstance(schedules, cst.List) else (value.elements[1].value,)
+                )
+            else:
+                for part in parts:
+                    entry = _entry(part, "lr_scheduler") if isinstance(part, cst.Dict) else None
+                    yield from (entry,) if entry is not None else ()
+
+    def _schedule(self, node: cst.BaseExpression) -> EpochSchedule | None:
+        value = self.value(node)
+        place = node
+        if isinstance(value, cst.Dict):
+            inner = _entry(value, "scheduler")
+            if inner is None or _is_open(value) or _entry(value, "interval") is not None:
+                return None
+            place, value = value, self.value(inner)
+        if not isinstance(value, cst.Call):
+            return None
+        length = self._length(value)
+        return EpochSchedule(place, value, length, self._is_exact(length)) if length is not None else None
+
+    # Lengths
+
+    def _length(self, call: cst.Call) -> cst.BaseExpression | None:
+        """What a schedule is given as its length, where that counts steps."""
+        known = _LENGTHS.get(last_name(call.func) or "")
+        if known is None or any(arg.star for arg in call.args):
+            return None
+        given = keywords(call)
+        if known[0] == "total_steps" and "steps_per_epoch" in given:
+            steps = given["steps_per_epoch"]
+            return steps if self._counts(steps, length=True) else None
+        plain = [arg.value for arg in call.args if arg.keyword is None]
+        length = given.get(known[0], plain[known[1]] if len(plain) > known[1] else None)
+        return length if length is not None and self._counts(length) else None
+
+    def _counts(self, node: cst.BaseExpression, *, length: bool = False) -> bool:
+        """Whether a number counts steps: it is the Trainer's own, has the name of one, or is a number of batches times epochs."""
+        parts = self._parts(node)
+        divided = [each.right for each in parts if isinstance(each, cst.BinaryOperation) and _divides(each)]
+        if any("accum" not in " ".join(_names(part)) for part in divided):
+            return False
+        names = {name for part in parts for name in _names(part)}
+        batches = (
+            any(isinstance(each, cst.Call) and last_name(each.func) == "len" for each in parts) or "num_training_batches" in names
+        )
+        if length:
+            return batches
+        epochs = any("epoch" in name.lower() for name in names)
+        return (batches and epochs) or (not epochs and any(map(_STEPS.search, names)))
+
+    def _is_exact(self, node: cst.BaseExpression) -> bool:
+        return dotted(self.value(node)) == "self.trainer.estimated_stepping_batches"
+
+    def _parts(self, node: cst.BaseExpression, hops: int = 4) -> list[cst.CSTNode]:
+        """The nodes of an expression, and of what its names stand for."""
+        found = list(walk(node))
+        for each in walk(node) if hops else ():
+            if isinstance(each, (cst.Name, cst.Attribute)) and (value := self.value(each, 1)) is not each:
+                found += self._parts(value, hops - 1)
+        return found
+
+
+def _own(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes of a body without those of functions within it."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        if not isinstance(current, (cst.FunctionDef, cst.Lambda, cst.ClassDef)):
+            stack.extend(reversed(subnodes(current)))
+
+
+def _entry(node: cst.Dict, key: str) -> cst.BaseExpression | None:
+    return next((e.value for e in node.elements if isinstance(e, cst.DictElement) and literal(e.key) == key), None)
+
+
+def _is_open(node: cst.Dict) -> bool:
+    """Whether a dictionary has entries that are not in sight."""
+    return any(not isinstance(each, cst.DictElement) or not isinstance(each.key, cst.SimpleString) for each in node.elements)
+
+
+def _divides(node: cst.BinaryOperation) -> bool:
+    return isinstance(node.operator, (cst.Divide, cst.FloorDivide))
+
+
+def _names(node: cst.CSTNode) -> Sequence[str]:
+    return [each.value for each in walk(node) if isinstance(each, cst.Name)]

@@ -1,0 +1,48 @@
+"""GRD407 step-schedule-advanced-per-epoch; the page is rules/GRD407.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.diagnostic import Severity
+from gradlint.edits import Enclose
+from gradlint.finding import Finding, Fix
+from gradlint.fixes.shared import Outcome, unsafe
+from gradlint.model.engines.lightning_schedules import EpochSchedule, per_epoch
+from gradlint.model.syntax.expressions import last_name, text
+from gradlint.model.types import TrainingFile
+from gradlint.rule import file_rule
+
+
+@file_rule(
+    "GRD407",
+    "step-schedule-advanced-per-epoch",
+    "A schedule's length counts steps, and Lightning advances it once an epoch",
+    severity=Severity.WARNING,
+)
+def step_schedule_advanced_per_epoch(file: TrainingFile) -> Iterator[Finding]:
+    facts = file.facts
+    for statement in file.statements if facts is not None else ():
+        for found in per_epoch(statement, facts) if facts is not None else ():
+            fix, note = _per_step(found)
+            yield Finding(
+                at=found.node,
+                message=f'Lightning advances this schedule once an epoch, as nothing says `"interval": "step"`, but the length of '
+                f"`{last_name(found.built.func)}` counts steps: `{text(found.length)}`. The rate hardly moves",
+                related=((found.length, "the length in steps"),),
+                fix=fix,
+                note=note,
+            )
+
+
+def _per_step(found: EpochSchedule) -> Outcome:
+    """Say the interval, in the dictionary that is there or in a new one."""
+    told = ', "interval": "step"'
+    if isinstance(found.node, cst.Dict):
+        edit = Enclose(found.node.elements[-1].value, "", told)
+    else:
+        edit = Enclose(found.node, '{"scheduler": ', f"{told}}}")
+    fix = Fix("Advance it once a step", (edit,))
+    return (fix, None) if found.exact else unsafe(fix, "the length may count micro-batches, and not updates")

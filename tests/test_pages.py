@@ -27,6 +27,9 @@ def test_example_is_reported(page: Page) -> None:
 
 def test_fix_writes_the_cure(page: Page) -> None:
     source = read_marked(page.example).source
+    if "*no fix*" in page.text:
+        assert fixed(source) == source
+        return
     assert fixed(source, (page.code,)) == page.instead
     assert fixed(source) == page.instead
 
@@ -45,7 +48,7 @@ def test_header_agrees_with_the_rule(page: Page) -> None:
     rule = next(each for each in all_rules() if each.code == page.code)
     assert page.text.startswith(f"# {rule.code} {rule.name}\n\n**{rule.severity.value}** · *")
     applicability = {d.fix.applicability.value for d in found(read_marked(page.example).source) if d.code == page.code and d.fix}
-    assert applicability and f"*{applicability.pop()} fix*" in page.text
+    assert f"*{applicability.pop() if applicability else 'no'} fix*" in page.text
 
 
 def test_page_of_syntax_errors() -> None:

@@ -75,6 +75,8 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         found = _computed(kind, first, second)
         if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
             found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
+        if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
+            machine.asked.rests[node] = int(found)
         return made(found, left, right)
     return _of_python(kind, left, right)
 

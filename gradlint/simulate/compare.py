@@ -13,7 +13,7 @@ from math import isclose
 import libcst as cst
 
 from gradlint.model.syntax.expressions import text
-from gradlint.simulate.faults import Fault
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
@@ -81,7 +81,7 @@ def _has_length(event: Event) -> bool:
 
 
 def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
-    return [fault for each in simulations for fault in faults(each)]
+    return [fault for each in simulations for fault in faults(each) if fault.code not in WORTH_KNOWING]
 
 
 def _counts(found: Sequence[Fault]) -> Counter[str]:

@@ -8,7 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
-from gradlint.simulate.faults import Fault
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.losses import terms as terms_of_loss
@@ -176,7 +176,7 @@ def _without_step(loop: cst.CSTNode | None, trace: Trace) -> Verdict:
 
 def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs: Sequence[Played]) -> Verdict:
     number = view.optimizer.number
-    own = tuple(fault for fault in found if _belongs(fault, view, loop))
+    own = tuple(fault for fault in found if fault.code not in WORTH_KNOWING and _belongs(fault, view, loop))
     if own:
         return Verdict(loop, number, Answer.WRONG, own)
     reason, node = _first_doubt(view, loop, runs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import libcst as cst
+
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
 MANY = 211
@@ -69,7 +71,8 @@ class Asked:
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
     got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
     that conditions around the update of weights depend on; `moduli` the plain numbers
-    there; `masked` says that the bits of N are asked, so that it is a power of two.
+    there; `rests` are the remainders of lengths of data, by their nodes, and `kept` those that have a name;
+    `masked` says that the bits of N are asked, so that it is a power of two.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -79,6 +82,8 @@ class Asked:
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)
+    rests: dict[cst.CSTNode, int] = field(default_factory=dict)
+    kept: dict[cst.CSTNode, int] = field(default_factory=dict)
     masked: bool = False
     actual: dict[str, int | float] = field(default_factory=dict)
 

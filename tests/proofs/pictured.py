@@ -228,6 +228,7 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD104": _both(lambda o: "Undivided, the penalty shrinks the weights", UPDATE, WEIGHTS, _norm_of_weights, zero=False),
     "GRD105": _astray("Means over unequal token counts lead {} % off the large batch"),
     "GRD106": _logged,
+    "GRD107": _astray("Tails divided by N lead {} % off the large batch"),
     "GRD201": _cut,
     "GRD202": _both(_lost, READ, "micro-batches that reached the weights", _reached, kind="stairs"),
     "GRD203": _held,

@@ -197,6 +197,15 @@ def _logged(o: Outcome) -> Measure:
     return Measure(abs(shown - 1), f"the printed losses are {two(shown)} times too small; the weights are not affected.")
 
 
+def _short_tail(o: Outcome) -> Measure:
+    place = o.setup.updates // o.setup.epochs - 1
+    share = float(o.faulty.gradients[place].norm() / o.meant.gradients[place].norm())
+    return Measure(
+        o.off,
+        f"with a tail of 1 micro-batch and N = 4, the first tail's gradient has {percent(share)} of its length; {_ends_off(o)}.",
+    )
+
+
 def _shifted(o: Outcome) -> Measure:
     windows = o.faulty.windows[: o.faulty.updates // o.setup.epochs]
     sizes = f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
@@ -377,6 +386,7 @@ PROOFS = (
     Proof("GRD104", _penalty, Setup(penalty=1e-2)),
     Proof("GRD105", _token_means, Setup(data=_padded, loss=F.cross_entropy)),
     Proof("GRD106", _logged),
+    Proof("GRD107", _short_tail, Setup(samples=72, loss=F.cross_entropy)),
     Proof("GRD201", _shifted),
     Proof("GRD202", _tail, Setup(samples=88)),
     Proof("GRD203", _wiped("")),

@@ -6,6 +6,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate.arithmetic import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.values import Opaque
@@ -88,7 +89,9 @@ def string_method(machine: Machine, value: str, name: str, args: list[Any], kwar
         return getattr(value, name)()
     if name in ("startswith", "endswith") and args and isinstance(args[0], str):
         return getattr(value, name)(args[0])
-    return "text" if name in ("format", "join", "replace") else Opaque("a string")
+    if name in ("format", "join"):
+        return shown_in((*args, *kwargs.values()))
+    return "text" if name == "replace" else Opaque("a string")
 
 
 def number_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

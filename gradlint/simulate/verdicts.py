@@ -18,7 +18,7 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
 
-_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD402"))
+_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD108", "GRD204", "GRD402", "GRD504"))
 """Faults that two values of N are needed to see."""
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import libcst as cst
+
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance
 from gradlint.simulate.machine import is_data
 from gradlint.simulate.values import Opaque, Tensor, settings_of
@@ -54,4 +57,7 @@ def _class_of(callee: Any) -> str:
     """The name of a function, or of the class of an object that is called."""
     if isinstance(callee, Instance):
         return callee.cls.name
+    if is_data(callee) and callee.terms:
+        made_by = callee.terms[0][0].node
+        return (last_name(made_by.func) or "") if isinstance(made_by, cst.Call) else ""
     return callee.identity.partition("(")[0].rpartition(".")[2] if type(callee) is Opaque else ""

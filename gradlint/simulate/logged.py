@@ -12,7 +12,7 @@ from gradlint.simulate.logs import LOGGED
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.values import Factor, Source
 from gradlint.simulate.views import View
-from gradlint.simulate.windows import Window, micros_of
+from gradlint.simulate.windows import Window
 
 
 def last_alone(view: View, larger: View | None) -> Iterator[Fault]:
@@ -43,13 +43,18 @@ def _is_of(source: Source, losses: frozenset[cst.CSTNode]) -> bool:
 def _is_of_last(reports: list[Event], view: View) -> bool:
     """Whether each report is of the last micro-batch of a window, and some of a whole one that no pass ends with."""
     windows = {max(window.micros): window for window in view.closed if window.micros}
-    told = [(event, micros_of(event)) for event in reports]
+    told = [(event, _shown(event)) for event in reports]
     if any(len(micros) != 1 or not micros <= windows.keys() for _, micros in told):
         return False
     if not any(_is_of_update(event, windows[max(micros)], view) for event, micros in told):
         return False
     # A loss that is divided by N is another rule's.
     return all(_is_undivided(factor, view) for event in reports for _, factor in event.terms)
+
+
+def _shown(report: Event) -> frozenset[int]:
+    """The micro-batches that went into what a report shows, through whatever was computed of their losses."""
+    return frozenset().union(*({source.micro} | source.met for source, _ in report.terms))
 
 
 def _is_of_update(report: Event, window: Window, view: View) -> bool:

@@ -242,7 +242,7 @@ def _decays(units: Units, number: int, names: Set[str]) -> bool:
 
 
 def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
-    """A `training_step` whose loss Lightning divides, or that clips; what says so, arguments and schedules of a Trainer, and its own loss."""
+    """A `training_step` whose loss Lightning divides, or that clips; and what says so, schedules and own losses."""
     steps: set[int] = set()
     others: set[int] = set()
     if "max_steps" in units.text:

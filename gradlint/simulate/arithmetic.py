@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import libcst as cst
@@ -17,6 +17,7 @@ from gradlint.simulate.values import (
     Factor,
     Num,
     Opaque,
+    Shown,
     Source,
     Tensor,
     in_order,
@@ -72,6 +73,10 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
         if kind in (cst.BitOr, cst.BitAnd):
             return left if isinstance(left, Answer) else right
         return Tensor(frozenset(), None)
+    if kind in (cst.Add, cst.Modulo) and (
+        isinstance(left, Shown) or (isinstance(left, str) and isinstance(right, (tuple, Shown)))
+    ):
+        return shown_in((left, right))
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque and (second is not None or type(right) is Opaque):
         left = machine.number_of(left)
@@ -99,6 +104,8 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
             machine.split |= settings_of(left)
         if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
             return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
+        if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
+            machine.asked.rests[node] = int(found)
         return made(found, left, right)
     return _of_python(kind, left, right)
 
@@ -248,19 +255,27 @@ def joined(
     models: frozenset[str] = frozenset(),
     why: str = "",
     micro: int | None = None,
+    across: bool = False,
 ) -> Tensor:
     """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
 
-    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data.
+    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data;
+    `across` says that it compares the samples of a batch.
     """
     draws: frozenset[int] = frozenset()
     scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
+    made_of: set[cst.CSTNode] = set()
+    met: set[int] = set()
     for value in flattened(values):
         if is_data(value):
             draws |= value.draws
             models |= value.models
             if value.terms is not None:
+                made_of.update(source.node for source, _ in value.terms)
+                made_of.update(*(source.made_of for source, _ in value.terms))
+                met.update(source.micro for source, _ in value.terms)
+                met.update(*(source.met for source, _ in value.terms))
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
                 if any(factor.of or factor.divisors or factor.doubt for _, factor in value.terms) and not value.detached:
@@ -271,9 +286,22 @@ def joined(
                 doubt = doubt or "the number of steps is handed to something unknown"
         elif isinstance(value, Thing):
             models |= models_of(value)
-    source = Source(machine.micro(draws) if micro is None else micro, node, models)
+    source = Source(machine.micro(draws) if micro is None else micro, node, models, frozenset(made_of), across, frozenset(met))
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
+
+
+def terms_in(values: Any) -> tuple[tuple[Source, Factor], ...]:
+    """The terms of all that some values hold or show."""
+    found = (value for value in flattened(values) if is_data(value) or isinstance(value, Shown))
+    return tuple(term for value in found for term in value.terms or ())
+
+
+def shown_in(values: Iterable[Any]) -> str:
+    """A string that shows some values."""
+    made = Shown("text")
+    made.terms = terms_in(values)
+    return made if made.terms else "text"
 
 
 def flattened(values: Any, depth: int = 3) -> list[Any]:

@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
+from gradlint.simulate.contrast import marked
 from gradlint.simulate.machine import Abandoned, Machine, Raised, is_data
 from gradlint.simulate.things import AVERAGES, Thing
 from gradlint.simulate.unknown import unknown
@@ -85,7 +86,7 @@ def _of_instance(machine: Machine, callee: Instance, args: list[Any], kwargs: di
     for name in ("__call__", "forward"):
         found, method = callee.cls.lookup(name)
         if found and isinstance(method, Function):
-            return call(machine, method, [callee, *args], kwargs, node)
+            return marked(callee, call(machine, method, [callee, *args], kwargs, node))
     return call_unknown(machine, callee, args, kwargs, node)
 
 

@@ -13,7 +13,7 @@ from math import isclose
 import libcst as cst
 
 from gradlint.model.syntax.expressions import text
-from gradlint.simulate.faults import Fault
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
@@ -84,7 +84,8 @@ def _has_length(event: Event) -> bool:
 
 def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
     """The faults of the usual data, with one N: what others do to a window is hidden where it is wrong already, and no repair's doing."""
-    return [fault for each in simulations for fault in faults(each) if fault.code not in _OF_OTHER_DATA]
+    left_out = _OF_OTHER_DATA | WORTH_KNOWING
+    return [fault for each in simulations for fault in faults(each) if fault.code not in left_out]
 
 
 def _counts(found: Sequence[Fault]) -> Counter[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate.arithmetic import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.values import Opaque
@@ -94,7 +95,9 @@ def string_method(machine: Machine, value: str, name: str, args: list[Any], kwar
         return getattr(value, name)(args[0])
     if name in ("split", "rsplit") and not kwargs and all(type(each) in (str, int) for each in args[:2]) and "" not in args:
         return getattr(value[:_LONGEST], name)(*args[:2])
-    return "text" if name in ("format", "join", "replace") else Opaque("a string")
+    if name in ("format", "join"):
+        return shown_in((*args, *kwargs.values()))
+    return "text" if name == "replace" else Opaque("a string")
 
 
 def number_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate import arithmetic, comparisons, conditions
+from gradlint.simulate.arithmetic import shown_in
 from gradlint.simulate.attributes import get_attribute, get_item
 from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
 from gradlint.simulate.displays import comprehension, dictionary, display, set_of
 from gradlint.simulate.names import load
-from gradlint.simulate.values import Num, Opaque
+from gradlint.simulate.values import Num, Opaque, Shown
 
 Evaluate = Callable[[Frame], Any]
 
@@ -50,12 +51,7 @@ def _joined_string(node: cst.CSTNode) -> Evaluate:
         if isinstance(part, cst.FormattedStringExpression):
             parts.append(expression(part.expression))
 
-    def run(frame: Frame) -> Any:
-        for part in parts:
-            part(frame)
-        return "text"
-
-    return run
+    return lambda frame: shown_in(part(frame) for part in parts)
 
 
 def _concatenated(node: cst.ConcatenatedString) -> Evaluate:
@@ -63,6 +59,8 @@ def _concatenated(node: cst.ConcatenatedString) -> Evaluate:
 
     def run(frame: Frame) -> Any:
         first, second = left(frame), right(frame)
+        if isinstance(first, Shown) or isinstance(second, Shown):
+            return shown_in((first, second))
         return first + second if isinstance(first, str) and isinstance(second, str) else "text"
 
     return run

@@ -8,16 +8,23 @@ import libcst as cst
 
 from gradlint.simulate.trace import Event
 
+WORTH_KNOWING = frozenset(("GRD107", "GRD108", "GRD503", "GRD504"))
+"""Faults that may be a choice: no loop is called wrong for one, and no fix is refused that leaves one behind."""
+
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """At which event it shows, the event that it is measured against, and the node to point at where it is not the event's."""
+    """At which event it shows, the event that it is measured against, and the node to point at where it is not the event's.
+
+    `about` is the code that makes it one, where that is no event.
+    """
 
     code: str
     event: Event
     other: Event | None = None
     why: str = ""
     at: cst.CSTNode | None = None
+    about: cst.CSTNode | None = None
 
     @property
     def place(self) -> cst.CSTNode:

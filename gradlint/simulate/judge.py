@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.simulate import clipping, counting, losses, pace, precision, tails, zeroing
+from gradlint.simulate import batches, clipping, counting, logged, losses, pace, precision, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
@@ -60,7 +60,7 @@ def _certain(view: View, faults: Iterator[Fault]) -> Iterator[Fault]:
             yield fault
 
 
-_AT_ONCE = frozenset(("GRD302", "GRD306", "GRD307"))
+_AT_ONCE = frozenset(("GRD108", "GRD302", "GRD306", "GRD307"))
 """Faults that one event is enough for, whether it happens at each turn or not."""
 
 
@@ -104,3 +104,6 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     yield from pace.length_of_schedule(view, larger)
     yield from losses.of_loss(view, larger)
     yield from losses.of_places(view)
+    yield from logged.last_alone(view, larger)
+    yield from batches.compared(view)
+    yield from batches.kept(view, larger)

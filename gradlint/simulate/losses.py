@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
@@ -59,6 +59,7 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "")
     if states and set(states.values()) == {State.DIVIDED}:
         yield from _of_tails(view, {id(term.event.node) for term in mine.values()})
+        yield from _underscaled(view, mine)
 
 
 def of_places(view: View) -> Iterator[Fault]:
@@ -85,6 +86,27 @@ def _of_tails(view: View, whole: set[int]) -> Iterator[Fault]:
             plain = all(factor.value == 1.0 and not (factor.doubt or factor.divisors) for _, factor in event.terms)
             if id(event.node) not in whole and event.terms and plain:
                 yield Fault("GRD101", event, step)
+
+
+def _underscaled(view: View, whole: Mapping[int, Term]) -> Iterator[Fault]:
+    """The tail is divided by the size of a whole window, although the program works out how many micro-batches the tail has.
+
+    To divide by the same number throughout gives each sample the same weight: unless the program knows better, that is right.
+    """
+    for window in view.closed:
+        step, left = window.step, len(window.micros)
+        if step is None or not 0 < left < view.size or not view.ends(window) or not step.terms:
+            continue
+        known = next((node for node, rest in view.trace.rests if rest == left), None)
+        alike = all(_as_whole(factor, whole.get(id(source.node))) for source, factor in step.terms)
+        if known is not None and alike:
+            yield Fault("GRD107", window.backwards[-1], step, about=known)
+            return
+
+
+def _as_whole(factor: Factor, whole: Term | None) -> bool:
+    """Whether a term of the tail is multiplied by what the same term is multiplied by in whole windows."""
+    return whole is not None and not factor.doubt and isclose(factor.value, whole.factor.value, rel_tol=_CLOSE)
 
 
 def states_of(view: View, larger: View | None) -> dict[int, State]:

@@ -233,6 +233,7 @@ class Machine(Assumptions):
             settings=dict(self.asked.numbers),
             actual=dict(self.asked.actual),
             literals=frozenset(self.asked.moduli),
+            rests=tuple(self.asked.kept.items()),
             bounded=frozenset(self.bounded),
             hooked=tuple(hook.node for hook in self.hooks),
             gates=frozenset(self.asked.gates),

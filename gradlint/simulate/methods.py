@@ -14,6 +14,7 @@ from gradlint.simulate.container_methods import dict_method, list_method, number
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
+from gradlint.simulate.logs import log
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
     advance,
@@ -46,7 +47,7 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Shown, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _OF_DATA_SETS = frozenset("shuffle map filter with_format take skip repeat".split())
@@ -58,6 +59,7 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
     if name in REGISTER:
         register(machine, value, name, args, node)
         return Opaque("a handle")
+    log(machine, name, [*args, *kwargs.values()], node)
     if isinstance(value, Answer):
         return value
     if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
@@ -285,6 +287,7 @@ _METHODS: dict[type, Method] = {
     dict: dict_method,
     set: set_method,
     str: string_method,
+    Shown: string_method,
     int: number_method,
     float: number_method,
     bool: number_method,

@@ -24,7 +24,9 @@ from gradlint.simulate.arithmetic import flattened, joined, models_of
 from gradlint.simulate.callables import Frame, Function, Instance, Stream
 from gradlint.simulate.comparisons import made_truth
 from gradlint.simulate.conditions import truth
+from gradlint.simulate.contrast import compares
 from gradlint.simulate.engines import deepspeed
+from gradlint.simulate.logs import log
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
 from gradlint.simulate.tensors import usual_answer
@@ -82,6 +84,8 @@ def call_external(
 ) -> Any:
     """A call of something that is imported, or of Python's own."""
     machine.tick(node)
+    if path.split(".")[0] not in ("math", "numpy", "torch"):
+        log(machine, path.rsplit(".", 1)[-1], [*args, *kwargs.values()], node)
     known = FUNCTIONS.get(path) or FUNCTIONS.get(path.rsplit(".", 1)[-1] if path.startswith(("torch.", "itertools.")) else path)
     if known is not None:
         return known(machine, args, kwargs, node, frame)
@@ -288,7 +292,7 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         tensors = [each for each in parts if is_data(each)]
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
-        made = joined(machine, node, given, models)
+        made = joined(machine, node, given, models, across=compares(callee, args, kwargs))
         made.detached = made.detached or not machine.grad
         return made.scaled_by(Factor(doubt=OVER_ROWS)) if _sums(callee, kwargs) else made
     if any(isinstance(each, (Answer,)) for each in parts):

@@ -82,6 +82,9 @@ def _assign(node: cst.Assign) -> Plain:
     def run(frame: Frame) -> Signal:
         frame.machine.tick(node)
         found = value(frame)
+        asked = frame.machine.asked
+        if node.value in asked.rests:
+            asked.kept[node.value] = asked.rests[node.value]
         if named is not None:
             found = frame.machine.named(named, found, frame)
         for target in targets:

@@ -12,6 +12,7 @@ from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.arithmetic import factor_of, flattened
 from gradlint.simulate.callables import ClassValue, External, Frame, Function, Instance
+from gradlint.simulate.contrast import places
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.hooks import IN_BACKWARD, register
 from gradlint.simulate.machine import Machine
@@ -213,6 +214,11 @@ def _stack(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     return made
 
 
+def _arange(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    made = places([*args, *(value for name, value in kwargs.items() if name in ("start", "end"))])
+    return made if made is not None else Opaque("torch.arange()") if not machine.in_loop else Tensor(machine.current())
+
+
 def _foreach(name: str) -> Known:
     kind = cst.Multiply if "mul" in name else cst.Divide
 
@@ -276,6 +282,7 @@ FUNCTIONS: dict[str, Known] = {
     "apex.amp.scale_loss": _scale_loss,
     "torch.stack": _stack,
     "torch.cat": _stack,
+    "torch.arange": _arange,
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
     "torch._foreach_zero_": _zero_all,

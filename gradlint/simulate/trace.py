@@ -142,7 +142,9 @@ class Trace:
     PyTorch refuses.
     `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
-    numbers that remainders were taken of. `bounded` are the loops that a number of the settings may end, `counted` says that
+    numbers that remainders were taken of.
+    `rests` are the remainders of lengths of data that are given a name, with their values.
+    `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
     `unreached` the names of calls that clear gradients, count micro-batches for an engine, or hook into their communication, and that
@@ -161,6 +163,7 @@ class Trace:
     settings: Mapping[str, float] = field(default_factory=dict)
     actual: Mapping[str, float] = field(default_factory=dict)
     literals: frozenset[int] = frozenset()
+    rests: tuple[tuple[cst.CSTNode, int], ...] = ()
     bounded: frozenset[int] = frozenset()
     counted: bool = False
     gates: frozenset[str] = frozenset()

@@ -73,12 +73,17 @@ ONE = Factor()
 class Source:
     """Where a term of a loss begins: what was evaluated, at which micro-batch, by which models.
 
-    `micro` numbers the micro-batch by the data that went into it.
+    `micro` numbers the micro-batch by the data that went into it. `made_of` are the nodes of the terms that were handed to
+    what was evaluated, and of theirs, `met` the micro-batches of these. `across` says that it
+    compares the samples of a batch with each other.
     """
 
     micro: int
     node: cst.CSTNode
     models: frozenset[str] = NOTHING
+    made_of: frozenset[cst.CSTNode] = frozenset()
+    across: bool = False
+    met: frozenset[int] = frozenset()
 
 
 @dataclass(eq=False, slots=True)
@@ -115,6 +120,12 @@ class Tensor:
         if all(factor == first or factor.value == first.value for _, factor in self.terms):
             return first
         return first.doubted("its terms have different factors")
+
+
+class Shown(str):
+    """A string that was made of data: it shows their terms."""
+
+    terms: tuple[tuple[Source, Factor], ...] = ()
 
 
 @dataclass(eq=False, slots=True)

@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate import counts
 from gradlint.simulate.drifting import irregular
-from gradlint.simulate.faults import Fault
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.judge import judged
 from gradlint.simulate.losses import State, states_of
 from gradlint.simulate.losses import terms as terms_of_loss
@@ -21,7 +21,7 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
 
-_OF_TWO = frozenset(("GRD101", "GRD102", "GRD103", "GRD104", "GRD204", "GRD211", "GRD402"))
+_OF_TWO = frozenset("GRD101 GRD102 GRD103 GRD104 GRD108 GRD204 GRD211 GRD402 GRD504".split())
 """Faults that two values of N are needed to see."""
 _OF_A_SCALER = frozenset(("GRD302", "GRD307"))
 """Faults that are none where no loss is scaled."""
@@ -197,7 +197,7 @@ def _without_step(loop: cst.CSTNode | None, trace: Trace) -> Verdict:
 
 def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs: Sequence[Played]) -> Verdict:
     number = view.optimizer.number
-    own = tuple(fault for fault in found if _belongs(fault, view, loop))
+    own = tuple(fault for fault in found if fault.code not in WORTH_KNOWING and _belongs(fault, view, loop))
     if own:
         return Verdict(loop, number, Answer.WRONG, own)
     reason, node = _first_doubt(view, loop, runs)

@@ -88,7 +88,8 @@ class Asked:
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
     got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
     that conditions around the update of weights depend on; `moduli` the plain numbers
-    there; `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
+    there; `rests` are the remainders of lengths of data, by their nodes, and `kept` those that have a name;
+    `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
     with the numbers of events before it whenever it was met; `drifting` the numbers of accumulation steps that a count
     decides, with how often they were computed.
     """
@@ -100,6 +101,8 @@ class Asked:
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)
+    rests: dict[cst.CSTNode, int] = field(default_factory=dict)
+    kept: dict[cst.CSTNode, int] = field(default_factory=dict)
     masked: bool = False
     actual: dict[str, int | float] = field(default_factory=dict)
     drifting: dict[str, int] = field(default_factory=dict)

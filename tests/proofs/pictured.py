@@ -121,6 +121,19 @@ def _saved(run: Observed) -> Curve:
     return Curve(tuple(map(float, times)), tuple(map(float, times.values())))
 
 
+def _last_logged(code: str, o: Outcome) -> Picture:
+    written, repaired = (Curve(_count(losses), tuple(losses)) for losses in (printed(o.faulty), printed(o.cured)))
+    off = max(abs(shown / true - 1) for shown, true in zip(written.y, repaired.y, strict=True))
+    return Picture(
+        code,
+        f"One micro-batch's loss is up to {two(100 * off)} % off the update's",
+        UPDATE,
+        "logged loss (nats)",
+        written,
+        repaired,
+    )
+
+
 def _cut(code: str, o: Outcome) -> Picture:
     written, repaired = (_first_epoch(accumulate(run.windows), map(float, run.windows), o) for run in (o.faulty, o.cured))
     title = f"Windows of {', '.join(f'{size:.0f}' for size in written.y)} instead of {', '.join(f'{size:.0f}' for size in repaired.y)}"
@@ -226,6 +239,16 @@ def _reduced(title: str) -> Show:
     return show
 
 
+def _graphs(code: str, o: Outcome) -> Picture:
+    def graphs(run: Observed) -> Curve:
+        kept = [place % (o.setup.window // passes) + 1 for passes in run.windows for place in range(o.setup.window)]
+        return _first_epoch(_count(kept), map(float, kept), o)
+
+    title = f"The graphs of {o.setup.window} micro-batches are kept, where one is enough"
+    written, repaired = graphs(o.faulty), graphs(o.cured)
+    return Picture(code, title, FIRST_EPOCH, "graphs in memory", written, repaired, "stems", windows=o.setup.window)
+
+
 def _longer(code: str, o: Outcome) -> Picture:
     title = f"Training goes on for {o.faulty.updates} updates where {o.cured.updates} were meant"
     return Picture(code, title, UPDATE, "way gone (% of the large batch's)", _gone(o.faulty, o.meant), _gone(o.cured, o.meant))
@@ -249,6 +272,8 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD104": _both(lambda o: "Undivided, the penalty shrinks the weights", UPDATE, WEIGHTS, _norm_of_weights, zero=False),
     "GRD105": _astray("Means over unequal token counts lead {} % off the large batch"),
     "GRD106": _logged,
+    "GRD107": _astray("Tails divided by N lead {} % off the large batch"),
+    "GRD108": _last_logged,
     "GRD201": _cut,
     "GRD202": _both(_lost, READ, "micro-batches that reached the weights", _reached, kind="stairs"),
     "GRD203": _held,
@@ -300,6 +325,8 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
         lambda o: "With the same λ, Adam shrinks weights that AdamW lets grow", UPDATE, WEIGHTS, _norm_of_weights, zero=False
     ),
     "GRD502": _astray("Statistics of micro-batches lead {} % off the large batch"),
+    "GRD503": _astray("Negatives of micro-batches lead {} % off the large batch"),
+    "GRD504": _graphs,
     "GRD601": _reduced("{} all-reduces an update, where one is enough"),
     "GRD602": _apart,
     "GRD603": _reduced("Forward outside no_sync(): {} all-reduces an update, not one"),

@@ -197,6 +197,24 @@ def _logged(o: Outcome) -> Measure:
     return Measure(abs(shown - 1), f"the printed losses are {two(shown)} times too small; the weights are not affected.")
 
 
+def _last_logged(o: Outcome) -> Measure:
+    off = [abs(shown / true - 1) for shown, true in zip(printed(o.faulty), printed(o.meant), strict=True)]
+    return Measure(
+        max(off),
+        f"the loss that is printed at each of {len(off)} updates is off the update's own by {percent(sum(off) / len(off))} on average, "
+        f"and by up to {percent(max(off))}; the weights are not affected.",
+    )
+
+
+def _short_tail(o: Outcome) -> Measure:
+    place = o.setup.updates // o.setup.epochs - 1
+    share = float(o.faulty.gradients[place].norm() / o.meant.gradients[place].norm())
+    return Measure(
+        o.off,
+        f"with a tail of 1 micro-batch and N = 4, the first tail's gradient has {percent(share)} of its length; {_ends_off(o)}.",
+    )
+
+
 def _shifted(o: Outcome) -> Measure:
     windows = o.faulty.windows[: o.faulty.updates // o.setup.epochs]
     sizes = f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
@@ -383,6 +401,19 @@ def _statistics(o: Outcome) -> Measure:
     )
 
 
+def _negatives(o: Outcome) -> Measure:
+    size, window = o.setup.micro_batch, o.setup.window
+    return Measure(o.off, f"with {size - 1} negatives for each sample instead of {size * window - 1}, {_ends_off(o)}.")
+
+
+def _graphs(o: Outcome) -> Measure:
+    return Measure(
+        o.cured.passes - o.faulty.passes,
+        f"each of {o.faulty.updates} updates has one backward pass, through the graphs of {o.setup.window} micro-batches at once; "
+        "one at a time is enough for the same weights.",
+    )
+
+
 def _reductions(o: Outcome) -> Measure:
     return Measure(
         o.faulty.reductions - o.cured.reductions,
@@ -414,6 +445,15 @@ def _padded(samples: int) -> tuple[Tensor, Tensor]:
     return x, y
 
 
+def _pairs(samples: int) -> tuple[Tensor, Tensor]:
+    x = torch.randn(samples, 8)
+    return x, torch.stack([x[:, 0] + 0.6 * x[:, 1], x[:, 2] - x[:, 3]], dim=1)
+
+
+def _contrast(outputs: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(outputs @ targets.t(), torch.arange(len(outputs)))
+
+
 def _normalised(norm: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
     return lambda: nn.Sequential(nn.Linear(8, 16), norm(), nn.Tanh(), nn.Linear(16, 2))
 
@@ -431,6 +471,8 @@ PROOFS = (
     Proof("GRD104", _penalty, Setup(penalty=1e-2)),
     Proof("GRD105", _token_means, Setup(data=_padded, loss=F.cross_entropy)),
     Proof("GRD106", _logged),
+    Proof("GRD107", _short_tail, Setup(samples=72, loss=F.cross_entropy)),
+    Proof("GRD108", _last_logged),
     Proof("GRD201", _shifted),
     Proof("GRD202", _tail, Setup(samples=88)),
     Proof("GRD203", _wiped("")),
@@ -461,6 +503,8 @@ PROOFS = (
     Proof("GRD407", _slow_schedule, Setup(schedule=_cosine)),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
+    Proof("GRD503", _negatives, Setup(data=_pairs, loss=_contrast)),
+    Proof("GRD504", _graphs),
     Proof("GRD601", _reductions),
     Proof("GRD602", _drift),
     Proof("GRD603", _reductions),

@@ -1,0 +1,26 @@
+"""GRD107 tail-underscaled; the page is rules/GRD107.md."""
+
+from __future__ import annotations
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+
+@trace_rule(
+    "GRD107",
+    "tail-underscaled",
+    "The last, partial window is divided by N, although the program works out its length",
+    severity=Severity.INFO,
+    promise=NOTHING,
+)
+def tail_underscaled(scene: Scene) -> Finding:
+    known = scene.fault.about
+    told = f"{scene.quoted(known)} micro-batches" if known is not None else "fewer micro-batches"
+    message = f"the last window of a pass has {told}, and its loss is divided by {scene.n} all the same: its update is smaller"
+    related = [(scene.step.node, "the last window ends here")]
+    if known is not None:
+        related.append((known, "its length is worked out here"))
+    return Finding(scene.place, message, tuple(related), note="no fix is offered: dividing by N throughout may be meant")

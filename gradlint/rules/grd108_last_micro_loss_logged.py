@@ -1,0 +1,25 @@
+"""GRD108 last-micro-loss-logged; the page is rules/GRD108.md."""
+
+from __future__ import annotations
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+
+@trace_rule(
+    "GRD108",
+    "last-micro-loss-logged",
+    "What is logged once an update is the loss of the window's last micro-batch alone",
+    severity=Severity.INFO,
+    promise=NOTHING,
+)
+def last_micro_loss_logged(scene: Scene) -> Finding:
+    message = (
+        f"{scene.here} shows the loss of the last micro-batch of its window alone, while {scene.there} follows all {scene.n}: "
+        "what is logged has the noise of one micro-batch"
+    )
+    related = ((scene.view.backwards[0].node, "the loss of each micro-batch"), (scene.step.node, "the update"))
+    return Finding(scene.place, message, related, note="no fix is offered: the mean over the window has no name here")

@@ -1,0 +1,27 @@
+"""GRD504 graphs-kept-over-the-window; the page is rules/GRD504.md."""
+
+from __future__ import annotations
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+
+@trace_rule(
+    "GRD504",
+    "graphs-kept-over-the-window",
+    "The losses of a window are summed with their graphs: it needs the memory of the large batch",
+    severity=Severity.INFO,
+    promise=NOTHING,
+)
+def graphs_kept_over_the_window(scene: Scene) -> Finding:
+    message = (
+        f"{scene.here} runs once for all {scene.n} micro-batches: the graphs of all of them are in memory until then, "
+        "as they would be for the large batch"
+    )
+    related = tuple(
+        {id(source.node): (source.node, "each of these losses keeps its graph") for source, _ in scene.event.terms}.values()
+    )
+    return Finding(scene.place, message, related[:1], note="no fix is offered: the sum may have other readers")

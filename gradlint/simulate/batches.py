@@ -1,0 +1,52 @@
+"""What accumulation makes of the large batch's memory and of its samples (GRD503, GRD504)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.trace import Event
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import micros_of
+
+
+def compared(view: View) -> Iterator[Fault]:
+    """A loss compares the samples of a batch with each other, and sees one micro-batch of several."""
+    for step in view.steps:
+        if len(micros_of(step)) != view.size or view.size < 2:
+            continue
+        for event in (view.trace.events[place] for place in step.held):
+            across = [source for source, _ in event.terms if source.across]
+            if across and len(micros_of(event)) == 1:
+                yield Fault("GRD503", event, step, at=across[0].node)
+        return
+
+
+def kept(view: View, larger: View | None) -> Iterator[Fault]:
+    """The losses of a whole window are summed with their graphs, and backpropagated at its end: N of them, whatever N is."""
+    if larger is None:
+        return
+    by_setting = (view.size, larger.size) == (view.trace.n, larger.trace.n)
+    if not by_setting and not view.size == larger.size in view.trace.literals:
+        return
+    summed = [event for event in _whole(view) if _is_summed(event, view.size)]
+    others = {id(event.node) for event in _whole(larger) if _is_summed(event, larger.size)}
+    if summed and len(summed) == len(_whole(view)) and id(summed[0].node) in others:
+        yield Fault("GRD504", summed[0], view.steps[0])
+
+
+def _whole(view: View) -> list[Event]:
+    """The backward passes that feed the steps of whole windows."""
+    steps = (step for step in view.steps if len(micros_of(step)) == view.size)
+    return [view.trace.events[place] for step in steps for place in step.held]
+
+
+def _is_summed(event: Event, size: int) -> bool:
+    """Whether a backward pass goes through the same loss of each micro-batch of a window, none of which reaches into another's graph."""
+    if any(source.met - {source.micro} for source, _ in event.terms):
+        return False
+    losses: dict[int, set[int]] = {}
+    for source, factor in event.terms:
+        if factor.value:
+            losses.setdefault(id(source.node), set()).add(source.micro)
+    return any(len(micros) == size for micros in losses.values())

@@ -1,0 +1,28 @@
+"""The tail is divided by its own length."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(0)
+
+N = 4
+EPOCHS = 4
+
+x = torch.randn(72, 8)
+y = (x[:, 0] + 0.6 * x[:, 1] - 0.3 * x[:, 2] > 0).long()
+loader = DataLoader(TensorDataset(x, y), batch_size=8)
+model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+tail = len(loader) % N
+
+for epoch in range(EPOCHS):
+    for i, (inputs, targets) in enumerate(loader):
+        loss = F.cross_entropy(model(inputs), targets)
+        window = tail if i >= len(loader) - tail else N
+        (loss / window).backward()
+        if (i + 1) % N == 0 or (i + 1) == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()

@@ -112,7 +112,7 @@ def _through_scaler(step: Event, feeding: list[Event], loop: TrainingLoop) -> Ou
     backward = feeding[0]
     if not all(each.scaled for each in feeding):
         return withheld("only some of the backward passes are scaled")
-    if any(s.through == "scaler" and s.target == step.target and not exclusive(s.path, step.path) for s in _steps(loop)):
+    if any(s.through == "scaler" and s.target == step.target and s.suite is step.suite for s in _steps(loop)):
         return withheld("the scaler steps the same optimizer beside it: remove the plain step")
     if backward.receiver is None or step.receiver is None or backward.frame is not step.frame or step.args:
         return withheld("the scaler has no name at the step")

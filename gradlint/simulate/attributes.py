@@ -13,7 +13,7 @@ from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribu
 from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
 from gradlint.simulate.trace import SHORT
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import NOTHING, Factor, Num, Opaque, Source, Tensor, number, whole
+from gradlint.simulate.values import NOTHING, SIZES, Factor, Num, Opaque, Source, Tensor, number, whole
 from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
@@ -98,7 +98,8 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
         gradient = Source(machine.micro(value.draws), node, NOTHING)
         made = Tensor(value.draws, ((gradient, Factor(doubt="a gradient is a part of it")),))
     elif value.terms is None or value.detached:
-        made = Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced)
+        size = value.text if value.text in SIZES else ""
+        made = Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced, size)
     elif any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) or name in ("data", "T", "mT"):
         made = Tensor(value.draws, value.terms, value.models, value.scaler, name == "data", value.reduced)
     else:

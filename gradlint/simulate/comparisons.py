@@ -10,7 +10,19 @@ import libcst as cst
 
 from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Thing
-from gradlint.simulate.values import NOTHING, Answer, Num, Opaque, Question, in_order, number, settings_of
+from gradlint.simulate.values import (
+    NOTHING,
+    OF_SIZES,
+    SIZES,
+    Answer,
+    Num,
+    Opaque,
+    Question,
+    Tensor,
+    in_order,
+    number,
+    settings_of,
+)
 
 _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     cst.Equal: operator.eq,
@@ -29,7 +41,7 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if kind in (cst.In, cst.NotIn):
         return _contained(machine, left, right, kind is cst.NotIn)
     if is_data(left) or is_data(right) or isinstance(left, Answer) or isinstance(right, Answer):
-        return Answer("a comparison of data")
+        return Answer(OF_SIZES if _is_size(left) or _is_size(right) else "a comparison of data")
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque:
         if isinstance(right, str):
@@ -57,6 +69,10 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return kind is cst.NotEqual
     return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is Tensor and value.text in SIZES
 
 
 _PLAIN = (str, int, float, bool, type(None), tuple, list)

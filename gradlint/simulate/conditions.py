@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradlint.simulate.machine import Machine, is_data, question_of
-from gradlint.simulate.values import Answer, Num, Opaque, Question, number, settings_of
+from gradlint.simulate.values import OF_SIZES, Answer, Num, Opaque, Question, number, settings_of
 
 
 def certain(value: Any) -> bool | None:
@@ -45,7 +45,9 @@ def varies(value: Any) -> bool:
 
 
 def of_data(value: Any) -> bool:
-    """Whether other data may change a truth, however certain it is as long as nothing goes wrong."""
+    """Whether other data may change a truth, however certain it is as long as nothing goes wrong; sizes change at the end alone."""
+    if isinstance(value, Answer) and value.text == OF_SIZES:
+        return False
     return (type(value) is Num and value.usual) or (certain(value) is None and question_of(value) is None)
 
 
@@ -60,7 +62,7 @@ def negation(machine: Machine, value: Any) -> Any:
     question = question_of(value)
     if question is None:
         flipped = not value.usual if isinstance(value, Answer) and value.usual is not None else None
-        return Answer("not data", flipped)
+        return Answer(value.text if isinstance(value, Answer) and value.text == OF_SIZES else "not data", flipped)
     return Question(question.key, not question.negated, question.default)
 
 

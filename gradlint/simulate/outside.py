@@ -33,7 +33,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import DRIFT, OVER_ROWS, Answer, Factor, Opaque, Tensor, number, whole
+from gradlint.simulate.values import DRIFT, OVER_ROWS, SIZES, Answer, Factor, Opaque, Tensor, number, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -136,7 +136,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
             default = args[1] if len(args) > 1 else kwargs.get("default")
             return unknown(machine, f"{value.identity}.{args[0]}", default=default, has_default=default is not None)
         return Opaque(f"{value.identity}.{name}()")
-    if name in _SIZES and machine.in_loop and not kwargs:
+    if name in SIZES and machine.in_loop and not kwargs:
         return Tensor(machine.current(), None, text=name)
     if isinstance(value, Opaque):
         child = get_attribute(machine, value, name, node)
@@ -147,7 +147,6 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     return call_unknown(machine, value, args, kwargs, node, name)
 
 
-_SIZES = frozenset("numel nelement size dim".split())
 _OF_MODELS = frozenset(
     (
         "parameters named_parameters modules named_modules children train eval to cuda cpu half zero_grad no_sync no_backward_sync "

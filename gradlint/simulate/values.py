@@ -14,6 +14,12 @@ import libcst as cst
 
 NOTHING: frozenset[str] = frozenset()
 
+SIZES = frozenset("len shape size numel nelement dim".split())
+"""What of a batch tells how large it is."""
+
+OF_SIZES = "a comparison of sizes"
+"""The text of an answer to whether a batch is of some size: all are, but for the last of a pass."""
+
 NORM = frozenset(("the norm of gradients",))
 """What stands for the models that computed a value, where it was computed from gradients."""
 

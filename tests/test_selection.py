@@ -51,7 +51,7 @@ def test_severity_decides_what_is_on_by_default() -> None:
     assert runs(severity=(("GRD501", "info"),)) == [code for code in DEFAULT if code != "GRD501"]
     assert runs(severity=(("batchnorm-under-accumulation", "warning"),)) == sorted([*DEFAULT, "GRD502"])
     assert runs(Layer(select=("GRD501",)), severity=(("GRD501", "info"),)) == ["GRD501"]
-    chosen = Selection((Layer(("GRD50",)),), (("GRD501", "error"), ("GRD5", "warning"))).choose(all_rules())
+    chosen = Selection((Layer(("GRD501", "GRD502")),), (("GRD501", "error"), ("GRD5", "warning"))).choose(all_rules())
     assert [(rule.code, rule.severity.value) for rule in chosen] == [("GRD501", "error"), ("GRD502", "warning")]
     twice = Selection((), (("GRD501", "info"), ("GRD501", "error")))
     assert twice.severity_of("GRD501", "adam-weight-decay", Severity.WARNING) is Severity.ERROR

@@ -43,11 +43,8 @@ def test_a_taught_number_of_steps_divides_the_loss() -> None:
 def test_a_taught_constructor_builds_what_it_was_taught_to() -> None:
     source = (
         PRIVATE.replace("self.mover", "thing")
-        .replace("self.closing", "closing")
         .replace("self.pacer.step()", "other.step()")
-        .replace(
-            "        for number", "        thing, closing = Mover(net), False\n        other = Pacer(thing)\n        for number"
-        )
+        .replace("        for number", "        thing = Mover(net)\n        other = Pacer(thing)\n        for number")
     )
     taught = Taught(frozenset({"Mover"}), frozenset({"Pacer"}), boundaries=frozenset({"closing"}))
     assert "GRD401" in {code for _, code in codes(source, taught)}

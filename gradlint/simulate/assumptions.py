@@ -9,6 +9,7 @@ from gradlint.simulate.world import (
     DRIFTS,
     PASSES,
     PRIMES,
+    WINDOW_OF,
     Asked,
     World,
     assumed_number,
@@ -54,11 +55,18 @@ class Assumptions:
         """Whether a loop of the text runs."""
         raise NotImplementedError
 
+    @property
+    def iterations_before(self) -> int:
+        """How many iterations of the innermost loop came before the one that runs."""
+        raise NotImplementedError
+
     def counts_steps(self, name: str) -> bool:
         """Whether a setting is N in this world."""
         if name in self.world.not_n or last_part(name) in self.incremented:
             return False
-        return name in self.world.n_names or (bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name)))
+        if name in self.world.n_names or name.startswith(WINDOW_OF):
+            return True
+        return bool(self.words.spells_steps(last_part(name))) and not measures(last_part(name))
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
@@ -147,6 +155,8 @@ class Assumptions:
     def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:
         """What this world says to an unknown condition."""
         key = question.key
+        if self.in_loop and last_part(key) in self.words.boundaries:
+            return self._closes(key) != question.negated
         known = self.answers.get(key)
         if known is None:
             known = self.asked.questions.get(key)
@@ -158,6 +168,13 @@ class Assumptions:
             if self.in_loop:
                 self.asked.looped.add(key)
         return known != question.negated
+
+    def _closes(self, flag: str) -> bool:
+        """Whether a flag that the configuration calls a boundary is true: on every N-th iteration of the innermost loop."""
+        name = f"{WINDOW_OF}{flag}"
+        steps = number(self.setting(name))
+        self.asked.gates.add(name)
+        return steps is not None and (self.iterations_before + 1) % steps == 0
 
     def known(self, question: Question) -> bool | None:
         """The answer that was given already."""

@@ -172,6 +172,11 @@ class Machine(Assumptions):
         return self.micros.setdefault(key, len(self.micros))
 
     @property
+    def iterations_before(self) -> int:
+        found = self.rounds.get(len(self.loops))
+        return found[2] if found is not None else 0
+
+    @property
     def in_loop(self) -> bool:
         """Whether a loop of the text runs, and not only the calls that a root is called by."""
         return bool(self.loops) and not (len(self.loops) == 1 and isinstance(self.loops[0], cst.FunctionDef))

@@ -16,6 +16,7 @@ from gradlint.simulate.simulation import Simulation
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.verdicts import faults
 from gradlint.simulate.views import View, views
+from gradlint.simulate.world import WINDOW_OF
 
 _LONGEST = 60
 """Characters of code that a message quotes."""
@@ -60,6 +61,7 @@ class Scene:
         """The accumulation steps as the text writes them; None where they have no name of their own."""
         trace = self.run.trace
         named = sorted((n for n in trace.n_names if trace.settings.get(n) == self.view.size), key=lambda n: (len(n), n))
+        named = [each for each in named if not each.startswith(WINDOW_OF)]
         if not named:
             return str(self.view.size) if self.view.size in trace.literals else None
         return named[0]

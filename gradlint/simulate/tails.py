@@ -9,7 +9,7 @@ from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, begin_alike
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
-from gradlint.simulate.world import assumed_number, last_part, spells_counter
+from gradlint.simulate.world import WINDOW_OF, assumed_number, last_part, spells_counter
 
 COUNTS = re.compile(
     r"count|_idx|idx_|(^|_)(steps?|iters?|iterations?|batch(es)?)_(done|seen|so_far|train)|^(i|it|step|iter)$", re.I
@@ -80,6 +80,8 @@ def tails(view: View) -> Iterator[Fault]:
     events = [event for _, event in view.events]
     if view.steps[-1].through == "deepspeed":
         return  # the engine counts on, over the passes
+    if any(name.startswith(WINDOW_OF) for name in view.trace.n_names):
+        return  # whatever sets the flag may know when a pass ends
     ends = [index for index, event in enumerate(events) if event.what is What.END]
     starts = {event.text: event for event in events if event.what is What.PASS}
     for end in ends:

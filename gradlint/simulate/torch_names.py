@@ -117,7 +117,7 @@ def _schedule(machine: Machine, path: str, args: list[Any], kwargs: dict[str, An
 
         lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
     length = lengths[-1] if lengths else None
-    known = length is not None or path.startswith(("torch.", "transformers."))
+    known = length is not None or path.startswith(("torch.", "transformers.")) or last in machine.words.schedulers
     by = last if known else OUT_OF_SIGHT
     return Schedule(last, node, optimizer=optimizer, length=length, length_node=place, built_by=by)
 

@@ -9,6 +9,8 @@ import libcst as cst
 
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
+WINDOW_OF = "the window of "
+"""How the setting is named that is N where a flag alone, which is out of sight, says when a window is full."""
 MANY = 211
 """What a bound is that a run is not meant to reach."""
 DRIFTS = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import libcst as cst
@@ -91,6 +92,8 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
     piece = places.piece_of(line)
     if places.holds(piece, step):
         return withheld("it stands under a condition of its own")
+    if scene.event.what is What.ZERO and isinstance(piece, cst.If) and _may_change(piece.test, scene):
+        return withheld("the condition that it stands under may be another one by the next update")
     anchor, after = _anchor(step, scene.event.what, scene, places)
     if anchor is piece:
         return withheld("it stands beside the step already")
@@ -101,6 +104,14 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
             else (Fix(message, (Delete(piece),)), None)
         )
     return Fix(message, (Move(piece, anchor, after=after), *_copies(text(piece), step, scene, places))), None
+
+
+def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
+    """Whether a condition names what the text gives a value more than once."""
+    names = {each.value for each in walk(test) if isinstance(each, cst.Name)} - {"self"}
+    nodes = [each for statement in scene.statements for each in walk(statement)]
+    given = Counter(last_name(each.target) for each in nodes if isinstance(each, cst.AssignTarget))
+    return any(given[name] > 1 for name in names) or any(last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign))
 
 
 def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:

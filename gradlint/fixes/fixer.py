@@ -9,6 +9,7 @@ from typing import Any
 from gradlint.analysis.engine import examine
 from gradlint.analysis.located import Located
 from gradlint.analysis.text_changes import Change, apply
+from gradlint.analysis.together import spoils
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.files.parse import parse
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
@@ -34,7 +35,7 @@ def fix(
 
     `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
     bring up what they silence. The input comes back unchanged where a repaired text would not parse or the rounds do not
-    settle.
+    settle. Fixes that spoil each other are applied one by one, each judged by what those before it have left.
     """
     current = text
     applied: list[Diagnostic] = []
@@ -45,7 +46,7 @@ def fix(
         if not chosen:
             return FixOutcome(current, tuple(applied))
         changed = apply(current, tuple(change for each in chosen for change in each.changes))
-        if not _parses(changed, current):
+        if not _parses(changed, current) or (len(chosen) > 1 and spoils(current, changed, taught)):
             chosen = chosen[:1]
             changed = apply(current, chosen[0].changes)
             if not _parses(changed, current):

@@ -18,7 +18,7 @@ from gradlint.simulate.trace import Event, What
 
 def unscale_first(scene: Scene) -> Outcome:
     """Write `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
-    places, clip = Places(scene.statements), scene.event
+    places, clip = Places(scene.statements), _first_clip(scene)
     line = places.line_of(clip.node)
     if line is None:
         return withheld("the clip is part of a larger statement")
@@ -36,6 +36,18 @@ def unscale_first(scene: Scene) -> Outcome:
     fix = Fix("Unscale the gradients first", (Insert(line, "\n".join(dict.fromkeys(calls))),))
     shared = called_apart(line, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
+
+
+def _first_clip(scene: Scene) -> Event:
+    """The first clip of the update that the fault's own is in: gradients are unscaled once, for all of them."""
+    events = scene.run.trace.events
+    first = scene.event
+    for event in reversed(events[: next(place for place, each in enumerate(events) if each is first)]):
+        if event.what is What.BACKWARD:
+            break
+        if event.what is What.CLIP and event.scaled and not event.through:
+            first = event
+    return first
 
 
 def _steps_after(clip: Event, scene: Scene) -> Iterator[Event]:

@@ -65,6 +65,9 @@ def compare(
     if len(pairs) < len(before):
         return Comparison(unseen="the repaired loop cannot be run abstractly")
     unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
+    cut = _of_other_data(after) - _of_other_data(before)
+    if cut and not unseen:
+        unseen = f"the repaired loop has a fault that the one before hid: {min(cut)}"
     for first, second in pairs:
         reason = _differs(first.trace, second.trace, promise)
         if reason:
@@ -86,6 +89,11 @@ def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
     """The faults of the usual data, with one N: what others do to a window is hidden where it is wrong already, and no repair's doing."""
     left_out = _OF_OTHER_DATA | WORTH_KNOWING
     return [fault for each in simulations for fault in faults(each) if fault.code not in left_out]
+
+
+def _of_other_data(simulations: Sequence[Simulation]) -> set[str]:
+    """The faults that show where the data take another arm than usual, or N grows."""
+    return {fault.code for each in simulations for fault in faults(each)} & _OF_OTHER_DATA
 
 
 def _counts(found: Sequence[Fault]) -> Counter[str]:
@@ -184,9 +192,11 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     behind = _clipped_behind(after) - _clipped_behind(before)
     if behind:
         return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
-    twice = _advances(after, promise) - _advances(before, promise)
-    if twice:
+    if _advances(after, promise) - _advances(before, promise):
         return "what advances once would advance twice in one update"
+    gone = _kinds(before, promise) - _kinds(after, promise)
+    if gone:
+        return f"there is an arm on which it would not happen any more: {sorted(gone)[0].value}"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):
@@ -196,6 +206,14 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         longer = kept if len(kept) > len(still) else still
         return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
+
+
+def _kinds(trace: Trace, promise: Promise) -> set[What]:
+    """What a fix moves, and a run does in updates: a clip, an unscaling, a schedule, an average."""
+    return {event.what for event in trace.events if event.what in promise.events & _ONCE_AN_UPDATE and trace.of(What.STEP)}
+
+
+_ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.ZERO))
 
 
 def _advances(trace: Trace, promise: Promise) -> set[int]:

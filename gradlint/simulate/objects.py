@@ -8,7 +8,8 @@ import libcst as cst
 
 from gradlint.simulate.engines import accelerate
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Thing
+from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Schedule, Thing
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import ONE, Factor, Opaque
 
 _ATTRIBUTES: dict[type, frozenset[str]] = {
@@ -22,6 +23,7 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
     Gradient: frozenset(("data", "device", "shape", "is_sparse", "grad_fn", "dtype")),
     Loader: frozenset("dataset batch_size sampler batch_sampler num_workers drop_last generator name classes".split()),
     Network: frozenset("module config require_backward_grad_sync training device".split()),
+    Schedule: frozenset(("optimizer",)),
     Engine: frozenset("module optimizer lr_scheduler local_rank global_rank device global_steps micro_steps".split()),
 }
 
@@ -40,6 +42,8 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
         return value.kept[name]
     if isinstance(value, Optimizer) and name == "optimizer":
         return value
+    if isinstance(value, Schedule):
+        return value.optimizer or unknown(machine, f"{value.identity}.{name}")
     if isinstance(value, Accelerator):
         return accelerate.attribute(machine, value, name)
     if isinstance(value, Parameter):

@@ -29,9 +29,18 @@ def without_unscale(view: View) -> Iterator[Fault]:
     for window in view.windows:
         for clip in window.of(What.CLIP):
             through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
-            if clip.scaled and clip.terms and not clip.through and through and not used.issuperset(clip.held):
+            if clip.through or not (clip.scaled and clip.terms and through) or used.issuperset(clip.held):
+                continue
+            if all(each.scaled for each in _at_once(clip, view)):
                 yield Fault("GRD302", clip, window.step)
         used.update(window.step.held if window.step is not None else ())
+
+
+def _at_once(clip: Event, view: View) -> Iterator[Event]:
+    """The clips of all optimizers that one call may mean: it is for those that were unscaled, where there are any."""
+    for each in view.trace.of(What.CLIP):
+        if each.node is clip.node and each.turns == clip.turns and not set(each.held).isdisjoint(clip.held):
+            yield each
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:

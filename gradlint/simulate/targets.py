@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.attributes import set_attribute, set_item
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import is_data
 from gradlint.simulate.unknown import adopt
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import OVER_ROWS, Factor, Opaque
+
+_COUNT = re.compile(r"(^|_)(count|num|ntokens|num_tokens|n_tokens|sample_size|num_samples|n_samples|datapoints)$")
+"""Names of how many rows a loss is the sum over."""
 
 Assign = Callable[[Frame, Any], None]
 
@@ -40,6 +45,7 @@ def assign(node: cst.CSTNode) -> Assign:
 
 def _unpack(node: cst.Tuple | cst.List) -> Assign:
     parts = [assign(each.value) for each in node.elements]
+    counted = any(_COUNT.search(last_name(each.value) or "") for each in node.elements)
     starred = next((place for place, each in enumerate(node.elements) if isinstance(each, cst.StarredElement)), None)
 
     def run(frame: Frame, value: Any) -> None:
@@ -48,6 +54,8 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
             after = len(parts) - starred - 1
             middle = list(values[starred : len(values) - after])
             values = [*values[:starred], middle, *values[len(values) - after :]]
+        if counted:  # a loss that comes with a count is to be divided by it
+            values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
         for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
             part(frame, each)
 

@@ -13,11 +13,11 @@ from gradlint.simulate.world import (
     Asked,
     World,
     assumed_number,
-    counts_rows,
     last_part,
     measures,
     spells_counter,
     spells_epochs,
+    spells_rows,
     spells_setting,
 )
 
@@ -99,7 +99,7 @@ class Assumptions:
             return known
         if spells_epochs(last) and default != 0:
             return PASSES
-        if self.world.small and counts_rows(last):
+        if self.world.small and spells_rows(last):
             return ROWS
         if default is not None and (isinstance(default, float) or default < 100):
             return default

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gradlint.simulate.trace import SHORT, Trace, What
 from gradlint.simulate.views import begin_alike, views
-from gradlint.simulate.world import Asked, World, assumed_number, counts_rows, last_part
+from gradlint.simulate.world import Asked, World, assumed_number, last_part, spells_rows
 
 SMALL, LARGE = 3, 5
 """N in the usual world, and in the one that is held against it."""
@@ -55,7 +55,7 @@ def turned(first: Played, play: Callable[[World], Played]) -> Played:
         again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
         if again.trace.of(What.STEP):
             return again
-    if any(map(counts_rows, asked.actual)):
+    if any(spells_rows(last_part(name)) for name in asked.actual):
         again = play(replace(first.world, small=True))
         return again if again.trace.of(What.STEP) else first
     return first

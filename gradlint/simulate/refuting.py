@@ -15,7 +15,7 @@ from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
-from gradlint.simulate.world import counts_rows
+from gradlint.simulate.world import last_part, spells_rows
 
 _EVENTS = {
     "GRD101": (What.BACKWARD,),
@@ -61,7 +61,7 @@ def _loops(simulation: Simulation) -> list[cst.CSTNode]:
 def _steps_each_time(simulation: Simulation) -> bool:
     """Whether each micro-batch has an update of its own, and no assumption about the text decides that."""
     main = simulation.main
-    if any(map(counts_rows, main.asked.actual)):
+    if any(spells_rows(last_part(name)) for name in main.asked.actual):
         return False  # a batch of another size may be split
     if main.world.answers or len(main.asked.deciding) > FLIPS or (len(simulation.runs) == 1 and main.asked.looped):
         return False

@@ -157,14 +157,6 @@ def spells_resumption(name: str) -> bool:
     return _RESUMES.search(name) is not None
 
 
-_ROWS = re.compile(r"batch_?size|(^|[._])bsz?$", re.I)
-
-
-def counts_rows(name: str) -> bool:
-    """Whether a name says that it is the size of a batch."""
-    return _ROWS.search(name) is not None
-
-
 def last_part(identity: str) -> str:
     """The last name of a setting's identity: of `cfg["train"].steps()`, `steps`."""
     return identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"()")

@@ -68,7 +68,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
         suite = places.suite_of(piece) if piece is not None else ()
         steps = [each for each in suite if any(places.holds(each, step.node) for step in scene.view.steps)]
         if piece is not None and len(steps) == 1 and _precedes(piece, steps[0], suite):
-            anchor, _ = _anchor(steps[0], scene.event.what, scene, places)
+            anchor, _ = anchor_of(steps[0], scene.event.what, scene, places)
             moves[id(piece)] = Move(piece, anchor, after=True)
     if id(line) not in moves:
         return withheld("the optimizer does not step beside it")
@@ -83,7 +83,7 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
         return withheld("it shares its line with other code")
     if not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
         return withheld("what it returns is used")
-    step = _step_beside(line, scene, places)
+    step = step_beside(line, scene, places)
     if step is None:
         return withheld("the call and the optimizer's step are in different functions")
     shared = called_apart(line, scene, places)
@@ -94,7 +94,7 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
         return withheld("it stands under a condition of its own")
     if scene.event.what is What.ZERO and isinstance(piece, cst.If) and _may_change(piece.test, scene):
         return withheld("the condition that it stands under may be another one by the next update")
-    anchor, after = _anchor(step, scene.event.what, scene, places)
+    anchor, after = anchor_of(step, scene.event.what, scene, places)
     if anchor is piece:
         return withheld("it stands beside the step already")
     if _own(places.suite_of(step), scene, places) is not None:
@@ -103,7 +103,7 @@ def move_to_step(scene: Scene, message: str) -> Outcome:
             if len(places.suite_of(piece)) < 2
             else (Fix(message, (Delete(piece),)), None)
         )
-    return Fix(message, (Move(piece, anchor, after=after), *_copies(text(piece), step, scene, places))), None
+    return Fix(message, (Move(piece, anchor, after=after), *copies_of(text(piece), step, scene, places))), None
 
 
 def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
@@ -111,10 +111,12 @@ def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
     names = {each.value for each in walk(test) if isinstance(each, cst.Name)} - {"self"}
     nodes = [each for statement in scene.statements for each in walk(statement)]
     given = Counter(last_name(each.target) for each in nodes if isinstance(each, cst.AssignTarget))
-    return any(given[name] > 1 for name in names) or any(last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign))
+    return any(given[name] > 1 for name in names) or any(
+        last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign)
+    )
 
 
-def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
     """What steps the optimizer in the function of a line: the step's own line, a call that leads to it, or a loop over optimizers."""
     function = places.function_of(line)
     for node in (scene.step.node, *reversed(scene.step.stack)):
@@ -124,7 +126,7 @@ def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode
     return None
 
 
-def _anchor(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
+def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
     """The statement of an update that something belongs beside, and whether behind it."""
     suite = places.suite_of(step)
     rank, index = _ORDER.index(what), next(place for place, each in enumerate(suite) if each is step)
@@ -143,7 +145,7 @@ def _ranks(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
     return {_ORDER.index(each.what) for each in events if each.what in _ORDER and places.holds(statement, each.node)}
 
 
-def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
+def copies_of(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
     """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
     seen = {id(step)}
     for event in scene.view.steps:
@@ -151,7 +153,7 @@ def _copies(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iter
         if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
             continue
         seen.add(id(line))
-        anchor, after = _anchor(line, scene.event.what, scene, places)
+        anchor, after = anchor_of(line, scene.event.what, scene, places)
         own = _own(places.suite_of(line), scene, places)
         if own is None:
             yield Insert(anchor, piece.strip(), after=after)
@@ -219,38 +221,3 @@ def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
             if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
                 if isinstance(each.func, cst.Attribute) == is_method:
                     yield each
-
-
-def move_behind_backward(scene: Scene, message: str) -> Outcome:
-    """Move a clip that comes before the backward pass to its place before the step, and unscale there where a scaler steps."""
-    places, node = Places(scene.statements), scene.event.node
-    line = places.line_of(node)
-    if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
-        return withheld("it shares its line with other code, or what it returns is used")
-    step = _step_beside(line, scene, places)
-    if step is None:
-        return withheld("the call and the optimizer's step are in different functions")
-    shared = called_apart(line, scene, places)
-    if shared is not None:
-        return withheld(shared)
-    piece = places.piece_of(line)
-    if not any(places.holds(each, step) for each in places.suite_of(piece)):
-        return withheld("it stands under a condition of its own")
-    anchor, after = _anchor(step, scene.event.what, scene, places)
-    copies = tuple(_copies(text(piece), step, scene, places))
-    if not scene.step.scaled or scene.event.through:
-        return Fix(message, (Move(piece, anchor, after=after), *copies)), None
-    unscale = None if copies or scene.view.of(What.UNSCALE) else _unscale(scene, line, places)
-    if unscale is None:
-        return withheld("the gradients have to be unscaled first, and where is not clear")
-    return Fix(message, (Insert(anchor, unscale, after=after), Move(piece, anchor, after=after))), None
-
-
-def _unscale(scene: Scene, line: cst.CSTNode, places: Places) -> str | None:
-    """The call that unscales what the scaler steps, by the names that it has at a line."""
-    call = scene.step.node
-    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or len(call.args) != 1:
-        return None
-    if places.function_of(call) is not places.function_of(line):
-        return None
-    return f"{text(call.func.value)}.unscale_({text(call.args[0].value)})"

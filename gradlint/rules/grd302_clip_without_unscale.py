@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.finding import Finding
-from gradlint.fixes.unscale_by_trace import unscale_first
+from gradlint.fixes.clip_by_trace import unscale_first
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.finding import Finding
-from gradlint.fixes.by_trace import move_behind_backward
+from gradlint.fixes.clip_by_trace import move_behind_backward
 from gradlint.fixes.shared import withheld
 from gradlint.model.lightning import clips_of_steps
 from gradlint.model.syntax.expressions import dotted

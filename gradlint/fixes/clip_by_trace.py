@@ -1,4 +1,4 @@
-"""Writes the unscaling that a clip lacks, where a simulated run shows which scaler steps which optimizer."""
+"""Writes what a clip lacks: the unscaling before it, or its place behind the backward pass."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.edits import Insert
+from gradlint.edits import Insert, Move
 from gradlint.finding import Fix
-from gradlint.fixes.by_trace import called_apart, outside_of_optimizers
+from gradlint.fixes.by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.model.syntax.expressions import text
@@ -36,6 +36,36 @@ def unscale_first(scene: Scene) -> Outcome:
     fix = Fix("Unscale the gradients first", (Insert(line, "\n".join(dict.fromkeys(calls))),))
     shared = called_apart(line, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
+
+
+def move_behind_backward(scene: Scene, message: str) -> Outcome:
+    """Move a clip that comes before the backward pass to its place before the step, and unscale there where a scaler steps."""
+    places, node = Places(scene.statements), scene.event.node
+    line = places.line_of(node)
+    if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
+        return withheld("it shares its line with other code, or what it returns is used")
+    step = step_beside(line, scene, places)
+    if step is None:
+        return withheld("the call and the optimizer's step are in different functions")
+    shared = called_apart(line, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    piece = places.piece_of(line)
+    if not any(places.holds(each, step) for each in places.suite_of(piece)):
+        return withheld("it stands under a condition of its own")
+    anchor, after = anchor_of(step, scene.event.what, scene, places)
+    copies = tuple(copies_of(text(piece), step, scene, places))
+    if not scene.step.scaled or scene.event.through:
+        return Fix(message, (Move(piece, anchor, after=after), *copies)), None
+    unscale = None if copies or scene.view.of(What.UNSCALE) else _named_at(line, scene, places)
+    if unscale is None:
+        return withheld("the gradients have to be unscaled first, and where is not clear")
+    return Fix(message, (Insert(anchor, unscale, after=after), Move(piece, anchor, after=after))), None
+
+
+def _named_at(line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
+    """The call that unscales what the step uses, where its names are those of a line's function."""
+    return _unscaling(scene.step, scene, places) if places.function_of(scene.step.node) is places.function_of(line) else None
 
 
 def _first_clip(scene: Scene) -> Event:

@@ -148,9 +148,11 @@ def _ranks(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
 def copies_of(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
     """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
     seen = {id(step)}
+    function = places.function_of(step)
     for event in scene.view.steps:
-        line = outside_of_optimizers(event.node, scene, places)
-        if line is None or id(line) in seen or places.function_of(line) is not places.function_of(step):
+        here = next((node for node in (event.node, *reversed(event.stack)) if places.function_of(node) is function), None)
+        line = outside_of_optimizers(here, scene, places) if here is not None else None
+        if line is None or id(line) in seen:
             continue
         seen.add(id(line))
         anchor, after = anchor_of(line, scene.event.what, scene, places)

@@ -41,7 +41,7 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if kind in (cst.In, cst.NotIn):
         return _contained(machine, left, right, kind is cst.NotIn)
     if is_data(left) or is_data(right) or isinstance(left, Answer) or isinstance(right, Answer):
-        return Answer(OF_SIZES if _is_size(left) or _is_size(right) else "a comparison of data")
+        return Answer(OF_SIZES if _of_sizes(left, right) or _of_sizes(right, left) else "a comparison of data")
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque:
         if isinstance(right, str):
@@ -71,8 +71,9 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
 
 
-def _is_size(value: Any) -> bool:
-    return type(value) is Tensor and value.text in SIZES
+def _of_sizes(value: Any, other: Any) -> bool:
+    """Whether a size is compared with another one: any batch may be empty, but only the last of a pass is short."""
+    return type(value) is Tensor and value.text in SIZES and number(other) != 0
 
 
 _PLAIN = (str, int, float, bool, type(None), tuple, list)

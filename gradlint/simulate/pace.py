@@ -61,7 +61,9 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     if other is None or not length.value:
         return True
     if larger.size == view.size:
-        divided = not length.of or bool(length.of & view.trace.n_names) or length.value <= len(view.steps) + 1
+        divided = (
+            not length.of or bool(length.of & view.trace.n_names) or length.value <= len(view.steps) + 1 or _broken(length, view)
+        )
         return not (view.literal and divided)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not _of_data(length.of)
@@ -86,6 +88,14 @@ def in_step(event: Event, trace: Trace) -> bool:
     if event.value is None or event.value.doubt or trace.cut or trace.ended or not event.value.of:
         return False
     return isclose(event.value.value, sum(1 for each in trace.of(What.SCHEDULE) if each.node is event.node))
+
+
+def _broken(length: Factor, view: View) -> bool:
+    """Whether a length is that of no whole number of passes: something has divided it."""
+    batches = next(
+        (each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of), None
+    )
+    return batches is not None and batches.value > 0 and not isclose(length.value / batches.value % 1.0, 0.0, abs_tol=1e-9)
 
 
 def counts_updates(event: Event, trace: Trace) -> bool:

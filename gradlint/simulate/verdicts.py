@@ -97,7 +97,7 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
     if off and fault.code.startswith("GRD30"):
         return True
-    if fault.code in _OF_A_SCALER and not any(each.scaled for each in other.run.trace.of(What.BACKWARD)):
+    if _without_scaler(fault, other):
         return True
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True
@@ -106,6 +106,11 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     if fault.code in _OF_TWO:
         return not _in_doubt(fault, other)
     return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _without_scaler(fault: Fault, other: _Judged) -> bool:
+    """Whether a world scales no loss, and a fault is about what scaled ones need."""
+    return fault.code in _OF_A_SCALER and not any(each.scaled for each in other.run.trace.of(What.BACKWARD))
 
 
 def _in_doubt(fault: Fault, other: _Judged) -> bool:
@@ -117,7 +122,8 @@ def _in_doubt(fault: Fault, other: _Judged) -> bool:
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
     """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
-    if fault.code not in _OF_ONE_ARM or worlds[0].met(fault):
+    worlds = [each for each in worlds if not _without_scaler(fault, each)]
+    if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
         return False
     if fault.code == "GRD306" and any(not _loss_known(fault, each) for each in worlds if each is not own):
         return False

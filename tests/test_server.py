@@ -318,7 +318,7 @@ async def test_hover_shows_the_page(editor: Editor, tmp_path: Path) -> None:
     assert (await editor.hover(uri, 7, column("logged")) or "").startswith("# [GRD106]")
     assert await editor.hover(uri, 7, column("GRD101") + 3) == shown
     listed = await editor.hover(uri, 7, column("GRD30") + 1) or ""
-    assert [line[3:9] for line in listed.split("\n")] == [f"GRD30{number}" for number in range(1, 8)]
+    assert [line[3:9] for line in listed.split("\n")] == [f"GRD30{number}" for number in range(1, 10)]
     assert "GRD106" in (await editor.hover(uri, 7, column("gradlint")) or "")
 
 

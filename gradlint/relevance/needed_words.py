@@ -172,6 +172,7 @@ ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
 CLIP = Sign(_called("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm", "clip_gradients"))
 CONFIGURES = Sign((Form(b"configure_optimizers", r"configure_optimizers\s*\("),))
+IN_BACKWARD = _named("_apply_optimizer_in_backward", "register_post_accumulate_grad_hook")
 LIGHTNING_MODULE = _named("LightningModule")
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
@@ -188,6 +189,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD001": ((COMMENT,),),
     "GRD102": (*DIVIDES, (WINDOW, TRAINING_STEP)),
     "GRD106": DIVIDES,
+    "GRD211": (*UPDATES, (BACKWARD, IN_BACKWARD)),
     "GRD308": (*UPDATES, (CLIP, TRAINING_STEP)),
     "GRD407": ((CONFIGURES, LIGHTNING_MODULE),),
     "GRD501": ((ADAM,),),

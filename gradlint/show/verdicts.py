@@ -26,7 +26,6 @@ CALLS = {
     "GRD204": Kind.OPTIMIZER_STEP,
     "GRD205": Kind.OPTIMIZER_STEP,
     "GRD206": Kind.ZERO_GRAD,
-    "GRD208": Kind.BACKWARD,
     "GRD301": Kind.CLIP,
     "GRD302": Kind.CLIP,
     "GRD303": Kind.CLIP,
@@ -48,7 +47,9 @@ DIVISORS = frozenset({"GRD102", "GRD103", "GRD104", "GRD105"})
 """The rules that point at a division of the loss, or at a term of it."""
 GUARDS = frozenset({"GRD103", "GRD201", "GRD202"})
 """The rules that point at the test of a window's boundary."""
-BESIDE = frozenset("GRD001 GRD107 GRD108 GRD207 GRD209 GRD210 GRD211 GRD402 GRD501 GRD502 GRD503 GRD504 GRD701 GRD702".split())
+BESIDE = frozenset(
+    "GRD001 GRD107 GRD108 GRD207 GRD208 GRD209 GRD210 GRD211 GRD402 GRD405 GRD407 GRD501 GRD502 GRD503 GRD504 GRD701 GRD702 GRD703".split()
+)
 """The rules about what happens once, before training starts, to no event at all, or as the author may mean it."""
 
 

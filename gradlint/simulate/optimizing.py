@@ -143,8 +143,15 @@ def owners_of(owner: Any) -> frozenset[str]:
         if isinstance(inner, Optimizer):
             found |= inner.models or frozenset((f"optimizer {inner.number}",))
         else:
-            found |= models_of(inner)
+            found |= _with_parts(inner)
     return found
+
+
+def _with_parts(model: Any, depth: int = 3) -> frozenset[str]:
+    """The models that something is, with those that it was given as parts: `net.head = nn.Linear(...)`."""
+    parts = getattr(model, "kept", {}).values() if depth and isinstance(model, (Opaque, Network)) else ()
+    held = (_with_parts(each, depth - 1) for each in parts if isinstance(each, (Opaque, Network)))
+    return models_of(model).union(*held)
 
 
 def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:

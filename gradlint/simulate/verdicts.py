@@ -29,7 +29,9 @@ _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
 _EVERYWHERE = frozenset(("GRD208", "GRD308", "GRD309"))
 """Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
-_OF_ONE_ARM = frozenset("GRD101 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD308 GRD309 GRD401 GRD404".split())
+_OF_ONE_ARM = frozenset(
+    "GRD101 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 GRD401 GRD404".split()
+)
 """Faults that are reported where only another world than the usual one reaches their event."""
 
 

@@ -100,3 +100,49 @@ def train(args, model, criterion, loader):
         optimizer.zero_grad()
 """
     assert codes(script) == {"GRD302"}
+
+
+def test_what_is_done_to_a_model_is_done_to_the_parts_that_it_was_given() -> None:
+    script = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from nets import Net
+
+
+def train(dataset, criterion, accum_steps):
+    net = Net()
+    net.body = nn.Linear(3, 12)
+    net.head = nn.Linear(12, 2)
+    body = torch.optim.SGD(net.body.parameters(), lr=0.1)
+    head = torch.optim.SGD(net.head.parameters(), lr=0.1)
+    loader = DataLoader(dataset, batch_size=2)
+    for i, (x, y) in enumerate(loader):
+        criterion(net(x), y).backward()
+        if (i + 1) % accum_steps == 0 or i + 1 == len(loader):
+            for p in net.parameters():
+                p.grad /= accum_steps
+            body.step()
+            head.step()
+            net.zero_grad()
+"""
+    assert codes(script) == set()
+    assert codes(script.replace("p.grad /= accum_steps", "pass")) == {"GRD101"}
+
+
+def test_a_scaler_that_an_option_switches_on_is_never_updated() -> None:
+    scaled = "scaler.scale(criterion(model(x), y) / args.accum_steps).backward()\n"
+    update = (
+        "if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):\n    scaler.step(optimizer)\n    optimizer.zero_grad()\n"
+    )
+    parser = "parser = argparse.ArgumentParser()\nparser.add_argument('--amp', action='store_true')\n"
+    options = f"import argparse\n{parser}opts = parser.parse_args()\n"
+    setup = "scaler = torch.amp.GradScaler(enabled=opts.amp)\n"
+    assert codes(options + training(scaled + update, setup=setup)) == {"GRD307"}
+    assert (
+        codes(
+            options
+            + training(scaled + update.replace("    optimizer.zero", "    scaler.update()\n    optimizer.zero"), setup=setup)
+        )
+        == set()
+    )

@@ -123,8 +123,8 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     from gradlint.simulate.attributes import get_attribute
     from gradlint.simulate.methods import method, network_method, stepped
 
-    if name in ("step", "zero_grad") and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
-        return method(machine, stepped(machine, value), name, args, kwargs, node)  # options have no such methods
+    if name == "step" and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
+        return method(machine, stepped(machine, value), name, args, kwargs, node)  # options have no such method
     if name in _OF_MODELS and not (name == "zero_grad" and not isinstance(value, Opaque)):
         return network_method(machine, value, name, args, kwargs, node)
     if name in ("backward", "step") and isinstance(value, Opaque):

@@ -7,10 +7,22 @@ from collections.abc import Iterator
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import NULLCONTEXT, Outcome, inside_window, no_sync_header, withheld
+from gradlint.fixes.switch_by_trace import decide_as_the_step
 from gradlint.model.syntax.expressions import text, walk
 from gradlint.model.types import Cadence, Event, Kind, Phase, TrainingLoop
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
+from gradlint.simulate.reducing import TAIL
+from gradlint.simulate.reductions import SHARDS
+from gradlint.simulate.scene import Scene
+
+
+def _shown(scene: Scene) -> Finding:
+    fix, note = decide_as_the_step(scene)
+    when = "on the last micro-batch of the data" if scene.fault.why == TAIL else "on the micro-batch that closes a window"
+    harm = "the processes drift apart" if scene.event.parallel != SHARDS else "the shards that it steps lack them"
+    message = f"{scene.here} leaves the reduction out {when}: {scene.there} uses gradients that are not reduced, and {harm}"
+    return Finding(scene.place, message, ((scene.step.node, "the step that comes after"),), fix, note)
 
 
 @rule(
@@ -18,6 +30,7 @@ from gradlint.simulate.promise import changing
     "sync-skipped-at-boundary",
     "Gradients are not synchronised on the micro-batch that closes the window",
     promise=changing(synchronisation=True),
+    shown=_shown,
 )
 def sync_skipped_at_boundary(loop: TrainingLoop) -> Iterator[Finding]:
     if loop.steps is not None and loop.steps.value == 1:

@@ -25,6 +25,9 @@ JUDGED = frozenset(
 )
 """The rules whose faults a trace shows."""
 
+_SEEN_WITH_A_WRAPPER = frozenset(("GRD602",))
+"""The rules whose faults a trace shows where it is in sight what wraps the model."""
+
 _OF_OTHER_DATA = frozenset(("GRD209", "GRD210"))
 
 _KEPT = frozenset(("network", "optimizer", "schedule", "scaler", "average", "parameters", "gradient"))
@@ -59,7 +62,7 @@ def compare(
         if number > counts[each] and each != code:
             return Comparison(refused=f"the repaired loop would have another fault, {each}")
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
-    if code in JUDGED and counts[code] and shown and now[code] >= counts[code]:
+    if code in JUDGED | _SEEN_WITH_A_WRAPPER and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
     pairs = list(_paired(before, after, anew=What.COUNT in promise.events))
     if len(pairs) < len(before):

@@ -12,6 +12,7 @@ from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance, Stream
 from gradlint.simulate.engines import accelerate
 from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.reductions import switch
 from gradlint.simulate.things import Context, Network
 from gradlint.simulate.values import Opaque
 
@@ -66,7 +67,7 @@ def _entered(machine: Machine, context: Context) -> Any:
         context.kept["<entered>"] = []
     elif context.kind == "no_sync" and isinstance(context.subject, Network):
         context.before = context.subject.syncs
-        context.subject.syncs = not context.flag
+        switch(context.subject, not context.flag, context.node)
     elif context.kind == "no_grad":
         context.before = machine.grad
         machine.grad = False

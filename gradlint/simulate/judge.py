@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.simulate import batches, clipping, counting, logged, losses, pace, precision, tails, zeroing
+from gradlint.simulate import batches, clipping, counting, logged, losses, pace, precision, reducing, tails, zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
@@ -96,6 +96,7 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
 def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     """What is wrong where a step closes several micro-batches."""
     yield from tails.first_window(view, larger)
+    yield from reducing.at_boundary(view, larger)
     if not view.lost or view.size in (view.trace.n, *view.trace.literals):
         yield from tails.tails(view)
         yield from tails.wiped(view)

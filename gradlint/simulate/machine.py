@@ -11,6 +11,7 @@ import libcst as cst
 
 from gradlint.simulate.assumptions import Assumptions
 from gradlint.simulate.gradients import Gradients
+from gradlint.simulate.reductions import Reductions
 from gradlint.simulate.trace import Event, Guard, Remainder, Stepper, Trace, What
 from gradlint.simulate.values import Opaque, Question, Tensor, number, settings_of
 from gradlint.simulate.world import World, spells_resumption
@@ -89,6 +90,7 @@ class Machine(Assumptions):
         """Where contexts out of sight were entered that may count micro-batches for an engine."""
         self.passes: dict[cst.CSTNode, int] = {}
         self.distributed = False
+        self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
         self.risks: set[str] = set()

@@ -8,6 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
+from gradlint.simulate.arithmetic import models_of
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
@@ -22,6 +23,7 @@ from gradlint.simulate.optimizing import (
     backward,
     clear,
     clip,
+    is_part,
     loss_of,
     rescale,
     scaler_update,
@@ -189,6 +191,9 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         return unknown(machine, "self.scheduler")
     if name in ("set_requires_gradient_sync", "set_gradient_sync"):
         machine.distributed = True
+        flag = args[0] if args else kwargs.get("requires_gradient_sync", True)
+        if not is_part(value) and kwargs.get("recurse", True) is True:
+            machine.reductions.tell(models_of(value), truth(machine, flag), node)
         return None
     if name == "state_dict":
         return Opaque(f"{getattr(value, 'identity', '')}.state_dict()", getattr(value, "models", frozenset()))

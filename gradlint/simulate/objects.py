@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.simulate.engines import accelerate
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.reductions import switch
 from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Schedule, Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import ONE, Factor, Opaque
@@ -92,7 +93,7 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
         accelerate.set_boundary(machine, value, new)
         return
     if isinstance(value, Network) and name == "require_backward_grad_sync":
-        value.syncs = truth(machine, new)
+        switch(value, truth(machine, new), node)
         machine.distributed = True
         return
     value.kept[name] = new

@@ -47,12 +47,15 @@ def backward(
         given = loss_of(machine, each, node)
         terms, feeds = machine.gradients.accumulate(given, factor, len(machine.events))
         known = len(machine.gradients.optimizers)
+        reduction = machine.reductions.of(terms, given.reduced)
         machine.note(
             What.BACKWARD,
             node,
             terms=terms,
             scaled=given.scaler is not None,
-            reduced=given.reduced,
+            reduced=reduction.done,
+            parallel=reduction.by,
+            at=reduction.held_back,
             through=through,
             feeds=feeds,
             known=known,
@@ -78,7 +81,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = machine.gradients.sharing([owner])
-    elif _is_part(owner) or _is_layer(machine, owner) or _is_teacher(machine, owner):
+    elif is_part(owner) or _is_layer(machine, owner) or _is_teacher(machine, owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
@@ -103,7 +106,7 @@ def _layers_of(owner: Any) -> frozenset[str]:
     return frozenset().union(*(models_of(each) for each in values if type(each) is Opaque))
 
 
-def _is_part(owner: Any) -> bool:
+def is_part(owner: Any) -> bool:
     """Whether something is a layer of a model, and not the whole of it."""
     inner = owner
     while isinstance(inner, (Parameter, Gradient)):

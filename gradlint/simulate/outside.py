@@ -108,6 +108,7 @@ def call_unknown(
     if isinstance(callee, Network):
         made = joined(machine, node, [*args, *kwargs.values()], callee.models)
         made.reduced = callee.syncs
+        machine.reductions.passed(callee, node)
         made.detached = not machine.grad
         return made
     if isinstance(callee, Scaler):
@@ -120,8 +121,10 @@ def call_unknown(
 def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A method of something unknown."""
     from gradlint.simulate.attributes import get_attribute
-    from gradlint.simulate.methods import network_method
+    from gradlint.simulate.methods import method, network_method, stepped
 
+    if name == "step" and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
+        return method(machine, stepped(machine, value), name, args, kwargs, node)  # options have no such method
     if name in _OF_MODELS and not (name == "zero_grad" and not isinstance(value, Opaque)):
         return network_method(machine, value, name, args, kwargs, node)
     if name in ("backward", "step") and isinstance(value, Opaque):

@@ -21,6 +21,7 @@ from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.imports import imported
 from gradlint.simulate.judge import judge
 from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
+from gradlint.simulate.reductions import averages_weights
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.starting import start_of
 from gradlint.simulate.statements import Compiler
@@ -123,9 +124,13 @@ def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 
 
 def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
-    """The calls that matter to a loop wherever they stand: what clears gradients, counts micro-batches, and hooks into communication."""
-    calls = (each for each in nodes if type(each) is cst.Call)
-    return [each for each in calls if spells_zeroing(name := last_name(each.func) or "") or name in (COMM_HOOK, COUNTS)]
+    """The calls that matter to a loop wherever they stand: what clears gradients, counts micro-batches, and communicates."""
+    return [each for each in nodes if type(each) is cst.Call and (_is_aside(each) or averages_weights(each))]
+
+
+def _is_aside(call: cst.Call) -> bool:
+    name = last_name(call.func) or ""
+    return spells_zeroing(name) or name in (COMM_HOOK, COUNTS)
 
 
 @dataclass

@@ -92,6 +92,7 @@ class Average(Thing):
 class Network(Thing):
     """A model. `parallel` says what wraps it, `syncs` whether its gradients are averaged over processes now.
 
+    `reduces` says that it is torch's DistributedDataParallel, `held_back` is what last told it to leave the averaging out.
     `sharded` says that each process holds a part of its weights and gradients, as plain tensors; `path` are the branches that were
     taken on the way to where it was wrapped.
     """
@@ -99,6 +100,8 @@ class Network(Thing):
     models: frozenset[str] = NOTHING
     parallel: str = ""
     syncs: bool = True
+    reduces: bool = False
+    held_back: cst.CSTNode | None = None
     prepared: Any = None
     sharded: bool = False
     path: tuple[Any, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.engines.data_parallel import DISTRIBUTED
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate.arithmetic import factor_of, flattened
@@ -80,7 +81,8 @@ def construct(
         machine.distributed = True
         models = owners_of(given[:1])
         sharded = bool(_SHARDS.match(path)) and _divides_weights(args, kwargs, node)
-        return Network(last, node, models=models, parallel=last, sharded=sharded, path=tuple(machine.path))
+        way, reduces = tuple(machine.path), path in DISTRIBUTED
+        return Network(last, node, models=models, parallel=last, reduces=reduces, sharded=sharded, path=way)
     if role is Role.LOADER:
         return _loader(machine, given, node)
     return None

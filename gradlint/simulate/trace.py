@@ -55,6 +55,8 @@ class Event:
     `rounds` how many iterations of each came before it.
     `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its
     graph for another. `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
+    `reduced`, of a backward pass, says that gradients are averaged over processes if something wraps the model for that, which
+    `parallel` names; where they are not, `at` is what left that out.
     `sharded`, of a clip, says that it is given the parameters of a model of which each process holds a part.
     """
 
@@ -82,6 +84,7 @@ class Event:
     retains: bool = False
     inside: tuple[int, ...] = ()
     sharded: bool = False
+    parallel: str = ""
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -147,7 +150,7 @@ class Trace:
     `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
-    `unreached` the names of calls that clear gradients, count micro-batches for an engine, or hook into their communication, and that
+    `unreached` the names of calls that clear gradients, count micro-batches for an engine, or communicate, and that
     the run did not come to, `remainders` what conditions asked of counters.
     """
 

@@ -29,8 +29,10 @@ _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run which ended early has not come to."""
 _EVERYWHERE = frozenset(("GRD208", "GRD308", "GRD309"))
 """Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
+_OF_PROCESSES = frozenset(("GRD602",))
+"""Faults that only a run can have whose model is wrapped for several processes."""
 _OF_ONE_ARM = frozenset(
-    "GRD101 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 GRD401 GRD404".split()
+    "GRD101 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 GRD401 GRD404 GRD602".split()
 )
 """Faults that are reported where only another world than the usual one reaches their event."""
 
@@ -45,7 +47,8 @@ class _Judged:
 
     def met(self, fault: Fault) -> bool:
         """Whether the event of a fault happens in the run."""
-        return any(event.node is fault.event.node for event in self.run.trace.events)
+        own = [event for event in self.run.trace.events if event.node is fault.event.node]
+        return any(event.parallel for event in own) if fault.code in _OF_PROCESSES else bool(own)
 
     def shows(self, fault: Fault) -> bool:
         """Whether the run has a fault."""

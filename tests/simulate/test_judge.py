@@ -247,6 +247,16 @@ PAIRS = {
             setup="count, seen = 0, -1\n",
         ),
     ),
+    "GRD602": (
+        training(
+            body("model.require_backward_grad_sync = (i + 1) % args.accum_steps != 0", DIVIDED, update()),
+            setup="model = nn.parallel.DistributedDataParallel(model)\n",
+        ),
+        training(
+            body(f"model.require_backward_grad_sync = {FLUSH}", DIVIDED, update()),
+            setup="model = nn.parallel.DistributedDataParallel(model)\n",
+        ),
+    ),
 }
 
 

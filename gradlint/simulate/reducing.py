@@ -1,0 +1,75 @@
+"""Gradients that the processes step on without having averaged them (GRD602)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.reductions import spells_averaging
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import Window, micros_of
+
+TAIL = "the last window of the data"
+"""Why: it is the window that the end of the data cuts short."""
+
+
+def at_boundary(view: View, larger: View | None) -> Iterator[Fault]:
+    """The backward pass that a step follows leaves the average over processes out: in every window, or in the last of the data."""
+    found = _found(view)
+    if found is not None and (larger is None or _agrees(found, _found(larger))):
+        yield found
+
+
+def _agrees(one: Fault, other: Fault | None) -> bool:
+    """Whether another N shows the same."""
+    return other is not None and (other.key, other.why) == (one.key, one.why)
+
+
+def _found(view: View) -> Fault | None:
+    whole = [window for window in view.closed if window.step is not None and len(window.micros) == view.size]
+    orders = {_order(window, view) for window in whole}
+    if len(whole) < 2 or len(orders) > 1 or view.size < 2 or _elsewhere(view):
+        return None
+    order = orders.pop()
+    if not order[-1]:
+        return _fault(whole[0], view, "")
+    cut = [window for window in view.closed if window.step is not None and 0 < len(window.micros) < view.size]
+    short = next((window for window in cut if (seen := _order(window, view)) and not seen[-1]), None)
+    return _fault(short, view, TAIL) if short is not None else None
+
+
+def _held(window: Window, view: View) -> list[Event]:
+    """The backward passes that a step uses."""
+    return [view.trace.events[place] for place in window.step.held] if window.step is not None else []
+
+
+def _order(window: Window, view: View) -> tuple[bool, ...]:
+    """Which backward passes of a window average, in order: what another number than N decides differs from window to window."""
+    return tuple(event.reduced for event in _held(window, view)) or (True,)
+
+
+def _fault(window: Window, view: View, why: str) -> Fault | None:
+    last = _held(window, view)[-1]
+    own = last.parallel and last.at is not None and micros_of(last) <= window.micros
+    return Fault("GRD602", last, window.step, why, at=last.at) if own else None
+
+
+def _elsewhere(view: View) -> bool:
+    """Whether something else may average, or the optimizer may step other weights than the wrapped ones."""
+    trace = view.trace
+    if (
+        len(trace.optimizers) > 1
+        or trace.hooked
+        or any(event.value is None or event.value.doubt for event in trace.of(What.RESCALE))
+    ):
+        return True
+    if any(map(spells_averaging, trace.unreached)):
+        return True
+    for event in trace.of(What.CALL):
+        gradients = event.handed & {"gradient", "parameters", "network"} and not event.only_reads
+        if event.handed and spells_averaging(event.text):
+            return True
+        if gradients and any(event is each for window in view.closed for each in window.after_last(What.CALL)):
+            return True
+    return False

@@ -1,0 +1,79 @@
+"""Which backward passes average the gradients over processes, and what decides that.
+
+DistributedDataParallel reads its switch in the forward pass, modules of `fully_shard` theirs in the backward pass.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import last_name, text
+from gradlint.simulate.things import Network
+from gradlint.simulate.trace import Terms
+
+SHARDS = "fully_shard"
+"""What wraps a model that is told `set_requires_gradient_sync`: nothing else has that method."""
+
+_AVERAGES = re.compile(
+    r"(?<!convert_)(reduce(?!lr)|averag|avg_|broadcast|gossip|local_?sgd|diloco|sync\w*_(grad|param|weight|model))", re.I
+)
+_WEIGHTS = re.compile(r"param|weight|grad|model|net\b|\.data\b", re.I)
+
+
+def spells_averaging(name: str) -> bool:
+    """Whether something averages over processes by itself, by its name."""
+    return _AVERAGES.search(name) is not None
+
+
+def averages_weights(call: cst.Call) -> bool:
+    """Whether a call averages weights or gradients over processes, by its name and by what it is handed."""
+    return spells_averaging(last_name(call.func) or "") and any(_WEIGHTS.search(text(arg.value)) for arg in call.args)
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """Whether a backward pass averages gradients, what wraps the model for that, and what last told it to leave that out."""
+
+    done: bool
+    by: str = ""
+    held_back: cst.CSTNode | None = None
+
+
+class Reductions:
+    """The models of a run whose gradients are averaged over processes."""
+
+    def __init__(self) -> None:
+        self._passes: dict[cst.CSTNode, Network] = {}
+        self._told: dict[frozenset[str], tuple[bool, cst.CSTNode | None]] = {}
+
+    def passed(self, network: Network, node: cst.CSTNode) -> None:
+        """Remember the forward pass of a model that DistributedDataParallel wraps."""
+        if network.reduces:
+            self._passes[node] = network
+
+    def tell(self, models: frozenset[str], syncs: bool, node: cst.CSTNode) -> None:
+        """Tell sharded models whether their backward passes are to average."""
+        known = self._told.get(models)
+        self._told[models] = syncs, known[1] if syncs and known is not None else None if syncs else node
+
+    def of(self, terms: Terms, reduced: bool) -> Reduction:
+        """What a backward pass does, given what DistributedDataParallel was told when it computed the loss."""
+        models = frozenset().union(*(source.models for source, _ in terms))
+        for told, (syncs, node) in self._told.items():
+            if not told.isdisjoint(models):
+                return Reduction(syncs, SHARDS, None if syncs else node)
+        nodes = (node for source, _ in terms for node in (source.node, *source.made_of))
+        wrapper = next((self._passes[node] for node in nodes if node in self._passes), None)
+        if wrapper is None:
+            return Reduction(reduced)
+        return Reduction(reduced, wrapper.parallel, None if reduced else wrapper.held_back)
+
+
+def switch(network: Network, syncs: bool, node: cst.CSTNode | None) -> None:
+    """Tell a wrapped model whether its next forward passes are to average the gradients that come of them."""
+    network.syncs = syncs
+    if not syncs:
+        network.held_back = node

@@ -111,7 +111,9 @@ def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
     names = {each.value for each in walk(test) if isinstance(each, cst.Name)} - {"self"}
     nodes = [each for statement in scene.statements for each in walk(statement)]
     given = Counter(last_name(each.target) for each in nodes if isinstance(each, cst.AssignTarget))
-    return any(given[name] > 1 for name in names) or any(last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign))
+    return any(given[name] > 1 for name in names) or any(
+        last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign)
+    )
 
 
 def _step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:

@@ -369,14 +369,6 @@ def test_losses_that_are_gathered_are_one_loss_of_their_mean() -> None:
     assert "GRD101" not in codes(training(gathered.format(mean), setup="losses = []\n"))
 
 
-def test_a_loss_is_judged_although_its_window_is_cleared_at_each_micro_batch() -> None:
-    undivided = "criterion(model(x), y).backward()"
-    each = training(body("optimizer.zero_grad()", undivided, update("optimizer.step()")))
-    once = training(body(f"if {FLUSH}:\n    optimizer.zero_grad()", undivided, update("optimizer.step()")))
-    assert codes(each) == {"GRD101", "GRD203"}
-    assert codes(once) == {"GRD203"}
-
-
 # What nothing is said of
 
 

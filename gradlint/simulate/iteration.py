@@ -14,7 +14,7 @@ from gradlint.simulate.machine import Machine, is_data
 from gradlint.simulate.things import Loader, Parameter, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of, whole
+from gradlint.simulate.values import IN_WINDOWS, Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of, whole
 from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
@@ -108,6 +108,9 @@ def _of_instance(machine: Machine, value: Instance, node: cst.CSTNode) -> Iterat
     yield from batches(machine, loader, node)
 
 
+_ENDS = {True: "", False: "endless", None: "unknown"}
+
+
 def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any]:
     """One pass over data: each batch is a new piece, and the end is an event of the next pass."""
     count = length_of(machine, loader)
@@ -116,7 +119,7 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
         node,
         value=Factor(float(number(count) or 0), settings_of(count)),
         text=loader.identity,
-        through="" if loader.finite else "endless" if loader.finite is False else "unknown",
+        through=IN_WINDOWS if loader.in_windows else _ENDS[loader.finite],
     )
     last = ENDLESS if loader.finite is False else whole(count)
     for place in range(last):

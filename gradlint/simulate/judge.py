@@ -87,7 +87,8 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
         yield from never
     elif seen.accumulates or view.accumulates:
         yield from zeroing.inside_window(seen)
-        alone = max(seen.held, default=0) == 1  # as long as each step sees one micro-batch, its loss must not be divided
+        # Cleared once, right before its last backward pass, a window is meant to be one micro-batch: nothing is to be divided.
+        alone = max(seen.held, default=0) == 1 and not zeroing.at_each(seen)
         yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))
     else:
         yield from losses.stepping_inside(view, larger)

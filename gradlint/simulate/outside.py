@@ -33,7 +33,7 @@ from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.things import Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import DRIFT, OVER_ROWS, SIZES, Answer, Factor, Opaque, Tensor, number, whole
+from gradlint.simulate.values import DRIFT, IN_WINDOWS, OVER_ROWS, SIZES, Answer, Factor, Num, Opaque, Tensor, number, whole
 
 _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_value|_by_norm)?_?$|^clip_gradient$", re.I)
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
@@ -318,7 +318,16 @@ def _result(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
         unknown_thing.kept["<optimizer>"] = wrapped
     if _sums(None, kwargs):
         unknown_thing.kept["<sums>"] = True
+    if any(_counts_windows(machine, each) for each in kwargs.values()):
+        unknown_thing.kept[IN_WINDOWS] = True
     return unknown_thing
+
+
+def _counts_windows(machine: Machine, value: Any) -> bool:
+    """Whether a number was multiplied by N."""
+    if type(value) is not Num or value.value <= 0 or value.value % machine.world.n:
+        return False
+    return any(map(machine.counts_steps, value.of))
 
 
 def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from gradlint.simulate.meant import meant
 from gradlint.simulate.pace import in_step
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import IN_WINDOWS
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
 from gradlint.simulate.world import last_part, spells_rows
@@ -46,6 +47,8 @@ def refuted(code: str, at: Asks, within: Asks, simulations: Sequence[Simulation]
     around = [each for each in simulations if any(map(within, _loops(each)))] if code in _OF_WINDOWS else []
     if around and all(map(_steps_each_time, around)):
         return True
+    if code == "GRD202" and around and all(map(_in_whole_windows, around)):
+        return True
     what = _EVENTS.get(code, ())
     if code == "GRD401":
         return _in_step(at, simulations)
@@ -56,6 +59,12 @@ def refuted(code: str, at: Asks, within: Asks, simulations: Sequence[Simulation]
 def _loops(simulation: Simulation) -> list[cst.CSTNode]:
     """The innermost loops around the backward passes of the usual world."""
     return [event.loops[-1] for event in simulation.main.trace.of(What.BACKWARD) if event.loops]
+
+
+def _in_whole_windows(simulation: Simulation) -> bool:
+    """Whether all data that are trained on are as many as a multiple of N tells them to be."""
+    passes = [each for view in views(simulation.main.trace) for each in view.of(What.PASS)]
+    return bool(passes) and all(each.through == IN_WINDOWS for each in passes)
 
 
 def _steps_each_time(simulation: Simulation) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.values import IN_WINDOWS
 from gradlint.simulate.views import View, begin_alike
 from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
 from gradlint.simulate.world import WINDOW_OF, assumed_number, last_part, spells_counter
@@ -86,7 +87,7 @@ def tails(view: View) -> Iterator[Fault]:
     starts = {event.text: event for event in events if event.what is What.PASS}
     for end in ends:
         start = starts.get(events[end].text)
-        if start is None or start.through == "endless":
+        if start is None or start.through in ("endless", IN_WINDOWS):
             continue
         single = sum(events[other].text == events[end].text for other in ends) == 1
         bounded = not view.trace.bounded.isdisjoint(map(id, events[end].loops))

@@ -109,13 +109,17 @@ class Network(Thing):
 
 @dataclass(eq=False)
 class Loader(Thing):
-    """Batches of data. `length` is how many a pass has; `finite` is None where that is not known; `sized` whether `len()` works."""
+    """Batches of data. `length` is how many a pass has; `finite` is None where that is not known; `sized` whether `len()` works.
+
+    `in_windows` says that the data are as many as a multiple of N tells them to be.
+    """
 
     finite: bool | None = None
     sized: bool | None = None
     length: Any = None
     prepared: Any = None
     at_end: bool = False
+    in_windows: bool = False
 
 
 @dataclass(eq=False)

@@ -34,7 +34,7 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Answer, Num, Opaque, Tensor, settings_of
+from gradlint.simulate.values import IN_WINDOWS, Answer, Num, Opaque, Tensor, settings_of
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 _STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
@@ -167,7 +167,8 @@ def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
         sized = bool(data.cls.lookup("__len__")[0]) or sized
     elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
         finite = sized = None
-    return Loader(f"DataLoader at {machine.compiler.place(node)}", node, finite=finite, sized=sized)
+    whole = isinstance(data, Opaque) and IN_WINDOWS in data.kept
+    return Loader(f"DataLoader at {machine.compiler.place(node)}", node, finite=finite, sized=sized, in_windows=whole)
 
 
 def _no_grad(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

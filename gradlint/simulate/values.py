@@ -30,6 +30,9 @@ DRIFT = frozenset(("a count that goes on",))
 BATCHES = "len(rows) over the rows of a batch"
 """The setting of a number of batches that was computed from a number of rows."""
 
+IN_WINDOWS = "as many as a multiple of N"
+"""How a pass is told that may be of whole windows: its data set was handed a number that N is a factor of."""
+
 OVER_ROWS = "it is a sum over its rows"
 """Why it is not known what a loss is divided by, where nothing divides it but its rows are added up."""
 

@@ -59,6 +59,13 @@ def inside_window(view: View) -> Iterator[Fault]:
         yield Fault("GRD203", zero, view.steps[0])
 
 
+def at_each(view: View) -> bool:
+    """Whether whole windows are cleared after each of their micro-batches, and not once, before the last."""
+    lost = {id(zero) for zero in view.lost}
+    whole = [window for window in view.closed if len(window.micros) == view.size > 2]
+    return bool(whole) and all(sum(id(zero) in lost for zero in window.of(What.ZERO)) >= view.size - 1 for window in whole)
+
+
 def reused(view: View) -> Iterator[Fault]:
     """A step meets gradients which an earlier one has used, and that are cleared when the window is over."""
     again = _meets_again(view)

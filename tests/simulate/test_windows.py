@@ -61,9 +61,14 @@ def test_a_clip_before_an_empty_step_is_judged_all_the_same() -> None:
     assert codes(script) == {"GRD206", "GRD302"}
 
 
-def test_an_undivided_loss_is_right_as_long_as_each_step_sees_one_micro_batch() -> None:
-    script = training(lines("criterion(model(x), y).backward()", FLUSH, "    optimizer.step()", "optimizer.zero_grad()"))
-    assert codes(script) == {"GRD203"}
+def test_an_undivided_loss_is_right_where_windows_are_cleared_once_before_their_last_micro_batch() -> None:
+    once = training(lines(FLUSH, "    optimizer.zero_grad()", "criterion(model(x), y).backward()", FLUSH, "    optimizer.step()"))
+    assert codes(once) == {"GRD203"}
+
+
+def test_an_undivided_loss_is_told_beside_zeroings_at_each_micro_batch() -> None:
+    each = training(lines("criterion(model(x), y).backward()", FLUSH, "    optimizer.step()", "optimizer.zero_grad()"))
+    assert codes(each) == {"GRD101", "GRD203"}
 
 
 # Sizes that are plain numbers

@@ -17,6 +17,7 @@ from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.updates import loses
 from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
@@ -197,6 +198,9 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     gone = _kinds(before, promise) - _kinds(after, promise)
     if gone:
         return f"there is an arm on which it would not happen any more: {sorted(gone)[0].value}"
+    lost = next((what for what in sorted(promise.events & _ONCE_AN_UPDATE) if loses(before, after, what)), None)
+    if lost is not None:
+        return f"there is an update that would go without it: {lost.value}"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):

@@ -34,7 +34,7 @@ _OWN: dict[str, frozenset[What]] = {
     "GRD304": frozenset({What.UNSCALE, What.RESCALE}),
     "GRD305": frozenset({What.SCALER_UPDATE}),
     "GRD306": frozenset({What.UNSCALE, What.RESCALE, What.SCALER_UPDATE}),
-    "GRD307": frozenset({What.SCALER_UPDATE}),
+    "GRD307": frozenset({What.SCALER_UPDATE, What.UNSCALE, What.RESCALE}),  # what is unscaled stays so until an update
     "GRD401": frozenset({What.SCHEDULE}),
     "GRD402": frozenset(),
     "GRD403": frozenset({What.SCHEDULE}),

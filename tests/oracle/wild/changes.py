@@ -44,7 +44,7 @@ _OWN: dict[str, frozenset[What]] = {
 
 _OF_SCHEDULE = frozenset({"GRD201", "GRD202", "GRD204", "GRD401", "GRD402", "GRD403"})
 _OF_SCALER = frozenset({"GRD301", "GRD302", "GRD303", "GRD304", "GRD306", "GRD307"})
-_NOT_OF_GRADIENTS = frozenset({"GRD305", "GRD307", "GRD401", "GRD402", "GRD403", "GRD404"})
+_NOT_OF_GRADIENTS = frozenset({"GRD305", "GRD401", "GRD402", "GRD403", "GRD404"})
 _OF_BOUNDARY = frozenset({"GRD201", "GRD202", "GRD204"})
 
 

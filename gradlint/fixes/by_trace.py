@@ -67,7 +67,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
         piece = places.line_of(event.node)
         suite = places.suite_of(piece) if piece is not None else ()
         steps = [each for each in suite if any(places.holds(each, step.node) for step in scene.view.steps)]
-        if piece is not None and len(steps) == 1 and _precedes(piece, steps[0], suite):
+        if piece is not None and len(steps) == 1 and _leads_to(piece, steps[0], suite, scene, places):
             anchor, _ = anchor_of(steps[0], scene.event.what, scene, places)
             moves[id(piece)] = Move(piece, anchor, after=True)
     if id(line) not in moves:
@@ -140,7 +140,9 @@ def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tu
 
 
 def _ranks(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
-    """Which parts of an update a statement holds."""
+    """Which parts of an update a statement holds; none of one that backpropagates, which nothing is moved across."""
+    if _backpropagates(statement, scene, places):
+        return set()
     events = scene.run.trace.events
     return {_ORDER.index(each.what) for each in events if each.what in _ORDER and places.holds(statement, each.node)}
 
@@ -174,6 +176,17 @@ def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:
     return len(order) == 2 and order[0] is one
 
 
+def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene, places: Places) -> bool:
+    """Whether a statement comes before a step in its suite, and what is moved may cross what stands between.
+
+    A loop that backpropagates is no step, and a zeroing before a backward pass is for that one.
+    """
+    start = next(place for place, each in enumerate(suite) if each is piece)
+    end = next(place for place, each in enumerate(suite) if each is step)
+    crossed = suite[start : end + 1] if scene.event.what is What.ZERO else (step,)
+    return start < end and not any(_backpropagates(each, scene, places) for each in crossed)
+
+
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
     """Write a line behind the optimizer's step, and behind the others that the loop has in that function."""
     places, function = Places(scene.statements), None
@@ -195,11 +208,16 @@ def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
 def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
     """The line of a step, or the loop over optimizers that it stands in."""
     statement: cst.CSTNode | None = places.line_of(step)
-    passes = [each.node for each in scene.run.trace.of(What.BACKWARD)]
     for outer in places.around(step):
-        if isinstance(outer, cst.For) and not any(places.holds(outer, node) for node in passes):
+        if isinstance(outer, cst.For) and not _backpropagates(outer, scene, places):
             statement = outer
     return statement
+
+
+def _backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
+    """Whether a statement holds a backward pass, or a call that leads to one."""
+    passes = scene.run.trace.of(What.BACKWARD)
+    return any(places.holds(statement, node) for each in passes for node in (each.node, *each.stack))
 
 
 def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.simulate.faults import Fault
+from gradlint.simulate.precision import clip_after_step
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, same_iteration
@@ -15,12 +16,18 @@ _MAY_FILL = frozenset(("gradient", "parameters", "optimizer", "network", "an obj
 
 def before_backward(view: View) -> Iterator[Fault]:
     """Gradients are clipped where there are none yet, or only those that are cleared unused, and not again before the step."""
+    late = {id(fault.event.node) for fault in clip_after_step(view)}  # meant for the step that came before
     for window in view.closed:
         step = window.step
         first = next(iter(window.backwards), None)
         if step is not None and first is not None and step.terms and not _clipped_behind(window):
             for clip in window.before_first(What.CLIP):
-                if same_iteration(clip, first) and _bounds_nothing(clip, view) and not _filled(window, clip, first):
+                if (
+                    id(clip.node) not in late
+                    and same_iteration(clip, first)
+                    and _bounds_nothing(clip, view)
+                    and not _filled(window, clip, first)
+                ):
                     yield Fault("GRD308", clip, step)
 
 

@@ -17,6 +17,7 @@ from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.updates import loses
 from gradlint.simulate.verdicts import faults
 
 JUDGED = frozenset(
@@ -199,9 +200,9 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
     if _advances(after, promise) - _advances(before, promise):
         return "what advances once would advance twice in one update"
-    gone = [what for what in promise.events & _ONCE_AN_UPDATE if _updates_with(what, before) - _updates_with(what, after)]
-    if gone:
-        return f"there is an update that would be left without it: {min(gone).value}"
+    lost = next((what for what in sorted(promise.events & _ONCE_AN_UPDATE) if loses(before, after, what)), None)
+    if lost is not None:
+        return f"there is an update that would go without it: {lost.value}"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):
@@ -213,22 +214,7 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
 
 
-def _updates_with(what: What, trace: Trace) -> set[int]:
-    """Which updates, in order, have something between the first of their backward passes and the first of the next."""
-    with_it: set[int] = set()
-    stepped: set[int] = set()
-    update = -1
-    for event in trace.events:
-        if event.what is What.BACKWARD and (update < 0 or update in stepped):
-            update += 1
-        elif event.what is What.STEP:
-            stepped.add(update)
-        elif event.what is what and update >= 0:
-            with_it.add(update)
-    return with_it & stepped
-
-
-_ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE))
+_ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.ZERO))
 
 
 def _advances(trace: Trace, promise: Promise) -> set[int]:

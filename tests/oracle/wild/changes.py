@@ -7,6 +7,7 @@ from typing import Any
 
 from ..trace import Mark, Trace, What
 from .observe import Runs
+from .plan import Wild
 
 _GUARDED = frozenset(
     {
@@ -33,7 +34,7 @@ _OWN: dict[str, frozenset[What]] = {
     "GRD304": frozenset({What.UNSCALE, What.RESCALE}),
     "GRD305": frozenset({What.SCALER_UPDATE}),
     "GRD306": frozenset({What.UNSCALE, What.RESCALE, What.SCALER_UPDATE}),
-    "GRD307": frozenset({What.SCALER_UPDATE}),
+    "GRD307": frozenset({What.SCALER_UPDATE, What.UNSCALE, What.RESCALE}),  # what is unscaled stays so until an update
     "GRD401": frozenset({What.SCHEDULE}),
     "GRD402": frozenset(),
     "GRD403": frozenset({What.SCHEDULE}),
@@ -42,8 +43,8 @@ _OWN: dict[str, frozenset[What]] = {
 """The marks that a rule's fix may add, move or take away."""
 
 _OF_SCHEDULE = frozenset({"GRD201", "GRD202", "GRD204", "GRD401", "GRD402", "GRD403"})
-_OF_SCALER = frozenset({"GRD301", "GRD302", "GRD303", "GRD304", "GRD306"})
-_NOT_OF_GRADIENTS = frozenset({"GRD305", "GRD307", "GRD401", "GRD402", "GRD403", "GRD404"})
+_OF_SCALER = frozenset({"GRD301", "GRD302", "GRD303", "GRD304", "GRD306", "GRD307"})
+_NOT_OF_GRADIENTS = frozenset({"GRD305", "GRD401", "GRD402", "GRD403", "GRD404"})
 _OF_BOUNDARY = frozenset({"GRD201", "GRD202", "GRD204"})
 
 
@@ -56,6 +57,11 @@ def masked(codes: frozenset[str]) -> frozenset[str]:
 def left_to(codes: frozenset[str]) -> frozenset[str]:
     """What is there, and is left to another finding: a step that sees one micro-batch alone takes its mean, says GRD101's page."""
     return frozenset({"GRD101"}) if "GRD203" in codes else frozenset()
+
+
+def unshown(plan: Wild) -> frozenset[str]:
+    """What is there, and no run shows: a guard by `continue` before the boundary leaves out none of these finite losses."""
+    return frozenset({"GRD209"}) if "finite" in plan.around else frozenset()
 
 
 def spoiled(before: Runs, after: Runs, applied: frozenset[str], remaining: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradlint.api import check_source, fix_source
 
-from .changes import left_to, masked, spoiled
+from .changes import left_to, masked, spoiled, unshown
 from .frames import source
 from .observe import Runs, observe
 from .plan import BUGS, Wild
@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def false(self) -> frozenset[str]:
-        return self.reported - self.shown - masked(self.shown)
+        return self.reported - self.shown - masked(self.shown) - unshown(self.plan)
 
     @property
     def failures(self) -> list[str]:

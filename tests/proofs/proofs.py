@@ -500,6 +500,7 @@ PROOFS = (
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
     Proof("GRD404", _fast_average, Setup(average=0.9)),
     Proof("GRD405", _saved_again),
+    Proof("GRD406", _too_often),
     Proof("GRD407", _slow_schedule, Setup(schedule=_cosine)),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),

@@ -108,8 +108,8 @@ class _Meter:
             each.value.value for each in self.trace.of(What.PASS) if each.value and limit and of_same(each.value, limit.of)
         ]
         if limit is None or not lengths or not limit.of & self.trace.n_names:
-            whole = passes_in(limit, self.view)
-            return frozenset((("", whole),)) if whole else frozenset()
+            passes = passes_in(limit, self.view)
+            return frozenset((("", passes),)) if passes else frozenset()
         each, whole = lengths[0] / self.trace.n, limit.value * self.trace.n / lengths[0]
         counts = {limit.value // max(ceil(each), 1), limit.value // max(floor(each), 1), floor(whole), ceil(whole)}
         return frozenset(

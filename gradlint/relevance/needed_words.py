@@ -167,6 +167,7 @@ NO_SYNC = Sign(_called("no_sync", "no_backward_sync"))
 ADAM = Sign((*_called("Adam", prefixes=(b"N", b"R")), Form(b"Adam", r"Adam\s+as\b")))
 WINDOW = _named("accumulate_grad_batches", "gradient_accumulation_steps")
 MAX_STEPS = Sign((Form(b"max_steps", r"max_steps\s*=", call=True),))
+WARMUP_STEPS = Sign((Form(b"warmup_steps", r"warmup_steps\s*=", call=True),))
 TRAINER = _named("Trainer", "TrainingArguments")
 ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",)))
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
@@ -197,6 +198,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD701": ((WINDOW, MAX_STEPS, ARGUMENTS),),
     "GRD702": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
     "GRD703": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
+    "GRD704": ((WINDOW, WARMUP_STEPS, ARGUMENTS),),
 }
 """Alternatives by the code of the rule; those of the other rules are `UPDATES`."""
 

@@ -26,6 +26,8 @@ _ADAM_ARGUMENTS = 5
 """`weight_decay` is the fifth argument of Adam."""
 
 _WINDOWS = frozenset({"accumulate_grad_batches", "gradient_accumulation_steps"})
+_COUNTED = ("max_steps", "warmup_steps")
+"""What a Trainer counts in optimizer steps."""
 _TRAINERS = frozenset("Trainer TrainingArguments Seq2SeqTrainer Seq2SeqTrainingArguments".split())
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
 _SHARDED = ("FSDP", "FullyShardedDataParallel", "fully_shard")
@@ -245,7 +247,7 @@ def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
     """A `training_step` whose loss Lightning divides, or that clips; and what says so, schedules and own losses."""
     steps: set[int] = set()
     others: set[int] = set()
-    if "max_steps" in units.text:
+    if any(name in units.text for name in _COUNTED):
         for number in units.calling(*_TRAINERS):
             if any(_limits_steps(call) for call in units[number].contents.calls):
                 others.update(units.family(number))
@@ -278,4 +280,4 @@ def _of_collators(units: Units) -> Iterator[int]:
 
 def _limits_steps(call: ast.Call) -> bool:
     given = {keyword.arg for keyword in call.keywords}
-    return last_name(call.func) in _TRAINERS and "max_steps" in given and not given.isdisjoint(_WINDOWS)
+    return last_name(call.func) in _TRAINERS and not given.isdisjoint(_COUNTED) and not given.isdisjoint(_WINDOWS)

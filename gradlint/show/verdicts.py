@@ -48,7 +48,8 @@ DIVISORS = frozenset({"GRD102", "GRD103", "GRD104", "GRD105"})
 GUARDS = frozenset({"GRD103", "GRD201", "GRD202"})
 """The rules that point at the test of a window's boundary."""
 BESIDE = frozenset(
-    "GRD001 GRD107 GRD108 GRD207 GRD208 GRD209 GRD210 GRD211 GRD402 GRD405 GRD407 GRD501 GRD502 GRD503 GRD504 GRD701 GRD702 GRD703".split()
+    "GRD001 GRD107 GRD108 GRD207 GRD208 GRD209 GRD210 GRD211 GRD402 GRD405 GRD406 GRD407 GRD501 GRD502 GRD503 GRD504 GRD701 GRD702 GRD703 "
+    "GRD704".split()
 )
 """The rules about what happens once, before training starts, to no event at all, or as the author may mean it."""
 

@@ -12,6 +12,7 @@ from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
+from gradlint.simulate.comparisons import alternatives
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.machine import Machine, question_of
 from gradlint.simulate.patterns import pattern
@@ -39,6 +40,7 @@ class Choice:
 def branch(compiler: Any, node: cst.If) -> Flowing:
     """Compile `if`."""
     choice = _choice(compiler, node)
+    ending = alternatives(node.test, cst.Or)
     breaks = _ends_with(node.body, (cst.Break, cst.Return))
     leaving = (_leaving(node.body), _leaving(node.orelse))
     forks = choice.gate and choice.refuses is None
@@ -53,9 +55,12 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         machine = frame.machine
         machine.tick(node)
         machine.divided.clear()
+        machine.compared.clear()
         value = test(frame)
         if machine.divided:
             machine.asks(node)
+        if breaks and machine.in_loop:
+            machine.ends(ending, True)
         taken, varies = _answer(machine, value, choice)
         varies = varies or _asks_anew(machine, node, value)
         if forks and machine.in_loop and conditions.of_data(value) and _goes_round(machine, node):

@@ -15,6 +15,7 @@ from gradlint.simulate.values import (
     OF_SIZES,
     SIZES,
     Answer,
+    Factor,
     Num,
     Opaque,
     Question,
@@ -69,6 +70,24 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return kind is cst.NotEqual
     return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
+
+
+def remember(machine: Machine, node: cst.CSTNode, left: Any, right: Any, found: Any) -> None:
+    """Keep the two numbers that a comparison was about, for the condition that it stands in."""
+    answer = number(found)
+    if not machine.loops or answer is None:
+        return
+    sides = [machine.number_of(each) if type(each) is Opaque else each for each in (left, right)]
+    if all(number(each) is not None for each in sides):
+        first, second = (Factor(float(number(each) or 0), settings_of(each)) for each in sides)
+        machine.compared.append((node, first, second, bool(answer)))
+
+
+def alternatives(test: cst.CSTNode, kind: type) -> frozenset[cst.CSTNode]:
+    """The parts of a condition that `kind` joins, the condition itself where nothing does: one of them may decide it alone."""
+    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, kind):
+        return alternatives(test.left, kind) | alternatives(test.right, kind)
+    return frozenset((test,))
 
 
 def _of_sizes(value: Any, other: Any) -> bool:

@@ -177,6 +177,7 @@ def _with_settings(first: Any, second: Any) -> Any:
 def _comparison(node: cst.Comparison) -> Evaluate:
     first = expression(node.left)
     rest = [(type(each.operator), expression(each.comparator)) for each in node.comparisons]
+    single = len(rest) == 1
 
     def run(frame: Frame) -> Any:
         left = first(frame)
@@ -184,6 +185,8 @@ def _comparison(node: cst.Comparison) -> Evaluate:
         for kind, comparator in rest:
             right = comparator(frame)
             one = comparisons.compare(frame.machine, kind, left, right)
+            if single:
+                comparisons.remember(frame.machine, node, left, right, one)
             found = _with_settings(found, one) if found is not True else one
             if conditions.certain(found) is False:
                 return found

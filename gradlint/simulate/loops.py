@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.simulate import conditions
 from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
 from gradlint.simulate.callables import Frame, Stream
+from gradlint.simulate.comparisons import alternatives
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.iteration import batches, items_of
 from gradlint.simulate.machine import Machine, Stopped
@@ -96,6 +97,7 @@ def _enough(machine: Machine) -> int:
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
     """Compile `while`."""
     test, body = expression(node.test), compiler.block(node.body)
+    ending = alternatives(node.test, cst.And)
     leads = compiler.aims.of(node.body).leads
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 
@@ -107,7 +109,10 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
         count = 0
         while True:
             machine.tick(node)
+            machine.compared.clear()
             value = test(frame)
+            if leads:
+                machine.ends(ending, False)
             known = conditions.certain(value)
             if known is None:
                 known = count < machine.world.length

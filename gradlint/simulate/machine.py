@@ -12,8 +12,8 @@ import libcst as cst
 from gradlint.simulate.assumptions import Assumptions
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.reductions import Reductions
-from gradlint.simulate.trace import Event, Guard, Remainder, Stepper, Trace, What
-from gradlint.simulate.values import Opaque, Question, Tensor, number, settings_of
+from gradlint.simulate.trace import Bound, Event, Guard, Remainder, Stepper, Trace, What
+from gradlint.simulate.values import Factor, Opaque, Question, Tensor, number, settings_of
 from gradlint.simulate.world import World, spells_resumption
 
 STEPS = 12_000
@@ -103,6 +103,9 @@ class Machine(Assumptions):
         self.remainders: list[Remainder] = []
         self.divided: list[tuple[cst.CSTNode, float]] = []
         """The remainders that were taken, each with the number that was divided, until a condition knows that they are its own."""
+        self.compared: list[tuple[cst.CSTNode, Factor, Factor, bool]] = []
+        """The numbers that were compared, with the answers, until a condition knows that they are its own."""
+        self.bounds: list[Bound] = []
         self.options: dict[str, Any] = {}
         self.containers: list[Any] = []
         self.entered: set[cst.CSTNode] = set()
@@ -222,6 +225,12 @@ class Machine(Assumptions):
         place, stack, loops = len(self.events), tuple(self.stack), tuple(self.loops)
         self.remainders += [Remainder(node, branch, count, place, stack, loops, self._running()) for node, count in self.divided]
 
+    def ends(self, own: frozenset[cst.CSTNode], holding: bool) -> None:
+        """A condition that may end the innermost loop was asked: its comparisons are `own`, and end it where they are `holding`."""
+        place, loops, alone = len(self.events), tuple(self.loops), len(own) == 1
+        mine = (each for each in self.compared if each[0] in own)
+        self.bounds += [Bound(node, (one, two), answer is holding, place, loops, alone) for node, one, two, answer in mine]
+
     def trace(self, stopped: Stopped | None) -> Trace:
         """What was recorded."""
         reason = stopped.reason if stopped is not None else ""
@@ -245,6 +254,7 @@ class Machine(Assumptions):
             hooked=tuple(hook.node for hook in self.hooks),
             gates=frozenset(self.asked.gates),
             remainders=tuple(self.remainders),
+            bounds=tuple(self.bounds),
             counted=not self.counted.isdisjoint(self.asked.gates),
         )
 

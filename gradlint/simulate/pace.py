@@ -66,7 +66,7 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
         )
         return not (view.literal and divided)
     if length.of & view.trace.n_names:
-        return other.value / length.value > 1.0 and not _of_data(length.of)
+        return other.value / length.value > 1.0 and not of_data(length.of)
     return bool(length.of) and not _left_to_prepare(length, view)
 
 
@@ -101,14 +101,15 @@ def _broken(length: Factor, view: View) -> bool:
 def counts_updates(event: Event, trace: Trace) -> bool:
     """Whether a schedule was built for a length that is visibly computed from a number of batches and from N."""
     length = event.value
-    return length is not None and not length.doubt and _of_data(length.of) and bool(length.of & trace.n_names)
+    return length is not None and not length.doubt and of_data(length.of) and bool(length.of & trace.n_names)
 
 
-def _of_data(names: frozenset[str]) -> bool:
+def of_data(names: frozenset[str]) -> bool:
+    """Whether a number was computed from a length."""
     return any(name.startswith("len(") for name in names)
 
 
-def _of_same(length: Factor, of: frozenset[str]) -> bool:
+def of_same(length: Factor, of: frozenset[str]) -> bool:
     """Whether the length of a pass is that of the data which a number was taken of."""
     return bool(length.of & of) or BATCHES in of
 
@@ -142,18 +143,22 @@ def _per_update(event: Event, view: View) -> bool:
 
 def _of_micro_batches(event: Event, view: View) -> bool:
     """Whether a length is that of the passes in which the micro-batches were: in batches, not in updates."""
-    length = event.value
-    if length is None or length.doubt or not _of_data(length.of) or length.of & view.trace.n_names:
-        return False
-    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and _of_same(each.value, length.of)]
+    return passes_in(event.value, view) > 0
+
+
+def passes_in(length: Factor | None, view: View) -> int:
+    """In how many passes a number of micro-batches is met, where it is visibly one of whole passes; 0 where it is not."""
+    if length is None or length.doubt or not of_data(length.of) or length.of & view.trace.n_names:
+        return 0
+    passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and of_same(each.value, length.of)]
     if not passes or not passes[0].value:
-        return False
+        return 0
     if BATCHES in length.of and any(each.of & length.of for each in passes):
-        return False  # what was divided are no rows: the passes have as many batches
+        return 0  # what was divided are no rows: the passes have as many batches
     whole = length.value / passes[0].value
     if isclose(whole, 1.0) and view.size == len(passes):
-        return False  # the updates of all passes are as many as the batches of one
-    return _one_each(view, length.of) and whole >= 1 and isclose(whole, round(whole))
+        return 0  # the updates of all passes are as many as the batches of one
+    return round(whole) if _one_each(view, length.of) and isclose(whole, round(whole)) else 0
 
 
 def _one_each(view: View, of: frozenset[str]) -> bool:
@@ -165,7 +170,7 @@ def _one_each(view: View, of: frozenset[str]) -> bool:
         elif event.what is What.PASS:
             if batches and micros:
                 break
-            batches, micros = event.value.value if event.value is not None and _of_same(event.value, of) else 0.0, set()
+            batches, micros = event.value.value if event.value is not None and of_same(event.value, of) else 0.0, set()
     else:
         if _cut_short(view) and not view.of(What.END):
             return False

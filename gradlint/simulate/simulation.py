@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, walk
-from gradlint.simulate import counts
+from gradlint.simulate import counts, limits
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
@@ -57,6 +57,8 @@ class Simulation:
     drifts: tuple[Played, ...] = ()
     hurried: Played | None = None
     """A run like the first, in which all that waits for a count of updates, and is asked about at each micro-batch, happens."""
+    limited: tuple[tuple[Played, Played], ...] = ()
+    """Runs that end where two different counts meet, each with one of a larger N."""
 
     @property
     def main(self) -> Played:
@@ -258,7 +260,8 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     runs += [each for each in others if not _refused(each.trace)]
     due = frozenset(counts.asked_inside(runs[0].trace))
     hurried = play(replace(runs[0].world, due=due)) if due and text.left > 0 else None
-    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)), hurried)
+    limited = tuple(limits.paired(runs, play))
+    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)), hurried, limited)
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:

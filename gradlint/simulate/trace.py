@@ -132,6 +132,22 @@ class Remainder:
     turns: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A comparison of two numbers that ends a loop: `sides` are the numbers, `ends` is whether it ends the loop this time.
+
+    `place` is how many events came before, `loops` are the running loops, the one that ends last. `alone` says that nothing but
+    the comparison is asked there.
+    """
+
+    node: cst.CSTNode
+    sides: tuple[Factor, Factor]
+    ends: bool
+    place: int
+    loops: tuple[cst.CSTNode, ...]
+    alone: bool
+
+
 SHORT = "a list has no item at the place that is asked for"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
@@ -151,7 +167,7 @@ class Trace:
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
     `unreached` the names of calls that clear gradients, count micro-batches for an engine, or communicate, and that
-    the run did not come to, `remainders` what conditions asked of counters.
+    the run did not come to, `remainders` what conditions asked of counters, `bounds` the comparisons that may have ended loops.
     """
 
     events: tuple[Event, ...]
@@ -173,6 +189,7 @@ class Trace:
     hooked: tuple[cst.CSTNode, ...] = ()
     unreached: frozenset[str] = frozenset()
     remainders: tuple[Remainder, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

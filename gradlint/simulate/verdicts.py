@@ -8,7 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
-from gradlint.simulate import counts
+from gradlint.simulate import counts, limits
 from gradlint.simulate.drifting import irregular
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.judge import judged
@@ -84,6 +84,7 @@ def _of_other_runs(simulation: Simulation) -> list[Fault]:
     main = simulation.main
     every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
     every += [fault for run in simulation.drifts for fault in irregular(main, run)]
+    every += limits.misjudged(simulation.limited, simulation.runs)
     if simulation.hurried is not None:
         every += counts.repeated([run.trace for run in simulation.runs], simulation.hurried.trace)
     return list({fault.key: fault for fault in every}.values())

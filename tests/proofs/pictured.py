@@ -318,6 +318,7 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
         _saved,
         kind="stems",
     ),
+    "GRD406": _longer,
     "GRD407": _rates(
         lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"
     ),
@@ -333,4 +334,5 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD701": _longer,
     "GRD702": _given("Without the count"),
     "GRD703": _stops("The first training step raises"),
+    "GRD704": _rates(lambda o: "The rate rises N times too slowly"),
 }

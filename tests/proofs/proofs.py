@@ -372,6 +372,16 @@ def _slow_schedule(o: Outcome) -> Measure:
     )
 
 
+def _slow_warmup(o: Outcome) -> Measure:
+    first = [
+        next((place for place, rate in enumerate(run.rates) if rate == max(o.meant.rates)), run.updates)
+        for run in (o.faulty, o.meant)
+    ]
+    return Measure(
+        o.off, f"{first[0]} updates are made with a lower rate than the full one where {first[1]} were meant; {_ends_off(o)}."
+    )
+
+
 def _fast_average(o: Outcome) -> Measure:
     assert o.faulty.average is not None and o.meant.average is not None
     lag = [float((run.average - run.final).norm()) for run in (o.faulty, o.meant) if run.average is not None]
@@ -433,6 +443,11 @@ def _drift(o: Outcome) -> Measure:
 
 
 # The training that a script means
+
+
+def _warming(optimizer: Optimizer, updates: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """The rate rises during the first of four epochs."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / (updates // 4)))
 
 
 def _cosine(optimizer: Optimizer, updates: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -500,6 +515,7 @@ PROOFS = (
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),
     Proof("GRD404", _fast_average, Setup(average=0.9)),
     Proof("GRD405", _saved_again),
+    Proof("GRD406", _too_often),
     Proof("GRD407", _slow_schedule, Setup(schedule=_cosine)),
     Proof("GRD501", _coupled, Setup(optimizer=adamw)),
     Proof("GRD502", _statistics, Setup(model=_normalised(lambda: nn.BatchNorm1d(16))), _group_norm),
@@ -512,4 +528,5 @@ PROOFS = (
     Proof("GRD702", _times_too_large("without the count, with N = 4,")),
     Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
     Proof("GRD703", _raises_at_once),
+    Proof("GRD704", _slow_warmup, Setup(schedule=_warming)),
 )

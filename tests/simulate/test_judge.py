@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from scripts import answers, codes, training
 
@@ -256,6 +258,15 @@ PAIRS = {
             body(f"model.require_backward_grad_sync = {FLUSH}", DIVIDED, update()),
             setup="model = nn.parallel.DistributedDataParallel(model)\n",
         ),
+    ),
+    "GRD406": tuple(
+        "def train(args, model, loader, optimizer, criterion):\n"
+        f"    total = args.epochs * {length}\n"
+        "    count = 0\n"
+        "    while count < total:\n"
+        "        for i, (x, y) in enumerate(loader):\n"
+        + textwrap.indent(body(DIVIDED, update("optimizer.step()", "optimizer.zero_grad()", "count += 1")), " " * 12)
+        for length in ("len(loader)", "-(-len(loader) // args.accum_steps)")
     ),
 }
 

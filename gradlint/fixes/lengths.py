@@ -1,0 +1,55 @@
+"""Numbers of micro-batches that settings of a Trainer are computed from (GRD701, GRD704)."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+import libcst as cst
+
+from gradlint.fixes.shared import bare
+from gradlint.model.names.facts import Facts
+from gradlint.model.syntax.expressions import dotted, last_name, text, walk
+
+
+def other_reader(names: set[str], holder: cst.CSTNode, facts: Facts) -> str | None:
+    """A name on the way from the length to the argument that more than one place reads."""
+    given = [each for each in walk(holder) if isinstance(each, cst.Assign)]
+    counting: set[str] = set()
+    for _ in names:  # as many hops as there are names
+        for each in given:
+            if any(_counts(part) or dotted(part) in counting for part in walk(each.value)):
+                counting |= {name for target in each.targets if (name := dotted(target.target)) in names and name is not None}
+    reads = {name: facts.page.reads(name.rpartition(".")[2]) for name in counting}
+    return next((name for name in sorted(reads) if (count := reads[name]) is None or count.total() > 1), None)
+
+
+def _counts(node: cst.CSTNode) -> TypeGuard[cst.Call]:
+    return isinstance(node, cst.Call) and last_name(node.func) == "len" and "loader" in text(node).lower()
+
+
+def loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
+    """The `len(loader)` that a value is computed from, through local names, and every name and divisor on the way."""
+    names: set[str] = set()
+    divisors: set[str] = set()
+    found: cst.Call | None = None
+    queue: list[cst.CSTNode] = [node]
+    while queue and len(names) < 50:
+        for each in walk(queue.pop()):
+            if _counts(each):
+                found = each
+            if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
+                divisors.add(bare(each.right))
+            name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
+            if name and name not in names:
+                names.add(name)
+                queue.extend(
+                    n.value
+                    for n in walk(holder)
+                    if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
+                )
+    return found, names | divisors
+
+
+def divides(names: set[str], window: cst.BaseExpression) -> bool:
+    """The window's length takes part in the computation already."""
+    return bare(window) in names or any("accum" in name for name in names)

@@ -1,0 +1,33 @@
+"""GRD406 bound-in-other-units; the page is rules/GRD406.md."""
+
+from __future__ import annotations
+
+from gradlint.diagnostic import Severity
+from gradlint.finding import Finding
+from gradlint.rule import trace_rule
+from gradlint.simulate.limits import TOO_LONG
+from gradlint.simulate.promise import NOTHING
+from gradlint.simulate.scene import Scene
+
+_EITHER = "no fix is offered: the limit may be converted, or the counter moved, and other code may read either"
+
+
+@trace_rule(
+    "GRD406",
+    "bound-in-other-units",
+    "The limit of a loop counts micro-batches and its counter updates, or the other way round",
+    severity=Severity.WARNING,
+    promise=NOTHING,
+)
+def bound_in_other_units(scene: Scene) -> Finding:
+    if scene.fault.why == TOO_LONG:
+        message = (
+            f"{scene.here} compares a count of updates, which goes up with {scene.there}, once every {scene.n} micro-batches, with a "
+            f"number of micro-batches: training runs N times too long"
+        )
+    else:
+        message = (
+            f"{scene.here} compares a count of micro-batches with a number of updates, and {scene.there} makes one every {scene.n} "
+            f"micro-batches: training ends after about 1/N of them"
+        )
+    return Finding(scene.place, message, ((scene.step.node, "an update is made here"),), note=_EITHER)

@@ -1,0 +1,50 @@
+"""GRD704 warmup-in-micro-batches; the page is rules/GRD704.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.diagnostic import Severity
+from gradlint.edits import AddImport, Enclose
+from gradlint.finding import Finding, Fix
+from gradlint.fixes.lengths import divides, loader_length, other_reader
+from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.model.syntax.expressions import keywords, last_name, literal, text
+from gradlint.model.types import TrainingFile
+from gradlint.rule import file_rule
+
+_ARGUMENTS = ("TrainingArguments", "Seq2SeqTrainingArguments")
+
+
+@file_rule(
+    "GRD704",
+    "warmup-in-micro-batches",
+    "`warmup_steps` counts optimizer steps, but is computed from the number of micro-batches",
+    severity=Severity.WARNING,
+)
+def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
+    facts = file.facts
+    if facts is None or not any(name.endswith("TrainingArguments") for name in facts.called):
+        return
+    for statement in file.statements:
+        for call in facts.tree.calls(statement):
+            given = keywords(call) if last_name(call.func) in _ARGUMENTS else {}
+            window, steps = given.get("gradient_accumulation_steps"), given.get("warmup_steps")
+            if window is None or steps is None or literal(window) in (1, None):
+                continue
+            length, names = loader_length(steps, statement)
+            if length is None or divides(names, window):
+                continue
+            new = Enclose(length, "math.ceil(", f" / {atom(text(window))})")
+            outcome: Outcome = Fix("Count optimizer steps", (new, AddImport("import math"))), None
+            reader = None if facts.tree.holds(steps, length) else other_reader(names, statement, facts)
+            if reader is not None:
+                outcome = withheld(f"`{reader}` is read elsewhere too, where it counts micro-batches")
+            yield Finding(
+                at=steps,
+                message=f"`warmup_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
+                f"`{text(window)}`: the warm-up lasts N times too long",
+                related=((window, "the window is set here"),),
+                fix=outcome[0],
+                note=outcome[1],
+            )

@@ -11,7 +11,7 @@ from gradlint.finding import Fix
 from gradlint.fixes.by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
-from gradlint.model.syntax.expressions import text
+from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -22,6 +22,9 @@ def unscale_first(scene: Scene) -> Outcome:
     line = places.line_of(clip.node)
     if line is None:
         return withheld("the clip is part of a larger statement")
+    stand_in = _stand_in(scene)
+    if stand_in is not None:
+        return withheld(f"`{stand_in}`, which may stand in for the scaler, has no `unscale_`")
     steps = list(_steps_after(clip, scene))
     if not steps:
         return withheld("the clip belongs into the update first")
@@ -66,6 +69,26 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
 def _named_at(line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     """The call that unscales what the step uses, where its names are those of a line's function."""
     return _unscaling(scene.step, scene, places) if places.function_of(scene.step.node) is places.function_of(line) else None
+
+
+def _stand_in(scene: Scene) -> str | None:
+    """A class of the text that scales and steps as a scaler does, and does not unscale."""
+    for statement in scene.statements:
+        for each in walk(statement):
+            if isinstance(each, cst.ClassDef) and not each.bases:
+                names = set(_bound_in(each))
+                if {"scale", "step"} <= names and "unscale_" not in names:
+                    return each.name.value
+    return None
+
+
+def _bound_in(cls: cst.ClassDef) -> Iterator[str]:
+    """The names of methods and attributes of a class."""
+    for each in cls.body.body:
+        if isinstance(each, cst.FunctionDef):
+            yield each.name.value
+        elif isinstance(each, cst.SimpleStatementLine):
+            yield from (last_name(node.target) or "" for node in walk(each) if isinstance(node, cst.AssignTarget))
 
 
 def _first_clip(scene: Scene) -> Event:

@@ -35,6 +35,10 @@ class Stopped(Exception):
         self.node = node
 
 
+MOST_OPTIMIZERS = 40
+"""Optimizers of one run: what each of them sees is told apart."""
+
+
 class Raised(Exception):
     """An exception of the simulated code, by the name of its class."""
 
@@ -118,6 +122,8 @@ class Machine(Assumptions):
         self.left -= 1
         if self.left < 0:
             raise Stopped("it takes too many steps to follow", node)
+        if len(self.gradients.optimizers) > MOST_OPTIMIZERS:
+            raise Stopped("it builds more optimizers than can be followed", node)
         if self.left < self.floor:
             if len(self.trained) == self.idle:
                 raise Abandoned

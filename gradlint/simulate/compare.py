@@ -200,7 +200,8 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
     if _advances(after, promise) - _advances(before, promise):
         return "what advances once would advance twice in one update"
-    lost = next((what for what in sorted(promise.events & _ONCE_AN_UPDATE) if loses(before, after, what)), None)
+    kinds = promise.events & _ONCE_AN_UPDATE if What.STEP not in promise.events else ()  # else updates are others
+    lost = next((what for what in sorted(kinds) if loses(before, after, what)), None)
     if lost is not None:
         return f"there is an update that would go without it: {lost.value}"
     old, new = Timeline(before), Timeline(after)
@@ -214,7 +215,7 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
 
 
-_ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.ZERO))
+_ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE))
 
 
 def _advances(trace: Trace, promise: Promise) -> set[int]:

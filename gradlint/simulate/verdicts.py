@@ -128,6 +128,8 @@ def _in_doubt(fault: Fault, other: _Judged) -> bool:
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
     """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
+    if fault.code == "GRD307" and not worlds[0].met(fault):
+        return False  # where more than the scaler's own switch decides, the update may hang on something else as well
     worlds = [each for each in worlds if not _without_scaler(fault, each)]
     if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
         return False

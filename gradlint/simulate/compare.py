@@ -65,7 +65,7 @@ def compare(
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED | _SEEN_WITH_A_WRAPPER and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
-    pairs = list(_paired(before, after, anew=What.COUNT in promise.events))
+    pairs = list(_paired(before, after))
     if len(pairs) < len(before):
         return Comparison(unseen="the repaired loop cannot be run abstractly")
     unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
@@ -107,12 +107,12 @@ def _counts(found: Sequence[Fault]) -> Counter[str]:
     return Counter(code for code, _ in {(fault.code, id(fault.place)) for fault in found})
 
 
-def _paired(before: Sequence[Simulation], after: Sequence[Simulation], *, anew: bool) -> Iterator[tuple[Played, Played]]:
-    """The runs of the same root in the same world; `anew` makes those that the repaired text, with other windows, was not given."""
+def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
+    """The runs of the same root in the same world; the repaired text is run where it was not, since nothing is wrong with it any more."""
     others = {(_name(each), run.world): run for each in after for run in each.runs}
     plays = {_name(each): each.play for each in after}
     for each in before:
-        play = plays.get(_name(each)) if anew else None
+        play = plays.get(_name(each))
         for run in each.runs:
             found = others.get((_name(each), run.world)) or (play(run.world) if play is not None else None)
             if found is not None:

@@ -82,8 +82,10 @@ def _counts_on(factors: list[Factor]) -> bool:
 def _of_tails(view: View, whole: set[int]) -> Iterator[Fault]:
     """The tail has a backward pass of its own, and there the loss is not divided."""
     for step in view.steps:
+        used = {(id(source.node), source.micro): factor for source, factor in step.terms}
         for event in (view.trace.events[place] for place in step.held if len(micros_of(step)) < view.size):
-            plain = all(factor.value == 1.0 and not (factor.doubt or factor.divisors) for _, factor in event.terms)
+            factors = [used.get((id(source.node), source.micro), factor) for source, factor in event.terms]
+            plain = all(factor.value == 1.0 and not (factor.doubt or factor.divisors) for factor in factors)
             if id(event.node) not in whole and event.terms and plain:
                 yield Fault("GRD101", event, step)
 

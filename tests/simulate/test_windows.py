@@ -240,3 +240,25 @@ def launch(model, loader, accum_steps):
 launch(torch.nn.Linear(2, 2), torch.utils.data.DataLoader([]), 4)
 """
     assert codes(script) == {"GRD202"}
+
+
+def test_gradients_that_are_divided_before_the_step_have_no_undivided_tail() -> None:
+    script = training(
+        lines(
+            "closes = (i + 1) % args.accum_steps == 0 or i + 1 == len(loader)",
+            "if closes:",
+            "    loss = criterion(model(x), y)",
+            "    loss.backward()",
+            "else:",
+            "    with model.no_sync():",
+            "        loss = criterion(model(x), y)",
+            "        loss.backward()",
+            "if closes:",
+            "    for p in model.parameters():",
+            "        p.grad /= args.accum_steps",
+            "    optimizer.step()",
+            "    optimizer.zero_grad()",
+        ),
+        setup="model = nn.parallel.DistributedDataParallel(model)\n",
+    )
+    assert codes(script) == set()

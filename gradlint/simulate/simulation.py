@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import UNTAUGHT, Taught, spells_zeroing
+from gradlint.model.names.vocabulary import UNTAUGHT, Role, Taught, role_of_spelling, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import counts, limits
 from gradlint.simulate.aims import Aims
@@ -25,7 +25,7 @@ from gradlint.simulate.reductions import averages_weights
 from gradlint.simulate.roots import Definition, backwards, definitions, starts
 from gradlint.simulate.starting import start_of
 from gradlint.simulate.statements import Compiler
-from gradlint.simulate.trace import COUNTS, Trace, What
+from gradlint.simulate.trace import COUNTS, UPDATES, Trace, What
 from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World
 
@@ -126,13 +126,19 @@ def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 
 
 def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
-    """The calls that matter to a loop wherever they stand: what clears gradients, counts micro-batches, and communicates."""
+    """The calls that matter to a loop wherever they stand: they clear gradients, set a factor, count micro-batches, communicate."""
     return [each for each in nodes if type(each) is cst.Call and (_is_aside(each) or averages_weights(each))]
+
+
+def _spells_scaler(call: cst.Call) -> bool:
+    """Whether a method is called of what is called like a scaler."""
+    owner = last_name(call.func.value) if isinstance(call.func, cst.Attribute) else None
+    return owner is not None and role_of_spelling(owner) is Role.SCALER
 
 
 def _is_aside(call: cst.Call) -> bool:
     name = last_name(call.func) or ""
-    return spells_zeroing(name) or name in (COMM_HOOK, COUNTS)
+    return spells_zeroing(name) or name in (COMM_HOOK, COUNTS) or (name == UPDATES and _spells_scaler(call))
 
 
 @dataclass

@@ -112,6 +112,8 @@ class Stepper:
     rate_by: frozenset[int] = frozenset()
 
 
+UPDATES = "update"
+"""The method by which a scaler's factor is set."""
 COUNTS = "accumulate"
 """The method by which an engine is told of a micro-batch."""
 
@@ -166,7 +168,7 @@ class Trace:
     `bounded` are the loops that a number of the settings may end, `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
     `hooked` the calls that register what runs with each parameter's gradient,
-    `unreached` the names of calls that clear gradients, count micro-batches for an engine, or communicate, and that
+    `unreached` the names of calls that clear gradients, set a scaler's factor, count micro-batches, or communicate, and that
     the run did not come to, `remainders` what conditions asked of counters, `bounds` the comparisons that may have ended loops.
     """
 

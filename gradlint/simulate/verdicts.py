@@ -17,7 +17,7 @@ from gradlint.simulate.losses import terms as terms_of_loss
 from gradlint.simulate.meant import meant
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.skipping import skipping
-from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.trace import UPDATES, Event, Trace, What
 from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import in_real_loop
 
@@ -128,8 +128,8 @@ def _in_doubt(fault: Fault, other: _Judged) -> bool:
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
     """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
-    if fault.code == "GRD307" and not worlds[0].met(fault):
-        return False  # where more than the scaler's own switch decides, the update may hang on something else as well
+    if fault.code == "GRD307" and UPDATES in own.run.trace.unreached:
+        return False  # the text has an update, which may hang on something else as well
     worlds = [each for each in worlds if not _without_scaler(fault, each)]
     if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
         return False

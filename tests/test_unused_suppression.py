@@ -54,7 +54,7 @@ def cleaned(source: str) -> str:
         ("# noqa: GRD301", "`GRD301` silences nothing here", ""),
         ("# noqa: E501, GRD301", "`GRD301` silences nothing here", "# noqa: E501"),
         ("# noqa: GRD301,E501 too long", "`GRD301` silences nothing here", "# noqa: E501 too long"),
-        ("# noqa: GRD999", "unknown rule `GRD999`", ""),
+        ("# noqa: GRD999", "unknown rule `GRD999`; did you mean `GRD309`?", ""),
         ("# type: ignore  # gradlint: ignore[GRD301]", "`GRD301` silences nothing here", "# type: ignore"),
         ("# gradlint: ignore[GRD301]  # fmt: skip", "`GRD301` silences nothing here", "# fmt: skip"),
         ("# a  # noqa: GRD301  # b", "`GRD301` silences nothing here", "# a  # b"),

@@ -6,6 +6,7 @@ from collections import Counter
 
 from gradlint.analysis.source import Problem, read_whole
 from gradlint.model.names.vocabulary import Taught
+from gradlint.simulate.compare import places_of_each
 from gradlint.simulate.faults import WORTH_KNOWING
 from gradlint.simulate.simulation import RAISES, Simulation, simulate
 from gradlint.simulate.verdicts import faults
@@ -24,8 +25,7 @@ def _runs(text: str, taught: Taught) -> tuple[Simulation, ...]:
 
 def _counts(simulations: tuple[Simulation, ...]) -> Counter[str]:
     """How many places have each fault."""
-    found = {(fault.code, id(fault.place)) for each in simulations for fault in faults(each)}
-    return Counter(code for code, _ in found if code not in WORTH_KNOWING)
+    return places_of_each(fault for each in simulations for fault in faults(each) if fault.code not in WORTH_KNOWING)
 
 
 def _refused(simulations: tuple[Simulation, ...]) -> frozenset[str]:

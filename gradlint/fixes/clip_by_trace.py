@@ -11,7 +11,7 @@ from gradlint.finding import Fix
 from gradlint.fixes.by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
-from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.model.syntax.expressions import bound_in_class, text, walk
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -76,19 +76,10 @@ def _stand_in(scene: Scene) -> str | None:
     for statement in scene.statements:
         for each in walk(statement):
             if isinstance(each, cst.ClassDef) and not each.bases:
-                names = set(_bound_in(each))
+                names = bound_in_class(each)
                 if {"scale", "step"} <= names and "unscale_" not in names:
                     return each.name.value
     return None
-
-
-def _bound_in(cls: cst.ClassDef) -> Iterator[str]:
-    """The names of methods and attributes of a class."""
-    for each in cls.body.body:
-        if isinstance(each, cst.FunctionDef):
-            yield each.name.value
-        elif isinstance(each, cst.SimpleStatementLine):
-            yield from (last_name(node.target) or "" for node in walk(each) if isinstance(node, cst.AssignTarget))
 
 
 def _first_clip(scene: Scene) -> Event:

@@ -10,7 +10,7 @@ from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, bare, withheld
 from gradlint.model.names.records import Frame
-from gradlint.model.syntax.expressions import text
+from gradlint.model.syntax.expressions import bound_in_class, text
 from gradlint.model.types import Event, Kind, TrainingLoop, exclusive
 from gradlint.rule import rule
 from gradlint.simulate.promise import changing
@@ -77,15 +77,7 @@ def _stands_in(step: Event, loop: TrainingLoop) -> bool:
     if function is None or function.node.name.value != "step" or loop.facts is None:
         return False
     classes = (each for each in loop.facts.tree.all(cst.ClassDef) if each.name.value == function.owner)
-    return any("scale" in _bound(each) for each in classes)
-
-
-def _bound(cls: cst.ClassDef) -> set[str]:
-    """The names of methods and attributes of a class."""
-    found = {each.name.value for each in cls.body.body if isinstance(each, cst.FunctionDef)}
-    lines = (each for each in cls.body.body if isinstance(each, cst.SimpleStatementLine))
-    assigned = (small for line in lines for small in line.body if isinstance(small, cst.Assign))
-    return found | {text(target.target) for each in assigned for target in each.targets}
+    return any("scale" in bound_in_class(each) for each in classes)
 
 
 def _unscaled(step: Event, loop: TrainingLoop) -> bool:

@@ -6,7 +6,7 @@ Both texts are simulated in the same worlds, and their traces are compared event
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
@@ -15,7 +15,7 @@ import libcst as cst
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.promise import Promise
-from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.simulation import RAISES, Played, Simulation
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.updates import loses
 from gradlint.simulate.verdicts import faults
@@ -58,7 +58,7 @@ def compare(
     if not before:
         return Comparison(unseen="the loop cannot be run abstractly")
     known = _faults(before)
-    counts, now = _counts(known), _counts(_faults(after))
+    counts, now = places_of_each(known), places_of_each(_faults(after))
     for each, number in sorted(now.items()):
         if number > counts[each] and each != code:
             return Comparison(refused=f"the repaired loop would have another fault, {each}")
@@ -102,7 +102,7 @@ def _of_other_data(simulations: Sequence[Simulation]) -> set[str]:
     return {fault.code for each in simulations for fault in faults(each)} & _OF_OTHER_DATA
 
 
-def _counts(found: Sequence[Fault]) -> Counter[str]:
+def places_of_each(found: Iterable[Fault]) -> Counter[str]:
     """How many places have each fault."""
     return Counter(code for code, _ in {(fault.code, id(fault.place)) for fault in found})
 
@@ -184,8 +184,8 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     """What a fix changed that it did not promise to; empty where it kept its word."""
     if after.raises - before.raises:
         return sorted(after.raises - before.raises)[0]
-    if after.ended.startswith("it raises") and not before.ended.startswith("it raises"):
-        return f"the repaired loop would raise: {after.ended.removeprefix('it raises ')}"
+    if after.ended.startswith(RAISES) and not before.ended.startswith(RAISES):
+        return f"the repaired loop would raise: {after.ended.removeprefix(RAISES)}"
     backwards, now = before.of(What.BACKWARD), after.of(What.BACKWARD)
     if len(backwards) != len(now):
         return "backward passes would run more or less often"

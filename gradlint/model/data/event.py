@@ -39,20 +39,6 @@ class Cadence(str, Enum):
     ONCE = "once"
     UNKNOWN = "unknown"
 
-    def more_often_than(self, other: Cadence) -> bool:
-        """True only where both are known; UNKNOWN is neither more nor less often than anything."""
-        if Cadence.UNKNOWN in (self, other):
-            return False
-        return _PACE[self] > _PACE[other]
-
-
-_PACE = {
-    Cadence.PER_MICRO_BATCH: 3,
-    Cadence.INSIDE_WINDOW: 3,
-    Cadence.PER_UPDATE: 2,
-    Cadence.PER_EPOCH: 1,
-    Cadence.ONCE: 0,
-}
 
 OUT_OF_SIGHT = "something out of sight"
 """What a backward pass runs through where another file has it, and only that it belongs to the loop is known."""

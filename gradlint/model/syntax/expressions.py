@@ -267,3 +267,11 @@ def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
         yield text(test), truth
         if truth and dotted(test):
             yield f"{text(test)} is None", False
+
+
+def bound_in_class(cls: cst.ClassDef) -> set[str]:
+    """The names of methods and attributes of a class."""
+    found = {each.name.value for each in cls.body.body if isinstance(each, cst.FunctionDef)}
+    lines = (each for each in cls.body.body if isinstance(each, cst.SimpleStatementLine))
+    assigned = (small for line in lines for small in line.body if isinstance(small, cst.Assign))
+    return found | {text(target.target) for each in assigned for target in each.targets}

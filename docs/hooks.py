@@ -101,10 +101,10 @@ def _index() -> str:
     lines = [
         "# All rules",
         "",
-        "An *error* makes the training wrong, a *warning* very likely so, or slower than it could be. Rules of severity *info* are",
-        "off by default; `--select ALL` turns them on. A *safe* fix writes the documented form of what the code means to do, and",
-        "`--fix` applies it; an *unsafe* one changes what may have been chosen on purpose, and waits for `--unsafe-fixes`.",
-        "[Configuration](../docs/configuration.md#which-rules-run) tells how to choose rules, `gradlint rule GRD101` prints a page.",
+        "An *error* makes training wrong. A *warning* very likely makes it wrong, or slower than it could be. Rules with severity",
+        "*info* are off by default: `--select ALL` turns them on. A *safe* fix writes the pattern your code was clearly aiming for,",
+        "and `--fix` applies it. An *unsafe* fix changes something you may have chosen on purpose, and needs `--unsafe-fixes`.",
+        "[Configuration](../docs/configuration.md#which-rules-run) explains how to choose rules. `gradlint rule GRD101` prints a page.",
     ]
     for group, heads in groupby(_heads(), lambda head: head["code"][:4]):
         lines += ["", f"## {GROUPS[group]}", "", "| code | name | severity | fix | what is wrong |", "|---|---|---|---|---|"]

@@ -10,9 +10,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gradlint.analysis.engine import analyze
+from gradlint.analysis.engine import analysis, analyze
 from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.source import Problem, read
 from gradlint.analysis.validation import Validator
@@ -77,10 +76,14 @@ def judge_source(
     """
     rules = choose(all_rules(), select, ignore)
     with _QUIET:
-        found = _found(source, filename, rules)
         try:
+            known = analysis(source, filename, rules)
+            if known.runs is not None:
+                return known.loops(keep(source, known.diagnostics))
             whole = read(source, None)
-            return () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, UNTAUGHT), found)
+            return (
+                () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, UNTAUGHT), keep(source, known.diagnostics))
+            )
         except RecursionError:
             return ()
 
@@ -158,7 +161,7 @@ def _existing(config: str | os.PathLike[str]) -> str:
     return os.fspath(config)
 
 
-def _found(source: str, filename: str, rules: tuple[Rule[Any], ...]) -> tuple[Diagnostic, ...]:
+def _found(source: str, filename: str, rules: tuple[Rule, ...]) -> tuple[Diagnostic, ...]:
     try:
         return keep(source, analyze(source, filename, rules))
     except RecursionError:

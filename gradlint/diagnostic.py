@@ -67,6 +67,7 @@ class Diagnostic:
     """One finding in one file.
 
     `cell` is the one-based number of the notebook cell that `span` counts its rows in, or None in a script.
+    `message` is its header, of at most 90 characters, and `reason` says why that harms, as a clause; both together are `sentence`.
     `note` says why no fix is offered, or adds what helps to judge the finding.
     """
 
@@ -80,6 +81,12 @@ class Diagnostic:
     related: tuple[Related, ...] = field(default=(), compare=False)
     note: str | None = field(default=None, compare=False)
     cell: int | None = field(default=None, compare=False)
+    reason: str = field(default="", compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and why that harms, for readers who see one text alone."""
+        return f"{self.message}: {self.reason}" if self.reason else self.message
 
 
 def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic:
@@ -88,12 +95,17 @@ def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic
     return Diagnostic(filename, Span(place, place), "GRD000", "syntax-error", message, Severity.ERROR)
 
 
+ANSWERS = ("verified", "unknown", "wrong")
+"""What may be known of a training loop; of several answers for one loop, as several optimizers give, the last of these is the loop's."""
+
+
 @dataclass(frozen=True)
 class LoopVerdict:
     """What is known of the training loop at a line of a text, counted from 1.
 
     `answer` is "verified" where every simulated run trains as the large batch does, "wrong" where rules find something in it,
     whose `codes` these are, and "unknown" for all else: `reason` says why, and `reason_line` which statement it is about, 0 for none.
+    `silenced` says of a wrong loop that nothing of it is reported: comments or settings keep it back.
     """
 
     line: int
@@ -102,6 +114,7 @@ class LoopVerdict:
     codes: tuple[str, ...] = ()
     reason: str = ""
     reason_line: int = 0
+    silenced: bool = False
 
     @property
     def words(self) -> str:

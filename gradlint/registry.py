@@ -6,14 +6,13 @@ import importlib
 import pkgutil
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from gradlint import rules as package
 from gradlint.rule import Rule
 
 
 @cache
-def all_rules() -> tuple[Rule[Any], ...]:
+def all_rules() -> tuple[Rule, ...]:
     """Every rule of the package, in the order of their codes."""
     found = [
         value

@@ -1,27 +1,29 @@
-"""What a rule is: its name in every list, and one pure function over the model."""
+"""What a rule is: its name in every list, and how it words what runs show, or one pure function over a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
-from gradlint.model.types import TrainingFile, TrainingLoop
+from gradlint.model.file import TrainingFile
 from gradlint.simulate.promise import NOTHING, Promise
 from gradlint.simulate.scene import Scene
 
-Subject = TypeVar("Subject", TrainingLoop, TrainingFile)
+
+def _nothing(file: TrainingFile) -> Iterator[Finding]:
+    del file
+    return iter(())
 
 
 @dataclass(frozen=True)
-class Rule(Generic[Subject]):
-    """A rule of the catalogue; `check` yields what is wrong with one loop (or with one file).
+class Rule:
+    """A rule of the catalogue.
 
-    `shown` words a fault that a simulated run shows, for a loop of which `check` says nothing.
+    `shown` words a fault that a simulated run shows; `check` yields what is wrong with a file, whatever runs show.
 
-    `told_by_runs` says that it asks nothing else.
+    `afterwards` is what whoever applied the fix has to know of the training that follows; empty where that is as before.
 
     `promise` says what its fix changes in a run of the loop; a fix that changes anything else is not offered.
 
@@ -32,12 +34,11 @@ class Rule(Generic[Subject]):
     name: str
     summary: str
     severity: Severity
-    check: Callable[[Subject], Iterator[Finding]]
+    check: Callable[[TrainingFile], Iterator[Finding]] = _nothing
     promise: Promise = NOTHING
     shown: Callable[[Scene], Finding] | None = None
-    per_file: bool = False
-    told_by_runs: bool = False
-    peers: tuple[Rule[Any], ...] | None = None
+    afterwards: str = ""
+    peers: tuple[Rule, ...] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -49,19 +50,13 @@ class Rule(Generic[Subject]):
         return self.severity is not Severity.INFO
 
 
-def rule(
-    code: str,
-    name: str,
-    summary: str,
-    *,
-    severity: Severity = Severity.ERROR,
-    promise: Promise = NOTHING,
-    shown: Callable[[Scene], Finding] | None = None,
-) -> Callable[[Callable[[TrainingLoop], Iterator[Finding]]], Rule[TrainingLoop]]:
-    """Declare a rule that judges one training loop at a time."""
+def trace_rule(
+    code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise, afterwards: str = ""
+) -> Callable[[Callable[[Scene], Finding]], Rule]:
+    """Declare a rule that words what simulated runs show, and asks nothing else."""
 
-    def declare(check: Callable[[TrainingLoop], Iterator[Finding]]) -> Rule[TrainingLoop]:
-        return Rule(code, name, summary, severity, check, promise, shown)
+    def declare(shown: Callable[[Scene], Finding]) -> Rule:
+        return Rule(code, name, summary, severity, promise=promise, shown=shown, afterwards=afterwards)
 
     return declare
 
@@ -74,31 +69,16 @@ def file_rule(
     severity: Severity = Severity.ERROR,
     promise: Promise = NOTHING,
     shown: Callable[[Scene], Finding] | None = None,
-) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule[TrainingFile]]:
+    afterwards: str = "",
+) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule]:
     """Declare a rule that judges a whole file, whether or not it holds a training loop."""
 
-    def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule[TrainingFile]:
-        return Rule(code, name, summary, severity, check, promise, shown, per_file=True)
+    def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule:
+        return Rule(code, name, summary, severity, check, promise, shown, afterwards)
 
     return declare
 
 
-def trace_rule(
-    code: str,
-    name: str,
-    summary: str,
-    *,
-    severity: Severity = Severity.ERROR,
-    promise: Promise,
-) -> Callable[[Callable[[Scene], Finding]], Rule[TrainingFile]]:
-    """Declare a rule that words what simulated runs show, and asks nothing else."""
-
-    def declare(shown: Callable[[Scene], Finding]) -> Rule[TrainingFile]:
-        return Rule(code, name, summary, severity, lambda _: iter(()), promise, shown, per_file=True, told_by_runs=True)
-
-    return declare
-
-
-def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule[TrainingFile]:
+def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule:
     """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.suppression.unused` does it."""
-    return Rule(code, name, summary, severity, lambda _: iter(()), per_file=True, peers=())
+    return Rule(code, name, summary, severity, peers=())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from gradlint.analysis.engine import analyze
@@ -36,6 +37,7 @@ def read_marked(text: str) -> Marked:
     return Marked(_EXPECT.sub("", text), frozenset(expected))
 
 
+@lru_cache(maxsize=4096)
 def found(source: str, filename: str = "fixture.py") -> tuple[Diagnostic, ...]:
     """Everything that all rules, the informational ones too, say of a source."""
     return keep(source, analyze(source, filename, all_rules()))
@@ -46,6 +48,7 @@ def places(diagnostics: tuple[Diagnostic, ...]) -> frozenset[tuple[int, str]]:
     return frozenset((each.span.start.row, each.code) for each in diagnostics)
 
 
+@lru_cache(maxsize=4096)
 def fixed(source: str, codes: tuple[str, ...] | None = None, *, unsafe: bool = True) -> str:
     """A source after all fixes, the unsafe ones too unless they are left out."""
     rules = [rule for rule in all_rules() if codes is None or rule.code in codes]

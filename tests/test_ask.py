@@ -154,7 +154,7 @@ def test_a_file_that_somebody_else_changes_meanwhile_is_left_alone(tmp_path: Pat
     (result,), failed = go_through(jobs, list(run_jobs(jobs, 1)), Dialogue(ask, lambda _: None))
     assert failed and path.read_text() == CLEAN and result.applied == ()
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {path}: it was changed by something else") and error.count("\n") == 1
+    assert error.startswith(f"error: {path}: it was changed meanwhile") and error.count("\n") == 1
 
 
 def test_interrupted_files_are_whole(tmp_path: Path) -> None:
@@ -258,8 +258,9 @@ def test_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
     shown, status = terminal("--ask", str(tmp_path), answers="yn")
     assert status == 1 and first.read_text() == FIXED and second.read_text() == BOTH
     assert "(1 of 1) Apply this fix [y,n,a,d,q,?]? y\n" in shown
-    assert shown.splitlines()[-2:] == [
-        "Found 3 errors (1 fixed, 2 remaining).",
+    assert shown.splitlines()[-1].startswith("note: GRD101: ")
+    assert shown.splitlines()[-3:-1] == [
+        "Found 2 errors and 1 warning (1 fixed, 2 remaining).",
         "[*] 1 fixable with the `--fix` option (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
     ]
 

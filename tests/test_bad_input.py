@@ -242,7 +242,7 @@ def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
         script(tmp_path, SAFE, f"f{number}.py")
     command = f"'{sys.executable}' -m gradlint check --isolated . | head -1"
     done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout.startswith("GRD101") and done.stderr == ""
+    assert done.stdout.startswith("error[GRD101]: ") and done.stderr == ""
 
 
 @pytest.mark.parametrize("arguments", ["train.py", "--diff train.py", "--fix - < train.py", "--show-files"])

@@ -23,8 +23,39 @@ def test_exit_status(tmp_path: Path) -> None:
     assert check(tmp_path / "missing.py").exit_code == 2
 
 
+@pytest.mark.parametrize(("least", "statuses"), [("error", (1, 0)), ("warning", (1, 1)), ("info", (1, 1)), ("never", (0, 0))])
+def test_fail_on_a_severity(tmp_path: Path, least: str, statuses: tuple[int, int]) -> None:
+    path = script(tmp_path, BOTH)
+    found = [check("--fail-on", least, "--select", code, path).exit_code for code in ("GRD101", "GRD501")]
+    assert tuple(found) == statuses
+
+
+def test_every_loop_has_an_answer_in_the_summary(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(CLEAN)
+    (tmp_path / "b.py").write_text(SAFE)
+    (tmp_path / "c.py").write_text(SAFE.replace("loss.backward()", "loss.backward()  # gradlint: ignore[GRD101]"))
+    (tmp_path / "d.py").write_text(CLEAN.replace("optimizer.step()", "advance(optimizer)"))
+    (tmp_path / "e.py").write_text("x = 1\n")
+    told = "Checked 5 files, 4 training loops: 1 verified, 1 wrong, 1 silenced, 1 unknown (`gradlint show` explains).\n"
+    for _ in range(2):  # the second run remembers
+        assert told in check(tmp_path).stdout
+    assert "Checked 5 files, 4 training loops: 2 verified, 1 silenced, 1 unknown" in check("--fix", tmp_path).stdout
+    assert "Checked" not in check("-q", tmp_path).output
+
+
+def test_a_run_that_checks_nothing_does_not_pass(tmp_path: Path) -> None:
+    nothing = check(tmp_path)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == f"warning: no Python files or notebooks found under {tmp_path}\n"
+    without = check("--ignore", "ALL", script(tmp_path, BOTH))
+    assert (without.stdout, without.stderr) == ("", "warning: no rule is selected\n")
+    missing = check(tmp_path / "missing.py", script(tmp_path, CLEAN))
+    assert missing.exit_code == 2 and missing.stdout == ""
+
+
 def test_clean_run_says_so(tmp_path: Path) -> None:
-    assert check(script(tmp_path, CLEAN)).output == "All checks passed!\n"
+    told = "Checked 1 file, 1 training loop: 1 verified.\nAll checks passed!\n"
+    assert check(script(tmp_path, CLEAN)).output == told
     assert check("-q", script(tmp_path, CLEAN)).output == ""
 
 
@@ -37,11 +68,11 @@ def test_default_is_the_current_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_summary(tmp_path: Path) -> None:
     lines = check(script(tmp_path, BOTH)).stdout.splitlines()
     assert lines[-2:] == [
-        "Found 2 errors.",
+        "Found 1 error and 1 warning.",
         "[*] 1 fixable with the `--fix` option (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
     ]
     lines = check("--unsafe-fixes", script(tmp_path, BOTH)).stdout.splitlines()
-    assert lines[-2:] == ["Found 2 errors.", "[*] 2 fixable with the `--fix` option."]
+    assert lines[-2:] == ["Found 1 error and 1 warning.", "[*] 2 fixable with the `--fix` option."]
     lines = check("--select", "GRD501", script(tmp_path, BOTH)).stdout.splitlines()
     assert lines[-1] == "No fixes available (1 hidden fix can be enabled with the `--unsafe-fixes` option)."
 
@@ -50,11 +81,19 @@ def test_fix_writes_safe_fixes_and_reports_the_rest(tmp_path: Path) -> None:
     path = script(tmp_path, BOTH)
     result = check("--fix", path)
     assert result.exit_code == 1
-    assert "GRD501" in result.stdout and "GRD101" not in result.stdout
-    assert "Found 2 errors (1 fixed, 1 remaining)." in result.stdout
+    assert "GRD501" in result.stdout and "GRD101 " not in result.stdout
+    assert "Found 1 error and 1 warning (1 fixed, 1 remaining)." in result.stdout
     assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
     assert check("--fix", "--unsafe-fixes", path).exit_code == 0
     assert "AdamW(" in path.read_text()
+
+
+def test_after_a_fix_the_author_is_told_what_it_means_for_the_rate(tmp_path: Path) -> None:
+    path = script(tmp_path)
+    assert "note: GRD101" not in check(path).stdout
+    told = [line for line in check("--fix", path).stdout.splitlines() if line.startswith("note: ")]
+    assert len(told) == 1 and "GRD101" in told[0] and "learning rate" in told[0]
+    assert "note: " not in check("--fix", path).stdout
 
 
 def test_without_fix_nothing_is_written(tmp_path: Path) -> None:
@@ -71,11 +110,24 @@ def test_diff_shows_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     result = check("--diff", "train.py")
     assert result.exit_code == 1 and path.read_text() == BOTH
     assert result.stderr == "Would fix 1 error (1 more fix available with `--unsafe-fixes`).\n"
-    assert result.stdout.startswith("--- train.py\n+++ train.py\n@@ ")
+    assert result.stdout.startswith("--- a/train.py\n+++ b/train.py\n@@ ")
     assert "-        loss.backward()\n+        (loss / accum_steps).backward()\n" in result.stdout
-    subprocess.run(["patch", "-s", "train.py"], input=result.stdout.encode(), check=True)
+    subprocess.run(["patch", "-s", "-p1"], input=result.stdout.encode(), check=True)
     assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
     assert check("--diff", "--fix", script(tmp_path, CLEAN)).exit_code == 0
+
+
+def test_diff_is_for_git_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my src").mkdir()
+    path = script(tmp_path, SAFE)
+    path = path.rename(tmp_path / "my src" / "train.py")
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    for named in ("my src", str(path)):
+        before = path.read_text()
+        subprocess.run(["git", "apply"], input=check("--diff", named).stdout_bytes, check=True)
+        assert path.read_text() == SAFE.replace("loss.backward()", "(loss / accum_steps).backward()") != before
+        path.write_text(before)
 
 
 def test_diff_of_windows_newlines_applies(tmp_path: Path) -> None:
@@ -88,7 +140,7 @@ def test_diff_of_windows_newlines_applies(tmp_path: Path) -> None:
 def test_diff_names_what_does_not_parse(tmp_path: Path) -> None:
     result = check("--diff", script(tmp_path, SYNTAX_ERROR))
     assert result.exit_code == 1
-    assert "train.py:" in result.stderr and "No errors would be fixed." in result.stderr
+    assert "train.py:" in result.stderr and "Nothing would be fixed." in result.stderr
 
 
 @pytest.mark.parametrize("selectors", ["GRD101", "GRD1", "grd101", "unscaled-loss", "ALL", "GRD2,unscaled-loss"])
@@ -123,7 +175,8 @@ def test_statistics(tmp_path: Path) -> None:
     script(tmp_path, BOTH, "a.py")
     script(tmp_path, SAFE, "b.py")
     lines = check("--statistics", tmp_path).stdout.splitlines()
-    assert lines[:3] == ["2\tGRD101\t[*] unscaled-loss", "1\tGRD501\t[ ] adam-weight-decay", "Found 3 errors."]
+    assert lines[:2] == ["2\tGRD101\t[*] unscaled-loss", "1\tGRD501\t[ ] adam-weight-decay"]
+    assert lines[3] == "Found 2 errors and 1 warning."
     rows = json.loads(check("--statistics", "--output-format", "json", tmp_path).stdout)
     assert rows[0] == {"code": "GRD101", "name": "unscaled-loss", "count": 2, "fixable": 2}
 
@@ -196,8 +249,19 @@ def test_a_file_is_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     script(tmp_path)
     result = run("train.py")
-    assert result.exit_code == 2 and "'train.py' is no command. Did you mean `gradlint check`?" in result.stderr
-    assert "No such command 'chekc'" in run("chekc").stderr
+    assert result.exit_code == 2 and "'train.py' is not a command. Did you mean `gradlint check`?" in result.stderr
+
+
+def test_a_misspelt_command_is_recognized() -> None:
+    result = run("chekc")
+    assert result.exit_code == 2 and "'chekc' is not a command. Did you mean `gradlint check`?" in result.stderr
+    assert run("zzz").stderr.endswith("'zzz' is not a command.\n")
+
+
+def test_help_is_a_command() -> None:
+    assert run("help").output.startswith("Usage: gradlint [OPTIONS] COMMAND")
+    assert run("help", "check").output == run("check", "--help").output
+    assert run("help", "chekc").exit_code == 2
 
 
 def test_rule_shows_the_page() -> None:
@@ -209,6 +273,17 @@ def test_rule_shows_the_page() -> None:
     assert "GRD101 unscaled-loss" in rendered and "## " not in rendered
     unknown = run("rule", "unscaled-los")
     assert unknown.exit_code == 2 and "unknown rule `unscaled-los`; did you mean `unscaled-loss`?" in unknown.stderr
+
+
+def test_rule_shows_several_pages() -> None:
+    family = run("rule", "grd70").output
+    assert [line.split()[1] for line in family.splitlines() if line.startswith("# ")] == ["GRD701", "GRD702", "GRD703", "GRD704"]
+    assert run("rule", "GRD401", "grd70", "GRD702").output == run("rule", "GRD401").output + "\n" + family
+    every = run("rule", "--all").output
+    assert all(f"# {rule.code} {rule.name}\n" in every for rule in all_rules())
+    for wrong in ((), ("GRD101", "--all")):
+        asked = run("rule", *wrong)
+        assert asked.exit_code == 2 and "name one or more rules, or give --all" in asked.stderr
 
 
 def test_every_rule_has_a_page_to_show() -> None:
@@ -262,7 +337,7 @@ def _ours(modules: set[str]) -> set[str]:
 def test_a_command_imports_only_what_it_needs(tmp_path: Path) -> None:
     other = str(script(tmp_path, "import os\n\nprint(os.name)\n", "other.py"))
     version = _imported("--version")
-    assert not _roots(version) & (HEAVY | {"dataclasses", "pathlib"}) and _ours(version) == {"cli"}
+    assert not _roots(version) & (HEAVY | {"dataclasses", "pathlib"}) and _ours(version) == {"cli", "cli.streams"}
     plain = _imported("check", other)
     assert not _roots(plain) & HEAVY
     needless = "analysis.engine fixes.fixer registry config.schema files.notebook files.write suppression.comments report.full"
@@ -300,9 +375,10 @@ def test_fix_only(tmp_path: Path) -> None:
     path = script(tmp_path, BOTH)
     result = check("--fix-only", path)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "Fixed 1 error (1 more fix available with `--unsafe-fixes`).\n"
+    first, told = result.stdout.splitlines()
+    assert first == "Fixed 1 error (1 more fix available with `--unsafe-fixes`)." and told.startswith("note: GRD101: ")
     assert path.read_text() == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
-    assert check("--fix-only", path).output.startswith("No errors fixed")
+    assert check("--fix-only", path).output.startswith("Nothing fixed")
     assert check("--fix-only", "--exit-non-zero-on-fix", script(tmp_path)).exit_code == 1
     assert check("--fix-only", "-q", script(tmp_path)).output == ""
     result = check("--fix-only", "--diff", script(tmp_path))
@@ -311,7 +387,7 @@ def test_fix_only(tmp_path: Path) -> None:
 
 def test_fix_only_tells_what_it_could_not_read(tmp_path: Path) -> None:
     result = check("--fix-only", script(tmp_path, SYNTAX_ERROR))
-    assert result.exit_code == 0 and result.stdout == "No errors fixed.\n"
+    assert result.exit_code == 0 and result.stdout == "Nothing fixed.\n"
     assert result.stderr.startswith("error: ") and "train.py:" in result.stderr and result.stderr.count("\n") == 1
 
 
@@ -322,6 +398,7 @@ def test_show_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = check("--fix", "--show-fixes", "--output-format", "concise")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("a.py:5:17: GRD501 ")
+    assert lines.pop().startswith("note: GRD101: ")
     assert lines[1:] == [
         "Fixed 3 errors:",
         "- a.py:",
@@ -329,7 +406,8 @@ def test_show_fixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "- b.py:",
         "    2 \N{MULTIPLICATION SIGN} GRD101 (unscaled-loss)",
         "",
-        "Found 4 errors (3 fixed, 1 remaining).",
+        "Checked 2 files, 3 training loops: 3 verified.",
+        "Found 3 errors and 1 warning (3 fixed, 1 remaining).",
         "No safe fixes left (1 hidden fix can be enabled with the `--unsafe-fixes` option).",
     ]
     assert "Fixed" not in check("--show-fixes").stdout
@@ -341,7 +419,9 @@ def test_unfixable(tmp_path: Path) -> None:
     path = script(tmp_path, BOTH)
     every = ("--fix", "--unsafe-fixes", "--output-format", "concise")
     result = check(*every, "--unfixable", "GRD5", path)
-    assert ": GRD501 `Adam`" in result.stdout and "[*]" not in result.stdout and "AdamW" not in path.read_text()
+    assert (
+        ": GRD501 The weight decay of `Adam`" in result.stdout and "[*]" not in result.stdout and "AdamW" not in path.read_text()
+    )
     path = script(tmp_path, BOTH)
     check(*every, "--fixable", "GRD5", path)
     assert "AdamW" in path.read_text() and "(loss / accum_steps)" not in path.read_text()

@@ -124,7 +124,7 @@ def test_settings_take_effect(tmp_path: Path) -> None:
     script(tmp_path, BOTH, "old/train.py")
     write(tmp_path, 'ignore = ["unscaled-loss"]\nexclude = ["/old"]\noutput-format = "concise"\nunsafe-fixes = true')
     lines = run("check", tmp_path).stdout.splitlines()
-    assert len(lines) == 3 and "train.py:5:17: GRD501 [*] " in lines[0]
+    assert len(lines) == 4 and "train.py:5:17: GRD501 [*] " in lines[0]
 
 
 def test_options_win(tmp_path: Path) -> None:

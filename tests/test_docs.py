@@ -189,11 +189,14 @@ def test_python_compiles(page: str, block: Block) -> None:
 _CLAIM = re.compile(r"# (GRD\d{3})(?=: |$)", re.M)
 
 
-@pytest.mark.parametrize("block", [block for page, block in of("python") if page == "docs/engines.md"], ids=named)
-def test_engines_are_judged_as_the_page_says(block: Block) -> None:
+_JUDGED = ("docs/engines.md", "docs/is-this-right.md")
+
+
+@pytest.mark.parametrize(("page", "block"), [each for each in of("python") if each[0] in _JUDGED], ids=named)
+def test_code_is_judged_as_the_page_says(page: str, block: Block) -> None:
     rows = enumerate(block.body.splitlines(), 1)
     claimed = {(row, code) for row, line in rows for code in _CLAIM.findall(line)}
-    assert {(each.span.start.row, each.code) for each in found(block.body)} == claimed
+    assert {(each.span.start.row, each.code) for each in found(block.body)} == claimed, where(page, block)
 
 
 def test_page_on_engines_shows_good_and_bad() -> None:

@@ -122,6 +122,6 @@ def test_fixes_are_listed_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_diff_is_a_patch(tmp_path: Path) -> None:
     path = script(tmp_path, SAFE)
     done = subprocess.run([sys.executable, "-m", "gradlint", "check", "--diff", "train.py"], cwd=tmp_path, capture_output=True)
-    subprocess.run(["git", "apply", "-p0", "-"], input=done.stdout, cwd=tmp_path, check=True)
+    subprocess.run(["git", "apply", "-"], input=done.stdout, cwd=tmp_path, check=True)
     assert path.read_text() == SAFE.replace("loss.backward()", "(loss / accum_steps).backward()")
     assert run("check", "--isolated", "--diff", script(tmp_path, CLEAN)).exit_code == 0

@@ -55,6 +55,11 @@ def test_what_is_not_fixed_says_why_and_where(faulty: Path) -> None:
             assert not (each.note or "").startswith("the fix is not safe")
 
 
+def test_headers_fit_on_a_line(faulty: Path) -> None:
+    source = read_marked(faulty.read_text(encoding="utf-8")).source
+    assert [each.message for each in found(source) if len(each.message) > 90] == []
+
+
 def test_fixing_settles_and_compiles(faulty: Path) -> None:
     once = fixed(read_marked(faulty.read_text(encoding="utf-8")).source)
     compile(once, str(faulty), "exec")

@@ -36,18 +36,17 @@ def test_module(rule: Rule) -> None:
 def test_page(rule: Rule) -> None:
     page = PAGES / f"{rule.code}.md"
     assert page.is_file(), f"the page of {rule.name} is missing: rules/{rule.code}.md"
-    headings = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.M)
-    wanted = [
-        "What it does",
-        "Why is this bad?",
-        "Example",
-        "Use instead",
-        "Not reported",
-        "Fix safety",
-        "Measured",
-        "References",
-    ]
+    written = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", written, re.M)
+    wanted = ["What it does", "Why is this bad?", "Example", "Use instead", "Fix safety", "Not reported", "References"]
+    # What a fault costs comes first, where there is something to measure.
+    wanted.insert(0 if "](pictures/" in written else -1, "Measured")
     assert headings == wanted, f"rules/{rule.code}.md must have the sections {', '.join(wanted)}, in this order"
+
+
+def test_page_prints_the_promise_of_the_fix(rule: Rule) -> None:
+    safety = (PAGES / f"{rule.code}.md").read_text(encoding="utf-8").partition("## Fix safety")[2].partition("\n## ")[0]
+    assert rule.promise.text in " ".join(safety.split()), f"rules/{rule.code}.md must print in Fix safety: {rule.promise.text}"
 
 
 def test_fixtures(rule: Rule) -> None:

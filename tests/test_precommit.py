@@ -73,7 +73,7 @@ def test_hook_reports(home: Path, environment: dict[str, str], tmp_path: Path) -
     if "CalledProcessError" in done.stdout and "pip" in done.stdout:
         pytest.skip("pre-commit cannot install packages here")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "GRD101 [*] " in done.stdout and "--> train.py:8:9" in done.stdout
+    assert "error[GRD101]: " in done.stdout and "--> train.py:8:9" in done.stdout
     assert "vendor" not in done.stdout and "notes.txt" not in done.stdout
     assert (folder / "train.py").read_text() == SAFE
 

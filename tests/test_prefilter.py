@@ -207,11 +207,14 @@ def halved(loss, share):
     return loss / share
 
 
-def train(model, loader, accelerator, args):
+def train(model, loader, optimizer, args):
     count = args.gradient_accumulation_steps
-    for batch in loader:
+    for i, batch in enumerate(loader):
         loss = halved(halved(model(batch), count), count)
-        accelerator.backward(loss)
+        loss.backward()
+        if (i + 1) % count == 0 or i + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
 """
 
 

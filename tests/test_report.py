@@ -37,7 +37,7 @@ def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         check("train.py", "-q").stdout
         == """\
-GRD101 [*] The loss is not divided by `accum_steps` before `loss.backward()`: the gradient at `optimizer.step()` is the sum over the window, not its mean; with SGD each step is N times as long
+error[GRD101]: The loss is not divided by `accum_steps` before `backward()`
   --> train.py:8:9
    |
  6 |     for i, (x, y) in enumerate(loader):
@@ -49,7 +49,8 @@ GRD101 [*] The loss is not divided by `accum_steps` before `loss.backward()`: th
    |             ---------------- the accumulated gradients are used here
 11 |             optimizer.zero_grad()
    |
-help: Divide the loss by `accum_steps`
+note: `optimizer.step()` uses the sum of the window's gradients, not their mean; with SGD, each step is N times as long
+help: [*] Divide the loss by `accum_steps`
 
 """
     )
@@ -63,7 +64,7 @@ def test_distant_places_have_excerpts_of_their_own() -> None:
     assert (
         plain(each, NUMBERS)
         == """\
-GRD101 wrong
+error[GRD101]: wrong
   --> a.py:20:1
    |
 18 | line_18
@@ -92,7 +93,7 @@ def test_places_of_several_lines() -> None:
     assert (
         plain(diagnostic(span(2, 1, 4, 2)), text)
         == """\
-GRD101 wrong
+error[GRD101]: wrong
  --> a.py:2:1
   |
 1 |   before
@@ -139,8 +140,8 @@ def test_cut_keeps_columns() -> None:
 
 
 def test_places_beyond_the_text_do_not_fail() -> None:
-    assert plain(diagnostic(span(9, 9, 9, 9)), "one\ntwo\n").startswith("GRD101 wrong\n --> a.py:9:9\n")
-    assert plain(diagnostic(span(1, 1, 1, 1)), "") == "GRD101 wrong\n --> a.py:1:1\n"
+    assert plain(diagnostic(span(9, 9, 9, 9)), "one\ntwo\n").startswith("error[GRD101]: wrong\n --> a.py:9:9\n")
+    assert plain(diagnostic(span(1, 1, 1, 1)), "") == "error[GRD101]: wrong\n --> a.py:1:1\n"
     assert "^" in plain(diagnostic(span(3, 1, 3, 1)), "one\ntwo\n")
 
 

@@ -18,6 +18,7 @@ from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, run, script
 
 from gradlint import __version__
 from gradlint.explain import page
+from gradlint.report.pages import page_url
 
 FIX_ALL = "source.fixAll.gradlint"
 INFORMATIONAL = CLEAN.replace("        loss.backward()\n", "        loss.backward()\n        print(loss.item())\n")
@@ -79,7 +80,8 @@ async def test_the_same_as_the_command(editor: Editor, tmp_path: Path, path: Pat
     for one, other in zip(found, shown, strict=True):
         assert (one["code"], one["location"]["row"]) == (other.code, other.range.start.line + 1)
         assert one["location"]["column"] == other.range.start.character + 1
-        assert other.message.split("\n")[0] == one["message"]
+        sentence = f"{one['message']}: {one['reason']}" if one["reason"] else one["message"]
+        assert other.message.split("\n")[0] == sentence
 
 
 @together
@@ -307,7 +309,8 @@ async def test_hover_shows_the_page(editor: Editor, tmp_path: Path) -> None:
     uri = (tmp_path / "train.py").as_uri()
     await editor.open(uri, SAFE)
     shown = await editor.hover(uri, 7, 12) or ""
-    body = page("GRD101").partition("## Why is this bad?")[2].partition("## Measured")[0]
+    body = page("GRD101").partition("## Why is this bad?")[2].partition("## References")[0]
+    body = body.replace("](GRD103.md)", f"]({page_url('GRD103')})")
     assert shown.startswith("# [GRD101](https://") and body in shown
     assert "<!--" not in shown and "](pictures" not in shown
     assert await editor.hover(uri, 0, 3) is None

@@ -102,7 +102,7 @@ def test_a_keystroke_elsewhere_parses_nothing(monkeypatch: pytest.MonkeyPatch) -
     (moved,) = found(text.replace("x + 1", "(\n        x\n    )"), memories)
     assert parsed == [] and moved.span.start.row == before[0].span.start.row + 2
     found(text.replace("criterion(model(x), y)", "criterion(model(x), y).mean()"), memories)
-    kept, repaired, whole = parsed  # the statement that changed, and what its fix is held to: the text with it and without
+    kept, whole, repaired = parsed  # the statement that changed, the text that runs need, and what its fix makes of that
     assert len(kept) < len(whole) < len(repaired)
 
 

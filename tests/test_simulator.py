@@ -5,9 +5,9 @@ from __future__ import annotations
 import libcst as cst
 import pytest
 
+from gradlint.simulate.agreement import faults
 from gradlint.simulate.simulation import simulate
 from gradlint.simulate.trace import What
-from gradlint.simulate.verdicts import faults
 
 HEAD = """
 from torch.utils.data import DataLoader

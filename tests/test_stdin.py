@@ -29,7 +29,7 @@ def test_findings_name_the_file() -> None:
     result = pipe(SAFE, "--stdin-filename", "src/train.py")
     assert result.exit_code == 1 and result.stdout.startswith("src/train.py:8:9: GRD101 [*] ")
     assert pipe(SAFE).stdout.startswith("-:8:9: GRD101 [*] ")
-    assert pipe(CLEAN).output == "All checks passed!\n"
+    assert pipe(CLEAN).output == "Checked 1 file, 1 training loop: 1 verified.\nAll checks passed!\n"
     assert pipe("print(1)\n").exit_code == 0
 
 
@@ -40,7 +40,7 @@ def test_the_name_is_enough() -> None:
 
 def test_other_files_are_not_read_and_that_is_told() -> None:
     result = run("check", "--stdin-filename", "train.py", "a.py", "b\x1b.py", input=CLEAN)
-    assert (result.exit_code, result.stdout) == (0, "All checks passed!\n")
+    assert (result.exit_code, result.stdout) == (0, "Checked 1 file, 1 training loop: 1 verified.\nAll checks passed!\n")
     assert result.stderr.startswith("warning: a.py, b\N{REPLACEMENT CHARACTER}.py: not read")
 
 
@@ -53,7 +53,7 @@ def test_fixed_text_goes_to_stdout_and_the_report_to_stderr() -> None:
     result = pipe(BOTH, "--fix", "--stdin-filename", "train.py")
     assert result.exit_code == 1
     assert result.stdout == BOTH.replace("loss.backward()", "(loss / accum_steps).backward()")
-    assert "train.py:5:17: GRD501" in result.stderr and "Found 2 errors (1 fixed, 1 remaining)." in result.stderr
+    assert "train.py:5:17: GRD501" in result.stderr and "Found 1 error and 1 warning (1 fixed, 1 remaining)." in result.stderr
     result = pipe(SAFE, "--fix", "-q")
     assert (result.exit_code, result.stdout, result.stderr) == (0, FIXED, "")
     assert pipe(SAFE, "--fix", "--exit-non-zero-on-fix").exit_code == 1
@@ -69,7 +69,8 @@ def test_diff() -> None:
     result = pipe(SAFE, "--diff", "--fix", "--stdin-filename", "train.py")
     assert result.exit_code == 1
     assert (
-        result.stdout.startswith("--- train.py\n+++ train.py\n") and "+        (loss / accum_steps).backward()" in result.stdout
+        result.stdout.startswith("--- a/train.py\n+++ b/train.py\n")
+        and "+        (loss / accum_steps).backward()" in result.stdout
     )
     assert pipe(CLEAN, "--diff").exit_code == 0
 
@@ -122,7 +123,7 @@ def test_excluded_names(here: Path) -> None:
     (here / "gradlint.toml").write_text('extend-exclude = ["old/"]\n')
     name = ("--stdin-filename", "old/train.py")
     assert pipe(SAFE, *name).exit_code == 1
-    assert pipe(SAFE, *name, "--force-exclude").output == "All checks passed!\n"
+    assert pipe(SAFE, *name, "--force-exclude").output == "warning: old/train.py is not checked: it is excluded\n"
     result = pipe(SAFE, *name, "--force-exclude", "--fix")
     assert result.exit_code == 0 and result.stdout == SAFE
     assert pipe(SAFE, "--stdin-filename", "venv/train.py", "--force-exclude").exit_code == 0

@@ -23,7 +23,7 @@ def commented(source: str, comment: str) -> str:
 
 
 def said(source: str, **options: object) -> list[str]:
-    return [each.message for each in check_source(source, **options) if each.code == "GRD001"]  # type: ignore[arg-type]
+    return [each.sentence for each in check_source(source, **options) if each.code == "GRD001"]  # type: ignore[arg-type]
 
 
 def cleaned(source: str) -> str:

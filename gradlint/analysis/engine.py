@@ -1,84 +1,125 @@
-"""From text to diagnostics: read, build the model once, ask every rule, locate what they found."""
+"""From text to diagnostics: read it, run its loops, ask every rule, locate what they find."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
 from gradlint.analysis.arms import of_all_arms
-from gradlint.analysis.caution import careful
 from gradlint.analysis.located import Located
+from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.source import Problem, Source, read
+from gradlint.analysis.spoken import doubted_by
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.validation import Validator
-from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Span, TextEdit, TextFix, unreadable
+from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
-from gradlint.model.build import build
+from gradlint.model.file import TrainingFile, read_file
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import Page
-from gradlint.model.types import TrainingFile
 from gradlint.rule import Rule
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage
 
 
-def analyze(text: str, filename: str, rules: Sequence[Rule[Any]], taught: Taught = UNTAUGHT) -> tuple[Diagnostic, ...]:
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What the rules find in a text, sorted by place, and the runs that they asked; none where they asked none."""
+
+    located: tuple[Located, ...]
+    runs: Validator | None = None
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return tuple(each.diagnostic for each in self.located)
+
+    def loops(self, reported: Sequence[Diagnostic]) -> tuple[LoopVerdict, ...]:
+        """An answer for each training loop that the runs come to, given what is reported of it."""
+        return loop_verdicts(self.runs, reported) if self.runs is not None else ()
+
+
+def analyze(text: str, filename: str, rules: Sequence[Rule], taught: Taught = UNTAUGHT) -> tuple[Diagnostic, ...]:
     """Everything the rules find in a decoded text, sorted; a text that does not parse gives one GRD000."""
-    return tuple(each.diagnostic for each in examine(text, filename, rules, taught=taught))
+    return analysis(text, filename, rules, taught=taught).diagnostics
 
 
 def examine(
     text: str,
     filename: str,
-    rules: Sequence[Rule[Any]],
+    rules: Sequence[Rule],
     reader: Callable[[str], Source | Problem] | None = None,
     taught: Taught = UNTAUGHT,
 ) -> tuple[Located, ...]:
-    """As `analyze`, with the changes of every fix; `reader` stands in for the fast path: the plain one, to compare.
+    """As `analyze`, with the changes of every fix."""
+    return analysis(text, filename, rules, reader, taught).located
+
+
+def analysis(
+    text: str,
+    filename: str,
+    rules: Sequence[Rule],
+    reader: Callable[[str], Source | Problem] | None = None,
+    taught: Taught = UNTAUGHT,
+) -> Analysis:
+    """All that is known of a text. `reader` stands in for the fast path: the plain one, to compare.
 
     `taught` are the names that a project's configuration adds to the field's own.
     """
     try:
-        return _examined(text, filename, rules, reader, taught)
+        return _analysis(text, filename, rules, reader, taught)
     except RecursionError:
-        return (Located(unreadable(filename, 1, 1, "the code is nested too deeply to be checked")),)
+        return Analysis((Located(unreadable(filename, 1, 1, "the code is nested too deeply to be checked")),))
 
 
-def _examined(
-    text: str, filename: str, rules: Sequence[Rule[Any]], reader: Callable[[str], Source | Problem] | None, taught: Taught
-) -> tuple[Located, ...]:
+def _analysis(
+    text: str, filename: str, rules: Sequence[Rule], reader: Callable[[str], Source | Problem] | None, taught: Taught
+) -> Analysis:
     source = read(text, taught) if reader is None else reader(text)
     if isinstance(source, Problem):
-        return (Located(unreadable(filename, source.row, source.column, source.message)),)
+        return Analysis((Located(unreadable(filename, source.row, source.column, source.message)),))
     with stage("model"):
-        model = build(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
+        file = read_file(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
     with stage("rules"):
         validator = Validator(source, taught)
-        located = _located(model, validator, filename, rules)
+        located = _located(file, validator, filename, rules)
         for rule in rules:
             if rule.peers is not None and holds_directives(text):
-                located += _remarked(rule, located, model, validator, filename, {each.code for each in rules})
-    return tuple(sorted(located, key=lambda each: each.diagnostic))
+                located += _remarked(rule, located, file, validator, filename, {each.code for each in rules})
+    return Analysis(tuple(sorted(located, key=lambda each: each.diagnostic)), validator if validator.asked(rules) else None)
 
 
-def _located(model: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule[Any]]) -> list[Located]:
+def _located(file: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule]) -> list[Located]:
     """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
     located: dict[tuple[str, Place], Located] = {}
-    if model is None:
+    if file is None:
         return []
-    _add(located, _findings(model, rules), validator, validator.source, filename)
-    located = {key: each for key, each in located.items() if not validator.refutes(*key)}
-    known = [(code, place.row) for code, place in located]
-    for rule, finding, whole in validator.shown(rules, known):
+    _add(located, ((rule, finding) for rule in rules for finding in rule.check(file)), validator, validator.source, filename)
+    for rule, finding, whole in validator.shown(rules):
         _add(located, [(rule, finding)], validator, whole, filename)
+    _take_along(located)
     return list(of_all_arms(list(located.values()), lambda: validator.whole))
+
+
+def _take_along(located: dict[tuple[str, Place], Located]) -> None:
+    """Give findings without a fix the one of their rule that takes away what they are about."""
+    for key in [each for each in located if located[each].diagnostic.fix is None]:
+        other = next((each for each in located.values() if _takes_along(each, *key)), None)
+        if other is not None:
+            told = replace(located[key].diagnostic, fix=other.diagnostic.fix, note=other.diagnostic.note)
+            located[key] = replace(located[key], diagnostic=told, changes=other.changes)
+
+
+def _takes_along(each: Located, code: str, place: Place) -> bool:
+    """Whether the fix of a finding takes away what another one of its rule is about."""
+    fix = each.diagnostic.fix if each.diagnostic.code == code else None
+    return fix is not None and any(edit.span.start <= place < edit.span.end and not edit.content for edit in fix.edits)
 
 
 def _add(
     located: dict[tuple[str, Place], Located],
-    findings: Iterable[tuple[Rule[Any], Finding]],
+    findings: Iterable[tuple[Rule, Finding]],
     validator: Validator,
     source: Source,
     filename: str,
@@ -91,42 +132,34 @@ def _add(
 
 
 def _remarked(
-    rule: Rule[Any], located: Sequence[Located], model: TrainingFile | None, validator: Validator, filename: str, asked: set[str]
+    rule: Rule, located: Sequence[Located], file: TrainingFile | None, validator: Validator, filename: str, asked: set[str]
 ) -> Iterator[Located]:
     """What is wrong with the suppression comments, given what all rules find, those too that were not asked."""
     peers, source = rule.peers or (), validator.source
-    others = _located(model, validator, filename, [each for each in peers if each.code not in asked])
+    others = _located(file, validator, filename, [each for each in peers if each.code not in asked])
     for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
         start, end, content = remark.cut
         fix = TextFix(remark.cure, Applicability.SAFE, (TextEdit(_place(source, start, end), content),))
         span = _place(source, remark.start, remark.end)
-        diagnostic = Diagnostic(filename, span, rule.code, rule.name, remark.message, rule.severity, fix)
+        header, *more = remark.told
+        diagnostic = Diagnostic(filename, span, rule.code, rule.name, header, rule.severity, fix, reason="; ".join(more))
         yield Located(diagnostic, (Change(start, end, content),))
 
 
-def _findings(model: TrainingFile, rules: Sequence[Rule[Any]]) -> Iterator[tuple[Rule[Any], Finding]]:
-    for rule in rules:
-        if rule.per_file:
-            for finding in rule.check(model):
-                yield rule, careful(finding, model.loops)
-        else:
-            for loop in model.loops:
-                for finding in rule.check(loop):
-                    yield rule, careful(finding, (loop,))
-
-
-def _locate(rule: Rule[Any], finding: Finding, validator: Validator, source: Source, filename: str) -> Located | None:
+def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str) -> Located | None:
     span = _span(source, finding.at)
     if span is None:
         return None
     fix, changes, note = _proven(rule, finding, validator, source, span.start.row)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
-    diagnostic = Diagnostic(filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note)
+    diagnostic = Diagnostic(
+        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note, reason=finding.reason
+    )
     return Located(diagnostic, changes)
 
 
 def _proven(
-    rule: Rule[Any], finding: Finding, validator: Validator, source: Source, row: int
+    rule: Rule, finding: Finding, validator: Validator, source: Source, row: int
 ) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
     """The fix of a finding, as far as simulation shows that it does what it promises; and the note that says why it does not."""
     if finding.fix is None:
@@ -137,11 +170,14 @@ def _proven(
         return None, (), finding.note or f"no fix is offered: {reason}"
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
-        seen = validator.comparison(rule.code, rule.promise, changes, row)
+        seen = validator.comparison(rule.code, finding.fix.promise or rule.promise, changes, row)
         if seen.refused:
             return None, (), f"no fix is offered: {seen.refused}"
         if seen.unseen and applicability is Applicability.SAFE:
             applicability, note = Applicability.UNSAFE, note or f"the fix is not applied as a safe one: {seen.unseen}"
+    doubt = doubted_by(rule.code, source.text) if applicability is Applicability.SAFE else ""
+    if doubt:
+        applicability, note = Applicability.UNSAFE, note or f"the fix is not safe: {doubt}"
     edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
     return TextFix(finding.fix.message, applicability, edits), changes, note
 

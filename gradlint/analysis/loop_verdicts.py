@@ -8,13 +8,14 @@ import libcst as cst
 
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
-from gradlint.diagnostic import Diagnostic, LoopVerdict
+from gradlint.diagnostic import ANSWERS, Diagnostic, LoopVerdict, Severity
 from gradlint.simulate.simulation import Simulation
+from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.verdicts import Answer, Verdict, verdicts
 
+_OF_THE_TEXT = "GRD0"
+"""How the codes of rules begin that judge a text or its comments, whatever it trains."""
 _WORDS = {Answer.VERIFIED: "verified", Answer.WRONG: "wrong", Answer.UNKNOWN: "unknown"}
-_STRENGTH = ("verified", "unknown", "wrong")
-"""Of several answers for one loop, as several optimizers give, the last of these is the loop's."""
 
 
 def loop_verdicts(validator: Validator, found: Sequence[Diagnostic]) -> tuple[LoopVerdict, ...]:
@@ -27,20 +28,30 @@ def loop_verdicts(validator: Validator, found: Sequence[Diagnostic]) -> tuple[Lo
         for verdict in verdicts(simulation):
             each = _of_loop(verdict, simulation, whole, found)
             known = by_line.get(each.line)
-            if known is None or _STRENGTH.index(each.answer) > _STRENGTH.index(known.answer):
+            if known is not None and TOO_LONG in (known.reason, each.reason):
+                # another way to the loop was followed to its end
+                by_line[each.line] = each if known.reason == TOO_LONG else known
+            elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
                 by_line[each.line] = each
     return tuple(by_line[line] for line in sorted(by_line))
 
 
 def _of_loop(verdict: Verdict, simulation: Simulation, whole: Source, found: Sequence[Diagnostic]) -> LoopVerdict:
     first, last = _rows(verdict.loop if verdict.loop is not None else simulation.root, whole)
-    touched = {*range(first, last + 1), *_touched(verdict, simulation, whole)}
-    codes = {each.code for each in found if each.span.start.row in touched}
-    codes |= {fault.code for fault in verdict.faults} if verdict.answer is Answer.WRONG and not codes else set()
+    places = (node for fault in verdict.faults for node in (fault.place, fault.event.node))
+    touched = {*range(first, last + 1), *_touched(verdict, simulation, whole), *map(whole.row_of, places)}
+    codes = {each.code for each in found if each.span.start.row in touched and _is_wrong(each)}
     if codes:
         return LoopVerdict(first, last, "wrong", tuple(sorted(codes)))
+    if verdict.answer is Answer.WRONG:
+        return LoopVerdict(first, last, "wrong", tuple(sorted({fault.code for fault in verdict.faults})), silenced=True)
     row = whole.row_of(verdict.node) if verdict.node is not None else None
     return LoopVerdict(first, last, _WORDS[verdict.answer], reason=verdict.reason, reason_line=row or 0)
+
+
+def _is_wrong(found: Diagnostic) -> bool:
+    """Whether a finding says that a loop trains wrong, and not only what is worth knowing, or that a comment is idle."""
+    return found.severity is not Severity.INFO and not found.code.startswith(_OF_THE_TEXT)
 
 
 def _touched(verdict: Verdict, simulation: Simulation, whole: Source) -> Iterator[int]:

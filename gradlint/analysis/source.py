@@ -16,7 +16,7 @@ from functools import cached_property
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from gradlint.files.parse import parse, text_is_deep
+from gradlint.files.parse import MOST_READ, parse, text_is_deep
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.syntax.expressions import walk
 from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
@@ -35,6 +35,11 @@ class Problem:
 
 
 _TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
+MOST_PARSED = 150_000
+"""Words and signs that LibCST parses of one text, as it takes some thousand bytes of memory for each; usual code of 600 KB has so many."""
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+WHOLE = 200_000
+"""Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,11 @@ class Source:
     def statements(self) -> tuple[cst.BaseStatement, ...]:
         return tuple(each for part in self.slices for each in part.module.body if isinstance(each, cst.BaseStatement))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the text was passed over."""
+        return len(self.slices) == 1 and not self.slices[0].pieces
+
     def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
         """Where a node stands, as character offsets; None for a node that is not of this text."""
         for part in self.slices:
@@ -112,6 +122,11 @@ class Source:
         return found.group() if found else "\n"
 
 
+def read_for_runs(text: str) -> Source | Problem:
+    """The whole module, or of a large one what can matter."""
+    return read_whole(text) if len(text) <= WHOLE else read(text)
+
+
 def read_whole(text: str) -> Source | Problem:
     """The plain path: the whole module as one slice."""
     feeds = tuple(match.start() - count for count, match in enumerate(re.finditer("\f", text)))
@@ -125,6 +140,17 @@ def read_whole(text: str) -> Source | Problem:
         return Problem(row, column, "half of a surrogate pair is no character")
     except RecursionError:
         return _TOO_DEEP
+
+
+def _too_large(row: int, size: int) -> Problem:
+    most = f"it has {size:,} words and signs of code that can matter, and gradlint reads up to {MOST_PARSED:,}"
+    return Problem(row, 1, f"too large to be checked: {most}")
+
+
+def _all_of(text: str) -> Source | Problem:
+    """The whole module, where that is not too much."""
+    size = _size(text)
+    return _too_large(1, size) if size > MOST_PARSED else read_whole(text)
 
 
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
@@ -143,27 +169,47 @@ def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
 
     With None for `taught`, training loops of which no rule can have anything to say matter too.
     """
+    if len(text) > MOST_READ:
+        return Problem(1, 1, f"too large to be checked: more than {MOST_READ // 1_000_000} MB of code")
     try:
         rows = rows_of_loops(text) if taught is None else kept_rows(text, taught)
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except SyntaxError as error:
         # LibCST's parser would overflow the stack of the process.
-        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else read_whole(text)
+        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else _all_of(text)
     except ValueError:
-        return _TOO_DEEP if text_is_deep(text) else read_whole(text)
+        return _TOO_DEEP if text_is_deep(text) else _all_of(text)
     if "\f" in text or "\r" in text.replace("\r\n", ""):
-        return read_whole(text)
+        return _all_of(text)
+    size = _size(text, rows)
+    if size > MOST_PARSED:
+        return _too_large(rows[0][0], size)
     with stage("parse"):
         part = _parsed(text, rows) if rows else None
     if part is None:
-        return read_whole(text) if rows else Source(text, ())
+        return _all_of(text) if rows else Source(text, ())
     return Source(text, (part,))
+
+
+def _size(text: str, rows: Sequence[tuple[int, int]] | None = None) -> int:
+    """How many words and signs some rows have, or all; 0 where that is not too much whatever they are."""
+    if len(text) <= MOST_PARSED:
+        return 0
+    if rows is not None:
+        starts = _starts(text)
+        text = "".join(text[starts[first - 1] : starts[last]] for first, last in rows)
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def _starts(text: str) -> tuple[int, ...]:
+    """Where the lines of a text begin, and where it ends."""
+    return (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
 
 
 def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
     """Runs of rows, parsed as one module: what is left of a text without some of its statements is one as well."""
-    starts = (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
+    starts = _starts(text)
     runs, pieces, length = [], [], 0
     for first, last in rows:
         begin = starts[first - 1]

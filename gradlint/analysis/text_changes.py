@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import libcst as cst
 
+from gradlint.analysis.headings import heads_paragraph
 from gradlint.analysis.source import NEWLINE, Source
 from gradlint.diagnostic import Place, TextEdit
 from gradlint.edits import AddImport, Cut, Delete, Edit, Enclose, Insert, Move, Replace, Unwrap, Wrap
@@ -178,8 +179,11 @@ def _at(page: _Page, anchor: cst.CSTNode, content: str, *, after: bool) -> Chang
 
 
 def _move(edit: Move, page: _Page) -> list[Change]:
-    begin, stop = page.lines_of(edit.statement)
-    begin = page.with_comments(begin)
+    line, stop = page.lines_of(edit.statement)
+    begin = page.with_comments(line)
+    above, below = page.text[page.line_start(begin - 1) : begin] if begin else "", page.text[stop : page.line_end(stop)]
+    if heads_paragraph(page.text[begin:line], above, below, _indent(page.text[line:])):
+        begin = line
     block = page.text[begin:stop]
     if not block.endswith(("\n", "\r")):
         block += page.source.newline

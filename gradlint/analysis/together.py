@@ -9,7 +9,6 @@ from gradlint.model.names.vocabulary import Taught
 from gradlint.simulate.compare import places_of_each
 from gradlint.simulate.faults import WORTH_KNOWING
 from gradlint.simulate.simulation import RAISES, Simulation, simulate
-from gradlint.simulate.verdicts import faults
 
 
 def spoils(before: str, after: str, taught: Taught) -> bool:
@@ -25,7 +24,7 @@ def _runs(text: str, taught: Taught) -> tuple[Simulation, ...]:
 
 def _counts(simulations: tuple[Simulation, ...]) -> Counter[str]:
     """How many places have each fault."""
-    return places_of_each(fault for each in simulations for fault in faults(each) if fault.code not in WORTH_KNOWING)
+    return places_of_each(fault for each in simulations for fault in each.faults if fault.code not in WORTH_KNOWING)
 
 
 def _refused(simulations: tuple[Simulation, ...]) -> frozenset[str]:

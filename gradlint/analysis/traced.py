@@ -1,43 +1,41 @@
-"""Adds what only a simulated run shows to what the rules find in the model, each fault once."""
+"""From the faults that runs show to findings, one for each place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from gradlint.analysis.source import Source
+from gradlint.diagnostic import Applicability
 from gradlint.finding import Finding
 from gradlint.rule import Rule
 from gradlint.simulate.scene import Scene
 
 
-def shown(
-    found: Sequence[Scene], rules: Iterable[Rule[Any]], known: Iterable[tuple[str, int]], source: Source
-) -> Iterator[tuple[Rule[Any], Finding]]:
-    """The findings for faults that `known`, the codes and rows of the findings so far, does not have.
-
-    A finding elsewhere in the loop or function of a fault is taken for the same fault, reported at another of its places, unless
-    that place has a fault of its own.
-    """
-    placed = [(scene, row) for scene in found if (row := source.row_of(scene.place)) is not None]
+def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iterator[tuple[Rule, Finding]]:
+    """The findings for the faults of some runs: one for a place, whatever loops come to it."""
+    placed = [scene for scene in found if source.row_of(scene.place) is not None]
     for rule in rules:
         if rule.shown is None:
             continue
-        own = [(scene, row) for scene, row in placed if scene.fault.code == rule.code]
-        rows = {row for _, row in own}
-        reported = {row for code, row in known if code == rule.code}
-        for scene, row in own:
-            if row not in reported and not any(_holds(scene, each, source) for each in reported - rows):
-                finding = rule.shown(scene)
-                yield rule, replace(finding, message=finding.message + scene.where)
+        places: dict[int, list[Scene]] = {}
+        for scene in placed:
+            if scene.fault.code == rule.code:
+                places.setdefault(id(scene.place), []).append(scene)
+        for scenes in places.values():
+            apart = list({id(scene.loop): scene for scene in reversed(scenes)}.values())[::-1]
+            findings = [rule.shown(scene) for scene in apart]
+            finding = _joined(findings)
+            yield rule, replace(finding, reason=(finding.reason + scenes[0].where).lstrip())
 
 
-def _holds(scene: Scene, row: int, source: Source) -> bool:
-    """Whether a row belongs to the loop of a fault, or to the function that it is reported in."""
-    place = source.span(scene.place)
-    around = [scene.loop, *scene.event.loops[-1:]]
-    spans = [span for node in around if node is not None and (span := source.span(node)) is not None]
-    if place is not None:
-        spans += [span for span in source.functions if span[0] <= place[0] < span[1]] or [(0, len(source.text))]
-    return any(source.row_column(start)[0] <= row <= source.row_column(end)[0] for start, end in spans)
+def _joined(findings: Sequence[Finding]) -> Finding:
+    """One finding for a place that several loops come to: mended in all of them at once, or in none."""
+    bare = next((each for each in findings if each.fix is None), None)
+    if bare is not None or len(findings) == 1:
+        return bare or findings[0]
+    fixes = [each.fix for each in findings if each.fix is not None]
+    careful = next((each for each in fixes if each.applicability is Applicability.UNSAFE), fixes[0])
+    note = next((each.note for each in findings if each.note is not None), None)
+    edits = tuple(dict.fromkeys(edit for each in fixes for edit in each.edits))
+    return replace(findings[0], fix=replace(careful, edits=edits), note=note)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
 import libcst as cst
 
-from gradlint.analysis.source import Problem, Source, read_whole
+from gradlint.analysis.source import Problem, Source, read_for_runs
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.traced import shown
-from gradlint.diagnostic import Place
 from gradlint.finding import Finding
 from gradlint.model.names.vocabulary import Taught
+from gradlint.model.syntax.expressions import walk_all
 from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
+from gradlint.simulate.engines.lightning import trainer_among
 from gradlint.simulate.promise import Promise
-from gradlint.simulate.refuting import REFUTABLE, refuted
-from gradlint.simulate.roots import backwards
+from gradlint.simulate.roots import backwards_among
 from gradlint.simulate.scene import scenes
 from gradlint.simulate.simulation import Simulation, simulate
+
+MOST_TRIED = 30_000
+"""What the runs of all repaired texts of a file may come to together: events, their terms, and what each run costs whatever it holds."""
+ONE_TRY = 200
+CHARACTERS_OF_A_STEP = 20
+"""To parse and compile so many of a text costs about as much as an event does."""
 
 
 class Validator:
@@ -32,47 +37,52 @@ class Validator:
     def __init__(self, source: Source, taught: Taught) -> None:
         self.source = source
         self.taught = taught
+        self.left = MOST_TRIED
 
     @cached_property
     def whole(self) -> Source | Problem:
-        """The whole text, parsed."""
-        return read_whole(self.source.text)
+        """The whole text, parsed; of a large one what can matter."""
+        return self.source if self.source.is_whole else read_for_runs(self.source.text)
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the text as it is."""
         return () if isinstance(self.whole, Problem) else simulate(self.whole.statements, self.taught)
 
-    def refutes(self, code: str, place: Place) -> bool:
-        """Whether the runs come to the place of a finding, understand its windows, and show no such fault."""
-        return code in REFUTABLE and refuted(
-            code, lambda node: self._row_of(node) == place.row, lambda node: self._holds(node, place.row), self.before
-        )
+    def asked(self, rules: Sequence[Rule]) -> bool:
+        """Whether any of the rules is told by runs, and there is something to run."""
+        if not any(rule.shown is not None for rule in rules):
+            return False
+        nodes = walk_all(self.source.statements)
+        return bool(backwards_among(nodes)) or trainer_among(nodes) is not None
 
-    def shown(self, rules: Sequence[Rule[Any]], known: Iterable[tuple[str, int]]) -> Iterator[tuple[Rule[Any], Finding, Source]]:
-        """What only the runs show to be wrong, given the codes and rows of what is known, with the source of its nodes."""
-        if not any(rule.shown is not None for rule in rules) or not backwards(self.source.statements):
+    def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
+        """What the runs show to be wrong, with the source of its nodes."""
+        if not self.asked(rules):
             return
         whole = self.whole
         if isinstance(whole, Source):
-            for rule, finding in shown(list(scenes(self.before, whole.statements)), rules, known, whole):
+            for rule, finding in shown(list(scenes(self.before, whole.statements)), rules, whole):
                 yield rule, finding, whole
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
+        self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
+        if self.left < 0:
+            return Comparison(unseen="the file has more fixes than can be tried")
         after = self._runs(apply(self.source.text, tuple(changes)))
         if after is None:
             return Comparison(refused="the repaired text would not parse")
         return compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
-
-    def _holds(self, node: cst.CSTNode, row: int) -> bool:
-        span = None if isinstance(self.whole, Problem) else self.whole.span(node)
-        return span is not None and self.source.row_column(span[0])[0] <= row <= self.source.row_column(span[1])[0]
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
     def _runs(self, text: str) -> tuple[Simulation, ...] | None:
         """The runs of a text; None where it does not parse."""
-        source = read_whole(text)
-        return None if isinstance(source, Problem) else simulate(source.statements, self.taught)
+        source = read_for_runs(text)
+        if isinstance(source, Problem):
+            return None
+        found = simulate(source.statements, self.taught)
+        self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
+        return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from typing import Any
 
 import click
 
 from gradlint import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-COMMANDS = ("check", "rule", "rules", "show", "server", "clean")
+COMMANDS = ("check", "rule", "rules", "show", "server", "clean", "help")
 """Each is `command` of the module of its name in `gradlint.cli.commands`."""
 
 
@@ -28,11 +30,41 @@ class Commands(click.Group):
         command: click.Command = import_module(f"gradlint.cli.commands.{cmd_name}").command
         return command
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """As any group's, whatever streams the process was given."""
+        from gradlint.cli.streams import settle
+
+        settle()
+        return super().main(*args, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As any group's; an interruption has the status that shells give it, and a stream that takes nothing is told of."""
+        from gradlint.cli.terminal import complain, lost
+
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            sys.exit(130)
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.filename is not None:
+                raise
+            lost(error)
+            sys.exit(2)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """As in any group, but what is a file and no command was meant to be checked."""
-        if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):  # noqa: PTH110 - raises for no name
-            ctx.fail(f"{args[0]!r} is no command. Did you mean `gradlint check`?")
+        """As in any group, but a file was meant to be checked, and a word that is nearly a command may be meant for it."""
+        word = args[0]
+        if self.get_command(ctx, word) is None:
+            ctx.fail(f"{word!r} is not a command.{self._meant(ctx, word)}")
         return super().resolve_command(ctx, args)
+
+    def _meant(self, ctx: click.Context, word: str) -> str:
+        from difflib import get_close_matches
+
+        a_file = os.path.exists(word)  # noqa: PTH110 - raises for no name
+        near = ["check"] if a_file else get_close_matches(word, self.list_commands(ctx), n=1)
+        return f" Did you mean `gradlint {near[0]}`?" if near else ""
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)

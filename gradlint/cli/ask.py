@@ -21,8 +21,8 @@ from gradlint.report.lines import named, one_line
 from gradlint.run.review import Review
 from gradlint.run.runner import process
 from gradlint.run.task import FileResult, Job, Task
-from gradlint.suppression.baseline import Print, prints
 from gradlint.suppression.comments import UNUSED
+from gradlint.suppression.prints import Print, prints
 
 HELP = (
     ("y", "apply this fix"),
@@ -120,9 +120,7 @@ def _repaired(name: str, task: Task, dialogue: Dialogue) -> FileResult:
     data = path.read_bytes()
     result = process(name, data, task, dialogue.repair)
     if result.after is not None and result.after != data:
-        if path.read_bytes() != data:
-            raise OSError("it was changed by something else while its fixes were asked about")
-        write_atomically(path, result.after)
+        write_atomically(path, result.after, data)
     return result
 
 
@@ -171,7 +169,7 @@ def _shown(name: str, before: str, after: str, diagnostic: Diagnostic) -> Iterat
 def _head(name: str, text: str, diagnostic: Diagnostic) -> str:
     place, row = _in_cell(text, diagnostic) if _is_notebook(name) else (":", diagnostic.span.start.row)
     where = click.style(f"{named(name)}{place}{row}:{diagnostic.span.start.column}:", bold=True)
-    return f"{where} {click.style(diagnostic.code, fg='red', bold=True)} {one_line(diagnostic.message)}"
+    return f"{where} {click.style(diagnostic.code, fg='red', bold=True)} {one_line(diagnostic.sentence)}"
 
 
 def _is_notebook(name: str) -> bool:

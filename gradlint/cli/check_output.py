@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from gradlint import __version__
-from gradlint.cli.terminal import colour, complain, emit, lost, write
-from gradlint.report.formats import fix_summary, report
+from gradlint.cli.terminal import colour, complain, emit, lost, warn, write
+from gradlint.report.formats import advice, fix_summary, report
 from gradlint.report.found import Report
 from gradlint.report.links import hyperlinks
 from gradlint.report.names import TEXT
@@ -53,6 +53,8 @@ def tell(results: Sequence[FileResult], plan: Plan, remarks: Sequence[str]) -> b
             complain(message)
     if aside:
         emit(remarks, err=True)
+    if plan.idle and not options.quiet:
+        warn(plan.idle)
     if options.diff and not options.quiet:
         emit(_diff_conclusion(results, plan), err=True)
     return True
@@ -70,15 +72,36 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
         notebooks={result.path: _whole(result, plan) for result in results if result.cells},
         applied=() if options.add_ignore else tuple(each for result in results for each in result.applied),
+        advice=() if options.add_ignore else _advice(results),
         failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
+        files=len(plan.jobs),
+        loops=tuple(each for result in results for each in result.loops),
+        unchecked=bool(plan.idle or plan.found.problems),
         unsafe=plan.unsafe,
         fixing=options.fixing,
         quiet=options.quiet or (_accepts(options) and not any(result.diagnostics for result in results)),
         show_fixes=options.show_fixes,
         links=hyperlinks(terminal and colour(terminal), os.environ),
+        columns=_columns() if terminal else None,
         root=project_root(os.environ),
         version=__version__,
     )
+
+
+def _columns() -> int:
+    import shutil  # a run that writes to no terminal starts without it
+
+    return shutil.get_terminal_size().columns
+
+
+def _advice(results: Sequence[FileResult]) -> tuple[str, ...]:
+    """What the rules whose fixes were applied say of the training that follows."""
+    codes = {each.code for result in results for each in result.applied}
+    if not codes:
+        return ()
+    from gradlint.registry import all_rules
+
+    return tuple(f"{rule.code}: {rule.afterwards}" for rule in all_rules() if rule.code in codes and rule.afterwards)
 
 
 def _accepts(options: Options) -> bool:
@@ -105,7 +128,8 @@ def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
     if plan.options.ask:
         from gradlint.report.lines import summary
 
-        yield from summary(found.diagnostics, len(found.applied), unsafe=found.unsafe, fixing=False)
+        yield from summary(found.diagnostics, found.applied, unsafe=found.unsafe, fixing=False)
+        yield from advice(found)
     else:
         yield from fix_summary(found)
 
@@ -131,12 +155,12 @@ def _diff(results: Sequence[FileResult]) -> Iterator[str]:
 
 def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
     """The closing line, on stderr so that the diff can be piped into `patch`."""
-    from gradlint.report.lines import count
+    from gradlint.report.lines import count, counted
 
-    fixes = sum(len(result.applied) for result in results if result.before != result.after)
+    fixes = [each for result in results if result.before != result.after for each in result.applied]
     hidden = 0 if plan.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
     more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
-    yield f"Would fix {count(fixes, 'error', 'errors')}{more}." if fixes else f"No errors would be fixed{more}."
+    yield f"Would fix {counted(fixes)}{more}." if fixes else f"Nothing would be fixed{more}."
 
 
 def broken(results: Sequence[FileResult]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradlint.config.settings import Config, Globs
-from gradlint.report.lines import count, safe
+from gradlint.report.lines import count, named, safe
 from gradlint.run.plan import Plan
 from gradlint.run.task import Job
 
@@ -16,7 +16,7 @@ from gradlint.run.task import Job
 def files(plan: Plan) -> Iterator[str]:
     """The files that would be checked, one a line."""
     for target in plan.found.targets:
-        yield safe(str(target.path))
+        yield named(str(target.path))
 
 
 def describe(plan: Plan) -> Iterator[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.cli.accepted import conclude
+from gradlint.cli.applying import apply
 from gradlint.cli.check_output import broken, tell
 from gradlint.cli.progress import progress
-from gradlint.cli.terminal import complain, emit, emit_bytes, lost
+from gradlint.cli.terminal import complain, emit, lost
 from gradlint.config.load import ConfigError
 from gradlint.config.selection import UnknownRule
+from gradlint.diagnostic import Severity
 from gradlint.report.formats import UnsupportedStatistics, require_statistics
 from gradlint.run.options import Options
 from gradlint.run.plan import Plan, make_plan
@@ -108,7 +109,8 @@ def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
     """Write what is to be written, report, and say how to exit."""
     failed = _tell_crashes(results) or bool(plan.found.problems)
     if plan.options.applies:
-        failed = _apply(results, plan) or failed
+        results, unwritten = apply(results, plan)
+        failed = failed or unwritten
     try:
         remarks, results = conclude(plan, results)
     except ConfigError as error:
@@ -141,36 +143,16 @@ def _tell_crashes(results: Sequence[FileResult]) -> bool:
     return bool(crashed)
 
 
-def _apply(results: Sequence[FileResult], plan: Plan) -> bool:
-    """Write what was fixed; True where a file could not be written."""
-    if plan.piped is not None:
-        fixed = next((result.after for result in results if result.after is not None), plan.piped)
-        try:
-            emit_bytes(fixed)
-        except OSError as error:
-            lost(error)
-            return True
-        return False
-    from gradlint.files.write import write_atomically
-
-    failed = False
-    for result in results:
-        if result.after is not None and result.after != result.before:
-            try:
-                write_atomically(Path(result.path), result.after)
-            except OSError as error:
-                failed = True
-                complain(f"{result.path}: cannot be written: {error.strerror or error}")
-    return failed
-
-
 def _status(results: Sequence[FileResult], plan: Plan) -> int:
     options = plan.options
-    if options.exit_zero:
+    if options.exit_zero or options.fail_on == "never":
         return 0
     changed = any(result.after is not None and result.after != result.before for result in results)
     if options.diff:
         return int(changed or bool(broken(results)))
     if changed and options.exit_non_zero_on_fix:
         return 1
-    return int(not options.fix_only and any(result.diagnostics for result in results))
+    severities = list(Severity)
+    least = severities.index(Severity(options.fail_on))
+    found = (each.severity for result in results for each in result.diagnostics)
+    return int(not options.fix_only and any(severities.index(severity) <= least for severity in found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from gradlint.config.load import ConfigError, Configs
 from gradlint.files.decode import Undecodable, decode
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
+from gradlint.run.outputs import require_apart
 from gradlint.show.grid import At, Picture
 
 FAILED = 2
@@ -23,7 +24,7 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Shown:
-    """One file: what the model saw of each loop in words, and their picture."""
+    """One file: what the run of each loop does in words, and their picture."""
 
     words: tuple[tuple[str, ...], ...]
     picture: Picture
@@ -35,6 +36,11 @@ class Unreadable(ValueError):
 
 def run_show(paths: Sequence[Path], svg: Path | None = None, output_format: str = "text") -> int:
     """Show every loop of some files as text, as JSON or as one SVG: 0, or 2 where a file could not be read or written."""
+    try:
+        require_apart({"--svg": svg}, paths)
+    except ConfigError as error:
+        complain(str(error))
+        return FAILED
     shown: list[Shown] = []
     failed = False
     for path in paths:
@@ -75,14 +81,11 @@ def _taught(path: Path) -> Taught:
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
-    """What the model sees in a script, or in a notebook by its name. Raises Unreadable."""
+    """What the runs of a script do, or of a notebook by its name. Raises Unreadable."""
     from gradlint.analysis.source import Problem, read
-    from gradlint.analysis.validation import Validator
-    from gradlint.model.build import build
-    from gradlint.model.page import Page
     from gradlint.registry import all_rules
     from gradlint.show.reading import Reading
-    from gradlint.show.timeline import picture
+    from gradlint.show.timeline import draw_all
     from gradlint.show.words import words
 
     with warnings.catch_warnings():
@@ -94,14 +97,10 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            model = build(source.statements, taught, Page(source.text, source.row_of))
             reading = Reading(source, filename, place)
-            drawn = picture(model, reading, all_rules(), Validator(source, taught))
-            pairs = zip(model.loops, drawn.timelines, strict=True)
-            told = [tuple(words(loop, reading, timeline.answer)) for loop, timeline in pairs]
-            # A function that is reached from two places is one loop to a reader.
-            loops = tuple(dict.fromkeys(zip(told, drawn.timelines, strict=True)))
-            return Shown(tuple(each for each, _ in loops), replace(drawn, timelines=tuple(timeline for _, timeline in loops)))
+            drawn = draw_all(reading, all_rules(), taught)
+            told = (tuple(words(*each, drawn.reading)) for each in drawn.loops)
+            return Shown(tuple(told), drawn.picture)
         except RecursionError as error:
             raise Unreadable(f"{filename}: the code is nested too deeply to be read") from error
 
@@ -139,6 +138,9 @@ def _text(shown: Sequence[Shown]) -> Iterator[str]:
             yield from (safe(line) for part in told for line in part.split("\n"))
             yield ""
             yield from draw(timeline, style)
+        for other in each.picture.unrun:
+            place = f"cell {other.at.cell}:{other.at.line}" if other.at.cell is not None else str(other.at.line)
+            yield safe(f"{each.picture.filename}:{place} {other.function}: {other.why}")
         for verdict in each.picture.elsewhere:
             yield safe(f"{each.picture.filename}: {verdict.code} {verdict.name}, {verdict.at.words} (not on a timeline)")
     timelines = [timeline for each in shown for timeline in each.picture.timelines]

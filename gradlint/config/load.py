@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gradlint.config.contents import LARGEST_SETTINGS, regular
 from gradlint.config.settings import Config as Config
 from gradlint.config.settings import Settings
 
@@ -94,7 +95,7 @@ def _config_in(folder: Path) -> Config | None:
 def _load(path: Path, below: tuple[Path, ...] = ()) -> Config | None:
     """The configuration of a file on top of what it extends; None for a pyproject.toml without our table."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path, LARGEST_SETTINGS).decode().replace("\r\n", "\n")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

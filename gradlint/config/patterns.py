@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.config.settings import FileIgnores, Globs
+from gradlint.config.stepping import linear
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -28,7 +29,8 @@ class Patterns:
         """Patterns from their lines, of which those that are none are passed over, as git does."""
         from pathspec import GitIgnoreSpec
 
-        return Patterns(home, GitIgnoreSpec.from_lines(line for line in lines if is_pattern(line)), source)
+        read = GitIgnoreSpec.from_lines(line for line in lines if is_pattern(line))
+        return Patterns(home, GitIgnoreSpec(linear(read.patterns)), source)
 
     def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
         """True for left out, False for taken in, None for no opinion, as of a path that lies elsewhere."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradlint.diagnostic import Severity
 
 if TYPE_CHECKING:
     from gradlint.rule import Rule
 
-    AnyRule = Rule[Any]
+    AnyRule = Rule
 
 ALWAYS_ON = "GRD000"
 
@@ -120,7 +120,7 @@ def choose(rules: Sequence[AnyRule], select: Iterable[str] | None, ignore: Itera
     layer = Layer(None if select is None else tuple(select), ignore=tuple(ignore or ()))
     for selector in (*(layer.select or ()), *layer.ignore):
         if not any(specificity(rule.code, rule.name, selector) for rule in rules):
-            raise _unknown(selector, rules)
+            raise unknown_rule(selector, rules)
     return Selection((layer,)).choose(rules)
 
 
@@ -137,12 +137,12 @@ def require_known(selectors: Iterable[str]) -> None:
         choose(all_rules(), unsure, None)
 
 
-def find(rules: Sequence[AnyRule], name: str) -> AnyRule:
-    """One rule by its code or name. Raises UnknownRule."""
-    for rule in rules:
-        if name.upper() == rule.code or name.lower() == rule.name:
-            return rule
-    raise _unknown(name, rules)
+def named(rules: Sequence[AnyRule], selector: str) -> list[AnyRule]:
+    """The rules that a code, the beginning of one, a name, or ALL names. Raises UnknownRule where there are none."""
+    found = [rule for rule in rules if specificity(rule.code, rule.name, selector)]
+    if not found:
+        raise unknown_rule(selector, rules)
+    return found
 
 
 def _is_code(selector: str) -> bool:
@@ -150,7 +150,8 @@ def _is_code(selector: str) -> bool:
     return any(specificity(module.name[:6].upper(), "-", selector) for module in modules if module.name.startswith("grd"))
 
 
-def _unknown(selector: str, rules: Sequence[AnyRule]) -> UnknownRule:
+def unknown_rule(selector: str, rules: Sequence[AnyRule]) -> UnknownRule:
+    """What to say of a selector that names no rule."""
     if selector.upper() == ALWAYS_ON:
         return UnknownRule(f"{ALWAYS_ON} is always on: it can be neither selected nor ignored", selector)
     near = _nearest(selector, rules)

@@ -7,10 +7,13 @@ from typing import Any
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Read a document. Raises ValueError."""
+    """Read a document. Raises ValueError, also where it is nested too deeply."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from gradlint.config.contents import LARGEST_SETTINGS, regular
 from gradlint.config.load import FILE_NAMES, Config, Configs
 from gradlint.config.patterns import Compiled, Patterns, compiled, leaving_out
 
@@ -190,7 +191,7 @@ def _readable(entry: os.DirEntry[str]) -> bool:
 def _read_ignores(folder: Path) -> Compiled:
     path = folder / ".gitignore"
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = regular(path, LARGEST_SETTINGS).decode(errors="replace").splitlines()
     except OSError:
         return ()
     return (Patterns.of(folder, lines, str(path)),) if any(line.strip() for line in lines) else ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import stat
 from pathlib import Path
 
-LARGEST = 50 * 2**20
+from gradlint.config.contents import MIB, regular
+
+LARGEST = 50 * MIB
 """Bytes of the largest file that is read. Pyright stops at the same size; no code that people write comes near it."""
 
 
@@ -15,9 +15,4 @@ def content(path: Path) -> bytes:
 
     Raises OSError, also for what is no file (a pipe would be waited for, a device never ends) and for what is too large.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    if found.st_size > LARGEST:
-        raise OSError(errno.EFBIG, f"it is larger than {LARGEST // 2**20} MiB")
-    return path.read_bytes()
+    return regular(path, LARGEST)

@@ -1,4 +1,4 @@
-"""Writes a file back: a temporary file in the same folder, then one rename; owner and mode kept, links followed."""
+"""Writes a file back: a temporary file in the same folder, then one rename; owner, mode and attributes kept, links followed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ import errno
 import os
 import stat
 import tempfile
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+_PREFIX, _SUFFIX = ".gradlint-", ".tmp"
+"""What a temporary file is called does not grow with the name of the file, which may be as long as a name can be."""
+_ABANDONED = 600
+"""Seconds after which a temporary file belongs to no run any more: a write lasts a moment."""
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of a file in one step. Raises OSError, and leaves the old file as it was, on any failure."""
+
+class ChangedMeanwhile(OSError):
+    """A file is no longer what it was when it was read."""
+
+
+def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> None:
+    """Replace the content of a file in one step, as long as it is still the `expected` one.
+
+    Raises OSError, and leaves the old file as it was, on any failure.
+    """
     target = Path(os.path.realpath(path))
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     old = target.stat()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -25,7 +39,31 @@ def write_atomically(path: Path, data: bytes) -> None:
         with suppress(OSError):
             os.chown(name, old.st_uid, old.st_gid)
         os.chmod(name, stat.S_IMODE(old.st_mode))
+        _keep_attributes(target, name)
+        if expected is not None and target.read_bytes() != expected:
+            raise ChangedMeanwhile(errno.EBUSY, "it was changed meanwhile; the file is left as it is")
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _keep_attributes(source: Path, target: str) -> None:
+    """Extended attributes, where the system has them, and as far as they may be set."""
+    if not hasattr(os, "listxattr"):
+        return
+    with suppress(OSError):
+        for name in os.listxattr(source):
+            with suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what runs that were killed while they wrote have left in some folders."""
+    for folder in folders:
+        with suppress(OSError):
+            for entry in os.scandir(folder):
+                if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX) and entry.is_file(follow_symlinks=False):
+                    with suppress(OSError):
+                        if time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED:
+                            Path(entry.path).unlink()

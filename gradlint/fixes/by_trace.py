@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection
 
 import libcst as cst
 
-from gradlint.edits import Delete, Edit, Enclose, Insert, Move
+from gradlint.edits import Delete, Edit, Insert, Move, Wrap
 from gradlint.finding import Fix
+from gradlint.fixes.decisions import Decision, adjacent, decision_of, following
 from gradlint.fixes.places import Places, Suite
-from gradlint.fixes.shared import Outcome, divide, unsafe, withheld
+from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.update_by_trace import (
+    anchor_of,
+    backpropagates,
+    called_apart,
+    copies_of,
+    line_beside_step,
+    outside_of_optimizers,
+    own_of,
+    step_beside,
+)
 from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.scene import Scene
-from gradlint.simulate.trace import What
-
-_ORDER = (What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.ZERO, What.SCHEDULE, What.AVERAGE)
-"""In which order the parts of an update come."""
-
-
-def divide_backpropagated(scene: Scene) -> Outcome:
-    """Divide what a backward pass is called on, or given, by the accumulation steps."""
-    steps, call, places = scene.steps, scene.event.node, Places(scene.statements)
-    if steps is None:
-        return withheld("N has no name at this call")
-    if steps.isidentifier() or "." in steps:
-        if not places.knows(places.function_of(call), steps.partition(".")[0]):
-            return withheld(f"`{steps}` has no name at this call")
-    elif not steps.isdigit():
-        return withheld("N has no name at this call")
-    loss = _loss_of(call)
-    if loss is None:
-        return withheld("the loss is not an expression here")
-    shared = called_apart(call, scene, places)
-    if shared is not None:
-        return withheld(shared)
-    edit = divide(loss, steps)
-    if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.func.value is loss and not loss.lpar:
-        edit = Enclose(loss, f"({edit.before}", f"{edit.after})")
-    return Fix(f"Divide the loss by `{steps}`", (edit,)), None
-
-
-def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
-    """What is backpropagated: the receiver, what a scaler scales there, or the first argument."""
-    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
-        return None
-    if call.args and call.args[0].keyword is None and not call.args[0].star:
-        return call.args[0].value
-    receiver = call.func.value
-    if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and len(receiver.args) == 1:
-        return receiver.args[0].value
-    return receiver
+from gradlint.simulate.trace import COUNTS, What
 
 
 def move_behind_step(scene: Scene, message: str) -> Outcome:
@@ -75,35 +49,94 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     return Fix(message, tuple(moves.values())), None
 
 
-def move_to_step(scene: Scene, message: str) -> Outcome:
-    """Move a call beside the optimizer's step, to its place in an update, and write it beside the other steps that lack it."""
-    places, node = Places(scene.statements), scene.event.node
-    line = places.line_of(node)
+def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Outcome:
+    """Move a call beside the optimizer's step, to its place in an update, and write it beside the other steps that lack it.
+
+    What stands in an arm goes with the condition, and with what of its kind stands in the other arms; events of the kinds `along`
+    that the same decision is about, or that need it, go too.
+    """
+    places, what = Places(scene.statements), scene.event.what
+    line = line_beside_step(scene, places)
     if line is None:
-        return withheld("it shares its line with other code")
-    if not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
-        return withheld("what it returns is used")
+        return withheld("it shares its line with other code, or the optimizer steps in another function")
     step = step_beside(line, scene, places)
     if step is None:
         return withheld("the call and the optimizer's step are in different functions")
     shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
-    piece = places.piece_of(line)
-    if places.holds(piece, step):
-        return withheld("it stands under a condition of its own")
-    if scene.event.what is What.ZERO and isinstance(piece, cst.If) and _may_change(piece.test, scene):
+    found = decision_of(line, step, {what, *along}, scene, places)
+    if isinstance(found, str):
+        return withheld(found)
+    if places.suite_of(found.statement) is places.suite_of(step):
+        waiting = _where_it_counts(found, step, scene, places)
+        if waiting is not None:
+            return waiting
+    if (
+        what is What.ZERO
+        and not found.same
+        and any(isinstance(each, cst.If) and _may_change(each.test, scene) for each in found.pieces)
+    ):
         return withheld("the condition that it stands under may be another one by the next update")
-    anchor, after = anchor_of(step, scene.event.what, scene, places)
-    if anchor is piece:
-        return withheld("it stands beside the step already")
-    if _own(places.suite_of(step), scene, places) is not None:
-        return (
-            withheld("the update has one of its own")
-            if len(places.suite_of(piece)) < 2
-            else (Fix(message, (Delete(piece),)), None)
-        )
-    return Fix(message, (Move(piece, anchor, after=after), *copies_of(text(piece), step, scene, places))), None
+    edits: list[Edit] = []
+    for each in (found, *following(found, step, along, scene, places)):
+        anchor, after = anchor_of(step, what if each is found else What.CLIP, scene, places)
+        if not each.guard and any(anchor is piece for piece in each.pieces):
+            return withheld("it stands beside the step already")
+        own = own_of(places.suite_of(step), scene, places, each.lines)
+        edits += each.edits(anchor, after=after) if own is None else map(Delete, each.pieces)
+        edits += copies_of(each, step, scene, places) if own is None else ()
+    fix = Fix(message, tuple(edits))
+    if scene.run.world.settled:
+        return unsafe(fix, "the last micro-batch of a window decides alone which arm is taken")
+    if not found.reported or scene.loop is None:
+        return fix, None
+    first = "\n".join(f"{name} = torch.zeros(())" for name in found.reported)
+    shown = ", ".join(f"`{name}`" for name in found.reported)
+    fix = Fix(message, (Insert(scene.loop, first), *edits))
+    return unsafe(fix, f"between updates {shown} is what it was at the last one, and 0 before the first")
+
+
+def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Outcome | None:
+    """Let lines beside a step that an accelerator holds back run only when that does not; None where none holds it back.
+
+    What the accelerator holds back as well, the zeroing of an optimizer, goes behind the step.
+    """
+    name = _accelerator(found, scene, places)
+    if name is None:
+        return None
+    if scene.event.what is What.ZERO:
+        if own_of(places.suite_of(step), scene, places, found.lines) is not None:
+            return Fix("Leave the gradients to what zeroes them after the step", tuple(map(Delete, found.pieces))), None
+        if _receiver(scene.event.node) == _receiver(scene.step.node):
+            anchor, _ = anchor_of(step, What.ZERO, scene, places)
+            return Fix("Zero the gradients after the step", tuple(found.edits(anchor, after=True))), None
+        if not _leads_from(step, found, places):
+            return withheld("move it behind the optimizer's step, and let the optimizer zero the gradients")
+    if any(last_name(each) == "sync_gradients" for piece in found.pieces for each in walk(piece)):
+        return withheld("it asks for `sync_gradients` itself")
+    wraps = tuple(Wrap(block[0], block[-1], f"if {name}.sync_gradients:") for block in adjacent(found.statement, found.pieces))
+    return Fix(f"Run it only when `{name}.sync_gradients`", wraps), None
+
+
+def _accelerator(found: Decision, scene: Scene, places: Places) -> str | None:
+    """The accelerator that counts the micro-batches of the loop, as the function of some lines names it."""
+    counts = [event.node for event in scene.run.trace.of(What.COUNT) if places.holds(scene.loop or event.node, event.node)]
+    funcs = [node.func for node in counts if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)]
+    function = places.function_of(found.statement)
+    own = [each for each in funcs if each.attr.value == COUNTS and places.function_of(each) is function]
+    return text(own[-1].value) if own and not scene.step.through else None
+
+
+def _receiver(call: cst.CSTNode) -> str | None:
+    """What a method is called on."""
+    return text(call.func.value) if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) else None
+
+
+def _leads_from(step: cst.CSTNode, found: Decision, places: Places) -> bool:
+    """Whether some lines stand behind the step."""
+    order = [each for each in places.suite_of(step) if each is step or each is found.statement]
+    return len(order) == 2 and order[0] is step
 
 
 def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
@@ -116,66 +149,6 @@ def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
     )
 
 
-def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """What steps the optimizer in the function of a line: the step's own line, a call that leads to it, or a loop over optimizers."""
-    function = places.function_of(line)
-    for node in (scene.step.node, *reversed(scene.step.stack)):
-        if places.function_of(node) is function:
-            found = outside_of_optimizers(node, scene, places)
-            return None if found is line else found
-    return None
-
-
-def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
-    """The statement of an update that something belongs beside, and whether behind it."""
-    suite = places.suite_of(step)
-    rank, index = _ORDER.index(what), next(place for place, each in enumerate(suite) if each is step)
-    if rank < _ORDER.index(What.STEP):
-        while index and (ranks := _ranks(suite[index - 1], scene, places)) and min(ranks) > rank:
-            index -= 1
-        return suite[index], False
-    while index + 1 < len(suite) and (ranks := _ranks(suite[index + 1], scene, places)) and max(ranks) < rank:
-        index += 1
-    return suite[index], True
-
-
-def _ranks(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
-    """Which parts of an update a statement holds; none of one that backpropagates, which nothing is moved across."""
-    if _backpropagates(statement, scene, places):
-        return set()
-    events = scene.run.trace.events
-    return {_ORDER.index(each.what) for each in events if each.what in _ORDER and places.holds(statement, each.node)}
-
-
-def copies_of(piece: str, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
-    """The same call beside the other steps of the loop's function, as at its tail, where they have none."""
-    seen = {id(step)}
-    function = places.function_of(step)
-    for event in scene.view.steps:
-        here = next((node for node in (event.node, *reversed(event.stack)) if places.function_of(node) is function), None)
-        line = outside_of_optimizers(here, scene, places) if here is not None else None
-        if line is None or id(line) in seen:
-            continue
-        seen.add(id(line))
-        anchor, after = anchor_of(line, scene.event.what, scene, places)
-        own = _own(places.suite_of(line), scene, places)
-        if own is None:
-            yield Insert(anchor, piece.strip(), after=after)
-        elif after and own is not anchor and _precedes(own, line, places.suite_of(line)):
-            yield Move(own, anchor, after=True)
-
-
-def _own(suite: Suite, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The statement of a suite that does there what happens too often, or too early, in the loop."""
-    same = [event for event in scene.view.of(scene.event.what) if event.node is not scene.event.node]
-    return next((each for each in suite if any(places.holds(each, event.node) for event in same)), None)
-
-
-def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:
-    order = [each for each in suite if each is one or each is other]
-    return len(order) == 2 and order[0] is one
-
-
 def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene, places: Places) -> bool:
     """Whether a statement comes before a step in its suite, and what is moved may cross what stands between.
 
@@ -184,7 +157,7 @@ def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene,
     start = next(place for place, each in enumerate(suite) if each is piece)
     end = next(place for place, each in enumerate(suite) if each is step)
     crossed = suite[start : end + 1] if scene.event.what is What.ZERO else (step,)
-    return start < end and not any(_backpropagates(each, scene, places) for each in crossed)
+    return start < end and not any(backpropagates(each, scene, places) for each in crossed)
 
 
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
@@ -203,41 +176,3 @@ def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
     fix = Fix(message, tuple(inserts.values()))
     shared = called_apart(scene.event.node, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
-
-
-def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The line of a step, or the loop over optimizers that it stands in."""
-    statement: cst.CSTNode | None = places.line_of(step)
-    for outer in places.around(step):
-        if isinstance(outer, cst.For) and not _backpropagates(outer, scene, places):
-            statement = outer
-    return statement
-
-
-def _backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
-    """Whether a statement holds a backward pass, or a call that leads to one."""
-    passes = scene.run.trace.of(What.BACKWARD)
-    return any(places.holds(statement, node) for each in passes for node in (each.node, *each.stack))
-
-
-def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """Why a change of a function would serve others than the loop: a call of it is not one that the runs came to."""
-    function = places.function_of(node)
-    if function is None:
-        return None
-    events = scene.run.trace.events
-    met, others = {id(call) for event in events for call in event.stack}, {id(event.node) for event in events}
-    calls = [call for call in _calls_of(function, scene) if id(call) not in others]
-    if len(calls) < 2 or all(id(call) in met for call in calls):
-        return None
-    return f"`{function.name.value}` is called in more than one place, and the fix would serve all of them"
-
-
-def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
-    """The calls that may be of a function, by its name: of a function by that alone, of a method on whatever has methods."""
-    is_method = bool(function.params.params) and function.params.params[0].name.value in ("self", "cls")
-    for statement in scene.statements:
-        for each in walk(statement):
-            if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
-                if isinstance(each.func, cst.Attribute) == is_method:
-                    yield each

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 import libcst as cst
 
 from gradlint.edits import Insert, Move
 from gradlint.finding import Fix
-from gradlint.fixes.by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
+from gradlint.fixes.decisions import decision_of, named_anew, only_asks
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.update_by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
 from gradlint.model.syntax.expressions import bound_in_class, text, walk
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
@@ -30,15 +32,38 @@ def unscale_first(scene: Scene) -> Outcome:
         return withheld("the clip belongs into the update first")
     if any(places.function_of(step.node) is not places.function_of(line) for step in steps):
         return withheld("the scaler and the optimizer have no names at the clip")
-    arms = {(id(node), arm) for node, arm, _ in clip.path}
-    if any((id(node), arm) not in arms for step in steps for node, arm, _ in step.path):
+    header = _only_where_scaled(line, clip, steps, places)
+    if header is None:
         return withheld("the clip also runs where nothing is scaled")
-    calls = [call for step in steps if (call := _unscaling(step, scene, places)) is not None]
+    calls = [call for step in steps if (call := _unscaling(step, line, scene, places)) is not None]
     if len(calls) < len(steps):
         return withheld("the scaler and the optimizer have no names at the clip")
-    fix = Fix("Unscale the gradients first", (Insert(line, "\n".join(dict.fromkeys(calls))),))
+    fix = Fix("Unscale the gradients first", (Insert(line, _under(header, list(dict.fromkeys(calls)))),))
     shared = called_apart(line, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
+
+
+def _only_where_scaled(line: cst.CSTNode, clip: Event, steps: list[Event], places: Places) -> str | None:
+    """The condition, "" for none, under which the scaler steps and the clip does not stand; None where it cannot be asked at the clip."""
+    arms = {(id(node), arm) for node, arm, _ in clip.path}
+    extra = {id(node): (node, arm) for step in steps for node, arm, _ in step.path if (id(node), arm) not in arms}
+    if not extra:
+        return ""
+    suite = places.suite_of(line)
+    node, arm = next(iter(extra.values()))
+    start = next(index for index, each in enumerate(suite) if each is line)
+    end = next((index for index, each in enumerate(suite) if each is node), None)
+    if len(extra) > 1 or end is None or not isinstance(node, cst.If) or arm > 1 or isinstance(node.orelse, cst.If):
+        return None
+    if not only_asks(node.test) or named_anew(node.test, suite[start:end]) is not None:
+        return None
+    test = " ".join(text(node.test).split())
+    return f"if {test}:" if arm == 0 else f"if not ({test}):"
+
+
+def _under(header: str, lines: list[str]) -> str:
+    code = "\n".join(lines)
+    return f"{header}\n{textwrap.indent(code, '    ')}" if header else code
 
 
 def move_behind_backward(scene: Scene, message: str) -> Outcome:
@@ -56,8 +81,11 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
     piece = places.piece_of(line)
     if not any(places.holds(each, step) for each in places.suite_of(piece)):
         return withheld("it stands under a condition of its own")
+    found = decision_of(line, step, {scene.event.what}, scene, places)
+    if isinstance(found, str):
+        return withheld(found)
     anchor, after = anchor_of(step, scene.event.what, scene, places)
-    copies = tuple(copies_of(text(piece), step, scene, places))
+    copies = tuple(copies_of(found, step, scene, places))
     if not scene.step.scaled or scene.event.through:
         return Fix(message, (Move(piece, anchor, after=after), *copies)), None
     unscale = None if copies or scene.view.of(What.UNSCALE) else _named_at(line, scene, places)
@@ -68,7 +96,9 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
 
 def _named_at(line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     """The call that unscales what the step uses, where its names are those of a line's function."""
-    return _unscaling(scene.step, scene, places) if places.function_of(scene.step.node) is places.function_of(line) else None
+    return (
+        _unscaling(scene.step, line, scene, places) if places.function_of(scene.step.node) is places.function_of(line) else None
+    )
 
 
 def _stand_in(scene: Scene) -> str | None:
@@ -110,13 +140,13 @@ def _steps_after(clip: Event, scene: Scene) -> Iterator[Event]:
             return
 
 
-def _unscaling(step: Event, scene: Scene, places: Places) -> str | None:
-    """The call that unscales what a step uses, under the loop over optimizers that it stands in."""
+def _unscaling(step: Event, line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
+    """The call that unscales what a step uses, before a line: under the loop over optimizers that it stands in, and the line does not."""
     call = step.node
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not call.args:
         return None
-    line = f"{text(call.func.value)}.unscale_({text(call.args[0].value)})"
+    unscale = f"{text(call.func.value)}.unscale_({text(call.args[0].value)})"
     around = outside_of_optimizers(call, scene, places)
-    if isinstance(around, cst.For):
-        return f"for {text(around.target)} in {text(around.iter)}:\n    {line}"
-    return line
+    if isinstance(around, cst.For) and not places.holds(around, line):
+        return f"for {text(around.target)} in {text(around.iter)}:\n    {unscale}"
+    return unscale

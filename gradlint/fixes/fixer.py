@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.located import Located
@@ -28,9 +27,7 @@ class FixOutcome:
     applied: tuple[Diagnostic, ...]
 
 
-def fix(
-    text: str, filename: str, rules: Sequence[Rule[Any]], *, unsafe: bool, keep: Keep, taught: Taught = UNTAUGHT
-) -> FixOutcome:
+def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: Keep, taught: Taught = UNTAUGHT) -> FixOutcome:
     """Apply every admitted fix, to a fixed point.
 
     `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
@@ -57,13 +54,22 @@ def fix(
     return FixOutcome(text, ())
 
 
+def fixed_together(text: str, located: Sequence[Located], taught: Taught) -> tuple[str, bool]:
+    """The text after those fixes that can be applied at once, and whether these are all."""
+    chosen = _disjoint([each for each in located if each.changes])
+    changed = apply(text, tuple(change for each in chosen for change in each.changes))
+    if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, taught)):
+        return text, False
+    return changed, len(chosen) == len([each for each in located if each.changes])
+
+
 def apply_one(text: str, located: Located) -> str | None:
     """The text with one fix applied; None where it would no longer parse."""
     changed = apply(text, located.changes)
     return changed if _parses(changed, text) else None
 
 
-def admitted(text: str, filename: str, rules: Sequence[Rule[Any]], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
     """The findings whose fixes may be applied, in the order of their places; `keep` as for `fix`."""
     located = examine(text, filename, rules, taught=taught)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
@@ -93,7 +99,7 @@ def _touch(a: Change, b: Change) -> bool:
 
 
 def _key(located: Located) -> tuple[str, str, int]:
-    return located.diagnostic.code, located.diagnostic.message, len(located.changes)
+    return located.diagnostic.code, located.diagnostic.sentence, len(located.changes)
 
 
 def _parses(text: str, before: str) -> bool:

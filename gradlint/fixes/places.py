@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import dotted, walk
+from gradlint.model.syntax.expressions import dotted, subnodes, walk
 
 Suite = Sequence[cst.CSTNode]
 
@@ -35,7 +35,7 @@ class Places:
             place = Place(node, place.around)
         suite = node.body if isinstance(node, cst.IndentedBlock) else ()
         inside = {id(each) for each in suite}
-        for child in node.children:
+        for child in subnodes(node):
             around = ((child, suite), *place.around) if id(child) in inside else place.around
             self._visit(child, Place(place.function, around) if id(child) in inside else place)
 
@@ -83,24 +83,43 @@ class Places:
         around: set[int] = set()
         while function is not None:
             around.add(id(function))
-            if any(name in set(_bound_by(each)) for each in walk(function)):
+            if any(name in set(bound_by(each)) for each in walk(function)):
                 return True
             outer = self._of[id(function)].function
             function = outer if outer is not None and id(outer) not in around else None
-        return any(name in set(_bound_by(each)) for statement in self.module for each in _outside_of_functions(statement))
+        return any(name in set(bound_by(each)) for statement in self.module for each in _outside_of_functions(statement))
 
 
 def _outside_of_functions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
         yield node
-        for child in node.children:
+        for child in subnodes(node):
             yield from _outside_of_functions(child)
 
 
-def _bound_by(node: cst.CSTNode) -> Iterator[str]:
+def bound_by(node: cst.CSTNode) -> Iterator[str]:
+    """The names that a node gives a value to, or a part of it: `count` and `self` of `count = self.seen = 0`."""
     if isinstance(node, cst.Param):
         yield node.name.value
-    elif isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For, cst.NamedExpr)):
-        yield from (each.value for each in walk(node.target) if isinstance(each, cst.Name))
     elif isinstance(node, cst.ImportAlias):
         yield node.evaluated_alias or (dotted(node.name) or "").partition(".")[0]
+    else:
+        yield from ((dotted(each) or "").partition(".")[0] for each in targets_of(node))
+
+
+def targets_of(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The names and attributes that a node gives a value: `self.count` is given one in `self.count += 1`, and `self` is not."""
+    if isinstance(node, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.NamedExpr, cst.Del)):
+        yield from _given(node.target)
+    elif isinstance(node, cst.AsName):
+        yield from _given(node.name)
+
+
+def _given(target: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    if isinstance(target, (cst.Name, cst.Attribute)):
+        yield target
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        for each in target.elements:
+            yield from _given(each.value)
+    elif isinstance(target, cst.Subscript):
+        yield from _given(target.value)

@@ -1,47 +1,61 @@
-"""The fix for a switch of the reduction over processes that a simulated run shows to be off where the optimizer steps."""
+"""The fix for a switch of the average over processes that a simulated run shows to be off where the optimizer steps."""
 
 from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.edits import Replace
+from gradlint.edits import Edit, Replace
 from gradlint.finding import Fix
-from gradlint.fixes.by_trace import called_apart
+from gradlint.fixes.guards import complement, only_asks
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.fixes.shared import NULLCONTEXT, Outcome, withheld
+from gradlint.fixes.update_by_trace import called_apart
+from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.scene import Scene
 
 
 def decide_as_the_step(scene: Scene) -> Outcome:
     """Tell a switch what the guard of the step asks for; whether that is known where the switch stands, a run of the result shows."""
     places, guard = Places(scene.statements), scene.guard
-    told = _told(scene.place, places)
+    behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
+    if behind or guard is None or not isinstance(guard, cst.BaseExpression):
+        return withheld("synchronise on the last micro-batch of the data too")
+    if not only_asks(guard):
+        return withheld("the guard of the step may do more than ask")
+    told = _told(scene.place, guard, places)
     if told is None:
         return withheld("leave `no_sync` on the micro-batch that steps, with the complement of the guard of the step")
-    if guard is None or not isinstance(guard, cst.BaseExpression):
-        return withheld("synchronise on the last micro-batch of the data too")
-    if places.function_of(guard) is not places.function_of(told):
+    if places.function_of(guard) is not places.function_of(scene.place):
         return withheld("the guard of the step stands in another function")
-    if text(told) == text(guard):
+    if isinstance(told[0], Replace) and isinstance(told[0].node, cst.BaseExpression) and text(told[0].node) == told[0].text:
         return withheld("the forward pass has to come after what the switch is told")
-    if any(isinstance(each, (cst.NamedExpr, cst.Await)) or _acts(each) for each in walk(guard)):
-        return withheld("the guard of the step may do more than ask")
-    shared = called_apart(told, scene, places)
-    return withheld(shared) if shared is not None else (Fix("Synchronise on the boundary", (Replace(told, text(guard)),)), None)
+    shared = called_apart(scene.place, scene, places)
+    return withheld(shared) if shared is not None else (Fix("Synchronise on the boundary", told), None)
 
 
-def _told(node: cst.CSTNode, places: Places) -> cst.BaseExpression | None:
-    """What a switch is told: what is assigned to it, or handed to the method that sets it."""
+def _told(node: cst.CSTNode, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:
+    """What a switch is to be told instead: what is assigned to it, handed to the method that sets it, or chooses its context."""
+    if isinstance(node, cst.Call) and last_name(node.func) == "set_requires_gradient_sync":
+        return (Replace(node.args[0].value, text(guard)),) if len(node.args) == 1 else None
     if isinstance(node, cst.Call):
-        return node.args[0].value if last_name(node.func) == "set_requires_gradient_sync" and len(node.args) == 1 else None
+        return _of_context(node, guard, places)
     line = places.line_of(node)
     statement = line.body[0] if line is not None else None
     if not isinstance(statement, cst.Assign) or len(statement.targets) != 1 or statement.targets[0].target is not node:
         return None
-    return statement.value
+    return (Replace(statement.value, text(guard)),)
 
 
-def _acts(node: cst.CSTNode) -> bool:
-    """Whether a node is a call that may do something."""
-    return isinstance(node, cst.Call) and last_name(node.func) != "len"
+def _of_context(node: cst.Call, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:
+    """The edits for `with model.no_sync():`, which stands alone or under a condition of its own."""
+    if last_name(node.func) != "no_sync":
+        return None
+    block = next((each for each in places.around(node) if isinstance(each, cst.With)), None)
+    for item in block.items if block is not None else ():
+        if item.item is node and not node.args:
+            return Replace(node, f"{text(node)} if {complement(guard)} else nullcontext()"), NULLCONTEXT
+        if isinstance(item.item, cst.IfExp) and item.item.body is node:
+            return (Replace(item.item.test, complement(guard)),)
+        if isinstance(item.item, cst.IfExp) and item.item.orelse is node:
+            return (Replace(item.item.test, text(guard)),)
+    return None

@@ -53,14 +53,6 @@ class Page:
         """
         return None if self._reads is None else self._reads.get(name, Counter())
 
-    def block_of(self, name: str) -> str | None:
-        """The text of the class or function of a name, its head included; None where the file has none of that name."""
-        head = re.search(rf"^([ \t]*)(?:async[ \t]+)?(?:class|def)[ \t]+{re.escape(name)}\b", self.text, re.M)
-        if head is None:
-            return None
-        end = re.compile(rf"^(?!{head[1]}[ \t])(?=[ \t]*[^\s#)\]}}])", re.M).search(self.text, head.end())
-        return self.text[head.end(1) : end.start() if end is not None else len(self.text)]
-
     def refuses(self, method: str, keyword: str) -> str | None:
         """The head of a method of a name that takes no such keyword, on one line; None where the file has none."""
         heads = re.finditer(rf"^[ \t]+def[ \t]+{method}[ \t]*\(([^)]*)\)", self.text, re.M)

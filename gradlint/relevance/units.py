@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ Rows = tuple[int, int]
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
+_LARGE_TEXT = 100_000
 _WORD = re.compile(r"[^\W\d]\w*")
 _RENAMED = re.compile(r" as (\w+)")
 _NAMED = re.compile(r"\s+(\w+)")
@@ -122,6 +124,13 @@ class Units:
         """What the names are imported as."""
         return {alias for alias, name in self.renamed.items() if name in names}
 
+    @property
+    def _lonely(self) -> Set[str]:
+        """Of a large text, the words that stand in it once: what they name is read nowhere."""
+        if len(self.text) < _LARGE_TEXT:
+            return frozenset()
+        return {word for word, times in Counter(_WORD.findall(self.text)).items() if times == 1}
+
     @cached_property
     def renamed(self) -> dict[str, str]:
         """What stands before `as`, by what stands behind it."""
@@ -156,7 +165,7 @@ class Units:
     # Taking apart
 
     def _of_module(self, body: Sequence[ast.stmt]) -> Iterator[Unit]:
-        for first, last, nodes in _lines(body, 0):
+        for first, last, nodes in _alive(list(_lines(body, 0)), self._lonely):
             node = nodes[0]
             if isinstance(node, _DEFINITIONS):
                 yield self._unit([(first, last)], nodes, (node.name,))
@@ -241,6 +250,33 @@ def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, li
         current = (before + 1 if before else _first_row(node), last, [node])
     if current is not None:
         yield current
+
+
+def _alive(
+    lines: Sequence[tuple[int, int, list[ast.stmt]]], lonely: Set[str] = frozenset()
+) -> list[tuple[int, int, list[ast.stmt]]]:
+    """Statements without the plain constants that nothing ever reads: with lonely names, or overwritten before anything else runs."""
+    kept = []
+    overwritten: set[str] = set()
+    for line in reversed(lines):
+        name = _given_constant(line[2])
+        if name is None:
+            overwritten.clear()
+        elif name in overwritten or name in lonely:
+            continue
+        else:
+            overwritten.add(name)
+        kept.append(line)
+    return kept[::-1]
+
+
+def _given_constant(nodes: Sequence[ast.stmt]) -> str | None:
+    """The one name to which a line gives a constant, and does nothing besides."""
+    node = nodes[0]
+    if len(nodes) > 1 or not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant) or len(node.targets) > 1:
+        return None
+    target = node.targets[0]
+    return target.id if isinstance(target, ast.Name) else None
 
 
 def _is_large_literal(unit: Unit) -> bool:

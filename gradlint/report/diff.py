@@ -1,20 +1,24 @@
-"""What the fixes change, as a unified diff that `patch` and `git apply` take."""
+"""What the fixes change, as a unified diff that `git apply` and `patch -p1` take."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from gradlint.report.lines import printable, safe
+from gradlint.report.lines import disarmed, printable, safe
+from gradlint.report.paths import absolute, relative
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def diff(filename: str, before: str, after: str) -> Iterator[str]:
     """The lines of the diff, without their newlines."""
-    name = safe(filename)
-    for line in difflib.unified_diff(_LINE.findall(before), _LINE.findall(after), name, name):
-        yield printable(line.rstrip("\r\n")) + ("\r" if line.endswith("\r\n") else "")
+    name = safe(relative(filename, Path()) or absolute(filename)).lstrip("/")
+    end = "\t" if " " in name else ""  # as git writes it, which else takes a name to end at its first blank
+    for line in difflib.unified_diff(_LINE.findall(before), _LINE.findall(after), f"a/{name}{end}", f"b/{name}{end}"):
+        shown = printable(line.rstrip("\r\n"), keep="\t\u2028\u2029")  # with which `patch` finds its place
+        yield disarmed(shown) + ("\r" if line.endswith("\r\n") else "")
         if not line.endswith(("\n", "\r")):
             yield "\\ No newline at end of file"

@@ -24,7 +24,7 @@ def fingerprints(found: Report) -> list[str]:
         source = rows.get((each.filename, each.cell), ())
         row = each.span.start.row
         code = " ".join(source[row - 1].split()) if row <= len(source) else ""
-        identity = (each.code, found.path(each.filename), code or each.message)
+        identity = (each.code, found.path(each.filename), code or each.sentence)
         seen[identity] += 1
         text = "\0".join((*identity, str(seen[identity])))
         result.append(sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32])

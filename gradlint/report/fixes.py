@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradlint.diagnostic import Diagnostic
-from gradlint.report.lines import count, safe
+from gradlint.report.lines import counted, safe
 
 
 def fixes(applied: Mapping[str, Sequence[Diagnostic]]) -> Iterator[str]:
     """The lines for the fixes that were applied to each file, those that were applied most first."""
-    yield f"Fixed {count(sum(map(len, applied.values())), 'error', 'errors')}:"
+    yield f"Fixed {counted(each for diagnostics in applied.values() for each in diagnostics)}:"
     for name, diagnostics in applied.items():
         if diagnostics:
             yield f"- {safe(name)}:"

@@ -28,24 +28,32 @@ def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[st
         yield from _STATISTICS[name](found)
     elif found.diagnostics or name not in TEXT:
         yield from _WRITERS[name](found)
-    if name in TEXT and not found.quiet and (found.diagnostics or not found.failures):
-        from gradlint.report.lines import summary
+    if name in TEXT and not found.quiet and (found.diagnostics or not (found.failures or found.unchecked)):
+        from gradlint.report.lines import checked, summary
 
         yield from _fixes(found)
-        yield from summary(found.diagnostics, len(found.applied), unsafe=found.unsafe, fixing=found.fixing)
+        if found.files:
+            yield checked(found.files, found.loops)
+        yield from summary(found.diagnostics, found.applied, unsafe=found.unsafe, fixing=found.fixing)
+        yield from advice(found)
 
 
 def fix_summary(found: Report) -> Iterator[str]:
     """The lines that tell what was fixed and nothing of what was found, as `--fix-only` wants it."""
     from gradlint.diagnostic import Applicability
-    from gradlint.report.lines import count
+    from gradlint.report.lines import count, counted
 
     yield from _fixes(found)
     fixes = [each.fix for each in found.diagnostics if each.fix is not None]
     hidden = 0 if found.unsafe else sum(each.applicability is Applicability.UNSAFE for each in fixes)
     more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
-    fixed = len(found.applied)
-    yield f"Fixed {count(fixed, 'error', 'errors')}{more}." if fixed else f"No errors fixed{more}."
+    yield f"Fixed {counted(found.applied)}{more}." if found.applied else f"Nothing fixed{more}."
+    yield from advice(found)
+
+
+def advice(found: Report) -> Iterator[str]:
+    """What has to be known of the training that follows a fix, which is as new as the fix."""
+    yield from (f"note: {each}." for each in found.advice)
 
 
 def _fixes(found: Report) -> Iterator[str]:
@@ -73,7 +81,7 @@ def _full(found: Report) -> Iterator[str]:
     from gradlint.report.full import full
 
     for place, group in groupby(found.diagnostics, lambda each: (each.filename, each.cell)):
-        yield from full(tuple(group), found.texts.get(place, ""), unsafe=found.unsafe, links=found.links)
+        yield from full(tuple(group), found.texts.get(place, ""), unsafe=found.unsafe, links=found.links, columns=found.columns)
 
 
 def _concise(found: Report) -> Iterator[str]:

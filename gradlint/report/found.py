@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from gradlint.diagnostic import Diagnostic
+from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.report import paths
 
 
@@ -15,24 +15,31 @@ from gradlint.report import paths
 class Report:
     """Everything that a report may tell.
 
-    `diagnostics` are in the order of their files and sorted in each. `texts` has the text that their rows and columns count
-    in, by file name and, in a notebook, the number of the cell (None in a script); `notebooks` has the whole of each
-    notebook, for those formats whose readers only know lines of files. `applied` are the findings that were fixed,
-    `failures` the files on which gradlint itself failed, each with why. `unsafe` and `fixing` are the options, `show_fixes`
-    lists what was applied before the summary, `quiet` leaves both out, `links` puts links to the rules' pages into text for a
-    terminal that follows them. Machine formats name files relative to `root`, and some the `version` of gradlint.
+    `diagnostics` are in the order of their files and sorted in each. `texts` has the text that their rows and columns count in,
+    by file name and, in a notebook, the number of the cell (None in a script); `notebooks` has the whole of each notebook, for
+    those formats whose readers only know lines of files. `applied` are the findings that were fixed, `advice` what to know after
+    that, `failures` the files on which gradlint itself failed, each with why; `unchecked` says that a file or all of them could
+    not be checked, so that nothing found is no good news. `files` is how many were checked, `loops` has the answer for each
+    training loop in them. `unsafe` and `fixing` are the options, `show_fixes` lists what was applied before the summary, `quiet`
+    leaves both out, `links` puts links to the rules' pages into text for a terminal that follows them, and `columns` is how wide
+    a terminal is. Machine formats name files relative to `root`, and some the `version` of gradlint.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
     texts: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
     notebooks: Mapping[str, str] = field(default_factory=dict)
     applied: tuple[Diagnostic, ...] = ()
+    advice: tuple[str, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
+    unchecked: bool = False
+    files: int = 0
+    loops: tuple[LoopVerdict, ...] = ()
     unsafe: bool = False
     fixing: bool = False
     quiet: bool = False
     show_fixes: bool = False
     links: bool = False
+    columns: int | None = None
     root: Path = Path()
     version: str = ""
 

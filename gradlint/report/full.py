@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import click
 
@@ -38,13 +39,16 @@ class _Mark:
         return range(self.span.start.row, self.span.end.row + 1)
 
 
-def full(diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False) -> Iterator[str]:
-    """The lines of all findings in one file, or in one cell of a notebook."""
+def full(
+    diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False, columns: int | None = None
+) -> Iterator[str]:
+    """The lines of all findings in one file, or in one cell of a notebook; prose is wrapped to some columns of a terminal."""
     source = _NEWLINE.split(text) if text else []
     for each in diagnostics:
-        star = click.style(marker(each, unsafe=unsafe), fg="cyan")
-        yield f"{coloured_code(each, links=links)} {star}{click.style(one_line(each.message), bold=True)}"
+        kind = click.style(each.severity.value, fg=COLOURS[each.severity], bold=True)
+        yield f"{kind}[{coloured_code(each, links=links)}]: {click.style(one_line(each.message), bold=True)}"
         yield from _finding(each, source)
+        yield from _remarks(each, columns, marker(each, unsafe=unsafe))
         yield ""
 
 
@@ -64,11 +68,25 @@ def _finding(each: Diagnostic, source: Sequence[str]) -> Iterator[str]:
             lines = list(_excerpt(group, source, gutter))
             yield from lines
             closed = lines[-1] == _line(gutter)
+
+
+def _remarks(each: Diagnostic, columns: int | None, star: str) -> Iterator[str]:
+    """Why it harms, what the fix does, marked where `--fix` applies it, and what else to know."""
+    if each.reason:
+        yield from _remark("note", each.reason, columns)
     if each.fix is not None:
         kind = "" if each.fix.applicability is Applicability.SAFE else " (unsafe fix)"
-        yield f"{click.style('help', fg='cyan', bold=True)}: {one_line(each.fix.message)}{kind}"
+        yield from _remark("help", f"{star}{each.fix.message}{kind}", columns)
     if each.note:
-        yield f"{click.style('note', fg='cyan', bold=True)}: {one_line(each.note)}"
+        yield from _remark("note", each.note, columns)
+
+
+def _remark(word: str, told: str, columns: int | None) -> Iterator[str]:
+    """A remark below a finding; the lines that it is wrapped to are indented as its text is."""
+    text = f"{word}: {one_line(told)}"
+    lines = wrap(text, columns, subsequent_indent="      ", break_on_hyphens=False) if columns is not None else [text]
+    yield f"{click.style(word, fg='cyan', bold=True)}{lines[0].removeprefix(word)}"
+    yield from lines[1:]
 
 
 def _groups(marks: Sequence[_Mark], last: int) -> list[list[_Mark]]:

@@ -33,7 +33,7 @@ def _text(each: Diagnostic, found: Report) -> Iterator[str]:
     """What is shown beside the code and, since the log shows nothing else, names the place once more."""
     cell = f"cell {each.cell}:" if each.cell is not None else ""
     path, start = f"{printable(found.path(each.filename))}:{cell}", each.span.start
-    yield f"{path}{start.row}:{start.column}: {each.code} {marker(each, unsafe=found.unsafe)}{one_line(each.message)}"
+    yield f"{path}{start.row}:{start.column}: {each.code} {marker(each, unsafe=found.unsafe)}{one_line(each.sentence)}"
     for related in each.related:
         yield f"  {path}{related.span.start.row}:{related.span.start.column}: {one_line(related.message)}"
     if each.fix is not None:

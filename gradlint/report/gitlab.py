@@ -27,7 +27,7 @@ def _issue(each: Diagnostic, fingerprint: str, found: Report) -> dict[str, Any]:
         "type": "issue",
         "check_name": each.code,
         # GitLab shows the description alone
-        "description": f"{each.code}: {in_cell(each)}{one_line(each.message)}",
+        "description": f"{each.code}: {in_cell(each)}{one_line(each.sentence)}",
         "categories": ["Bug Risk"],
         "severity": _SEVERITIES[each.severity],
         "fingerprint": fingerprint,

@@ -47,7 +47,7 @@ def _suite(root: ET.Element, path: str, findings: Sequence[Diagnostic], found: R
     for each in findings:
         place = f"{found.line(each, each.span.start.row)}:{each.span.start.column}" if each.cell is None else in_cell(each)[:-2]
         kind = "error" if each.code == _BROKEN else "failure"
-        message = f"{in_cell(each)}{one_line(each.message)}"
+        message = f"{in_cell(each)}{one_line(each.sentence)}"
         _case(suite, f"{each.code} {each.name} ({place})", path, kind, each.code, message, _body(each, found))
 
 
@@ -64,7 +64,7 @@ def _body(each: Diagnostic, found: Report) -> Iterator[str]:
     path = named(found.path(each.filename))
     cell = f"cell {each.cell}:" if each.cell is not None else ""
     start = each.span.start
-    yield f"{path}:{cell}{start.row}:{start.column}: {each.severity.value}: {one_line(each.message)}"
+    yield f"{path}:{cell}{start.row}:{start.column}: {each.severity.value}: {one_line(each.sentence)}"
     for related in each.related:
         yield f"{path}:{cell}{related.span.start.row}:{related.span.start.column}: {one_line(related.message)}"
     if each.fix is not None:

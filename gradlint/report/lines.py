@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from gradlint.diagnostic import Applicability, Diagnostic
+from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Severity
 
 TAB = 4
 CUT = "…"
+_NOUNS = {
+    Severity.ERROR: ("error", "errors"),
+    Severity.WARNING: ("warning", "warnings"),
+    Severity.INFO: ("info finding", "info findings"),
+}
 _COMMAND = re.compile(r"##\[(?=[\w-]+[ \]])")
 
 
@@ -22,11 +28,26 @@ def safe(text: str) -> str:
     return _COMMAND.sub("#\N{REPLACEMENT CHARACTER}[", printable(text))
 
 
-def printable(text: str) -> str:
-    """Foreign text without control characters, so that it cannot inject terminal escapes."""
+_SEPARATORS = "\u2028\u2029"
+"""Characters that some readers of lines take for the end of one."""
+
+
+def disarmed(line: str) -> str:
+    """A line of a log without what GitHub takes for a command."""
+    line = line.replace("::", ":\N{REPLACEMENT CHARACTER}", 1) if line.lstrip().startswith("::") else line
+    return _COMMAND.sub("#\N{REPLACEMENT CHARACTER}[", line)
+
+
+def printable(text: str, keep: str = "\t") -> str:
+    """Foreign text without control characters, so that it cannot inject terminal escapes, and without ends of lines."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if char == "\t" or unicodedata.category(char)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char
+        if char in keep or (unicodedata.category(char)[0] != "C" and char not in _SEPARATORS)
+        else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
 
 
 def one_line(text: str) -> str:
@@ -100,12 +121,30 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def summary(diagnostics: Sequence[Diagnostic], fixed: int, *, unsafe: bool, fixing: bool) -> list[str]:
-    """The closing lines, as Ruff words them."""
-    left = len(diagnostics)
+def counted(diagnostics: Iterable[Diagnostic]) -> str:
+    """How many findings there are of each severity: `2 errors and 1 warning`."""
+    number = Counter(each.severity for each in diagnostics)
+    parts = [count(number[severity], *nouns) for severity, nouns in _NOUNS.items() if number[severity]]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0] if parts else "0 errors"
+
+
+def checked(files: int, loops: Sequence[LoopVerdict]) -> str:
+    """How much was checked, and how many training loops have which answer."""
+    line = f"Checked {count(files, 'file', 'files')}"
+    if not loops:
+        return f"{line}."
+    number = Counter("silenced" if each.silenced else each.answer for each in loops)
+    answers = ", ".join(f"{number[answer]} {answer}" for answer in ("verified", "wrong", "silenced", "unknown") if number[answer])
+    hint = " (`gradlint show` explains)" if number["unknown"] or number["wrong"] else ""
+    return f"{line}, {count(len(loops), 'training loop', 'training loops')}: {answers}{hint}."
+
+
+def summary(diagnostics: Sequence[Diagnostic], applied: Sequence[Diagnostic], *, unsafe: bool, fixing: bool) -> list[str]:
+    """The closing lines, as Ruff words them, but errors and warnings are counted apart."""
+    left, fixed = len(diagnostics), len(applied)
     if not left and not fixed:
         return ["All checks passed!"]
-    found = count(left + fixed, "error", "errors")
+    found = counted((*diagnostics, *applied))
     lines = [f"Found {found} ({fixed} fixed, {left} remaining)." if fixed else f"Found {found}."]
     fixes = [each.fix for each in diagnostics if each.fix is not None]
     hidden = 0 if unsafe else sum(each.applicability is Applicability.UNSAFE for each in fixes)

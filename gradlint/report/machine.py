@@ -60,6 +60,7 @@ def as_object(diagnostic: Diagnostic) -> dict[str, Any]:
         "code": diagnostic.code,
         "name": diagnostic.name,
         "message": diagnostic.message,
+        "reason": diagnostic.reason or None,
         "severity": diagnostic.severity.value,
         "filename": os.path.abspath(diagnostic.filename),
         "location": _place(diagnostic.span.start),

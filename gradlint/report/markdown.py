@@ -73,11 +73,11 @@ def _found(each: Diagnostic, *, unsafe: bool) -> Sequence[str]:
     else:
         option = "" if unsafe or each.fix.applicability is Applicability.SAFE else " (unsafe)"
         fix = f"{_text(each.fix.message)}{option}"
-    return _place(each), _rule(each.code), _text(each.message), fix
+    return _place(each), _rule(each.code), _text(each.sentence), fix
 
 
 def _done(each: Diagnostic) -> Sequence[str]:
-    return _place(each), _rule(each.code), _text(each.message), _text(each.fix.message if each.fix is not None else "fixed")
+    return _place(each), _rule(each.code), _text(each.sentence), _text(each.fix.message if each.fix is not None else "fixed")
 
 
 def _place(each: Diagnostic) -> str:

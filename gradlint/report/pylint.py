@@ -12,4 +12,4 @@ def pylint(found: Report) -> Iterator[str]:
     """One line a finding; in a notebook it is the line of the file, and the message names the cell."""
     for each in found.diagnostics:
         line = found.line(each, each.span.start.row)
-        yield f"{named(found.path(each.filename))}:{line}: [{each.code}] {in_cell(each)}{one_line(each.message)}"
+        yield f"{named(found.path(each.filename))}:{line}: [{each.code}] {in_cell(each)}{one_line(each.sentence)}"

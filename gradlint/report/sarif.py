@@ -66,7 +66,7 @@ class _Run:
         unread: list[Object] = [
             {
                 "level": "error",
-                "message": _message(each.message),
+                "message": _message(each.sentence),
                 "locations": [self.location(each)],
                 "associatedRule": {"id": each.code, "index": self.indices[each.code]},
             }
@@ -89,7 +89,7 @@ class _Run:
             "ruleId": each.code,
             "ruleIndex": self.indices[each.code],
             "level": LEVELS[each.severity],
-            "message": _message(f"{in_cell(each)}{one_line(each.message)}{note}"),
+            "message": _message(f"{in_cell(each)}{one_line(each.sentence)}{note}"),
             "locations": [self.location(each)],
             "partialFingerprints": {FINGERPRINT: fingerprint},
         }

@@ -6,21 +6,22 @@ from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 
 @trace_rule(
     "GRD107",
     "tail-underscaled",
-    "The last, partial window is divided by N, although the program works out its length",
+    "The partial window is divided by N, although the program works out its length",
     severity=Severity.INFO,
     promise=NOTHING,
 )
 def tail_underscaled(scene: Scene) -> Finding:
     known = scene.fault.about
     told = f"{scene.quoted(known)} micro-batches" if known is not None else "fewer micro-batches"
-    message = f"the last window of a pass has {told}, and its loss is divided by {scene.n} all the same: its update is smaller"
+    message = f"The partial window is divided by {brief(scene.steps or 'N')}, not by its own length"
+    reason = f"it has {told}, so its update is smaller than the others"
     related = [(scene.step.node, "the last window ends here")]
     if known is not None:
         related.append((known, "its length is worked out here"))
-    return Finding(scene.place, message, tuple(related), note="no fix is offered: dividing by N throughout may be meant")
+    return Finding(scene.place, message, reason, tuple(related), note="no fix is offered: dividing by N throughout may be meant")

@@ -6,7 +6,7 @@ from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 
 @trace_rule(
@@ -17,9 +17,7 @@ from gradlint.simulate.scene import Scene
     promise=NOTHING,
 )
 def last_micro_loss_logged(scene: Scene) -> Finding:
-    message = (
-        f"{scene.here} shows the loss of the last micro-batch of its window alone, while {scene.there} follows all {scene.n}: "
-        "what is logged has the noise of one micro-batch"
-    )
+    message = f"{brief(scene.place)} logs only the loss of the window's last micro-batch"
+    reason = f"{scene.there} follows all {scene.n} of them, so the log has the noise of one"
     related = ((scene.view.backwards[0].node, "the loss of each micro-batch"), (scene.step.node, "the update"))
-    return Finding(scene.place, message, related, note="no fix is offered: the mean over the window has no name here")
+    return Finding(scene.place, message, reason, related, note="no fix is offered: the mean over the window has no name here")

@@ -6,7 +6,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.by_trace import move_behind_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -18,5 +18,6 @@ from gradlint.simulate.trace import What
 )
 def zero_grad_before_step(scene: Scene) -> Finding:
     fix, note = move_behind_step(scene, "Zero the gradients after the step")
-    message = f"{scene.here} wipes the gradients before {scene.there} uses them: the weights do not change"
-    return Finding(scene.place, message, ((scene.step.node, "the step comes after"),), fix, note)
+    message = f"{brief(scene.place)} clears the gradients before the step"
+    reason = f"{scene.there} finds none, so the weights do not change"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the step comes after"),), fix, note)

@@ -6,7 +6,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.accumulating import join_contexts
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -19,8 +19,9 @@ from gradlint.simulate.trace import What
 def nested_accumulate(scene: Scene) -> Finding:
     fix, note = join_contexts(scene)
     outer = scene.fault.other or scene.event
-    message = f"{scene.here} counts the micro-batch again that {scene.quoted(outer.node)} has counted: {_consequence(scene)}"
-    return Finding(scene.place, message, ((outer.node, "it is counted here"),), fix, note)
+    message = f"{brief(scene.place)} counts the micro-batch a second time"
+    reason = f"{scene.quoted(outer.node)} has counted it already: {_consequence(scene)}"
+    return Finding(scene.place, message, reason, ((outer.node, "it is counted here"),), fix, note)
 
 
 def _consequence(scene: Scene) -> str:

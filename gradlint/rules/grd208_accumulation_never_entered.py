@@ -18,9 +18,9 @@ from gradlint.simulate.trace import What
 )
 def accumulation_never_entered(scene: Scene) -> Finding:
     fix, note = enter_accumulate(scene)
-    message = f"{scene.here} divides by {_steps(scene)}, and no `accumulate()` is entered: "
-    message += f"{scene.there} runs on every micro-batch, with gradients that are N times too small"
-    return Finding(scene.place, message, ((scene.step.node, "the optimizer steps here"),), fix, note)
+    message = f"The loss is divided by {_steps(scene)}, but nothing accumulates"
+    reason = f"{scene.here} divides it, and without `accumulate()` {scene.there} runs on every micro-batch: gradients are N times too small"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the optimizer steps here"),), fix, note)
 
 
 def _steps(scene: Scene) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.skipping import CLEARED
 
 _KEEP = "no fix is offered: leave the gradients as they are, those of this micro-batch are not in them yet"
@@ -20,13 +20,12 @@ _COUNT = "no fix is offered: test the boundary all the same, or count only the m
 )
 def window_cut_by_continue(scene: Scene) -> Finding:
     if scene.fault.why == CLEARED:
-        message = (
-            f"{scene.here} throws away what the window has accumulated, and {scene.there} closes it all the same: "
-            f"the update is made of fewer micro-batches than {scene.n}"
-        )
-        return Finding(scene.place, message, ((scene.step.node, "what is left is used here"),), note=_KEEP)
-    message = (
-        f"the boundary goes with the micro-batch that {scene.here} leaves out: where that is the last of a window, {scene.there} "
-        f"is not reached, and the next update adds up nearly twice {scene.n} micro-batches"
+        message = f"{brief(scene.place)} throws away what the window has accumulated"
+        reason = f"{scene.there} still closes the window, so its update has fewer micro-batches than {scene.n}"
+        return Finding(scene.place, message, reason, ((scene.step.node, "what is left is used here"),), note=_KEEP)
+    message = f"{brief(scene.place)} skips the boundary along with the micro-batch"
+    reason = (
+        f"where that micro-batch is the last of its window, {scene.there} is not reached, and the next update adds up nearly twice "
+        f"{scene.n} micro-batches"
     )
-    return Finding(scene.place, message, ((scene.step.node, "the step that is skipped"),), note=_COUNT)
+    return Finding(scene.place, message, reason, ((scene.step.node, "the step that is skipped"),), note=_COUNT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 _COUNT = "no fix is offered: count the micro-batches since the last step, and step where they are N or more"
 
@@ -17,8 +17,6 @@ _COUNT = "no fix is offered: count the micro-batches since the last step, and st
     promise=NOTHING,
 )
 def modulus_of_a_changing_count(scene: Scene) -> Finding:
-    message = (
-        f"{scene.here} decides where a window ends, and {scene.n} changes on the way: where it does, {scene.there} closes windows "
-        f"that are smaller, or larger, than either of its values"
-    )
-    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), note=_COUNT)
+    message = f"Windows end at a remainder of {brief(scene.steps or 'N')}, which changes"
+    reason = f"where it changes, {scene.there} closes a window that is smaller or larger than either of its values"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the weights change here"),), note=_COUNT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 _ONCE = "no fix is offered: step in the loop at the boundary, or do without accumulation and divide the loss by nothing"
 
@@ -17,8 +17,6 @@ _ONCE = "no fix is offered: step in the loop at the boundary, or do without accu
     promise=NOTHING,
 )
 def step_in_backward_hook(scene: Scene) -> Finding:
-    message = (
-        f"{scene.here} makes every backward pass step and clear what it has computed: nothing is accumulated, and each update has "
-        f"the gradient of one micro-batch, divided by {scene.n}"
-    )
-    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), note=_ONCE)
+    message = f"{brief(scene.place)} steps and zeroes in every backward pass"
+    reason = f"nothing is accumulated: each update has the gradient of one micro-batch, divided by {scene.n}"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the weights change here"),), note=_ONCE)

@@ -6,7 +6,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.clip_by_trace import unscale_first
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -20,6 +20,6 @@ def clip_without_unscale(scene: Scene) -> Finding:
     fix, note = unscale_first(scene)
     scaled = scene.event.held and scene.run.trace.events[scene.event.held[-1]].node
     related = [(scaled, "the loss is scaled here")] if scaled else []
-    message = f"{scene.here} compares its threshold with gradients that a GradScaler has scaled, "
-    message += "at first 65536 times too large: unscale them first"
-    return Finding(scene.place, message, (*related, (scene.step.node, "the gradients are unscaled only here")), fix, note)
+    message = f"{brief(scene.place)} clips gradients that are still scaled"
+    reason = "the GradScaler has multiplied them, at first by 65536, and the threshold is meant for unscaled ones"
+    return Finding(scene.place, message, reason, (*related, (scene.step.node, "the gradients are unscaled only here")), fix, note)

@@ -6,7 +6,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.by_trace import move_to_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -18,5 +18,6 @@ from gradlint.simulate.trace import What
 )
 def clip_after_step(scene: Scene) -> Finding:
     fix, note = move_to_step(scene, "Clip before the step")
-    message = f"{scene.here} comes after {scene.there}: the step has used the gradients as they were"
-    return Finding(scene.place, message, ((scene.step.node, "the step comes first"),), fix, note)
+    message = f"{brief(scene.place)} clips after the step"
+    reason = f"{scene.there} has already used the gradients as they were"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the step comes first"),), fix, note)

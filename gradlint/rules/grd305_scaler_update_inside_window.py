@@ -6,7 +6,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.by_trace import move_to_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -18,5 +18,6 @@ from gradlint.simulate.trace import What
 )
 def scaler_update_inside_window(scene: Scene) -> Finding:
     fix, note = move_to_step(scene, "Update the scaler once per update, after its step")
-    message = f"{scene.too_often}: the factor can change inside a window, and gradients of different scale are added"
-    return Finding(scene.place, message, ((scene.step.node, "the scaler steps here"),), fix, note)
+    message = f"{brief(scene.place)} adapts the scale inside a window"
+    reason = f"{scene.too_often}: the factor can change inside a window, and gradients of different scale are added"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the scaler steps here"),), fix, note)

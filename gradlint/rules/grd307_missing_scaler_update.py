@@ -10,7 +10,7 @@ from gradlint.fixes.shared import withheld
 from gradlint.model.syntax.expressions import text
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -26,6 +26,6 @@ def missing_scaler_update(scene: Scene) -> Finding:
         fix, note = after_each_step(scene, f"{text(call.func.value)}.update()", "Update the scaler after its step")
     else:
         fix, note = withheld("the scaler has no name at its step")
-    message = f"{scene.here} is never followed by `update()`: after the first overflow every step is skipped, "
-    message += "and a second `unscale_` raises"
-    return Finding(scene.place, message, fix=fix, note=note)
+    message = f"{brief(scene.place)} is never followed by `update()`"
+    reason = "after the first overflow every step is skipped, and a second `unscale_` raises"
+    return Finding(scene.place, message, reason, fix=fix, note=note)

@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from gradlint.finding import Finding
 from gradlint.fixes.clip_by_trace import move_behind_backward
 from gradlint.fixes.shared import withheld
-from gradlint.model.lightning import clips_of_steps
-from gradlint.model.syntax.expressions import dotted
-from gradlint.model.types import TrainingFile
+from gradlint.model.engines.lightning_steps import clips_of_steps
+from gradlint.model.file import TrainingFile
 from gradlint.rule import file_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
 def _shown(scene: Scene) -> Finding:
     fix, note = move_behind_backward(scene, "Clip between the backward pass and the step")
     backward = next(event.node for event in scene.view.backwards)
-    message = f"{scene.here} runs before {scene.quoted(backward)}: it finds no gradients of this update, "
-    message += f"and {scene.there} uses them unclipped"
-    return Finding(scene.place, message, ((backward, "the gradients are computed only here"),), fix, note)
+    message = f"{brief(scene.place)} clips before the backward pass"
+    reason = f"{scene.quoted(backward)} computes the gradients later, and {scene.there} uses them unclipped"
+    return Finding(scene.place, message, reason, ((backward, "the gradients are computed only here"),), fix, note)
 
 
 @file_rule(
@@ -36,8 +35,8 @@ def clip_before_backward(file: TrainingFile) -> Iterator[Finding]:
         fix, note = withheld("`Trainer(gradient_clip_val=...)` or `configure_gradient_clipping` clips at the right time")
         yield Finding(
             at=clip,
-            message=f"`{dotted(clip.func)}(...)` runs in `training_step`, and the Trainer runs the backward pass when that has returned: "
-            "the gradients of this batch are not clipped",
+            message=f"{brief(clip)} clips before the backward pass",
+            reason="the Trainer runs the backward pass once `training_step` has returned: the gradients of this batch are not clipped",
             fix=fix,
             note=note,
         )

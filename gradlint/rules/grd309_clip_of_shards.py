@@ -11,7 +11,7 @@ from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.syntax.expressions import dotted, literal, text
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 _TAKEN = ("max_norm", "norm_type")
@@ -27,9 +27,11 @@ _TAKEN = ("max_norm", "norm_type")
 )
 def clip_of_shards(scene: Scene) -> Finding:
     fix, note = _by_the_model(scene.event.node)
-    message = f"{scene.here} takes the norm of the shard that each process holds: it is too small, "
-    message += "and the processes scale their parts of one gradient differently"
-    return Finding(scene.place, message, (), fix, note)
+    message = f"{brief(scene.place)} takes the norm of one shard"
+    reason = (
+        "each process measures only its own shard: the norm is too small, and the parts of one gradient are scaled differently"
+    )
+    return Finding(scene.place, message, reason, (), fix, note)
 
 
 def _by_the_model(call: cst.CSTNode) -> Outcome:

@@ -7,7 +7,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.by_trace import move_behind_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -20,5 +20,6 @@ from gradlint.simulate.trace import What
 )
 def scheduler_before_optimizer(scene: Scene) -> Finding:
     fix, note = move_behind_step(scene, "Advance the schedule after the step")
-    message = f"{scene.here} runs before {scene.there}: the first value of the schedule is never used"
-    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), fix, note)
+    message = f"{brief(scene.place)} advances the schedule before the step"
+    reason = f"it runs before {scene.there}, so the first value of the schedule is never used"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the weights change here"),), fix, note)

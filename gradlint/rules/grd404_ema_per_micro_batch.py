@@ -7,7 +7,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.by_trace import move_to_step
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -20,5 +20,6 @@ from gradlint.simulate.trace import What
 )
 def ema_per_micro_batch(scene: Scene) -> Finding:
     fix, note = move_to_step(scene, "Average once per update, after the step")
-    message = f"{scene.too_often}: the average forgets N times too fast"
-    return Finding(scene.place, message, ((scene.step.node, "the weights change here"),), fix, note)
+    message = f"{brief(scene.place)} updates the average more often than the weights change"
+    reason = f"{scene.too_often}: the average forgets N times too fast"
+    return Finding(scene.place, message, reason, ((scene.step.node, "the weights change here"),), fix, note)

@@ -7,7 +7,7 @@ from gradlint.finding import Finding
 from gradlint.fixes.into_guard import ask_where_it_counts
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 
@@ -22,9 +22,8 @@ def update_counter_tested_per_micro_batch(scene: Scene) -> Finding:
     done = scene.fault.other
     assert done is not None
     fix, note = ask_where_it_counts(scene)
-    message = (
-        f"{scene.here} is asked on every micro-batch, and what it counts goes up with {scene.there}, once every {scene.n}: "
-        f"{scene.quoted(done.node)} runs up to {scene.n} times for one count"
-    )
+    message = f"{brief(scene.place)} counts updates, but is tested on every micro-batch"
+    often = f"up to {scene.n} times for one count"
+    reason = f"the count goes up with {scene.there}, once every {scene.n}, so {scene.quoted(done.node)} runs {often}"
     related = ((scene.step.node, "an update is made here"), (done.node, "this runs several times"))
-    return Finding(scene.place, message, related, fix, note)
+    return Finding(scene.place, message, reason, related, fix, note)

@@ -7,7 +7,7 @@ from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.limits import TOO_LONG
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 _EITHER = "no fix is offered: the limit may be converted, or the counter moved, and other code may read either"
 
@@ -21,13 +21,9 @@ _EITHER = "no fix is offered: the limit may be converted, or the counter moved, 
 )
 def bound_in_other_units(scene: Scene) -> Finding:
     if scene.fault.why == TOO_LONG:
-        message = (
-            f"{scene.here} compares a count of updates, which goes up with {scene.there}, once every {scene.n} micro-batches, with a "
-            f"number of micro-batches: training runs N times too long"
-        )
+        message = f"{brief(scene.place, 44)} limits updates by a number of micro-batches"
+        reason = f"the count goes up with {scene.there}, once every {scene.n} micro-batches: training runs N times too long"
     else:
-        message = (
-            f"{scene.here} compares a count of micro-batches with a number of updates, and {scene.there} makes one every {scene.n} "
-            f"micro-batches: training ends after about 1/N of them"
-        )
-    return Finding(scene.place, message, ((scene.step.node, "an update is made here"),), note=_EITHER)
+        message = f"{brief(scene.place, 44)} limits micro-batches by a number of updates"
+        reason = f"{scene.there} makes one update every {scene.n} micro-batches: training ends after about 1/N of them"
+    return Finding(scene.place, message, reason, ((scene.step.node, "an update is made here"),), note=_EITHER)

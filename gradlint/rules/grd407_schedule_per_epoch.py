@@ -10,9 +10,9 @@ from gradlint.diagnostic import Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, unsafe
-from gradlint.model.engines.lightning_schedules import EpochSchedule, per_epoch
+from gradlint.model.engines.lightning_schedules import EpochSchedule, is_dictionary, per_epoch
+from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import last_name, text
-from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 
 
@@ -29,8 +29,9 @@ def step_schedule_advanced_per_epoch(file: TrainingFile) -> Iterator[Finding]:
             fix, note = _per_step(found)
             yield Finding(
                 at=found.node,
-                message=f'Lightning advances this schedule once an epoch, as nothing says `"interval": "step"`, but the length of '
-                f"`{last_name(found.built.func)}` counts steps: `{text(found.length)}`. The rate hardly moves",
+                message="The schedule counts steps, but Lightning advances it once an epoch",
+                reason=f"the length of `{last_name(found.built.func)}` is in steps (`{text(found.length)}`), and nothing says "
+                '`"interval": "step"`: the rate hardly moves',
                 related=((found.length, "the length in steps"),),
                 fix=fix,
                 note=note,
@@ -42,6 +43,8 @@ def _per_step(found: EpochSchedule) -> Outcome:
     told = ', "interval": "step"'
     if isinstance(found.node, cst.Dict):
         edit = Enclose(found.node.elements[-1].value, "", told)
+    elif isinstance(found.node, cst.Call) and is_dictionary(found.node):
+        edit = Enclose(found.node.args[-1].value, "", ', interval="step"')
     else:
         edit = Enclose(found.node, '{"scheduler": ', f"{told}}}")
     fix = Fix("Advance it once a step", (edit,))

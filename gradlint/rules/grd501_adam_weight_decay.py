@@ -10,8 +10,9 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Edit, Enclose, Replace
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.data.built import Construction
+from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import text, walk
-from gradlint.model.types import Construction, TrainingFile
 from gradlint.rule import file_rule
 
 
@@ -29,8 +30,9 @@ def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
         fix, note = _decoupled(built, name, file)
         yield Finding(
             at=built.call,
-            message=f"`{name}` adds `weight_decay={text(decay)}` to the gradient, where the adaptive denominator divides it away "
-            "for weights with large gradients: L2 regularisation, not weight decay",
+            message=f"The weight decay of `{name}` passes through the adaptive denominator",
+            reason=f"`weight_decay={text(decay)}` is added to the gradient, and divided away for weights with large gradients: "
+            "that is L2 regularisation, not weight decay",
             fix=fix,
             note=note,
         )

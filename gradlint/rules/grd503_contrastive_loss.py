@@ -6,7 +6,7 @@ from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 
 @trace_rule(
@@ -17,9 +17,9 @@ from gradlint.simulate.scene import Scene
     promise=NOTHING,
 )
 def contrastive_loss_over_micro_batches(scene: Scene) -> Finding:
-    message = (
-        f"{scene.here} compares the samples of one micro-batch with each other: accumulating {scene.n} of them "
-        "adds no negatives, as a larger batch would"
+    message = f"{brief(scene.place)} takes its negatives from one micro-batch"
+    reason = (
+        f"it compares the samples of one micro-batch: accumulating {scene.n} of them adds no negatives, as a larger batch would"
     )
     related = ((scene.step.node, "the window ends here"),)
-    return Finding(scene.place, message, related, note="no fix is offered: cache the representations (GradCache)")
+    return Finding(scene.place, message, reason, related, note="no fix is offered: cache the representations (GradCache)")

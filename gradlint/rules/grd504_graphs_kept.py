@@ -6,7 +6,7 @@ from gradlint.diagnostic import Severity
 from gradlint.finding import Finding
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
-from gradlint.simulate.scene import Scene
+from gradlint.simulate.scene import Scene, brief
 
 
 @trace_rule(
@@ -17,11 +17,9 @@ from gradlint.simulate.scene import Scene
     promise=NOTHING,
 )
 def graphs_kept_over_the_window(scene: Scene) -> Finding:
-    message = (
-        f"{scene.here} runs once for all {scene.n} micro-batches: the graphs of all of them are in memory until then, "
-        "as they would be for the large batch"
-    )
+    message = f"{brief(scene.place)} keeps the graphs of a whole window in memory"
+    reason = f"it runs once for all {scene.n} micro-batches, so the loop needs the memory of the large batch"
     related = tuple(
         {id(source.node): (source.node, "each of these losses keeps its graph") for source, _ in scene.event.terms}.values()
     )
-    return Finding(scene.place, message, related[:1], note="no fix is offered: the sum may have other readers")
+    return Finding(scene.place, message, reason, related[:1], note="no fix is offered: the sum may have other readers")

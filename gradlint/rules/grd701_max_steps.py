@@ -9,8 +9,8 @@ from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.lengths import divides, loader_length, other_reader
 from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import keywords, last_name, literal, text
-from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 
 _WINDOW = {"Trainer": "accumulate_grad_batches", "TrainingArguments": "gradient_accumulation_steps"}
@@ -43,7 +43,8 @@ def max_steps_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
                 outcome = withheld(f"`{reader}` is read elsewhere too, where it counts micro-batches")
             yield Finding(
                 at=steps,
-                message=f"`max_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
+                message="`max_steps` counts micro-batches instead of optimizer steps",
+                reason=f"`{text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
                 f"`{text(window)}`: training runs N times too long",
                 related=((window, "the window is set here"),),
                 fix=outcome[0],

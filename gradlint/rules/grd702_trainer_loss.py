@@ -12,8 +12,8 @@ from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
 from gradlint.model.engines.hugging_face import delegates, makes_labels, own_losses, takes_count
+from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
-from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 
 _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
@@ -37,8 +37,8 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
                     fix, note = withheld(f"`{refusing}` takes no `num_items_in_batch`, and would raise")
                 yield Finding(
                     at=method.name,
-                    message="`compute_loss` takes a mean per micro-batch and ignores `num_items_in_batch`, which the Trainer passes "
-                    "to scale the loss over the whole window",
+                    message="`compute_loss` ignores `num_items_in_batch`",
+                    reason="it takes a mean per micro-batch, and the Trainer passes the number to scale the loss over the whole window",
                     fix=fix,
                     note=note,
                 )

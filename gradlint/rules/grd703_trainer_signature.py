@@ -11,7 +11,7 @@ from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.model.engines.hugging_face import COUNT, refusing_loss
-from gradlint.model.types import TrainingFile
+from gradlint.model.file import TrainingFile
 from gradlint.rule import file_rule
 
 
@@ -29,8 +29,8 @@ def trainer_signature(file: TrainingFile) -> Iterator[Finding]:
             fix, note = _take(method)
             yield Finding(
                 at=method.name,
-                message="`compute_loss` does not take `num_items_in_batch`, which the Trainer passes since transformers 4.46: the first "
-                "training step raises a TypeError",
+                message="`compute_loss` does not take `num_items_in_batch`",
+                reason="the Trainer passes it since transformers 4.46: the first training step raises a TypeError",
                 fix=fix,
                 note=note,
             )

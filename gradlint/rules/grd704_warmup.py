@@ -9,8 +9,8 @@ from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.lengths import divides, loader_length, other_reader
 from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import keywords, last_name, literal, text
-from gradlint.model.types import TrainingFile
 from gradlint.rule import file_rule
 
 _ARGUMENTS = ("TrainingArguments", "Seq2SeqTrainingArguments")
@@ -42,7 +42,8 @@ def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
                 outcome = withheld(f"`{reader}` is read elsewhere too, where it counts micro-batches")
             yield Finding(
                 at=steps,
-                message=f"`warmup_steps={text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
+                message="`warmup_steps` counts micro-batches instead of optimizer steps",
+                reason=f"`{text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
                 f"`{text(window)}`: the warm-up lasts N times too long",
                 related=((window, "the window is set here"),),
                 fix=outcome[0],

@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradlint import __version__
-from gradlint.run.cache_entries import Damaged, diagnostics_of, plain
+from gradlint.run.cache_entries import Damaged, diagnostics_of, loops_of, plain, plain_loop
 from gradlint.run.cache_folder import FOLDER, LARGEST, identity, keep_newest, make, read_store, replace_store
 
 if TYPE_CHECKING:
     from gradlint.config.selection import Selection
     from gradlint.config.settings import Names
-    from gradlint.diagnostic import Diagnostic
+    from gradlint.diagnostic import Diagnostic, LoopVerdict
     from gradlint.run.task import Task
 
-FORMAT = 1
+FORMAT = 3
 MOST_FILES = 100_000
 """A store remembers no more files than this; those of the last run come first."""
 
@@ -151,20 +151,21 @@ class Store:
         """What a content is known by; scripts and notebooks are read differently."""
         return blake2b(data, digest_size=16, person=b"ipynb" if name.endswith(".ipynb") else b"py").hexdigest()
 
-    def findings(self, name: str, digest: str) -> tuple[Diagnostic, ...] | None:
-        """What was found in a content, told of a file; None where that is not known."""
+    def results(self, name: str, digest: str) -> tuple[tuple[Diagnostic, ...], tuple[LoopVerdict, ...]] | None:
+        """What was found in a content, told of a file, and the answers for its loops; None where that is not known."""
         kept = self._results.get(digest)
         if kept is None:
             return None
         try:
-            return diagnostics_of(kept, name)
-        except Damaged:
+            found, loops = kept
+            return diagnostics_of(found, name), loops_of(loops)
+        except (Damaged, ValueError, TypeError):
             del self._results[digest]
             return None
 
-    def keep(self, digest: str, diagnostics: tuple[Diagnostic, ...]) -> None:
+    def keep(self, digest: str, diagnostics: tuple[Diagnostic, ...], loops: tuple[LoopVerdict, ...] = ()) -> None:
         """Remember what was found in a content."""
-        self._results[digest] = [plain(each) for each in diagnostics]
+        self._results[digest] = [[plain(each) for each in diagnostics], [plain_loop(each) for each in loops]]
         self.changed = True
 
     def write(self) -> None:

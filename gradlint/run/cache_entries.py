@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Severity, Span, TextEdit, TextFix
+from gradlint.diagnostic import ANSWERS, Applicability, Diagnostic, LoopVerdict, Place, Related, Severity, Span, TextEdit, TextFix
 
 
 class Damaged(ValueError):
@@ -25,7 +25,27 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
         else [fix.message, fix.applicability.value, [[_plain_span(each.span), each.content] for each in fix.edits]],
         [[_plain_span(each.span), each.message] for each in diagnostic.related],
         diagnostic.note,
+        diagnostic.reason,
     ]
+
+
+def plain_loop(loop: LoopVerdict) -> list[Any]:
+    """The answer for a loop as a list."""
+    return [loop.line, loop.last_line, loop.answer, list(loop.codes), loop.reason, loop.reason_line, loop.silenced]
+
+
+def loops_of(kept: Any) -> tuple[LoopVerdict, ...]:
+    """The answers that were made plain. Raises Damaged."""
+    try:
+        return tuple(_loop(*each) for each in kept)
+    except (ValueError, TypeError) as error:
+        raise Damaged from error
+
+
+def _loop(line: Any, last: Any, answer: Any, codes: Any, reason: Any, row: Any, silenced: Any) -> LoopVerdict:
+    if not all(type(each) is int for each in (line, last, row)) or type(silenced) is not bool or answer not in ANSWERS:
+        raise Damaged
+    return LoopVerdict(line, last, _text(answer), tuple(map(_text, codes)), _text(reason), row, silenced)
 
 
 def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:
@@ -41,7 +61,7 @@ def _plain_span(span: Span) -> list[int]:
 
 
 def _diagnostic(kept: Any, filename: str) -> Diagnostic:
-    span, code, name, message, severity, fix, related, note = kept
+    span, code, name, message, severity, fix, related, note, reason = kept
     return Diagnostic(
         filename,
         _span(span),
@@ -52,6 +72,7 @@ def _diagnostic(kept: Any, filename: str) -> Diagnostic:
         None if fix is None else _fix(fix),
         tuple(Related(_span(where), _text(what)) for where, what in related),
         None if note is None else _text(note),
+        reason=_text(reason),
     )
 
 

@@ -110,11 +110,12 @@ class Intake:
 
 def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = None) -> FileResult | None:
     """What was found in this content before; None where that is not known, or where more than that is wanted."""
-    findings = store.findings(name, digest)
-    if findings is None:
+    known = store.results(name, digest)
+    if known is None:
         return None
+    findings, loops = known
     if not findings:
-        return FileResult(name)
+        return FileResult(name, loops=loops)
     if job.task.baseline is not None or name.endswith(".ipynb"):
         return None
     from gradlint.files.decode import Decoded, decode
@@ -126,7 +127,7 @@ def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = 
     decoded = decode(content)
     if store.digest(name, content) != digest or not isinstance(decoded, Decoded):
         return None
-    return FileResult(name, findings, text=decoded.text)
+    return FileResult(name, findings, loops=loops, text=decoded.text)
 
 
 def read_bytes(name: str) -> bytes:

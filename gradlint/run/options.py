@@ -47,6 +47,7 @@ class Options:
     show_settings: bool = False
     config: tuple[str, ...] = ()
     isolated: bool = False
+    fail_on: str = "info"
     exit_zero: bool = False
     exit_non_zero_on_fix: bool = False
     jobs: int | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gradlint.files.discover import Found, LeftOut, Target, discover, excluded
 from gradlint.report.names import TEXT
 from gradlint.run.baselines import Baselines
 from gradlint.run.options import Options, require_compatible
+from gradlint.run.outputs import require_apart
 from gradlint.run.task import Job, Task
 
 STDIN = Path("-")
@@ -33,6 +35,17 @@ class Plan:
     piped: bytes | None = None
     baselines: Baselines = field(default_factory=Baselines)
 
+    @cached_property
+    def idle(self) -> str:
+        """Why the run checks nothing, so that nothing found is no good news; empty where it checks something."""
+        if self.found.problems:
+            return ""
+        if not self.jobs:
+            if self.options.from_stdin:
+                return f"{self.options.stdin_filename} is not checked: it is excluded"
+            return f"no Python files or notebooks found under {', '.join(map(str, self.options.paths))}"
+        return "" if any(_has_rules(each) for each in {job.task.selection for job in self.jobs}) else "no rule is selected"
+
 
 def make_plan(options: Options) -> Plan:
     """What the options come to under the configuration. Raises ConfigError and UnknownRule."""
@@ -46,11 +59,28 @@ def make_plan(options: Options) -> Plan:
         found = _piped(options.stdin_filename or STDIN, configs)
     else:
         piped, found = None, discover(options.paths, configs)
+    outputs = {
+        "--output-file": options.output_file,
+        "--summary-file": options.summary_file,
+        "--write-baseline": options.write_baseline,
+    }
+    require_apart(outputs, (target.path for target in found.targets))
     baselines = Baselines(options.write_baseline)
     baselines.require(nearest.baseline)
     tasks = _Tasks(options, nearest.unsafe_fixes, baselines)
     jobs = tuple(Job(target.path, tasks.of(target), target.named, piped) for target in found.targets)
     return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped, baselines)
+
+
+def _has_rules(selection: Selection) -> bool:
+    """Whether any rule runs; the rules are imported only where what settings ignore may be all that they select."""
+    ignored = [selector.upper() for layer in selection.layers for selector in layer.ignore]
+    selected = any(layer.select is not None for layer in selection.layers)
+    if not ignored or not (selected or "ALL" in ignored or "GRD" in ignored):
+        return True
+    from gradlint.registry import all_rules
+
+    return bool(replace(selection, silenced=()).choose(all_rules()))
 
 
 def _home(options: Options) -> Path:

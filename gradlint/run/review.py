@@ -6,20 +6,20 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from gradlint.analysis import engine
 from gradlint.analysis.located import Located
 from gradlint.analysis.text_changes import edited
-from gradlint.diagnostic import Diagnostic, TextFix
+from gradlint.diagnostic import Diagnostic, LoopVerdict, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
 from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
 from gradlint.run.task import Task
-from gradlint.suppression.baseline import Entries, Print, Sorted, prints, sort
+from gradlint.suppression.baseline import Entries, Sorted, sort
 from gradlint.suppression.comments import keep
+from gradlint.suppression.prints import Print, prints
 
 Repair = Callable[["Review"], FixOutcome]
 """What makes of a text another one, and says which findings are gone by it."""
@@ -38,7 +38,7 @@ class Review:
     refusal: Callable[[str], str | None] | None = None
 
     @cached_property
-    def rules(self) -> tuple[Rule[Any], ...]:
+    def rules(self) -> tuple[Rule, ...]:
         return self.task.selection.choose(all_rules())
 
     @cached_property
@@ -48,8 +48,26 @@ class Review:
 
     def found(self, text: str) -> tuple[Diagnostic, ...]:
         """Everything that no comment silences, without the fixes that the settings do not want."""
-        kept = keep(text, engine.analyze(text, self.name, self.rules, self.taught))
-        wanted = (each if self._may_fix(each) else replace(each, fix=None) for each in kept)
+        return self._reported(text, self._analysis(text).diagnostics)
+
+    def loops(self, text: str, reported: tuple[Diagnostic, ...]) -> tuple[LoopVerdict, ...]:
+        """An answer for each training loop, given what is reported."""
+        return self._analysis(text).loops(reported)
+
+    def _analysis(self, text: str) -> engine.Analysis:
+        known = self._analyses.get(text)
+        if known is None:
+            self._analyses.clear()
+            known = self._analyses[text] = engine.analysis(text, self.name, self.rules, taught=self.taught)
+        return known
+
+    @cached_property
+    def _analyses(self) -> dict[str, engine.Analysis]:
+        """That of the last text."""
+        return {}
+
+    def _reported(self, text: str, found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+        wanted = (each if self._may_fix(each) else replace(each, fix=None) for each in keep(text, found))
         return tuple(self._writable(text, each) for each in wanted)
 
     def split(self, text: str, found: tuple[Diagnostic, ...]) -> Sorted:

@@ -72,7 +72,7 @@ def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], tim
         if timings is not None and spent is not None:
             timings.merge(spent)
         if each.store is not None and each.digest and _can_be_kept(result, each.job.task):
-            each.store.keep(each.digest, result.diagnostics)
+            each.store.keep(each.digest, result.diagnostics, result.loops)
         yield result
 
 
@@ -208,7 +208,9 @@ def _check(
             pass
     found = review.found(text)
     split = review.split(text, found)
-    result = FileResult(name, split.new, applied, text=text if split.new else "", held=split.held)
+    result = FileResult(
+        name, split.new, applied, loops=review.loops(text, split.new), text=text if split.new else "", held=split.held
+    )
     if task.baseline is not None:
         result = replace(result, prints=review.prints(text, found))
     return replace(result, before=data, after=after) if applied else result
@@ -223,9 +225,11 @@ def _is_annotated(text: str) -> bool:
 
 def _is_python(data: bytes) -> bool:
     """Whether there is nothing to tell of a script whose bytes can hold no finding; imports no more than that needs."""
-    from gradlint.files.parse import parse, tree_is_deep
+    from gradlint.files.parse import MOST_READ, parse, tree_is_deep
 
     decoded = decode(data)
+    if not isinstance(decoded, Undecodable) and len(decoded.text) > MOST_READ:
+        return True  # whether it is Python is nobody's question at such a size
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

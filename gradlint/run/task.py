@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from gradlint.config.selection import Selection
 from gradlint.config.settings import Names
-from gradlint.diagnostic import Diagnostic
+from gradlint.diagnostic import Diagnostic, LoopVerdict
 
 if TYPE_CHECKING:
-    from gradlint.suppression.baseline import Entries, Print
+    from gradlint.suppression.baseline import Entries
+    from gradlint.suppression.prints import Print
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class FileResult:
 
     `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
     fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
-    `prints` what everything is known by that was found, held back or not.
+    `prints` what everything is known by that was found, held back or not. `loops` has an answer for each training loop, by its rows
+    in the text: in a notebook in its code cells as one.
     """
 
     path: str
@@ -55,6 +57,7 @@ class FileResult:
     applied: tuple[Diagnostic, ...] = ()
     before: bytes | None = None
     after: bytes | None = None
+    loops: tuple[LoopVerdict, ...] = ()
     text: str = ""
     cells: tuple[tuple[int, str], ...] = ()
     crash: str | None = None

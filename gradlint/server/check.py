@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import overload
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.source import Problem, Source, read
@@ -123,23 +123,23 @@ def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagno
 
 
 @dataclass(frozen=True)
-class _Watched(Sequence[Rule[Any]]):
+class _Watched(Sequence[Rule]):
     """Rules between which a run that is in vain can end."""
 
-    rules: tuple[Rule[Any], ...]
+    rules: tuple[Rule, ...]
     go_on: GoOn
 
     def __len__(self) -> int:
         return len(self.rules)
 
     @overload
-    def __getitem__(self, index: int) -> Rule[Any]: ...
+    def __getitem__(self, index: int) -> Rule: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Rule[Any]]: ...
-    def __getitem__(self, index: int | slice) -> Rule[Any] | Sequence[Rule[Any]]:
+    def __getitem__(self, index: slice) -> Sequence[Rule]: ...
+    def __getitem__(self, index: int | slice) -> Rule | Sequence[Rule]:
         return self.rules[index]
 
-    def __iter__(self) -> Iterator[Rule[Any]]:
+    def __iter__(self) -> Iterator[Rule]:
         for rule in self.rules:
             self.go_on()
             yield rule

@@ -61,7 +61,7 @@ def diagnostics(checked: Checked, client: Client) -> dict[str, list[types.Diagno
 
 def diagnostic(finding: Diagnostic, location: types.Location, document: Document, client: Client) -> types.Diagnostic:
     """One finding at its place."""
-    message = one_line(finding.message)
+    message = one_line(finding.sentence)
     return types.Diagnostic(
         location.range,
         f"{message}\n{one_line(finding.note)}" if finding.note else message,

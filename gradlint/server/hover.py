@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lsprotocol import types
 
@@ -52,7 +51,7 @@ def _of_comment(directive: Directive, offset: int, text: Text, client: Client) -
     return _hover("\n".join(map(_line, rules)), place, client)
 
 
-def _line(rule: Rule[Any]) -> str:
+def _line(rule: Rule) -> str:
     return f"- [{rule.code}]({page_url(rule.code)}) {rule.name}: {rule.summary}"
 
 

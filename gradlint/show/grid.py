@@ -26,8 +26,6 @@ class Part(str, Enum):
     SECOND = "window 2"
     TAIL = "tail"
     PLAIN = "micro-batches"
-    PERIOD = "period 1"
-    NEXT_PERIOD = "period 2"
     AFTER = "after the pass"
 
 
@@ -102,6 +100,11 @@ class Timeline:
     answer: str = ""
 
     @property
+    def accused(self) -> bool:
+        """Whether a rule finds one of its rows wrong."""
+        return any(row.codes for row in self.grid.rows)
+
+    @property
     def marks(self) -> frozenset[Mark]:
         """Every kind of mark that is drawn, for the legend."""
         grids = (self.grid, *((self.better,) if self.better else ()))
@@ -109,10 +112,23 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class Unrun:
+    """Training that no simulated run comes to: where, in which function, and what is known of it."""
+
+    at: At
+    function: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Picture:
-    """All training loops of one file; `elsewhere` is what was found outside of them, `note` what there is to say instead."""
+    """All training loops of one file that runs come to; `unrun` is what they do not come to.
+
+    `elsewhere` is what was found outside of the loops, `note` what there is to say instead.
+    """
 
     filename: str
     timelines: tuple[Timeline, ...]
     elsewhere: tuple[Verdict, ...] = ()
     note: str | None = None
+    unrun: tuple[Unrun, ...] = ()

@@ -1,210 +1,155 @@
-"""From events to the rows of the picture: alternatives of one call share a row, and so do calls of one helper."""
+"""From the events of runs to the rows of the picture: alternatives of one call share a row, and so do calls of one helper."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import dotted
-from gradlint.model.types import Cadence, Engine, Event, Kind, LossScale, Scale, TrainingLoop, exclusive
-from gradlint.show.clock import Clock, Marks, marks_of, merged
 from gradlint.show.grid import Mark
+from gradlint.show.labels import LABELS, label_of, owner_of
+from gradlint.show.loops import Loop
+from gradlint.show.passes import Pass
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.views import View
 
-_LABELS = {
-    Kind.BACKWARD: "backward",
-    Kind.OPTIMIZER_STEP: "step",
-    Kind.ZERO_GRAD: "zero_grad",
-    Kind.CLIP: "clip",
-    Kind.UNSCALE: "unscale",
-    Kind.SCALER_UPDATE: "scaler update",
-    Kind.SCHEDULER_STEP: "schedule",
-    Kind.EMA_UPDATE: "EMA",
-    Kind.GRAD_SCALE: "scale gradients",
-    Kind.NO_SYNC: "no_sync",
-    Kind.REPORT: "report loss/N",
-}
-_LIGHTNING = "lightning, automatically"
+Marks = tuple[Mark, ...]
+"""What happens before the pass, on each of its micro-batches, and after it."""
+_STRENGTH = (Mark.NOTHING, Mark.UNKNOWN, Mark.MAYBE, Mark.HAPPENS)
+UNSYNCED = "no_sync"
 
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row in the making; `codes` are the rules that accuse it, an `alternative` runs in the place of another one."""
+    """A row in the making: the events of one kind at some places; `owner` is whose optimizer, schedule or average it is.
 
-    kind: Kind
+    `codes` are the rules that accuse it, an `alternative` runs in the place of another one where a setting is another.
+    """
+
+    kind: str
     label: str
-    events: tuple[Event, ...]
+    owner: str
+    nodes: tuple[cst.CSTNode, ...]
     marks: Marks
     codes: tuple[str, ...] = ()
     alternative: bool = False
 
-    @property
-    def target(self) -> str | None:
-        return next((event.target for event in self.events if event.target is not None), None)
 
-    @property
-    def owner(self) -> str | None:
-        return next((event.owner for event in self.events if event.owner is not None), None)
+def lanes_of(loop: Loop, accused: frozenset[int]) -> list[Lane]:
+    """The rows of a loop in the order in which they run; of loss reports and other calls only those whose nodes are accused."""
+    first, *others = (list(_rows(each, loop, accused)) for each in loop.passes)
+    found = _joined(first)
+    for lanes in others:
+        met = {id(node) for lane in lanes for node in lane.nodes}
+        for lane in lanes:
+            if not any(id(node) in {id(each) for row in found for each in row.nodes} for node in lane.nodes):
+                _add(found, _fitted(lane, first[0].marks if first else lane.marks), met)
+    return [_named(lane, found) for lane in found]
 
-    @property
-    def happens(self) -> bool:
-        return any(mark is not Mark.NOTHING for mark in self.marks)
+
+def _rows(part: Pass, loop: Loop, accused: frozenset[int]) -> Iterator[Lane]:
+    """The rows of one run, one for each place of the text."""
+    groups: dict[tuple[str, int], list[tuple[int, Event]]] = {}
+    order: list[tuple[str, int]] = []
+    position = 0
+    last = None
+    for place, event in sorted(part.events, key=lambda pair: pair[0]):
+        for kind in _kinds(event, accused):
+            key = (kind, id(event.node if kind != UNSYNCED else event.at))
+            if place != last:
+                position = len(order) if place == part.length else 0
+            last = place
+            if key not in groups:
+                order.insert(position, key)
+            position = max(position, order.index(key) + 1)
+            groups.setdefault(key, []).append((place, event))
+    for key in order:
+        yield _lane(key[0], groups[key], part.length, loop)
 
 
-def lanes_of(loop: TrainingLoop, clock: Clock, codes: dict[int, tuple[str, ...]]) -> list[Lane]:
-    """The rows of a loop in the order in which they run; `codes` are the findings by the identity of the event."""
-    groups: list[list[Event]] = []
-    for event in loop.events:
-        if (event.kind is Kind.REPORT and id(event) not in codes) or _never(event, loop):
-            continue
-        home = next((group for group in groups if _joins(event, group, loop, clock)), None)
-        if home is None:
-            groups.append([event])
+def _kinds(event: Event, accused: frozenset[int]) -> Iterator[str]:
+    """The rows that an event has a mark in."""
+    if event.what is What.BACKWARD and event.at is not None and not event.reduced:
+        yield UNSYNCED
+    if event.what in LABELS and (event.what not in (What.REPORT, What.CALL) or id(event.node) in accused):
+        yield LABELS[event.what]
+
+
+def _lane(kind: str, group: Sequence[tuple[int, Event]], length: int, loop: Loop) -> Lane:
+    marks = [Mark.NOTHING] * (length + 2)
+    for place, event in group:
+        mark = Mark.HAPPENS if kind == UNSYNCED else _mark(event, loop.views)
+        marks[place + 1] = max(marks[place + 1], mark, key=_STRENGTH.index)
+    event = group[0][1]
+    node = event.at if kind == UNSYNCED and event.at is not None else event.node
+    label = kind if kind == UNSYNCED else label_of([each for _, each in group], loop)
+    return Lane(kind, label, owner_of(event, loop.trace), (node,), tuple(marks))
+
+
+def _mark(event: Event, seen: Sequence[View]) -> Mark:
+    """What an event does where it is met: the data may decide whether it does."""
+    for view in seen:
+        if event.concerns(view.optimizer.number) and view.uncertain(event):
+            return Mark.UNKNOWN if view.doubt else Mark.MAYBE
+    return Mark.HAPPENS
+
+
+def _joined(lanes: Sequence[Lane]) -> list[Lane]:
+    """Rows of the same, of which one has no mark where another has one, are one row."""
+    found: list[Lane] = []
+    for lane in lanes:
+        twin = next((i for i, each in enumerate(found) if _same(each, lane) and _apart(each.marks, lane.marks)), None)
+        if twin is None:
+            found.append(lane)
         else:
-            home.append(event)
-    drafts = [_lane(group, loop, clock, codes) for group in _in_order(groups)]
-    drafts = [lane for lane in drafts if lane.happens]
-    return [_named(lane, drafts, loop) for lane in drafts]
+            marks = tuple(max(pair, key=_STRENGTH.index) for pair in zip(found[twin].marks, lane.marks, strict=True))
+            outside = all(mark is Mark.NOTHING for mark in found[twin].marks[1:-1])
+            joined = replace(found[twin], nodes=(*found[twin].nodes, *lane.nodes), marks=marks)
+            found[twin] = joined
+            if outside:  # where the row stands is where it runs on a micro-batch
+                found.append(found.pop(twin))
+    return found
 
 
-def _never(event: Event, loop: TrainingLoop) -> bool:
-    """A call in a helper, under the boundary's test, on the arm of the helper's call on which that test fails."""
-    if event.cadence is not Cadence.INSIDE_WINDOW or event.boundary is None or event.kind in (Kind.BACKWARD, Kind.NO_SYNC):
-        return False
-    test = event.boundary.test
-    twins = (each for each in loop.all(event.kind) if each.node is event.node and each.cadence is Cadence.PER_UPDATE)
-    return any(twin.boundary is not None and twin.boundary.test is test for twin in twins)
+def _same(one: Lane, other: Lane) -> bool:
+    return (one.kind, one.label, one.owner) == (other.kind, other.label, other.owner)
 
 
-def _in_order(groups: Sequence[list[Event]]) -> list[list[Event]]:
-    """The groups as they run: of two alternatives each is compared with what runs in the same iteration."""
-    left = sorted(groups, key=_start)
-    ordered = []
-    while left:
-        ready = (group for group in left if not any(_before(other, group) for other in left if other is not group))
-        ordered.append(next(ready, left[0]))
-        left.remove(ordered[-1])
-    return ordered
+def _apart(one: Marks, other: Marks) -> bool:
+    return all(Mark.NOTHING in pair for pair in zip(one, other, strict=True))
 
 
-def _start(group: Sequence[Event]) -> int:
-    inside = [event.index for event in group if not _around(event)]
-    return min(inside or [event.index for event in group])
+def _fitted(lane: Lane, like: Marks) -> Lane:
+    """The row with as many micro-batches as others have."""
+    inner = lane.marks[1:-1][: len(like) - 2]
+    return replace(lane, marks=(lane.marks[0], *inner, *[Mark.NOTHING] * (len(like) - 2 - len(inner)), lane.marks[-1]))
 
 
-def _before(a: Sequence[Event], b: Sequence[Event]) -> bool:
-    """Whether all of one group runs before what it can run together with of another."""
-    pairs = [(x, y) for x in a for y in b if not exclusive(x.path, y.path) and not _around(x) and not _around(y)]
-    return bool(pairs) and all(x.index < y.index for x, y in pairs)
+def _add(found: list[Lane], lane: Lane, met: set[int]) -> None:
+    """Add what only another setting brings: in the place of what that setting takes away, or in addition."""
+    gone = [each for each in found if each.kind == lane.kind and not any(id(node) in met for node in each.nodes)]
+    twin = next((each for each in gone if each.marks == lane.marks and _plain(each.label) == _plain(lane.label)), None)
+    if twin is not None:
+        found[found.index(twin)] = replace(twin, label=_plain(twin.label), nodes=(*twin.nodes, *lane.nodes))
+        return
+    peers = [index for index, each in enumerate(found) if each.kind == lane.kind]
+    place = peers[-1] + 1 if peers else len(found)
+    maybe = tuple(Mark.MAYBE if mark is Mark.HAPPENS else mark for mark in lane.marks)
+    found.insert(place, replace(lane, alternative=True) if gone else replace(lane, marks=maybe))
 
 
-def _around(event: Event) -> bool:
-    return event.cadence in (Cadence.PER_EPOCH, Cadence.ONCE)
+def _plain(label: str) -> str:
+    """What a row says, whether it runs through a scaler or not."""
+    return label.replace("backward scaled", "backward").replace("scaler step", "step")
 
 
-def _joins(event: Event, group: Sequence[Event], loop: TrainingLoop, clock: Clock) -> bool:
-    if group[0].kind is not event.kind or any(_apart(event, other) for other in group):
-        return False
-    if _around(event) or all(map(_around, group)) or any(event.node is other.node for other in group):
-        return True
-    inner = [other for other in group if not _around(other)]
-    alike = all(marks_of(event, loop, clock) == marks_of(other, loop, clock) for other in inner)
-    return alike and all(exclusive(event.path, other.path) and _alike(event, other, loop) for other in inner)
-
-
-def _apart(a: Event, b: Event) -> bool:
-    return any(x is not None and y is not None and x != y for x, y in ((a.target, b.target), (a.owner, b.owner)))
-
-
-def _alike(a: Event, b: Event, loop: TrainingLoop) -> bool:
-    return a.kind is not Kind.BACKWARD or loss_words(a, loop, ()) == loss_words(b, loop, ())
-
-
-def _lane(group: Sequence[Event], loop: TrainingLoop, clock: Clock, codes: dict[int, tuple[str, ...]]) -> Lane:
-    marks = marks_of(group[0], loop, clock)
-    for event in group[1:]:
-        marks = merged(marks, marks_of(event, loop, clock))
-    found = tuple(sorted({code for event in group for code in codes.get(id(event), ())}))
-    return Lane(group[0].kind, _LABELS[group[0].kind], tuple(group), marks, found)
-
-
-def _named(lane: Lane, lanes: Sequence[Lane], loop: TrainingLoop) -> Lane:
-    """The lane with what tells it from others of its kind."""
-    peers = [each for each in lanes if each.kind is lane.kind]
-    other = any(
-        peer is not lane and all(exclusive(a.path, b.path) for a in peer.events for b in lane.events)
-        for peer in peers[: peers.index(lane)]
-    )
-    targets = {(each.target, each.owner) for each in peers}
-    label = label_of(lane, loop, several=len(peers if lane.kind is Kind.BACKWARD else targets) > 1)
-    return replace(lane, label=f"or {label}" if other else label, alternative=other)
-
-
-def label_of(lane: Lane, loop: TrainingLoop, *, several: bool = False) -> str:
-    """The event's name in the field, with the loss that is backpropagated or the optimizer that steps."""
-    if lane.kind is Kind.BACKWARD:
-        first = lane.events[0]
-        words = loss_words(first, loop, lane.codes, (_first_name(first.loss) if several else None) or "loss")
-        scaled = "scaled " if all(event.scaled for event in lane.events) else ""
-        return f"backward {scaled}{words}"
-    through_scaler = lane.kind is Kind.OPTIMIZER_STEP and all(event.through == "scaler" for event in lane.events)
-    name = _owner(lane.events[0]) if several and (lane.target or lane.owner) else None
-    return f"{'scaler ' if through_scaler else ''}{lane.label}{f' {name}' if name else ''}"
-
-
-def _first_name(node: cst.BaseExpression | None) -> str | None:
-    """The name that a loss begins with, whatever it is divided by."""
-    while isinstance(node, cst.BinaryOperation):
-        node = node.left
-    return _short(node)
-
-
-def _short(node: cst.CSTNode | None) -> str | None:
-    """A dotted name, without the object that everything in a method belongs to."""
-    name = dotted(node) if node is not None else None
-    return name.removeprefix("self.") if name is not None else None
-
-
-def _owner(event: Event) -> str | None:
-    """The optimizer, as the code names it."""
-    return _short(event.args[0].value if event.through == "scaler" and event.args else event.receiver)
-
-
-def loss_words(event: Event, loop: TrainingLoop, codes: Sequence[str], name: str = "loss") -> str:
-    """What a backward pass is given: the loss, and what it was divided by."""
-    scale = event.scale or LossScale(Scale.UNKNOWN)
-    engine = _engine_divides(event, loop)
-    if "GRD102" in codes:
-        return f"{name}/N/N"
-    if "GRD103" in codes and scale.divisions:
-        return f"{name}/{dotted(scale.divisions[0].divisor) or _number(scale.divisions[0].value)}"
-    if engine is not False:
-        return f"{name}/N" if engine and scale.scale is Scale.UNDIVIDED else f"{name}/?"
-    if scale.scale is Scale.PARTLY:
-        return f"{name}/N in part"
-    unknown = "/?" if loop.steps is not None else ""
-    return name + {Scale.DIVIDED: "/N", Scale.UNDIVIDED: ""}.get(scale.scale, unknown)
-
-
-def _number(value: float | None) -> str:
-    return f"{value:g}" if value is not None else "?"
-
-
-def _engine_divides(event: Event, loop: TrainingLoop) -> bool | None:
-    """Whether the engine that runs the backward pass divides by N; None where that depends on what is not in sight."""
-    given = loop.engine_steps
-    if event.through == _LIGHTNING:
-        return True
-    if event.through == "deepspeed":
-        return given is None or given.value != 1
-    if event.through != "accelerator":
-        return False
-    if given is None:
-        return True if loop.engine is Engine.ACCELERATE else None
-    return given.value != 1 if given.source is not None else None
-
-
-def by_lightning(loop: TrainingLoop) -> bool:
-    """Whether the loop is one that Lightning runs by itself."""
-    return any(event.through == _LIGHTNING for event in loop.all(Kind.BACKWARD))
+def _named(lane: Lane, lanes: Sequence[Lane]) -> Lane:
+    """The row with what tells it from others of its kind."""
+    peers = [each for each in lanes if each.kind == lane.kind]
+    label = lane.label
+    if lane.kind == LABELS[What.BACKWARD]:
+        label = label.replace(" loss", f" {lane.owner or 'loss'}", 1) if len(peers) > 1 else label
+    elif len({each.owner for each in peers}) > 1 and lane.owner:
+        label = f"{label} {lane.owner}"
+    return replace(lane, label=f"or {label}" if lane.alternative else label)

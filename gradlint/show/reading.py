@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import libcst as cst
 
 from gradlint.analysis.source import Source
+from gradlint.model.syntax.expressions import text as code
+from gradlint.model.syntax.expressions import walk
 from gradlint.show.grid import At
+
+_LONGEST = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,5 +25,23 @@ class Reading:
 
     def at(self, node: cst.CSTNode) -> At:
         """The line on which a node begins."""
-        span = self.source.span(node)
-        return self.place(self.source.row_column(span[0])[0] if span is not None else 1)
+        return self.place(self.source.row_of(node) or 1)
+
+    def function(self, node: cst.CSTNode | None) -> str:
+        """The function that a node stands in, or is, with the classes around it: `Trainer.fit`."""
+        span = self.source.span(node) if node is not None else None
+        nodes = (each for statement in self.source.statements for each in walk(statement))
+        scopes = (each for each in nodes if isinstance(each, (cst.FunctionDef, cst.ClassDef)))
+        around = []
+        for scope in scopes:
+            own = self.source.span(scope)
+            if span is not None and own is not None and own[0] <= span[0] and span[1] <= own[1]:
+                around.append((own, scope))
+        names = [scope.name.value for _, scope in sorted(around, key=lambda pair: pair[0][0])]
+        return ".".join(names) if any(isinstance(scope, cst.FunctionDef) for _, scope in around) else "<module>"
+
+
+def brief(node: cst.CSTNode) -> str:
+    """The code of a node on one line."""
+    written = " ".join(code(node).split())
+    return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 3]}..."

@@ -107,7 +107,7 @@ def _timeline(timeline: Timeline, top: float) -> tuple[list[str], float, float]:
         lines, used = _verdict(verdict, top)
         drawn += lines
         top, right = top + 20, max(right, used)
-    nothing = (NOTHING_WRONG,) if timeline.better is None else ()
+    nothing = () if timeline.accused else (NOTHING_WRONG,)
     for note in (*nothing, *timeline.notes):
         for line in _folded(note, max(right, 560) - MARGIN):
             drawn.append(_write(line, MARGIN, top, "soft"))

@@ -83,7 +83,7 @@ def draw(timeline: Timeline, style: Style) -> Iterator[str]:
         f"{each.code} {each.name}, {each.at.words}{'' if each.drawn else ' (not on the timeline)'}" for each in timeline.verdicts
     ]
     yield ""
-    if timeline.better is None:
+    if not timeline.accused:
         yield f"  {NOTHING_WRONG}"
     for line in said:
         yield f"  {click.style(line[:_CODE], fg='red')}{line[_CODE:]}"

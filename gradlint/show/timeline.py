@@ -1,131 +1,204 @@
-"""From the model of a file to its picture."""
+"""From the runs of a file to its picture: each loop as it is, and as its repaired text runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from gradlint.analysis.located import Located
+from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
-from gradlint.model.syntax.expressions import text
-from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Steps, TrainingFile, TrainingLoop
+from gradlint.diagnostic import LoopVerdict
+from gradlint.fixes.fixer import fix, fixed_together
+from gradlint.model.names.vocabulary import Taught
 from gradlint.rule import Rule
-from gradlint.show.clock import Clock, clock_of, columns_of
-from gradlint.show.grid import Column, Grid, Mark, Picture, Row, Timeline, Verdict
-from gradlint.show.ideal import plan
-from gradlint.show.lanes import Lane, by_lightning, lanes_of
+from gradlint.show.compared import Answers, held_against
+from gradlint.show.findings import Charge, charges, faults_left, found_in, is_about
+from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Verdict
+from gradlint.show.labels import LABELS
+from gradlint.show.lanes import UNSYNCED, Lane, lanes_of
+from gradlint.show.loops import Loop, loops_of
+from gradlint.show.notes import notes_of, unrun, why_empty
 from gradlint.show.reading import Reading
-from gradlint.show.verdicts import Charge, accused, answers, charges
+from gradlint.suppression.comments import keep
 
-_PACED = (Cadence.PER_UPDATE, Cadence.INSIDE_WINDOW)
+_PLAIN = 4
+"""How many micro-batches are drawn where each has its own update."""
 _LONGEST_NAME = 40
 
 
-def picture(model: TrainingFile, reading: Reading, rules: Sequence[Rule[Any]], runs: Validator) -> Picture:
-    """Draw every training loop of a file; what is wrong is what the rules find and no comment silences."""
-    found = charges(model, reading, rules, runs)
-    told: set[int] = set()
-    timelines = []
-    for loop, answer in zip(model.loops, answers(model.loops, reading, runs), strict=True):
-        own = [(charge, accused(charge, loop)) for charge in found]
-        mine = [(charge, events) for charge, events in own if events or charge.loop is loop]
-        told.update(id(charge) for charge, _ in mine)
-        timelines.append(_timeline(loop, mine, reading, answer))
-    rest = [_verdict(charge, reading, drawn=False) for charge in found if id(charge) not in told]
-    return Picture(reading.filename, tuple(timelines), tuple(dict.fromkeys(rest)), None if timelines else _why_empty(model))
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A picture, and for each of its timelines the loop and the rows that it was drawn from; `reading` is of the text that runs."""
+
+    picture: Picture
+    reading: Reading
+    loops: tuple[tuple[Loop, tuple[Lane, ...], Timeline], ...] = ()
 
 
-def _timeline(loop: TrainingLoop, mine: Sequence[tuple[Charge, tuple[Event, ...]]], reading: Reading, answer: str) -> Timeline:
-    codes: dict[int, tuple[str, ...]] = {}
-    for charge, events in mine:
-        for event in events:
-            codes[id(event)] = tuple(sorted({*codes.get(id(event), ()), charge.code}))
-    found = {code for each in codes.values() for code in each}
-    steps = _steps_of(loop)
-    clock = clock_of(loop, steps.value if steps else None, windows=_windows(loop, found), tail=_has_tail(loop, found))
-    lanes = lanes_of(loop, clock, codes)
-    if not by_lightning(loop) and not any(lane.kind is Kind.OPTIMIZER_STEP for lane in lanes):
-        lanes.append(_unknown_step(clock))
-    drawn = plan(lanes, loop, clock, codes)
-    columns, used = _used(clock, (*drawn.rows, *drawn.better))
-    grid = Grid(columns, tuple(_row(lane, used, reading) for lane in drawn.rows))
-    better = Grid(columns, tuple(replace(_row(lane, used, reading), at=()) for lane in drawn.better))
-    verdicts = tuple(dict.fromkeys(_verdict(charge, reading, drawn=bool(events)) for charge, events in mine))
-    return Timeline(
+@dataclass(frozen=True, eq=False)
+class _Script:
+    """A text with its runs, its loops, and what is found in it; `unfixed` are the codes of findings without a fix."""
+
+    runs: Validator
+    whole: Source
+    loops: tuple[Loop, ...]
+    found: tuple[Charge, ...]
+    answers: tuple[LoopVerdict, ...] = ()
+    located: tuple[Located, ...] = ()
+    unfixed: frozenset[str] = frozenset()
+
+    def rows(self, loop: Loop) -> list[Lane]:
+        """The rows of a loop, accused of what is found in them."""
+        own = [each for each in self.found if is_about(each, loop, self.whole)]
+        lanes = lanes_of(loop, frozenset().union(*(charge.nodes for charge in own)))
+        codes: dict[int, set[str]] = {}
+        for code, about in ((charge.code, about) for charge in own for about in charge.events):
+            known = [lane for node in about.nodes for lane in lanes if any(each is node for each in lane.nodes)]
+            if known:
+                first = [lane for lane in known if set(map(id, lane.nodes)) & set(map(id, known[0].nodes))]
+                lane = next((each for each in first if each.kind == about.kind), known[0])
+                codes.setdefault(id(lane), set()).add(code)
+        return [replace(each, codes=tuple(sorted(codes.get(id(each), ())))) for each in lanes]
+
+
+def draw_all(reading: Reading, rules: Sequence[Rule], taught: Taught) -> Drawn:
+    """Draw every training loop of a text; what is wrong is what the rules find and no comment silences."""
+    script = _read(reading.source, rules, taught)
+    if script is None:
+        return Drawn(Picture(reading.filename, (), note=why_empty(reading.source.statements)), reading)
+    repaired = _repaired(script, rules, taught)
+    reading = replace(reading, source=script.whole)
+    drawn = [_timeline(loop, script, repaired, reading, rules) for loop in script.loops]
+    told = {id(each) for loop in script.loops for each in script.found if is_about(each, loop, script.whole)}
+    rest = [_verdict(each, reading, drawn=False) for each in script.found if id(each) not in told]
+    unmet = tuple(unrun(script.runs.before, script.whole.statements, reading))
+    note = None if drawn or unmet else why_empty(script.whole.statements)
+    picture = Picture(reading.filename, tuple(each for each, _ in drawn), tuple(dict.fromkeys(rest)), note, unmet)
+    return Drawn(picture, reading, tuple((loop, lanes, each) for loop, (each, lanes) in zip(script.loops, drawn, strict=True)))
+
+
+def _read(source: Source, rules: Sequence[Rule], taught: Taught) -> _Script | None:
+    located, runs = found_in(source, rules, taught)
+    whole = runs.whole
+    if isinstance(whole, Problem):
+        return None
+    loops = tuple(loops_of(runs.before))
+    unfixed = frozenset(each.diagnostic.code for each in located if each.diagnostic.fix is None)
+    found = tuple(charges(located, rules, runs, loops))
+    return _Script(runs, whole, loops, found, loop_verdicts(runs, ()), located, unfixed)
+
+
+def _repaired(script: _Script, rules: Sequence[Rule], taught: Taught) -> _Script | None:
+    """The text after all fixes of what is found in it; None where there is none."""
+    if not any(charge.events for charge in script.found) or not any(each.changes for each in script.located):
+        return None
+    text, settled = fixed_together(script.whole.text, script.located, taught)
+    mended = _run(text, taught) if settled else None
+    if mended is None or mended.found:  # one fix may make another one possible, or show what another one is for
+        mended = _run(fix(text, "", rules, unsafe=True, keep=keep, taught=taught).text, taught)
+    return mended
+
+
+def _run(text: str, taught: Taught) -> _Script | None:
+    runs = Validator(Source(text, ()), taught)
+    whole = runs.whole
+    return _Script(runs, whole, tuple(loops_of(runs.before)), tuple(faults_left(runs))) if isinstance(whole, Source) else None
+
+
+# One loop
+
+
+def _timeline(
+    loop: Loop, script: _Script, repaired: _Script | None, reading: Reading, rules: Sequence[Rule]
+) -> tuple[Timeline, tuple[Lane, ...]]:
+    mine = [each for each in script.found if is_about(each, loop, script.whole)]
+    lanes = script.rows(loop)
+    mended = next((each for each in repaired.loops if each.name == loop.name), None) if repaired is not None else None
+    better = repaired.rows(mended) if mended is not None and repaired is not None else None
+    left = {code for lane in better or () for code in lane.codes}
+    left |= {each.code for each in mine if each.scene is None} & script.unfixed
+    length = max((len(lane.marks) for lane in (*lanes, *(better or ()))), default=2)
+    lanes, better = _of_length(lanes, length), _of_length(better, length) if better is not None else None
+    rows = held_against(lanes, better, frozenset(left), _answers(rules))
+    codes = {code for row in rows for code in row.codes}
+    size = max(loop.size, mended.size if mended is not None and codes else 0)
+    columns, used = _columns(loop, size, length, (*rows, *(better or ())))
+    shown = better is not None and codes and not codes & left
+    ideal = Grid(columns, tuple(replace(_row(each, used, reading), at=(), codes=()) for each in better or ())) if shown else None
+    verdicts = tuple(dict.fromkeys(_verdict(each, reading, drawn=bool({each.code} & codes)) for each in mine))
+    node = loop.node if loop.node is not None else loop.passes[0].events[0][1].node
+    timeline = Timeline(
         reading.filename,
-        reading.at(loop.node),
-        loop.function,
-        _steps_words(steps, clock, lanes),
-        grid,
-        better if found else None,
-        tuple(_notes(loop, clock, lanes)),
+        reading.at(node),
+        reading.function(node),
+        _steps(loop, size),
+        Grid(columns, tuple(_row(each, used, reading) for each in rows)),
+        ideal,
+        tuple(notes_of(loop)),
         verdicts,
-        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else answer,
+        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else _answer(loop, script, reading),
     )
+    return timeline, tuple(lanes)
 
 
-def _windows(loop: TrainingLoop, found: set[str]) -> bool:
-    """Whether several micro-batches share an update, as far as the optimizer's steps tell."""
-    steps = {event.cadence for event in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(event)}
-    if "GRD204" in found or by_lightning(loop) or loop.walks.windowed:
-        return True
-    paced = any(event.cadence in _PACED for event in loop.events if event.kind is not Kind.REPORT)
-    return paced and steps != {Cadence.PER_MICRO_BATCH}
+def _answer(loop: Loop, script: _Script, reading: Reading) -> str:
+    """What the runs know of a loop in which nothing is found."""
+    row = script.whole.row_of(loop.node) if loop.node is not None else 1
+    told = next((each for each in script.answers if each.line == row), None)
+    if told is None:
+        return "unknown: only another setting comes to it"
+    if told.answer == "wrong":
+        return "unknown: a comment silences what the runs find"
+    return told.told(reading.place(told.reason_line or told.line).words)
 
 
-def _steps_of(loop: TrainingLoop) -> Steps | None:
-    """N, from the step's guard, or from what else shows how long a window is meant to be."""
-    if loop.steps is not None:
-        return loop.steps
-    if loop.engine_steps is not None and (loop.engine is not Engine.NONE or by_lightning(loop)):
-        return loop.engine_steps
-    guards = [event.boundary.steps for event in loop.events if event.boundary is not None]
-    divisions = [d for event in loop.all(Kind.BACKWARD) if event.scale is not None for d in event.scale.divisions if d.by_steps]
-    for steps in guards:
-        if steps.source is not None:
-            return steps
-    for each in divisions:
-        value = int(each.value) if each.value is not None and float(each.value).is_integer() else None
-        return Steps(text(each.divisor), each.names, value)
-    return None
+def _answers(rules: Sequence[Rule]) -> Answers:
+    promises = {rule.code: rule.promise for rule in rules}
+
+    def moves(code: str, kind: str) -> bool:
+        promise = promises[code]
+        return promise.synchronisation if kind == UNSYNCED else any(LABELS.get(what) == kind for what in promise.events)
+
+    return Answers(moves, frozenset(code for code, promise in promises.items() if promise.windows))
 
 
-def _has_tail(loop: TrainingLoop, found: set[str]) -> bool:
-    """Whether what becomes of a last, partial window is known."""
-    if loop.walks.windowed or loop.walks.finite is False or loop.engine is Engine.DEEPSPEED:
-        return False
-    flushes = any(e.boundary is not None and e.boundary.flush for e in loop.events if e.kind is Kind.OPTIMIZER_STEP)
-    by_engine = loop.engine is Engine.ACCELERATE
-    moved = "GRD204" in found and bool(loop.walks.finite)
-    return flushes or by_engine or moved or "GRD202" in found or loop.flushed_after
+def _of_length(lanes: Sequence[Lane], length: int) -> list[Lane]:
+    """The rows with as many micro-batches as the longest of them."""
+    nothing = (Mark.NOTHING,)
+    return [replace(each, marks=each.marks[:-1] + nothing * (length - len(each.marks)) + each.marks[-1:]) for each in lanes]
 
 
-def _unknown_step(clock: Clock) -> Lane:
-    return Lane(Kind.OPTIMIZER_STEP, "step", (), (Mark.NOTHING, *(Mark.UNKNOWN for _ in clock.shown), Mark.NOTHING))
-
-
-# Columns and rows
-
-
-def _used(clock: Clock, lanes: Sequence[Lane]) -> tuple[tuple[Column, ...], tuple[int | None, ...]]:
-    """The columns that are drawn, and which mark of a lane belongs to each; None where micro-batches are left out."""
+def _columns(loop: Loop, size: int, length: int, lanes: Sequence[Lane]) -> tuple[tuple[Column, ...], tuple[int | None, ...]]:
+    """The columns that are drawn, and which mark of a row belongs to each; None where micro-batches are left out."""
+    count = length - 2
+    whole = min(2 * size, count) if size > 1 else min(_PLAIN, count)
+    tail = count % size if size > 1 and loop.passes[0].ends and count > whole else 0
+    indices = [*range(whole), *range(count - tail, count)]
     columns: list[Column] = []
     used: list[int | None] = []
-    last: int | None = None
-    for index, column in enumerate(columns_of(clock)):
-        if column.number is None and all(lane.marks[index] is Mark.NOTHING for lane in lanes):
+    for place in (-1, *indices, count):
+        if place in (-1, count) and all(lane.marks[place + 1] is Mark.NOTHING for lane in lanes):
             continue
-        if column.number is not None and last is not None and column.number > last + 1:
-            columns.append(Column(column.part if columns[-1].part is column.part else columns[-1].part))
+        if place == count - tail > whole and tail:
+            columns.append(Column(Part.TAIL))
             used.append(None)
-        last = column.number
-        columns.append(column)
-        used.append(index)
+        columns.append(Column(_part(place, size, whole, count), place + 1 if 0 <= place < count else None))
+        used.append(place + 1)
     return tuple(columns), tuple(used)
 
 
+def _part(place: int, size: int, whole: int, count: int) -> Part:
+    if not 0 <= place < count:
+        return Part.BEFORE if place < 0 else Part.AFTER
+    if size < 2:
+        return Part.PLAIN
+    return Part.FIRST if place < size else Part.SECOND if place < whole else Part.TAIL
+
+
 def _row(lane: Lane, used: Sequence[int | None], reading: Reading) -> Row:
-    at = tuple(sorted({reading.at(event.node) for event in lane.events}, key=lambda each: (each.cell or 0, each.line)))
+    at = tuple(sorted({reading.at(node) for node in lane.nodes}, key=lambda each: (each.cell or 0, each.line)))
     marks = tuple(Mark.GAP if index is None else lane.marks[index] for index in used)
     return Row(lane.label, at, marks, lane.codes)
 
@@ -134,102 +207,20 @@ def _verdict(charge: Charge, reading: Reading, *, drawn: bool) -> Verdict:
     return Verdict(charge.code, charge.name, reading.place(charge.row), drawn)
 
 
-# Words
+def _steps(loop: Loop, size: int) -> str:
+    """What N is, as the text writes it, or that there is none."""
+    if size < 2:
+        return "an update after every micro-batch" if loop.views else "no window was found"
+    if not loop.steps:
+        literal = size in loop.trace.literals
+        return f"N = {size}" if literal else "N is not known"
+    actual = loop.trace.actual_n
+    name = _short(loop.steps)
+    known = (
+        f"N = {actual}" if name == "N" and actual else "N" if name == "N" else f"N = {name}" + (f" = {actual}" if actual else "")
+    )
+    return known if actual == size else f"{known} (drawn as {size})"
 
 
-def _steps_words(steps: Steps | None, clock: Clock, lanes: Sequence[Lane]) -> str:
-    """What N is, or that there is none."""
-    stepping = [lane.marks[1:-1] for lane in lanes if lane.kind is Kind.OPTIMIZER_STEP]
-    always = any(set(marks) == {Mark.HAPPENS} for marks in stepping)
-    updates = "an update after every micro-batch" if always else "no window was found"
-    value = steps.value if steps is not None and steps.value is not None and steps.value > 0 else None
-    shown = _shown(steps) if value is not None or steps is None or steps.value is None else None
-    if not clock.windows or (clock.n == 1 and value != 1):
-        return updates
-    if value == clock.n:
-        known = f"N = {shown} = {value}" if shown not in (None, "N", str(value)) else f"N = {value}"
-        return f"{known}, {updates}" if value == 1 else known
-    known = f"N = {shown}" if shown not in (None, "N") else f"N = {value}" if value is not None else "N is not known"
-    return f"{known} (drawn as {clock.n})"
-
-
-def _shown(steps: Steps | None) -> str | None:
-    """N as the code writes it, if that is not too long for a heading."""
-    source = steps.source if steps is not None else None
-    return source if source is None or len(source) <= _LONGEST_NAME else f"{source[: _LONGEST_NAME - 1]}…"
-
-
-def _notes(loop: TrainingLoop, clock: Clock, lanes: Sequence[Lane]) -> Iterator[str]:
-    yield from _engine_notes(loop)
-    if not loop.first(Kind.OPTIMIZER_STEP) and not by_lightning(loop):
-        yield "No optimizer step was found: when the weights change is not known."
-    if clock.n > 1 and not clock.windows:
-        period = _shown(_steps_of(loop)) or "N"
-        yield f"Drawn over two periods of `{period}`, which are no windows: there is an update on every micro-batch."
-    unknown = {text(b.test): b for b in _boundaries(lanes) if clock.n > 1 and clock.first(b) is None}
-    for test in (test for test, boundary in unknown.items() if boundary.steps.value != 0):
-        yield f"`{test}` holds once per window; on which micro-batch of it is not known."
-    if loop.steps_vary:
-        yield "N changes while the loop runs: the windows are not all of one length."
-    if loop.grads_rescaled:
-        yield "The gradients themselves are rescaled before the step, so the loss need not be divided."
-    if loop.rate_divided:
-        yield "The learning rate is divided by N, so the loss need not be."
-    if clock.n > 1 and clock.windows and not clock.tail:
-        yield from _tail_notes(loop)
-
-
-def _boundaries(lanes: Sequence[Lane]) -> Iterator[Boundary]:
-    for lane in lanes:
-        for event in lane.events:
-            if event.boundary is not None and event.cadence in _PACED:
-                yield event.boundary
-
-
-def _engine_notes(loop: TrainingLoop) -> Iterator[str]:
-    if by_lightning(loop):
-        yield (
-            "Lightning does the rest by itself: it divides the loss, and clips, steps, and zeroes the gradients at the end of "
-            "each window and on the last batch of an epoch."
-        )
-    elif loop.engine is Engine.ACCELERATE:
-        yield (
-            "Accelerate: `accelerator.backward()` divides the loss by N; inside `accumulate()` a prepared optimizer's `step` and "
-            "`zero_grad`, and a prepared scheduler, do nothing until the window is complete or the loader ends."
-        )
-    elif loop.engine is Engine.DEEPSPEED:
-        yield (
-            "DeepSpeed: the engine divides the loss by N, and its `step` does nothing inside a window; at the end of one it "
-            "clips, steps, zeroes the gradients and advances the schedule it was given."
-        )
-    if any(event.through == "wrapper argument" for event in loop.events):
-        yield "A wrapper from another file runs backward and step; what else it does is not known."
-
-
-def _tail_notes(loop: TrainingLoop) -> Iterator[str]:
-    boundary = loop.boundary
-    if loop.walks.windowed or loop.engine is not Engine.NONE or by_lightning(loop):
-        return
-    if boundary is not None and boundary.restarts is False and loop.carried:
-        yield "The count goes on over passes: the next one completes a window that the end of the data cuts short."
-    elif loop.walks.finite is not False and not loop.walks.bounded:
-        yield "What becomes of a last window of fewer than N micro-batches is not known."
-
-
-def _why_empty(model: TrainingFile) -> str:
-    why = "no backward pass was found, so there is no training loop to show"
-    return f"{why}; {_TRAINER}" if _uses_trainer(model) else why
-
-
-_TRAINER = (
-    "the Hugging Face Trainer runs it: it divides the loss over the true window, and clips, steps, advances the schedule and "
-    "zeroes the gradients at the end of each window and of each epoch"
-)
-
-
-def _uses_trainer(model: TrainingFile) -> bool:
-    """Whether the file builds a Trainer of transformers, or derives one."""
-    if model.facts is None or not any(name.startswith("transformers") for name in model.facts.imports.values()):
-        return False
-    bases = [base for names in model.facts.bases.values() for base in names]
-    return any(name.rsplit(".", 1)[-1].endswith("Trainer") for name in (*model.facts.constructed, *bases))
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

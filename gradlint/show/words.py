@@ -1,87 +1,80 @@
-"""What the model saw of a training loop in words, and the evidence for it: this is what a user reports."""
+"""What the run of a training loop does in words, and where: this is what a user reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from gradlint.model.syntax.expressions import text as code
-from gradlint.model.types import Boundary, Cadence, Engine, Event, Kind, Scale, TrainingLoop
-from gradlint.show.reading import Reading
+import libcst as cst
+
+from gradlint.show.grid import Mark, Timeline
+from gradlint.show.labels import LABELS
+from gradlint.show.lanes import Lane
+from gradlint.show.loops import Loop
+from gradlint.show.reading import Reading, brief
+from gradlint.simulate.trace import What
+
+_MOST = 8
+"""Updates at the most that are listed."""
 
 
-def words(loop: TrainingLoop, reading: Reading, answer: str) -> Iterator[str]:
-    """A training loop: its events with cadence, N, boundary and phase, loss scale, and where each was read."""
-    at = reading.at(loop.node)
-    cell = f"cell {at.cell}:" if at.cell is not None else ""
-    yield f"{reading.filename}:{cell}{at.line} training loop in {loop.function}"
-    yield f"  verdict        {answer}"
-    yield f"  accumulates    {_accumulates(loop)}"
+def words(loop: Loop, lanes: Sequence[Lane], timeline: Timeline, reading: Reading) -> Iterator[str]:
+    """A training loop: the answer, N, the condition of the update, and its events with how often they run."""
+    cell = f"cell {timeline.at.cell}:" if timeline.at.cell is not None else ""
+    yield f"{reading.filename}:{cell}{timeline.at.line} training loop in {timeline.function}"
+    yield f"  verdict        {timeline.answer}"
+    yield f"  accumulates    {_accumulates(loop, lanes)}"
     yield f"  N              {_steps(loop)}"
-    if loop.boundary is not None:
-        yield f"  boundary       {_boundary(loop.boundary, reading)}"
-    yield f"  walks          {_walks(loop)}"
-    if loop.engine is not Engine.NONE:
-        yield f"  engine         {loop.engine.value}"
-    for name, holds in (
-        ("the gradients are rescaled before the step", loop.grads_rescaled),
-        ("the learning rate is divided by N", loop.rate_divided),
-        ("the optimizer steps once more after the loop", loop.flushed_after),
-    ):
-        if holds:
-            yield f"  note           {name}"
+    for test in _boundaries(loop):
+        yield f"  boundary       `{brief(test)}` at {reading.at(test).words}"
     yield "  events"
-    for event in loop.events:
-        place = reading.at(event.node).words
-        yield f"    {place:<10} {event.kind.value:<17} {event.cadence.value:<16} {event.source}{_more(event)}"
+    steps = {lane.marks for lane in lanes if lane.kind == LABELS[What.STEP]}
+    wide = max((len(lane.label) for lane in lanes), default=0)
+    for lane in lanes:
+        for node in sorted(lane.nodes, key=reading.at):
+            yield f"    {reading.at(node).words:<10} {lane.label:<{wide}}   {_often(lane, steps):<16} {brief(node)}"
 
 
-def _accumulates(loop: TrainingLoop) -> str:
-    cadences = {event.cadence for event in loop.all(Kind.OPTIMIZER_STEP) if loop.holds(event)}
-    if cadences == {Cadence.PER_UPDATE}:
-        return "yes"
-    if not cadences:
+def _accumulates(loop: Loop, lanes: Sequence[Lane]) -> str:
+    if not loop.views:
         return "unknown: no optimizer step was found"
-    return "no" if cadences == {Cadence.PER_MICRO_BATCH} else "unknown: the optimizer's steps have several cadences"
+    doubt = next((view.doubt for view in loop.views if view.doubt), "")
+    if doubt:
+        return f"unknown: {doubt}"
+    if loop.size < 2:
+        return "no"
+    updates = [lane.marks for lane in lanes if lane.kind == LABELS[What.STEP]]
+    places = [str(place) for place, marks in enumerate(zip(*updates, strict=True)) if set(marks) != {Mark.NOTHING}]
+    last = loop.passes[0].length
+    shown = [place for place in places if 0 < int(place) <= last][:_MOST]
+    return f"yes: run with N = {loop.size}, it updates after micro-batch {', '.join(shown)} of {last}"
 
 
-def _steps(loop: TrainingLoop) -> str:
-    if loop.steps is None:
+def _steps(loop: Loop) -> str:
+    if loop.steps:
+        actual = loop.trace.actual_n
+        return loop.steps + (f" = {actual}" if actual and str(actual) != loop.steps else "")
+    return str(loop.size) if loop.size in loop.trace.literals else "unknown"
+
+
+def _boundaries(loop: Loop) -> Iterator[cst.CSTNode]:
+    """The conditions under which the optimizers step, and that the backward passes do not stand under."""
+    seen: set[int] = set()
+    for view in loop.views:
+        feeding = {id(node) for event in view.backwards for node, _, _ in event.path}
+        for node, _, _ in (each for step in view.steps[:1] for each in step.path):
+            test = getattr(node, "test", None)
+            if id(node) not in feeding | seen and isinstance(test, cst.CSTNode):
+                seen.add(id(node))
+                yield test
+
+
+def _often(lane: Lane, steps: set[tuple[Mark, ...]]) -> str:
+    """How often a row runs, held against the micro-batches and the updates."""
+    inner = lane.marks[1:-1]
+    if all(mark is Mark.NOTHING for mark in inner):
+        return "outside of it"
+    if Mark.UNKNOWN in inner:
         return "unknown"
-    value = f" = {loop.steps.value}" if loop.steps.value is not None and str(loop.steps.value) != loop.steps.source else ""
-    names = ", ".join(sorted(loop.steps.names - {loop.steps.source or ""}))
-    return f"{loop.steps.source or 'has no name at the backward call'}{value}{f' (also {names})' if names else ''}"
-
-
-def _boundary(boundary: Boundary, reading: Reading) -> str:
-    parts = [f"`{code(boundary.test)}` at {reading.at(boundary.test).words}"]
-    parts.append("holds on the boundary" if boundary.holds else "holds inside the window")
-    parts.append(f"first on the {boundary.phase.value}" if boundary.phase.value != "unknown" else "phase unknown")
-    if boundary.counter:
-        restarts = {True: "restarts with each pass", False: "counts on over passes", None: "start unknown"}
-        parts.append(f"counter `{boundary.counter}` {restarts[boundary.restarts]}")
-    if boundary.flush:
-        parts.append("flushes the tail")
-    if boundary.dead_flush:
-        parts.append("its flush fires on short passes only" if boundary.short_flush else "its flush can never fire")
-    return "; ".join(parts)
-
-
-def _walks(loop: TrainingLoop) -> str:
-    if loop.walks.windowed:
-        return "one window"
-    kind = {True: "a finite loader", False: "an endless or step-bounded stream", None: "unknown"}[loop.walks.finite]
-    return f"{kind}{f', len({loop.walks.length})' if loop.walks.finite and loop.walks.length else ''}"
-
-
-def _more(event: Event) -> str:
-    more = []
-    if event.scale is not None:
-        why = f" ({event.scale.why})" if event.scale.why and event.scale.scale is not Scale.DIVIDED else ""
-        more.append(f"loss {event.scale.scale.value}{why}")
-    if event.through:
-        more.append(f"through {event.through}")
-    if event.conditional:
-        more.append("under a condition that varies")
-    if event.boundary is not None:
-        more.append(f"under `{code(event.boundary.test)}`")
-    return f"   [{'; '.join(more)}]" if more else ""
+    if all(mark is not Mark.NOTHING for mark in inner):
+        return "per micro-batch"
+    return "per update" if any(inner == each[1:-1] for each in steps) else "now and then"

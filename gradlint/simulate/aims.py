@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from gradlint.model.names.vocabulary import LOSS_SPELLING, Role, is_trigger, role_of_constructor
-from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.model.syntax.expressions import last_name, subnodes, walk
 from gradlint.simulate.roots import Definition, is_backward
 
 _COMMON = frozenset(("step", "update", "get", "append"))
@@ -26,12 +26,15 @@ class Aim:
 
 
 _NONE = Aim()
+_SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock))
+"""What nests, so that it is walked once, and not again for each suite around it."""
 
 
 class Aims:
     """What the suites of one text lead to."""
 
     def __init__(self, found: Sequence[Definition]) -> None:
+        self.names = frozenset(each.name for each in found)
         self.acting = acting(found)
         self.leading = _callers(found, {each.name for each in found if any(map(is_backward, each.calls))})
         self._known: dict[int, Aim] = {}
@@ -42,14 +45,25 @@ class Aims:
         """What a suite leads to."""
         if node is None:
             return _NONE
-        found = self._known.get(id(node))
-        if found is None:
-            found = self._known[id(node)] = self._of(node)
-        return found
+        if id(node) not in self._known:
+            for inner in reversed([each for each in walk(node) if type(each) in _SUITES]):
+                if id(inner) not in self._known:
+                    self._known[id(inner)] = self._of(inner)
+            self._known[id(node)] = self._of(node)
+        return self._known[id(node)]
 
     def _of(self, node: cst.CSTNode) -> Aim:
+        """What a suite leads to, whose inner ones are known."""
         matters = leads = loops = schedules = False
-        for each in walk(node):
+        rest: list[cst.CSTNode] = [node]
+        while rest:
+            each = rest.pop()
+            known = self._known.get(id(each)) if type(each) in _SUITES else None
+            if known is not None:
+                matters, leads = matters or known.matters, leads or known.leads
+                loops, schedules = loops or known.loops, schedules or known.schedules
+                continue
+            rest.extend(subnodes(each))
             if type(each) is cst.Call:
                 name = called(each)
                 matters = matters or is_trigger(name) or name in self.acting
@@ -59,7 +73,9 @@ class Aims:
             elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
                 target = last_name(each.target) or ""
                 matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
-        return Aim(matters, leads, loops or (leads and _circles(node, self.leading)), schedules)
+            elif type(each) is cst.For or type(each) is cst.While:
+                loops = loops or self.of(each.body).leads
+        return Aim(matters, leads, loops, schedules)
 
 
 def called(call: cst.Call) -> str:
@@ -75,7 +91,7 @@ def acting(found: Sequence[Definition]) -> frozenset[str]:
 
 def _callers(found: Sequence[Definition], names: set[str]) -> frozenset[str]:
     """Some functions, and all that call them, by name."""
-    calls = {each.name: {called(call) for call in each.calls} for each in found}
+    calls = {each.name: {called(call) for call in each.calls} | each.handed for each in found}
     while True:
         more = {name for name, callees in calls.items() if name not in names and not names.isdisjoint(callees)}
         if not more:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from math import isclose
 from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Gradient, Scale, Thing
+from gradlint.simulate.contents import is_data, models_of, shown_in
+from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.summands import add
+from gradlint.simulate.taken import of_rows, over_own_rows
+from gradlint.simulate.things import Gradient, Scale
 from gradlint.simulate.values import (
     BATCHES,
+    EACH_OF,
     ONE,
+    REST,
+    VARYING,
     Answer,
     Factor,
     Num,
@@ -20,7 +28,6 @@ from gradlint.simulate.values import (
     Shown,
     Source,
     Tensor,
-    in_order,
     made,
     number,
     settings_of,
@@ -87,27 +94,37 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if kind is cst.Multiply and type(right) is Opaque and isinstance(left, (list, tuple)):
         right = machine.number_of(right)
     if first is not None and second is not None:
-        if kind is cst.Modulo and type(right) is int and right > 1:
+        if kind is cst.Modulo and type(right) is int and right > 1 and node not in machine.asked.idle:
             machine.asked.moduli.add(right)
         if kind is cst.Modulo:
-            machine.divided.append((node, first))
+            machine.asked.paces |= {each for each in settings_of(right) if not machine.counts_steps(each)}
+            machine.divided.append((node, first, second))
             if node in machine.world.due:
                 return made(0, left, right)
         if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
             machine.asked.masked = True
         found = _computed(kind, first, second)
-        if kind is cst.Divide and type(right) is int and right > 1:
-            machine.quotients.setdefault(float(found), set()).add(right)
+        whole = _inverted(kind, left, right)
+        if whole > 1:
+            machine.quotients.setdefault(float(found), set()).add(whole)
         if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
             found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
         if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
             machine.split |= settings_of(left)
         if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
             return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
+        if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
+            found = machine.world.length  # as many as the batches of a pass are in this world
         if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
             machine.asked.rests[node] = int(found)
         return made(found, left, right)
     return _of_python(kind, left, right)
+
+
+def _inverted(kind: type, left: Any, right: Any) -> int:
+    """The plain whole number that a quotient is taken by: `1 / 8` or `8 ** -1`; 0 where there is none."""
+    by = right if kind is cst.Divide else left if kind is cst.Power and right == -1 else 0
+    return by if type(by) is int else 0
 
 
 def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
@@ -123,6 +140,17 @@ def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
     if not all(each.startswith("len(") for each in whole) or BATCHES in whole:
         return False
     return bool(whole) and any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
+
+
+def _counts_all(left: Any, right: Any) -> bool:
+    """Whether the length of each of some data is multiplied by how many these are."""
+    sides = settings_of(left), settings_of(right)
+    return any(
+        bool(one)
+        and {f"len({name.removeprefix(EACH_OF)}" for name in one} == other
+        and all(name.startswith(EACH_OF) for name in one)
+        for one, other in (sides, sides[::-1])
+    )
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:
@@ -158,12 +186,6 @@ def _of_python(kind: type, left: Any, right: Any) -> Any:
     return Opaque("an expression", models=models_of(left) | models_of(right))
 
 
-def models_of(value: Any) -> frozenset[str]:
-    """The unknown things that a value was made from."""
-    found = getattr(value, "models", None)
-    return found if isinstance(found, frozenset) else frozenset()
-
-
 # Losses
 
 
@@ -174,14 +196,22 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
         return Factor(doubt="it is multiplied by something unknown")
     plain = float(number(known) or 0.0)
     if kind is cst.Multiply:
+        parts = machine.quotients.get(plain, ()) if not settings_of(known) else ()
+        if len(parts) == 1 and isclose(plain * (whole := next(iter(parts))), 1.0):
+            machine.divisors[node] = whole, False
+            return Factor(plain, divisors=(node,), by=float(whole))  # to multiply by 1 / 8 is to divide by 8
         return Factor(plain, settings_of(known), weights=() if settings_of(known) else (plain,))
     if plain == 0.0:
         return Factor(doubt="it is divided by what may be 0")
+    machine.divisors[node] = plain, any(map(machine.counts_steps, settings_of(known)))
     return Factor(1.0 / plain, settings_of(known), divisors=(node,), by=plain)
 
 
 def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
     """An operator one of whose operands varies with the data."""
+    counted = of_rows(kind, left, right)
+    if counted is not None:
+        return counted
     if is_data(left) and is_data(right):
         return _of_tensors(machine, kind, left, right, node)
     tensor, other, first = (left, right, True) if is_data(left) else (right, left, False)
@@ -191,6 +221,8 @@ def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNo
         scaler = other.scaler if kind is cst.Multiply else None
         return Tensor(tensor.draws, tensor.terms, tensor.models, scaler, tensor.detached, tensor.reduced)
     if tensor.terms is None:
+        if kind is cst.Subtract and not first and number(other) == 1:
+            return rest_of(tensor)
         return derived(machine, tensor, node) if number(other) is None else tensor
     if kind in (cst.Add, cst.Subtract):
         return tensor if first or kind is cst.Add else tensor.scaled_by(Factor(-1.0))
@@ -206,16 +238,22 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         return Tensor(draws, None, models)
     if left.terms is None or right.terms is None or left.detached != right.detached:
         # Data, and numbers that were taken from the graph, are no terms: their sum shifts, their product weighs.
-        graph = left if right.terms is None or (right.detached and not left.detached) else right
+        graph = left if right.terms is None or (right.detached and not left.detached and left.terms is not None) else right
         if kind in (cst.Add, cst.Subtract):
             return Tensor(draws, graph.terms, models, scaler, graph.detached, reduced)
         divides = kind is cst.Divide and graph is left
-        doubt = Factor(doubt=f"it is {'divided' if divides else 'multiplied'} by something that varies")
+        weight = right if graph is left else left
+        mean = over_own_rows(graph, weight) if divides else None
+        if mean is not None:
+            return mean
+        share = None if divides or weight.terms is not None else (weight.kept.get(REST, weight), REST in weight.kept)
+        doubt = Factor(doubt="it is divided by something that varies" if divides else VARYING, share=share)
         scaled = graph.scaled_by(doubt)
         return Tensor(draws, scaled.terms, models, scaler, graph.detached, reduced)
     if kind in (cst.Add, cst.Subtract):
         sign = ONE if kind is cst.Add else Factor(-1.0)
-        terms = merged((*left.terms, *((source, each.times(sign)) for source, each in right.terms)))
+        add(machine, left, right, node)
+        terms = mixed(merged((*left.terms, *((source, each.times(sign)) for source, each in right.terms))))
         return Tensor(draws, terms, models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Multiply:
         factor = left.common.times(right.common)
@@ -225,100 +263,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         # No model had a part in it: a count of tokens or rows, which may be the whole window's.
         counted = left.scaled_by(Factor(doubt="it is divided by a count"))
         return Tensor(draws, counted.terms, models, scaler, left.detached, reduced)
-    return joined(machine, node, (left, right))
-
-
-def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
-    """A sum with each source once: factors of the same source add up."""
-    found: dict[Source, Factor] = {}
-    for source, factor in terms[:2000]:
-        old = found.get(source)
-        if old is None:
-            found[source] = factor
-        else:
-            doubt = old.doubt or factor.doubt
-            divisors = old.divisors + factor.divisors
-            by = old.by if old.by == factor.by else 1.0
-            found[source] = Factor(old.value + factor.value, old.of | factor.of, doubt, divisors, by)
-    return tuple(found.items())
-
-
-def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
-    """Data that was computed from data."""
-    return Tensor(tensor.draws, None, tensor.models, text=tensor.text)
-
-
-def joined(
-    machine: Machine,
-    node: cst.CSTNode,
-    values: Any,
-    models: frozenset[str] = frozenset(),
-    why: str = "",
-    micro: int | None = None,
-    across: bool = False,
-) -> Tensor:
-    """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
-
-    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data;
-    `across` says that it compares the samples of a batch.
-    """
-    draws: frozenset[int] = frozenset()
-    scaler, detached, graphs, reduced = None, not models, False, True
-    doubt = why
-    made_of: set[cst.CSTNode] = set()
-    met: set[int] = set()
-    for value in flattened(values):
-        if is_data(value):
-            draws |= value.draws
-            models |= value.models
-            if value.terms is not None:
-                made_of.update(source.node for source, _ in value.terms)
-                made_of.update(*(source.made_of for source, _ in value.terms))
-                met.update(source.micro for source, _ in value.terms)
-                met.update(*(source.met for source, _ in value.terms))
-                graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
-                detached = detached and value.detached
-                if any(factor.of or factor.divisors or factor.doubt for _, factor in value.terms) and not value.detached:
-                    doubt = doubt or "a scaled value is handed to something unknown"
-        elif type(value) in (Opaque, Num):
-            models |= models_of(value)
-            if any(map(machine.counts_steps, settings_of(value) or ((value.identity,) if type(value) is Opaque else ()))):
-                doubt = doubt or "the number of steps is handed to something unknown"
-        elif isinstance(value, Thing):
-            models |= models_of(value)
-    source = Source(machine.micro(draws) if micro is None else micro, node, models, frozenset(made_of), across, frozenset(met))
-    factor = Factor(doubt=doubt) if doubt else ONE
-    return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
-
-
-def terms_in(values: Any) -> tuple[tuple[Source, Factor], ...]:
-    """The terms of all that some values hold or show."""
-    found = (value for value in flattened(values) if is_data(value) or isinstance(value, Shown))
-    return tuple(term for value in found for term in value.terms or ())
-
-
-def shown_in(values: Iterable[Any]) -> str:
-    """A string that shows some values."""
-    made = Shown("text")
-    made.terms = terms_in(values)
-    return made if made.terms else "text"
-
-
-def flattened(values: Any, depth: int = 3) -> list[Any]:
-    """The values in some containers, not too many of them."""
-    found: list[Any] = []
-    for value in values:
-        if isinstance(value, (set, frozenset)):
-            value = in_order(value)
-        if isinstance(value, (list, tuple)) and depth:
-            found.extend(flattened(list(value)[:50], depth - 1))
-        elif isinstance(value, dict) and depth:
-            found.extend(flattened(list(value.values())[:50], depth - 1))
-        else:
-            found.append(value)
-        if len(found) > 200:
-            break
-    return found
+    return joined(machine, node, (left, right), anew=kind is cst.Divide)
 
 
 def negative(machine: Machine, value: Any) -> Any:

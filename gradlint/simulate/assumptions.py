@@ -7,7 +7,6 @@ from typing import Any
 from gradlint.simulate.values import DRIFT, Num, Opaque, Question, Tensor, number
 from gradlint.simulate.world import (
     DRIFTS,
-    PASSES,
     PRIMES,
     WINDOW_OF,
     Asked,
@@ -17,6 +16,7 @@ from gradlint.simulate.world import (
     measures,
     spells_counter,
     spells_epochs,
+    spells_processes,
     spells_rows,
     spells_setting,
 )
@@ -24,6 +24,9 @@ from gradlint.simulate.world import (
 CALLERS_INDEX = "an index that the caller counts"
 """The setting that an index is, where a function is the root that its caller hands one."""
 
+
+STEPS_OUT_OF_SIGHT = ".gradient_accumulation_steps()"
+"""How the number of an engine that is built elsewhere is named: it counts what the text counts."""
 
 ROWS = 2
 """Rows of a batch, where a script takes too long to collect more."""
@@ -39,16 +42,27 @@ class Assumptions:
         self.answers = dict(world.answers)
         self.strings = dict(world.strings)
         self.incremented: frozenset[str] = frozenset()
+        self.cuts: frozenset[str] = frozenset()
+        """The last names of the sizes of what a range cuts something into."""
         """Names that the text adds to: they count, and are no settings."""
         self.turn: int | None = None
         """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
+        self.units: frozenset[str] = frozenset()
+        """What something is divided by where a function is the root: that counts nothing, whatever its name is."""
         self.counted = {CALLERS_INDEX}
         self.quotients: dict[float, set[int]] = {}
         """Numbers that were divided by plain whole ones, and by which."""
         self.split: set[str] = set()
         """Settings that were divided by N: what they count may be that of a whole window."""
+        self.listed: dict[int, str] = {}
+        """The items of collections of data that a display walked: each may be a batch, or data itself."""
+        self.in_windows: set[str] = set()
+        """Lengths of data that are a multiple of N on purpose."""
         self.varying: set[str] = set()
         """Numbers of accumulation steps that change on the way: what they decide is not known."""
+
+        self._counting: dict[str, bool] = {}
+        """Of the names that were asked for, whether they are N."""
 
     @property
     def in_loop(self) -> bool:
@@ -62,6 +76,12 @@ class Assumptions:
 
     def counts_steps(self, name: str) -> bool:
         """Whether a setting is N in this world."""
+        known = self._counting.get(name)
+        if known is None:
+            known = self._counting[name] = self._counts(name)
+        return known
+
+    def _counts(self, name: str) -> bool:
         if name in self.world.not_n or last_part(name) in self.incremented:
             return False
         if name in self.world.n_names or name.startswith(WINDOW_OF):
@@ -70,7 +90,12 @@ class Assumptions:
 
     def setting(self, name: str, default: Any = None) -> Any:
         """The number that a setting has in this world."""
-        if self.turn is not None and default is None and spells_counter(last_part(name)) and not spells_setting(name):
+        if (
+            self.turn is not None
+            and default is None
+            and spells_counter(last_part(name))
+            and not (spells_setting(name) or name in self.units)
+        ):
             self.counted.add(name)
             return Num(self.turn, frozenset((name,)))
         known = self.asked.numbers.get(name)
@@ -91,23 +116,39 @@ class Assumptions:
     def _assumed(self, name: str, default: int | float | None) -> int | float:
         if self.counts_steps(name):
             # One name for it in two places, as of the arguments and of an engine, is one number.
-            counted = dict.fromkeys(last_part(each) for each in self.asked.numbers if self.counts_steps(each))
+            if name.endswith(STEPS_OUT_OF_SIGHT):
+                return self.world.n
+            others = (each for each in self.asked.numbers if not each.endswith(STEPS_OUT_OF_SIGHT))
+            counted = dict.fromkeys(last_part(each) for each in others if self.counts_steps(each))
             return self.world.n + 4 * [*counted, last_part(name)].index(last_part(name))
+        if name in self.world.paces:
+            return self.world.n
         last = last_part(name)
-        known = assumed_number(name, default)
+        known = assumed_number(name, default, self.world.processes, self.world.passes)
         if known is not None:
             return known
         if spells_epochs(last) and default != 0:
-            return PASSES
+            return self.world.passes
         if self.world.small and spells_rows(last):
             return ROWS
         if default is not None and (isinstance(default, float) or default < 100):
             return default
         return PRIMES[len(self.asked.numbers) % len(PRIMES)]
 
+    def asks_for_none(self, value: Any, node: Any = None) -> None:
+        """Remember a number of accumulation steps of which a node asks whether there is one; what counts down from it is another."""
+        names = value.of if type(value) is Num else (value.identity,) if type(value) is Opaque else ()
+        if type(value) is Num and isinstance(value.value, bool):
+            return  # it is a truth about N
+        if len(names) == 1 and self.counts_steps(name := next(iter(names))):
+            is_steps = type(value) is Opaque or value.value == self.asked.numbers.get(name)
+            self.asked.absent[node, name] = is_steps and self.asked.absent.get((node, name), True)
+
     def number_of(self, value: Any) -> Any:
         """A value as a number, where it is one or may be one."""
         if type(value) is Opaque:
+            if type(value.default) is Opaque:
+                return self.number_of(value.default)  # an option whose default the environment gives
             if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
                 return None
             if type(value.default) is Num:
@@ -145,6 +186,11 @@ class Assumptions:
         late = self.world.drift is not None and computed >= self.world.drift
         return Num(known.value + DRIFTS, known.of) if late else known
 
+    def plays_out(self, names: frozenset[str]) -> bool:
+        """Whether all that changes of some settings is how N grows, which this world says: nothing about that is left open."""
+        changing = self.varying & names
+        return bool(changing) and changing <= self.world.growing
+
     def overridable(self, name: str, value: Any) -> Any:
         """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
         plain = number(value)
@@ -160,6 +206,8 @@ class Assumptions:
         known = self.answers.get(key)
         if known is None:
             known = self.asked.questions.get(key)
+        if known is None and self.world.processes > 1 and spells_processes(key):
+            known = True
         if known is None:
             known = question.default if question.default is not None else usual != question.negated
         self.asked.questions[key] = known

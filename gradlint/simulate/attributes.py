@@ -6,14 +6,17 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import joined
 from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.iteration import part_of_list
+from gradlint.simulate.joined import joined
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
-from gradlint.simulate.things import Gradient, Loader, Parameter, Thing
-from gradlint.simulate.trace import SHORT
+from gradlint.simulate.taken import along
+from gradlint.simulate.things import Gradient, Loader, Parameter, Scaler, Thing
+from gradlint.simulate.trace import SHORT, What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import NOTHING, SIZES, Factor, Num, Opaque, Source, Tensor, number, whole
+from gradlint.simulate.values import NOTHING, SIZES, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
 from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
@@ -51,6 +54,9 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
             return value.kept[name]
         if has_attribute(value, name):
             return thing_attribute(machine, value, name, node)
+        if isinstance(value, Scaler) and name.startswith("_"):
+            # Whoever reaches into its state may do what its own methods do.
+            machine.note(What.CALL, node, handed=frozenset(("scaler",)), text=f"scaler.{name}")
         return Bound(value, name)
     return Bound(value, name)
 
@@ -92,14 +98,18 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
         name, kept = repr(name)[:80], None
     if kept is not None:
         return kept
+    if name == "requires_grad" and value.terms is not None:
+        return not value.detached
     if name in _OF_SHAPE:
-        made = Tensor(value.draws, None, NOTHING, text=name)
+        made = along(Tensor(value.draws, None, NOTHING, text=name), None, value)
     elif name == "grad":
         gradient = Source(machine.micro(value.draws), node, NOTHING)
         made = Tensor(value.draws, ((gradient, Factor(doubt="a gradient is a part of it")),))
     elif value.terms is None or value.detached:
         size = value.text if value.text in SIZES else ""
-        made = Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced, size)
+        made = along(
+            Tensor(value.draws, value.terms, value.models, value.scaler, value.detached, value.reduced, size), name, value
+        )
     elif any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) or name in ("data", "T", "mT"):
         made = Tensor(value.draws, value.terms, value.models, value.scaler, name == "data", value.reduced)
     else:
@@ -111,6 +121,8 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
 
 def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.CSTNode) -> None:
     """`value.name = new`."""
+    if isinstance(new, Bound) and new.receiver is value and new.method == name:
+        return  # it is given the method that it has
     if isinstance(value, (Instance, ClassValue)):
         value.names[name] = new
     elif isinstance(value, Thing):
@@ -130,6 +142,9 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
     if is_data(value):
         return _cut(machine, value, index, node)
     if type(value) is Opaque:
+        batches = part_of_list(machine, value, index) if isinstance(index, slice) else None
+        if batches is not None:
+            return batches
         key = plain(index)
         text = repr(key) if isinstance(key, (str, int)) else "..."
         if isinstance(key, (str, int)) and key in value.kept:
@@ -156,7 +171,11 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
 
 def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
     """An item of data, or a piece of a batch: what begins elsewhere is another one."""
+    if is_data(index) and value.terms is None and not index.draws <= value.draws:
+        return Tensor(value.draws | index.draws)  # the rows that other data choose
     start = number(index.start) if isinstance(index, slice) else None
+    if isinstance(index, tuple) and value.terms is None:
+        return _stretch(machine, value, index, node)
     if value.terms is not None or start is None or number(index.stop) == -1:
         return part_of(machine, value, plain(index), node)
     from gradlint.simulate.iteration import piece
@@ -164,6 +183,18 @@ def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
     key = ("from", start)
     if key not in value.kept:
         value.kept[key] = piece(machine, value)
+    return value.kept[key]
+
+
+def _stretch(machine: Machine, value: Tensor, index: tuple[Any, ...], node: cst.CSTNode) -> Any:
+    """A part of each sample, where a loop backpropagates one after the other: they are of one micro-batch all the same."""
+    starts = (each.start for each in index if isinstance(each, slice))
+    start = next((int(each) for each in starts if type(each) is Beginning), None)
+    if start is None or not machine.loops or not machine.compiler.aims.of(getattr(machine.loops[-1], "body", None)).leads:
+        return part_of(machine, value, plain(index), node)
+    key = ("along", start)
+    if key not in value.kept:
+        value.kept[key] = Tensor(value.draws | {machine.stretch_of(value.draws)}, None, value.models, detached=value.detached)
     return value.kept[key]
 
 

@@ -1,4 +1,4 @@
-"""What accumulation makes of the large batch's memory and of its samples (GRD503, GRD504)."""
+"""What accumulation makes of the large batch's memory and of its samples (GRD502 to GRD504)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import micros_of
+
+
+def normalised(view: View) -> Iterator[Fault]:
+    """A layer normalises by the statistics of a batch, and sees one micro-batch of several."""
+    if view.size > 1:
+        yield from (Fault("GRD502", view.steps[0], at=norm) for norm in view.trace.norms)
 
 
 def compared(view: View) -> Iterator[Fault]:

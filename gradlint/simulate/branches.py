@@ -13,10 +13,13 @@ from gradlint.simulate import conditions
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.comparisons import alternatives
+from gradlint.simulate.conditions import question_of
 from gradlint.simulate.expressions import expression
-from gradlint.simulate.machine import Machine, question_of
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.patterns import pattern
+from gradlint.simulate.telling import idle_remainders
 from gradlint.simulate.trace import What
+from gradlint.simulate.values import OF_NORM, Answer, of_length
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
@@ -44,6 +47,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     breaks = _ends_with(node.body, (cst.Break, cst.Return))
     leaving = (_leaving(node.body), _leaving(node.orelse))
     forks = choice.gate and choice.refuses is None
+    idle = frozenset() if choice.gate else idle_remainders(node, compiler.aims.names)
     test, body = expression(node.test), compiler.block(node.body)
     orelse: Block = ()
     if isinstance(node.orelse, cst.If):
@@ -56,17 +60,24 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         machine.tick(node)
         machine.divided.clear()
         machine.compared.clear()
+        machine.asked.idle |= idle
         value = test(frame)
-        if machine.divided:
-            machine.asks(node)
         if breaks and machine.in_loop:
             machine.ends(ending, True)
         taken, varies = _answer(machine, value, choice)
         varies = varies or _asks_anew(machine, node, value)
+        if isinstance(value, Answer) and value.text == OF_NORM:
+            machine.by_norm.add(node)
         if forks and machine.in_loop and conditions.of_data(value) and _goes_round(machine, node):
             taken = not taken
             machine.note(What.DETOUR, node, at=leaving[0 if taken else 1] or node.test)
-        if breaks and not taken and machine.loops and conditions.gates(value):
+        if varies and machine.in_loop:
+            number = machine.asked.varied.setdefault(node, len(machine.asked.varied))
+            taken = taken != (number in machine.world.elsewhere)
+            varies = number not in machine.world.settled and not machine.plays_out(conditions.gates(value))
+        if machine.divided:
+            machine.asks(node, node.test, taken)
+        if breaks and not taken and machine.loops and not all(map(of_length, conditions.gates(value))):
             machine.bounded.add(id(machine.loops[-1]))
         machine.path.append((node, 0 if taken else 1, varies))
         signal = yield from run_block(body if taken else orelse, frame)

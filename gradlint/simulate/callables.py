@@ -43,13 +43,14 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """A signature. Defaults are compiled expressions."""
+    """A signature. Defaults are compiled expressions, `kinds` the names of what parameters are annotated with."""
 
     positional: tuple[str, ...] = ()
     keyword_only: tuple[str, ...] = ()
     star: str | None = None
     double_star: str | None = None
     defaults: dict[str, Callable[[Frame], Any]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -66,7 +67,6 @@ class Function:
     is_static: bool = False
     is_class: bool = False
     is_property: bool = False
-    is_context: bool = False
     qualname: str = ""
     given: dict[str, Any] = field(default_factory=dict)
 
@@ -144,13 +144,16 @@ class External:
 class Stream:
     """What is walked item by item: a generator, an iterator, what `enumerate` makes.
 
-    `source` is what `len` would be asked of; `of` are the settings that say how long a range is.
+    `source` is what `len` would be asked of; `of` are the settings that say how long a range is, `by_data` whether the data say
+    so, `level` how many loops ran where `iter` made it.
     """
 
     items: Iterator[Any]
     source: Any = None
     close: Callable[[], None] | None = None
     of: frozenset[str] = frozenset()
+    by_data: bool = False
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
 from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.contrast import marked
-from gradlint.simulate.machine import Abandoned, Machine, Raised, is_data
-from gradlint.simulate.things import AVERAGES, Thing
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.stops import Abandoned, Raised
+from gradlint.simulate.things import AVERAGES, Network, Thing
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Factor, Opaque
 
@@ -62,6 +64,12 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
         return call(machine, receiver.kept[name], args, kwargs, node)
     if receiver is None:
         receiver = _stand_in(machine, node)
+    if type(receiver) in (Opaque, Network) and name in machine.compiler.aims.leading:
+        from gradlint.simulate.only_method import only_method
+
+        own = only_method(machine, receiver, name)
+        if own is not None:
+            return call(machine, own[1], [own[0], *args], kwargs, node)
     return method(machine, receiver, name, args, kwargs, node)
 
 
@@ -109,6 +117,11 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
         call(machine, init, [made, *args], kwargs, node)
+    wrapper = next((base for base in cls.outside if machine.words.role_of_constructor(base) is Role.PARALLEL), None)
+    if wrapper is not None and not found and not cls.lookup("forward")[0]:
+        from gradlint.simulate.torch_names import construct
+
+        return construct(machine, wrapper, args, kwargs, node)
     return made
 
 
@@ -128,6 +141,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
         return Stream(_stream(machine, function, frame, node))
     machine.running.append(function.node)
     loops, path = len(machine.loops), len(machine.path)
+    around, machine.frame = machine.frame, frame
     try:
         with machine.within(node), _beside_training(machine, function):
             signal = machine.compiler.run_plain(machine.compiler.body_of(function), frame)
@@ -138,6 +152,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
             raise
         return _not_followed(machine, function, args, kwargs, node, "a class derived from this one computes it")
     finally:
+        machine.frame = around
         machine.running.pop()
         del machine.loops[loops:], machine.draws[loops:], machine.path[path:]
     return getattr(signal, "value", None)
@@ -209,12 +224,18 @@ def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str
 
 
 def bind_unknown(machine: Machine, function: Function, frame: Frame) -> None:
-    """Give the parameters of a function whose callers are not in sight what their names and defaults say."""
+    """Give the parameters of a function whose callers are not in sight what their names, classes and defaults say."""
+    from gradlint.simulate.only_method import of_kind
+
     parameters = function.parameters
     for name in (*parameters.positional, *parameters.keyword_only):
         if name in frame.names:
             continue
         default = parameters.defaults.get(name)
+        made = of_kind(machine, function, name) if default is None and name in parameters.kinds else None
+        if made is not None:
+            frame.names[name] = made
+            continue
         value = default(function.frame) if default is not None else None
         if default is not None and not isinstance(value, (int, float, str, type(None))):
             frame.names[name] = value

@@ -8,31 +8,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import text
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
+from gradlint.simulate.lengths import not_in_updates
 from gradlint.simulate.promise import Promise
+from gradlint.simulate.rounding import counts_full_windows
 from gradlint.simulate.simulation import RAISES, Played, Simulation
-from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.timelines import (
+    Timeline,
+    advances,
+    brief,
+    clipped_behind,
+    matters,
+    outweighs,
+    rescaled_behind,
+    same_factors,
+)
+from gradlint.simulate.trace import PAST_END, Event, Trace, What
 from gradlint.simulate.updates import loses
-from gradlint.simulate.verdicts import faults
+from gradlint.simulate.views import own_paces, views
 
 JUDGED = frozenset(
     "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
-    "GRD309 GRD401 GRD403 GRD404 GRD405".split()
+    "GRD309 GRD310 GRD401 GRD402 GRD403 GRD404 GRD405".split()
 )
 """The rules whose faults a trace shows."""
 
-_SEEN_WITH_A_WRAPPER = frozenset(("GRD602",))
+_SEEN_WITH_A_WRAPPER = frozenset(("GRD601", "GRD602", "GRD603"))
 """The rules whose faults a trace shows where it is in sight what wraps the model."""
 
-_OF_OTHER_DATA = frozenset(("GRD209", "GRD210"))
+_OF_UNDIVIDED = frozenset(("GRD101", "GRD104"))
+"""The rules whose fixes divide."""
 
-_KEPT = frozenset(("network", "optimizer", "schedule", "scaler", "average", "parameters", "gradient"))
-"""What an opaque call may be handed that makes its place between the events matter."""
+_OF_OTHER_DATA = frozenset(("GRD209", "GRD210", "GRD310"))
+
+_OF_LENGTH = frozenset(("GRD202",))
+"""The fault of a partial window at the end of a pass: wrong windows hide it where they happen to fit the data."""
 
 _OF_UPDATE = frozenset(
     (What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.RESCALE, What.CALL)
@@ -57,11 +70,12 @@ def compare(
     """Hold a repair to its promise; `at` tells the nodes of the place where the fault was found."""
     if not before:
         return Comparison(unseen="the loop cannot be run abstractly")
-    known = _faults(before)
-    counts, now = places_of_each(known), places_of_each(_faults(after))
-    for each, number in sorted(now.items()):
-        if number > counts[each] and each != code:
-            return Comparison(refused=f"the repaired loop would have another fault, {each}")
+    known = _faults(before, code)
+    counts, now = places_of_each(known), places_of_each(_faults(after, code))
+    more = {each for each, number in now.items() if number > counts[each]} - {code}
+    left_over = more & _OF_LENGTH if promise.windows else set()
+    if more - left_over:
+        return Comparison(refused=f"the repaired loop would have another fault, {min(more - left_over)}")
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED | _SEEN_WITH_A_WRAPPER and counts[code] and shown and now[code] >= counts[code]:
         return Comparison(refused="the fault would still be there")
@@ -71,11 +85,16 @@ def compare(
     unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
     if code == "GRD101" and now["GRD203"]:
         unseen = "as long as gradients are cleared inside the window, to divide makes each step smaller still"
-    cut = _of_other_data(after) - _of_other_data(before)
+    cut = left_over | (_of_other_data(after) - _of_other_data(before))
     if cut and not unseen:
         unseen = f"the repaired loop has a fault that the one before hid: {min(cut)}"
+    if promise.windows and not unseen and any(_steps(second) > _steps(first) for first, second in pairs):
+        unseen = next((reason for each in before if (reason := counts_full_windows(each))), "")
     for first, second in pairs:
         reason = _differs(first.trace, second.trace, promise)
+        reason = reason or (not_in_updates(first.trace, second.trace) if code == "GRD402" else "")
+        if code in _OF_UNDIVIDED and any(map(outweighs, first.trace.of(What.BACKWARD), second.trace.of(What.BACKWARD))):
+            reason = reason or "the loss would count more than it does, not less"
         if reason:
             return Comparison(refused=reason)
         if What.SCHEDULE in promise.events and not unseen and not all(_has_length(e) for e in first.trace.of(What.SCHEDULE)):
@@ -87,19 +106,26 @@ def compare(
     return Comparison(unseen=unseen)
 
 
+def _steps(run: Played) -> int:
+    return len(run.trace.of(What.STEP))
+
+
 def _has_length(event: Event) -> bool:
     return (event.value is not None and not event.value.doubt) or bool(event.handed)
 
 
-def _faults(simulations: Sequence[Simulation]) -> list[Fault]:
-    """The faults of the usual data, with one N: what others do to a window is hidden where it is wrong already, and no repair's doing."""
-    left_out = _OF_OTHER_DATA | WORTH_KNOWING
-    return [fault for each in simulations for fault in faults(each) if fault.code not in left_out]
+def _faults(simulations: Sequence[Simulation], code: str) -> list[Fault]:
+    """The faults of the usual data, with one N: what others do to a window is hidden where it is wrong already, and no repair's doing.
+
+    Those that are repaired, of which `code` is the rule, are among them.
+    """
+    left_out = (_OF_OTHER_DATA | WORTH_KNOWING) - {code}
+    return [fault for each in simulations for fault in each.faults if fault.code not in left_out]
 
 
 def _of_other_data(simulations: Sequence[Simulation]) -> set[str]:
     """The faults that show where the data take another arm than usual, or N grows."""
-    return {fault.code for each in simulations for fault in faults(each)} & _OF_OTHER_DATA
+    return {fault.code for each in simulations for fault in each.faults} & _OF_OTHER_DATA
 
 
 def places_of_each(found: Iterable[Fault]) -> Counter[str]:
@@ -109,81 +135,34 @@ def places_of_each(found: Iterable[Fault]) -> Counter[str]:
 
 def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
     """The runs of the same root in the same world; the repaired text is run where it was not, since nothing is wrong with it any more."""
-    others = {(_name(each), run.world): run for each in after for run in each.runs}
-    plays = {_name(each): each.play for each in after}
-    for each in before:
-        play = plays.get(_name(each))
+    repaired = dict(named(after))
+    others = {(name, run.world): run for name, each in repaired.items() for run in each.runs}
+    for name, each in named(before):
+        play = repaired[name].play if name in repaired else None
         for run in each.runs:
-            found = others.get((_name(each), run.world)) or (play(run.world) if play is not None else None)
+            found = others.get((name, run.world)) or (play(run.world) if play is not None else None)
             if found is not None:
                 yield run, found
 
 
-def _name(simulation: Simulation) -> str:
-    return simulation.root.name.value if simulation.root is not None else ""
+def named(simulations: Sequence[Simulation]) -> Iterator[tuple[tuple[str, int], Simulation]]:
+    """The simulations by the names of their roots; methods of several classes have one name, and are told apart by their order."""
+    counts: Counter[str] = Counter()
+    for each in simulations:
+        name = each.root.name.value if each.root is not None else ""
+        yield (name, counts[name]), each
+        counts[name] += 1
 
 
 # Two traces
 
 
-class Timeline:
-    """The events of a trace by the number of backward passes before them, which a fix leaves as it is."""
-
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self.numbers: dict[int, int] = {}
-        self.places: dict[tuple[What, int], list[int]] = {}
-        self.index = {id(event): place for place, event in enumerate(trace.events)}
-        passed = 0
-        for place, event in enumerate(trace.events):
-            passed += event.what is What.BACKWARD
-            self.numbers[id(event)] = passed
-            self.places.setdefault((event.what, passed), []).append(place)
-
-    def others(self, promise: Promise) -> list[Event]:
-        """The events that a fix has to leave alone, without those that only tell how the data are walked."""
-        left_out = promise.events | {What.PASS, What.END, What.REPORT}
-        part = _parts(self.trace, promise)
-        return [
-            event
-            for event in self.trace.events
-            if event.what not in left_out and (event.what is not What.CALL or (_matters(event) and not part(event)))
-        ]
-
-    def key(self, event: Event) -> tuple[object, ...]:
-        """What makes two events of two traces the same."""
-        about = (event.text, event.numbers) if event.what is What.CALL else ()
-        return event.what, event.target, self.numbers[id(event)], about
-
-    def sides(self, event: Event, what: What) -> set[str]:
-        """On which sides of an event others of a kind run, between the same two backward passes."""
-        here = self.index[id(event)]
-        found = self.places.get((what, self.numbers[id(event)]), ())
-        return {"before" if each < here else "behind" for each in found}
-
-
-def _clipped_behind(trace: Trace) -> set[str]:
-    """What is handed the gradients between the last backward pass and a clip that the step comes after: noise, mostly."""
-    found: set[str] = set()
-    calls: set[str] = set()
-    clipped = False
-    for event in trace.events:
-        if event.what is What.CALL and "gradient" in event.handed:
-            calls.add(event.text)
-        elif event.what is What.CLIP:
-            clipped = bool(calls)
-        elif event.what is What.STEP:
-            found |= calls if clipped else set()
-            calls, clipped = set(), False
-        elif event.what is What.BACKWARD:
-            calls, clipped = set(), False
-    return found
-
-
 def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     """What a fix changed that it did not promise to; empty where it kept its word."""
-    if after.raises - before.raises:
-        return sorted(after.raises - before.raises)[0]
+    # How many steps a schedule has left hangs on the length of the data: where it has too few in one world, it may in others.
+    raised = after.raises - (before.raises - {PAST_END} if promise.windows else before.raises)
+    if raised:
+        return sorted(raised)[0]
     if after.ended.startswith(RAISES) and not before.ended.startswith(RAISES):
         return f"the repaired loop would raise: {after.ended.removeprefix(RAISES)}"
     backwards, now = before.of(What.BACKWARD), after.of(What.BACKWARD)
@@ -191,14 +170,20 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         return "backward passes would run more or less often"
     if not promise.factors and not promise.windows:
         for one, other in zip(backwards, now, strict=True):
-            if not _same_factors(one, other):
+            if not same_factors(one, other):
                 return "the loss would be scaled otherwise"
     if promise.windows:
         return _reordered(before, after)
-    behind = _clipped_behind(after) - _clipped_behind(before)
+    if not promise.synchronisation and [each.reduced for each in backwards] != [each.reduced for each in now]:
+        return "gradients would be averaged over processes after other backward passes"
+    if What.STEP in promise.events and own_paces(views(after)) - own_paces(views(before)):
+        return "optimizers that step together would no longer do"
+    behind = clipped_behind(after) - clipped_behind(before)
     if behind:
         return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
-    if _advances(after, promise) - _advances(before, promise):
+    if What.CLIP in promise.events and rescaled_behind(after):
+        return "the clip would come before the gradients are divided"
+    if advances(after, promise) - advances(before, promise):
         return "what advances once would advance twice in one update"
     kinds = promise.events & _ONCE_AN_UPDATE if What.STEP not in promise.events else ()  # else updates are others
     lost = next((what for what in sorted(kinds) if loses(before, after, what)), None)
@@ -208,54 +193,14 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):
         if old.key(one) != new.key(other):
-            return f"`{_brief(one)}` would not run when it does now"
+            return f"`{brief(one)}` would not run when it does now"
     if len(kept) != len(still):
         longer = kept if len(kept) > len(still) else still
-        return f"`{_brief(longer[min(len(kept), len(still))])}` would run more or less often"
+        return f"`{brief(longer[min(len(kept), len(still))])}` would run more or less often"
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
 
 
 _ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE))
-
-
-def _advances(trace: Trace, promise: Promise) -> set[int]:
-    """The schedules and averages that advance more than once between two backward passes."""
-    found: set[int] = set()
-    seen: set[tuple[What, int]] = set()
-    for event in trace.events:
-        if event.what is What.BACKWARD:
-            seen.clear()
-        elif event.what in promise.events & {What.SCHEDULE, What.AVERAGE} and event.target >= 0:
-            key = event.what, event.target
-            found |= {event.target} if key in seen else set()
-            seen.add(key)
-    return found
-
-
-def _same_factors(one: Event, other: Event) -> bool:
-    if len(one.terms) != len(other.terms):
-        return False
-    pairs = zip(one.terms, other.terms, strict=True)
-    return all(isclose(a.value, b.value, rel_tol=1e-9) and bool(a.doubt) == bool(b.doubt) for (_, a), (_, b) in pairs)
-
-
-def _parts(trace: Trace, promise: Promise) -> Callable[[Event], bool]:
-    """Whether an opaque call belongs to one that the fix moves: it runs within it, as no other event of training does."""
-    moved = {id(node) for event in trace.events if event.what in promise.events for node in (*event.stack, event.node)}
-    rest = {id(node) for event in trace.events if event.what in _ALONE - promise.events for node in event.stack}
-    return lambda event: any(id(node) in moved - rest for node in (*event.stack, event.node))
-
-
-_ALONE = frozenset((What.BACKWARD, What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE))
-
-
-def _matters(event: Event) -> bool:
-    return bool(event.handed & _KEPT) or "total" in event.handed
-
-
-def _brief(event: Event) -> str:
-    written = text(event.node)
-    return written if len(written) < 60 and "\n" not in written else f"{written.split('(')[0]}(...)"[:60]
 
 
 def _crossed(old: Timeline, new: Timeline, pairs: Sequence[tuple[Event, Event]], promise: Promise) -> str:
@@ -266,7 +211,7 @@ def _crossed(old: Timeline, new: Timeline, pairs: Sequence[tuple[Event, Event]],
         for what in promise.events:
             was, is_now = old.sides(one, what), new.sides(other, what)
             if (what, one.what) not in _MENDED and was and is_now and was.isdisjoint(is_now):
-                return f"it would stand {'behind' if 'before' in was else 'before'} `{_brief(one)}`"
+                return f"it would stand {'behind' if 'before' in was else 'before'} `{brief(one)}`"
     return ""
 
 
@@ -289,9 +234,13 @@ _MENDED = frozenset(
         (What.AVERAGE, What.SCHEDULE),
         (What.AVERAGE, What.SCALER_UPDATE),
         (What.ZERO, What.SCALER_UPDATE),
+        (What.ZERO, What.SCHEDULE),
+        (What.ZERO, What.AVERAGE),
         (What.SCALER_UPDATE, What.UNSCALE),
         (What.SCALER_UPDATE, What.CLIP),
         (What.SCALER_UPDATE, What.STEP),
+        (What.SCALER_UPDATE, What.SCHEDULE),
+        (What.SCALER_UPDATE, What.AVERAGE),
         (What.SCHEDULE, What.CLIP),
         (What.SCHEDULE, What.UNSCALE),
     )
@@ -317,7 +266,7 @@ def _updates(trace: Trace) -> Iterator[list[tuple[What, str]]]:
             if steps:
                 yield group
             group, steps = [], False
-        elif event.what in _OF_UPDATE and (event.what is not What.CALL or _matters(event)):
+        elif event.what in _OF_UPDATE and (event.what is not What.CALL or matters(event)):
             group.append((event.what, event.text if event.what is What.CALL else ""))
             steps = steps or event.what is What.STEP
     if steps:

@@ -8,10 +8,13 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Thing
 from gradlint.simulate.values import (
+    NORM,
     NOTHING,
+    OF_NORM,
     OF_SIZES,
     SIZES,
     Answer,
@@ -24,6 +27,7 @@ from gradlint.simulate.values import (
     number,
     settings_of,
 )
+from gradlint.simulate.world import spells_rows
 
 _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     cst.Equal: operator.eq,
@@ -42,6 +46,8 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if kind in (cst.In, cst.NotIn):
         return _contained(machine, left, right, kind is cst.NotIn)
     if is_data(left) or is_data(right) or isinstance(left, Answer) or isinstance(right, Answer):
+        if any(is_data(each) and each.models >= NORM and not each.draws for each in (left, right)):
+            return Answer(OF_NORM)
         return Answer(OF_SIZES if _of_sizes(left, right) or _of_sizes(right, left) else "a comparison of data")
     first, second = number(left), number(right)
     if first is None and type(left) is Opaque:
@@ -70,6 +76,17 @@ def compare(machine: Machine, kind: type, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return kind is cst.NotEqual
     return Question(f"{_named(left)} {kind.__name__} {_named(right)}")
+
+
+_LARGER, _SMALLER = (cst.GreaterThan, cst.GreaterThanEqual), (cst.LessThan, cst.LessThanEqual)
+
+
+def of_pieces(machine: Machine, kind: type, left: Any, right: Any, names: tuple[str, str]) -> bool | None:
+    """The truth of a comparison with the size that a batch is cut by, which `names` spell: the pieces are smaller than the batch."""
+    for one, other, name, true in ((left, right, names[1], _LARGER), (right, left, names[0], _SMALLER)):
+        if kind in (*_LARGER, *_SMALLER) and name in machine.cuts and not spells_rows(name) and _of_sizes(one, other):
+            return kind in true
+    return None
 
 
 def remember(machine: Machine, node: cst.CSTNode, left: Any, right: Any, found: Any) -> None:
@@ -126,14 +143,14 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
 
 
 def _string(machine: Machine, left: Opaque, right: str, negated: bool) -> bool:
-    """A setting that is compared with strings is one of them, the first unless the world says otherwise."""
+    """A setting that is compared with strings is one of them, the first unless the world says otherwise; a device is no CPU."""
     asked = machine.asked.compared.setdefault(left.identity, [])
     if right not in asked:
         asked.append(right)
     if isinstance(left.default, str):
         chosen = machine.strings.get(left.identity, left.default)
     else:
-        chosen = machine.strings.get(left.identity, asked[0])
+        chosen = machine.strings.get(left.identity, asked[0] if asked[0] != "cpu" else "cuda")
     return (chosen == right) != negated
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.simulate.machine import Machine, is_data, question_of
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.values import OF_SIZES, Answer, Num, Opaque, Question, number, settings_of
+from gradlint.simulate.world import spells_resumption
 
 
 def certain(value: Any) -> bool | None:
@@ -19,11 +21,20 @@ def certain(value: Any) -> bool | None:
     return True
 
 
+def answered(value: Any) -> bool | None:
+    """The truth that a value is, where it is one that was asked of numbers; None for everything else."""
+    plain = value.value if type(value) is Num else value
+    return plain if isinstance(plain, bool) else None
+
+
 def settled(machine: Machine, value: Any) -> Any:
     """A number of accumulation steps whose truth is asked is the number that it has in this world."""
+    if machine.in_loop and type(value) in (Num, Opaque):
+        machine.asks_for_none(value)
     if type(value) is not Opaque or not machine.counts_steps(value.identity):
         return value
-    is_number = value.identity in machine.asked.numbers or type(value.default) is int
+    optional = value.has_default and value.default is None
+    is_number = value.identity in machine.asked.numbers or type(value.default) is int or optional
     return machine.number_of(value) if is_number else value
 
 
@@ -104,3 +115,16 @@ def _unsure(machine: Machine, left: Any, right: Any) -> Any:
 def gates(value: Any) -> frozenset[str]:
     """The settings that a condition depends on."""
     return settings_of(value) if number(value) is not None else frozenset()
+
+
+def question_of(value: Any) -> Question | None:
+    """The unknown truth that a value is, where it is one."""
+    if type(value) is Question:
+        return value
+    if type(value) is Opaque:
+        if value.has_default and isinstance(value.default, (bool, int, float, str, type(None))):
+            return Question(value.identity, default=bool(value.default))
+        return Question(value.identity, default=False if spells_resumption(value.identity) else None)
+    if getattr(value, "optional", False):
+        return Question(f"{value.identity} is None", negated=True)
+    return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import shown_in
+from gradlint.simulate.contents import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.values import Opaque

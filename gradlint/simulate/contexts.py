@@ -10,11 +10,14 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.engines import accelerate
-from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.reductions import switch
+from gradlint.simulate.stops import Raised
+from gradlint.simulate.tensors import SCALED
 from gradlint.simulate.things import Context, Network
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import ONE, Opaque, Tensor
 
 
 def enter(machine: Machine, manager: Any, node: cst.CSTNode) -> Any:
@@ -74,8 +77,17 @@ def _entered(machine: Machine, context: Context) -> Any:
     elif context.kind == "accumulate":
         context.before = accelerate.accumulate(machine, context.subject, context.node or cst.Pass())
     elif context.kind == "scale_loss":
-        return context.subject
+        return _scaled(context.subject)
     return context
+
+
+def _scaled(loss: Any) -> Any:
+    """A loss as a context gives it that scales it: what is backpropagated is as it was, what is shown is not."""
+    if not isinstance(loss, Tensor):
+        return loss
+    made = loss.scaled_by(ONE)
+    made.kept = {**loss.kept, SCALED: True}
+    return made
 
 
 def push(machine: Machine, stack: Context, manager: Any, node: cst.CSTNode) -> Any:

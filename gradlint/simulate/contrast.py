@@ -11,7 +11,7 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance
-from gradlint.simulate.machine import is_data
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.values import Opaque, Tensor, settings_of
 from gradlint.simulate.world import last_part
 
@@ -38,7 +38,7 @@ def places(given: Sequence[Any]) -> Tensor | None:
 
 def compares(callee: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Whether a call computes a loss across the samples of a batch."""
-    name = _class_of(callee)
+    name = class_of(callee)
     if _NAMED.search(name):
         return not (_QUEUED.search(name) and len(args) + len(kwargs) > 2)
     target = args[1] if len(args) > 1 else kwargs.get("target", kwargs.get("labels"))
@@ -53,7 +53,7 @@ def marked(callee: Instance, value: Any) -> Any:
     return Tensor(value.draws, terms, value.models, value.scaler, value.detached, value.reduced)
 
 
-def _class_of(callee: Any) -> str:
+def class_of(callee: Any) -> str:
     """The name of a function, or of the class of an object that is called."""
     if isinstance(callee, Instance):
         return callee.cls.name

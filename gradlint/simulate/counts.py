@@ -47,7 +47,8 @@ def repeated(runs: Sequence[Trace], hurried: Trace) -> Iterator[Fault]:
 def _by_node(trace: Trace) -> dict[cst.CSTNode, list[Remainder]]:
     found: dict[cst.CSTNode, list[Remainder]] = {}
     for each in trace.remainders:
-        found.setdefault(each.node, []).append(each)
+        if isinstance(each.branch, cst.If):
+            found.setdefault(each.node, []).append(each)
     return found
 
 

@@ -22,7 +22,9 @@ def signature(node: cst.Parameters) -> Parameters:
     star = node.star_arg.name.value if isinstance(node.star_arg, cst.Param) else None
     double = node.star_kwarg.name.value if node.star_kwarg is not None else None
     names = tuple(each.name.value for each in positional)
-    return Parameters(names, tuple(each.name.value for each in keyword), star, double, defaults)
+    annotated = ((each.name.value, each.annotation.annotation) for each in positional if each.annotation is not None)
+    kinds = {name: kind.value.strip("\"'") for name, kind in annotated if isinstance(kind, (cst.Name, cst.SimpleString))}
+    return Parameters(names, tuple(each.name.value for each in keyword), star, double, defaults, kinds)
 
 
 def decorators(node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
@@ -51,7 +53,6 @@ def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Eval
         made.is_static = "staticmethod" in marks
         made.is_class = "classmethod" in marks
         made.is_property = bool(marks & {"property", "cached_property"})
-        made.is_context = bool(marks & {"contextmanager", "asynccontextmanager"})
         return made
 
     return run
@@ -79,6 +80,7 @@ def define_class(node: cst.ClassDef, compiler: Any, qualname: str) -> Evaluate:
         for each in made.names.values():
             if isinstance(each, Function) and each.frame is inner:
                 each.frame = frame
+        frame.machine.classes.append(made)
         return made
 
     return run

@@ -17,14 +17,19 @@ from gradlint.simulate.world import DRIFTS, World
 
 def drifts(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
     """A run with each value of N in which it grows and a window is of neither size, where there is one with both."""
-    found = [next((other for other in _grown(run, play) if any(irregular(run, other))), None) for run in runs[:2]]
-    if len(found) == 2 and None not in found:
-        yield from (each for each in found[:1] if each is not None)
+    found: list[Played] = []
+    for run in runs[:2]:
+        shown = next((other for other in _grown(run, play) if any(irregular(run, other))), None)
+        if shown is None:
+            return
+        found.append(shown)
+    if len(found) == 2:
+        yield found[0]
 
 
 def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
     """The runs in which a number of accumulation steps grows after the first window, in a pass that has room for it."""
-    if not run.asked.drifting:
+    if not _made_by_n(run):
         return
     n = run.world.n
     for place in range(n, 3 * n):
@@ -33,19 +38,32 @@ def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
 
 def irregular(usual: Played, other: Played) -> Iterator[Fault]:
     """The steps whose window is smaller, or larger, than any N was; at the events of the usual run."""
-    known = [int(usual.trace.settings.get(name, 0)) for name in usual.asked.drifting]
-    if not known or other.trace.ended:
+    if other.trace.ended:
         return
+    known = _sizes_of_n(usual)
     theirs = {view.key: view for view in views(other.trace)}
-    for view in views(usual.trace):
-        sizes = [len(micros_of(window.step)) for window in _inner(view) if window.step]
-        if view.blind or not sizes or set(sizes) - set(known) or view.key not in theirs:
-            continue  # the windows are not those that N makes
-        for window in _inner(theirs[view.key]):
+    for view in _made_by_n(usual):
+        for window in _inner(theirs[view.key]) if view.key in theirs else ():
             size = len(micros_of(window.step)) if window.step is not None else 0
             own = next((step for step in view.steps if window.step is not None and step.node is window.step.node), None)
             if own is not None and not min(known) <= size <= max(known) + DRIFTS:
                 yield Fault("GRD210", own, at=_test(own))
+
+
+def _sizes_of_n(run: Played) -> list[int]:
+    """The numbers of accumulation steps of a run that a count decides."""
+    return [int(run.trace.settings.get(name, 0)) for name in run.asked.drifting]
+
+
+def _made_by_n(run: Played) -> list[View]:
+    """The optimizers whose windows are those that such a number makes."""
+    known = _sizes_of_n(run)
+    found = []
+    for view in views(run.trace) if known else ():
+        sizes = {len(micros_of(window.step)) for window in _inner(view) if window.step}
+        if sizes and not view.blind and sizes <= set(known):
+            found.append(view)
+    return found
 
 
 def _inner(view: View) -> Iterator[Window]:

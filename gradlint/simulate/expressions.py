@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate import arithmetic, comparisons, conditions
-from gradlint.simulate.arithmetic import shown_in
 from gradlint.simulate.attributes import get_attribute, get_item
 from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
+from gradlint.simulate.contents import shown_in
 from gradlint.simulate.displays import comprehension, dictionary, display, set_of
 from gradlint.simulate.names import load
 from gradlint.simulate.values import Num, Opaque, Shown
@@ -46,12 +48,9 @@ def _literal(node: Any) -> Evaluate:
 
 
 def _joined_string(node: cst.CSTNode) -> Evaluate:
-    parts: list[Evaluate] = []
-    for part in getattr(node, "parts", ()):
-        if isinstance(part, cst.FormattedStringExpression):
-            parts.append(expression(part.expression))
-
-    return lambda frame: shown_in(part(frame) for part in parts)
+    nodes = [part.expression for part in getattr(node, "parts", ()) if isinstance(part, cst.FormattedStringExpression)]
+    parts = [expression(each) for each in nodes]
+    return lambda frame: shown_in((part(frame) for part in parts), nodes)
 
 
 def _concatenated(node: cst.ConcatenatedString) -> Evaluate:
@@ -93,17 +92,18 @@ def _index(node: cst.BaseSlice) -> Evaluate:
 
 
 def _call(node: cst.Call) -> Evaluate:
-    function = expression(node.func)
-    plain = [expression(arg.value) for arg in node.args if arg.keyword is None and not arg.star]
+    # Nothing is compiled twice: what nests would be so as often as 2 to the power of its depth.
     starred = any(arg.star for arg in node.args)
-    named = [(arg.keyword.value, expression(arg.value)) for arg in node.args if arg.keyword is not None]
-    mixed = [(arg.star, expression(arg.value)) for arg in node.args if arg.keyword is None]
+    plain = [_argument(arg.value) for arg in node.args if arg.keyword is None] if not starred else []
+    named = [(arg.keyword.value, _argument(arg.value)) for arg in node.args if arg.keyword is not None]
+    mixed = [(arg.star, expression(arg.value)) for arg in node.args if arg.keyword is None] if starred else []
 
-    on = expression(node.func.value) if isinstance(node.func, cst.Attribute) else None
+    on = isinstance(node.func, cst.Attribute)
+    function = expression(node.func.value if isinstance(node.func, cst.Attribute) else node.func)
     method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
 
     def run(frame: Frame) -> Any:
-        callee = function(frame) if on is None else on(frame)
+        callee = function(frame)
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         if starred:
@@ -113,9 +113,26 @@ def _call(node: cst.Call) -> Evaluate:
             args.extend(value(frame) for value in plain)
         for name, value in named:
             kwargs[name] = value(frame)
-        if on is not None:
+        if on:
             return call_method(frame.machine, callee, method, args, kwargs, node)
         return call(frame.machine, callee, args, kwargs, node, frame)
+
+    return run
+
+
+def _argument(node: cst.BaseExpression) -> Evaluate:
+    """What a call is handed: a truth that asks for remainders is kept, with its answer."""
+    value = expression(node)
+    if not isinstance(node, (cst.Comparison, cst.BooleanOperation, cst.UnaryOperation)):
+        return value
+
+    def run(frame: Frame) -> Any:
+        machine = frame.machine
+        taken = len(machine.divided)
+        found = value(frame)
+        if len(machine.divided) > taken and (answer := conditions.answered(found)) is not None:
+            machine.asks(node, node, answer, taken)
+        return found
 
     return run
 
@@ -177,16 +194,21 @@ def _with_settings(first: Any, second: Any) -> Any:
 def _comparison(node: cst.Comparison) -> Evaluate:
     first = expression(node.left)
     rest = [(type(each.operator), expression(each.comparator)) for each in node.comparisons]
+    sides = [node.left, *(each.comparator for each in node.comparisons)]
+    names = [(last_name(one) or "", last_name(other) or "") for one, other in pairwise(sides)]
     single = len(rest) == 1
 
     def run(frame: Frame) -> Any:
         left = first(frame)
         found: Any = True
-        for kind, comparator in rest:
+        for (kind, comparator), spelled in zip(rest, names, strict=True):
             right = comparator(frame)
-            one = comparisons.compare(frame.machine, kind, left, right)
+            cut = comparisons.of_pieces(frame.machine, kind, left, right, spelled)
+            one = cut if cut is not None else comparisons.compare(frame.machine, kind, left, right)
             if single:
                 comparisons.remember(frame.machine, node, left, right, one)
+                if (right is None and frame.machine.in_loop) or (type(right) is int and right == 0):
+                    frame.machine.asks_for_none(left, node)
             found = _with_settings(found, one) if found is not True else one
             if conditions.certain(found) is False:
                 return found
@@ -200,8 +222,13 @@ def _conditional(node: cst.IfExp) -> Evaluate:
     test, body, orelse = expression(node.test), expression(node.body), expression(node.orelse)
 
     def run(frame: Frame) -> Any:
+        machine = frame.machine
+        taken = len(machine.divided)
         value = test(frame)
-        return body(frame) if conditions.truth(frame.machine, value, decides=True) else orelse(frame)
+        holds = conditions.truth(machine, value, decides=True)
+        if len(machine.divided) > taken:
+            machine.asks(node, node.test, holds, taken)
+        return body(frame) if holds else orelse(frame)
 
     return run
 

@@ -8,15 +8,15 @@ import libcst as cst
 
 from gradlint.simulate.trace import Event
 
-WORTH_KNOWING = frozenset(("GRD107", "GRD108", "GRD503", "GRD504"))
-"""Faults that may be a choice: no loop is called wrong for one, and no fix is refused that leaves one behind."""
+WORTH_KNOWING = frozenset("GRD105 GRD106 GRD107 GRD108 GRD502 GRD503 GRD504 GRD601 GRD603".split())
+"""Faults that may be a choice, or cost time alone: no loop is called wrong for one, and no fix is refused that leaves one behind."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fault:
     """At which event it shows, the event that it is measured against, and the node to point at where it is not the event's.
 
-    `about` is the code that makes it one, where that is no event.
+    `about` is the code that makes it one, where that is no event; `beside` a step that is wrong itself, and without which it is seen.
     """
 
     code: str
@@ -25,6 +25,7 @@ class Fault:
     why: str = ""
     at: cst.CSTNode | None = None
     about: cst.CSTNode | None = None
+    beside: cst.CSTNode | None = None
 
     @property
     def place(self) -> cst.CSTNode:

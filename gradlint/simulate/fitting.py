@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from gradlint.simulate.assumptions import STEPS_OUT_OF_SIGHT
 from gradlint.simulate.trace import SHORT, Trace, What
 from gradlint.simulate.views import begin_alike, views
+from gradlint.simulate.windows import micros_of
 from gradlint.simulate.world import Asked, World, assumed_number, last_part, spells_rows
 
 SMALL, LARGE = 3, 5
@@ -25,7 +27,7 @@ FLIPS = 6
 
 
 ARMS = 2
-"""The same for a loop that has nothing to see in the usual world."""
+"""The same for a loop that has nothing to see in the usual world, and for what the data decide there."""
 
 
 _LONGEST = 64
@@ -47,12 +49,19 @@ def room(size: int) -> int:
 
 
 def turned(first: Played, play: Callable[[World], Played]) -> Played:
-    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first."""
+    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first.
+
+    Where nothing is backpropagated, what the data decide is turned over, too.
+    """
     if first.trace.of(What.STEP):
         return first
     asked = first.asked
     for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:
         again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
+        if again.trace.of(What.STEP):
+            return again
+    for number in range(min(len(asked.varied), ARMS)) if not first.trace.of(What.BACKWARD) else ():
+        again = play(replace(first.world, elsewhere=frozenset((number,))))
         if again.trace.of(What.STEP):
             return again
     if any(spells_rows(last_part(name)) for name in asked.actual):
@@ -66,6 +75,8 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
     if first.asked.masked:
         first = play(replace(first.world, n=POWERS[0], length=room(POWERS[0])))
     first = _told_apart(first, play)
+    if not first.trace.of(What.STEP) and (first.world.n,) * 2 in [counts[:2] for counts in first.trace.calls.values()]:
+        first = play(replace(first.world, length=room(first.world.n**2)))  # an engine counts windows
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
     if others and not is_whole(first.trace):
@@ -79,8 +90,14 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
         again = play(replace(world, answers=((key, not first.asked.questions[key]),)))
         if is_whole(again.trace):
             return again
+    for name in sorted(others)[:4] if any(view.size == 1 for view in views(first.trace)) else ():
+        again = play(replace(world, n_names=frozenset((name,))))
+        if _clears_by_n(again.trace):
+            return again
     for size in sorted(each for each in first.asked.moduli | set(sizes(first.trace)) if 1 < each <= _LONGEST)[:4]:
         again = play(replace(world, length=room(size)))
+        if sizes(again.trace).get(size, 0) == 1:
+            again = play(replace(world, length=room(size) + size))  # the first window may be cut short
         if sizes(again.trace).get(size, 0) > 1:
             return again
     return first
@@ -89,8 +106,8 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
 def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
     """Of several settings whose names spell accumulation steps, those are N that an update waits for, or whose last name is theirs."""
     spelled = first.trace.n_names
-    waiting = {last_part(each) for each in spelled & first.asked.gates}
-    others = frozenset(each for each in spelled if last_part(each) not in waiting)
+    waiting = {last_part(each) for each in spelled & first.asked.gates if not each.endswith(STEPS_OUT_OF_SIGHT)}
+    others = frozenset(each for each in spelled if last_part(each) not in waiting and not each.endswith(STEPS_OUT_OF_SIGHT))
     if not waiting or not others:
         return first
     again = play(replace(first.world, not_n=others))
@@ -106,16 +123,17 @@ def _may_be_steps(name: str) -> bool:
 def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Played:
     """The run with the N of the text itself, where numbers of the text go with that N, and tell nothing with another one.
 
-    These are numbers that a counter begins at, lists as long as the run, and windows whose size is a number beside a loss that is
-    divided by a setting.
+    These are numbers that a counter begins at, lists as long as the run, windows whose size is a number beside a loss that is
+    divided by a setting, and a first window of one size with any N; or with another N no update comes at all.
     """
     n = first.trace.actual_n
     if not 1 < n <= _LONGEST or n == first.world.n:
         return first
     others = {view.key: view for view in views(larger.trace)}
     pairs = [(view, others[view.key]) for view in views(first.trace) if view.key in others]
-    literal = any(view.size == other.size == n for view, other in pairs)
-    if SHORT in first.trace.risks or literal or not all(begin_alike(view, other) for view, other in pairs):
+    literal = any(view.size == other.size == n or view.first_size == other.first_size == n for view, other in pairs)
+    idle = not first.trace.of(What.STEP)
+    if SHORT in first.trace.risks or literal or idle or not all(begin_alike(view, other) for view, other in pairs):
         return play(replace(first.world, n=n, length=room(n)))
     return first
 
@@ -123,6 +141,15 @@ def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Pla
 def is_whole(trace: Trace) -> bool:
     """Whether whole updates are made of just N micro-batches."""
     return trace.n in sizes(trace)
+
+
+def _clears_by_n(trace: Trace) -> bool:
+    """Whether gradients are cleared once in N micro-batches, again and again, each of which has an update."""
+    for view in views(trace):
+        cleared = [len(micros_of(event)) for event in view.of(What.ZERO)]
+        if view.size == 1 and cleared.count(trace.n) > 1 and max(cleared) == trace.n:
+            return True
+    return False
 
 
 def sizes(trace: Trace) -> dict[int, int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gradlint.simulate.things import Held, Optimizer
-from gradlint.simulate.trace import Terms
-from gradlint.simulate.values import Factor, Tensor
+from gradlint.simulate.values import Factor, Tensor, Terms
 
 _MOST = 512
 """Terms that gradients hold at the most: a loop that never clears them need not remember all."""
@@ -20,7 +19,12 @@ class Gradients:
         self.strays: list[Held] = []
 
     def add(self, optimizer: Optimizer) -> Optimizer:
-        """Take an optimizer into account from now on."""
+        """Take an optimizer into account from now on; one that is built anew, at its place, for the same weights goes on as itself."""
+        former = next((each for each in self.optimizers if optimizer.node is not None and each.node is optimizer.node), None)
+        if former is not None and _same(former, optimizer):
+            optimizer.number, optimizer.held = former.number, former.held
+            self.optimizers[former.number] = optimizer
+            return optimizer
         optimizer.number = len(self.optimizers)
         self.optimizers.append(optimizer)
         if optimizer.node is None:

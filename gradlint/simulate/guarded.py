@@ -13,11 +13,9 @@ from gradlint.simulate.callables import Frame
 from gradlint.simulate.contexts import enter, leave
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.loops import close
-from gradlint.simulate.machine import Raised
+from gradlint.simulate.stops import Raised, handles
 from gradlint.simulate.targets import assign
 from gradlint.simulate.values import Opaque
-
-_GENERAL = frozenset(("Exception", "BaseException"))
 
 
 def with_block(compiler: Any, node: cst.With) -> Flowing:
@@ -64,7 +62,8 @@ def try_block(compiler: Any, node: Any) -> Flowing:
         depth = (len(machine.loops), len(machine.path), len(machine.stack))
         raised: Raised | None = None
         try:
-            signal = yield from run_block(body, frame)
+            with machine.handling([names for names, _, _ in handlers]):
+                signal = yield from run_block(body, frame)
             if signal is None:
                 signal = yield from run_block(orelse, frame)
         except Raised as error:
@@ -72,7 +71,7 @@ def try_block(compiler: Any, node: Any) -> Flowing:
             del machine.path[depth[1] :], machine.stack[depth[2] :]
             raised, signal = error, None
             for names, alias, handler in handlers:
-                if not names or error.name in names or _GENERAL & names:
+                if handles(names, error.name):
                     if alias is not None:
                         frame.bind(alias, Opaque("an exception"))
                     raised = None

@@ -10,11 +10,25 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.callables import Instance, Stream
-from gradlint.simulate.machine import Machine, is_data
-from gradlint.simulate.things import Loader, Parameter, Thing
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Schedule, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import IN_WINDOWS, Answer, Factor, Num, Opaque, Tensor, in_order, number, settings_of, whole
+from gradlint.simulate.values import (
+    EACH_OF,
+    IN_WINDOWS,
+    WALKS,
+    Answer,
+    Factor,
+    Num,
+    Opaque,
+    Tensor,
+    in_order,
+    number,
+    settings_of,
+    whole,
+)
 from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
@@ -41,11 +55,14 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
     if isinstance(value, Parameter):
         return iter([value])
     if is_data(value):
-        return _pieces(machine, value, node)
+        return _pieces(machine, value, node) if WALKS not in value.kept else items_of(machine, value.kept[WALKS], node)
     if isinstance(value, Instance):
         return _of_instance(machine, value, node)
     if type(value) is Opaque:
         return _of_opaque(machine, value, node)
+    apart = isinstance(node, (cst.Tuple, cst.List))  # each has a name of its own
+    if isinstance(value, (Optimizer, Schedule, Scaler)) and value.node is None and not apart:
+        return iter([value])  # several of them under one name stay what they are from one walk to the next: one stands for all
     if isinstance(value, (Thing, Answer)):
         return iter([Opaque("an item")])
     return iter([])
@@ -74,7 +91,7 @@ _DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set
 
 def loader_of(machine: Machine, value: Opaque) -> Loader:
     """The data that an unknown thing is, by its name: finite, endless, or not known to be either."""
-    role = machine.words.role_of_spelling(value.last)
+    role = machine.words.role_of_spelling(value.last.removesuffix("()"))
     finite = True if role is Role.LOADER else False if role is Role.ENDLESS else None
     return Loader(value.identity, None, finite=finite)
 
@@ -90,7 +107,7 @@ def _of_instance(machine: Machine, value: Instance, node: cst.CSTNode) -> Iterat
             return
     found, method = value.cls.lookup("__next__")
     if found:
-        from gradlint.simulate.machine import Raised
+        from gradlint.simulate.stops import Raised
 
         while True:
             try:
@@ -120,19 +137,32 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
         value=Factor(float(number(count) or 0), settings_of(count)),
         text=loader.identity,
         through=IN_WINDOWS if loader.in_windows else _ENDS[loader.finite],
+        sized=loader.sized,
+        rows=loader.rows,
     )
     last = ENDLESS if loader.finite is False else whole(count)
     for place in range(last):
         loader.at_end = place + 1 == last
-        yield Tensor(frozenset((machine.draw(),)))
+        drawn = machine.draw()
+        if isinstance(node, cst.BaseComp) and not machine.in_loop:
+            machine.listed[drawn] = f"{EACH_OF}{loader.identity})"
+        yield Tensor(frozenset((drawn,)))
     loader.at_end = False
     machine.note(What.END, node, text=loader.identity)
+
+
+def walked_as(value: Any) -> Loader | None:
+    """The data that a value gives where it is walked, if it has been."""
+    loader = value.kept.get(("walked", None)) if type(value) is Opaque else value
+    return loader if isinstance(loader, Loader) else None
 
 
 def length_of(machine: Machine, loader: Loader) -> Any:
     """How many batches a pass has."""
     if loader.length is None:
         loader.length = Num(machine.world.length, frozenset((f"len({loader.identity})",)))
+    if loader.in_windows:
+        machine.in_windows |= settings_of(loader.length)
     return loader.length
 
 
@@ -142,7 +172,8 @@ def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]
         return iter([part(value) for _ in range(_FIELDS if value.terms is None else 2)])
     pieces = value.kept.get("<pieces>")
     if pieces is None:
-        is_batch = value.terms is None or (isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads)
+        loop = node if isinstance(node, cst.For) else machine.compiler.numbered.get(id(node))
+        is_batch = value.terms is None or (loop is not None and machine.compiler.aims.of(loop.body).leads)
         pieces = [piece(machine, value) if is_batch else part(value) for _ in range(machine.world.n if is_batch else 2)]
         value.kept["<pieces>"] = pieces
     return iter(pieces)
@@ -160,6 +191,23 @@ def piece(machine: Machine, value: Tensor) -> Tensor:
     return Tensor(frozenset((drawn,)), value.terms, value.models, value.scaler, value.detached)
 
 
+SIZED = "<sized>"
+"""The mark of something unknown whose length was asked for."""
+
+
+def part_of_list(machine: Machine, value: Opaque, index: slice) -> list[Any] | None:
+    """As many batches as a slice of a list of them has; None where the bounds, or what is cut, are not known to be such."""
+    start, stop = number(index.start if index.start is not None else 0), number(index.stop)
+    if (
+        value.kept.keys().isdisjoint((SIZED, ("walked", None)))
+        or not machine.in_loop
+        or not (isinstance(start, int) and isinstance(stop, int))
+        or index.step
+    ):
+        return None
+    return [Tensor(frozenset((machine.draw(),))) for _ in range(start, min(stop, machine.world.length))]
+
+
 def length(machine: Machine, value: Any) -> Any:
     """`len(value)`."""
     if isinstance(value, (list, tuple, dict, str, set, frozenset, range)):
@@ -173,9 +221,15 @@ def length(machine: Machine, value: Any) -> Any:
         if machine.words.role_of_spelling(value.last) is not None or "data" in value.last.lower():
             made = value.kept["walked", None] = loader_of(machine, value)
             return length_of(machine, made)
+        value.kept[SIZED] = True
+        if IN_WINDOWS in value.kept:
+            machine.in_windows.add(f"len({value.identity})")
         return Num(machine.world.length, frozenset((f"len({value.identity})",)))
     if is_data(value):
         pieces = value.kept.get("<pieces>")
+        listed = {machine.listed.get(each, "") for each in value.draws} if not machine.in_loop else {""}
+        if len(listed) == 1 and "" not in listed:
+            return Num(machine.world.length, frozenset(listed))
         return len(pieces) if pieces is not None else Tensor(value.draws, None, text="len")
     if isinstance(value, Stream):
         return length(machine, value.source) if value.source is not None else Opaque("a length")

@@ -9,10 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.simulate import batches, clipping, counting, logged, losses, pace, precision, reducing, tails, zeroing
+from gradlint.simulate import (
+    batches,
+    clipping,
+    counting,
+    lengths,
+    logged,
+    losses,
+    masking,
+    pace,
+    precision,
+    reducing,
+    shrunk,
+    tails,
+    zeroing,
+)
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.meant import Meant, meant
 from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.twice import divided_twice
 from gradlint.simulate.views import View, own_paces, views
 
 __all__ = ["Fault", "View", "judge", "views"]
@@ -33,10 +48,12 @@ def judged(own: Meant, larger: Meant | None) -> list[Fault]:
     pairs = zip(own.seen, own.meant, strict=True)
     by_view = [(seen, list(_faults(own, seen, view, others.get(seen.key), apart))) for seen, view in pairs]
     unique: dict[tuple[str, int], Fault] = {}
-    for _, faults in by_view:
-        for fault in faults:
+    for seen, faults in by_view:
+        for fault in faults if larger is None or not seen.repeats(larger.trace) else ():
             if fault.event.what not in _OF_ALL or fault.event.target >= 0 or _in_all(fault, by_view):
                 unique.setdefault(fault.key, fault)
+    for fault in divided_twice(own.trace, larger.trace if larger is not None else None):
+        unique.setdefault(fault.key, fault)
     return list(unique.values())
 
 
@@ -60,7 +77,7 @@ def _certain(view: View, faults: Iterator[Fault]) -> Iterator[Fault]:
             yield fault
 
 
-_AT_ONCE = frozenset(("GRD108", "GRD302", "GRD306", "GRD307"))
+_AT_ONCE = frozenset(("GRD106", "GRD108", "GRD302", "GRD306", "GRD307", "GRD601", "GRD603"))
 """Faults that one event is enough for, whether it happens at each turn or not."""
 
 
@@ -70,6 +87,11 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     yield from precision.bypassed(view)
     yield from precision.never_updated(view)
     yield from clipping.of_shards(view)
+    yield from shrunk.too_small(view, larger)
+    yield from masking.means_of_tokens(view, larger)
+    for fault in zeroing.beside(seen, larger):
+        yield fault
+        yield from _without(fault, seen, larger)
     if seen.blind:
         return
     yield from counting.twice(view)
@@ -78,10 +100,11 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
     yield from precision.clip_after_step(view)
     yield from clipping.before_backward(seen)
     yield from pace.before_step(view)
+    yield from reducing.in_vain(view, larger)
     if view.doubt or apart:
         return
     yield from zeroing.reused(seen)
-    guard = list(tails.inverted(view, larger))
+    guard = [*tails.inverted(view, larger), *tails.stalled(seen, larger)]
     never = guard or list(counting.never(seen, larger))
     if never:
         yield from never
@@ -91,7 +114,20 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
         alone = max(seen.held, default=0) == 1 and not zeroing.at_each(seen)
         yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))
     else:
+        yield from zeroing.between_parts(seen)
         yield from losses.stepping_inside(view, larger)
+
+
+def _without(fault: Fault, seen: View, larger: View | None) -> Iterator[Fault]:
+    """Where the windows begin that another step closes, if one inside of them is wrong.
+
+    What a pass leaves over, that one has used.
+    """
+    node = fault.event.node
+    rest = seen.without(node)
+    if not seen.uncertain(fault.event) and not rest.doubt and rest.accumulates and not rest.lost:
+        found = tails.first_window(rest, larger.without(node) if larger is not None else None)
+        yield from (replace(each, beside=node) for each in found)
 
 
 def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
@@ -103,9 +139,11 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
         yield from tails.wiped(view)
     yield from precision.inside_window(view)
     yield from pace.inside_window(view, larger)
-    yield from pace.length_of_schedule(view, larger)
+    yield from lengths.length_of_schedule(view, larger)
     yield from losses.of_loss(view, larger)
     yield from losses.of_places(view)
+    yield from losses.squared(view, larger)
     yield from logged.last_alone(view, larger)
+    yield from batches.normalised(view)
     yield from batches.compared(view)
     yield from batches.kept(view, larger)

@@ -68,13 +68,17 @@ class _Meter:
         varying = [len({each.sides[side].value for each in self.asked}) > 1 for side in (0, 1)]
         return varying.index(False) if varying.count(True) == 1 else None
 
+    @property
+    def fixed(self) -> Factor | None:
+        """The number that stays what it is."""
+        return self.asked[0].sides[self._limit_side] if self._limit_side is not None else None
+
     @cached_property
     def limit(self) -> Factor | None:
         """The number at which it ends the loop, where that is computed from a number of batches and reached from below."""
-        side = self._limit_side
-        if side is None:
+        side, limit = self._limit_side, self.fixed
+        if side is None or limit is None:
             return None
-        limit = self.asked[0].sides[side]
         early = any(each.ends and each.sides[1 - side].value < limit.value - 1 for each in self.asked)
         return limit if of_data(limit.of) and isfinite(limit.value) and not early else None
 
@@ -164,6 +168,13 @@ def _meters(trace: Trace) -> Iterator[_Meter]:
     for view in views(trace) if by_node else ():
         for node, asked in by_node.items():
             yield _Meter(node, asked, view)
+
+
+def met_by_micro_batches(view: View) -> Iterator[Factor]:
+    """The settings that end a loop when as many micro-batches have been counted."""
+    for meter in _meters(view.trace):
+        if meter.view.key == view.key and meter.fixed is not None and meter.fixed.of and meter.counts is What.BACKWARD:
+            yield meter.fixed
 
 
 def _of_run(trace: Trace) -> Iterator[_Meter]:

@@ -1,4 +1,4 @@
-"""What is logged of a window: a mean over it, or the loss of its last micro-batch alone (GRD108)."""
+"""What is logged of a window: its mean, or the loss of its last micro-batch alone (GRD108)."""
 
 from __future__ import annotations
 

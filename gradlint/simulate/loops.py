@@ -8,13 +8,15 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate import conditions
+from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate import conditions, ranges
 from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
-from gradlint.simulate.callables import Frame, Stream
+from gradlint.simulate.callables import Frame
 from gradlint.simulate.comparisons import alternatives
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.iteration import batches, items_of
-from gradlint.simulate.machine import Machine, Stopped
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.stops import Stopped
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Loader, Parameter
 from gradlint.simulate.trace import What
@@ -28,6 +30,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     iterable, target, body = expression(node.iter), assign(node.target), compiler.block(node.body)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
     leads = compiler.aims.of(node.body).leads
+    compiler.numbered.update((id(call), node) for call in _numberings(node.iter))
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
@@ -35,7 +38,9 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
         value = iterable(frame)
         items = _walked(machine, value, node, leads=leads)
         if leads:
-            machine.asked.gates |= _bounds(value)
+            machine.asked.gates |= ranges.bounds(value)
+            if ranges.walks_data(machine, value, node):
+                machine.walking.add(id(node))
         level = len(machine.loops)
         begun = len(machine.events)
         count = 0
@@ -54,39 +59,40 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
-                close(machine, level)
+                _leave(machine, level)
                 return None if signal is BREAK else signal
             if not leads and count > _enough(machine):
                 break
             if count == PASSES and _passed(machine, begun, node) >= PASSES:
                 break
-        close(machine, level)
+        _leave(machine, level)
         return (yield from run_block(orelse, frame))
 
     return run
 
 
-def _bounds(value: Any) -> frozenset[str]:
-    """The settings that say how often a loop over a range runs."""
-    while isinstance(value, Stream):
-        if value.of:
-            return value.of
-        value = value.source
-    return frozenset()
+def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
+    """The calls of `enumerate` that a loop walks, behind a progress bar or not."""
+    while isinstance(walked, cst.Call) and walked.args:
+        if last_name(walked.func) == "enumerate":
+            yield walked
+        walked = walked.args[0].value
 
 
 def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:
     """The items of a loop; batches where it leads to a backward pass and never had any: nobody writes a loop that does not run."""
     items = items_of(machine, value, node)
-    if not leads or node in machine.entered:
+    known = machine.entered.get(node)
+    if not leads or known is False:
         return items
-    machine.entered.add(node)
     first = next(items, _NOTHING)
     if first is not _NOTHING:
+        machine.entered.setdefault(node, False)
         return chain((first,), items)
-    if isinstance(value, (range, Stream)) and isinstance(getattr(value, "source", value), range):
+    machine.entered[node] = is_range = ranges.range_of(value) is not None
+    if is_range:
         return iter(range(machine.world.length))
-    return batches(machine, Loader("what is walked", node), node)
+    return batches(machine, Loader("what is walked", node), node) if known is None else items
 
 
 def _enough(machine: Machine) -> int:
@@ -126,12 +132,20 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
-                close(machine, level)
+                _leave(machine, level)
                 return None if signal is BREAK else signal
-        close(machine, level)
+        _leave(machine, level)
         return (yield from run_block(orelse, frame))
 
     return run
+
+
+def _leave(machine: Machine, level: int) -> None:
+    """Leave a loop; with it, the passes are over that it walked by hand, up to their last batches."""
+    for stream in [each for each in machine.spent if each.level >= level]:
+        machine.spent.remove(stream)
+        next(stream.items, None)
+    close(machine, level)
 
 
 def close(machine: Machine, level: int) -> None:

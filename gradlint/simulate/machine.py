@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeGuard
+from typing import Any
 
 import libcst as cst
 
 from gradlint.simulate.assumptions import Assumptions
+from gradlint.simulate.contents import draws_in
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.reductions import Reductions
-from gradlint.simulate.trace import Bound, Event, Guard, Remainder, Stepper, Trace, What
-from gradlint.simulate.values import Factor, Opaque, Question, Tensor, number, settings_of
-from gradlint.simulate.world import World, spells_resumption
+from gradlint.simulate.spelling import Spelled, spelled_in
+from gradlint.simulate.stops import TOO_LONG, Abandoned, Stopped, handles
+from gradlint.simulate.trace import Bound, Event, Guard, Remainder, What
+from gradlint.simulate.values import Factor, Source, Tensor
+from gradlint.simulate.world import World
 
 STEPS = 12_000
 """Statements and calls that one run may execute."""
@@ -26,30 +29,13 @@ DEPTH = 24
 """Calls of the text within each other."""
 
 
-class Stopped(Exception):
-    """The run ends here; what was seen until now stands. `reason` is empty where enough was seen."""
+TIMES = 2
+"""How often a backward pass is asked for the numbers around it: what counts is another one the second time."""
 
-    def __init__(self, reason: str = "", node: cst.CSTNode | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.node = node
-
-
+TERMS_OF_A_STEP = 2
+"""So many terms of a loss, or of gradients, in one event cost one step."""
 MOST_OPTIMIZERS = 40
 """Optimizers of one run: what each of them sees is told apart."""
-
-
-class Raised(Exception):
-    """An exception of the simulated code, by the name of its class."""
-
-    def __init__(self, name: str, value: Any = None) -> None:
-        super().__init__(name)
-        self.name = name
-        self.value = value
-
-
-class Abandoned(Exception):
-    """A function that does nothing to training takes too many steps to follow to its end."""
 
 
 class Machine(Assumptions):
@@ -68,6 +54,8 @@ class Machine(Assumptions):
         self.most = micro_batches
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []
+        self.by_norm: set[cst.CSTNode] = set()
+        """The branches that the norm of gradients alone has decided."""
         self.loops: list[cst.CSTNode] = []
         self.draws: list[int] = []
         """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
@@ -79,6 +67,8 @@ class Machine(Assumptions):
         self.micros: dict[Any, int] = {}
         self.pieces: set[int] = set()
         """The pieces of data that are parts of a batch."""
+        self.stretches: set[int] = set()
+        """Those that are a part of each of its samples."""
         self.together: dict[int, int] = {}
         """For parts of batches that one iteration was given as a pair, the last of these: they are one micro-batch."""
         self.trained: set[int] = set()
@@ -86,6 +76,8 @@ class Machine(Assumptions):
         self.seen: Counter[int] = Counter()
         """How many of them in each outermost loop."""
         self.things: dict[str, Any] = {}
+        self.classes: list[Any] = []
+        """The classes of the text that were defined so far."""
         self.arguments: dict[str, Any] = {}
         self.grad = True
         self.told: list[tuple[Any, int]] = []
@@ -93,27 +85,50 @@ class Machine(Assumptions):
         self.strange: set[cst.CSTNode] = set()
         """Where contexts out of sight were entered that may count micro-batches for an engine."""
         self.passes: dict[cst.CSTNode, int] = {}
-        self.distributed = False
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
         self.risks: set[str] = set()
         self.raises: set[str] = set()
+        self.handled: list[tuple[frozenset[str], int]] = []
+        """The exceptions that the running `try` statements handle, by their names, each with how many loops run around it."""
         self.hooks: list[Any] = []
+        self.norms: list[cst.CSTNode] = []
+        self.spent: list[Any] = []
+        """The iterators whose last batch was drawn by `next`, and that were not asked for another."""
         self.bounded: set[int] = set()
+        self.walking: set[int] = set()
+        """The loops around a backward pass over ranges that are as long as some data."""
         self.asked_at: dict[cst.CSTNode, str] = {}
         self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
         """The numbers that calls out of sight were handed in a loop; none where they were not the same each time."""
         self.remainders: list[Remainder] = []
-        self.divided: list[tuple[cst.CSTNode, float]] = []
-        """The remainders that were taken, each with the number that was divided, until a condition knows that they are its own."""
+        self.divided: list[tuple[cst.CSTNode, float, float]] = []
+        """The remainders that were taken, each with the numbers of its two sides, until a condition knows that they are its own."""
         self.compared: list[tuple[cst.CSTNode, Factor, Factor, bool]] = []
         """The numbers that were compared, with the answers, until a condition knows that they are its own."""
         self.bounds: list[Bound] = []
+        self.measured: list[tuple[str, tuple[Guard, ...]]] = []
         self.options: dict[str, Any] = {}
         self.containers: list[Any] = []
-        self.entered: set[cst.CSTNode] = set()
-        """The loops around a backward pass that a run came to."""
+        self.calls: dict[cst.CSTNode, list[int]] = {}
+        """Where an engine is told of a micro-batch that counts N of them itself, and how many came since the last time."""
+        self.divisors: dict[cst.CSTNode, tuple[float, bool]] = {}
+        """What divided a loss, and whether that counts accumulation steps."""
+        self.frame: Any = None
+        """The innermost activation of a function, or the module's."""
+        self.spelled: dict[cst.CSTNode, list[Spelled]] = {}
+        """What the names where a backward pass stands lead to, the first two times."""
+        self.summands: dict[Source, tuple[cst.CSTNode, ...]] = {}
+        """Where the terms of losses stand in the sums that were made of them, innermost first."""
+        self.spread: set[Tensor] = set()
+        """The data whose tokens were put beside each other."""
+        self.effects: set[cst.CSTNode] = set()
+        """The calls that are statements of their own: what they give is not used."""
+        self.read: set[tuple[tuple[cst.CSTNode, ...], tuple[int, ...]]] = set()
+        """Where files were opened: in which iterations of which loops."""
+        self.entered: dict[cst.CSTNode, bool] = {}
+        """The loops around a backward pass that a run came to, with whether they were over an empty range then."""
 
     # Budget
 
@@ -121,7 +136,7 @@ class Machine(Assumptions):
         """Pay for one step."""
         self.left -= 1
         if self.left < 0:
-            raise Stopped("it takes too many steps to follow", node)
+            raise Stopped(TOO_LONG, node)
         if len(self.gradients.optimizers) > MOST_OPTIMIZERS:
             raise Stopped("it builds more optimizers than can be followed", node)
         if self.left < self.floor:
@@ -156,6 +171,21 @@ class Machine(Assumptions):
         finally:
             self.stack.pop()
 
+    def expects(self, name: str) -> bool:
+        """Whether the code is prepared for an exception: by its name, or for all, within the running iteration."""
+        return any(name in names or (level >= len(self.loops) and handles(names, name)) for names, level in self.handled)
+
+    @contextmanager
+    def handling(self, handlers: list[frozenset[str]]) -> Iterator[None]:
+        """Run what some handlers are for."""
+        more = [(names, len(self.loops)) for names in handlers]
+        self.handled += more
+        try:
+            yield
+        finally:
+            for each in more:
+                self.handled.remove(each)
+
     def told_apart(self, value: Any) -> int:
         """A number for a container of the run, the same in every process; it is kept, so that none takes its place."""
         for place, each in enumerate(self.containers):
@@ -182,6 +212,13 @@ class Machine(Assumptions):
             key = ("iteration", tuple(map(id, self.loops)), self.turns.get(len(self.loops)))
         return self.micros.setdefault(key, len(self.micros))
 
+    def stretch_of(self, draws: frozenset[int]) -> int:
+        """A new part of each sample of some data, which belongs to their micro-batch."""
+        made = self.draw()
+        self.stretches.add(made)
+        self.together[made] = max((self.together.get(each, each) for each in draws), default=made)
+        return made
+
     @property
     def iterations_before(self) -> int:
         found = self.rounds.get(len(self.loops))
@@ -201,7 +238,7 @@ class Machine(Assumptions):
         again = known is not None and known[0] == around and known[1] is loop
         self.rounds[level] = (around, loop, known[2] + 1 if known is not None and again else 0)
         self.turns[level] = self.iterations
-        given = _draws(item)
+        given = draws_in(item)
         self.draws[-1] = max(given, default=0)
         if len(given) > 1 and isinstance(item, tuple) and given <= self.pieces:
             self.together.update(dict.fromkeys(given, self.draws[-1]))
@@ -209,12 +246,17 @@ class Machine(Assumptions):
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
-        """Record an event."""
+        """Record an event; one that carries many terms is as much to judge as many are."""
+        self.left -= len(more.get("terms", ())) // TERMS_OF_A_STEP
         micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
         rounds = tuple(self.rounds[level][2] if level in self.rounds else 0 for level in range(1, len(loops) + 1))
         stack, path = tuple(self.stack), tuple(self.path)
+        if what is What.CLIP and self.by_norm:  # gradients are not clipped where they need not be, which is how it is done
+            path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
         self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
         if what is What.BACKWARD:
+            if len(times := self.spelled.setdefault(node, [])) < TIMES:
+                times.append(spelled_in(self.frame))
             before = len(self.trained)
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
             outermost = id(loops[0]) if loops else 0
@@ -226,81 +268,23 @@ class Machine(Assumptions):
         """Which iteration of each loop runs."""
         return tuple(self.turns.get(level, 0) for level in range(1, len(self.loops) + 1))
 
-    def asks(self, branch: cst.CSTNode) -> None:
-        """A condition has asked for the remainders that were taken since `divided` was empty."""
-        place, stack, loops = len(self.events), tuple(self.stack), tuple(self.loops)
-        self.remainders += [Remainder(node, branch, count, place, stack, loops, self._running()) for node, count in self.divided]
+    def asks(self, branch: cst.CSTNode, test: cst.CSTNode, holds: bool, since: int = 0) -> None:
+        """A condition has asked for the remainders that were taken since `divided` was as long as `since`."""
+        place, stack, loops, turns = len(self.events), tuple(self.stack), tuple(self.loops), self._running()
+        for node, count, by in self.divided[since:]:
+            self.remainders.append(Remainder(node, branch, count, by, test, holds, place, stack, loops, turns))
+
+    def opens(self) -> None:
+        """A file is opened: what is read from it is data of its own, whatever names it."""
+        self.read.add((tuple(self.loops), self._running()))
+
+    def measures(self, identity: str) -> None:
+        """The length of some data is asked for, where nobody is prepared for what that may raise."""
+        if not self.expects("TypeError"):
+            self.measured.append((identity, tuple(self.path)))
 
     def ends(self, own: frozenset[cst.CSTNode], holding: bool) -> None:
         """A condition that may end the innermost loop was asked: its comparisons are `own`, and end it where they are `holding`."""
         place, loops, alone = len(self.events), tuple(self.loops), len(own) == 1
         mine = (each for each in self.compared if each[0] in own)
         self.bounds += [Bound(node, (one, two), answer is holding, place, loops, alone) for node, one, two, answer in mine]
-
-    def trace(self, stopped: Stopped | None) -> Trace:
-        """What was recorded."""
-        reason = stopped.reason if stopped is not None else ""
-        names = frozenset(name for name in self.asked.numbers if self.counts_steps(name))
-        node = stopped.node if stopped is not None else None
-        return Trace(
-            tuple(self.events),
-            reason,
-            node,
-            self.world.n,
-            names,
-            tuple(_stepper(each, self.quotients) for each in self.gradients.optimizers),
-            frozenset(self.risks),
-            frozenset(self.raises),
-            cut=stopped is not None,
-            settings=dict(self.asked.numbers),
-            actual=dict(self.asked.actual),
-            literals=frozenset(self.asked.moduli),
-            rests=tuple(self.asked.kept.items()),
-            bounded=frozenset(self.bounded),
-            hooked=tuple(hook.node for hook in self.hooks),
-            gates=frozenset(self.asked.gates),
-            remainders=tuple(self.remainders),
-            bounds=tuple(self.bounds),
-            counted=not self.counted.isdisjoint(self.asked.gates),
-        )
-
-
-def _stepper(optimizer: Any, quotients: dict[float, set[int]]) -> Stepper:
-    rate = optimizer.arguments.get("lr")
-    value = number(rate)
-    return Stepper(
-        optimizer.number,
-        optimizer.identity,
-        optimizer.node,
-        optimizer.built_by,
-        float(value) if value is not None else None,
-        settings_of(rate),
-        frozenset(quotients.get(float(value), ())) if value is not None else frozenset(),
-    )
-
-
-def question_of(value: Any) -> Question | None:
-    """The unknown truth that a value is, where it is one."""
-    if type(value) is Question:
-        return value
-    if type(value) is Opaque:
-        if value.has_default and isinstance(value.default, (bool, int, float, str, type(None))):
-            return Question(value.identity, default=bool(value.default))
-        return Question(value.identity, default=False if spells_resumption(value.identity) else None)
-    if getattr(value, "optional", False):
-        return Question(f"{value.identity} is None", negated=True)
-    return None
-
-
-def _draws(item: Any) -> frozenset[int]:
-    """The data in what a loop is given."""
-    if type(item) is Tensor:
-        return item.draws
-    if isinstance(item, (tuple, list)):
-        return frozenset().union(*(_draws(each) for each in item[:20]))
-    return frozenset()
-
-
-def is_data(value: Any) -> TypeGuard[Tensor]:
-    """Whether a value varies with the data."""
-    return type(value) is Tensor

@@ -18,6 +18,7 @@ _READ = frozenset((What.STEP, What.CLIP, What.UNSCALE, What.ZERO))
 class Meant:
     """How each optimizer sees a trace (`seen`), and how it would without wrong zeroings (`meant`, view by view)."""
 
+    trace: Trace
     seen: Sequence[View]
     meant: Sequence[View]
     origins: dict[int, Event] = field(default_factory=dict)
@@ -33,11 +34,11 @@ def meant(trace: Trace) -> Meant:
     inside = {id(zero.node) for view in seen for zero in view.lost}
     early = {id(fault.event) for view in seen if not view.blind for fault in zeroing.before_step(view)}
     if not inside and not early:
-        return Meant(seen, seen)
+        return Meant(trace, seen, seen)
     events = list(_replayed(trace, inside, early))
     others = {view.key: view for view in views(replace(trace, events=tuple(events)))}
     origins = {id(new): old for new, old in zip(events, trace.events, strict=True)}
-    return Meant(seen, [others.get(view.key, view) for view in seen], origins)
+    return Meant(trace, seen, [others.get(view.key, view) for view in seen], origins)
 
 
 @dataclass

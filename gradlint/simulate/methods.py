@@ -8,14 +8,15 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
-from gradlint.simulate.arithmetic import models_of
+from gradlint.simulate.averaging import held_back
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
+from gradlint.simulate.contents import models_of
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.logs import log
+from gradlint.simulate.logs import log, tell
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
     advance,
@@ -23,15 +24,14 @@ from gradlint.simulate.optimizing import (
     backward,
     clear,
     clip,
-    is_part,
     loss_of,
     rescale,
     scaler_update,
-    spells_model,
     step,
     unknown_call,
     unscale,
 )
+from gradlint.simulate.owners import is_part, spells_model
 from gradlint.simulate.tensors import gradient_method, tensor_method
 from gradlint.simulate.things import (
     AVERAGES,
@@ -61,7 +61,10 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
     if name in REGISTER:
         register(machine, value, name, args, node)
         return Opaque("a handle")
-    log(machine, name, [*args, *kwargs.values()], node)
+    given = [*args, *kwargs.values()]
+    log(machine, name, given, node)
+    if isinstance(value, Tensor):  # what is built in a loop may be anything
+        tell(machine, name, given, node)
     if isinstance(value, Answer):
         return value
     if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
@@ -83,7 +86,7 @@ def _of_optimizer(
     elif name in ("zero_grad", "clear_grad"):
         clear(machine, value, node)
     elif name == "add_param_group":
-        from gradlint.simulate.optimizing import owners_of
+        from gradlint.simulate.owners import owners_of
 
         value.models |= owners_of(args[0]) if args else frozenset()
     elif name in ("backward", "manual_backward"):
@@ -122,7 +125,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
         return Scale(f"{value.identity}.get_scale()", scaler=value)
     if name == "unscale_" and works and isinstance(given, Optimizer):
         value.checked = True
-        unscale(machine, given, node)
+        unscale(machine, given, value, node)
     elif name == "step":
         if isinstance(given, Optimizer):
             value.checked = True
@@ -172,12 +175,11 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         clear(machine, value, node)
         return None
     if name in ("no_sync", "no_backward_sync"):
-        machine.distributed = True
         if not (isinstance(value, Network) and value.parallel):
             machine.risks.add("the model may have no `no_sync` where nothing wraps it")
-        return Context(name, node, kind="no_sync", subject=value)
+        return held_back(machine, value, node)
     if name in ("clip_grad_norm_", "clip_grad_norm"):
-        return clip(machine, [value, *args], kwargs, node)
+        return clip(machine, [value, *args], kwargs, node, text=name)
     if name in ("manual_backward",):
         backward(machine, args[0] if args else None, node, through="lightning")
         return None
@@ -190,7 +192,6 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
 
         return unknown(machine, "self.scheduler")
     if name in ("set_requires_gradient_sync", "set_gradient_sync"):
-        machine.distributed = True
         flag = args[0] if args else kwargs.get("requires_gradient_sync", True)
         if not is_part(value) and kwargs.get("recurse", True) is True:
             machine.reductions.tell(models_of(value), truth(machine, flag), node)

@@ -9,6 +9,8 @@ from gradlint.simulate.callables import External, Frame
 from gradlint.simulate.unknown import unknown
 
 _CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
+_SHORT = {"np": "numpy"}
+"""What everybody calls a package, where a name comes from everything that another file has."""
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 
@@ -21,6 +23,8 @@ def load(frame: Frame, name: str) -> Any:
         return value
     if name in _BUILTINS:
         return External(f"builtins.{name}")
+    if name in _SHORT:
+        return External(_SHORT[name])
     value = unknown(frame.machine, name)
     frame.module.names[name] = value
     return value

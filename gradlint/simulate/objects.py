@@ -68,7 +68,8 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
 def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.CSTNode) -> None:
     """`thing.name = new`."""
     from gradlint.simulate.conditions import truth
-    from gradlint.simulate.optimizing import clear, owners_of, rescale
+    from gradlint.simulate.optimizing import clear, rescale
+    from gradlint.simulate.owners import owners_of
 
     if isinstance(value, Parameter) and name == "grad":
         if new is None:
@@ -94,6 +95,5 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
         return
     if isinstance(value, Network) and name == "require_backward_grad_sync":
         switch(value, truth(machine, new), node)
-        machine.distributed = True
         return
     value.kept[name] = new

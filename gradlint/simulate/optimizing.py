@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import flattened, models_of
 from gradlint.simulate.callables import External, Instance
+from gradlint.simulate.contents import flattened, is_data, models_of
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
 from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.owners import is_layer, is_part, is_teacher, layers_of, optimizers_of, owners_of, spells_model
 from gradlint.simulate.things import (
     OUT_OF_SIGHT,
     Accelerator,
@@ -26,9 +28,8 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.trace import What
+from gradlint.simulate.trace import PAST_END, Length, What
 from gradlint.simulate.values import BATCHES, NORM, ONE, Factor, Opaque, Source, Tensor, number, settings_of
-from gradlint.simulate.world import spells_teacher
 
 
 def backward(
@@ -47,7 +48,7 @@ def backward(
         given = loss_of(machine, each, node)
         terms, feeds = machine.gradients.accumulate(given, factor, len(machine.events))
         known = len(machine.gradients.optimizers)
-        reduction = machine.reductions.of(terms, given.reduced)
+        reduction = machine.reductions.of(terms, given.reduced, machine.path)
         machine.note(
             What.BACKWARD,
             node,
@@ -56,12 +57,15 @@ def backward(
             reduced=reduction.done,
             parallel=reduction.by,
             at=reduction.held_back,
+            forward=reduction.forward,
+            wrapped=reduction.wrapped,
             through=through,
             feeds=feeds,
             known=known,
             retains=retains,
             value=engines,
             inside=tuple(place for _, place in machine.told),
+            stretches=given.draws & machine.stretches,
         )
     after_backward(machine)
 
@@ -81,11 +85,11 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         if waits(owner):
             return
         chosen = machine.gradients.sharing([owner])
-    elif is_part(owner) or _is_layer(machine, owner) or _is_teacher(machine, owner):
+    elif is_part(owner) or is_layer(machine, owner) or is_teacher(machine, owner):
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
     else:
-        chosen = machine.gradients.of(owners_of(owner) | _layers_of(owner))
+        chosen = machine.gradients.of(owners_of(owner) | layers_of(owner))
     if not chosen and machine.gradients.optimizers:
         unknown_call(machine, "zero_grad", [Parameter(owner=owner)], node)
         return
@@ -98,72 +102,6 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
     if not chosen:
         machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays))
     machine.gradients.clear(chosen)
-
-
-def _layers_of(owner: Any) -> frozenset[str]:
-    """The models that an object is made of."""
-    values = owner.names.values() if isinstance(owner, Instance) else getattr(owner, "kept", {}).values()
-    return frozenset().union(*(models_of(each) for each in values if type(each) is Opaque))
-
-
-def is_part(owner: Any) -> bool:
-    """Whether something is a layer of a model, and not the whole of it."""
-    inner = owner
-    while isinstance(inner, (Parameter, Gradient)):
-        inner = inner.owner
-    if type(inner) is not Opaque:
-        return False
-    whole, _, last = inner.identity.rpartition("[" if inner.identity.endswith("]") else ".")
-    if last in ("module", "_orig_mod", "model") or not whole:
-        return False
-    return whole.endswith(")") or spells_model(Opaque(whole))
-
-
-def _is_teacher(machine: Machine, owner: Any) -> bool:
-    """Whether something is a model that others learn from, by its name, and no optimizer is known to step it."""
-    inner = owner
-    while isinstance(inner, (Parameter, Gradient)):
-        inner = inner.owner
-    known = any(each.models & models_of(inner) for each in machine.gradients.optimizers)
-    return type(inner) is Opaque and spells_teacher(inner.last) and not known
-
-
-def _is_layer(machine: Machine, owner: Any) -> bool:
-    """Whether something is one of several layers of a model of the text that an optimizer was given as a whole."""
-    inner = owner
-    while isinstance(inner, (Parameter, Gradient)):
-        inner = inner.owner
-    whole = (each for optimizer in machine.gradients.optimizers for each in optimizer.weights if isinstance(each, Instance))
-    layers = ([part for part in each.names.values() if type(part) is Opaque and part.models] for each in whole)
-    return any(len(parts) > 1 and any(part is inner for part in parts) for parts in layers)
-
-
-def owners_of(owner: Any) -> frozenset[str]:
-    """The models whose weights something is, or holds."""
-    found: frozenset[str] = frozenset()
-    for each in flattened([owner]):
-        inner = each.owner if isinstance(each, (Parameter, Gradient)) else each
-        if isinstance(inner, Optimizer):
-            found |= inner.models or frozenset((f"optimizer {inner.number}",))
-        else:
-            found |= _with_parts(inner)
-    return found
-
-
-def _with_parts(model: Any, depth: int = 3) -> frozenset[str]:
-    """The models that something is, with those that it was given as parts: `net.head = nn.Linear(...)`."""
-    parts = getattr(model, "kept", {}).values() if depth and isinstance(model, (Opaque, Network)) else ()
-    held = (_with_parts(each, depth - 1) for each in parts if isinstance(each, (Opaque, Network)))
-    return models_of(model).union(*held)
-
-
-def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:
-    """The optimizers whose gradients something is."""
-    for each in flattened([owner]):
-        inner = each.owner if isinstance(each, (Parameter, Gradient)) else each
-        if isinstance(inner, Optimizer):
-            return [inner]
-    return machine.gradients.of(owners_of(owner))
 
 
 def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> None:
@@ -197,6 +135,8 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
         through = through or "told the scale"
     given = args[0] if args else kwargs.get("parameters", kwargs.get("model"))
     chosen = optimizers_of(machine, given) if given is not None else machine.gradients.optimizers
+    known = [each for each in chosen if each.models & owners_of(given)]
+    chosen = known or chosen  # of an optimizer whose weights are not known, only where no other one is meant
     numbers = tuple(float(number(each) or 0.0) for each in [*args[1:], *kwargs.values()] if number(each) is not None)
     for each in chosen or (None,):
         held = terms_of(each) if each is not None else tuple((s.source, s.factor) for s in machine.gradients.strays)
@@ -220,10 +160,9 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 
 def _of_shards(machine: Machine, given: Any) -> bool:
     """Whether something is the parameters of a model that is sharded here, whatever the branches on the way to its wrapper were."""
-    here = {(id(node), arm) for node, arm, _ in machine.path}
     owners = [each.owner for each in flattened([given]) if isinstance(each, Parameter)]
     models = [each for each in owners if isinstance(each, Network) and each.sharded]
-    return bool(models) and all(here.issuperset((id(node), arm) for node, arm, _ in each.path) for each in models)
+    return bool(models) and all(each.is_certain(machine.path) for each in models)
 
 
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:
@@ -236,12 +175,14 @@ def _endless(bound: Any) -> bool:
     return number(bound) == math.inf or (isinstance(bound, External) and bound.path.endswith(".inf"))
 
 
-def unscale(machine: Machine, optimizer: Optimizer, node: cst.CSTNode) -> None:
+def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CSTNode) -> None:
     """Divide the scaler's factor out of the gradients."""
-    machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms_of(optimizer), scaled=optimizer.unscaled)
-    if optimizer.awaits_update:
+    again = optimizer.awaits_update is scaler
+    terms = terms_of(optimizer)
+    machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms, scaled=optimizer.unscaled, again=again)
+    if again:
         machine.raises.add("`unscale_` would run twice between two updates of the scaler, which PyTorch refuses")
-    optimizer.unscaled = optimizer.awaits_update = True
+    optimizer.unscaled, optimizer.awaits_update = True, scaler
     for each in optimizer.held:
         each.scaled = False
 
@@ -261,6 +202,9 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     if schedule.built_by == OUT_OF_SIGHT:
         known = Factor(doubt="how many steps it is built for is not in sight")
+    schedule.taken += 1
+    if schedule.built_by == "OneCycleLR" and known is not None and schedule.taken > known.value and not known.doubt:
+        machine.raises.add(PAST_END)
     target = schedule.optimizer.number if schedule.optimizer is not None else -1
     machine.note(
         What.SCHEDULE,
@@ -269,8 +213,20 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         value=known,
         text=schedule.identity,
         handed=frozenset(("argument",) if args else ()),
-        at=schedule.length_node,
+        numbers=tuple(float(known) for known in map(number, args) if known is not None),
+        through="accelerator" if schedule.prepared is not None else "",
+        lengths=tuple(_told(machine, schedule)),
     )
+
+
+def _told(machine: Machine, schedule: Schedule) -> Iterator[Length]:
+    """The numbers of steps that a schedule was told, as far as they are known."""
+    for place, name, value in schedule.lengths:
+        count = number(machine.number_of(value))
+        if count is not None:
+            of = settings_of(machine.number_of(value))
+            doubt = "its batches may be those of whole windows" if BATCHES in of and of & machine.split else ""
+            yield Length(place, name, Factor(float(count), of, doubt), schedule.plain)
 
 
 def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) -> None:
@@ -285,7 +241,8 @@ def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
     """Set the factor of the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
     for each in machine.gradients.optimizers:
-        each.awaits_update = each.through_scaler = False
+        each.through_scaler = False
+        each.awaits_update = None if each.awaits_update is scaler else each.awaits_update
     if not scaler.checked and scaler.node is not None:
         machine.raises.add("`scaler.update()` would run without a step since the last one, which PyTorch refuses")
     scaler.checked = False
@@ -298,6 +255,8 @@ def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNo
     handed: set[str] = set()
     numbers: list[float] = []
     for value in flattened(values):
+        if type(value) is Tensor:
+            continue
         if isinstance(value, Parameter):
             handed.add("parameters")
         elif isinstance(value, Loader):
@@ -314,9 +273,3 @@ def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNo
             numbers.append(float(number(value) or 0))
     if handed or numbers:
         machine.note(What.CALL, node, handed=frozenset(handed), numbers=tuple(numbers), text=text)
-
-
-def spells_model(value: Any) -> bool:
-    """Whether an unknown thing is a model, by its name."""
-    last = value.last.lower()
-    return last in ("model", "net", "network", "module") or last.endswith(("model", "net"))

@@ -55,19 +55,25 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     count = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
     if not _cut_short(view) and isclose(length.value, count):
         return True
-    if larger is None:  # a world with another answer: what its length is made of has to do
+    if larger is None and view.trace.n_names:  # a world with another answer: what its length is made of has to do
         return bool(length.of) and not counts_updates(event, view.trace)
-    other = next((each.value for each in larger.of(What.SCHEDULE) if each.node is event.node), None)
+    other = next((each.value for each in (larger or view).of(What.SCHEDULE) if each.node is event.node), None)
     if other is None or not length.value:
         return True
-    if larger.size == view.size:
+    if larger is None or larger.size == view.size:
         divided = (
             not length.of or bool(length.of & view.trace.n_names) or length.value <= len(view.steps) + 1 or _broken(length, view)
         )
         return not (view.literal and divided)
     if length.of & view.trace.n_names:
         return other.value / length.value > 1.0 and not of_data(length.of)
-    return bool(length.of) and not _left_to_prepare(length, view)
+    return bool(length.of) and not _left_to_prepare(length, view) and not _counts_whole_batches(length, view)
+
+
+def _counts_whole_batches(length: Factor, view: View) -> bool:
+    """Whether a length is counted in batches of the data, of which each is several micro-batches."""
+    batches, micros, _ = _first_pass(view, length.of)
+    return of_data(length.of) and 0 < batches < micros
 
 
 _UPDATES = re.compile(r"(max|total|num|n)_\w*(steps|updates)$", re.I)
@@ -81,13 +87,6 @@ def _left_to_prepare(length: Factor, view: View) -> bool:
     counted = bool(view.backwards) and all(event.through == "accelerator" for event in view.backwards)
     told = all(_UPDATES.search(last_part(name)) for name in length.of)
     return counted and told and not view.trace.bounded and length.of.isdisjoint(view.trace.gates)
-
-
-def in_step(event: Event, trace: Trace) -> bool:
-    """Whether a schedule takes just as many steps in a run as it was built for."""
-    if event.value is None or event.value.doubt or trace.cut or trace.ended or not event.value.of:
-        return False
-    return isclose(event.value.value, sum(1 for each in trace.of(What.SCHEDULE) if each.node is event.node))
 
 
 def _broken(length: Factor, view: View) -> bool:
@@ -119,33 +118,6 @@ def _cut_short(view: View) -> bool:
     return view.trace.cut or bool(view.trace.ended)
 
 
-def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
-    """A schedule advances once an update, and its length counts micro-batches."""
-    if larger is None or (larger.size == view.size and not view.literal):
-        return
-    seen: set[int] = set()
-    for window in view.closed:
-        for event in window.of(What.SCHEDULE):
-            other = next((each for each in larger.of(What.SCHEDULE) if each.node is event.node), None)
-            if id(event.node) in seen or other is None or event.handed:
-                continue
-            seen.add(id(event.node))
-            if _per_update(event, view) and _of_micro_batches(event, view) and _of_micro_batches(other, larger):
-                yield Fault("GRD402", event, view.steps[0], at=event.at)
-
-
-def _per_update(event: Event, view: View) -> bool:
-    """Whether a schedule advances once for each whole window."""
-    whole = [window for window in view.closed if len(window.micros) == view.size]
-    advanced = sum(1 for each in view.of(What.SCHEDULE) if each.target == event.target)
-    return len(whole) > 1 and abs(advanced - len(view.steps)) <= 1
-
-
-def _of_micro_batches(event: Event, view: View) -> bool:
-    """Whether a length is that of the passes in which the micro-batches were: in batches, not in updates."""
-    return passes_in(event.value, view) > 0
-
-
 def passes_in(length: Factor | None, view: View) -> int:
     """In how many passes a number of micro-batches is met, where it is visibly one of whole passes; 0 where it is not."""
     if length is None or length.doubt or not of_data(length.of) or length.of & view.trace.n_names:
@@ -163,6 +135,14 @@ def passes_in(length: Factor | None, view: View) -> int:
 
 def _one_each(view: View, of: frozenset[str]) -> bool:
     """Whether the first whole pass over the data that a length was taken of has one micro-batch for each of its batches."""
+    batches, micros, whole = _first_pass(view, of)
+    in_windows = micros == batches // view.size * view.size  # the last batches may be left out on purpose
+    return whole and bool(batches) and (micros == batches or (in_windows and bool(micros)))
+
+
+def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:
+    """The batches of the first pass over the data that a length was taken of, how many micro-batches it is seen to have, and
+    whether these are all."""
     batches, micros = 0.0, set[int]()
     for _, event in view.events:
         if event.what is What.BACKWARD:
@@ -172,9 +152,8 @@ def _one_each(view: View, of: frozenset[str]) -> bool:
                 break
             batches, micros = event.value.value if event.value is not None and of_same(event.value, of) else 0.0, set()
     else:
-        if _cut_short(view) and not view.of(What.END):
-            return False
-    return bool(batches) and len(micros) == batches
+        return batches, len(micros), not _cut_short(view) or bool(view.of(What.END))
+    return batches, len(micros), True
 
 
 def before_step(view: View) -> Iterator[Fault]:

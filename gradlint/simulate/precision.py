@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.trace import Event, What
+from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import same_iteration
 
@@ -20,7 +22,15 @@ def inside_window(view: View) -> Iterator[Fault]:
         for what, code in _INSIDE:
             for event in window.between(what):
                 if event.terms or what is not What.CLIP:
-                    yield Fault(code, event, window.step or view.steps[0])
+                    at = _called_by(event, view) if what is What.CLIP and not event.text and not event.through else None
+                    yield Fault(code, event, window.step or view.steps[0], at=at)
+
+
+def _called_by(clip: Event, view: View) -> cst.CSTNode | None:
+    """The call of what clips by a computation of its own, where the gradients come from; None where it stands there itself."""
+    backward = view.trace.events[clip.held[-1]] if clip.held else clip
+    shared = sum(one is other for one, other in zip(clip.stack, backward.stack, strict=False))
+    return clip.stack[shared] if shared < len(clip.stack) else None
 
 
 def without_unscale(view: View) -> Iterator[Fault]:
@@ -73,8 +83,19 @@ def never_updated(view: View) -> Iterator[Fault]:
     """The scaler steps, and its factor is never set."""
     steps = [step for step in view.steps if step.scaled and step.through == "scaler" and step.terms]
     handed = any("scaler" in call.handed for call in view.trace.of(What.CALL))
-    if steps and not handed and not view.trace.of(What.SCALER_UPDATE) and _goes_on(steps):
+    if steps and not handed and not view.trace.of(What.SCALER_UPDATE) and _goes_on(steps) and _is_last(steps[0], view.trace):
         yield Fault("GRD307", steps[0])
+
+
+def _is_last(step: Event, trace: Trace) -> bool:
+    """Whether no other optimizer steps by a scaler before the next backward pass: one update serves all of them, behind the last."""
+    place = next((place for place, event in enumerate(trace.events) if event is step), len(trace.events))
+    for event in trace.events[place + 1 :]:
+        if event.what is What.BACKWARD:
+            break
+        if event.what is What.STEP and event.through == "scaler" and event.target != step.target:
+            return False
+    return True
 
 
 def _goes_on(steps: list[Event]) -> bool:

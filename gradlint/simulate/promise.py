@@ -6,6 +6,20 @@ from dataclasses import dataclass
 
 from gradlint.simulate.trace import What
 
+_CHANGED = {
+    What.BACKWARD: "backward passes",
+    What.UNSCALE: "unscaling",
+    What.RESCALE: "the scaling of gradients",
+    What.CLIP: "clipping",
+    What.STEP: "optimizer steps",
+    What.SCALER_UPDATE: "scaler updates",
+    What.ZERO: "the clearing of gradients",
+    What.SCHEDULE: "scheduler steps",
+    What.AVERAGE: "the averaging of weights",
+    What.COUNT: "the counting of micro-batches",
+    What.CALL: "calls of other functions",
+}
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -23,15 +37,19 @@ class Promise:
 
     @property
     def text(self) -> str:
-        """The promise as a sentence."""
-        parts = [f"{what.value} events" for what in sorted(self.events)]
+        """The promise as a sentence; empty where the fix changes no event of training."""
+        parts = [phrase for what, phrase in _CHANGED.items() if what in self.events]
         if self.factors:
             parts.append("the factor of the loss")
         if self.windows:
             parts.append("where windows end")
         if self.synchronisation:
-            parts.append("which backward passes synchronise")
-        return f"The fix changes {', '.join(parts)}, and nothing else." if parts else "The fix changes no event of training."
+            parts.append("which backward passes average gradients over processes")
+        if not parts:
+            return ""
+        listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        held = "gradlint simulates the loop with and without the fix, and withholds it if the two runs differ in anything else."
+        return f"The fix may affect {listed}, and nothing else in a run. {held}"
 
 
 def changing(*events: What, factors: bool = False, windows: bool = False, synchronisation: bool = False) -> Promise:

@@ -9,10 +9,11 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import flattened, joined
 from gradlint.simulate.attributes import get_attribute, set_attribute
 from gradlint.simulate.callables import Frame, Instance, Partial, Super
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.contents import flattened, is_data
+from gradlint.simulate.joined import joined
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.python_numbers import NUMBERS, parsed
 from gradlint.simulate.python_streams import STREAMS
 from gradlint.simulate.things import Context

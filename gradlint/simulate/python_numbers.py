@@ -10,12 +10,12 @@ import libcst as cst
 
 from gradlint.simulate.arithmetic import binary
 from gradlint.simulate.callables import Frame
-from gradlint.simulate.comparisons import compare
 from gradlint.simulate.conditions import certain
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.machine import Machine
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Answer, Opaque, made, number
+from gradlint.simulate.values import DRIFT, Answer, Opaque, Tensor, made, number, of_length, settings_of
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
 
@@ -36,7 +36,8 @@ def _extreme(kind: type) -> Known:
     def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
         given = args if len(args) > 1 else list(items_of(machine, args[0], node))[:1000] if args else []
         if any(is_data(each) for each in given):
-            return next(each for each in given if is_data(each))
+            found = next(each for each in given if is_data(each))
+            return _bounded(found) if kind is cst.LessThan and any(map(_of_length, given)) else found
         numbers = [machine.number_of(each) for each in given]
         known = [each for each in numbers if number(each) is not None]
         if len(known) < len(numbers) or not known:
@@ -49,6 +50,18 @@ def _extreme(kind: type) -> Known:
         return made(number(best) or 0, *known)
 
     return run
+
+
+def _of_length(value: Any) -> bool:
+    """Whether a number was computed from the length of data."""
+    return any(map(of_length, settings_of(value))) if number(value) is not None else False
+
+
+def _bounded(value: Any) -> Any:
+    """A number that goes up with a count, where it is kept within what is left of a pass: it does not only grow."""
+    if type(value) is not Tensor or value.models.isdisjoint(DRIFT):
+        return value
+    return Tensor(value.draws, value.terms, value.models - DRIFT, value.scaler, value.detached, value.reduced)
 
 
 def parsed(text: str) -> int | float | None:
@@ -116,10 +129,6 @@ def _divmod(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
     if len(args) != 2:
         return Opaque("divmod()")
     return binary(machine, cst.FloorDivide, args[0], args[1], node), binary(machine, cst.Modulo, args[0], args[1], node)
-
-
-def _comparing(kind: type) -> Known:
-    return lambda machine, args, kwargs, node, frame: compare(machine, kind, *args[:2]) if len(args) > 1 else Opaque("operator")
 
 
 NUMBERS: dict[str, Known] = {

@@ -10,11 +10,14 @@ import libcst as cst
 from gradlint.model.names.vocabulary import WRAPS_ITERABLE
 from gradlint.simulate.callables import Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
-from gradlint.simulate.iteration import ENDLESS, items_of, length
-from gradlint.simulate.machine import Machine, Raised, is_data
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.iteration import ENDLESS, items_of, length, walked_as
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.ranges import of_lengths
+from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import Loader
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Opaque, Tensor, number, settings_of, whole
+from gradlint.simulate.values import Beginning, Opaque, Tensor, number, settings_of, whole
 from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -39,13 +42,14 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         return walked
     if (not walked and number(args[-1]) is None) or (not walked and len(ends) == 2):
         walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that does not run
-    return Stream(iter(walked), walked, of=of)
+    return Stream(iter(walked), walked, of=of, by_data=of_lengths(machine, of))
 
 
 def _pieces_of(machine: Machine, args: list[Any]) -> Any:
     """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
     size = whole(machine.number_of(args[2]), 1)
-    return Stream(iter(range(0, machine.world.n * max(size, 1), max(size, 1))))
+    walked = range(0, machine.world.n * max(size, 1), max(size, 1))
+    return Stream(map(Beginning, walked), walked)
 
 
 def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -71,9 +75,11 @@ def _together(group: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _len(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     given = args[0] if args else []
-    loader = given if isinstance(given, Loader) else given.kept.get(("walked", None)) if isinstance(given, Opaque) else None
-    if isinstance(loader, Loader) and loader.sized is not True and not (loader.sized is None and loader.finite):
+    loader = walked_as(given)
+    if loader is not None and loader.sized is not True and not (loader.sized is None and loader.finite):
         machine.risks.add(f"`len({loader.identity})` may have no answer: nothing says that it has a length")
+    if isinstance(known := loader or given, (Loader, Opaque)):
+        machine.measures(known.identity)
     return length(machine, given)
 
 
@@ -82,18 +88,25 @@ def _iter(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
         return Opaque("iter()")
     if isinstance(args[0], Stream):
         return args[0]
-    return Stream(items_of(machine, args[0], node), args[0])
+    return Stream(items_of(machine, args[0], node), args[0], level=len(machine.loops))
 
 
 def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     given = args[0] if args else None
     if isinstance(given, Stream):
+        if given in machine.spent and len(args) < 2 and not machine.expects("StopIteration"):
+            machine.spent.remove(given)
+            given.items = _further(machine)
         try:
-            return next(given.items)
+            item = next(given.items)
         except StopIteration:
             if len(args) > 1:
                 return args[1]
             raise Raised("StopIteration") from None
+        loader = walked_as(given.source)
+        if loader is not None and loader.at_end and given not in machine.spent:
+            machine.spent.append(given)
+        return item
     if isinstance(given, Instance):
         found, method = given.cls.lookup("__next__")
         if found:
@@ -103,6 +116,12 @@ def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
     if isinstance(given, (list, tuple)):
         return given[0] if given else None
     return Tensor(machine.current())
+
+
+def _further(machine: Machine) -> Iterator[Any]:
+    """Batches of data whose end nothing expects: they have none, or the program knows better than the world how many they are."""
+    while True:
+        yield Tensor(frozenset((machine.draw(),)))
 
 
 def _container(make: Callable[[Any], Any]) -> Known:

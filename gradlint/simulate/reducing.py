@@ -1,11 +1,11 @@
-"""Gradients that the processes step on without having averaged them (GRD602)."""
+"""Averages over processes that a step lacks (GRD602), or that nothing needs yet (GRD601, GRD603)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gradlint.simulate.faults import Fault
-from gradlint.simulate.reductions import spells_averaging
+from gradlint.simulate.reductions import SHARDS, spells_averaging, switches
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, micros_of
@@ -19,6 +19,32 @@ def at_boundary(view: View, larger: View | None) -> Iterator[Fault]:
     found = _found(view)
     if found is not None and (larger is None or _agrees(found, _found(larger))):
         yield found
+
+
+def in_vain(view: View, larger: View | None) -> Iterator[Fault]:
+    """Every backward pass averages over processes, where the last one of a window alone has to; the first of them is told.
+
+    Where a switch is set only when the forward pass is over, what it meant to leave out is averaged all the same.
+    """
+    found = _in_vain(view)
+    if found is not None and (larger is None or _agrees(found, _in_vain(larger, 1))):
+        yield found
+
+
+def _in_vain(view: View, least: int = 2) -> Fault | None:
+    whole = [window for window in view.closed if len(window.micros) == view.size]
+    if len(whole) < least or view.size < 2 or view.trace.hooked or any(map(switches, view.trace.unreached)):
+        return None
+    if not all(event.parallel for event in whole[0].backwards):
+        del whole[0]  # it is not known yet that something wraps the model
+    early = [event for window in whole for event in window.backwards if max(window.micros) not in micros_of(event)]
+    every = [event for window in whole for event in window.backwards]
+    if not early or not all(event.reduced and event.parallel not in ("", SHARDS) for event in every):
+        return None
+    late = [event for event in early if event.at is not None]
+    if not late:
+        return Fault("GRD601", early[0], whole[0].step)
+    return Fault("GRD603", late[0], whole[0].step, at=late[0].at) if len(late) == len(early) else None
 
 
 def _agrees(one: Fault, other: Fault | None) -> bool:

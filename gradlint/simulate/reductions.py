@@ -6,19 +6,26 @@ DistributedDataParallel reads its switch in the forward pass, modules of `fully_
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.things import Network
-from gradlint.simulate.trace import Terms
+from gradlint.simulate.trace import Guard
+from gradlint.simulate.values import Terms
 
+WRAPPER = "DistributedDataParallel"
 SHARDS = "fully_shard"
 """What wraps a model that is told `set_requires_gradient_sync`: nothing else has that method."""
 
+_SWITCHES = frozenset(("no_sync", "no_backward_sync", "set_requires_gradient_sync"))
+
 _AVERAGES = re.compile(
-    r"(?<!convert_)(reduce(?!lr)|averag|avg_|broadcast|gossip|local_?sgd|diloco|sync\w*_(grad|param|weight|model))", re.I
+    r"(?<!convert_)(reduce(?!lr)|(?<!moving)(?<!moving_)averag(?!ed_?model)|avg_|broadcast|gossip|local_?sgd|diloco|"
+    r"sync\w*_(grad|param|weight|model))",
+    re.I,
 )
 _WEIGHTS = re.compile(r"param|weight|grad|model|net\b|\.data\b", re.I)
 
@@ -28,6 +35,11 @@ def spells_averaging(name: str) -> bool:
     return _AVERAGES.search(name) is not None
 
 
+def switches(name: str) -> bool:
+    """Whether a method may leave the average over processes out, by its name."""
+    return name in _SWITCHES
+
+
 def averages_weights(call: cst.Call) -> bool:
     """Whether a call averages weights or gradients over processes, by its name and by what it is handed."""
     return spells_averaging(last_name(call.func) or "") and any(_WEIGHTS.search(text(arg.value)) for arg in call.args)
@@ -35,11 +47,17 @@ def averages_weights(call: cst.Call) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """Whether a backward pass averages gradients, what wraps the model for that, and what last told it to leave that out."""
+    """Whether a backward pass averages gradients, what wraps the model for that, and what last told it to leave that out.
+
+    Where it averages all the same, that was told when the forward pass was over. `forward` is the call of the wrapped model,
+    `wrapped` the one that wraps it, if that stands under a condition which the backward pass does not stand under.
+    """
 
     done: bool
     by: str = ""
     held_back: cst.CSTNode | None = None
+    forward: cst.CSTNode | None = None
+    wrapped: cst.CSTNode | None = None
 
 
 class Reductions:
@@ -47,6 +65,7 @@ class Reductions:
 
     def __init__(self) -> None:
         self._passes: dict[cst.CSTNode, Network] = {}
+        self._presumed: dict[frozenset[str], Network] = {}
         self._told: dict[frozenset[str], tuple[bool, cst.CSTNode | None]] = {}
 
     def passed(self, network: Network, node: cst.CSTNode) -> None:
@@ -54,22 +73,35 @@ class Reductions:
         if network.reduces:
             self._passes[node] = network
 
+    def presumed(self, models: frozenset[str]) -> Network | None:
+        """What wraps models out of sight, as far as that is presumed."""
+        return self._presumed.get(models)
+
+    def presume(self, models: frozenset[str], wrapper: cst.CSTNode | None = None) -> Network:
+        """The wrapper of models that are asked for their `no_sync`, or that a caller has wrapped by a call of the text."""
+        way = ((wrapper, 0, False),) if wrapper is not None else ()
+        made = Network(node=wrapper, models=models, parallel=WRAPPER, reduces=True, path=way)
+        return self._presumed.setdefault(models, made)
+
     def tell(self, models: frozenset[str], syncs: bool, node: cst.CSTNode) -> None:
         """Tell sharded models whether their backward passes are to average."""
         known = self._told.get(models)
         self._told[models] = syncs, known[1] if syncs and known is not None else None if syncs else node
 
-    def of(self, terms: Terms, reduced: bool) -> Reduction:
-        """What a backward pass does, given what DistributedDataParallel was told when it computed the loss."""
+    def of(self, terms: Terms, reduced: bool, path: Sequence[Guard]) -> Reduction:
+        """What a backward pass does under some branches, given what DistributedDataParallel was told when it computed the loss."""
         models = frozenset().union(*(source.models for source, _ in terms))
         for told, (syncs, node) in self._told.items():
             if not told.isdisjoint(models):
                 return Reduction(syncs, SHARDS, None if syncs else node)
         nodes = (node for source, _ in terms for node in (source.node, *source.made_of))
-        wrapper = next((self._passes[node] for node in nodes if node in self._passes), None)
-        if wrapper is None:
+        forward = next((node for node in nodes if node in self._passes), None)
+        if forward is None:
             return Reduction(reduced)
-        return Reduction(reduced, wrapper.parallel, None if reduced else wrapper.held_back)
+        wrapper = self._passes[forward]
+        untold = reduced and wrapper.syncs
+        held_back = None if untold else wrapper.held_back
+        return Reduction(reduced, wrapper.parallel, held_back, forward, None if wrapper.is_certain(path) else wrapper.node)
 
 
 def switch(network: Network, syncs: bool, node: cst.CSTNode | None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import libcst as cst
 
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
-from gradlint.model.syntax.expressions import last_name, subnodes, walk
+from gradlint.model.syntax.expressions import dotted, last_name, subnodes, walk, walk_all
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
 
@@ -25,6 +26,14 @@ class Definition:
     @property
     def name(self) -> str:
         return self.node.name.value
+
+    @cached_property
+    def handed(self) -> frozenset[str]:
+        """The methods of its own object that it speaks of without calling them."""
+        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)} if self.owner else set()
+        called = {id(each.func) for each in self.calls}
+        spoken = (each for each in walk(self.node.body) if isinstance(each, cst.Attribute) and id(each) not in called)
+        return frozenset(each.attr.value for each in spoken if dotted(each.value) == "self") & owned
 
 
 def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
@@ -53,7 +62,12 @@ def own_calls(node: cst.CSTNode) -> list[cst.Call]:
 
 def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
     """The calls that look like a backward pass."""
-    return [each for statement in statements for each in walk(statement) if type(each) is cst.Call and is_backward(each)]
+    return backwards_among(walk_all(statements))
+
+
+def backwards_among(nodes: Iterable[cst.CSTNode]) -> list[cst.Call]:
+    """Those of some nodes that look like a backward pass."""
+    return [each for each in nodes if type(each) is cst.Call and is_backward(each)]
 
 
 def is_backward(call: cst.Call) -> bool:
@@ -69,13 +83,18 @@ def _wraps(call: cst.Call) -> bool:
     return flagged or (last_name(call.func) or "").lower().endswith("scaler")
 
 
+def reached(definition: Definition) -> frozenset[str]:
+    """The last names of what a function calls, and the methods that it hands on."""
+    return definition.handed.union(last_name(call.func) or "" for call in definition.calls)
+
+
 def starts(found: Sequence[Definition], wanted: set[int]) -> list[Definition]:
     """The functions from which a wanted call may be reached, those that nothing reaches first."""
     reaching = {id(each.node): any(id(call) in wanted for call in each.calls) for each in found}
     names = {each.name for each in found if reaching[id(each.node)]}
     depth = {each.name: 0 for each in found if reaching[id(each.node)]}
     for level in range(1, 12):
-        more = [each for each in found if each.name not in names and any(last_name(call.func) in names for call in each.calls)]
+        more = [each for each in found if each.name not in names and not names.isdisjoint(reached(each))]
         if not more:
             break
         for each in more:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import libcst as cst
 
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS
-from gradlint.model.syntax.expressions import keywords, text
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, text, walk
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.fitting import Played
 from gradlint.simulate.simulation import Simulation
-from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.verdicts import faults
+from gradlint.simulate.trace import Event, Stepper, Trace, What
 from gradlint.simulate.views import View, views
-from gradlint.simulate.world import WINDOW_OF
+from gradlint.simulate.world import WINDOW_OF, last_part
+
+NOBODY = Stepper(-1, "", None, "", None, frozenset())
+"""The optimizer of a loop whose own is out of sight."""
 
 _LONGEST = 60
-"""Characters of code that a message quotes."""
+"""Characters of code that a reason quotes."""
+
+_BRIEF = 35
+"""Characters of code that a header quotes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +73,37 @@ class Scene:
             return str(self.view.size) if self.view.size in trace.literals else None
         return named[0]
 
+    @cached_property
+    def steps_here(self) -> str | None:
+        """The accumulation steps as they can be written where the fault is: as conditions ask for them, else by a name or a number."""
+        node, runs = self.event.node, self._with_other_n
+        met = [run for run in runs if node in run.trace.spelled]
+        names = [{each for each, value in run.trace.spelled[node].items() if value == self._size_in(run)} for run in met]
+        found = set.intersection(*names) if names else set()
+        if len(met) == 1:  # a number may be the same by chance
+            spelled = {last_part(each) for each in self.run.trace.n_names}
+            found = {each for each in found if last_part(each) in spelled}
+        asked = [text(each.node.right) for each in self.run.trace.remainders if isinstance(each.node, cst.BinaryOperation)]
+        first = next((each for each in asked if each in found), None)
+        literal = len({self._size_in(run) for run in runs}) == 1 and (len(runs) > 1 or not self.run.trace.n_names)
+        if first is None and literal:
+            return next((each for each in _divisors(self.statements) if each in found), self.steps)
+        return first or min(
+            found, key=lambda each: (each != self.steps, each.count(".") + each.count("["), len(each), each), default=None
+        )
+
+    @property
+    def _with_other_n(self) -> list[Played]:
+        """The run of the scene, and one of another N."""
+        others = (run for run in self.runs if run.trace.n != self.run.trace.n)
+        return [self.run, *islice(others, 1)]
+
+    def _size_in(self, run: Played) -> int:
+        """The size of windows in a run, as it goes with N."""
+        if run is self.run:
+            return self.view.size or run.trace.n
+        return next((each.size for each in views(run.trace) if each.key == self.view.key and each.size), run.trace.n)
+
     @property
     def n(self) -> str:
         """The accumulation steps as a reader knows them, for messages."""
@@ -73,10 +111,17 @@ class Scene:
 
     @cached_property
     def guard(self) -> cst.CSTNode | None:
-        """The condition under which the optimizer steps, and that the backward passes do not stand under."""
+        """The condition under which the optimizer steps, and that the backward passes do not stand under: the innermost one that
+        asks for a place in the window, if any does."""
         feeding = {id(node) for event in self.view.backwards for node, _, _ in event.path}
-        tests = [getattr(node, "test", None) for node, _, _ in self.step.path if id(node) not in feeding]
-        return next((test for test in reversed(tests) if isinstance(test, cst.CSTNode)), None)
+        asking = {id(each.branch) for each in self.run.trace.remainders}
+        own = [
+            node
+            for node, _, _ in self.step.path
+            if id(node) not in feeding and isinstance(getattr(node, "test", None), cst.CSTNode)
+        ]
+        found = [node for node in own if id(node) in asking] or own
+        return getattr(found[-1], "test", None) if found else None
 
     @cached_property
     def loop(self) -> cst.CSTNode | None:
@@ -100,12 +145,12 @@ class Scene:
 
     @property
     def too_often(self) -> str:
-        """How often the fault's event happens, and how often the optimizer steps: the first half of a message."""
+        """How often the fault's event happens, and how often the optimizer steps: a clause about the event as `it`."""
         window = next((each for each in self.view.closed if len(each.micros) == self.view.size), None)
         times = sum(event.node is self.event.node for _, event in window.events) if window is not None else 0
         if times < self.view.size or self.view.size < 2:
-            return f"{self.here} runs more often than {self.there}"
-        return f"{self.here} runs on every micro-batch, {self.there} once every {self.n}"
+            return f"it runs more often than {self.there}"
+        return f"it runs on every micro-batch, {self.there} once every {self.n}"
 
     @property
     def here(self) -> str:
@@ -121,15 +166,42 @@ class Scene:
 
     def quoted(self, node: cst.CSTNode) -> str:
         """The code of a node on one line, for a message."""
-        code = " ".join(text(node).split())
-        return f"`{code}`" if len(code) <= _LONGEST else f"`{code[: _LONGEST - 3]}...`"
+        return f"`{_cut(text(node), _LONGEST)}`"
+
+
+def brief(code: cst.CSTNode | str, longest: int = _BRIEF) -> str:
+    """Code as a header names it: a call by its function, and no more than fits."""
+    if not isinstance(code, cst.Call):
+        return f"`{_shortened(code if isinstance(code, str) else text(code), longest)}`"
+    ending = "(...)" if code.args else "()"
+    name = _shortened(dotted(code.func) or last_name(code.func) or text(code.func), longest)
+    return f"`{name}{ending}`" if len(name) + len(ending) <= longest else f"`{name}`"
+
+
+def _shortened(code: str, longest: int) -> str:
+    """Code on one line; of a long path its last names, of anything else its beginning."""
+    while len(code) > longest and re.fullmatch(r"[\w.]+\.\w+", code):
+        code = code.partition(".")[2]
+    return _cut(code, longest)
+
+
+def _cut(code: str, longest: int) -> str:
+    code = " ".join(code.split())
+    return code if len(code) <= longest else f"{code[: longest - 3]}..."
+
+
+def _divisors(statements: Sequence[cst.BaseStatement]) -> Iterator[str]:
+    """What a text takes remainders of."""
+    nodes = (each for statement in statements for each in walk(statement))
+    return (text(each.right) for each in nodes if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo))
 
 
 def scenes(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatement]) -> Iterator[Scene]:
     """The faults of a text, given as its statements and their runs, each with its scene."""
     for simulation in simulations:
-        for fault in faults(simulation):
-            runs = simulation.runs
+        for fault in simulation.faults:
+            own = [group for group in simulation.arms if any(fault.event in run.trace.events for run in group)]
+            runs = (*simulation.runs, *(run for group in own for run in group))
             found = next((each for run in runs if (each := _scene(fault, run, runs, statements)) is not None), None)
             if found is not None:
                 yield found
@@ -141,4 +213,8 @@ def _scene(fault: Fault, run: Played, runs: Sequence[Played], statements: Sequen
     seen = views(run.trace)
     own = (view for view in seen if any(event is fault.event for _, event in view.events))
     view = next(own, None)
+    if view is None and not any(view.backwards for view in seen):
+        view = View(run.trace, NOBODY, list(enumerate(run.trace.events)))  # what steps is not in sight
+    if view is not None and fault.beside is not None:
+        view = view.without(fault.beside)
     return Scene(fault, run, view, statements, runs) if view is not None else None

@@ -8,15 +8,15 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name, walk
-from gradlint.simulate import arithmetic
+from gradlint.simulate import arithmetic, conditions
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
 from gradlint.simulate.callables import External, Frame
 from gradlint.simulate.expressions import expression, subscript_index
 from gradlint.simulate.imports import imported
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.machine import Raised
 from gradlint.simulate.optimizing import rescale
+from gradlint.simulate.stops import Raised
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
@@ -63,6 +63,7 @@ def _expr(node: cst.Expr) -> Plain:
     def run(frame: Frame) -> Signal:
         machine = frame.machine
         machine.tick(node)
+        machine.effects.add(node.value)
         before = len(machine.events)
         value(frame)
         if not (machine.world.due and isinstance(node.value, cst.Call)):
@@ -80,13 +81,17 @@ def _assign(node: cst.Assign) -> Plain:
     named = _named_constant(node)
 
     def run(frame: Frame) -> Signal:
-        frame.machine.tick(node)
+        machine = frame.machine
+        machine.tick(node)
+        taken = len(machine.divided)
         found = value(frame)
-        asked = frame.machine.asked
+        if len(machine.divided) > taken and (answer := conditions.answered(found)) is not None:
+            machine.asks(node, node.value, answer, taken)
+        asked = machine.asked
         if node.value in asked.rests:
             asked.kept[node.value] = asked.rests[node.value]
         if named is not None:
-            found = frame.machine.named(named, found, frame)
+            found = machine.named(named, found, frame)
         for target in targets:
             target(frame, found)
         return None

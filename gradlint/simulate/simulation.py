@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import UNTAUGHT, Role, Taught, role_of_spelling, spells_zeroing
-from gradlint.model.syntax.expressions import last_name, walk
-from gradlint.simulate import counts, limits
-from gradlint.simulate.aims import Aims
-from gradlint.simulate.blocks import Block
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.syntax.expressions import last_name, walk_all
+from gradlint.simulate import counts, limits, shrunk
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.detours import detours
 from gradlint.simulate.drifting import drifts
+from gradlint.simulate.engines.lightning import automatic, steps_of, trainer_among
+from gradlint.simulate.every_arm import of_every_arm
 from gradlint.simulate.fitting import ARMS, FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
-from gradlint.simulate.hooks import COMM_HOOK
+from gradlint.simulate.flushing import flushes
 from gradlint.simulate.imports import imported
 from gradlint.simulate.judge import judge
-from gradlint.simulate.machine import STEPS, Machine, Raised, Stopped
-from gradlint.simulate.reductions import averages_weights
-from gradlint.simulate.roots import Definition, backwards, definitions, starts
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.roots import Definition, backwards_among, reached, starts
+from gradlint.simulate.stalling import stalls
 from gradlint.simulate.starting import start_of
-from gradlint.simulate.statements import Compiler
-from gradlint.simulate.trace import COUNTS, UPDATES, Trace, What
+from gradlint.simulate.text_runs import RAISES, Text
+from gradlint.simulate.thrown_away import Steps, throwing_away
+from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.views import views
 from gradlint.simulate.world import Asked, World
 
-__all__ = ["Played", "Simulation", "Text", "foreign", "simulate"]
+if TYPE_CHECKING:
+    from gradlint.simulate.faults import Fault
+
+__all__ = ["RAISES", "Played", "Simulation", "foreign", "simulate"]
 
 NONE_OF_THEM = "(none of them)"
 """A string that no text compares a setting with."""
 
-RAISES = "it raises "
-"""How the reason begins why a run ended that an exception of the text ended."""
+WITHIN = 3
+"""Worlds at the most in which an answer is another one that is asked for only where others are."""
 
-MOST_STEPS = 40_000
-"""Statements and calls that all runs of one text may execute together."""
+PROCESSES = 2
+"""How many processes train, where a text wraps its model for several and the usual world has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,7 @@ class Simulation:
     """All runs of one root: the function that was started, or None for the module. The first two differ in N alone.
 
     In each of the `detours`, one branch takes once the arm that is not the usual one, to the harm of a window; in each of the
-    `drifts`, N grows on the way, to the same.
+    `drifts`, N grows on the way, to the same; in each of the `stalls`, such a branch leaves out an update of the scaler.
     """
 
     root: cst.FunctionDef | None
@@ -55,108 +60,46 @@ class Simulation:
     """Runs it in one world more."""
     detours: tuple[Played, ...] = ()
     drifts: tuple[Played, ...] = ()
+    stalls: tuple[Played, ...] = ()
     hurried: Played | None = None
     """A run like the first, in which all that waits for a count of updates, and is asked about at each micro-batch, happens."""
     limited: tuple[tuple[Played, Played], ...] = ()
     """Runs that end where two different counts meet, each with one of a larger N."""
+    flushes: tuple[Played, ...] = ()
+    """Runs with passes of other lengths, where a step behind the loop closes what they leave."""
+    spoken: tuple[Played, ...] = ()
+    """Two runs, with N and with a larger one, in which is shown what is shown every so often, where the usual run does not get to it."""
+    arms: tuple[tuple[Played, ...], ...] = ()
+    """Runs that take the arms of a branch that the data decide, together all of them, for each where all have a fault in common."""
+    thrown: Steps = frozenset()
+    """The steps that do not reach what a pass leaves over, while N grows: it is cleared."""
 
     @property
     def main(self) -> Played:
         """The run of the usual world, with the smaller N."""
         return self.runs[0]
 
+    @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """What the runs show to be wrong; judged once, however many fixes are compared with them."""
+        from gradlint.simulate.agreement import faults
 
-class Text:
-    """A parsed text, compiled once for all its worlds."""
-
-    def __init__(self, statements: Sequence[cst.BaseStatement], words: Taught) -> None:
-        self.statements = statements
-        self.words = words
-        self.left = MOST_STEPS
-        nodes = [each for statement in statements for each in walk(statement)]
-        self.incremented = _incremented(nodes)
-        self.asides = _asides(nodes)
-        self.found = definitions(statements)
-        self.compiler = Compiler(Aims(self.found))
-        self.whole: Block = self.compiler.block(_Body(list(statements)))
-        self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
-
-    def acts(self, statement: cst.CSTNode) -> bool:
-        """Whether a statement of the module trains, or may: what is defined and assigned stays."""
-        if isinstance(statement, (cst.For, cst.While, cst.With)):
-            return True
-        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
-            return False
-        if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
-            return True
-        return self.compiler.aims.of(statement).matters
-
-    def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
-        """One run: the module, or its definitions and then what `start` does."""
-        steps = min(most, self.left)
-        machine = Machine(world, self.words, micro_batches, steps)
-        machine.compiler = self.compiler
-        machine.incremented = self.incremented
-        frame = Frame(machine, {})
-        stopped: Stopped | None = None
-        try:
-            self.compiler.run_plain(self.whole if start is None else self.quiet, frame)
-            if start is not None:
-                start(machine, frame)
-        except Stopped as reason:
-            stopped = reason
-        except Raised as raised:
-            stopped = Stopped(f"{RAISES}{raised.name}")
-        except RecursionError:
-            stopped = Stopped("its calls are nested too deeply to follow")
-        self.left -= steps - max(machine.left, 0)
-        trace = machine.trace(stopped)
-        return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)
-
-    def _unreached(self, trace: Trace) -> frozenset[str]:
-        """The names of the calls of `asides` that a run did not come to."""
-        met = {id(each) for event in trace.events for each in (event.node, *event.stack)} | {id(node) for node in trace.hooked}
-        return frozenset(last_name(call.func) or "" for call in self.asides if id(call) not in met)
-
-
-def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
-    """The last names of what a text adds something to."""
-    added = (each.target for each in nodes if type(each) is cst.AugAssign and isinstance(each.operator, cst.AddAssign))
-    return frozenset(last_name(target) or "" for target in added)
-
-
-def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
-    """The calls that matter to a loop wherever they stand: they clear gradients, set a factor, count micro-batches, communicate."""
-    return [each for each in nodes if type(each) is cst.Call and (_is_aside(each) or averages_weights(each))]
-
-
-def _spells_scaler(call: cst.Call) -> bool:
-    """Whether a method is called of what is called like a scaler."""
-    owner = last_name(call.func.value) if isinstance(call.func, cst.Attribute) else None
-    return owner is not None and role_of_spelling(owner) is Role.SCALER
-
-
-def _is_aside(call: cst.Call) -> bool:
-    name = last_name(call.func) or ""
-    return spells_zeroing(name) or name in (COMM_HOOK, COUNTS) or (name == UPDATES and _spells_scaler(call))
-
-
-@dataclass
-class _Body:
-    body: list[Any] = field(default_factory=list)
-
-
-def _source(node: cst.CSTNode) -> str:
-    return cst.Module(()).code_for_node(node)
+        return tuple(faults(self))
 
 
 def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> tuple[Simulation, ...]:
     """Run a text from the module, and from every function whose backward passes were not met until then."""
-    wanted = {id(each): each for each in backwards(statements)}
-    if not wanted or foreign(statements):
+    nodes = walk_all(statements)
+    wanted = {id(each): each for each in backwards_among(nodes)}
+    trainer = trainer_among(nodes)
+    if not (wanted or trainer) or foreign(nodes):
         return ()
-    text = Text(statements, words)
-    found = [_explore(text, None, None)]
+    text = Text(statements, nodes, words)
+    found = [_explore(text, None, None)] if wanted else []
+    if trainer is not None:
+        found += [each for definition in steps_of(text.found) for each in _of_trainer(text, definition, trainer)]
+    if not wanted:
+        return tuple(found)
     _strike(found[0], wanted)
     for definition in starts(text.found, set(wanted)):
         if not wanted or text.left <= 0:
@@ -168,14 +111,26 @@ def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) 
     return tuple(_telling(found))
 
 
+def _of_trainer(text: Text, definition: Definition, trainer: cst.Call) -> Iterator[Simulation]:
+    """What a Trainer makes of a method that returns a loss, with two values of N."""
+    start = automatic(definition, trainer)
+
+    def play(world: World) -> Played:
+        return text.play(start, world, world.length)
+
+    first = play(World(SMALL))
+    if first.trace.of(What.BACKWARD):
+        yield Simulation(definition.node, (first, play(World(LARGE))), play)
+
+
 _FOREIGN = frozenset("paddle paddlenlp mindspore oneflow jittor jax flax optax tensorflow mxnet tinygrad".split())
 _OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspeed", "apex", "fastai")
 
 
-def foreign(statements: Sequence[cst.BaseStatement]) -> bool:
-    """Whether a text trains with another framework, whose loops look like PyTorch's."""
-    nodes = (each for statement in statements for each in walk(statement) if isinstance(each, (cst.Import, cst.ImportFrom)))
-    packages = {path.partition(".")[0] for node in nodes for _, path in imported(node)}
+def foreign(nodes: Iterable[cst.CSTNode]) -> bool:
+    """Whether a text, of which these are all nodes, trains with another framework, whose loops look like PyTorch's."""
+    imports = (each for each in nodes if type(each) is cst.Import or type(each) is cst.ImportFrom)
+    packages = {path.partition(".")[0] for node in imports for _, path in imported(node)}
     return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
@@ -213,11 +168,12 @@ def _reached(definition: Definition, text: Text) -> list[cst.Call]:
     by_name: dict[str, list[Definition]] = {}
     for each in text.found:
         by_name.setdefault(each.name, []).append(each)
-    for call_node in calls:
-        name = last_name(call_node.func) or ""
+    waiting = sorted(reached(definition))
+    for name in waiting:
         if name in by_name and name not in seen:
             seen.add(name)
             calls.extend(inner for other in by_name[name] for inner in other.calls)
+            waiting.extend(inner for other in by_name[name] for inner in sorted(reached(other)))
     return calls
 
 
@@ -229,6 +185,12 @@ def _is_plain(trace: Trace) -> bool:
     if trace.ended or trace.n_names or trace.literals or any(view.size > 1 or view.doubt for view in views(trace)):
         return False
     return bool(trace.of(What.STEP)) and not judge(trace, None)
+
+
+def _waits_for_its_question(run: Played) -> bool:
+    """Whether updates wait for the number whose truth was turned over: `if n: ... % n`, where n is None by default."""
+    key, answer = run.world.answers[-1]
+    return answer and key in run.asked.gates and key in run.asked.numbers
 
 
 def _refused(trace: Trace) -> bool:
@@ -250,9 +212,13 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     world = first.world
     asked = first.asked
     if _is_plain(first.trace):
-        arms = (play(each) for each in _flipped(world, replace(asked, deciding=asked.deciding & asked.looped))[:ARMS])
-        if all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
-            return Simulation(root, (first,), play)
+        arms = [play(each) for each in _flipped(world, replace(asked, deciding=asked.deciding & asked.looped))[:ARMS]]
+        counting = next((each for each in arms if _waits_for_its_question(each)), None)
+        if counting is not None:
+            first = fitted(counting, play)
+            world, asked = first.world, first.asked
+        elif all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
+            return Simulation(root, (first,), play, stalls=tuple(stalls(first, play)))
     larger = POWERS[1] if asked.masked else LARGE
     # Where windows are of a size of their own, a pass has one more of them, so that lengths are told apart.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
@@ -263,11 +229,50 @@ def _explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine,
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     others = (play(each) for each in flips[:FLIPS] if text.left > 0)
-    runs += [each for each in others if not _refused(each.trace)]
+    turned_over = [each for each in others if not _refused(each.trace)]
+    runs += turned_over
+    runs += [each for each in _arms_within(turned_over, asked, text, play) if not _refused(each.trace)]
     due = frozenset(counts.asked_inside(runs[0].trace))
+    if text.wrapper is not None and not any(_averages(run.trace) for run in runs):
+        runs += _of_processes(runs[0].world, text, play)
     hurried = play(replace(runs[0].world, due=due)) if due and text.left > 0 else None
     limited = tuple(limits.paired(runs, play))
-    return Simulation(root, tuple(runs), play, tuple(detours(runs, play)), tuple(drifts(runs, play)), hurried, limited)
+    others_of_data = tuple(detours(runs, play)), tuple(drifts(runs, play)), tuple(stalls(runs[0], play))
+    behind = tuple(flushes(runs, play)) if text.left > 0 else ()
+    spoken = tuple(shrunk.spoken(runs, play)) if text.left > 0 else ()
+    in_arms = tuple(of_every_arm(runs, play))
+    thrown = throwing_away(runs, play) if text.left > 0 else frozenset()
+    return Simulation(root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, thrown)
+
+
+def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
+    """Runs of the arms that only another arm leads to which the usual world does not take: `if native: ... elif apex: ... else: ...`."""
+    known = usual.deciding | {key for run in found for key, _ in run.world.answers}
+    waiting = list(found)
+    left = WITHIN
+    for run in waiting:
+        new = replace(run.asked, deciding=(run.asked.deciding & (run.asked.looped or run.asked.deciding)) - known)
+        known |= new.deciding
+        for world in _flipped(run.world, new)[:left]:
+            if text.left > 0:
+                left -= 1
+                waiting.append(play(world))
+                yield waiting[-1]
+
+
+def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
+    """A run in which several processes train; where it does not come to what wraps the model, that is done by a caller."""
+    for each in (replace(world, processes=PROCESSES), replace(world, processes=PROCESSES, wrapper=text.wrapper)):
+        if text.left > 0:
+            played = play(each)
+            if _averages(played.trace):
+                yield played
+                return
+
+
+def _averages(trace: Trace) -> bool:
+    """Whether gradients are averaged over processes."""
+    return any(event.parallel for event in trace.of(What.BACKWARD))
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:

@@ -17,8 +17,8 @@ CLEARED = "cleared"
 def skipping(usual: Trace, other: Trace) -> Iterator[Fault]:
     """The faults of a run in which the data take another arm once, held against the usual run; at the events of the latter."""
     place = next((place for place, event in enumerate(other.events) if event.what is What.DETOUR), None)
-    if place is None or other.ended:
-        return
+    if place is None or other.ended or any(event.again for event in other.of(What.UNSCALE)):
+        return  # it ends there, or PyTorch ends it
     theirs = {view.key: view for view in views(other)}
     for view in views(usual):
         seen = theirs.get(view.key)

@@ -9,12 +9,16 @@ from dataclasses import replace
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import dotted, last_name, walk
+from gradlint.model.syntax.expressions import calls_in, dotted, last_name, walk
 from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
-from gradlint.simulate.machine import Machine, Raised
+from gradlint.simulate.definitions import define_function
+from gradlint.simulate.logs import give
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.only_method import made_out_of_sight
 from gradlint.simulate.roots import Definition, backwards
+from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num, Tensor
 from gradlint.simulate.world import spells_counter
@@ -37,10 +41,12 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
     """
 
     def run(machine: Machine, frame: Frame) -> None:
-        function, instance = _bound(definition, machine, frame)
+        function, instance = method_of(definition, machine, frame)
         if function is None:
             return
         loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
+        walked = set(_walked(definition.node))
+        machine.units = frozenset(_divisors(definition.node))
         machine.loops.append(definition.node)
         machine.draws.append(0)
         for count in range(2 * machine.world.length):
@@ -52,7 +58,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             if instance is not None and names:
                 inner.names[names[0]] = instance
             for name in names:
-                if spells_counter(name) or _INDEX.match(name):
+                if name not in walked and name not in machine.units and (spells_counter(name) or _INDEX.match(name)):
                     inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
                 elif not loops and _BATCH.search(name) and name not in function.parameters.defaults:
                     inner.names[name] = Tensor(frozenset((machine.draw(),)))
@@ -60,7 +66,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             for value in inner.names.values() if called else ():
                 if isinstance(value, Schedule) and not value.built_by:
                     value.built_by = OUT_OF_SIGHT
-            call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node)
+            give(machine, call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node), definition.node)
             if len(machine.trained) - before > machine.world.n:
                 break
             if machine.trained and _built(machine) > built:
@@ -71,29 +77,42 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
     return run
 
 
+def _walked(node: cst.CSTNode) -> Iterator[str]:
+    """The names that loops of a function walk, as they are or by a call: they count nothing, unless they bound a range."""
+    for loop in (each for each in walk(node) if isinstance(each, cst.For)):
+        ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
+        bounds = {id(part) for each in ranges for part in walk(each)}
+        yield from (each.value for each in walk(loop.iter) if isinstance(each, cst.Name) and id(each) not in bounds)
+
+
+def _divisors(node: cst.CSTNode) -> Iterator[str]:
+    """The names that something is divided by: they do not count."""
+    for each in walk(node):
+        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
+            yield dotted(each.right) or ""
+        elif isinstance(each, cst.AugAssign) and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
+            yield dotted(each.value) or ""
+
+
 def _built(machine: Machine) -> int:
     """How many optimizers were built in sight."""
     return sum(1 for each in machine.gradients.optimizers if each.node is not None)
 
 
-def _bound(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:
+def method_of(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:
     """The function, and for a method an object of its class, whose constructor runs with what its names and defaults say."""
     if definition.outer is not None:
         return None, None
     if definition.owner is None:
         value = frame.names.get(definition.name)
+        if isinstance(value, Function) and value.node is not definition.node:  # the name was given to another function later
+            value = define_function(definition.node, machine.compiler, definition.name)(frame)
         return (value, None) if isinstance(value, Function) else (None, None)
     cls = frame.names.get(definition.owner.name.value)
     if not isinstance(cls, ClassValue):
         return None, None
     cls = _derived(cls, definition.name, frame)
-    instance = Instance(cls, identity="self")
-    found, init = cls.lookup("__init__")
-    if found and isinstance(init, Function):
-        inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
-        bind_unknown(machine, init, inner)
-        with contextlib.suppress(Raised):
-            call(machine, replace(init, given=dict(inner.names)), [], {}, init.node)
+    instance = made_out_of_sight(machine, cls)
     value = cls.lookup(definition.name)[1]
     if not isinstance(value, Function):
         return None, None

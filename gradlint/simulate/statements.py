@@ -29,6 +29,8 @@ class Compiler:
         self.aims = aims
         self.ahead = False
         """Whether what follows the statement that is compiled now leads to a loop around a backward pass."""
+        self.numbered: dict[int, cst.For] = {}
+        """The loops that walk what `enumerate` numbers, by its calls: they walk it as it is."""
         self._bodies: dict[int, Block] = {}
         self._texts: dict[int, str] = {}
         self._places: dict[int, int] = {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import libcst as cst
+
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
-from gradlint.simulate.values import IN_WINDOWS
+from gradlint.simulate.values import IN_WINDOWS, of_length
 from gradlint.simulate.views import View, begin_alike
-from gradlint.simulate.windows import begins_anew, in_real_loop, micros_of, pending
+from gradlint.simulate.windows import begins_anew, in_loop_of_data, in_real_loop, micros_of, pending
 from gradlint.simulate.world import WINDOW_OF, assumed_number, last_part, spells_counter
 
 COUNTS = re.compile(
@@ -30,7 +32,7 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
     told_apart = larger is not None and larger.first_size and larger.size != view.size
     if larger is not None and told_apart and not begin_alike(view, larger) and not _is_exact(view.trace):
         return  # a counter that goes on from where another run left it
-    if any(first.backwards[0].rounds) or (view.trace.counted and not in_real_loop(first.step)):
+    if any(first.backwards[0].rounds) or (view.trace.counted and not in_loop_of_data(first.step, first.backwards[-1])):
         return  # it did not begin at the beginning, or only the caller knows whether it did
     if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
         return  # where a counter begins is not in sight
@@ -61,11 +63,29 @@ def _all_but_the_last(view: View) -> bool:
     return named and 2 < n < len(stepped) and left == list(range(n, len(stepped) + 1, n)) and max(view.held) == 2
 
 
+NEVER_AGAIN = "it steps on the first micro-batch, and never again"
+
+
+def stalled(view: View, larger: View | None) -> Iterator[Fault]:
+    """The optimizer steps on the first micro-batch, and on none of the next 2N: what its condition asks does not go on."""
+    if larger is not None and larger.trace.n != view.trace.n and _steps_once(view) and _steps_once(larger):
+        yield Fault("GRD201", view.steps[0], why=NEVER_AGAIN)
+
+
+def _steps_once(view: View) -> bool:
+    """Whether a condition on N holds for the first micro-batch of the loop around it, and for no other."""
+    trace, step = view.trace, view.steps[0]
+    if len(view.steps) > 1 or trace.ended or trace.gates.isdisjoint(trace.n_names) or not in_real_loop(step):
+        return False
+    fed = {id(trace.events[place].node) for place in step.held}
+    later = [event for event in view.windows[-1].of(What.BACKWARD) if id(event.node) in fed and event.loops == step.loops]
+    asked = any(node for node, _, _ in step.path)
+    return asked and len(micros_of(step)) == 1 and len({micro for event in later for micro in micros_of(event)}) >= 2 * trace.n
+
+
 def _is_exact(trace: Trace) -> bool:
     """Whether the world is the text's own, where nobody sets anything: N is what it is there, and all that gates updates is in sight."""
-    return trace.n == trace.actual_n and all(
-        name in trace.actual or name.startswith("len(") for name in trace.gates - trace.n_names
-    )
+    return trace.n == trace.actual_n and all(name in trace.actual or of_length(name) for name in trace.gates - trace.n_names)
 
 
 def _starts_somewhere(name: str) -> bool:
@@ -76,8 +96,12 @@ def _starts_somewhere(name: str) -> bool:
     return spells_counter(last) or COUNTS.search(last) is not None
 
 
-def tails(view: View) -> Iterator[Fault]:
-    """A pass over the data ends inside a window that never becomes a whole one."""
+CLEARED, MIXED, LEFT, USED = "cleared", "mixed", "left", "used"
+"""What becomes of the micro-batches that a pass leaves over."""
+
+
+def tails(view: View, fates: frozenset[str] = frozenset((CLEARED, MIXED, LEFT))) -> Iterator[Fault]:
+    """A pass over the data ends inside a window that never becomes a whole one, by what becomes of that."""
     events = [event for _, event in view.events]
     if view.steps[-1].through == "deepspeed":
         return  # the engine counts on, over the passes
@@ -93,33 +117,63 @@ def tails(view: View) -> Iterator[Fault]:
         bounded = not view.trace.bounded.isdisjoint(map(id, events[end].loops))
         alone = single and start.through == "" and not view.trace.ended and not bounded
         outcome = _outcome(events, end, end + 1, view)
-        if outcome == "lost" or (outcome == "left" and alone):
-            yield Fault("GRD202", view.steps[-1], events[end])
+        if outcome in fates and (alone or outcome != LEFT):
+            yield Fault("GRD202", closing(view), events[end])
             return
-    for begun in _begun_anew(events):
-        if _outcome(events, begun, begun, view) == "lost":
-            yield Fault("GRD202", view.steps[-1], events[begun])
+    if view.trace.counted and view.backwards and not in_loop_of_data(view.steps[-1], view.backwards[-1]):
+        return  # only the caller knows when a pass begins
+    for begun in _begun_anew(events, view):
+        ahead = events[begun].what is What.PASS
+        if _outcome(events, begun, begun, view, ahead=ahead) in fates - {LEFT}:
+            yield Fault("GRD202", closing(view), events[begun])
             return
 
 
-def _outcome(events: Sequence[Event], end: int, following: int, view: View) -> str:
+def closing(view: View) -> Event:
+    """The last step of the loop around the backward passes; the last of all where none stands in it."""
+    loops = {id(event.loops[-1]) for event in view.backwards if event.loops}
+    inside = [step for step in view.steps if not loops.isdisjoint(map(id, step.loops))]
+    return (inside or view.steps)[-1]
+
+
+def _outcome(events: Sequence[Event], end: int, following: int, view: View, *, ahead: bool = True) -> str:
     """What becomes of what a pass leaves that is over at one event, where the next begins at another; "" where all was used."""
     left = _since_step(events[:end], view)
-    return _fate(events[following:], left, view) if left and len(left) < view.size else ""
+    return _fate(events[following:], left, view, ahead=ahead) if left and len(left) < view.size else ""
 
 
-def _begun_anew(events: Sequence[Event]) -> Iterator[int]:
-    """Where another pass begins while nothing says that the one before is over: its loop is entered again."""
+def _begun_anew(events: Sequence[Event], view: View) -> Iterator[int]:
+    """Where another pass begins while nothing says that the one before is over: its loop is entered again.
+
+    Of a range that is as long as some data, and of a list of batches that come again, nothing says either that a pass begins: it
+    does with its first backward pass.
+    """
     last: Event | None = None
     begun = 0
+    trained: dict[tuple[cst.CSTNode, ...], set[int]] = {}
     for place, event in enumerate(events):
         if event.what is What.PASS:
             begun = place
         elif event.what is What.BACKWARD:
             again = last is not None and last.loops == event.loops and last.turns[:-1] != event.turns[:-1]
-            if again and begun:
-                yield begun
+            before = trained.setdefault(event.loops, set())
+            whole = (
+                events[begun].through == IN_WINDOWS if begun else not (_walks(event, view) or _come_again(event, before, view))
+            )
+            if again and not whole:
+                yield begun or place
+            before |= micros_of(event)
             last, begun = event, 0
+
+
+def _walks(event: Event, view: View) -> bool:
+    """Whether a backward pass stands in a loop over a range that is as long as some data."""
+    return bool(event.loops) and id(event.loops[-1]) in view.trace.walking
+
+
+def _come_again(event: Event, before: set[int], view: View) -> bool:
+    """Whether a backward pass is of micro-batches that its loop has had before, among those of several windows."""
+    return len(before) > view.size and micros_of(event) <= before
 
 
 def wiped(view: View) -> Iterator[Fault]:
@@ -132,7 +186,7 @@ def wiped(view: View) -> Iterator[Fault]:
             lost = [view.trace.events[place] for place in zero.held if place not in used]
             left = set().union(*(micros_of(each) for each in lost))
             if lost and 0 < len(left) < view.size and begins_anew(zero, lost[-1]) and _goes_on(view, place):
-                yield Fault("GRD202", view.steps[-1], zero)
+                yield Fault("GRD202", closing(view), zero)
                 return
 
 
@@ -147,12 +201,14 @@ def _since_step(events: Sequence[Event], view: View) -> set[int]:
     return pending(events[steps[-1] + 1 if steps else 0 :])
 
 
-def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
-    """What becomes of the micro-batches that a pass leaves: "used" by a step before others come, or in a window of the right
-    size; "lost" where they are cleared, or make a window too large; "left" where the run is over, "" where that is not seen."""
+def _fate(events: Sequence[Event], left: set[int], view: View, *, ahead: bool) -> str:
+    """What becomes of the micro-batches that a pass leaves: used by a step before others come, or in a window of the right
+    size; cleared; mixed with others to a window of another size; left where the run is over, "" where that is not seen.
+
+    What was drawn `ahead` is backpropagated when the pass is over.
+    """
     came: set[int] = set()
     inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have lived on
-    ahead = True  # what was drawn ahead is backpropagated when the pass is over
     for place, event in enumerate(events):
         if event.what is What.PASS:
             ahead = False
@@ -162,11 +218,11 @@ def _fate(events: Sequence[Event], left: set[int], view: View) -> str:
             came |= micros_of(event)
         elif event.what is What.ZERO and not view.uncertain(event) and id(event.node) not in inside:
             if micros_of(event) & left:
-                return "lost" if any(later.what is What.BACKWARD for later in events[place:]) else "left"
+                return CLEARED if any(later.what is What.BACKWARD for later in events[place:]) else LEFT
             if not came:
-                return "used"
+                return USED
         elif event.what is What.STEP and event.target == view.optimizer.number:
             if not came:
-                return "used"
-            return "used" if len(left) + len(came) == view.size else "lost"
-    return "" if came else "left"
+                return USED
+            return USED if len(left) + len(came) == view.size else MIXED
+    return "" if came else LEFT

@@ -9,11 +9,13 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.attributes import set_attribute, set_item
 from gradlint.simulate.callables import Frame
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.machine import is_data
+from gradlint.simulate.things import Schedule
 from gradlint.simulate.unknown import adopt
 from gradlint.simulate.values import OVER_ROWS, Factor, Opaque
 
@@ -45,7 +47,8 @@ def assign(node: cst.CSTNode) -> Assign:
 
 def _unpack(node: cst.Tuple | cst.List) -> Assign:
     parts = [assign(each.value) for each in node.elements]
-    counted = any(_COUNT.search(last_name(each.value) or "") for each in node.elements)
+    names = [last_name(each.value) or "" for each in node.elements]
+    counted = any(map(_COUNT.search, names))
     starred = next((place for place, each in enumerate(node.elements) if isinstance(each, cst.StarredElement)), None)
 
     def run(frame: Frame, value: Any) -> None:
@@ -56,6 +59,9 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
             values = [*values[:starred], middle, *values[len(values) - after :]]
         if counted:  # a loss that comes with a count is to be divided by it
             values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
+        if isinstance(value, Schedule):  # a function that builds one gives it along with other things, as timm's do
+            words = frame.machine.words
+            values = [value if words.role_of_spelling(name) is Role.SCHEDULER else Opaque(f"an item {name}") for name in names]
         for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
             part(frame, each)
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import factor_of, joined, of_data
+from gradlint.simulate.arithmetic import factor_of, of_data
 from gradlint.simulate.attributes import part_of
+from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import piece
-from gradlint.simulate.machine import Machine, is_data
+from gradlint.simulate.joined import joined
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.masks import spread
 from gradlint.simulate.optimizing import backward, clear, clip, rescale
+from gradlint.simulate.taken import along, rows_in, taken_at
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import NORM, ONE, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
@@ -45,16 +49,20 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         factor = factor_of(machine, cst.Multiply, given, node) if given is not None and not isinstance(given, bool) else ONE
         backward(machine, value, node, factor, retains=kwargs.get("retain_graph") is True)
         return None
+    if name in ("item", "tolist", "detach") and of_norm(value):
+        return value
     if name in ("item", "tolist"):
         return _reported(machine, value, node)
     if name in ("detach", "detach_"):
-        return Tensor(value.draws, value.terms, frozenset(), value.scaler, True, value.reduced)
+        if value.terms and not value.detached:
+            machine.note(What.REPORT, node, terms=value.terms)
+        return taken_at(value, node)
     if name in _OPERATORS and (args or kwargs):
         return of_data(machine, _OPERATORS[name], value, args[0] if args else next(iter(kwargs.values())), node)
     if name.endswith("_") and name[:-1] in _OPERATORS and args:
         made = of_data(machine, _OPERATORS[name[:-1]], value, args[0], node)
         if is_data(made):
-            value.terms, value.draws, value.models = made.terms, made.draws, made.models
+            value.terms, value.draws, value.models, value.detached = made.terms, made.draws, made.models, made.detached
         return value
     if name in _SPLITS:
         count = _count(machine, args, kwargs, name)
@@ -63,11 +71,16 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return _entries(machine, value, name, node)
     if name in ("get", "pop") and args:
         return part_of(machine, value, args[0] if isinstance(args[0], (str, int)) else "?", node)
-    if name == "sum" and not args and not kwargs and value.terms and value.draws and not value.kept.get("<stacked>"):
+    if name == "sum" and not args and not kwargs and value.terms and not (value.kept.get(STACKED) or _of_weights(value)):
         return value.scaled_by(Factor(doubt=OVER_ROWS))
+    if name in ("mean", "nanmean") and value.kept.get(STACKED) and value.terms:
+        return value.scaled_by(_mean_of(value, args[0] if args else kwargs.get("dim"), node))
     if name in _KEEPS:
+        spread(machine, value, name)
         return value
-    if name in ("size", "numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
+    if name == "size":
+        return along(Tensor(value.draws, None, frozenset(), text=name), args[0] if args else kwargs.get("dim"), value)
+    if name in ("numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
         return Tensor(value.draws, None, frozenset(), text=name)
     if name in _ASKS:
         return Answer(name, usual_answer(name))
@@ -85,10 +98,37 @@ def usual_answer(name: str) -> bool | None:
     return False if _CHECKS.search(last) else None
 
 
+def _of_weights(value: Tensor) -> bool:
+    """Whether a value was computed from no rows, but from a thing itself by methods: `layer.weight.abs()`."""
+    made = [source.node for source, _ in value.terms or ()]
+    return not value.draws and all(
+        isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and not each.args for each in made
+    )
+
+
+def _mean_of(stacked: Tensor, dim: Any, node: cst.CSTNode) -> Factor:
+    """What the mean of several losses that lie one upon another multiplies each by: over micro-batches, it is divided by them."""
+    if dim not in (None, 0, (0,)):
+        return Factor(doubt="its mean is taken along another dimension")
+    parts, terms = stacked.kept[STACKED], stacked.terms or ()
+    if len({source.micro for source, _ in terms}) == parts:
+        return Factor(1.0 / parts, divisors=(node,), by=float(parts))
+    return Factor(1.0 / parts, weights=(1.0 / parts,))
+
+
+STACKED = "<stacked>"
+"""The mark of values that lie one upon another: how many they are."""
+
+SCALED = "<scaled>"
+"""The mark of a loss that a context has scaled for its backward pass."""
+
+
 def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:
+    if value.scaler is not None or value.kept.get(SCALED):
+        return Tensor(value.draws, None)  # it carries a factor that nobody takes for the loss
     if value.terms:
         machine.note(What.REPORT, node, terms=value.terms)
-    return Tensor(value.draws, value.terms, frozenset(), value.scaler, True, value.reduced)
+    return value if rows_in(value) else taken_at(value, node)
 
 
 def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str) -> int:
@@ -117,7 +157,7 @@ def gradient_method(
     if name in ("zero_",):
         clear(machine, value.owner, node)
         return value
-    if name in ("div_", "mul_", "true_divide_") and is_data(given) and given.models >= NORM and not given.draws:
+    if name in ("div_", "mul_", "true_divide_") and of_norm(given):
         return clip(machine, [value], {}, node)
     if name in ("div_", "mul_", "true_divide_"):
         rescale(machine, value.owner, factor_of(machine, cst.Multiply if name == "mul_" else cst.Divide, given, node), node)
@@ -137,5 +177,15 @@ def gradient_method(
         rescale(machine, value.owner, Factor(doubt=f"`{name}` changes the gradients"), node)
         return value
     if name in ("norm", "abs", "max", "mean", "sum", "square", "pow", "item"):
-        return Tensor(frozenset(), None, NORM, text="norm")
+        return norm_of_gradients()
     return Opaque(f"grad.{name}()")
+
+
+def norm_of_gradients() -> Tensor:
+    """The norm of some gradients, or another number that they were asked for."""
+    return Tensor(frozenset(), None, NORM, text="norm")
+
+
+def of_norm(value: Any) -> bool:
+    """Whether a number was computed from gradients alone: they are clipped where they are multiplied by it."""
+    return is_data(value) and value.models >= NORM and not value.draws

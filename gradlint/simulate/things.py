@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate.trace import Guard
 from gradlint.simulate.values import NOTHING, ONE, Factor, Source
 
 AVERAGES = frozenset("update update_parameters step update_model_average".split())
@@ -46,8 +48,8 @@ class Optimizer(Thing):
     arguments: dict[str, Any] = field(default_factory=dict)
     prepared: Any = None
     unscaled: bool = False
-    awaits_update: bool = False
-    """Whether it was unscaled since its scaler was updated: PyTorch refuses to do so again."""
+    awaits_update: Any = None
+    """The scaler that has unscaled it since its last update: PyTorch refuses to do so again."""
     stepped: bool = False
     through_scaler: bool = False
     """Whether its scaler has stepped it since the last update of the scaler: PyTorch refuses to do so again."""
@@ -59,11 +61,17 @@ OUT_OF_SIGHT = "a class that is not in sight"
 
 @dataclass(eq=False)
 class Schedule(Thing):
-    """What sets the rate; `length` is the number of steps it was built for, where that is known."""
+    """What sets the rate; `length` is the number of steps it was built for, where that is known, `taken` how many it has taken.
+
+    `lengths` are all numbers of steps that it was told, a warm-up's among them, each with where, and by which name; `plain` are the
+    whole numbers that its factor computes with.
+    """
 
     optimizer: Optimizer | None = None
     length: Any = None
-    length_node: cst.CSTNode | None = None
+    lengths: tuple[tuple[cst.CSTNode, str, Any], ...] = ()
+    plain: frozenset[int] = frozenset()
+    taken: int = 0
     built_by: str = ""
     prepared: Any = None
 
@@ -104,16 +112,22 @@ class Network(Thing):
     held_back: cst.CSTNode | None = None
     prepared: Any = None
     sharded: bool = False
-    path: tuple[Any, ...] = ()
+    path: tuple[Guard, ...] = ()
+
+    def is_certain(self, path: Iterable[Guard]) -> bool:
+        """Whether a model is wrapped wherever some branches are taken."""
+        here = {(id(node), arm) for node, arm, _ in path}
+        return all((id(node), arm) in here for node, arm, _ in self.path)
 
 
 @dataclass(eq=False)
 class Loader(Thing):
     """Batches of data. `length` is how many a pass has; `finite` is None where that is not known; `sized` whether `len()` works.
 
-    `in_windows` says that the data are as many as a multiple of N tells them to be.
+    `in_windows` says that the data are as many as a multiple of N tells them to be. `rows` is what its data set is known by.
     """
 
+    rows: str = ""
     finite: bool | None = None
     sized: bool | None = None
     length: Any = None
@@ -170,10 +184,15 @@ class Accelerator(Thing):
 
 @dataclass(eq=False)
 class Engine(Thing):
-    """A DeepSpeed engine: divides by `steps`, and updates at each such call of `step()`."""
+    """A DeepSpeed engine: divides by `steps`, and updates at each such call of `step()`, unless it is `told` when.
+
+    `trained` is how many micro-batches were backpropagated when it was last called.
+    """
 
     steps: Any = None
     micro: int = 0
+    trained: int = 0
+    told: bool = False
     optimizer: Optimizer | None = None
     network: Network | None = None
     schedule: Schedule | None = None

@@ -8,38 +8,40 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.engines.data_parallel import DISTRIBUTED
-from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS, Role
-from gradlint.model.syntax.expressions import last_name, walk
-from gradlint.simulate.arithmetic import factor_of, flattened
-from gradlint.simulate.callables import ClassValue, External, Frame, Function, Instance
+from gradlint.model.names.vocabulary import Role
+from gradlint.simulate import schedules
+from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.callables import ClassValue, External, Frame, Instance
+from gradlint.simulate.contents import flattened
 from gradlint.simulate.contrast import places
 from gradlint.simulate.engines import accelerate, deepspeed
 from gradlint.simulate.hooks import IN_BACKWARD, register
+from gradlint.simulate.joined import joined
+from gradlint.simulate.loaders import loader
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.optimizing import backward, clear, owners_of, rescale
+from gradlint.simulate.optimizing import backward, clear, clip, rescale
+from gradlint.simulate.owners import owners_of
 from gradlint.simulate.python_names import PYTHON
 from gradlint.simulate.tensors import FUNCTIONS as TENSOR_FUNCTIONS
-from gradlint.simulate.tensors import tensor_method, usual_answer
+from gradlint.simulate.tensors import STACKED, norm_of_gradients, of_norm, tensor_method, usual_answer
 from gradlint.simulate.things import (
-    OUT_OF_SIGHT,
     Average,
     Context,
     Fabric,
     Gradient,
-    Loader,
     Network,
     Optimizer,
     Parameter,
     Scaler,
-    Schedule,
 )
-from gradlint.simulate.values import IN_WINDOWS, Answer, Num, Opaque, Tensor, settings_of
+from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
-_STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
 """Names of data sets that may have no end, and no length."""
+_DISTRIBUTED = frozenset(("torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"))
 _PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
+
+BATCH_NORMS = frozenset(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"))
 
 _SHARDS = re.compile(r"torch\.distributed\.fsdp\.(fully_sharded_data_parallel\.)?FullyShardedDataParallel$")
 _STRATEGIES = ("FULL_SHARD", "SHARD_GRAD_OP", "HYBRID_SHARD", "_HYBRID_SHARD_ZERO2")
@@ -68,7 +70,7 @@ def construct(
             Optimizer(last, node, models=models, built_by=name, arguments=_with_rate(args, kwargs), weights=weights)
         )
     if role is Role.SCHEDULER:
-        return _schedule(machine, path, args, kwargs, node)
+        return schedules.build(machine, path, args, kwargs, node)
     if role is Role.SCALER:
         return Scaler("scaler", node, enabled=kwargs.get("enabled", True))
     if role is Role.EMA:
@@ -78,13 +80,12 @@ def construct(
     if role is Role.FABRIC:
         return Fabric("fabric", node)
     if role is Role.PARALLEL:
-        machine.distributed = True
         models = owners_of(given[:1])
         sharded = bool(_SHARDS.match(path)) and _divides_weights(args, kwargs, node)
-        way, reduces = tuple(machine.path), path in DISTRIBUTED
+        way, reduces = tuple(machine.path), path in _DISTRIBUTED
         return Network(last, node, models=models, parallel=last, reduces=reduces, sharded=sharded, path=way)
     if role is Role.LOADER:
-        return _loader(machine, given, node)
+        return loader(machine, given, node)
     return None
 
 
@@ -101,74 +102,6 @@ def _divides_weights(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode)
         return False
     strategy = kwargs.get("sharding_strategy", args[2] if len(args) > 2 else None)
     return strategy is None or (isinstance(strategy, External) and strategy.path.rsplit(".", 1)[-1] in _STRATEGIES)
-
-
-def _schedule(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
-    given = [*args, *kwargs.values()]
-    last = path.rsplit(".", 1)[-1]
-    optimizer = next((each for each in given if isinstance(each, Optimizer)), None)
-    place = _length_argument(node, _positions(last))
-    lengths = [value for name, value in kwargs.items() if name in LENGTH_ARGUMENTS]
-    position = _positions(last)
-    if not lengths and 0 < position < len(args):
-        lengths = [args[position]]
-    if last == "LambdaLR":
-        lengths = _read_by(machine, args[1] if len(args) > 1 else kwargs.get("lr_lambda"), node)
-    if last == "OneCycleLR" and "steps_per_epoch" in kwargs:
-        from gradlint.simulate.arithmetic import binary
-
-        lengths = [binary(machine, cst.Multiply, kwargs["steps_per_epoch"], kwargs.get("epochs", 1), node)]
-    length = lengths[-1] if lengths else None
-    known = length is not None or path.startswith(("torch.", "transformers.")) or last in machine.words.schedulers
-    by = last if known else OUT_OF_SIGHT
-    return Schedule(last, node, optimizer=optimizer, length=length, length_node=place, built_by=by)
-
-
-def _read_by(machine: Machine, factor: Any, node: cst.CSTNode) -> list[Any]:
-    """What the factor of a schedule may count, where it reads the length of data: which number that is, is not known."""
-    from gradlint.simulate.calling import call
-
-    if not isinstance(factor, Function):
-        return []
-    found = settings_of(call(machine, factor, [Num(5, frozenset(("a step",)))], {}, node))
-    return [Opaque("a length of data")] if any(each.startswith("len(") for each in found) else []
-
-
-def _positions(last: str) -> int:
-    """Where, among the positional arguments, a schedule is told its length; 0 where it is not."""
-    if last in ("CosineAnnealingLR", "PolynomialLR"):
-        return 1
-    return 2 if last == "OneCycleLR" or (last.startswith("get_") and last.endswith("schedule_with_warmup")) else 0
-
-
-def _length_argument(node: cst.CSTNode, position: int) -> cst.CSTNode | None:
-    """Where a schedule is told its length."""
-    args = node.args if isinstance(node, cst.Call) else ()
-    named = (each.value for each in reversed(args) if each.keyword is not None and each.keyword.value in LENGTH_ARGUMENTS)
-    plain = args[position].value if 0 < position < len(args) and args[position].keyword is None else None
-    return next(named, plain)
-
-
-def _goes_on(data: Instance) -> bool:
-    """Whether a data set of the text walks its data again and again."""
-    method = data.cls.lookup("__iter__")[1]
-    inside = walk(method.node) if isinstance(method, Function) else ()
-    return any(isinstance(each, cst.While) or (isinstance(each, cst.Call) and last_name(each.func) == "cycle") for each in inside)
-
-
-def _loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
-    """A DataLoader: its length is unknown, and whether it has one is a matter of its data set."""
-    data = given[0] if given else None
-    finite: bool | None = True
-    sized: bool | None = None
-    if isinstance(data, Instance):
-        streams = any(base.endswith("IterableDataset") for base in data.cls.outside)
-        finite, sized = (False if _goes_on(data) else None) if streams else True, not streams
-        sized = bool(data.cls.lookup("__len__")[0]) or sized
-    elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
-        finite = sized = None
-    whole = isinstance(data, Opaque) and IN_WINDOWS in data.kept
-    return Loader(f"DataLoader at {machine.compiler.place(node)}", node, finite=finite, sized=sized, in_windows=whole)
 
 
 def _no_grad(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -213,7 +146,7 @@ def _stack(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     terms = tuple(term for each in parts for term in each.terms or ()) if any(each.terms for each in parts) else None
     detached = all(each.detached for each in parts)
     made = Tensor(draws, terms, frozenset().union(*(each.models for each in parts)), detached=detached)
-    made.kept["<stacked>"] = len(parts)
+    made.kept[STACKED] = len(parts)
     return made
 
 
@@ -227,10 +160,18 @@ def _foreach(name: str) -> Known:
 
     def run(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
         given = next((each for each in flattened(args[:1]) if isinstance(each, Gradient)), None)
-        if given is not None and len(args) > 1:
+        if given is not None and len(args) > 1 and of_norm(args[1]):
+            clip(machine, [given], {}, node)
+        elif given is not None and len(args) > 1:
             rescale(machine, given.owner, factor_of(machine, kind, args[1], node), node)
 
     return run
+
+
+def _foreach_norm(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """The norms of gradients, which stand for one another; of anything else, what is computed from it."""
+    given = flattened(args[:1])
+    return [norm_of_gradients()] if any(isinstance(each, Gradient) for each in given) else joined(machine, node, given)
 
 
 def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
@@ -239,10 +180,27 @@ def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
         clear(machine, given.owner, node)
 
 
+def _mean(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """The mean of a list of numbers, or of what is stacked."""
+    stacked = args[0] if args and isinstance(args[0], Tensor) else _stack(machine, args, kwargs, node, frame)
+    return tensor_method(machine, stacked, "mean", [], {}, node) if isinstance(stacked, Tensor) else Opaque("a mean")
+
+
+def _losses(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`np.array(losses)`: a list of losses, kept as its values; of everything else nothing is known."""
+    if args and isinstance(args[0], list) and any(isinstance(each, Tensor) and each.terms for each in args[0]):
+        return _stack(machine, args, kwargs, node, frame)
+    from gradlint.simulate.outside import call_unknown
+
+    return call_unknown(machine, External("numpy.array"), args, kwargs, node)
+
+
 def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     """`torch.tensor(x)`: a number stays one, so that a divisor or the seed of a backward pass is known."""
     if kwargs.get("requires_grad") is True:
         return Opaque(f"a weight at {machine.compiler.place(node)}")
+    if args and isinstance(args[0], list) and any(isinstance(each, Tensor) and each.terms for each in args[0]):
+        return _stack(machine, args, kwargs, node, frame)
     return args[0] if args else Opaque("torch.tensor()")
 
 
@@ -266,6 +224,13 @@ def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node
     register(machine, None, IN_BACKWARD, [optimizer], node)
 
 
+def _initialized(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`amp.initialize(models, optimizers)` gives back what it is handed."""
+    models = args[0] if args else kwargs.get("models")
+    optimizers = args[1] if len(args) > 1 else kwargs.get("optimizers")
+    return models if optimizers is None else (models, optimizers)
+
+
 FUNCTIONS: dict[str, Known] = {
     **PYTHON,
     "builtins.isinstance": _is_class,
@@ -283,12 +248,16 @@ FUNCTIONS: dict[str, Known] = {
     "torch.distributed.optim._apply_optimizer_in_backward": _in_backward,
     "torch.distributed.optim.apply_optimizer_in_backward._apply_optimizer_in_backward": _in_backward,
     "apex.amp.scale_loss": _scale_loss,
+    "apex.amp.initialize": _initialized,
     "torch.stack": _stack,
     "torch.cat": _stack,
     "torch.arange": _arange,
+    **dict.fromkeys(("numpy.mean", "numpy.average", "numpy.nanmean", "statistics.mean", "statistics.fmean"), _mean),
+    **dict.fromkeys(("numpy.array", "numpy.asarray", "torch.FloatTensor"), _losses),
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
     "torch._foreach_zero_": _zero_all,
+    "torch._foreach_norm": _foreach_norm,
     "torch._foreach_div_": _foreach("div"),
     "torch._foreach_mul_": _foreach("mul"),
     **{f"torch.{name}": _of_tensor(name) for name in sorted(TENSOR_FUNCTIONS)},

@@ -9,7 +9,7 @@ from math import isfinite
 
 import libcst as cst
 
-from gradlint.simulate.values import Factor, Source
+from gradlint.simulate.values import Factor, Source, Terms
 
 
 class What(str, Enum):
@@ -35,7 +35,18 @@ class What(str, Enum):
 Guard = tuple[cst.CSTNode, int, bool]
 """A branching statement, the number of the arm that was taken, and whether the data decide that."""
 
-Terms = tuple[tuple[Source, Factor], ...]
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """A number of steps that a schedule is told: where, by which argument ("" where that has no name), and how many.
+
+    `beside` are the whole numbers that the schedule's factor computes with: one of them may divide it.
+    """
+
+    place: cst.CSTNode
+    name: str
+    count: Factor
+    beside: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +64,18 @@ class Event:
     places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
     backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
     `rounds` how many iterations of each came before it.
-    `at` is where a schedule's length is given, or what a detour leaves its arm by; `retains` says that a backward pass keeps its
+    `at` is what a detour leaves its arm by; `lengths` are the numbers of steps that a schedule is told, a warm-up's among them, and
+    `value` is the last of them; `retains` says that a backward pass keeps its
     graph for another. `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
     `reduced`, of a backward pass, says that gradients are averaged over processes if something wraps the model for that, which
-    `parallel` names; where they are not, `at` is what left that out.
+    `parallel` names; where they are not, `at` is what left that out, and where they are, what came too late to do so;
+    `forward` is the call of the wrapped model, `wrapped` the call that wraps it, if a condition decides whether it is wrapped.
+    `again`, of an unscaling, says that its scaler has done that since its last update, so that PyTorch refuses.
+    `sized`, of a pass, says whether `len()` of what is walked has an answer; None where that is not in sight; `rows` is what its
+    data set is known by.
     `sharded`, of a clip, says that it is given the parameters of a model of which each process holds a part.
+    `shows` are, of a report, the terms of each value apart, with the expression that gave it, if that is in sight.
+    `stretches`, of a backward pass, are the parts of each sample that the loss is of, where it is not of all.
     """
 
     what: What
@@ -84,7 +102,15 @@ class Event:
     retains: bool = False
     inside: tuple[int, ...] = ()
     sharded: bool = False
+    again: bool = False
     parallel: str = ""
+    forward: cst.CSTNode | None = None
+    wrapped: cst.CSTNode | None = None
+    lengths: tuple[Length, ...] = ()
+    sized: bool | None = None
+    rows: str = ""
+    shows: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
+    stretches: frozenset[int] = frozenset()
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
@@ -120,14 +146,18 @@ COUNTS = "accumulate"
 
 @dataclass(frozen=True, eq=False)
 class Remainder:
-    """A remainder that a condition asks for: `branch` is the condition, `count` the number that is divided.
+    """A remainder that a condition asks for: `branch` is what asks, `count` the number that is divided, `by` what divides it.
 
+    `test` is the condition, `holds` its answer: what asks is a branch, what gives the answer a name, or the argument of a call.
     `place` is how many events came before, `stack`, `loops` and `turns` are as an event's.
     """
 
     node: cst.CSTNode
     branch: cst.CSTNode
     count: float
+    by: float
+    test: cst.CSTNode
+    holds: bool
     place: int
     stack: tuple[cst.CSTNode, ...] = ()
     loops: tuple[cst.CSTNode, ...] = ()
@@ -154,6 +184,10 @@ SHORT = "a list has no item at the place that is asked for"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
 
+PAST_END = "`OneCycleLR` would be stepped past its end, where PyTorch raises"
+"""What PyTorch refuses where a schedule of so many steps has more updates."""
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
@@ -165,11 +199,18 @@ class Trace:
     world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
     numbers that remainders were taken of.
     `rests` are the remainders of lengths of data that are given a name, with their values.
-    `bounded` are the loops that a number of the settings may end, `counted` says that
+    `bounded` are the loops that a number of the settings may end, `walking` those over ranges that are as long as some data:
+    each time that such a loop is entered is a pass over these. `counted` says that
     updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
-    `hooked` the calls that register what runs with each parameter's gradient,
+    `hooked` the calls that register what runs with each parameter's gradient, `norms` those that build layers which normalise by
+    the statistics of a batch,
+    `measured` are the data whose length is asked for, by what they are known by, each with the branches on the way there,
     `unreached` the names of calls that clear gradients, set a scaler's factor, count micro-batches, or communicate, and that
-    the run did not come to, `remainders` what conditions asked of counters, `bounds` the comparisons that may have ended loops.
+    the run did not come to, `remainders` what conditions asked of counters, `bounds` the comparisons that may have ended loops,
+    `calls` after how many micro-batches an engine is told of one where it counts N of them itself, `other_n` the settings whose
+    names spell accumulation steps, and that are not N, `divisors` by what the nodes that divide losses do so, and whether that
+    counts accumulation steps, `spelled` how the text can write numbers where a backward pass stands, `summands` where the terms of
+    losses stand in the sums that were made of them, innermost first.
     """
 
     events: tuple[Event, ...]
@@ -186,12 +227,20 @@ class Trace:
     literals: frozenset[int] = frozenset()
     rests: tuple[tuple[cst.CSTNode, int], ...] = ()
     bounded: frozenset[int] = frozenset()
+    walking: frozenset[int] = frozenset()
     counted: bool = False
     gates: frozenset[str] = frozenset()
     hooked: tuple[cst.CSTNode, ...] = ()
+    norms: tuple[cst.CSTNode, ...] = ()
     unreached: frozenset[str] = frozenset()
     remainders: tuple[Remainder, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    calls: Mapping[cst.CSTNode, tuple[int, ...]] = field(default_factory=dict)
+    other_n: frozenset[str] = frozenset()
+    divisors: Mapping[cst.CSTNode, tuple[float, bool]] = field(default_factory=dict)
+    spelled: Mapping[cst.CSTNode, Mapping[str, float]] = field(default_factory=dict)
+    measured: tuple[tuple[str, tuple[Guard, ...]], ...] = ()
+    summands: Mapping[Source, tuple[cst.CSTNode, ...]] = field(default_factory=dict)
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

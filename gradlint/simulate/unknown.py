@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import libcst as cst
+
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import OUT_OF_SIGHT, Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import DRIFT, NORM, Opaque, Tensor
 
 _SETTINGS = frozenset(
     "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
@@ -41,8 +43,17 @@ def _made(machine: Machine, identity: str, default: Any, has_default: bool, mode
     return Opaque(identity, models or frozenset((identity,)), default, has_default)
 
 
+def _in_statement(machine: Machine) -> bool:
+    """Whether the innermost loop is a statement: a comprehension makes several of what it names, and none of them is the one."""
+    return bool(machine.loops) and isinstance(machine.loops[-1], (cst.For, cst.While))
+
+
 def adopt(machine: Machine, name: str, value: Any) -> Any:
     """A value out of sight that is given a name: the object of training that the name says it is."""
+    if type(value) is Tensor and not value.draws and value.models.isdisjoint(NORM | DRIFT) and "loader" in name.lower():
+        return Opaque(name)  # what is made of no data, and has such a name, is walked
+    if type(value) is Tensor and _in_statement(machine) and name.lower().endswith(("loader", "_dl")):
+        return value.kept.setdefault("<loader>", Opaque(name))  # one of several, as each fold has its own
     if type(value) is not Opaque or value.has_default or name in _SETTINGS:
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:

@@ -20,6 +20,9 @@ SIZES = frozenset("len shape size numel nelement dim".split())
 OF_SIZES = "a comparison of sizes"
 """The text of an answer to whether a batch is of some size: all are, but for the last of a pass."""
 
+OF_NORM = "a comparison of the norm of gradients"
+"""The text of an answer that gradients alone decide, as whether they are to be clipped."""
+
 NORM = frozenset(("the norm of gradients",))
 """What stands for the models that computed a value, where it was computed from gradients."""
 
@@ -30,11 +33,35 @@ DRIFT = frozenset(("a count that goes on",))
 BATCHES = "len(rows) over the rows of a batch"
 """The setting of a number of batches that was computed from a number of rows."""
 
+EACH_OF = "len(each of "
+"""How the setting begins that is the length of each of some data."""
+
 IN_WINDOWS = "as many as a multiple of N"
 """How a pass is told that may be of whole windows: its data set was handed a number that N is a factor of."""
 
+VARYING = "it is multiplied by something that varies"
+"""Why it is not known what a loss was multiplied by, where that is a number of the data."""
+
+REST = "<what it leaves of 1>"
+"""The mark of a number of the data that another one, which it holds, leaves of 1."""
+
+WALKS = "<walks>"
+"""The mark of what a call out of sight gave that was handed a loader: whoever walks it walks that."""
+
 OVER_ROWS = "it is a sum over its rows"
 """Why it is not known what a loss is divided by, where nothing divides it but its rows are added up."""
+
+WEIGHTED = "a weighted value is handed to something unknown"
+"""Why a factor may be another one, where what was handed on had been multiplied by nothing that has to do with N."""
+
+
+def graver(one: str, other: str) -> str:
+    """Of two doubts the one that N may be hidden behind; the first one, if both are alike."""
+    return other if one in WITHOUT_STEPS and other else one
+
+
+WITHOUT_STEPS = frozenset(("", OVER_ROWS, WEIGHTED))
+"""Doubts about what the loss of a micro-batch is, and none about what that loss was divided by for the sake of its window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +78,8 @@ class Factor:
     """What a term of a loss was multiplied by: a number, its settings, and why it may be another one ("" where it is known).
 
     `divisors` are the nodes whose values divided the term, in order, `by` is the product of those values: a weight is in neither.
-    `weights` are the plain numbers that it was multiplied by.
+    `weights` are the plain numbers that it was multiplied by. `share` is the number of the data that it was multiplied by, and
+    whether by what that leaves of 1.
     """
 
     value: float = 1.0
@@ -60,6 +88,7 @@ class Factor:
     divisors: tuple[cst.CSTNode, ...] = ()
     by: float = 1.0
     weights: tuple[float, ...] = ()
+    share: tuple[Any, bool] | None = None
 
     def times(self, other: Factor) -> Factor:
         if other is ONE:
@@ -67,12 +96,13 @@ class Factor:
         if self is ONE:
             return other
         divisors = self.divisors + other.divisors
-        doubt = self.doubt or other.doubt
+        doubt = graver(self.doubt, other.doubt)
         weights = self.weights + other.weights
-        return Factor(self.value * other.value, self.of | other.of, doubt, divisors[-8:], self.by * other.by, weights[-8:])
+        share = None if other.share and (self.share or self.doubt) else self.share or other.share
+        return Factor(self.value * other.value, self.of | other.of, doubt, divisors[-8:], self.by * other.by, weights[-8:], share)
 
     def doubted(self, why: str) -> Factor:
-        return self if self.doubt else replace(self, doubt=why)
+        return replace(self, doubt=graver(self.doubt, why))
 
 
 ONE = Factor()
@@ -84,7 +114,8 @@ class Source:
 
     `micro` numbers the micro-batch by the data that went into it. `made_of` are the nodes of the terms that were handed to
     what was evaluated, and of theirs, `met` the micro-batches of these. `across` says that it
-    compares the samples of a batch with each other.
+    compares the samples of a batch with each other. `taken` is where the value left the graph, as a number; `doubt` why what
+    it had been multiplied by until then may be another factor. `tokens` says that it is a mean over tokens that no mask leaves out.
     """
 
     micro: int
@@ -93,6 +124,16 @@ class Source:
     made_of: frozenset[cst.CSTNode] = frozenset()
     across: bool = False
     met: frozenset[int] = frozenset()
+    taken: cst.CSTNode | None = None
+    doubt: str = ""
+    tokens: bool = False
+
+
+class Beginning(int):
+    """Where a piece of a batch begins, as a loop over its length tells it."""
+
+
+Terms = tuple[tuple[Source, Factor], ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -132,9 +173,10 @@ class Tensor:
 
 
 class Shown(str):
-    """A string that was made of data: it shows their terms."""
+    """A string that was made of data: it shows their terms, those of each value apart and with the expression that gave it."""
 
-    terms: tuple[tuple[Source, Factor], ...] = ()
+    terms: Terms = ()
+    values: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -193,6 +235,11 @@ def in_order(values: set[Any] | frozenset[Any]) -> list[Any]:
 def settings_of(value: Any) -> frozenset[str]:
     """The settings that a number depends on."""
     return value.of if type(value) is Num else NOTHING
+
+
+def of_length(name: str) -> bool:
+    """Whether a setting is how many batches some data have: as a bound, it ends a loop no earlier than the data do."""
+    return name.startswith("len(")
 
 
 def made(value: int | float, *parts: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+
+import libcst as cst
 
 from gradlint.simulate.trace import Event, Stepper, Trace, What
 from gradlint.simulate.windows import Placed, Window, begins_anew, cut, micros_of, training, varying
@@ -31,6 +33,16 @@ class View:
     def backwards(self) -> list[Event]:
         """The backward passes."""
         return self.of(What.BACKWARD)
+
+    def without(self, node: cst.CSTNode) -> View:
+        """The same as if one place did not step."""
+        kept = [each for each in self.events if not (each[1].what is What.STEP and each[1].node is node)]
+        return View(self.trace, self.optimizer, kept, self.key[1])
+
+    def repeats(self, larger: Trace) -> bool:
+        """Whether it is what an optimizer built before at the same place has shown, and another run was left before it came."""
+        former = any(each.number < self.optimizer.number for each in _built_at(self.optimizer, self.trace))
+        return former and larger.cut and self.optimizer.number >= len(larger.optimizers)
 
     # Windows
 
@@ -89,11 +101,26 @@ class View:
         return self.size > 1 and (any(count > 1 for count in self.held) or bool(self.lost))
 
     @cached_property
+    def written_out(self) -> bool:
+        """Whether the gradients of each step are made in its own iteration, by backward passes that stand in the text one by one."""
+        return all(self._is_of_its_iteration(step) for step in self.steps)
+
+    def _is_of_its_iteration(self, step: Event) -> bool:
+        found = [self.trace.events[place] for place in step.held]
+        apart = len({id(event.node) for event in found}) == len(found)
+        return apart and all((event.loops, event.turns) == (step.loops, step.turns) for event in found)
+
+    @cached_property
     def lost(self) -> list[Event]:
         """The zeroings that clear gradients, unused, between two micro-batches of a window, from the first windows on."""
-        found = list(_lost(self))
+        found = list(_lost(self, _of_other_batches))
         first = [event for window in self.windows[:2] for _, event in window.events]
         return found if any(event is zero for zero in found[:1] for event in first) else []
+
+    @cached_property
+    def torn(self) -> list[Event]:
+        """The zeroings that clear gradients, unused, between two parts of the same samples."""
+        return list(_lost(self, _of_other_stretches))
 
     # What the data decide
 
@@ -128,8 +155,20 @@ def _flushes(window: Window) -> bool:
     return any(event.what is What.END for _, event in window.events)
 
 
-def _lost(view: View) -> Iterator[Event]:
-    used = {place for step in view.trace.of(What.STEP) for place in step.held}
+def _of_other_batches(one: Event, other: Event) -> bool:
+    """Whether two backward passes have no micro-batch in common."""
+    return micros_of(one).isdisjoint(micros_of(other))
+
+
+def _of_other_stretches(one: Event, other: Event) -> bool:
+    """Whether a backward pass comes again for further parts of the same samples."""
+    further = bool(one.stretches) and not other.stretches <= one.stretches
+    return further and one.node is other.node and micros_of(one) == micros_of(other)
+
+
+def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Event]:
+    """The zeroings between two backward passes that clear what no step used of the first."""
+    used = {place for step in view.steps for place in step.held}
     nodes = {id(view.trace.events[place].node) for step in view.steps for place in step.held}
     for window in view.windows:
         for index, (_, zero) in enumerate(window.events):
@@ -143,14 +182,16 @@ def _lost(view: View) -> Iterator[Event]:
                 continue
             between = [event for place, event in window.events[:index] if place > gone[-1]]
             apart = any(event.what in (What.END, What.PASS) for event in between)
-            if not apart and micros_of(view.trace.events[gone[-1]]).isdisjoint(micros_of(following)):
+            if not apart and are_apart(view.trace.events[gone[-1]], following):
                 yield zero
 
 
 def begin_alike(view: View, larger: View) -> bool:
     """Whether the first window differs from the others as it does with a larger N: by as much, or by being of one size with both."""
     first, other = view.first_size, larger.first_size
-    return first == other or first - view.size == other - larger.size
+    if first == other:
+        return (first == view.size) == (other == larger.size)
+    return first - view.size == other - larger.size
 
 
 # Several optimizers
@@ -160,9 +201,30 @@ def views(trace: Trace) -> list[View]:
     """The trace as each optimizer sees it that steps."""
     found = []
     for optimizer in trace.optimizers:
-        concerned = [(place, event) for place, event in enumerate(trace.events) if event.concerns(optimizer.number)]
+        life = _life(optimizer, trace)
+        concerned = [(place, trace.events[place]) for place in life if trace.events[place].concerns(optimizer.number)]
         found += [View(trace, optimizer, events, home) for home, events in _sections(concerned).items()]
     return [view for view in found if view.steps]
+
+
+def _life(optimizer: Stepper, trace: Trace) -> range:
+    """The places of the events while an optimizer trains: one that is built anew, as for each fold, takes over from the former one."""
+    begin, end = 0, len(trace.events)
+    kin = [each.number for each in _built_at(optimizer, trace)]
+    known = [(place, event.known) for place, event in enumerate(trace.events) if event.what is What.BACKWARD]
+    if any(number < optimizer.number for number in kin):
+        begin = max((place + 1 for place, count in known if count <= optimizer.number), default=0)
+    heir = min((number for number in kin if number > optimizer.number), default=None)
+    if heir is not None:
+        until = next((place for place, count in known if count > heir), end)
+        later = (each for each in trace.events[until:] if each.what is What.STEP and each.target == optimizer.number)
+        end = end if any(later) else until
+    return range(begin, end)
+
+
+def _built_at(optimizer: Stepper, trace: Trace) -> list[Stepper]:
+    """The optimizers that are built in sight at the same place."""
+    return [each for each in trace.optimizers if each.node is not None and each.node is optimizer.node]
 
 
 def _sections(events: Sequence[Placed]) -> dict[int, list[Placed]]:

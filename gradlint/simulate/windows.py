@@ -124,6 +124,12 @@ def in_real_loop(event: Event) -> bool:
     return any(type(loop).__name__ != "FunctionDef" for loop in event.loops)
 
 
+def in_loop_of_data(step: Event, backward: Event) -> bool:
+    """Whether a loop of the text runs around a step and a backward pass of its own: others walk optimizers, or losses."""
+    shared = (mine for mine, theirs in zip(step.loops, backward.loops, strict=False) if mine is theirs)
+    return any(type(loop).__name__ != "FunctionDef" for loop in shared)
+
+
 def training(events: list[Placed]) -> list[Placed]:
     """The events without the passes over data in which nothing is backpropagated: those that evaluate.
 

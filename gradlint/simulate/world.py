@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import libcst as cst
 
@@ -34,6 +35,8 @@ _PROCESSES = re.compile(
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
     re.I,
 )
+_DISTRIBUTED = re.compile(r"distributed|(^|[._])(is_)?ddp($|_|\()|is_initialized|multi_?(gpu|process)", re.I)
+"""What asks whether several processes train; a launcher tells them."""
 _RANK = re.compile(r"(^|_)rank$", re.I)
 _BEGINS = re.compile(
     r"^(re)?(start|resume|begin|initial|init|first|last|prev|previous|completed|finished|skip|skipped|trained|done)_|"
@@ -51,7 +54,7 @@ _COUNTER = re.compile(
     r"num_updates|update_num|step_num|num_iter)$"
 )
 _MEASURES = re.compile(
-    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test)_|"
+    r"_size|size_|per_gpu|per_device|^micro_?batch$|^(log|eval|save|print|valid|warm_?up|max|total|vis|test|pbar|bar|progress|report|display|plot)_|"
     r"loss|grads$|ator$|buffer|metric|dict$|stats?$|hook|fn$|func$|ed_|class",
     re.I,
 )
@@ -68,7 +71,11 @@ class World:
     otherwise than usual, `strings` the values of settings that are compared with strings. `small` says that batches are of two rows.
     `detour` is a branch that the data decide and that takes its other arm once, and how many times it is met before. After
     `drift` iterations, numbers of accumulation steps that a count decides are larger by DRIFTS. `due` are remainders that are 0
-    whenever they are asked, as if their divisor were 1: what happens every so often happens now.
+    whenever they are asked, as if their divisor were 1: what happens every so often happens now. `processes` are how many train;
+    `wrapper` is the call that has wrapped the model for them out of sight. `paces` are the settings that say how often something
+    is done, and are N themselves. Of the branches in loops that the data decide, by the order in which they are met, `elsewhere`
+    are those that take their other arm whenever that is, and `settled` those of which all arms are tried: the data decide nothing
+    there. Of the settings `growing` nothing but `drift` changes the number. `passes` are the epochs that settings ask for.
     """
 
     n: int = 3
@@ -81,6 +88,13 @@ class World:
     detour: tuple[cst.CSTNode, int] | None = None
     drift: int | None = None
     due: frozenset[cst.CSTNode] = frozenset()
+    processes: int = 1
+    wrapper: cst.CSTNode | None = None
+    paces: frozenset[str] = frozenset()
+    elsewhere: frozenset[int] = frozenset()
+    settled: frozenset[int] = frozenset()
+    growing: frozenset[str] = frozenset()
+    passes: int = PASSES
 
 
 @dataclass
@@ -90,10 +104,13 @@ class Asked:
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
     got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
     that conditions around the update of weights depend on; `moduli` the plain numbers
-    there; `rests` are the remainders of lengths of data, by their nodes, and `kept` those that have a name;
+    there, and `idle` the remainders elsewhere; `rests` are the remainders of lengths of data, by their nodes, and `kept` those
+    that have a name;
     `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
-    with the numbers of events before it whenever it was met; `drifting` the numbers of accumulation steps that a count
-    decides, with how often they were computed.
+    with the numbers of events before it whenever it was met; `absent` says which numbers of accumulation steps are asked where
+    whether they are 0 or None; `drifting` the numbers of accumulation steps that a count
+    decides, with how often they were computed; `paces` the settings that something is divided by for the remainder; `varied` are
+    all branches in loops that the data decide, with their numbers in the order in which they are met.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -103,12 +120,16 @@ class Asked:
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)
+    idle: set[cst.CSTNode] = field(default_factory=set)
     rests: dict[cst.CSTNode, int] = field(default_factory=dict)
     kept: dict[cst.CSTNode, int] = field(default_factory=dict)
     masked: bool = False
+    absent: dict[tuple[cst.CSTNode | None, str], bool] = field(default_factory=dict)
     actual: dict[str, int | float] = field(default_factory=dict)
     drifting: dict[str, int] = field(default_factory=dict)
     forks: dict[cst.CSTNode, list[int]] = field(default_factory=dict)
+    paces: set[str] = field(default_factory=set)
+    varied: dict[cst.CSTNode, int] = field(default_factory=dict)
 
 
 def spells_epochs(name: str) -> bool:
@@ -157,18 +178,24 @@ def spells_resumption(name: str) -> bool:
     return _RESUMES.search(name) is not None
 
 
+@lru_cache(maxsize=4096)
 def last_part(identity: str) -> str:
     """The last name of a setting's identity: of `cfg["train"].steps()`, `steps`."""
     return identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"()")
 
 
-def assumed_number(name: str, default: int | float | None) -> int | float | None:
-    """What a number is by its name: one process trains, from the beginning, and no bound is reached; None where it says nothing."""
+def spells_processes(name: str) -> bool:
+    """Whether a name asks if there are several processes."""
+    return _DISTRIBUTED.search(name) is not None
+
+
+def assumed_number(name: str, default: int | float | None, processes: int = 1, passes: int = PASSES) -> int | float | None:
+    """What a number is by its name: training runs from the beginning, and no bound is reached; None where it says nothing."""
     owner, name = name.rpartition("[" if name.endswith("]") else ".")[0], last_part(name)
     if _PROCESSES.search(name):
-        return 1
+        return processes
     if _RANK.search(name):
-        return 0 if default is None else default
+        return 0 if default is None or processes > 1 else default
     if default is not None:
         return None
     if _LOADED.search(owner):
@@ -180,5 +207,5 @@ def assumed_number(name: str, default: int | float | None) -> int | float | None
     if _LIMIT.search(name):
         return MANY
     if spells_epochs(name):
-        return PASSES
+        return passes
     return MANY if _BOUND.search(name) else None

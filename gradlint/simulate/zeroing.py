@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isclose
 
+import libcst as cst
+
 from gradlint.model.names.vocabulary import spells_zeroing
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, What
@@ -12,7 +14,7 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 _MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object whose class is not in sight"))
-"""What something out of sight is handed that may clear gradients."""
+"""What something out of sight is handed that may clear gradients, or keep them for later."""
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:
@@ -49,14 +51,31 @@ def before_step(view: View) -> Iterator[Fault]:
 
 def _put_elsewhere(window: Window) -> bool:
     """Gradients are computed with, or put in the place of others."""
-    moved = any(event.value is not None and event.value.doubt for event in window.of(What.RESCALE))
-    return moved or any("gradient" in call.handed for call in window.of(What.CALL))
+    return _replaced(window) or any("gradient" in call.handed for call in window.of(What.CALL))
+
+
+def _replaced(window: Window) -> bool:
+    """Whether others are put in the place of the gradients."""
+    return any(event.value is not None and event.value.doubt for event in window.of(What.RESCALE))
 
 
 def inside_window(view: View) -> Iterator[Fault]:
     """Gradients are cleared between two micro-batches of a window, and nothing used them."""
-    for zero in view.lost:
-        yield Fault("GRD203", zero, view.steps[0])
+    yield from _unused(view, view.lost)
+
+
+def between_parts(view: View) -> Iterator[Fault]:
+    """Gradients of one part of the samples are cleared before those of the next come, and nothing used them."""
+    if not any(call.handed & _MAY_CLEAR for call in view.of(What.CALL)):
+        yield from _unused(view, view.torn)
+
+
+def _unused(view: View, zeros: list[Event]) -> Iterator[Fault]:
+    """The zeroings of windows whose step finds what is left: where others are put in their place, these may be made of all."""
+    replaced = {id(event) for window in view.windows if _replaced(window) for _, event in window.events}
+    for zero in zeros:
+        if id(zero) not in replaced:
+            yield Fault("GRD203", zero, view.steps[0])
 
 
 def at_each(view: View) -> bool:
@@ -72,9 +91,45 @@ def reused(view: View) -> Iterator[Fault]:
     if again is None:
         return
     closing = [event for event in view.of(What.ZERO) if len(micros_of(event)) > 1 and not view.uncertain(event)]
-    inside = [event for event in closing if event.loops[: len(again.loops)] == again.loops or _closes(event, again)]
+    around = _of_micro_batches(again, view)
+    inside = [event for event in closing if event.loops[: len(around)] == around or _closes(event, again)]
     if len(inside) > 1:
         yield Fault("GRD204", again, inside[0])
+
+
+def _of_micro_batches(step: Event, view: View) -> tuple[cst.CSTNode, ...]:
+    """The loops around a step that its last backward pass stands in, too: further ones walk optimizers, and no data."""
+    latest = view.trace.events[step.held[-1]].loops
+    return tuple(mine for mine, theirs in zip(step.loops, latest, strict=False) if mine is theirs)
+
+
+def beside(view: View, larger: View | None) -> Iterator[Fault]:
+    """One optimizer steps on every micro-batch, and once more, at another place, on every N-th."""
+    nodes = {id(step.node): step for step in view.steps}
+    if larger is None or len(nodes) != 2 or view.trace.n == larger.trace.n:
+        return
+    for step in nodes.values():
+        other = next(each for each in nodes.values() if each is not step)
+        pairs = [(_pace(seen, step.node), _pace(seen, other.node)) for seen in (view, larger)]
+        if pairs == [(1, view.trace.n), (1, larger.trace.n)]:
+            yield Fault("GRD204", step, other)
+
+
+def _pace(view: View, node: cst.CSTNode) -> int:
+    """How many backward passes come between two steps of a place at the most, within a pass over the data."""
+    found = {0}
+    passed: list[int] = []
+    count = 0
+    for _, event in view.events:
+        if event.what is What.BACKWARD:
+            count += 1
+        elif event.what in (What.PASS, What.END):
+            found.update(passed[1:-1])
+            passed = []
+        elif event.what is What.STEP and event.node is node:
+            passed.append(count)
+            count = 0
+    return max(found | set(passed[1:-1]))
 
 
 def _closes(zero: Event, step: Event) -> bool:

@@ -61,7 +61,7 @@ def add_ignores(text: str, judge: Callable[[str], tuple[Diagnostic, ...]], reaso
 
 
 def _counted(diagnostics: Sequence[Diagnostic]) -> Counter[tuple[str, str]]:
-    return Counter((each.code, each.message) for each in diagnostics)
+    return Counter((each.code, each.sentence) for each in diagnostics)
 
 
 def _same_code(before: str, after: str) -> bool:

@@ -8,39 +8,25 @@ so that a change of it reads well in a diff and merges like text.
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradlint.config.contents import MIB, regular
 from gradlint.config.load import ConfigError
 from gradlint.config.selection import ALWAYS_ON
-from gradlint.diagnostic import Diagnostic, Span
+from gradlint.diagnostic import Diagnostic
+from gradlint.suppression.prints import Print, prints
 
 VERSION = 1
-LONGEST = 160
-"""Code of more characters is cut, and told apart by a checksum."""
-
-_NEWLINE = re.compile(r"\r\n|\r|\n")
-_AROUND_SIGNS = re.compile(r"\s*([^\w\s])\s*")
-_TRAILING_COMMA = re.compile(r",([)\]}])")
+LARGEST = 50 * MIB
+"""Bytes of the largest baseline that is read."""
 
 
 class BaselineError(ConfigError):
     """A baseline cannot be read or written; the message names the file, and in it the entry."""
-
-
-@dataclass(frozen=True, order=True)
-class Print:
-    """What a finding is known by within its file, wherever its lines go."""
-
-    rule: str
-    scope: str
-    """The qualified name of the innermost function or class around it; empty at module level."""
-    text: str
-    """Its code on one line, without layout and comments."""
 
 
 Entries = tuple[tuple[Print, int], ...]
@@ -48,15 +34,6 @@ Entries = tuple[tuple[Print, int], ...]
 
 
 # Findings
-
-
-def prints(text: str, diagnostics: Sequence[Diagnostic]) -> tuple[Print, ...]:
-    """What each finding in a text is known by, in their order."""
-    if not diagnostics:
-        return ()
-    lines = _NEWLINE.split(text)
-    scopes = _scopes(text)
-    return tuple(Print(each.code, _scope(scopes, each.span.start.row), _code(lines, each.span)) for each in diagnostics)
 
 
 @dataclass(frozen=True)
@@ -88,64 +65,6 @@ def sort(text: str, diagnostics: tuple[Diagnostic, ...], entries: Entries, *, lo
             left[near] -= 1
             held[id(each)] = near
     return Sorted(tuple(each for each in diagnostics if id(each) not in held), tuple(held.values()))
-
-
-def _scopes(text: str) -> list[tuple[int, int, str]]:
-    """First row, last row and qualified name of every function and class, outer ones first."""
-    import ast
-
-    from gradlint.files.parse import parse
-
-    try:
-        tree = parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    found = []
-    stack: list[tuple[ast.AST, str]] = [(tree, "")]
-    while stack:
-        node, name = stack.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            name = f"{name}.{node.name}" if name else node.name
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            found.append((first, node.end_lineno or node.lineno, name))
-        stack.extend((child, name) for child in ast.iter_child_nodes(node))
-    return sorted(found, key=lambda each: (each[0], -each[1]))
-
-
-def _scope(scopes: Sequence[tuple[int, int, str]], row: int) -> str:
-    inside = [name for first, last, name in scopes if first <= row <= last]
-    return inside[-1] if inside else ""
-
-
-def _code(lines: Sequence[str], span: Span) -> str:
-    first, last = span.start.row, min(span.end.row, len(lines))
-    if first > len(lines):
-        return ""
-    rows = list(lines[first - 1 : last])
-    rows[-1] = rows[-1][: span.end.column - 1] if span.end.row == last else rows[-1]
-    rows[0] = rows[0][span.start.column - 1 :]
-    if len(rows) > 1:
-        rows = [_without_comment(row) for row in rows]
-    code = _AROUND_SIGNS.sub(r"\1", " ".join(" ".join(rows).split()).replace("'", '"'))
-    code = _TRAILING_COMMA.sub(r"\1", code)
-    if len(code) <= LONGEST:
-        return code
-    from hashlib import sha256
-
-    return f"{code[:LONGEST]}... {sha256(code.encode('utf-8', 'replace')).hexdigest()[:16]}"
-
-
-def _without_comment(row: str) -> str:
-    """A row of code less its comment; a row that is no code by itself is cut at its last `#` outside of quotes."""
-    quote = ""
-    for place, char in enumerate(row):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "#":
-            return row[:place]
-    return row
 
 
 # Files
@@ -215,7 +134,7 @@ def read_baseline(path: Path) -> Baseline:
 
     shown = _shown(path)
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document = json.loads(regular(path, LARGEST).decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise BaselineError(f"{shown}: there is no such baseline; `--write-baseline {shown}` makes it") from error
     except OSError as error:

@@ -15,7 +15,8 @@ UNUSED = ("GRD001", "unused-suppression")
 """The code and the name of the rule about suppression comments themselves."""
 
 _SKIP = re.compile(r"#\s*gradlint:\s*skip-file\b", re.I)
-_IGNORE = re.compile(r"#\s*gradlint:\s*ignore(?![\w-])(?:\[([^\]]*)\]|(?!\[))", re.I)
+_IGNORE = re.compile(r"#\s*gradlint:\s*ignore(?![\w-])(?:\[([^\]#]*)\]|(?!\[))", re.I)
+"""No code holds a `#`, so that a bracket that is never closed is not looked for beyond the next comment."""
 _RULE = r"(?:[A-Z]+[0-9]+|[A-Z]+(?:-[A-Z]+)+)"
 _NOQA = re.compile(rf"#\s*noqa(?![\w-])(?:\s*:\s*({_RULE}(?:[\s,]+{_RULE})*)?)?", re.I)
 _ANY = re.compile(r"gradlint|noqa", re.I)

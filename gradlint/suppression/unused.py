@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gradlint.config.selection import ALWAYS_ON, UnknownRule, find, specificity
+from gradlint.config.selection import ALWAYS_ON, specificity, unknown_rule
 from gradlint.diagnostic import Diagnostic
 from gradlint.suppression.comments import UNUSED, Directive, Named, reaches, read_suppressions, selects
 
@@ -24,7 +24,8 @@ class Remark:
 
     start: int
     end: int
-    message: str
+    told: Sequence[str]
+    """The faults in words: the first is the header of the finding."""
     cure: str
     cut: tuple[int, int, str]
     """Replace the characters from the first offset to the second by a text."""
@@ -39,7 +40,7 @@ def holds_directives(text: str) -> bool:
     return not found.whole_file and any(map(_is_ours, found.directives))
 
 
-def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule[Any]]) -> Iterator[Remark]:
+def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule]) -> Iterator[Remark]:
     """What is wrong with the directives of a text.
 
     `found` is what all of the `rules` find in it, selected for this run or not, silenced or not: so the verdict on a
@@ -53,14 +54,13 @@ def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule[Any]]) -
         if not directive.selectors:
             shown = f"`{text[directive.start : directive.end]}`"
             if directive.selectors is not None:
-                yield _whole(text, directive, f"{shown} names no rule")
+                yield _whole(text, directive, [f"{shown} names no rule"])
             elif not near:
-                yield _whole(text, directive, f"{shown} silences nothing{_here(text, directive)}")
+                yield _whole(text, directive, _silent([shown], _misplaced(text, directive)))
             continue
-        faults = _faults(directive, near, rules, _here(text, directive))
+        faults = _faults(directive, near, rules, _misplaced(text, directive))
         if faults is not None:
-            message, idle = faults
-            yield _remark(text, directive, message, idle)
+            yield _remark(text, directive, *faults)
 
 
 def _is_ours(directive: Directive) -> bool:
@@ -69,8 +69,8 @@ def _is_ours(directive: Directive) -> bool:
 
 
 def _faults(
-    directive: Directive, near: Sequence[Diagnostic], rules: Sequence[Rule[Any]], here: str
-) -> tuple[str, list[Named]] | None:
+    directive: Directive, near: Sequence[Diagnostic], rules: Sequence[Rule], misplaced: bool
+) -> tuple[list[str], list[Named]] | None:
     """What to say of the selectors of a directive, and which of them go; None where all is well."""
     seen: set[str] = set()
     idle: list[Named] = []
@@ -91,35 +91,36 @@ def _faults(
         seen.add(key)
     told = []
     if idle:
-        told.append(f"{_list(idle)} {'silences' if len(idle) == 1 else 'silence'} nothing{here}")
+        told.extend(_silent([f"`{each.text}`" for each in idle], misplaced))
     if twice:
         told.append(f"{_list(twice)} {'is' if len(twice) == 1 else 'are'} named twice")
     told.extend(unknown)
-    return ("; ".join(told), [*idle, *twice, *wrong]) if told else None
+    return (told, [*idle, *twice, *wrong]) if told else None
 
 
-def _unknown(selector: str, rules: Sequence[Rule[Any]]) -> str:
+def _silent(shown: Sequence[str], misplaced: bool) -> list[str]:
+    """What to say of selectors that silence nothing."""
+    verb = "silences" if len(shown) == 1 else "silence"
+    if misplaced:
+        return [f"{_joined(shown)} {verb} nothing", "the comment must stand at the end of the line that it is about"]
+    return [f"{_joined(shown)} {verb} nothing here"]
+
+
+def _unknown(selector: str, rules: Sequence[Rule]) -> str:
     if selector.upper() == ALWAYS_ON:
         return f"`{ALWAYS_ON}` cannot be silenced"
-    try:
-        find(rules, selector)
-    except UnknownRule as error:
-        return str(error)
-    return f"unknown rule `{selector}`"
+    return str(unknown_rule(selector, rules))
 
 
 def _list(selectors: Sequence[Named]) -> str:
-    shown = [f"`{each.text}`" for each in selectors]
+    return _joined([f"`{each.text}`" for each in selectors])
+
+
+def _joined(shown: Sequence[str]) -> str:
     return " and ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _here(text: str, directive: Directive) -> str:
-    if _own_line(text, directive):
-        return ": the comment must stand at the end of the line that it is about"
-    return " here"
-
-
-def _own_line(text: str, directive: Directive) -> bool:
+def _misplaced(text: str, directive: Directive) -> bool:
     start = directive.comment.start
     begin = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
     return not text[begin:start].strip()
@@ -128,20 +129,20 @@ def _own_line(text: str, directive: Directive) -> bool:
 # The cure
 
 
-def _remark(text: str, directive: Directive, message: str, gone: Sequence[Named]) -> Remark:
+def _remark(text: str, directive: Directive, told: Sequence[str], gone: Sequence[Named]) -> Remark:
     selectors = directive.selectors or ()
     removed = {each.start for each in gone}
     left = [(index, each) for index, each in enumerate(selectors) if each.start not in removed]
     if not left:
-        return _whole(text, directive, message)
+        return _whole(text, directive, told)
     parts = [left[0][1].text]
     for index, each in left[1:]:
         parts.append(text[selectors[index - 1].end : each.start] + each.text)
     change = (selectors[0].start, selectors[-1].end, "".join(parts))
-    return Remark(directive.start, directive.end, message, f"Remove {_list(gone)}", change)
+    return Remark(directive.start, directive.end, told, f"Remove {_list(gone)}", change)
 
 
-def _whole(text: str, directive: Directive, message: str) -> Remark:
+def _whole(text: str, directive: Directive, told: Sequence[str]) -> Remark:
     """The directive goes, with its comment where nothing else is in it, and with its line where that held nothing else."""
     comment = directive.comment
     before, after = text[comment.start : directive.start], text[directive.end : comment.end]
@@ -155,13 +156,13 @@ def _whole(text: str, directive: Directive, message: str) -> Remark:
         change = (directive.start, directive.end + len(words), "")
     else:
         change = (*_comment_lines(text, directive), "")
-    return Remark(directive.start, directive.end, message, "Remove the comment", change)
+    return Remark(directive.start, directive.end, told, "Remove the comment", change)
 
 
 def _comment_lines(text: str, directive: Directive) -> tuple[int, int]:
     """From the code before a comment to its end, or its whole line with the newline."""
     start, end = directive.comment.start, directive.comment.end
-    if not _own_line(text, directive):
+    if not _misplaced(text, directive):
         return start - (len(text[:start]) - len(text[:start].rstrip(" \t\f"))), end
     begin = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
     newline = 2 if text[end : end + 2] == "\r\n" else 1 if text[end : end + 1] in ("\r", "\n") else 0

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 
@@ -67,7 +66,7 @@ class Judgement:
 
 
 @cache
-def rules() -> tuple[Rule[Any], ...]:
+def rules() -> tuple[Rule, ...]:
     """The rules that the oracle can judge."""
     return tuple(rule for rule in all_rules() if rule.code in BUGS)
 

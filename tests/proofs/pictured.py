@@ -305,6 +305,7 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD307": _stops("The second scaler.step() raises"),
     "GRD308": _late_clips,
     "GRD309": _late_clips,
+    "GRD310": _stops("The next unscale_() raises"),
     "GRD401": _rates(lambda o: f"The cosine is at its end at update {_lowest(o)} of {o.faulty.updates}, and rises again"),
     "GRD402": _rates(
         lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"

@@ -510,6 +510,7 @@ PROOFS = (
     Proof("GRD307", _stops),
     Proof("GRD308", _late_clip, Setup(clip=0.05)),
     Proof("GRD309", _shards, Setup(clip=0.05)),
+    Proof("GRD310", _stops, Setup(unused=4)),
     Proof("GRD401", _fast_schedule, Setup(schedule=_cosine)),
     Proof("GRD402", _long_schedule, Setup(schedule=_cosine)),
     Proof("GRD403", _skipped_rate, Setup(schedule=_cosine)),

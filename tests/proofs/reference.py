@@ -48,6 +48,7 @@ class Setup:
     data: Callable[[int], tuple[Tensor, Tensor]] = points
     loss: Callable[[Tensor, Tensor], Tensor] | None = None  # the mean over a whole window
     sizes: tuple[int, ...] = ()  # of the windows of an epoch, where they are not all of one
+    unused: int = 0  # the backward passes at the beginning of an epoch whose gradients are thrown away
 
     @property
     def micro_batches(self) -> int:
@@ -55,9 +56,10 @@ class Setup:
 
     @property
     def windows(self) -> list[int]:
-        """How many micro-batches the updates of an epoch are made of."""
+        """How many micro-batches the updates of an epoch are made of, and come after."""
         whole, rest = divmod(self.micro_batches, self.window)
-        return list(self.sizes) or [self.window] * whole + [rest] * (rest > 0)
+        first, *others = list(self.sizes) or [self.window] * whole + [rest] * (rest > 0)
+        return [first + self.unused, *others]
 
     @property
     def updates(self) -> int:

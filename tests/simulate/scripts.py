@@ -5,8 +5,9 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 from gradlint.analysis.source import Source, read_whole
+from gradlint.simulate.agreement import faults
 from gradlint.simulate.simulation import Simulation, simulate
-from gradlint.simulate.verdicts import Verdict, faults, verdicts
+from gradlint.simulate.verdicts import Verdict, verdicts
 
 HEAD = """\
 import torch

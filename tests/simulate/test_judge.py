@@ -197,6 +197,21 @@ PAIRS = {
             setup=f"{SCALER}\n",
         ),
     ),
+    "GRD310": tuple(
+        training(
+            body(
+                "optimizer.zero_grad()",
+                "scaler.scale(criterion(model(x), y)).backward()",
+                "scaler.unscale_(optimizer)",
+                "norm = clip_grad_norm_(model.parameters(), 1.0)",
+                f"if norm.isnan():\n    {arm}\n    continue",
+                "scaler.step(optimizer)",
+                "scaler.update()",
+            ),
+            setup=f"{SCALER}\n",
+        )
+        for arm in ("pass", "scaler.update()")
+    ),
     "GRD401": (
         training(body(DIVIDED, update(), "scheduler.step()"), setup="scheduler = StepLR(optimizer, 100)\n"),
         training(
@@ -482,3 +497,56 @@ def test_an_unknown_factor_is_named() -> None:
     (verdict,) = answers(training(body("(criterion(model(x), y) * y.mean()).backward()", update())))
     assert (verdict.answer, verdict.reason) == (Answer.UNKNOWN, "it is multiplied by something that varies")
     assert verdict.node is not None
+
+
+TOLD_TO_UPDATE = """\
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+
+class Updater:
+    def step(self, loss, optimizer, scheduler, update=True):
+        loss.backward()
+        if update:
+{rows}            self.model.zero_grad()
+"""
+
+
+def told_to_update(*rows: str) -> set[str]:
+    return codes(TOLD_TO_UPDATE.format(rows="".join(f"            {row}\n" for row in rows)))
+
+
+def test_the_order_within_an_update_is_wrong_whoever_says_when_it_comes() -> None:
+    clip = "clip_grad_norm_(self.model.parameters(), 1.0)"
+    assert told_to_update(clip, "scheduler.step()", "optimizer.step()") == {"GRD403"}
+    assert told_to_update("optimizer.step()", clip, "scheduler.step()") == {"GRD303"}
+    assert told_to_update(clip, "optimizer.step()", "scheduler.step()") == set()
+
+
+@pytest.mark.parametrize("shown", ["log(loss.item())", "show(x)"])
+def test_what_the_data_decide_and_that_only_looks_on_hides_no_answer(shown: str) -> None:
+    logged = f"if loss.item() > 3.0:\n    {shown}\n"
+    (verdict,) = answers(training(f"loss = criterion(model(x), y)\n(loss / args.accum_steps).backward()\n{logged}{update()}"))
+    assert (verdict.answer, verdict.reason) == (Answer.VERIFIED, "")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "torch.nn.functional.mse_loss(model(x) * args.beta, y)",
+        "-torch.nn.functional.logsigmoid(args.beta * (model(x) - y)).mean()",
+        "criterion(model(encode(x) * args.latent_scale), y)",
+        "torch.nn.CrossEntropyLoss()(model(x) / args.temperature, y)",
+    ],
+)
+def test_what_scales_an_output_is_no_factor_of_the_loss(loss: str) -> None:
+    setup = "model = nn.parallel.DistributedDataParallel(model)"
+    divided = training(f"loss = {loss}\n(loss / args.accum_steps).backward()\n{update()}", setup=setup + "\n")
+    assert [verdict.answer for verdict in answers(divided) if verdict.optimizer >= 0] == [Answer.VERIFIED]
+    undivided = training(f"loss = {loss}\nloss.backward()\n{update()}", setup=setup + "\n")
+    assert "GRD101" in codes(undivided)
+
+
+def test_what_may_pass_a_factor_on_is_not_judged() -> None:
+    loss = "loss = reduced(criterion(model(x), y) / args.other)\nloss.backward()\n"
+    assert "GRD101" not in codes(training(loss + update()))

@@ -168,7 +168,13 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 @in_output("-w", "--watch", is_flag=True, help="Check again whenever a file changes, until it is interrupted.")
 @in_output("-v", "--verbose", is_flag=True, help="Tell on stderr what is left out and why, and which configuration holds.")
 @in_output("-q", "--quiet", is_flag=True, help="Print findings, and nothing else.")
-@in_status("-e", "--exit-zero", is_flag=True, help="Exit with status 0 even where something was found.")
+@in_status(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info", "never"]),
+    default="info",
+    help="The least severity for which to exit with status 1. [default: info, that is any finding]",
+)
+@in_status("-e", "--exit-zero", is_flag=True, help="Exit with status 0 whatever was found: --fail-on never.")
 @in_status("--exit-non-zero-on-fix", is_flag=True, help="Exit with status 1 where a file was changed, even if nothing remains.")
 @in_other(
     "--config",
@@ -205,7 +211,7 @@ def command(**options: Any) -> None:
     Folders are searched for Python files and notebooks that no .gitignore leaves out; a file that is named itself is
     always checked. `-` reads one file from stdin: with `--fix` the fixed text goes to stdout and the report to stderr.
 
-    Exit status: 0 if nothing was found, 1 if something was, 2 if gradlint was called wrongly or failed.
+    Exit status: 0 if nothing was found, 1 if something was (see --fail-on), 2 if gradlint was called wrongly or failed.
     """
     from gradlint.cli.run_check import run_check
     from gradlint.run.options import Options

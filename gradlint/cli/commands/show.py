@@ -30,9 +30,10 @@ from gradlint.cli import CONTEXT
 def command(paths: tuple[Path, ...], svg: Path | None, output_format: str) -> None:
     """Show what was understood of each training loop: the first thing to try when a finding surprises.
 
-    For each loop its events with how often they run, the accumulation steps N, the boundary of the window and the
-    micro-batch on which it first holds, the scale of the loss, and where each was read. Then a timeline over two windows
-    and the tail: one column for each micro-batch, one row for each call, what is wrong marked, and how it should look.
+    For each loop the answer (verified, wrong or unknown), after which micro-batches it updates, the accumulation steps N,
+    the condition of the update, and its calls with how often they run. Then the simulated run as a timeline over two
+    windows and the tail: one column for each micro-batch, one row for each call, what is wrong marked, and how it
+    should look.
 
     Notebooks are shown like scripts; `-` reads a script from stdin.
     """

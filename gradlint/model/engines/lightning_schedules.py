@@ -28,7 +28,7 @@ _LENGTHS = {
 }
 """Where each is given its length: the keyword, and the place among the arguments."""
 
-_STEPS = re.compile(r"^(estimated_stepping_batches|(max|total|num|n)_?(train(ing)?_?)?steps|t_total)$")
+_STEPS = re.compile(r"^(estimated_stepping_batches|(max|total|num|n)_?(train(ing)?_?)?steps|(num_|n_)?warm_?up_steps|t_total)$")
 """Names of numbers of optimizer steps."""
 _MODULES = frozenset(
     f"{root}.LightningModule" for root in ("lightning", "lightning.pytorch", "pytorch_lightning", "pytorch_lightning.core")
@@ -57,7 +57,7 @@ def per_epoch(statement: cst.CSTNode, facts: Facts) -> Iterator[EpochSchedule]:
         return
     for method in statement.body.body:
         if isinstance(method, cst.FunctionDef) and method.name.value == "configure_optimizers":
-            yield from _Method(method).schedules()
+            yield from _Method(method, statement.body).schedules()
 
 
 def _tells(node: cst.CSTNode) -> bool:
@@ -67,8 +67,11 @@ def _tells(node: cst.CSTNode) -> bool:
 class _Method:
     """A `configure_optimizers`, in which a name that is given one value is that value."""
 
-    def __init__(self, node: cst.FunctionDef) -> None:
+    def __init__(self, node: cst.FunctionDef, module: cst.BaseSuite) -> None:
         self.nodes = list(_own(node.body))
+        functions = [(f"self.{each.name.value}", each) for each in module.body if isinstance(each, cst.FunctionDef)]
+        functions += [(each.name.value, each) for each in self.nodes if isinstance(each, cst.FunctionDef)]
+        self.functions = dict(functions)
         self.values: dict[str, list[cst.BaseExpression | None]] = {}
         for each in self.nodes:
             if isinstance(each, cst.Assign):
@@ -109,7 +112,7 @@ class _Method:
 
     def _returned(self, value: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
         """The schedules, or their dictionaries, of what is returned."""
-        if isinstance(value, cst.Dict):
+        if is_dictionary(value):
             entry = _entry(value, "lr_scheduler")
             yield from (entry,) if entry is not None else ()
         elif isinstance(value, (cst.Tuple, cst.List)):
@@ -121,13 +124,13 @@ class _Method:
                 )
             else:
                 for part in parts:
-                    entry = _entry(part, "lr_scheduler") if isinstance(part, cst.Dict) else None
+                    entry = _entry(part, "lr_scheduler")
                     yield from (entry,) if entry is not None else ()
 
     def _schedule(self, node: cst.BaseExpression) -> EpochSchedule | None:
         value = self.value(node)
         place = node
-        if isinstance(value, cst.Dict):
+        if is_dictionary(value):
             inner = _entry(value, "scheduler")
             if inner is None or _is_open(value) or _entry(value, "interval") is not None:
                 return None
@@ -142,15 +145,30 @@ class _Method:
     def _length(self, call: cst.Call) -> cst.BaseExpression | None:
         """What a schedule is given as its length, where that counts steps."""
         known = _LENGTHS.get(last_name(call.func) or "")
-        if known is None or any(arg.star for arg in call.args):
+        if any(arg.star for arg in call.args):
             return None
         given = keywords(call)
+        if last_name(call.func) == "LambdaLR":
+            factor = given.get("lr_lambda", call.args[1].value if len(call.args) > 1 else None)
+            return self._bound_of(self.value(factor)) if factor is not None else None
+        if known is None:
+            return None
         if known[0] == "total_steps" and "steps_per_epoch" in given:
             steps = given["steps_per_epoch"]
             return steps if self._counts(steps, length=True) else None
         plain = [arg.value for arg in call.args if arg.keyword is None]
         length = given.get(known[0], plain[known[1]] if len(plain) > known[1] else None)
         return length if length is not None and self._counts(length) else None
+
+    def _bound_of(self, factor: cst.BaseExpression) -> cst.BaseExpression | None:
+        """A number of steps that the count which a factor is a function of is compared with, or divided by."""
+        function = factor if isinstance(factor, cst.Lambda) else self.functions.get(dotted(factor) or "")
+        names = [each.name.value for each in function.params.params if each.name.value != "self"] if function is not None else []
+        if function is None or len(names) != 1 or "epoch" in names[0].lower():
+            return None
+        sides = [pair for node in walk(function.body) for pair in _held_against(node)]
+        bounds = (bound for count, bound in sides if names[0] in _names(count) and names[0] not in _names(bound))
+        return next(filter(self._counts, bounds), None)
 
     def _counts(self, node: cst.BaseExpression, *, length: bool = False) -> bool:
         """Whether a number counts steps: it is the Trainer's own, has the name of one, or is a number of batches times epochs."""
@@ -189,13 +207,32 @@ def _own(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             stack.extend(reversed(subnodes(current)))
 
 
-def _entry(node: cst.Dict, key: str) -> cst.BaseExpression | None:
-    return next((e.value for e in node.elements if isinstance(e, cst.DictElement) and literal(e.key) == key), None)
+def _held_against(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression]]:
+    """What is compared with, or divided by, what."""
+    if isinstance(node, cst.Comparison) and len(node.comparisons) == 1:
+        yield node.left, node.comparisons[0].comparator
+    elif isinstance(node, cst.BinaryOperation) and _divides(node):
+        yield node.left, node.right
 
 
-def _is_open(node: cst.Dict) -> bool:
+def is_dictionary(node: cst.CSTNode) -> bool:
+    """Whether an expression is a dictionary: `{...}`, or `dict(...)`."""
+    return isinstance(node, cst.Dict) or (isinstance(node, cst.Call) and dotted(node.func) == "dict")
+
+
+def _entry(node: cst.CSTNode, key: str) -> cst.BaseExpression | None:
+    if isinstance(node, cst.Call):
+        return keywords(node).get(key) if is_dictionary(node) else None
+    elements = node.elements if isinstance(node, cst.Dict) else ()
+    return next((e.value for e in elements if isinstance(e, cst.DictElement) and literal(e.key) == key), None)
+
+
+def _is_open(node: cst.CSTNode) -> bool:
     """Whether a dictionary has entries that are not in sight."""
-    return any(not isinstance(each, cst.DictElement) or not isinstance(each.key, cst.SimpleString) for each in node.elements)
+    if isinstance(node, cst.Call):
+        return any(each.keyword is None for each in node.args)
+    elements = node.elements if isinstance(node, cst.Dict) else ()
+    return any(not isinstance(each, cst.DictElement) or not isinstance(each.key, cst.SimpleString) for each in elements)
 
 
 def _divides(node: cst.BinaryOperation) -> bool:

@@ -22,7 +22,7 @@ _STRINGS = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function or method of the module, with what is needed to inline it."""
+    """A function or method of the module, and what it calls."""
 
     node: cst.FunctionDef
     qualname: str
@@ -30,7 +30,6 @@ class Function:
     parent: Function | None
     calls: frozenset[str]
     divides: bool
-    assigned: frozenset[str]
 
     @property
     def params(self) -> tuple[cst.Param, ...]:
@@ -60,7 +59,6 @@ class Facts:
     defaults: dict[str, cst.BaseExpression | None] = field(default_factory=dict)
     statements: tuple[cst.BaseStatement, ...] = ()
     tree: Tree = field(default_factory=lambda: Tree(()))
-    of_node: dict[int, Function] = field(default_factory=dict)
     words: Taught = UNTAUGHT
     page: Page = BLANK
 
@@ -76,26 +74,6 @@ class Facts:
         return frozenset(name.rsplit(".", 1)[-1] for name in self.constructed) | frozenset(
             name for function in self.functions for name in function.calls
         )
-
-    @cached_property
-    def no_syncs(self) -> tuple[cst.Attribute, ...]:
-        """Every mention of a method `no_sync`, called or not."""
-        return tuple(each for each in self.tree.all(cst.Attribute) if each.attr.value == "no_sync")
-
-    @cached_property
-    def boundary_told(self) -> bool:
-        """The script tells a DeepSpeed engine where its windows end, or may: each of the engine's steps is then one."""
-        if "set_gradient_accumulation_boundary" in self.called:
-            return True
-        name = "managed_gradient_accumulation"
-        return any(name in each.value and literal(each) == name for each in self.tree.all(cst.SimpleString))
-
-    def called_beside(self, name: str) -> frozenset[str]:
-        """Last names of what is called anywhere but in other functions that run a backward pass of their own."""
-        others = [f for f in self.functions if "backward" in f.calls and not f"{name}.".startswith(f"{f.qualname}.")]
-        apart = {id(call) for function in others for call in self.tree.calls(function.node)}
-        calls = (call for statement in self.statements for call in self.tree.calls(statement) if id(call) not in apart)
-        return frozenset(last_name(call.func) or "" for call in calls)
 
     def qualify(self, node: cst.CSTNode) -> str:
         """The full dotted name of what an expression refers to, through imports and their aliases."""
@@ -173,9 +151,8 @@ def _scan_function(facts: Facts, node: cst.FunctionDef, prefix: str, owner: str 
     body = facts.tree.own(node.body)
     names, divides = _uses(facts.tree, body)
     qualname = f"{prefix}{node.name.value}"
-    function = Function(node, qualname, owner, parent, names, divides, frozenset(_assigned(node, facts.tree, body)))
+    function = Function(node, qualname, owner, parent, names, divides)
     facts.functions.append(function)
-    facts.of_node[id(node)] = function
     is_method = owner is not None and parent is None
     if is_method and owner:
         facts.methods.setdefault((owner, node.name.value), function)
@@ -202,26 +179,6 @@ def _divisions(tree: Tree, body: Runs) -> Iterator[bool]:
     yield any(
         type(each.operator) is cst.Modulo and not isinstance(each.left, _STRINGS) for each in tree.at(cst.BinaryOperation, *body)
     )
-
-
-def _assigned(node: cst.FunctionDef, tree: Tree, body: Runs) -> Iterator[str]:
-    """The function's own names: parameters, and what its body binds but for what it declares to be of somebody else."""
-    given = node.params
-    stars = [p for p in (given.star_arg, given.star_kwarg) if isinstance(p, cst.Param)]
-    yield from (param.name.value for param in (*given.posonly_params, *given.params, *given.kwonly_params, *stars))
-    names = {name for kind in _BINDS for each in tree.at(kind, *body) for name in _target_names(each.target)}
-    names.update(name for each in tree.at(cst.AsName, *body) for name in _target_names(each.name))
-    names.update(each.name.value for each in tree.defined(node.body))
-    declared: tuple[cst.Global | cst.Nonlocal, ...] = (*tree.at(cst.Global, *body), *tree.at(cst.Nonlocal, *body))
-    yield from names - {item.name.value for each in declared for item in each.names}
-
-
-def _target_names(target: cst.CSTNode) -> Iterator[str]:
-    if type(target) is cst.Name:
-        yield target.value
-    elif type(target) is cst.Tuple or type(target) is cst.List:
-        for element in target.elements:
-            yield from _target_names(element.value)
 
 
 def _scan_small(facts: Facts, small: cst.CSTNode, owner: str | None, parent: Function | None) -> None:

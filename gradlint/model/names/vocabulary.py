@@ -43,12 +43,12 @@ _OPTIMIZER_NAMES = frozenset(
 _SCHEDULER_NAMES = frozenset(
     (
         "StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR ChainedScheduler "
-        "SequentialLR ReduceLROnPlateau CyclicLR OneCycleLR CosineAnnealingWarmRestarts LambdaLR MultiplicativeLR "
+        "SequentialLR ReduceLROnPlateau CyclicLR SWALR OneCycleLR CosineAnnealingWarmRestarts LambdaLR MultiplicativeLR "
         "LRScheduler _LRScheduler get_scheduler get_linear_schedule_with_warmup get_cosine_schedule_with_warmup "
         "get_constant_schedule get_constant_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup "
         "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule WarmupLinearSchedule "
         "WarmupCosineSchedule WarmupConstantSchedule GradualWarmupScheduler CosineLRScheduler TimmScheduler "
-        "get_wsd_schedule get_cosine_with_min_lr_schedule_with_warmup create_scheduler build_scheduler "
+        "get_wsd_schedule get_cosine_with_min_lr_schedule_with_warmup create_scheduler create_scheduler_v2 build_scheduler "
         "get_lr_scheduler create_lr_scheduler build_lr_scheduler get_schedule make_lr_scheduler"
     ).split()
 )
@@ -96,7 +96,7 @@ def role_of_constructor(qualified: str) -> Role | None:
         return Role.OTHER
     if last in _BY_LAST_NAME:
         return _BY_LAST_NAME[last]
-    is_class = last[:1].isupper()
+    is_class = last[:1].isupper() and last not in _SCHEDULER_NAMES
     if last in _OPTIMIZER_NAMES or (is_class and qualified.startswith("torch.optim.") and "lr_scheduler" not in qualified):
         return Role.OPTIMIZER if not qualified.startswith("optuna") else Role.OTHER
     if last in _SCHEDULER_NAMES or "lr_scheduler." in qualified:
@@ -157,12 +157,6 @@ _STEPS_SPELLING = re.compile(
 _ASKS_SPELLING = re.compile(r"^(is|should|needs?|do|does|will|has|can|was|first|last)_|ing$", re.I)
 """Names that answer a question: `is_first_accum_step` is no number of steps."""
 
-_FLAG_SPELLING = re.compile(
-    r"^(is_|do_|need_|should_|will_|to_)?(update|upd|step|sync|last(_micro)?(_batch|_step)?|boundary|accum\w*|optimi[sz]e)"
-    r"(_grads?|_step|_now|_weights|_params|_boundary|_gradients|_optimizer|ing|_update)*$",
-    re.I,
-)
-
 
 @dataclass(frozen=True)
 class Taught:
@@ -186,11 +180,6 @@ class Taught:
         last = name.rsplit(".", 1)[-1]
         return last in self.accumulation_steps or _spells_steps(last)
 
-    def spells_boundary(self, name: str) -> bool:
-        """True for names, dotted or not, of flags that say whether this micro-batch closes a window."""
-        last = name.rsplit(".", 1)[-1]
-        return last in self.boundaries or bool(_FLAG_SPELLING.search(last))
-
     def _role(self, last: str) -> Role | None:
         if last in self.optimizers:
             return Role.OPTIMIZER
@@ -210,19 +199,6 @@ CLIPS = frozenset(
 )
 """Functions and methods that bound gradients; the names without underscore are the deprecated and the wrapped ones."""
 
-PASS_THROUGH = frozenset(
-    (
-        "to float half bfloat16 double cuda cpu type requires_grad_ clone squeeze unsqueeze view reshape contiguous "
-        "mean sum type_as clamp nan_to_num abs flatten item_ get pop detach"
-    ).split()
-)
-"""Tensor methods that keep the scale of a loss."""
-
-COMBINES = frozenset(["sum", "mean", "stack", "cat", "add", "nanmean", "nan_to_num", "squeeze", "where", "clamp", "abs"])
-"""Functions over losses that keep their scale (the builtin `sum` and torch's)."""
-
-ACROSS_PROCESSES = re.compile(r"(all_?)?(reduce|gather)(_?(mean|tensor|loss|value|dict|sum))?$|reduce_mean|^mreduce$", re.I)
-"""Helpers that combine a value over processes; they know nothing of the window."""
 
 WRAPS_ITERABLE = frozenset(
     ("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm").split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from enum import Enum
 from functools import cache
@@ -38,6 +38,9 @@ class Shape(Enum):
     OTHER = "other"
 
 
+_NODE, _NODES = Shape.NODE, Shape.NODES  # to look up the member of an enumeration takes longer than the rest of a walk
+
+
 @cache
 def shape_of(kind: type) -> Shape:
     """What values of a type are to a walk; asked once a type, as `isinstance` is slow on abstract classes."""
@@ -52,9 +55,9 @@ def subnodes(node: cst.CSTNode) -> list[cst.CSTNode]:
     found: list[cst.CSTNode] = []
     for value in read(node) if read is not None else ():
         shape = shape_of(type(value))  # type: ignore[arg-type]  # every class can be hashed
-        if shape is Shape.NODE:
+        if shape is _NODE:
             found.append(value)
-        elif shape is Shape.NODES:
+        elif shape is _NODES:
             found.extend(value)
     return found
 
@@ -66,10 +69,20 @@ def walk(node: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     while stack:
         current = stack.pop()
         found.append(current)
-        below = subnodes(current)
-        below.reverse()
-        stack += below
+        read = reader_of(type(current))
+        for value in reversed(read(current)) if read is not None else ():
+            kind: Any = type(value)
+            shape = shape_of(kind)
+            if shape is _NODE:
+                stack.append(value)
+            elif shape is _NODES:
+                stack.extend(reversed(value))
     return tuple(found)
+
+
+def walk_all(nodes: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
+    """Some nodes, each with everything below it."""
+    return [each for node in nodes for each in walk(node)]
 
 
 def text(node: cst.CSTNode) -> str:
@@ -225,18 +238,6 @@ def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
 def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
     """Every call at or below the node."""
     return tuple(each for each in walk(node) if type(each) is cst.Call)
-
-
-def method_call(call: cst.Call) -> tuple[cst.BaseExpression, str] | None:
-    """Receiver and method name of `receiver.method(...)`."""
-    return (call.func.value, call.func.attr.value) if type(call.func) is cst.Attribute else None
-
-
-def uncast(node: cst.BaseExpression) -> cst.BaseExpression:
-    """The value inside `typing.cast(Type, value)`."""
-    while isinstance(node, cst.Call) and last_name(node.func) == "cast" and len(node.args) == 2:
-        node = node.args[1].value
-    return node
 
 
 def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:

@@ -75,10 +75,6 @@ class Tree:
                 place = self._ends[inner]
         return (*runs, (place, end))
 
-    def defined(self, suite: cst.CSTNode) -> list[cst.FunctionDef | cst.ClassDef]:
-        """The functions and classes that a body defines itself."""
-        return [self._nodes[end] for _, end in self.own(suite)[:-1]]
-
     @cached_property
     def _definitions(self) -> list[int]:
         return sorted((*self._places[cst.FunctionDef], *self._places[cst.ClassDef]))
@@ -120,15 +116,3 @@ class Tree:
         if run is None or place is None:
             return any(each is inner for each in walk(node))
         return run[0] <= place < run[1]
-
-    def defines_or_calls(self, node: cst.CSTNode) -> bool:
-        """Whether an expression calls something or binds a name."""
-        run = self.run(node)
-        if run is None:
-            return True
-        place = bisect_left(self._active, run[0])
-        return place < len(self._active) and self._active[place] < run[1]
-
-    @cached_property
-    def _active(self) -> list[int]:
-        return sorted((*self._places[cst.Call], *self._places[cst.NamedExpr]))

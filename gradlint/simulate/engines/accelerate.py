@@ -11,11 +11,12 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.averaging import held_back
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Accelerator, Context, Loader, Network, Optimizer, Schedule, Thing
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Factor, Num, Opaque, number, settings_of
+from gradlint.simulate.values import ONE, Factor, Num, Opaque, number, settings_of
 
 
 def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
@@ -76,7 +77,7 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
     if name == "accumulate":
         return Context("accumulate", node, kind="accumulate", subject=engine)
     if name == "backward":
-        divisor = factor_of(machine, cst.Divide, engine.steps, node)
+        divisor = factor_of(machine, cst.Divide, engine.steps, node) if engine.steps != 1 else ONE
         if engine.node is None and not engine.used:
             divisor = divisor.doubted("how many micro-batches the accelerator counts is not in sight")
         doubt = engine.doubt or ("a context that is not in sight may count micro-batches" if machine.strange else "")
@@ -97,7 +98,7 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
     if name in ("clip_grad_norm_", "clip_grad_value_"):
         return clip(machine, args, kwargs, node, through="accelerator")
     if name == "no_sync":
-        return Context("no_sync", node, kind="no_sync", subject=args[0] if args else None)
+        return held_back(machine, args[0] if args else None, node)
     if name in ("unwrap_model", "reduce", "gather", "gather_for_metrics", "pad_across_processes", "skip_first_batches"):
         return args[0] if args else None
     if name in ("autocast", "profile", "local_main_process_first", "main_process_first", "join_uneven_inputs"):

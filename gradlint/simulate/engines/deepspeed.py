@@ -9,8 +9,10 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.arithmetic import factor_of, joined
+from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.assumptions import STEPS_OUT_OF_SIGHT
 from gradlint.simulate.engines.accelerate import named_steps
+from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Engine, Optimizer, Schedule
 from gradlint.simulate.values import ONE, Opaque, number
@@ -19,10 +21,11 @@ from gradlint.simulate.values import ONE, Opaque, number
 def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> tuple[Any, ...]:
     """`deepspeed.initialize(...)`: engine, optimizer, loader and schedule."""
     config = kwargs.get("config", kwargs.get("config_params"))
-    steps: Any = Opaque("deepspeed.gradient_accumulation_steps")
+    steps: Any = Opaque(f"deepspeed{STEPS_OUT_OF_SIGHT}")
     if isinstance(config, dict):
         steps = config.get("gradient_accumulation_steps", 1)
     engine = Engine("engine", node, steps=named_steps(machine, steps))
+    engine.told = isinstance(config, dict) and config.get("managed_gradient_accumulation") is False
     given = kwargs.get("optimizer")
     engine.optimizer = given if isinstance(given, Optimizer) else machine.gradients.add(Optimizer("engine", node))
     schedule = kwargs.get("lr_scheduler")
@@ -37,7 +40,7 @@ def method(machine: Machine, engine: Engine, name: str, args: list[Any], kwargs:
     if engine.optimizer is None:
         engine.optimizer = machine.gradients.add(Optimizer(engine.identity))
     if engine.steps is None:
-        engine.steps = Opaque(f"{engine.identity}.gradient_accumulation_steps()")
+        engine.steps = Opaque(f"{engine.identity}{STEPS_OUT_OF_SIGHT}")
     if name == "backward":
         told = kwargs.get("scale_wrt_gas", True) is False
         divisor = ONE if told else factor_of(machine, cst.Divide, engine.steps, node)
@@ -45,11 +48,15 @@ def method(machine: Machine, engine: Engine, name: str, args: list[Any], kwargs:
         return None
     if name == "step":
         engine.micro += 1
+        _count_call(machine, engine, node)
         if engine.micro % max(int(number(machine.number_of(engine.steps)) or 1), 1) == 0:
             step(machine, engine.optimizer, node, through="deepspeed")
             machine.gradients.clear([engine.optimizer])
             if engine.schedule is not None:
                 advance(machine, engine.schedule, [], node)
+        return None
+    if name == "set_gradient_accumulation_boundary":
+        engine.told = True
         return None
     if name == "gradient_accumulation_steps":
         return engine.steps
@@ -60,6 +67,14 @@ def method(machine: Machine, engine: Engine, name: str, args: list[Any], kwargs:
     if name in ("zero_grad",):
         return None
     return Opaque(f"{engine.identity}.{name}()", models=frozenset((engine.identity,)))
+
+
+def _count_call(machine: Machine, engine: Engine, node: cst.CSTNode) -> None:
+    """Keep how many micro-batches came since the last call, which the engine takes for one."""
+    trained = len(machine.trained)
+    if not engine.told and number(machine.number_of(engine.steps)) == machine.world.n:
+        machine.calls.setdefault(node, []).append(trained - engine.trained)
+    engine.trained = trained
 
 
 def forward(machine: Machine, engine: Engine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate.averaging import held_back
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import Context, Fabric
+from gradlint.simulate.things import Fabric
 from gradlint.simulate.values import Opaque
 
 
@@ -23,7 +24,7 @@ def method(machine: Machine, value: Fabric, name: str, args: list[Any], kwargs: 
         return clip(machine, args, kwargs, node, through="fabric")
     if name == "no_backward_sync":
         flag = truth(machine, kwargs.get("enabled", args[1] if len(args) > 1 else True))
-        return Context("no_sync", node, kind="no_sync", subject=args[0] if args else None, flag=flag)
+        return held_back(machine, args[0] if args else None, node, flag)
     if name in ("setup", "setup_module", "setup_dataloaders", "setup_optimizers"):
         return tuple(args) if len(args) > 1 else args[0] if args else None
     if name in ("all_reduce", "all_gather", "to_device"):

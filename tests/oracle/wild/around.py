@@ -23,18 +23,49 @@ def prepare(draft: Draft) -> Lines:
         lines += ["best, bad = float('inf'), 0"]
     if "accuracy" in plan.around:
         lines.append("right = 0")
+    if "logged" in plan.around:
+        draft.constants.append("LOG_EVERY = 2")
+        lines += ["seen_in_all, lately, told_before = 0, 0.0, 0.0"]
+    if "evaluated" in plan.around:
+        draft.constants.append("EVALUATE_EVERY = 2")
+        lines.append("global_step = 0")
+    return lines
+
+
+def begin_pass(draft: Draft) -> Lines:
+    return [f"{draft.own('model')}.train()"] if "mode" in draft.plan.around else []
+
+
+def before_forward(draft: Draft, number: str = "") -> Lines:
+    """Which micro-batches a resumed run leaves out, by their number from 1, and where the others are computed."""
+    lines: Lines = []
+    if "skipped" in draft.plan.around:
+        compared = f"{number.removesuffix(' + 1')} {'<' if number.endswith(' + 1') else '<='} {draft.own('done_already')}"
+        lines += [f"if epoch == 0 and {compared}:", "    continue"]
+    if "device" in draft.plan.around:
+        lines.append(f"x, y = x.to({draft.own('device')}), y.to({draft.own('device')})")
     return lines
 
 
 def after_forward(draft: Draft) -> Lines:
-    if "finite" not in draft.plan.around:
-        return []
-    return ["if not torch.isfinite(loss):", '    print("a loss that is no number is left out")', "    continue"]
+    plan, lines = draft.plan, list[str]()
+    if "devices" in plan.around:
+        lines += ["if torch.cuda.device_count() > 1:", "    loss = loss.mean()"]
+    if "finite" in plan.around:
+        lines += ["if not torch.isfinite(loss):", '    print("a loss that is no number is left out")', "    continue"]
+    if "exit" in plan.around:
+        draft.use("import math", "import sys")
+        lines += ["if not math.isfinite(loss.item()):", '    print("the loss is no number")', "    sys.exit(1)"]
+    return lines
 
 
 def each_micro_batch(draft: Draft) -> Lines:
     lines = ["bar.update(1)"] if "bar" in draft.plan.around else []
-    return [*lines, "right += int((y == y).sum())"] if "accuracy" in draft.plan.around else lines
+    lines += ["right += int((y == y).sum())"] if "accuracy" in draft.plan.around else []
+    if "logged" in draft.plan.around:
+        mean = 'print("lately", (lately - told_before) / LOG_EVERY)'
+        lines += ["seen_in_all += 1", "if seen_in_all % LOG_EVERY == 0:", f"    {mean}", "    told_before = lately"]
+    return lines
 
 
 def before_step(draft: Draft, s: Spell) -> Lines:
@@ -46,6 +77,12 @@ def before_step(draft: Draft, s: Spell) -> Lines:
         if plan.clip != "norm" or plan.has("GRD301", "GRD303", "GRD204"):
             lines.append(f"total_norm = sum(p.grad.norm() ** 2 for p in {parameters} if p.grad is not None) ** 0.5")
         lines.append(f'print("norm", float({norm}))')
+    if "gradients" in plan.around:
+        lines += [
+            f"for name, p in {s.own('model')}.named_parameters():",
+            "    if p.grad is not None:",
+            '        print("norm", name, p.grad.norm().item())',
+        ]
     if "noise" in plan.around:
         lines += [
             f"for p in {parameters}:",
@@ -63,6 +100,15 @@ def in_window(draft: Draft) -> Lines:
     if "checkpoint" in plan.around:
         draft.use("import io")
         lines.append(f'torch.save({{"model": {draft.own("model")}.state_dict()}}, io.BytesIO())')
+    if "unwrapped" in plan.around:
+        draft.use("import io")
+        model = draft.own("model")
+        lines.append(f'bare_model = {model}.module if hasattr({model}, "module") else {model}')
+        lines.append("torch.save(bare_model.state_dict(), io.BytesIO())")
+    if "evaluated" in plan.around:
+        _validating(draft)
+        score = f"    score = validate({draft.own('model')})"
+        lines += ["global_step += 1", "if global_step % EVALUATE_EVERY == 0:", score]
     if "limit" in plan.around:
         lines += ["updates += 1", "if MAX_UPDATES and updates >= MAX_UPDATES:", "    break"]
     return lines
@@ -74,15 +120,20 @@ def each_pass(draft: Draft) -> Lines:
         draft.use("import io")
         lines.append(f"torch.save({draft.own('model')}.state_dict(), io.BytesIO())")
     if "validate" in plan.around or "stop" in plan.around:
-        draft.use("import torch.nn.functional as F")
-        draft.block(
-            "@torch.no_grad()", "def validate(model):", "    total = 0.0", "    for x, y in DataLoader(dataset, batch_size=4):",
-            f"        total += {loss_of(draft, 'model')}.item()", "    return total",
-        )  # fmt: skip
+        _validating(draft)
         lines.append(f"score = validate({draft.own('model')})")
     if "stop" in plan.around:
         lines += ["bad = 0 if score <= best else bad + 1", "best = min(best, score)", "if bad > 3:", "    break"]
     return lines
+
+
+def _validating(draft: Draft) -> None:
+    draft.use("import torch.nn.functional as F")
+    draft.block(
+        "@torch.no_grad()", "def validate(model):", "    model.eval()", "    total = 0.0",
+        "    for x, y in DataLoader(dataset, batch_size=4):", f"        total += {loss_of(draft, 'model')}.item()",
+        "    model.train()", "    return total",
+    )  # fmt: skip
 
 
 def loss_of(draft: Draft, model: str) -> str:

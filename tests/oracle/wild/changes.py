@@ -60,8 +60,11 @@ def left_to(codes: frozenset[str]) -> frozenset[str]:
 
 
 def unshown(plan: Wild) -> frozenset[str]:
-    """What is there, and no run shows: a guard by `continue` before the boundary leaves out none of these finite losses."""
-    return frozenset({"GRD209"}) if "finite" in plan.around else frozenset()
+    """What is there, and no run shows: a guard by `continue` before the boundary leaves out none of these finite losses, and a
+    clip in the window meets scaled gradients only where the option for a scaler is on."""
+    left_out = frozenset({"GRD209"}) if "finite" in plan.around else frozenset()
+    switched_off = plan.precision == "option" and not plan.amp and plan.has("GRD301")
+    return left_out | {"GRD302"} if switched_off else left_out
 
 
 def spoiled(before: Runs, after: Runs, applied: frozenset[str], remaining: frozenset[str]) -> frozenset[str]:

@@ -56,6 +56,11 @@ class Draft:
             self.blocks.append(list(lines))
 
     @property
+    def scales(self) -> bool:
+        """Whether the program has a scaler, or may have one."""
+        return self.plan.amp or self.plan.precision == "option"
+
+    @property
     def n(self) -> str:
         return self.here.n
 

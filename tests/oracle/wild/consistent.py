@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .plan import BUGS, INDEXED, LISTED, WINDOWED, Wild
+from .plan import BUGS, INDEXED, LISTED, UNENDING, WINDOWED, Wild
 
 Test = Callable[[Wild], bool]
 
@@ -59,7 +59,7 @@ _NEED_LENGTH = ("range", "order", "indices", "inner while", "listed", "chunks")
 
 _CHOICES = (
     Choice(
-        lambda p: p.data == "stream" and p.walk in (*_NEED_LENGTH, "steps", "inner range"),
+        lambda p: p.data == "stream" and p.walk in (*_NEED_LENGTH, *UNENDING),
         _to(data="loader"),
         "these walks ask for the length, or for more than the stream has",
     ),
@@ -73,7 +73,11 @@ _CHOICES = (
         _to(counter="name"),
         "the walk numbers nothing",
     ),
-    Choice(lambda p: p.walk == "steps", _to(counter="index", carried=False, resumed=False), "one loop counts all micro-batches"),
+    Choice(
+        lambda p: p.walk in ("steps", "restarted"),
+        _to(counter="index", carried=False, resumed=False),
+        "one loop counts all micro-batches",
+    ),
     Choice(lambda p: p.counter == "index", _to(carried=False), "the index begins anew"),
     Choice(
         lambda p: p.resumed and p.counted and p.counter not in ("index", "epochs"), _to(carried=True), "what is resumed goes on"
@@ -126,13 +130,37 @@ _CHOICES = (
     Choice(lambda p: p.scheduler in ("no", "step", "lambda"), _to(length="inline"), "these have no end"),
     Choice(lambda p: "noise" in p.around and p.amp, _without("noise"), "it would be scaled"),
     Choice(lambda p: p.clip == "own" and p.division == "gradients", _to(division="assign"), "both multiply gradients by hand"),
-    Choice(lambda p: p.walk in ("steps", "inner range"), _without("mean", "stop"), "there is no pass"),
+    Choice(lambda p: p.walk in UNENDING, _without("mean", "stop"), "there is no pass"),
+    Choice(
+        lambda p: not p.counted or p.counter != "index" or not p.finite or p.resumed,
+        _without("skipped"),
+        "no index tells which micro-batches were done already",
+    ),
+    Choice(
+        lambda p: p.boundary in ("since", "property", "countdown", "cycle") or p.walk == "prefetch",
+        _without("skipped"),
+        "what counts by itself would begin elsewhere",
+    ),
+    Choice(lambda p: p.backward != "plain", _to(precision="settled"), "the helper and the alias are of one precision"),
+    Choice(lambda p: p.clip == "no", _to(clipping="always"), "nothing is clipped"),
+    Choice(lambda p: p.scheduler == "no", _to(scheduling="always"), "no schedule is handed in"),
+    Choice(
+        lambda p: p.amp or p.precision == "option" or p.backward != "plain" or p.division == "gradient",
+        _to(engines="one"),
+        "an Accelerator takes a loss, and has the scaler",
+    ),
 )
 
 _ASKED_BY_BUGS = (
     Choice(
+        lambda p: p.has("GRD204", "GRD302", "GRD304", "GRD305", "GRD306", "GRD307"),
+        _to(precision="settled"),
+        "the bug is of a scaler that is there",
+    ),
+    Choice(lambda p: p.has("GRD402"), _without("skipped"), "the run is shorter than the data"),
+    Choice(
         lambda p: p.has("GRD104"),
-        lambda p: replace(_without("mean")(p), report="no"),
+        lambda p: replace(_without("mean", "logged")(p), report="no"),
         "what is told would be of a loss that is divided in part",
     ),
     Choice(
@@ -144,7 +172,7 @@ _ASKED_BY_BUGS = (
         "PyTorch refuses a step more than it was told",
     ),
     Choice(
-        lambda p: p.has("GRD201") and p.tail == "after" and p.measured and p.restarts,
+        lambda p: p.has("GRD201") and p.tail == "after" and (p.measured or p.walk == "prefetch") and p.restarts,
         _to(tail="guard"),
         "at such a boundary the leftover is another one",
     ),

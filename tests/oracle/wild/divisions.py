@@ -16,6 +16,7 @@ _STATEMENTS = {
     "torch": "loss = torch.true_divide(loss, {by})",
     "size": "loss = loss / {by}",
     "negative power": "loss = loss * {by} ** -1",
+    "if more": "if {by} > 1:\n    loss = loss / {by}",
 }
 """The divisions that are statements between forward and backward."""
 
@@ -66,7 +67,7 @@ def divide(draft: Draft, members: str = "") -> list[str]:
     plan = draft.plan
     if not divides(draft) or plan.division not in _STATEMENTS:
         return []
-    return [_STATEMENTS[plan.division].format(by=divisor(draft, members))]
+    return _STATEMENTS[plan.division].format(by=divisor(draft, members)).split("\n")
 
 
 def backward(draft: Draft, members: str = "") -> list[str]:
@@ -89,13 +90,20 @@ def _bypassed(draft: Draft) -> bool:
 def _call(draft: Draft, expression: str, gradient: str) -> list[str]:
     plan, scaler = draft.plan, draft.own("scaler")
     closed = f"({expression})" if " " in expression else expression
-    if not plan.amp or _bypassed(draft):
+    if not draft.scales or _bypassed(draft):
         if plan.backward == "helper" and not plan.amp:
             return [f"back({expression})"]
         if plan.backward == "alias" and not gradient:
             return [f"torch.autograd.backward({expression})"]
+        if plan.engines == "arms":
+            accelerator = draft.own("accelerator")
+            engine = f"    {accelerator}.backward({expression})"
+            return [f"if {accelerator} is not None:", engine, "else:", f"    {closed}.backward({gradient})"]
         return [f"{closed}.backward({gradient})"]
     if plan.backward == "helper":
         return [f"back({expression}, {scaler})"]
+    if plan.precision == "option":
+        scaled = f"    {scaler}.scale({expression}).backward({gradient})"
+        return [f"if {scaler} is not None:", scaled, "else:", f"    {closed}.backward({gradient})"]
     scale = "scale" if plan.backward == "alias" else f"{scaler}.scale"
     return [f"{scale}({expression}).backward({gradient})"]

@@ -13,9 +13,11 @@ from .plan import AROUND, BUGS, Wild
 
 def draw(chance: random.Random) -> Wild:
     """A plan by independent choices, made consistent."""
-    settings = {each.name: chance.choice(each.metadata["options"]) for each in fields(Wild) if "options" in each.metadata}
+    choices = [each for each in fields(Wild) if "options" in each.metadata]
+    settings = {each.name: chance.choice(each.metadata["options"]) for each in choices if "late" not in each.metadata}
     around = tuple(each for each in AROUND if chance.randrange(6) == 0)
     bugs = {chance.choice(BUGS) for _ in range(chance.choice((0, 1, 1, 2, 3)))}
+    settings |= {each.name: chance.choice(each.metadata["options"]) for each in choices if "late" in each.metadata}
     return consistent(Wild(**settings, around=around, bugs=frozenset(bugs)))
 
 

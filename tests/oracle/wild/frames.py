@@ -9,7 +9,7 @@ from .plan import Wild
 from .settings import settle
 from .training import training
 
-_LIBRARIES = ("torch", "toy", "tqdm")
+_LIBRARIES = ("accelerate", "torch", "toy", "tqdm")
 
 
 def source(plan: Wild) -> str:

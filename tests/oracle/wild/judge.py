@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gradlint.api import check_source, fix_source
+from gradlint.diagnostic import Applicability, Diagnostic
 
 from .changes import left_to, masked, spoiled, unshown
 from .frames import source
@@ -14,18 +17,21 @@ from .plan import BUGS, Wild
 FILE = "train.py"
 TOGETHER = "all"
 """The name under which all fixes together are counted."""
+_NAMES = re.compile(r"`[^`]*`")
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What came of one program. `spoiled` has, by the code of a fix that was applied alone, or for all of them, what was wrong
-    with it; fixes that were right have an empty set."""
+    with it; fixes that were right have an empty set. `withheld` has the codes of findings without a safe fix, and why."""
 
     plan: Wild
     shown: frozenset[str]
     reported: frozenset[str]
     spoiled: tuple[tuple[str, frozenset[str]], ...]
     errors: tuple[str, ...]
+    findings: int = 0
+    withheld: tuple[tuple[str, str], ...] = ()
     failed: str = ""
 
     @property
@@ -51,11 +57,19 @@ def judge(plan: Wild) -> Judgement:
     runs = observe(plan, text)
     shown = runs.codes & frozenset(BUGS)
     try:
-        reported = frozenset(each.code for each in check_source(text, FILE))
+        found = check_source(text, FILE)
+        reported = frozenset(each.code for each in found)
         fixes = tuple(_fixes(plan, text, runs, reported))
     except Exception as error:  # whatever it is, it is counted
-        return Judgement(plan, shown, frozenset(), (), runs.errors, f"{type(error).__name__}: {error}")
-    return Judgement(plan, shown, reported, fixes, runs.errors)
+        return Judgement(plan, shown, frozenset(), (), runs.errors, failed=f"{type(error).__name__}: {error}")
+    return Judgement(plan, shown, reported, fixes, runs.errors, len(found), tuple(_withheld(found)))
+
+
+def _withheld(found: Iterable[Diagnostic]) -> Iterator[tuple[str, str]]:
+    """Why findings have no safe fix, without the names of the program."""
+    for each in found:
+        if each.fix is None or each.fix.applicability is not Applicability.SAFE:
+            yield each.code, _NAMES.sub("`...`", each.note or "the rule has none here")
 
 
 def _fixes(plan: Wild, text: str, runs: Runs, reported: frozenset[str]) -> list[tuple[str, frozenset[str]]]:

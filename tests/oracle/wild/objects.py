@@ -30,8 +30,22 @@ def build(draft: Draft) -> None:
     draft.make("optimizer", _OPTIMIZERS[plan.optimizer])
     _data(draft)
     _schedule(draft)
-    if plan.amp:
-        draft.make("scaler", 'torch.amp.GradScaler("cpu", init_scale=1024.0)')
+    scaler = 'torch.amp.GradScaler("cpu", init_scale=1024.0)'
+    if plan.precision == "option":
+        draft.constants.append(f"USE_AMP = {plan.amp}")
+        scaler += " if USE_AMP else None"
+    if draft.scales:
+        draft.make("scaler", scaler)
+    if plan.engines == "arms":
+        draft.use("from accelerate import Accelerator")
+        draft.constants.append("ACCELERATE = False")
+        draft.make("accelerator", "Accelerator(cpu=True) if ACCELERATE else None")
+    if plan.clipping != "always":
+        draft.make("max_norm", "0.05")
+    if "device" in plan.around:
+        draft.make("device", 'torch.device("cpu")')
+    if "skipped" in plan.around:
+        draft.make("done_already", f"{plan.n if plan.slip == 'late' else 0}")
     if plan.ema == "averaged":
         draft.use("from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn")
         draft.make("average", "AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.8))")

@@ -13,10 +13,16 @@ BUGS = (
 
 AROUND = (
     "bar", "total", "mean", "checkpoint", "saved", "noise", "validate", "finite", "limit", "stop", "norm", "rate", "accuracy",
+    "logged", "evaluated", "exit", "skipped", "gradients", "unwrapped", "mode", "device", "devices",
 )  # fmt: skip
 """What real files have around an update; any number of them."""
 
-INDEXED = ("enumerate", "batch", "from one", "range", "steps", "zip count", "order", "indices", "numbered")
+UNENDING = ("steps", "restarted", "inner range")
+"""Walks that are no passes over the data: they end with a number of updates."""
+
+INDEXED = (
+    "enumerate", "batch", "from one", "range", "steps", "zip count", "order", "indices", "numbered", "progress", "restarted",
+)  # fmt: skip
 """Walks that have a number for each micro-batch."""
 
 COUNTED = (*INDEXED, "bare", "try next", "next default", "prefetch")
@@ -32,6 +38,11 @@ WINDOWED = (*LISTED, "inner range", "inner while")
 def _one_of(*options: Any) -> Any:
     """A choice; the first option is the plainest, to which failures shrink."""
     return field(default=options[0], metadata={"options": options})
+
+
+def _late(*options: Any) -> Any:
+    """A choice that came to the generator later. It is drawn last, so that a seed keeps what it gave before."""
+    return field(default=options[0], metadata={"options": options, "late": True})
 
 
 @dataclass(frozen=True)
@@ -57,11 +68,15 @@ class Wild:
     optional: bool = _one_of(False, True)
     division: str = _one_of(
         "assign", "inline", "augment", "method", "factor", "conditional", "lambda", "helper", "renamed", "torch", "gradient",
-        "gradients", "size", "negative power",
+        "gradients", "size", "negative power", "if more",
     )  # fmt: skip
     backward: str = _one_of("plain", "plain", "alias", "helper")
     amp: bool = _one_of(False, False, True)
+    precision: str = _one_of("settled", "settled", "option")
+    forward: str = _one_of("plain", "plain", "autocast")
     clip: str = _one_of("no", "norm", "value", "own")
+    clipping: str = _one_of("always", "always", "if positive", "if given")
+    passes: str = _one_of("for", "for", "while")
     optimizer: str = _one_of("SGD", "momentum", "AdamW")
     zero: str = _one_of("method", "to none", "model", "hand")
     cleared: bool = _one_of(False, True)
@@ -73,6 +88,8 @@ class Wild:
     stage: str = _one_of("none", "none", "none", "warm-up", "shared", "second")
     around: tuple[str, ...] = ()
     bugs: frozenset[str] = frozenset()
+    scheduling: str = _late("always", "always", "if given")
+    engines: str = _late("one", "one", "arms")
 
     def has(self, *bugs: str) -> bool:
         """Whether the program carries any of some bugs."""
@@ -86,7 +103,7 @@ class Wild:
     @property
     def finite(self) -> bool:
         """Whether passes over the data end, so that there is a tail."""
-        return self.walk not in ("steps", "inner range")
+        return self.walk not in UNENDING
 
     @property
     def restarts(self) -> bool:

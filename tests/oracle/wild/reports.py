@@ -39,6 +39,7 @@ def before_pass(draft: Draft) -> list[str]:
 def after_forward(draft: Draft) -> list[str]:
     """Of the loss that is not divided yet."""
     lines = ["running += loss.item()"] if "mean" in draft.plan.around else []
+    lines += ["lately += loss.item()"] if "logged" in draft.plan.around else []
     match draft.plan.report:
         case "print":
             lines.append('print("loss", loss.item())')

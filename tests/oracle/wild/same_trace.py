@@ -11,8 +11,9 @@ from itertools import groupby
 
 from gradlint.analysis.source import Problem, read_whole
 from gradlint.model.names.vocabulary import UNTAUGHT
+from gradlint.model.syntax.expressions import walk_all
 from gradlint.simulate import trace as simulated
-from gradlint.simulate.simulation import Text
+from gradlint.simulate.text_runs import Text
 from gradlint.simulate.world import World
 
 from ..run import run
@@ -48,7 +49,7 @@ def difference(plan: Wild, text: str, micro_batches: int) -> str:
     if isinstance(source, Problem):
         return "it does not parse"
     batches = -(-micro_batches // plan.n) if plan.walk == "chunks" else micro_batches
-    whole = Text(source.statements, UNTAUGHT)
+    whole = Text(source.statements, walk_all(source.statements), UNTAUGHT)
     whole.left = STEPS
     played = whole.play(None, World(plan.n, batches), STEPS, STEPS)
     if played.trace.ended:

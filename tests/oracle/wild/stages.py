@@ -29,7 +29,13 @@ def before(draft: Draft) -> list[str]:
 
 def _shares_update(draft: Draft) -> bool:
     plan = draft.plan
-    plain = not plan.amp and plan.scheduler == "no" and plan.ema == "no" and plan.division != "gradients"
+    plain = (
+        not draft.scales
+        and plan.clipping == "always"
+        and plan.scheduler == "no"
+        and plan.ema == "no"
+        and plan.division != "gradients"
+    )
     return plan.update in ("function", "partial") and plain and not plan.bugs
 
 

@@ -11,7 +11,7 @@ from .plan import BUGS, Wild
 
 _TABLES = (
     "boundary", "walk", "counter", "frame", "settings", "data", "loss", "terms", "optional", "division", "backward", "update",
-    "report", "stage", "tail", "zero", "amp", "clip", "around",
+    "report", "stage", "tail", "zero", "amp", "precision", "forward", "clip", "clipping", "passes", "scheduling", "engines", "around",
 )  # fmt: skip
 _OF_COUNTED = ("boundary", "counter", "tail")
 
@@ -32,6 +32,8 @@ class Tally:
     fixed: Counter[str] = field(default_factory=Counter)
     spoiled: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    findings: int = 0
+    withheld: Counter[str] = field(default_factory=Counter)
     shown_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     missed_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     false_by: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -49,6 +51,8 @@ class Tally:
         self.shown.update(judged.shown)
         self.missed.update(judged.missed)
         self.false.update(judged.false)
+        self.findings += judged.findings
+        self.withheld.update(f"{code} {why}" for code, why in judged.withheld)
         for code, wrong in judged.spoiled:
             self.fixed[code] += 1
             self.spoiled[code] += bool(wrong)
@@ -88,6 +92,10 @@ class Tally:
         yield from (
             f"- {count} times: {name}" for name, count in sorted(self.kinds.items(), key=lambda each: (-each[1], each[0]))
         )
+        withheld = self.withheld.total()
+        yield ""
+        yield f"{self.findings} findings, {withheld} without a safe fix ({withheld / max(self.findings, 1):.1%}):"
+        yield from (f"- {count} times: {name}" for name, count in self.withheld.most_common())
         for name in _TABLES:
             yield from ("", f"| {name} | shown | missed | | false |", "|---|---|---|---|---|")
             options = sorted((each for each in self.shown_by if each[0] == name), key=lambda each: (-self._rate(each), each[1]))

@@ -25,9 +25,20 @@ def training(draft: Draft) -> Lines:
     first = updates.zero(draft, draft.here) if draft.plan.cleared else []
     start = [*once, *draft.once, *before_all, *first]
     if not draft.plan.finite:
-        return [*start, *reports.before_pass(draft), *one_pass, *reports.after_pass(draft), *around.each_pass(draft)]
+        return [
+            *start,
+            *around.begin_pass(draft),
+            *reports.before_pass(draft),
+            *one_pass,
+            *reports.after_pass(draft),
+            *around.each_pass(draft),
+        ]
     begin = f'{draft.own("checkpoint")}["epoch"], ' if draft.plan.resumed else ""
-    inside = [*reports.before_pass(draft), *one_pass, *reports.after_pass(draft), *around.each_pass(draft)]
+    opened = [*around.begin_pass(draft), *reports.before_pass(draft)]
+    inside = [*opened, *one_pass, *reports.after_pass(draft), *around.each_pass(draft)]
+    if draft.plan.passes == "while":
+        epoch = begin.removesuffix(", ") or "0"
+        return [*start, f"epoch = {epoch}", "while epoch < EPOCHS:", *indent([*inside, "epoch += 1"])]
     return [*start, f"for epoch in range({begin}EPOCHS):", *indent(inside)]
 
 
@@ -39,7 +50,8 @@ def _counted(draft: Draft, close: Lines) -> tuple[Lines, Lines]:
     closing = guard.wrap([*close, *around.in_window(draft)])
     late = [*_strays_after(draft), *around.each_micro_batch(draft)]
     rest = [*late, *closing] if plan.boundary == "continue" else [*closing, *late]
-    body = [*place.top, *guard.early, *_micro_batch(draft), *rest, *place.bottom]
+    moved = around.before_forward(draft, place.count())
+    body = [*place.top, *moved, *guard.early, *_micro_batch(draft), *rest, *place.bottom]
     loop = [*place.before, *guard.before, place.header, *indent(body)]
     if plan.tail == "after" and plan.finite and plan.restarts and not plan.has("GRD202"):
         loop += [f"if {guard.leftover}:", *indent(close)]
@@ -49,7 +61,13 @@ def _counted(draft: Draft, close: Lines) -> tuple[Lines, Lines]:
 def _windowed(draft: Draft, close: Lines) -> tuple[Lines, Lines]:
     """Windows, and in each a loop over its micro-batches."""
     place = windows(draft)
-    body = [*place.top, *_micro_batch(draft, place.members), *_strays_after(draft), *around.each_micro_batch(draft)]
+    body = [
+        *place.top,
+        *around.before_forward(draft),
+        *_micro_batch(draft, place.members),
+        *_strays_after(draft),
+        *around.each_micro_batch(draft),
+    ]
     inside = [*place.opened, place.inner, *indent(body), *close, *around.in_window(draft)]
     return list(place.once), [*place.before, place.outer, *indent(inside)]
 
@@ -64,9 +82,15 @@ def _listed_losses(draft: Draft, close: Lines) -> Lines:
         *close,
         "pending = []",
     ]
-    body = [*losses.forward(draft), *reports.after_forward(draft), "pending.append(loss)", *around.each_micro_batch(draft)]
+    made = [*around.before_forward(draft), *_forward(draft), *reports.after_forward(draft), *around.after_forward(draft)]
+    body = [*made, "pending.append(loss)", *around.each_micro_batch(draft)]
     guarded = [f"if len(pending) == {draft.n}:", *indent([*joint, *around.in_window(draft)])]
     return ["pending = []", f"for x, y in {loader}:", *indent([*body, *guarded]), "if pending:", *indent(joint)]
+
+
+def _forward(draft: Draft) -> Lines:
+    lines = losses.forward(draft)
+    return ['with torch.autocast("cpu", enabled=False):', *indent(lines)] if draft.plan.forward == "autocast" else lines
 
 
 def _micro_batch(draft: Draft, members: str = "") -> Lines:
@@ -74,7 +98,7 @@ def _micro_batch(draft: Draft, members: str = "") -> Lines:
     first = updates.zero(draft, draft.here) if draft.plan.has("GRD203") else []
     return [
         *first,
-        *losses.forward(draft),
+        *_forward(draft),
         *reports.after_forward(draft),
         *around.after_forward(draft),
         *divisions.divide(draft, members),

@@ -80,10 +80,11 @@ def _divisor(draft: Draft, s: Spell) -> str:
 def unscale(draft: Draft, s: Spell) -> Lines:
     """Whoever clips or adds noise unscales first."""
     plan = draft.plan
-    wanted = plan.clip != "no" or plan.has("GRD304") or "norm" in plan.around
-    if not plan.amp or plan.has("GRD306") or not wanted:
+    wanted = plan.clip != "no" or plan.has("GRD304") or {"norm", "gradients"}.intersection(plan.around)
+    if not draft.scales or plan.has("GRD306") or not wanted:
         return []
-    return [f"{s.own('scaler')}.unscale_({s.own('optimizer')})"]
+    lines = [f"{s.own('scaler')}.unscale_({s.own('optimizer')})"]
+    return [f"if {s.own('scaler')} is not None:", *indent(lines)] if plan.precision == "option" else lines
 
 
 _OWN_CLIP = (
@@ -98,23 +99,34 @@ _OWN_CLIP = (
 
 
 def clip(draft: Draft, s: Spell) -> Lines:
+    lines, limit = _clip(draft, s), s.own("max_norm")
+    test = {"if positive": f"if {limit} > 0:", "if given": f"if {limit} is not None:"}.get(draft.plan.clipping, "")
+    return [test, *indent(lines)] if lines and test else lines
+
+
+def _clip(draft: Draft, s: Spell) -> Lines:
     parameters = f"{s.own('model')}.parameters()"
+    limit = "0.05" if draft.plan.clipping == "always" else s.own("max_norm")
     match draft.plan.clip:
         case "norm":
             kept = "total_norm = " if "norm" in draft.plan.around else ""
-            return [f"{kept}torch.nn.utils.clip_grad_norm_({parameters}, 0.05)"]
+            return [f"{kept}torch.nn.utils.clip_grad_norm_({parameters}, {limit})"]
         case "value":
-            return [f"nn.utils.clip_grad_value_({parameters}, 0.01)"]
+            return [f"nn.utils.clip_grad_value_({parameters}, {'0.01' if limit == '0.05' else limit})"]
         case "own":
             draft.block(*_OWN_CLIP)
-            return [f"limit_gradients({parameters}, 0.05)"]
+            return [f"limit_gradients({parameters}, {limit})"]
     return []
 
 
 def step(draft: Draft, s: Spell) -> Lines:
     plan, optimizer, scaler = draft.plan, s.own("optimizer"), s.own("scaler")
-    if not plan.amp:
+    if not draft.scales:
         return [f"{optimizer}.step()"]
+    if plan.precision == "option":
+        return [
+            f"if {scaler} is not None:", f"    {scaler}.step({optimizer})", f"    {scaler}.update()", "else:", f"    {optimizer}.step()",
+        ]  # fmt: skip
     updated = [] if plan.has("GRD305", "GRD307") else [f"{scaler}.update()"]
     if plan.has("GRD306") and plan.slip == "first":
         return [f"{optimizer}.step()", *updated]
@@ -133,7 +145,9 @@ def zero(draft: Draft, s: Spell) -> Lines:
 
 
 def schedule(draft: Draft, s: Spell) -> Lines:
-    return [f"{s.own('scheduler')}.step()"] if draft.plan.scheduler != "no" else []
+    scheduler = s.own("scheduler")
+    lines = [f"{scheduler}.step()"] if draft.plan.scheduler != "no" else []
+    return [f"if {scheduler} is not None:", *indent(lines)] if lines and draft.plan.scheduling == "if given" else lines
 
 
 def averaging(draft: Draft, s: Spell) -> Lines:
@@ -153,7 +167,8 @@ def _names(draft: Draft) -> list[str]:
     plan = draft.plan
     names = ["model", "optimizer"]
     names += ["scheduler"] if plan.scheduler != "no" else []
-    names += ["scaler"] if plan.amp else []
+    names += ["scaler"] if draft.scales else []
+    names += ["max_norm"] if plan.clipping != "always" else []
     names += ["average"] if plan.ema != "no" else []
     return names
 
@@ -182,13 +197,13 @@ def _aliased(draft: Draft) -> Lines:
 
 def _in_context(draft: Draft) -> Lines:
     """A context that steps and zeroes when it is left."""
-    plan, bare, here = draft.plan, Spell("", "every"), draft.here
+    bare, here = Spell("", "every"), draft.here
     draft.use("from contextlib import contextmanager")
-    scaled = ", scaler" if plan.amp else ""
+    scaled = ", scaler" if draft.scales else ""
     inside = ["yield", *step(draft, bare), *zero(draft, bare)]
     draft.block("@contextmanager", f"def closing_window(optimizer{scaled}):", *indent(inside))
-    lines = [line for line in until_step(draft, here) if line not in step(draft, here)] or ["pass"]
-    given = f"{here.own('optimizer')}{', ' + here.own('scaler') if plan.amp else ''}"
+    lines = until_step(draft, here)[: -len(step(draft, here))] or ["pass"]
+    given = f"{here.own('optimizer')}{', ' + here.own('scaler') if draft.scales else ''}"
     return [f"with closing_window({given}):", *indent(lines), *_followers(draft, here)]
 
 

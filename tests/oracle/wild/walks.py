@@ -61,6 +61,13 @@ def _base(draft: Draft) -> Walk:
             draft.use("import itertools")
             stream = f"stream = itertools.cycle({loader})"
             return Walk(f"for i in range({UPDATES} * {draft.n}):", "i", once=(stream,), top=("x, y = next(stream)",))
+        case "restarted":
+            top = ("try:", "    x, y = next(batches)", "except StopIteration:", f"    {batches}", "    x, y = next(batches)")
+            return Walk(f"for i in range({UPDATES} * {draft.n}):", "i", once=(batches,), top=top)
+        case "progress":
+            draft.use("from tqdm import tqdm")
+            before, bottom = (f"watched = tqdm({loader}, disable=True)",), ("watched.set_postfix(number=i)",)
+            return Walk("for i, (x, y) in enumerate(watched):", "i", before=before, bottom=bottom, last="i + 1 == len(watched)")
         case "zip count":
             draft.use("import itertools")
             return Walk(f"for i, (x, y) in zip(itertools.count(1), {loader}):", "i", True, last=f"i == len({loader})")

@@ -1,0 +1,19 @@
+"""What the words of a file say against a fix, where nothing else is known: a comment, a setting, a string."""
+
+from __future__ import annotations
+
+import re
+
+_SUMS = re.compile(r"reductions?\W{0,6}(is|of|by)?\W{0,4}sum\b", re.I)
+"""`reduction="sum"`, "we use reduction==sum"."""
+
+
+def doubted_by(code: str, text: str) -> str:
+    """Why a fix of a rule is not safe, as the file speaks of what the fix assumes not to be; empty where it does not."""
+    if code != "GRD101":
+        return ""
+    found = _SUMS.search(text)
+    if found is None:
+        return ""
+    row = text.count("\n", 0, found.start()) + 1
+    return f"the file speaks of a sum on line {row}: a loss that is summed over its rows is not divided by the accumulation steps"

@@ -1,0 +1,171 @@
+"""Takes away, or mends, what divides a loss, for what a simulated run shows."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Delete, Edit, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.loss_by_trace import divided_at
+from gradlint.fixes.places import Places
+from gradlint.fixes.shared import Outcome, atom, bare, divided, unsafe, withheld
+from gradlint.fixes.update_by_trace import called_apart
+from gradlint.model.syntax.expressions import text, walk
+from gradlint.simulate.roots import backwards
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.twice import superfluous
+
+
+def parts_of(node: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpression] | None:
+    """What a node divides, and by what."""
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.Divide, cst.FloorDivide, cst.Multiply)):
+        return node.left, node.right
+    if isinstance(node, cst.AugAssign) and isinstance(node.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
+        return node.target, node.value
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        given = [each.value for each in node.args]
+        if len(given) == 1 and node.func.attr.value.rstrip("_") in ("div", "divide", "true_divide"):
+            return node.func.value, given[0]
+        if len(given) == 2 and text(node.func) in ("torch.div", "torch.divide", "torch.true_divide"):
+            return given[0], given[1]
+    return None
+
+
+def _multiplies(node: cst.CSTNode) -> bool:
+    """Whether a node divides by multiplying with an inverse."""
+    return isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Multiply)
+
+
+def divisor_of(node: cst.CSTNode) -> cst.BaseExpression | None:
+    """By what a node divides."""
+    parts = parts_of(node)
+    return parts[1] if parts is not None else None
+
+
+def undo_division(scene: Scene) -> Outcome:
+    """Remove the division that comes on top of another; where another arm has no other one, write it there."""
+    node, places = scene.place, Places(scene.statements)
+    parts = parts_of(node)
+    if parts is None or _multiplies(node):
+        return withheld("what divides the loss a second time is not a division")
+    dividend, divisor = parts
+    shared = called_apart(node, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    removed = _removal(node, dividend, places)
+    if isinstance(removed, str):
+        return withheld(removed)
+    edits: dict[int, Edit] = {}
+    for event in _needing(scene):
+        own = divided_at(event.node, text(divisor), places)
+        if own is None or event.through not in ("", "scaler") or _apart(event, scene, places):
+            return withheld(f"{scene.quoted(event.node)} needs the division, and has no other")
+        edits.setdefault(id(event.node), own)
+    unmet = _unmet(scene, places)
+    for call in unmet:
+        own = divided_at(call, text(divisor), places)
+        if own is not None:
+            edits[id(call)] = own
+    message = (
+        f"Divide by `{text(divisor)}` only where nothing else does" if edits else f"Remove the division by `{text(divisor)}`"
+    )
+    fix = Fix(message, (removed, *edits.values()))
+    reader = _reader(scene) or _given_back(scene, places)
+    if reader is not None:
+        return unsafe(fix, f"{scene.quoted(reader)} reads the divided loss, too")
+    return unsafe(fix, f"whether anything else divides before {scene.quoted(unmet[0])} is not known") if unmet else (fix, None)
+
+
+def divide_by_steps(scene: Scene) -> Outcome:
+    """Divide by the accumulation steps what is divided by another number."""
+    node, steps, places = scene.place, scene.steps_here, Places(scene.statements)
+    parts = parts_of(node)
+    if parts is None:
+        return None, None
+    if steps is None or places.function_of(node) is not places.function_of(scene.event.node):
+        return withheld("N has no name at this call")
+    dividend, divisor = parts
+    edit = Replace(node, divided(dividend, steps)) if _multiplies(node) else Replace(divisor, atom(steps))
+    return Fix(f"Divide by `{steps}`", (edit,), Applicability.UNSAFE), None
+
+
+def _removal(node: cst.CSTNode, dividend: cst.BaseExpression, places: Places) -> Edit | str:
+    """What takes a division away: its whole line, if that does nothing else, and a branch that holds nothing else; or why nothing does."""
+    line = places.line_of(node)
+    small = line.body[0] if line is not None else None
+    whole = small is node or (isinstance(small, cst.Expr) and small.value is node)
+    if line is None:
+        in_place = isinstance(node, cst.AugAssign) or (isinstance(node, cst.Call) and text(node.func).endswith("_"))
+        return "the division shares its line with another statement" if in_place else Replace(node, bare(dividend))
+    if not whole and not _only_divides(small, node, dividend):
+        return _in_place_of(node, dividend, line)
+    if len(places.suite_of(line)) > 1:
+        return Delete(line)
+    around = places.around(line)
+    branch = around[1] if len(around) > 1 else None
+    alone = isinstance(branch, cst.If) and branch.orelse is None and _is_own(branch, places)
+    return Delete(branch) if alone and branch is not None else "it is the only statement of its branch"
+
+
+def _in_place_of(node: cst.CSTNode, dividend: cst.BaseExpression, line: cst.CSTNode) -> Edit:
+    """What writes a dividend where its quotient stands: `loss.backward()` for `(loss / N).backward()`."""
+    owner = next((each for each in walk(line) if isinstance(each, cst.Attribute) and each.value is node), None)
+    alone = isinstance(dividend, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) and "\n" not in text(node)
+    if owner is None or not alone or owner.lpar:
+        return Replace(node, bare(dividend))
+    return Replace(owner, f"{bare(dividend)}.{owner.attr.value}")
+
+
+def _is_own(branch: cst.If, places: Places) -> bool:
+    """Whether an `if` is a statement of its own, and no `elif`."""
+    return any(each is branch for each in places.suite_of(branch))
+
+
+def _only_divides(small: cst.CSTNode | None, node: cst.CSTNode, dividend: cst.BaseExpression) -> bool:
+    if not isinstance(small, cst.Assign) or small.value is not node or len(small.targets) != 1:
+        return False
+    return text(small.targets[0].target) == text(dividend)
+
+
+def _needing(scene: Scene) -> list[Event]:
+    """The backward passes that get the quotient, and that nothing else divides."""
+    found: dict[int, Event] = {}
+    for run in scene.runs:
+        for event in run.trace.of(What.BACKWARD):
+            for _, factor in event.terms:
+                mine = any(each is scene.place for each in factor.divisors)
+                if mine and superfluous(event, factor, run.trace.divisors[scene.place][0], run.trace) is None:
+                    found.setdefault(id(event.node), event)
+    return list(found.values())
+
+
+def _unmet(scene: Scene, places: Places) -> list[cst.Call]:
+    """The backward passes of the function that no run comes to."""
+    function = places.function_of(scene.place)
+    met = {id(event.node) for run in scene.runs for event in run.trace.of(What.BACKWARD)}
+    return [each for each in backwards([function] if function is not None else []) if id(each) not in met]
+
+
+def _given_back(scene: Scene, places: Places) -> cst.CSTNode | None:
+    """What hands the quotient to callers out of sight."""
+    function, dividend = places.function_of(scene.place), text((parts_of(scene.place) or (cst.Name("_"),))[0])
+    if function is None or not any(each is function for each in scene.event.loops):
+        return None
+    returns = [each for each in walk(function) if isinstance(each, cst.Return) and each.value is not None]
+    behind = (each for each in returns if not any(inner is scene.place for inner in walk(each)))
+    return next((each for each in behind if any(text(n) == dividend for n in walk(each) if isinstance(n, cst.Name))), None)
+
+
+def _apart(event: Event, scene: Scene, places: Places) -> bool:
+    return places.function_of(event.node) is not places.function_of(scene.place)
+
+
+def _reader(scene: Scene) -> cst.CSTNode | None:
+    """What reports the quotient."""
+    for run in scene.runs:
+        for event in run.trace.of(What.REPORT):
+            if any(each is scene.place for _, factor in event.terms for each in factor.divisors):
+                return event.node
+    return None

@@ -1,0 +1,139 @@
+"""Lets an update run on the last micro-batch of the data too: `or (i + 1) == len(loader)` in its guard."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.edits import Edit, Enclose
+from gradlint.finding import Fix
+from gradlint.fixes.boundaries import Boundary, Guard
+from gradlint.fixes.shared import Outcome, quoted, shifted, unsafe, withheld
+from gradlint.fixes.walked import walked_by
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
+from gradlint.model.syntax.expressions import keywords, walk
+from gradlint.simulate.deciding import turn_of
+from gradlint.simulate.flushing import steps_behind
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import Event, What
+from gradlint.simulate.views import views
+
+
+def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
+    """Ask, in every guard of the window, for the last micro-batch of the data too."""
+    if boundary is None:
+        return withheld("the guard asks for no index that could be compared with the length of the loader")
+    begun = _pass_of(scene)
+    length = walked_by(begun.node, boundary.places) if begun is not None else None
+    if begun is None or length is None:
+        return withheld("the loader has no name here whose length could be asked for")
+    if begun.sized is False:
+        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop, where a window is left")
+    reason = _unfit(boundary, scene)
+    if reason is not None:
+        return withheld(reason)
+    begins = boundary.begins
+    if begins is None or not boundary.decision.restarts:
+        return withheld("the index does not restart with each pass over the data")
+    home = boundary.places.function_of(begun.node)
+    if any(boundary.places.function_of(each.test) is not home or not _asks_itself(each) for each in boundary.guards):
+        return withheld("the guard stands in another function, where the loader has no name")
+    edits: list[Edit] = []
+    for guard in boundary.guards:
+        part = _part(guard)
+        if part is None:
+            return withheld(f"{quoted(guard.test)} mixes its conditions in a way that a flush does not fit into")
+        edits.append(_extended(guard, part, shifted(guard.node.left, 1 - begins), length))
+    shared = boundary.shared()
+    if shared is not None:
+        return withheld(shared)
+    fix = Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits))
+    other = boundary.asked_elsewhere()
+    if other is not None:
+        return unsafe(fix, f"{quoted(other)} asks for the boundary by itself, and would not know of the last micro-batch")
+    told = _told_of_updates(scene)
+    if told is not None:
+        return unsafe(fix, f"`{told}` may count full windows alone, and the optimizer's schedule would be over before the run is")
+    if not _has_length(begun, scene):
+        return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
+    return fix, None
+
+
+def _pass_of(scene: Scene) -> Event | None:
+    """The beginning of the pass over the data whose end is lost; None where no data are walked."""
+    end = scene.fault.other
+    if end is not None and end.what is What.BACKWARD:
+        return None  # the loop is over a range
+    passes = [event for event in scene.view.of(What.PASS) if end is None or end.what is not What.END or event.text == end.text]
+    return passes[0] if passes else None
+
+
+def _unfit(boundary: Boundary, scene: Scene) -> str | None:
+    """Why a flush has no place in the guards as they are."""
+    if boundary.decides_apart():
+        return "a test of its own decides when gradients are synchronised"
+    if _before_backward(scene):
+        return f"{quoted(boundary.decision.test)} stands before the backward pass, whose gradients a flush there would miss"
+    if any(boundary.skips_first(each) is not None for each in boundary.guards):
+        return "the guard has to be put right first"
+    if boundary.asks_for_an_end():
+        return "a flush that does not fire stands in the guard already"
+    if any(view.key == scene.view.key and steps_behind(view) for run in scene.runs for view in views(run.trace)):
+        return "the step after the loop has to be put right first"
+    return None
+
+
+def _before_backward(scene: Scene) -> bool:
+    """Whether the optimizer steps before the backward pass of its iteration."""
+    events = scene.run.trace.events
+    place = next(place for place, event in enumerate(events) if event is scene.step)
+    following = next((event for event in events[place:] if event.what is What.BACKWARD), None)
+    turn = turn_of(scene.step, scene.view)
+    return turn is not None and following is not None and turn_of(following, scene.view) == turn
+
+
+def _asks_itself(guard: Guard) -> bool:
+    return any(each is guard.node for each in walk(guard.test))
+
+
+def _part(guard: Guard) -> cst.BaseExpression | None:
+    """The one part of a guard that asks for the remainder; None where it is part of something else."""
+    node = guard.test
+    while isinstance(node, cst.BooleanOperation):
+        sides = [side for side in (node.left, node.right) if any(each is guard.node for each in walk(side))]
+        if len(sides) != 1:
+            return None
+        node = sides[0]
+    inner = any(isinstance(each, cst.BooleanOperation) for each in walk(node))
+    return node if isinstance(node, cst.BaseExpression) and (not inner or node is guard.test) else None
+
+
+def _extended(guard: Guard, part: cst.BaseExpression, last: str, length: str) -> Edit:
+    """The alternative beside the part that asks for the boundary; the conditions that go with it stay above both."""
+    test = guard.test
+    above = cst.And if guard.closes else cst.Or
+    loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr))
+    held = part is not test and any(
+        isinstance(each, cst.BooleanOperation) and isinstance(each.operator, above) for each in walk(test)
+    )
+    word, sign = ("or", "==") if guard.closes else ("and", "!=")
+    more = f" {word} {last} {sign} len({length})"
+    if held:
+        return Enclose(part, "(", f"{more})")
+    return Enclose(test, "(" if loose else "", f"{')' if loose else ''}{more}")
+
+
+def _told_of_updates(scene: Scene) -> str | None:
+    """The argument that tells an optimizer with a schedule of its own, such as BertAdam, how many steps the run has."""
+    built = [each.node for run in scene.runs for each in run.trace.optimizers]
+    told = [word for node in built if isinstance(node, cst.Call) for word in keywords(node)]
+    return next((word for word in told if word in LENGTH_ARGUMENTS), None)
+
+
+def _has_length(begun: Event, scene: Scene) -> bool:
+    """Whether the data surely have a length: by what they are made of, or because the text asks for it wherever the pass begins."""
+    arms = {(id(node), arm) for node, arm, _ in begun.path}
+    return begun.sized is True or any(
+        name in (begun.text, begun.rows) and all((id(node), arm) in arms for node, arm, _ in path)
+        for name, path in scene.run.trace.measured
+        if name
+    )

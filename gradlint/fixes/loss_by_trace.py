@@ -1,0 +1,128 @@
+"""Fixes of what a loss is divided by, for what a simulated run shows: offered because a run of the result proves them."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.edits import Enclose, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.divisors import pieces_in
+from gradlint.fixes.places import Places
+from gradlint.fixes.shared import Outcome, by_such_a_number, divide, unsafe, withheld
+from gradlint.fixes.update_by_trace import called_apart
+from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.simulate.roots import backwards
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import What
+from gradlint.simulate.views import views
+from gradlint.simulate.window_terms import MAY_DIVIDE
+
+
+def divide_backpropagated(scene: Scene) -> Outcome:
+    """Divide what a backward pass is called on, or given, by the accumulation steps; or let the accelerator do it that counts them."""
+    steps, call, places = scene.steps_here, scene.event.node, Places(scene.statements)
+    loss = _loss_of(call)
+    if loss is None or not isinstance(call, cst.Call):
+        return withheld("the loss is not an expression here")
+    pieces = pieces_in(scene, places) if steps is None else None
+    shared = called_apart(call, scene, places)
+    single = _of_single(scene, places) or (shared if pieces is None else None)
+    if single is not None:
+        return withheld(single)
+    name = _accelerator_of(scene, places)
+    if name is not None:
+        return Fix(f"Let `{name}.backward()` divide the loss", (Replace(call, f"{name}.backward({text(loss)})"),)), None
+    steps = steps or pieces
+    if steps is None:
+        return withheld("N has no name at this call")
+    if _may_be_absent(scene, steps):
+        return withheld(f"`{steps}` may be 0 or None here, as the test of it says")
+    edit = divided_at(call, steps, places)
+    if edit is None:
+        return withheld("the loss is not an expression here")
+    fix = Fix(f"Divide the loss by `{steps}`", (edit,))
+    if pieces is not None:
+        return unsafe(
+            fix, shared or "the last piece of a batch may be smaller than the others, and then weighs as much as they do"
+        )
+    other = _unknown_arm(scene, places)
+    if other is not None:
+        return unsafe(fix, f"{scene.quoted(other)} is the other arm, whose loss is not known to be divided then")
+    return by_such_a_number((fix, None), steps)
+
+
+def divided_at(call: cst.CSTNode, steps: str, places: Places) -> Enclose | None:
+    """Divides what a backward pass is called on, or given; None where that is not an expression."""
+    loss = _loss_of(call)
+    if loss is None or not isinstance(call, cst.Call):
+        return None
+    loss = _scaled_in(call, places) or loss
+    edit = divide(loss, steps)
+    if isinstance(call.func, cst.Attribute) and call.func.value is loss and not loss.lpar:
+        return Enclose(loss, f"({edit.before}", f"{edit.after})")
+    return edit
+
+
+def _scaled_in(call: cst.Call, places: Places) -> cst.BaseExpression | None:
+    """The loss that a context scales, where a backward pass is called on what it gives: `with scale_loss(loss, ...) as scaled`."""
+    name = call.func.value if isinstance(call.func, cst.Attribute) else None
+    for around in places.around(call):
+        for item in around.items if isinstance(around, cst.With) else ():
+            given = item.asname.name if item.asname is not None else None
+            if isinstance(given, cst.Name) and isinstance(name, cst.Name) and given.value == name.value:
+                scales = isinstance(item.item, cst.Call) and last_name(item.item.func) == "scale_loss" and item.item.args
+                return item.item.args[0].value if scales and isinstance(item.item, cst.Call) else None
+    return None
+
+
+def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
+    """A backward pass in another arm of the branches that the fault's stands in, whose terms may be divided or not."""
+    own = {id(node): arm for node, arm, _ in scene.event.path}
+    events = [event for run in scene.runs for event in run.trace.of(What.BACKWARD)]
+    for event in events:
+        apart = any(own.get(id(node), arm) != arm for node, arm, _ in event.path)
+        if apart and (event.through in MAY_DIVIDE or any(factor.doubt for _, factor in event.terms)):
+            return event.node
+    met = {id(event.node) for event in events}
+    inner = [node for node, _, _ in scene.event.path if scene.loop is None or places.holds(scene.loop, node)]
+    branches = [node for node in inner if isinstance(node, cst.If)]
+    return next((each for each in backwards(branches) if id(each) not in met), None)
+
+
+def _may_be_absent(scene: Scene, steps: str) -> bool:
+    """Whether the program asks if there is a number of steps, elsewhere than on the way to the backward pass."""
+    tests = [node.test for node, _, _ in scene.event.path if isinstance(node, cst.If)]
+    told = any(text(each) == steps for test in tests for each in walk(test) if isinstance(each, (cst.Name, cst.Attribute)))
+    return any(scene.run.asked.absent.values()) and not told
+
+
+def _of_single(scene: Scene, places: Places) -> str | None:
+    """Why a division would be wrong for another loop: the same call backpropagates there what is an update of its own."""
+    function = places.function_of(scene.event.node)
+    for view in views(scene.run.trace):
+        if view.size == 1 and view.key[0] == scene.view.key[0] and any(e.node is scene.event.node for e in view.backwards):
+            name = f"`{function.name.value}`" if function is not None else "the code"
+            return f"{name} is called in more than one place, and the fix would serve all of them"
+    return None
+
+
+def _accelerator_of(scene: Scene, places: Places) -> str | None:
+    """What counts the micro-batches around a backward pass that goes past it, as the function of the call names it."""
+    counts = [scene.run.trace.events[place] for place in scene.event.inside]
+    for node in [each.node for each in counts] if not scene.event.through else ():
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+            if places.function_of(node) is places.function_of(scene.event.node):
+                return text(node.func.value)
+    return None
+
+
+def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
+    """What is backpropagated: the receiver, what a scaler scales there, or the first argument."""
+    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
+        return None
+    if call.args and call.args[0].keyword is None and not call.args[0].star:
+        return call.args[0].value
+    receiver = call.func.value
+    if isinstance(receiver, cst.Call) and last_name(receiver.func) == "scale" and len(receiver.args) == 1:
+        return receiver.args[0].value
+    return receiver

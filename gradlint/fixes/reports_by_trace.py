@@ -1,0 +1,39 @@
+"""The fix for a number that is reported N times too small: it is multiplied by N where it is taken of the loss."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Enclose
+from gradlint.finding import Fix
+from gradlint.fixes.divisors import divisor_at
+from gradlint.fixes.places import Places
+from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.model.syntax.expressions import subnodes, walk
+from gradlint.simulate.scene import Scene
+
+
+def multiply_again(scene: Scene) -> Outcome:
+    """Multiply a number by what the loss was divided by, or by N."""
+    place, places = scene.place, Places(scene.statements)
+    if scene.fault.why:
+        return withheld(scene.fault.why)
+    nodes = (each for statement in scene.statements for each in walk(statement))
+    holder = next((each for each in nodes if any(part is place for part in subnodes(each))), None)
+    if place is scene.event.node or holder is None:
+        return withheld("what is shown has no expression of its own")
+    n = divisor_at(scene.fault.about, place, scene, places)
+    if n is None:
+        return withheld("N has no name where the loss is reported")
+    loose = _is_torn(place, holder) and not getattr(place, "lpar", ())
+    edit = Enclose(place, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
+    return Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE), None
+
+
+def _is_torn(node: cst.CSTNode, holder: cst.CSTNode | None) -> bool:
+    """Whether a product in place of a node needs parentheses there."""
+    if isinstance(holder, cst.BinaryOperation):
+        first = isinstance(holder.operator, (cst.Multiply, cst.Divide, cst.FloorDivide, cst.Modulo)) and holder.left is node
+        return not first and not isinstance(holder.operator, (cst.Add, cst.Subtract))
+    return isinstance(holder, (cst.UnaryOperation, cst.Attribute, cst.Subscript, cst.Call, cst.Await))

@@ -1,0 +1,118 @@
+"""Fixes for what a scaler has to see: each step, each loss, and an update whichever arm the data take."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.edits import Insert, Move, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.places import Places, Suite
+from gradlint.fixes.shared import Outcome, bare, withheld
+from gradlint.fixes.update_by_trace import called_apart
+from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.stalling import STALE
+from gradlint.simulate.trace import UPDATES, Event, What
+
+_LEAVES = (cst.Continue, cst.Break, cst.Return)
+
+
+def update_in_any_case(scene: Scene) -> Outcome:
+    """Move the update behind the branch that it stands in, or write it also where the branch leaves before it comes."""
+    places, call, branch = Places(scene.statements), scene.event.node, scene.fault.about
+    if scene.fault.why == STALE:
+        return withheld("the gradients are not cleared either where the step is left out, so that they would stay as they are")
+    line = places.line_of(call)
+    if line is None or not isinstance(branch, cst.If) or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is call):
+        return withheld("it shares its line with other code, or what it returns is used")
+    shared = called_apart(line, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    suite, around = places.suite_of(line), places.suite_of(branch)
+    if _suite(branch.body) is suite and len(suite) > 1 and not _updates(branch.orelse) and any(each is branch for each in around):
+        return Fix("Update the scaler whether it steps or not", (Move(line, branch, after=True),)), None
+    last = _suite(branch.body)[-1] if _suite(branch.body) else None
+    leaves = isinstance(last, cst.SimpleStatementLine) and len(last.body) == 1 and isinstance(last.body[0], _LEAVES)
+    if last is not None and leaves and suite is around and not _updates(branch.body):
+        return Fix("Update the scaler where the step is left out, too", (Insert(last, text(line).strip()),)), None
+    return withheld("the condition and the update are not in one suite")
+
+
+def _suite(body: cst.BaseSuite) -> Suite:
+    """The statements of an indented block."""
+    return body.body if isinstance(body, cst.IndentedBlock) else ()
+
+
+def _updates(part: cst.CSTNode | None) -> bool:
+    """Whether an arm may update a scaler itself."""
+    return part is not None and any(isinstance(each, cst.Call) and last_name(each.func) == UPDATES for each in walk(part))
+
+
+def step_through_scaler(scene: Scene) -> Outcome:
+    """Step through the scaler that scaled the loss, with the other optimizers that step beside it."""
+    places, step = Places(scene.statements), scene.event
+    scaler = next(filter(None, (_scaler_of(each) for each in _feeding(step, scene))), None)
+    line = places.line_of(step.node)
+    if scaler is None or line is None or not _is_plain_step(step.node):
+        return withheld("the scaler has no name at the step")
+    backwards = {id(places.function_of(each.node)) for each in _feeding(step, scene)}
+    if backwards != {id(places.function_of(step.node))}:
+        return withheld("the scaler has no name at the step")
+    steps = [event for run in scene.runs for event in run.trace.of(What.STEP)]
+    beside = [each for each in steps if any(places.holds(one, each.node) for one in places.suite_of(line))]
+    if any(each.through == "scaler" and each.target == step.target for each in beside):
+        return withheld("the scaler steps the same optimizer beside it: remove the plain step")
+    plain = {
+        id(each.node): each.node for each in beside if places.suite_of(places.line_of(each.node) or line) is places.suite_of(line)
+    }
+    edits = tuple(
+        Replace(node, f"{scaler}.step({text(node.func.value)})")
+        for node in plain.values()
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and _is_plain_step(node)
+    )
+    return Fix("Step through the scaler", edits), None
+
+
+def _feeding(step: Event, scene: Scene) -> list[Event]:
+    """The backward passes whose gradients a step uses."""
+    return [scene.run.trace.events[place] for place in step.held]
+
+
+def _scaler_of(backward: Event) -> str | None:
+    """The scaler of `scaler.scale(loss).backward()`, as the text names it."""
+    func = backward.node.func if isinstance(backward.node, cst.Call) else None
+    scaled = func.value if isinstance(func, cst.Attribute) else None
+    scale = scaled.func if isinstance(scaled, cst.Call) else None
+    return text(scale.value) if isinstance(scale, cst.Attribute) and scale.attr.value == "scale" else None
+
+
+def _is_plain_step(node: cst.CSTNode) -> bool:
+    """Whether a call is `optimizer.step()`."""
+    return (
+        isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "step" and not node.args
+    )
+
+
+def scale_the_loss(scene: Scene) -> Outcome:
+    """Backpropagate the loss as the scaler of the step scales it."""
+    places, step = Places(scene.statements), scene.event
+    backwards = {id(event.node): event.node for run in scene.runs for event in run.trace.of(What.BACKWARD)}
+    if len(backwards) != 1:
+        return withheld("several backward passes feed the step")
+    every = [event for run in scene.runs for event in run.trace.of(What.STEP) if event.target == step.target]
+    if any(not each.through for each in every):
+        return withheld("another arm steps without the scaler")
+    (backward,) = backwards.values()
+    if not isinstance(step.node, cst.Call) or not isinstance(step.node.func, cst.Attribute):
+        return withheld("the scaler has no name at the backward pass")
+    if places.function_of(backward) is not places.function_of(step.node):
+        return withheld("the scaler has no name at the backward pass")
+    if not isinstance(backward, cst.Call) or not isinstance(backward.func, cst.Attribute) or _gives(backward):
+        return withheld("the loss is handed to the backward pass by a name of its own")
+    scaled = f"{text(step.node.func.value)}.scale({bare(backward.func.value)}).{backward.func.attr.value}"
+    return Fix("Scale the loss", (Replace(backward.func, scaled),)), None
+
+
+def _gives(backward: cst.Call) -> bool:
+    """Whether a backward pass is handed what it starts from."""
+    return any(each.keyword is None for each in backward.args)

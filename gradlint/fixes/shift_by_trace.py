@@ -1,0 +1,139 @@
+"""Moves a boundary to the last micro-batch of each window: `i % N == 0` becomes `(i + 1) % N == 0`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Edit, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.boundaries import Boundary, Guard, boundary_of
+from gradlint.fixes.places import Places
+from gradlint.fixes.shared import Outcome, comparison_around, quoted, shifted, unsafe, withheld
+from gradlint.model.syntax.expressions import dotted, literal, text, walk
+from gradlint.simulate.scene import Scene
+
+_BY_HAND = "the counter is kept by hand in a way that a shift of the index does not mend"
+
+
+def shift(scene: Scene) -> Outcome:
+    """Ask, in every guard of the window, for the last micro-batch of it."""
+    boundary = boundary_of(scene)
+    begins = boundary.begins if boundary is not None else None
+    if boundary is None or begins is None:
+        return withheld(_BY_HAND)
+    if boundary.decides_apart():
+        return withheld("a test of its own decides when gradients are synchronised")
+    edits: list[Edit] = []
+    for guard in boundary.guards:
+        edit = _edit(boundary, guard, 1 - begins)
+        if edit is None:
+            return withheld(_BY_HAND)
+        edits.append(edit)
+    shared = boundary.shared()
+    if shared is not None:
+        return withheld(shared)
+    fix = Fix("Update on the last micro-batch of each window", tuple(edits))
+    other = boundary.asked_elsewhere()
+    if other is not None:
+        return unsafe(fix, f"{quoted(other)} asks for the boundary by itself, and would not move with it")
+    early = awaited(boundary, scene) if scene.view.first_size == 1 else None
+    if early is not None:
+        return unsafe(fix, f"{quoted(early)} would read, before the first full window, what only an update sets")
+    if scene.fault.beside is not None:
+        return unsafe(fix, f"{quoted(scene.fault.beside)} steps inside the window as well, and has used what is cleared there")
+    beneath = boundary.beneath()
+    if beneath is not None:
+        return unsafe(fix, f"{quoted(beneath)} is asked beneath the guard, where its counter would have other values")
+    return fix, None
+
+
+def _edit(boundary: Boundary, guard: Guard, offset: int) -> Edit | None:
+    modulus = f"{shifted(guard.node.left, offset)} % {text(guard.node.right)}"
+    around = comparison_around(_holder(boundary, guard), guard.node)
+    node: cst.CSTNode = guard.node
+    if not isinstance(around, cst.Comparison):
+        test, replaced = modulus, f"not {modulus}"
+    else:
+        target = around.comparisons[0]
+        asks = target.comparator if around.left is guard.node else around.left
+        operator = _operator(target.operator, literal(asks))
+        if operator is None:
+            return None
+        kept = literal(asks) == 0
+        replaced = f"{modulus} {operator} 0"
+        node, test = (node, modulus) if kept else (around, replaced)
+    skipping = boundary.skips_first(guard)
+    return Replace(skipping, replaced) if skipping is not None else Replace(node, test)
+
+
+def _holder(boundary: Boundary, guard: Guard) -> cst.CSTNode:
+    """The condition that a remainder stands in, or the function where it stands elsewhere."""
+    if any(each is guard.node for each in walk(guard.test)):
+        return guard.test
+    return boundary.places.around(guard.node)[0]
+
+
+def _operator(operator: cst.BaseCompOp, other: object) -> str | None:
+    """How a remainder is held against 0 instead; None where what it is held against says nothing of the kind."""
+    if isinstance(operator, (cst.Equal, cst.Is)):
+        return "=="
+    if isinstance(operator, cst.NotEqual):
+        return "!="
+    if (isinstance(operator, cst.GreaterThanEqual) and other == 1) or (isinstance(operator, cst.GreaterThan) and other == 0):
+        return "!="
+    return "==" if isinstance(operator, cst.LessThan) and other == 1 else None
+
+
+# What waits for the first update
+
+
+def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
+    """What reads, outside of the guards, a name that has no value before the first update, or none that serves.
+
+    A count of updates serves as 0, but for a division by it and for its remainder, which is 0 as it is when something is due.
+    """
+    blocks = [block for each in boundary.guards if (block := each.block) is not None]
+    given = {name for block in blocks for name in _given(block)}
+    if not given or scene.loop is None:
+        return None
+    inside = {id(each) for block in blocks for each in walk(block)}
+    outside = [each for each in walk(scene.loop) if id(each) not in inside]
+    begun = set(_begun(boundary.places, inside))
+    targets = {id(node) for each in outside for node in _targets(each)}
+    for each in outside:
+        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
+            side = each.left if isinstance(each.operator, cst.Modulo) else each.right
+            if any(dotted(node) in given for node in walk(side)):
+                return each
+        name = dotted(each) if isinstance(each, cst.Name) and id(each) not in targets else None
+        if name in given and name not in begun:
+            return each
+    return None
+
+
+def _begun(places: Places, inside: set[int]) -> Iterator[str]:
+    """The names that something outside of the guards gives a value to."""
+    for each in (node for statement in places.module for node in walk(statement)):
+        if isinstance(each, cst.Param):
+            yield each.name.value
+        elif isinstance(each, cst.AssignTarget) and id(each) not in inside and (name := dotted(each.target)) is not None:
+            yield name
+
+
+def _given(block: cst.CSTNode) -> Iterator[str]:
+    """The names that a block gives a value to."""
+    for each in walk(block):
+        if isinstance(each, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign)) and (name := dotted(each.target)) is not None:
+            yield name
+
+
+def _targets(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The names of a statement that get a value, and read none."""
+    if isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For)):
+        yield from walk(node.target)
+    elif isinstance(node, cst.Attribute):
+        yield from walk(node.attr)
+    elif isinstance(node, cst.Arg) and node.keyword is not None:
+        yield node.keyword

@@ -1,0 +1,125 @@
+"""Fixes for a step on every micro-batch: it goes under the guard that zeroes, or the update gets a guard of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.edits import Delete, Move
+from gradlint.finding import Fix
+from gradlint.fixes.decisions import named_anew
+from gradlint.fixes.new_guard import guard_update
+from gradlint.fixes.places import Places, Suite
+from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.update_by_trace import ORDER, backpropagates, called_apart, ranks_of, update_at
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import Event, What
+
+_MESSAGE = "Step once per window"
+_CLOSING = (What.ZERO, What.SCHEDULE)
+_OF_STEP = (What.STEP, What.SCALER_UPDATE)
+
+
+def step_once(scene: Scene) -> Outcome:
+    """Remove a step beside the one that closes the window, move it to what closes it, or guard the update."""
+    places, step = Places(scene.statements), scene.event
+    unit = update_at(step.node, scene, places)
+    if unit is None:
+        return withheld("the step is part of a larger statement")
+    shared = called_apart(unit, scene, places)
+    if shared is not None:
+        return withheld(shared)
+    if not step.through and any(each.scaled for each in scene.view.backwards):
+        return withheld("the step has to go through the scaler first")
+    suite = places.suite_of(unit)
+    behind = suite[next(place for place, each in enumerate(suite) if each is unit) + 1 :]
+    guard = next((each for each in behind if _closes(each, scene, places)), None)
+    another = scene.fault.other is not None and scene.fault.other.what is What.STEP
+    if (another or guard is not None) and _clears_each_time(scene):
+        return withheld("the gradients are cleared on every micro-batch, too: they would not add up")
+    if another:
+        return Fix("Remove the step inside the window", (Delete(unit),)), None
+    if not isinstance(guard, cst.If):
+        return guard_update(unit, scene, places)
+    return _under(guard, unit, scene, places)
+
+
+def _clears_each_time(scene: Scene) -> bool:
+    """Whether a place clears the gradients as often as the optimizer steps."""
+    times = Counter(id(event.node) for event in scene.view.of(What.ZERO))
+    return max(times.values(), default=0) >= sum(event.node is scene.event.node for event in scene.view.steps)
+
+
+def _closes(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
+    """Whether a statement is a condition under which gradients are cleared, or the schedule advances, once a window."""
+    if not isinstance(statement, cst.If) or backpropagates(statement, scene, places):
+        return False
+    return bool(_body(statement)) and any(
+        places.holds(each, event.node) for each in _body(statement) for event in _closing(scene)
+    )
+
+
+def _body(guard: cst.If) -> Suite:
+    """The statements of the arm in which a condition holds."""
+    return guard.body.body if isinstance(guard.body, cst.IndentedBlock) else ()
+
+
+def _closing(scene: Scene) -> list[Event]:
+    """What closes windows in the usual run."""
+    return scene.view.of(*_CLOSING)
+
+
+def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
+    """Take the step, with the others beside it and the updates of their scaler, to what follows a step under a condition."""
+    suite = places.suite_of(unit)
+    start, end = (next(place for place, each in enumerate(suite) if each is node) for node in (unit, guard))
+    going = [each for each in suite[start:end] if _is_of_step(each, scene, places)]
+    anew = named_anew(going, suite[start:end])
+    if anew is not None:
+        return withheld(f"`{anew}` gets another value before the guard")
+    lost = next(_flushed_behind(scene), None)
+    if lost is not None:
+        return withheld(f"{scene.quoted(lost.node)} closes the last window after the loop, where no step would stand")
+    before = [place for place, each in enumerate(_body(guard)) if _comes_first(each, scene, places)]
+    anchor = _body(guard)[max(before, default=-1) + 1]
+    fix = Fix(_MESSAGE, tuple(Move(each, anchor) for each in going))
+    if _leaves_some(guard, scene, places):
+        return unsafe(fix, "the last, partial window of a pass, which steps today, would be left without a step")
+    return fix, None
+
+
+def _is_of_step(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
+    """Whether a statement steps, or updates a scaler that has stepped, and does nothing else in an update."""
+    ranks = ranks_of(statement, scene, places)
+    return bool(ranks) and ranks <= {ORDER.index(each) for each in _OF_STEP}
+
+
+def _comes_first(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
+    """Whether a statement under the guard holds what comes before a step in an update."""
+    ranks = ranks_of(statement, scene, places)
+    return bool(ranks) and min(ranks) < ORDER.index(What.STEP)
+
+
+def _flushed_behind(scene: Scene) -> Iterator[Event]:
+    """What is cleared, or advances, when the loop that steps is over."""
+    loop = scene.loop
+    steps = [event for event in scene.view.steps if not any(each is loop for each in event.loops)]
+    for event in _closing(scene) if not steps else ():
+        before = any(each is loop for other in scene.view.backwards for each in other.loops) and event.micro >= 0
+        if before and event.terms and not any(each is loop for each in event.loops):
+            yield event
+
+
+def _leaves_some(guard: cst.If, scene: Scene, places: Places) -> bool:
+    """Whether micro-batches follow on the last time that a guard holds in a pass over the data."""
+    waiting = 0
+    for _, event in scene.view.events:
+        if event.what is What.BACKWARD:
+            waiting += 1
+        elif event.what in _CLOSING and places.holds(guard, event.node):
+            waiting = 0
+        elif event.what is What.END and waiting:
+            return True
+    return False

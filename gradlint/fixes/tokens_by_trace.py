@@ -1,0 +1,42 @@
+"""The fix for means over unequal numbers of tokens: a sum over the window, divided by the tokens of the window."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Enclose, Insert, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, text, walk
+from gradlint.simulate.masking import ALONE
+from gradlint.simulate.scene import Scene
+
+
+def divide_by_tokens(scene: Scene) -> Outcome:
+    """Only where the window's micro-batches are at hand as a list can their tokens be counted before the first backward pass."""
+    loop, call, division = scene.loop, scene.fault.about, scene.place
+    if not isinstance(loop, cst.For) or dotted(loop.iter) is None or len(scene.step.loops) >= len(scene.event.loops):
+        return withheld("the micro-batches of a window are not at hand as a list")
+    if scene.fault.why != ALONE:
+        return withheld("the loss is not that mean alone, divided by N on every path")
+    masked, target = (
+        (keywords(call).get("ignore_index"), argument(call, 1, "target")) if isinstance(call, cst.Call) else (None, None)
+    )
+    names = {each.value for each in walk(loop.target) if isinstance(each, cst.Name)}
+    if not isinstance(call, cst.Call) or masked is None or target is None or last_name(call.func) != "cross_entropy":
+        return withheld("the tokens of a micro-batch cannot be counted here")
+    if dotted(target) not in names:
+        return withheld("the tokens of a micro-batch cannot be counted here")
+    if "reduction" in keywords(call) or any(n.value == "num_tokens" for n in walk(loop) if isinstance(n, cst.Name)):
+        return withheld("the loss has a reduction of its own")
+    divisor = division.right if isinstance(division, cst.BinaryOperation) else getattr(division, "value", None)
+    if not isinstance(divisor, cst.BaseExpression):
+        return withheld("the loss is divided by a call")
+    count = f"num_tokens = sum(({text(target)} != {text(masked)}).sum() for {text(loop.target)} in {text(loop.iter)})"
+    edits = (
+        Insert(loop, count),
+        Enclose(next(arg for arg in call.args if arg.value is masked), "", ', reduction="sum"'),
+        Replace(divisor, "num_tokens"),
+    )
+    return Fix("Divide the sum over the window by its tokens", edits, Applicability.UNSAFE), None

@@ -1,0 +1,190 @@
+"""Where the update of a simulated run stands in its text, and the place of each of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+import libcst as cst
+
+from gradlint.edits import Edit, Insert, Move
+from gradlint.fixes.decisions import Decision
+from gradlint.fixes.places import Places, Suite
+from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.trace import Event, What
+
+ORDER = (What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.ZERO, What.SCHEDULE, What.AVERAGE)
+"""In which order the parts of an update come."""
+
+
+def line_beside_step(scene: Scene, places: Places) -> cst.SimpleStatementLine | None:
+    """The line of the fault's event, or of a call that leads to it, in a function that the optimizer's step is reached from."""
+    stepping = {id(places.function_of(node)) for node in (scene.step.node, *scene.step.stack)}
+    for node in (scene.event.node, *reversed(scene.event.stack)):
+        if id(places.function_of(node)) in stepping:
+            return places.line_of(node)
+    return None
+
+
+def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """What steps the optimizer in the function of a line: the step's own line, a call that leads to it, or all arms that step."""
+    function = places.function_of(line)
+    for node in (scene.step.node, *reversed(scene.step.stack)):
+        if places.function_of(node) is function:
+            found = update_at(node, scene, places)
+            return None if found is line else found
+    return None
+
+
+def update_at(node: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """The statement of a step with the loop over optimizers, and the decision in all arms of which there is one, around it."""
+    found = outside_of_optimizers(node, scene, places)
+    rank = ORDER.index(scene.event.what)
+    for outer in places.around(found) if found is not None else ():
+        if not isinstance(outer, cst.If):
+            continue
+        if not _always_steps(outer, scene, places) or backpropagates(outer, scene, places):
+            break
+        if rank < ORDER.index(What.STEP) and min(ranks_of(outer, scene, places)) < rank:
+            break  # what comes before it in the arms does not come before it outside of them
+        found = outer
+    return found
+
+
+def _always_steps(node: cst.CSTNode | None, scene: Scene, places: Places) -> bool:
+    """Whether a statement cannot be left without a step of the optimizer."""
+    if isinstance(node, cst.If):
+        return _always_steps(node.body, scene, places) and _always_steps(node.orelse, scene, places)
+    if isinstance(node, cst.IndentedBlock):
+        return any(_always_steps(each, scene, places) for each in node.body)
+    if isinstance(node, (cst.Else, cst.With, cst.For)):
+        return _always_steps(node.body, scene, places)
+    return node is not None and any(places.holds(node, each) for event in _steps_of(scene) for each in (event.node, *event.stack))
+
+
+def _steps_of(scene: Scene) -> list[Event]:
+    """The steps of the optimizer in all runs."""
+    number = scene.step.target
+    return [event for run in scene.runs or (scene.run,) for event in run.trace.of(What.STEP) if event.target == number]
+
+
+def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
+    """The statement of an update that something belongs beside, and whether behind it."""
+    suite = places.suite_of(step)
+    rank, index = ORDER.index(what), next(place for place, each in enumerate(suite) if each is step)
+    if rank < ORDER.index(What.STEP):
+        while index and _follows(suite[index - 1], rank, scene, places):
+            index -= 1
+        return suite[index], False
+    while index + 1 < len(suite) and (ranks := ranks_of(suite[index + 1], scene, places)) and max(ranks) < rank:
+        index += 1
+    return suite[index], True
+
+
+def _follows(statement: cst.CSTNode, rank: int, scene: Scene, places: Places) -> bool:
+    """Whether what comes before a step belongs behind what has a rank: later parts of the update, and what is handed gradients."""
+    if backpropagates(statement, scene, places):
+        return False
+    ranks = ranks_of(statement, scene, places)
+    if ranks:
+        return min(ranks) > rank
+    calls = (event for event in scene.run.trace.of(What.CALL, What.RESCALE) if places.holds(statement, event.node))
+    return any(each.what is What.RESCALE or not each.handed.isdisjoint(_OF_GRADIENTS) for each in calls)
+
+
+_OF_GRADIENTS = frozenset(("gradient", "parameters"))
+"""Kinds of things by which something out of sight gets at gradients."""
+
+
+def ranks_of(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
+    """Which parts of an update a statement holds; none of one that backpropagates, which nothing is moved across."""
+    if backpropagates(statement, scene, places):
+        return set()
+    events = [event for run in scene.runs or (scene.run,) for event in run.trace.events]
+    return {ORDER.index(each.what) for each in events if each.what in ORDER and places.holds(statement, each.node)}
+
+
+def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
+    """The same lines beside the other steps in that function, as at the tail or in another arm, where they have none."""
+    seen = {id(step)}
+    function, suite = places.function_of(step), places.suite_of(found.statement)
+    own_run = {id(event) for event in scene.view.steps}
+    for event in (*scene.view.steps, *_steps_of(scene)):
+        here = next((node for node in (event.node, *reversed(event.stack)) if places.function_of(node) is function), None)
+        line = update_at(here, scene, places) if here is not None else None
+        if line is None or id(line) in seen:
+            continue
+        if id(event) not in own_run and not any(places.holds(each, line) for each in suite):
+            continue
+        seen.add(id(line))
+        anchor, after = anchor_of(line, scene.event.what, scene, places)
+        own = own_of(places.suite_of(line), scene, places, found.lines)
+        if own is None:
+            yield Insert(anchor, found.written, after=after)
+        elif after and own is not anchor and _precedes(own, line, places.suite_of(line)):
+            yield Move(own, anchor, after=True)
+
+
+def own_of(suite: Suite, scene: Scene, places: Places, going: Collection[cst.CSTNode] = ()) -> cst.CSTNode | None:
+    """The statement of a suite that does there what happens too often, or too early, in the loop, other than the lines that go."""
+    same = [
+        event
+        for event in scene.view.of(scene.event.what)
+        if event.node is not scene.event.node and not any(places.holds(each, event.node) for each in going)
+    ]
+    return next((each for each in suite if any(places.holds(each, event.node) for event in same)), None)
+
+
+def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:
+    order = [each for each in suite if each is one or each is other]
+    return len(order) == 2 and order[0] is one
+
+
+def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
+    """The line of a step, or the loop over optimizers that it stands in."""
+    statement: cst.CSTNode | None = places.line_of(step)
+    for outer in places.around(step):
+        if isinstance(outer, cst.For) and not backpropagates(outer, scene, places):
+            statement = outer
+    return statement
+
+
+def backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
+    """Whether a statement holds a backward pass, or a call that leads to one."""
+    passes = [event for run in scene.runs or (scene.run,) for event in run.trace.of(What.BACKWARD)]
+    return any(places.holds(statement, node) for each in passes for node in (each.node, *each.stack))
+
+
+def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
+    """Why a change of a function would serve others than the loop: a call of it is not one that the runs came to."""
+    function = places.function_of(node)
+    if function is None:
+        return None
+    events = scene.run.trace.events
+    met, others = {id(call) for event in events for call in event.stack}, {id(event.node) for event in events}
+    calls = [call for call in _calls_of(function, scene) if id(call) not in others]
+    if len(calls) < 2 or all(id(call) in met for call in calls):
+        return None
+    return f"`{function.name.value}` is called in more than one place, and the fix would serve all of them"
+
+
+def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
+    """The calls that may be of a function, by its name: of a function by that alone, of a method on whatever has methods."""
+    is_method = bool(function.params.params) and function.params.params[0].name.value in ("self", "cls")
+    nodes = [each for statement in scene.statements for each in walk(statement)]
+    modules = _told_to_evaluate(nodes) if function.name.value == "train" else set()
+    for each in nodes:
+        if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
+            if isinstance(each.func, cst.Attribute) == is_method and text(each.func).rpartition(".")[0] not in modules:
+                yield each
+
+
+def _told_to_evaluate(nodes: Iterable[cst.CSTNode]) -> set[str]:
+    """What is told `eval()`, and is a module where no class of the text has a method of that name: its `train()` sets a mode."""
+    told: set[str] = set()
+    for each in nodes:
+        if isinstance(each, cst.FunctionDef) and each.name.value == "eval":
+            return set()
+        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value == "eval":
+            told.add(text(each.func.value))
+    return told

@@ -1,0 +1,64 @@
+"""What a loop walks, as an expression whose length may be asked for: `for i, batch in enumerate(tqdm(loader))` walks `loader`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from gradlint.fixes.places import Places
+from gradlint.model.names.vocabulary import WRAPS_ITERABLE
+from gradlint.model.syntax.expressions import dotted, last_name, text, walk
+
+_WALKS = frozenset(("enumerate", "iter", "list")) | WRAPS_ITERABLE
+_ENDLESS = frozenset(("cycle", "count", "repeat"))
+_HOPS = 4
+
+
+def walked_by(node: cst.CSTNode, places: Places) -> str | None:
+    """What `len()` is to be asked of for a pass that begins at a node: a loop, or a call that walks; None where it has no name."""
+    found = _behind(node.iter if isinstance(node, cst.For) else node, places, _HOPS)
+    return text(found) if found is not None and dotted(found) is not None else None
+
+
+def _behind(node: cst.CSTNode, places: Places, hops: int) -> cst.CSTNode | None:
+    if isinstance(node, cst.Call):
+        inner = _given(node)
+        return _behind(inner, places, hops) if inner is not None else None
+    if isinstance(node, cst.Name) and hops:
+        given = list(_values(node, places))
+        if len(given) == 1 and isinstance(given[0], cst.Call) and _given(given[0]) is not None:
+            return _behind(given[0], places, hops - 1)
+    return node
+
+
+def _given(call: cst.Call) -> cst.BaseExpression | None:
+    """What a call walks as it is."""
+    name = last_name(call.func)
+    if name == "zip":
+        ending = [each.value for each in call.args if not (isinstance(each.value, cst.Call) and _goes_on(each.value))]
+        return ending[0] if len(ending) == 1 else None
+    if name not in _WALKS:
+        return None
+    told = next((each.value for each in call.args if each.keyword is not None and each.keyword.value == "iterable"), None)
+    return call.args[0].value if call.args and call.args[0].keyword is None else told
+
+
+def _goes_on(call: cst.Call) -> bool:
+    return last_name(call.func) in _ENDLESS
+
+
+def _values(name: cst.Name, places: Places) -> Iterator[cst.BaseExpression]:
+    """What a name is given in its function, or in the module."""
+    function = places.function_of(name)
+    for each in walk(function) if function is not None else (node for line in places.module for node in walk(line)):
+        if places.function_of(each) is not function:
+            continue
+        if isinstance(each, cst.Assign) and any(_is(name, target.target) for target in each.targets):
+            yield each.value
+        elif isinstance(each, cst.WithItem) and each.asname is not None and _is(name, each.asname.name):
+            yield each.item
+
+
+def _is(name: cst.Name, target: cst.CSTNode) -> bool:
+    return isinstance(target, cst.Name) and target.value == name.value

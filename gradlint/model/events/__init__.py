@@ -1,1 +1,0 @@
-"""Which calls matter to training, and what is known of each."""

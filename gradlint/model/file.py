@@ -1,0 +1,30 @@
+"""What rules may ask about a file as a whole: its names, its imports, and the optimizers that it builds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.model.data.built import Construction
+from gradlint.model.names.facts import Facts, collect
+from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.model.optimizers import constructions
+from gradlint.model.page import BLANK, Page
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFile:
+    """Everything the rules may ask about one file."""
+
+    optimizers: tuple[Construction, ...] = ()
+    facts: Facts | None = None
+    statements: tuple[cst.BaseStatement, ...] = ()
+    imports: tuple[cst.CSTNode, ...] = ()
+
+
+def read_file(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> TrainingFile:
+    """A file, from its top-level statements (all of them, or those that can matter) and its whole text."""
+    facts = collect(statements, words, page)
+    return TrainingFile(constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))

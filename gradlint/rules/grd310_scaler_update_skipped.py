@@ -1,0 +1,32 @@
+"""GRD310 scaler-update-skipped; the page is rules/GRD310.md."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.finding import Finding
+from gradlint.fixes.scaler_by_trace import update_in_any_case
+from gradlint.rule import trace_rule
+from gradlint.simulate.promise import changing
+from gradlint.simulate.scene import Scene, brief
+from gradlint.simulate.trace import What
+
+
+@trace_rule(
+    "GRD310",
+    "scaler-update-skipped",
+    "What the data decide skips the scaler's update, though the gradients are unscaled: the next `unscale_` raises",
+    promise=changing(What.SCALER_UPDATE),
+)
+def scaler_update_skipped(scene: Scene) -> Finding:
+    unscaled, branch = scene.fault.other, scene.fault.about
+    assert unscaled is not None and isinstance(branch, cst.If)
+    fix, note = update_in_any_case(scene)
+    asked, unscale = scene.quoted(branch.test), scene.quoted(unscaled.node)
+    message = f"{brief(scene.place)} may be skipped after the gradients were unscaled"
+    reason = (
+        f"it depends on {asked}, and {unscale} does not: where the data skip the update, the next `unscale_` raises, since PyTorch "
+        "allows one between two updates"
+    )
+    related = ((unscaled.node, "the gradients are unscaled here"), (branch.test, "this decides about the update"))
+    return Finding(scene.place, message, reason, related, fix, note)

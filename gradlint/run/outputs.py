@@ -1,0 +1,36 @@
+"""Refuses to write a report over a source: a name after `-o` may be a slip, or the name of a file that a shell has put there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gradlint.config.load import ConfigError
+
+_SOURCES = frozenset((".py", ".pyi", ".pyw", ".ipynb"))
+
+
+def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -> None:
+    """Raises ConfigError where what an option names is a source, or one of the files that are read."""
+    given = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
+    for option, path in given.items():
+        if path.suffix.lower() in _SOURCES:
+            raise ConfigError(f"{option}: {path} is a source, which no output is written over")
+    there = {found: (option, path) for option, path in given.items() if (found := _identity(path)) is not None}
+    if not there:
+        return
+    for source in sources:
+        found = _identity(source)
+        if found in there:
+            option, path = there[found]
+            raise ConfigError(f"{option}: {path} is among the files to check, and is not written over")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file is, whatever the name that leads to it."""
+    with suppress(OSError, ValueError):
+        found = os.stat(path)  # noqa: PTH116 - half the time of a Path's
+        return found.st_dev, found.st_ino
+    return None

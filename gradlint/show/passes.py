@@ -1,0 +1,100 @@
+"""One pass over the data in a run: its micro-batches in order, and to which of them each event belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from gradlint.simulate.trace import Event, Trace, What
+from gradlint.simulate.windows import micros_of, same_iteration
+
+BEFORE = -1
+"""The place of what runs before the pass; what runs after it has the number of its micro-batches for its place."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """How many micro-batches it has, its events, each with the place of its micro-batch from 0, and whether the data end in sight."""
+
+    length: int
+    events: tuple[tuple[int, Event], ...]
+    ends: bool
+
+
+def first_pass(trace: Trace, loop: cst.CSTNode | None, optimizers: frozenset[int]) -> Pass:
+    """The first pass that backpropagates in a loop, with what concerns some optimizers."""
+    first = next(event for event in trace.events if event.what is What.BACKWARD and innermost(event) is loop)
+    level = _level(trace, first)
+    inside, around = _parts(trace, first, level)
+    own = [event for event in inside if not optimizers or any(map(event.concerns, optimizers))]
+    columns = _columns(own)
+    length = max(columns.values(), default=-1) + 1
+    start = inside[0] if inside else first
+    early = {id(event) for event in trace.events[: trace.events.index(start)]}
+    outer = [(BEFORE if id(event) in early else length, event) for event in around]
+    kept = [(place, event) for place, event in outer if not optimizers or any(map(event.concerns, optimizers))]
+    backwards = [trace.events.index(event) for event in inside if event.what is What.BACKWARD]
+    ends = any(event.what is What.END and trace.events.index(event) > backwards[-1] for event in (*inside, *around))
+    return Pass(length, (*_placed(own, columns), *kept), ends)
+
+
+def innermost(event: Event) -> cst.CSTNode | None:
+    """The innermost loop, or the function, around an event."""
+    return event.loops[-1] if event.loops else None
+
+
+def _level(trace: Trace, first: Event) -> int:
+    """How many loops run around the pass: those around what gives the data, as long as there is more than one update in it."""
+    opened: list[Event] = []
+    for event in trace.events[: trace.events.index(first)]:
+        if event.what is What.PASS:
+            opened.append(event)
+        elif event.what is What.END:
+            opened = [each for each in opened if each.text != event.text]
+    levels = [len(each.loops) for each in opened if each.loops == first.loops[: len(each.loops)] and same_iteration(each, first)]
+    level = min((each for each in levels if each < len(first.loops)), default=max(len(first.loops) - 1, 0))
+    while level and trace.of(What.STEP) and sum(event.what is What.STEP for event in _parts(trace, first, level)[0]) < 2:
+        level -= 1
+    return level
+
+
+def _parts(trace: Trace, first: Event, level: int) -> tuple[list[Event], list[Event]]:
+    """What happens in the pass of a backward pass, and what around it in the same iterations of the outer loops."""
+    inside, around = [], []
+    for event in trace.events:
+        shared = min(level, len(event.loops))
+        if event.loops[:shared] != first.loops[:shared] or event.turns[:shared] != first.turns[:shared]:
+            continue
+        if len(event.loops) <= level:
+            around.append(event)
+        elif event.loops[: level + 1] == first.loops[: level + 1]:
+            inside.append(event)
+    return (inside, around) if first.loops else (around, [])
+
+
+def _columns(events: Sequence[Event]) -> dict[int, int]:
+    """The places of the micro-batches, by their numbers in the run."""
+    micros = sorted({micro for event in events if event.what is What.BACKWARD for micro in micros_of(event) or {event.micro}})
+    return {micro: place for place, micro in enumerate(micros)}
+
+
+def _placed(events: Sequence[Event], columns: dict[int, int]) -> list[tuple[int, Event]]:
+    """The events of a pass: what the iteration of a backward pass does before that belongs to its micro-batch already."""
+    passes = [(index, event) for index, event in enumerate(events) if event.what is What.BACKWARD]
+    found = []
+    for index, event in enumerate(events):
+        last = next((each for place, each in reversed(passes) if place <= index), None)
+        following = next((each for place, each in passes if place >= index), None)
+        place = _place_of(last, columns) if last is not None else 0
+        if event.what is not What.BACKWARD and columns.get(event.micro, place) > place:
+            place = columns[event.micro]
+        if following is not None and (last is None or not same_iteration(event, last)) and same_iteration(event, following):
+            place = max(place, min(columns.get(micro, place) for micro in micros_of(following) or {following.micro}))
+        found.append((place, event))
+    return found
+
+
+def _place_of(backward: Event, columns: dict[int, int]) -> int:
+    return max(columns.get(micro, 0) for micro in micros_of(backward) or {backward.micro})

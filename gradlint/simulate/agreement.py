@@ -1,0 +1,172 @@
+"""Which faults the runs of a loop agree on: what one world shows and no other refutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradlint.simulate import counts, limits, shrunk
+from gradlint.simulate.drifting import irregular
+from gradlint.simulate.every_arm import in_all
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.flushing import missed
+from gradlint.simulate.judge import judged
+from gradlint.simulate.meant import meant
+from gradlint.simulate.simulation import Played, Simulation
+from gradlint.simulate.skipping import skipping
+from gradlint.simulate.stalling import left_out
+from gradlint.simulate.thrown_away import thrown_away
+from gradlint.simulate.trace import UPDATES, What
+from gradlint.simulate.views import View
+from gradlint.simulate.windows import in_real_loop
+
+_OF_TWO = frozenset("GRD101 GRD102 GRD103 GRD104 GRD105 GRD108 GRD204 GRD211 GRD402 GRD504".split())
+"""Faults that two values of N are needed to see."""
+
+_OF_A_SCALER = frozenset(("GRD302", "GRD307"))
+"""Faults that are none where no loss is scaled."""
+
+_AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
+"""Faults that a run which ended early has not come to."""
+
+_WITHIN_AN_UPDATE = frozenset(("GRD303", "GRD306", "GRD403"))
+"""Faults of what is done together with a step, and of what that finds, whenever it comes."""
+
+_EVERYWHERE = frozenset(("GRD208", "GRD308", "GRD309"))
+"""Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
+
+_OF_PROCESSES = frozenset(("GRD601", "GRD602", "GRD603"))
+"""Faults that only a run can have whose model is wrapped for several processes."""
+
+_OF_ONE_ARM = frozenset(
+    "GRD101 GRD102 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 GRD401 GRD404 GRD601 GRD602 GRD603".split()
+)
+"""Faults that are reported where only another world than the usual one reaches their event."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A run, its faults, and how each optimizer sees it."""
+
+    run: Played
+    faults: Sequence[Fault]
+    views: Sequence[View]
+
+    def met(self, fault: Fault) -> bool:
+        """Whether the event of a fault happens in the run."""
+        own = [event for event in self.run.trace.events if event.node is fault.event.node]
+        return any(event.parallel for event in own) if fault.code in _OF_PROCESSES else bool(own)
+
+    def shows(self, fault: Fault) -> bool:
+        """Whether the run has a fault."""
+        return any(each.key == fault.key for each in self.faults)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether an update is made of several micro-batches."""
+        return any(view.accumulates for view in self.views)
+
+
+def faults(simulation: Simulation) -> list[Fault]:
+    """The faults of a simulated root."""
+    if len(simulation.runs) < 2:
+        return _of_other_runs(simulation)
+    first, second = simulation.runs[:2]
+    main = _judged(first, second)
+    others = [_judged(run, None) for run in simulation.runs[2:]]
+    found = [fault for fault in main.faults if all(_holds(fault, other) for other in others)]
+    if _told(main, others):
+        return [fault for fault in found if fault.code in _WITHIN_AN_UPDATE]
+    known = {fault.key for fault in found}
+    for each in others:
+        for fault in each.faults:
+            if fault.key not in known and _of_one_arm(fault, each, [main, *others]):
+                known.add(fault.key)
+                found.append(fault)
+    return found + _of_other_runs(simulation)
+
+
+def _of_other_runs(simulation: Simulation) -> list[Fault]:
+    """The faults that show where the data take another arm than usual, N grows on the way, or what waits for a count happens."""
+    main = simulation.main
+    every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
+    every += [fault for run in simulation.stalls for fault in left_out(main.trace, run.trace)]
+    every += [fault for run in simulation.drifts for fault in irregular(main, run)]
+    every += [fault for run in simulation.flushes for fault in missed(main.trace, run.trace)]
+    every += thrown_away(main, simulation.thrown)
+    every += [fault for group in simulation.arms for fault in in_all(group, simulation.runs[1])]
+    every += limits.misjudged(simulation.limited, simulation.runs)
+    every += shrunk.told_late(main, simulation.spoken)
+    if simulation.hurried is not None:
+        every += counts.repeated([run.trace for run in simulation.runs], simulation.hurried.trace)
+    return list({fault.key: fault for fault in every}.values())
+
+
+def _judged(run: Played, larger: Played | None) -> _Judged:
+    own = meant(run.trace)
+    return _Judged(run, judged(own, meant(larger.trace) if larger is not None else None), own.meant)
+
+
+def _holds(fault: Fault, other: _Judged) -> bool:
+    """Whether a fault shows in a world, or its event does not run there, or not in a loop that accumulates.
+
+    Where the scaler is switched off, nothing of the scaler is wrong.
+    """
+    off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
+    if off and fault.code.startswith("GRD30"):
+        return True
+    if _without_scaler(fault, other):
+        return True
+    if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
+        return True
+    if fault.code in _EVERYWHERE:
+        return other.shows(fault) or not other.met(fault)
+    if fault.code == "GRD106":
+        return True  # what another setting does to the gradients changes nothing about what is shown
+    if fault.code in _OF_TWO:
+        return not _in_doubt(fault, other)
+    return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _without_scaler(fault: Fault, other: _Judged) -> bool:
+    """Whether a world scales no loss, and a fault is about what scaled ones need."""
+    return fault.code in _OF_A_SCALER and not _any_scales([other])
+
+
+def _in_doubt(fault: Fault, other: _Judged) -> bool:
+    """Whether a world has a doubt about the factors of what a fault is about: another setting may make up for it."""
+    nodes = {id(source.node) for source, factor in fault.event.terms if not (factor.doubt or source.doubt)}
+    steps = other.run.trace.of(What.STEP)
+    return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
+
+
+def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
+    """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
+    if fault.code == "GRD307" and UPDATES in own.run.trace.unreached:
+        return False  # the text has an update, which may hang on something else as well
+    worlds = [each for each in worlds if not _without_scaler(fault, each)]
+    if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
+        return False
+    unknown = fault.code == "GRD306" and _any_scales(worlds) and not all(_loss_known(fault, each) for each in worlds)
+    return not unknown and all(each.shows(fault) or not each.met(fault) for each in worlds)
+
+
+def _loss_known(fault: Fault, other: _Judged) -> bool:
+    """Whether a world has the backward pass that a fault of the scaler is measured against only where it has the fault."""
+    return fault.other is None or other.shows(fault) or not any(e.node is fault.other.node for e in other.run.trace.events)
+
+
+def _any_scales(worlds: Sequence[_Judged]) -> bool:
+    """Whether some world scales a loss: the condition that asks for it may be the one that asks for the scaler's step."""
+    return any(event.scaled for each in worlds for event in each.run.trace.of(What.BACKWARD))
+
+
+def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
+    """Whether something out of sight says if the optimizer steps: one answer makes all steps vanish, and not the backward passes.
+
+    Where only calls repeat the steps, the backward passes may vanish as well.
+    """
+    called = bool(main.views) and not any(in_real_loop(step) for view in main.views for step in view.steps)
+    without = [other.run for other in others if other.run.world.answers and not other.views]
+    alone = called or not main.accumulates
+    return alone and any(called or (run.trace.of(What.BACKWARD) and not run.trace.ended) for run in without) and bool(main.views)

@@ -1,0 +1,72 @@
+"""Lightning's automatic optimization: the Trainer divides, and backpropagates, the loss that `training_step` returns.
+
+Read in lightning 2.6: `loops/optimization/automatic.py`, `ClosureResult.from_training_step_output`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import keywords, last_name
+from gradlint.simulate.arithmetic import factor_of
+from gradlint.simulate.callables import Frame
+from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.contents import is_data
+from gradlint.simulate.engines.accelerate import named_steps
+from gradlint.simulate.expressions import expression
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.roots import Definition
+from gradlint.simulate.starting import method_of
+from gradlint.simulate.values import Tensor
+
+AUTOMATIC = "lightning, automatically"
+"""Through what a loss is backpropagated that a method returns."""
+
+_STEPS = "accumulate_grad_batches"
+
+
+def trainer_among(nodes: Iterable[cst.CSTNode]) -> cst.Call | None:
+    """The call that tells a Trainer to accumulate."""
+    calls = (each for each in nodes if type(each) is cst.Call)
+    return next((each for each in calls if (last_name(each.func) or "").endswith("Trainer") and _STEPS in keywords(each)), None)
+
+
+def steps_of(found: Sequence[Definition]) -> Iterator[Definition]:
+    """The methods whose loss a Trainer optimizes: those of classes that may be LightningModules."""
+    return (each for each in found if each.name == "training_step" and each.owner is not None and each.outer is None)
+
+
+def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, Frame], None]:
+    """Calls `training_step` for one micro-batch after the other, as a Trainer does."""
+
+    def run(machine: Machine, frame: Frame) -> None:
+        function, instance = method_of(definition, machine, frame)
+        if function is None or instance is None or not any(base.endswith("LightningModule") for base in instance.cls.outside):
+            return
+        if instance.names.get("automatic_optimization") is False:
+            return
+        steps = named_steps(machine, expression(keywords(trainer)[_STEPS])(frame))
+        machine.loops.append(definition.node)
+        machine.draws.append(0)
+        for _ in range(machine.world.n + 1):
+            machine.begin(None)
+            own, *given = function.parameters.positional
+            inner = Frame(machine, {own: instance}, function.frame, function, {}, function.owner)
+            inner.names.update((name, Tensor(frozenset((machine.draw(),)))) for name in given[:1])
+            bind_unknown(machine, function, inner)
+            _optimize(machine, call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node), steps, trainer)
+
+    return run
+
+
+def _optimize(machine: Machine, returned: Any, steps: Any, trainer: cst.Call) -> None:
+    """Divide and backpropagate what was returned."""
+    from gradlint.simulate.optimizing import backward
+
+    loss = returned.get("loss") if isinstance(returned, dict) else returned
+    if is_data(loss) and loss.terms is not None:
+        backward(machine, loss, trainer, factor_of(machine, cst.Divide, steps, trainer), through=AUTOMATIC)

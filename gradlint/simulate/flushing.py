@@ -1,0 +1,44 @@
+"""Passes of other lengths, where a step behind the loop is to close what they leave: it may ask for the wrong remainder (GRD202)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.fitting import Played
+from gradlint.simulate.meant import meant
+from gradlint.simulate.tails import closing, tails
+from gradlint.simulate.trace import Trace
+from gradlint.simulate.views import View, views
+from gradlint.simulate.world import World
+
+
+def flushes(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
+    """The runs with a tail of one micro-batch, and of all but one of a window, where an update is made behind the loop as well."""
+    last = runs[1] if len(runs) > 1 else runs[0]
+    if last.trace.ended or not any(map(steps_behind, views(last.trace))):
+        return
+    n = last.world.n
+    for left in (1, n - 1):
+        if last.world.length % n != left:
+            yield play(replace(last.world, length=last.world.length - last.world.length % n + left))
+
+
+def steps_behind(view: View) -> bool:
+    """Whether the optimizer also steps outside of the loop around the backward passes."""
+    loops = {id(event.loops[-1]) for event in view.backwards if event.loops}
+    return any(loops.isdisjoint(map(id, step.loops)) for step in view.steps) and any(
+        not loops.isdisjoint(map(id, step.loops)) for step in view.steps
+    )
+
+
+def missed(usual: Trace, other: Trace) -> Iterator[Fault]:
+    """The tails that a run of another length drops, at the steps of the usual run."""
+    if other.ended:
+        return
+    own = {view.key: view for view in views(usual)}
+    for view in meant(other).meant:
+        known = own.get(view.key)
+        if known is not None and not view.doubt and view.accumulates and view.size == other.n and any(tails(view)):
+            yield Fault("GRD202", closing(known))

@@ -1,0 +1,128 @@
+"""What a call out of sight gives back: something of the data, a loss, or a setting."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.names.vocabulary import LOSS_SPELLING, Role
+from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate.callables import Instance
+from gradlint.simulate.contents import flattened, is_data, models_of
+from gradlint.simulate.contrast import compares
+from gradlint.simulate.curved import begins_anew
+from gradlint.simulate.joined import joined
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.masks import MASKS, of_tokens
+from gradlint.simulate.things import Gradient, Loader, Optimizer, Parameter
+from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Num, Opaque, Tensor, number
+from gradlint.simulate.world import known_package
+
+_CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
+"""What is no loss, whatever is added to it."""
+_OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
+
+
+def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any) -> Any:
+    """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting."""
+    given = [*args, *kwargs.values()]
+    models = models_of(callee)
+    if isinstance(callee, Instance):
+        models = frozenset((callee.identity or callee.cls.name,))
+    parts = flattened(given)
+    if machine.loops and any(is_data(each) for each in parts):
+        tensors = [each for each in parts if is_data(each)]
+        if all(each.terms is None for each in tensors) and not _computes(callee, node):
+            return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
+        made = joined(
+            machine, node, given, models, across=compares(callee, args, kwargs), anew=begins_anew(machine, callee, given)
+        )
+        made = of_tokens(machine, callee, args, kwargs, made)
+        made.detached = made.detached or not machine.grad
+        return made.scaled_by(Factor(doubt=OVER_ROWS)) if _sums(callee, kwargs) else made
+    if any(isinstance(each, (Answer,)) for each in parts):
+        return next(each for each in parts if isinstance(each, Answer))
+    if any(isinstance(each, Gradient) for each in parts):
+        return Tensor(frozenset(), None, NORM)
+    if machine.in_loop and isinstance(callee, Opaque) and _CONSTANT.search(callee.identity):
+        return Tensor(frozenset(), None)
+    name = machine.compiler.spelled(node) if isinstance(node, cst.Call) else "call"
+    if isinstance(callee, Opaque) and callee.last in ("deepcopy", "copy"):
+        return Opaque(name[:120], models=frozenset((f"{name[:40]} at {machine.compiler.place(node)}",)))
+    called = callee.last if isinstance(callee, Opaque) else ""
+    spells_loss = machine.loops and LOSS_SPELLING.search(called) and not called[:1].isupper()  # a class makes a criterion
+    wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
+    if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
+        made = joined(machine, node, given, models)
+        made.models |= DRIFT if _asked_anew(machine, node, parts, callee) else frozenset()
+        walked = _walked(machine, node, parts, callee)
+        if walked is not None:
+            made.kept[WALKS] = walked
+        return made
+    for each in parts:
+        models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
+    unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
+    if wrapped is not None:
+        unknown_thing.kept["<optimizer>"] = wrapped
+    if _sums(None, kwargs):
+        unknown_thing.kept["<sums>"] = True
+    if "ignore_index" in kwargs:
+        unknown_thing.kept[MASKS] = True
+    if any(_counts_windows(machine, each) for each in kwargs.values()):
+        unknown_thing.kept[IN_WINDOWS] = True
+    return unknown_thing
+
+
+def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> Any:
+    """The one loader that a call is handed whose result walks it, batch by batch: no number says how many it gives at once."""
+    if not isinstance(callee, Opaque) or known_package(callee.identity):
+        return None
+    if any(number(each) is not None or (type(each) is Opaque and machine.counts_steps(each.identity)) for each in parts):
+        return None
+    name = last_name(node.func) if isinstance(node, cst.Call) else None
+    loaders = [each for each in parts if isinstance(each, Loader) or _spells_loader(machine, each)]
+    return loaders[0] if len(loaders) == 1 and machine.words.role_of_spelling(name or "") is not Role.ENDLESS else None
+
+
+def _spells_loader(machine: Machine, value: Any) -> bool:
+    """Whether something unknown is called like what gives batches."""
+    return type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER
+
+
+def _counts_windows(machine: Machine, value: Any) -> bool:
+    """Whether a number was multiplied by N."""
+    if type(value) is not Num or value.value <= 0 or value.value % machine.world.n:
+        return False
+    return any(map(machine.counts_steps, value.of))
+
+
+def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a criterion adds up the losses of its rows, as it is told, or was when it was built."""
+    told = kwargs.get("reduction")
+    return told == "sum" or (told is None and type(callee) is Opaque and "<sums>" in callee.kept)
+
+
+def _asked_anew(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> bool:
+    """Whether a function of numbers was handed other ones before: what else is out of sight may keep to its own count."""
+    if not (isinstance(callee, Opaque) and callee.identity.startswith("numpy.")):
+        return False
+    numbers = tuple(number(each) for each in parts)
+    if machine.handed.setdefault(node, numbers) == numbers:
+        return False
+    machine.handed[node] = ()  # once is enough, whatever it is handed later
+    return True
+
+
+def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
+    """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
+    path = callee.identity if isinstance(callee, Opaque) else ""
+    called = last_name(node.func) if isinstance(node, cst.Call) else None
+    return path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "")
+
+
+def _computes(callee: Any, node: cst.CSTNode) -> bool:
+    """Whether a call that is handed data may be a forward pass: whatever is no function of the data alone."""
+    path = callee.identity if isinstance(callee, Opaque) else ""
+    return not path.startswith(("torch.tensor", "torch.cat", "torch.stack", "numpy.", "np.", "torch.from_numpy", "torch.zeros"))

@@ -1,0 +1,117 @@
+"""Tensors made of several: which terms the sum, the product and the list of them have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import libcst as cst
+
+from gradlint.simulate.contents import flattened, is_data, models_of
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Thing
+from gradlint.simulate.values import (
+    ONE,
+    REST,
+    VARYING,
+    WEIGHTED,
+    WITHOUT_STEPS,
+    Factor,
+    Num,
+    Opaque,
+    Source,
+    Tensor,
+    graver,
+    settings_of,
+)
+
+
+def rest_of(weight: Tensor) -> Tensor:
+    """What a number of the data leaves of 1."""
+    if REST in weight.kept:
+        return cast("Tensor", weight.kept[REST])
+    rest = Tensor(weight.draws, None, weight.models, text=weight.text)
+    rest.kept[REST] = weight
+    return rest
+
+
+def mixed(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
+    """A sum whose terms share a number of the data and what that leaves of 1: the weights add up to 1, whatever they are."""
+    shares = {factor.share for _, factor in terms if factor.share is not None}
+    whole = {share for share in shares if (share[0], not share[1]) in shares}
+    return (
+        tuple((s, replace(f, doubt="") if f.share in whole and f.doubt == VARYING else f) for s, f in terms) if whole else terms
+    )
+
+
+def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
+    """A sum with each source once: factors of the same source add up."""
+    found: dict[Source, Factor] = {}
+    for source, factor in terms[:2000]:
+        old = found.get(source)
+        if old is None:
+            found[source] = factor
+        else:
+            doubt = graver(old.doubt, factor.doubt)
+            divisors = old.divisors + factor.divisors
+            by = old.by if old.by == factor.by else 1.0
+            found[source] = Factor(old.value + factor.value, old.of | factor.of, doubt, divisors, by)
+    return tuple(found.items())
+
+
+def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
+    """Data that was computed from data."""
+    return Tensor(tensor.draws, None, tensor.models, text=tensor.text)
+
+
+def joined(
+    machine: Machine,
+    node: cst.CSTNode,
+    values: Any,
+    models: frozenset[str] = frozenset(),
+    why: str = "",
+    micro: int | None = None,
+    across: bool = False,
+    anew: bool = False,
+) -> Tensor:
+    """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
+
+    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data;
+    `across` says that it compares the samples of a batch, `anew` that no factor of what it is given goes through it.
+    """
+    draws: frozenset[int] = frozenset()
+    scaler, detached, graphs, reduced = None, not models, False, True
+    doubt = why
+    made_of: set[cst.CSTNode] = set()
+    met: set[int] = set()
+    for value in flattened(values):
+        if is_data(value):
+            draws |= value.draws
+            models |= value.models
+            if value.terms is not None:
+                for source, _ in value.terms:
+                    made_of.add(source.node)
+                    made_of |= source.made_of
+                    met.add(source.micro)
+                    met |= source.met
+                graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
+                detached = detached and value.detached
+                for _, factor in value.terms if not value.detached else ():
+                    doubt = graver(doubt, _carried(machine, factor, anew))
+        elif type(value) in (Opaque, Num):
+            models |= models_of(value)
+            if any(map(machine.counts_steps, settings_of(value) or ((value.identity,) if type(value) is Opaque else ()))):
+                doubt = graver(doubt, "the number of steps is handed to something unknown")
+        elif isinstance(value, Thing):
+            models |= models_of(value)
+    source = Source(machine.micro(draws) if micro is None else micro, node, models, frozenset(made_of), across, frozenset(met))
+    factor = Factor(doubt=doubt) if doubt else ONE
+    return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
+
+
+def _carried(machine: Machine, factor: Factor, anew: bool) -> str:
+    """Why what a value was multiplied by may be a factor of what is computed from it; "" where it is none."""
+    by_steps = any(map(machine.counts_steps, factor.of))
+    if by_steps or (not anew and (factor.divisors or factor.doubt not in WITHOUT_STEPS)):
+        return "a scaled value is handed to something unknown"
+    return WEIGHTED if not anew and (factor.of or factor.doubt) else ""

@@ -1,0 +1,122 @@
+"""Schedules that advance once an update, and whose lengths count micro-batches (GRD402)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from math import ceil, floor, isclose, prod
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.limits import met_by_micro_batches
+from gradlint.simulate.pace import of_data, of_same, passes_in
+from gradlint.simulate.trace import Event, Length, Trace, What
+from gradlint.simulate.values import Factor
+from gradlint.simulate.views import View, views
+from gradlint.simulate.windows import micros_of
+
+
+def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
+    """A schedule advances once an update, and a length that it is told counts micro-batches."""
+    if larger is None or (larger.size == view.size and not view.literal):
+        return
+    seen: set[int] = set()
+    for window in view.closed:
+        for event in window.of(What.SCHEDULE):
+            other = next((each for each in larger.of(What.SCHEDULE) if each.node is event.node), None)
+            if id(event.node) in seen or other is None or (event.handed and not _told_of_updates(event, view)):
+                continue
+            seen.add(id(event.node))
+            if _per_update(event, view):
+                for length, then in zip(event.lengths, other.lengths, strict=False):
+                    if length.place is then.place and too_long(length, event, view) and too_long(then, other, larger):
+                        yield Fault("GRD402", event, view.steps[0], at=length.place)
+
+
+def too_long(length: Length, event: Event, view: View) -> bool:
+    """Whether a length of a schedule is that of micro-batches, or of updates N times where an engine counts those for it."""
+    if view.literal and view.size in length.beside:
+        return False  # the factor divides by N itself
+    return _of_micro_batches(length.count, view) or (event.through == "accelerator" and multiplied(length.count, view))
+
+
+def multiplied(length: Factor, view: View) -> bool:
+    """Whether a length is a number of the settings, or of the batches of whole passes, N times."""
+    if length.doubt or not length.of & view.trace.n_names or view.size < 2:
+        return False
+    rest = replace(length, value=length.value / view.size, of=length.of - view.trace.n_names)
+    if of_data(length.of):
+        return passes_in(rest, view) > 0
+    product = prod(view.trace.settings.get(name, 0.0) for name in rest.of)
+    return bool(rest.of) and isclose(rest.value, product)
+
+
+def _told_of_updates(event: Event, view: View) -> bool:
+    """Whether a schedule is told a number that goes up by one each time: where it is then, and not what it goes by."""
+    told = [each.numbers[:1] for each in view.of(What.SCHEDULE) if each.node is event.node]
+    return all(one and other and isclose(other[0] - one[0], 1.0) for one, other in pairwise(told))
+
+
+def _per_update(event: Event, view: View) -> bool:
+    """Whether a schedule advances once for each whole window."""
+    whole = [window for window in view.closed if len(window.micros) == view.size]
+    own = [each for each in view.of(What.SCHEDULE) if each.target == event.target]
+    advanced = sum(1 for each in own if each.node is event.node or not each.handed)
+    return len(whole) > 1 and abs(advanced - len(view.steps)) <= 1
+
+
+def _of_micro_batches(length: Factor, view: View) -> bool:
+    """Whether a length is that of the passes in which the micro-batches were, or of a run that ends after so many of them."""
+    passes = passes_in(length, view)
+    return (passes > 0 and not _by_usual(passes, length, view)) or _of_limit(length, view)
+
+
+def _by_usual(passes: int, length: Factor, view: View) -> bool:
+    """Whether a length may be that of all passes, divided by the number that N is where nobody sets it."""
+    return view.actual > 1 and len(length.of) > 1 and passes * view.actual == len(view.of(What.PASS))
+
+
+def _of_limit(length: Factor, view: View) -> bool:
+    """Whether a length is no shorter than a limit that micro-batches are counted up to, and is given by the same setting."""
+    settings = view.trace.settings
+    if length.doubt or length.of & view.trace.n_names:
+        return False
+    own = frozenset(name for name in length.of if settings.get(name) != 1)  # a number of processes is 1 in all worlds
+    return any(limit.of == own and limit.value <= length.value for limit in met_by_micro_batches(view))
+
+
+def not_in_updates(before: Trace, after: Trace) -> str:
+    """What is wrong with the lengths of schedules that a repair has changed: they are no numbers of updates; "" where nothing is."""
+    seen = views(before)
+    for event, other in zip(before.of(What.SCHEDULE), after.of(What.SCHEDULE), strict=False):
+        sizes = {before.n, *(view.size for view in seen if view.optimizer.number == event.target)}
+        for one, new in zip(event.lengths, other.lengths, strict=False):
+            if not new.count.of - one.count.of <= before.n_names:
+                return "the schedule's length would be divided by something else than N"
+            fits = any(_as_many(one.count, new.count, size, before) for size in sizes)
+            if not fits and _same_settings(one.count, before, after):
+                return "the schedule would be as long as no number of updates"
+            if _of_whole_run(one.count, before) and new.count.value < sum(each.node is other.node for each in after.events):
+                return "the schedule would be shorter than the run"
+        if len(event.lengths) > len(other.lengths):
+            return "how long the schedule is would not be in sight"
+    return ""
+
+
+def _same_settings(length: Factor, before: Trace, after: Trace) -> bool:
+    """Whether what a number is computed from has the values that it had: settings are numbered in the order in which they are met."""
+    return all(before.settings.get(name) == after.settings.get(name) for name in length.of)
+
+
+def _as_many(length: Factor, updates: Factor, size: int, trace: Trace) -> bool:
+    """Whether a number is as it was, or that of the updates, rounded up or down in each pass, for a number of micro-batches."""
+    passes = [each.value.value for each in trace.of(What.PASS) if each.value is not None and of_same(each.value, length.of)]
+    each = passes[0] if passes and passes[0] else length.value
+    shares = (floor(each / size) / each * length.value, ceil(each / size) / each * length.value) if size and each else (0.0, 0.0)
+    return isclose(length.value, updates.value) or shares[0] - 1 <= updates.value <= shares[1] + 1
+
+
+def _of_whole_run(length: Factor, trace: Trace) -> bool:
+    """Whether a number is that of all micro-batches of a run."""
+    micros = {micro for event in trace.of(What.BACKWARD) for micro in micros_of(event)}
+    return isclose(length.value, len(micros))

@@ -1,0 +1,76 @@
+"""What a DataLoader of the text is: whether its passes end, and whether `len()` of it has an answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import keywords, last_name, literal, walk
+from gradlint.simulate.callables import External, Function, Instance
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import Loader
+from gradlint.simulate.values import IN_WINDOWS, Opaque
+
+_STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
+_ANEW = frozenset(("cycle", "count", "repeat"))
+"""Functions that give the same again and again."""
+_SIZED = frozenset(
+    (
+        "TensorDataset Subset ImageFolder DatasetFolder FakeData MNIST FashionMNIST EMNIST KMNIST QMNIST CIFAR10 CIFAR100 SVHN "
+        "STL10 CelebA VOCDetection VOCSegmentation CocoDetection CocoCaptions Cityscapes"
+    ).split()
+)
+"""Data sets of PyTorch and torchvision, which have a length."""
+_SAMPLERS = frozenset(
+    "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler DistributedSampler BatchSampler".split()
+)
+
+
+def loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
+    """A DataLoader: its length is unknown, and whether it has one is a matter of its data set."""
+    data = given[0] if given else None
+    finite: bool | None = True
+    sized: bool | None = None
+    rows = data.identity if isinstance(data, Opaque) else ""
+    if isinstance(data, Instance):
+        streams = any(base.endswith("IterableDataset") for base in data.cls.outside)
+        finite, sized = _of_stream(data) if streams else True, not streams
+        sized = bool(data.cls.lookup("__len__")[0]) or sized
+    elif isinstance(data, Opaque) and _STREAM.search(data.identity.partition("(")[0]):
+        finite = sized = None
+    elif isinstance(data, (list, tuple, range, dict)) or rows.partition("(")[0].rpartition(".")[2] in _SIZED:
+        sized = True
+    if sized is None and _walks_by_index(given, node):
+        sized = True
+    whole = isinstance(data, Opaque) and IN_WINDOWS in data.kept
+    place = machine.compiler.place(node)
+    return Loader(f"DataLoader at {place}", node, finite=finite, sized=sized, in_windows=whole, rows=rows)
+
+
+def _of_stream(data: Instance) -> bool | None:
+    """Whether a data set that only iterates ends, as far as its class tells."""
+    method = data.cls.lookup("__iter__")[1]
+    if not isinstance(method, Function):
+        return None
+    return not any(map(_goes_on, walk(method.node)))
+
+
+def _goes_on(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.While) or (isinstance(node, cst.Call) and last_name(node.func) in _ANEW)
+
+
+def _walks_by_index(given: list[Any], node: cst.CSTNode) -> bool:
+    """Whether a loader is told to shuffle, or given a sampler: PyTorch refuses both for data that only iterate."""
+    told = keywords(node) if isinstance(node, cst.Call) else {}
+    if "shuffle" in told and literal(told["shuffle"]) is True:
+        return True
+    return any(_is_sampler(each) for each in given[1:])
+
+
+def _is_sampler(value: Any) -> bool:
+    if isinstance(value, External):
+        return False
+    name = value.identity.partition("(")[0].rpartition(".")[2] if isinstance(value, Opaque) else ""
+    return name in _SAMPLERS

@@ -1,0 +1,67 @@
+"""Objects that were made out of sight, of classes of the text that train: by the annotation of a parameter, or by a method of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import replace
+from typing import Any
+
+from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
+from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.stops import Raised
+from gradlint.simulate.things import Network
+from gradlint.simulate.values import Opaque
+
+_OF_TORCH = frozenset(("backward", "manual_backward", "forward", "train"))
+"""Methods that whatever is trained has, whatever the text calls its own."""
+_MADE_OUTSIDE = re.compile(r"(^|\.)[A-Z]\w*\(")
+"""How the identity of an object of a class of another package is written."""
+
+
+def made_out_of_sight(machine: Machine, cls: ClassValue, identity: str = "self") -> Instance:
+    """An object of a class whose constructor runs with what the names and defaults of its parameters say."""
+    instance = Instance(cls, identity=identity)
+    found, init = cls.lookup("__init__")
+    if found and isinstance(init, Function):
+        inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
+        bind_unknown(machine, init, inner)
+        with contextlib.suppress(Raised):
+            call(machine, replace(init, given=dict(inner.names)), [], {}, init.node)
+    return instance
+
+
+def of_kind(machine: Machine, function: Function, name: str) -> Instance | None:
+    """The object that a parameter is whose annotation names a class which leads to a backward pass; the same each time."""
+    cls = function.frame.lookup(function.parameters.kinds[name])[1]
+    if not isinstance(cls, ClassValue) or not any(cls.lookup(each)[0] for each in machine.compiler.aims.leading - _OF_TORCH):
+        return None
+    key = f"{name}: {cls.name}"
+    if key not in machine.things:
+        machine.things[key] = None  # while it is made, it has none of its own kind
+        machine.things[key] = made_out_of_sight(machine, cls, name)
+    made = machine.things[key]
+    return made if isinstance(made, Instance) else None
+
+
+def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Function] | None:
+    """The object and the function that `receiver.name` is: one class alone has a method of that name, and that leads to a backward pass.
+
+    `receiver` is something unknown or a model, and `name` one of those that lead to a backward pass.
+    """
+    if name in _OF_TORCH:
+        return None
+    if isinstance(receiver, Opaque) and _MADE_OUTSIDE.search(receiver.identity):
+        return None
+    own = [cls for cls in machine.classes if isinstance(cls.names.get(name), Function)]
+    if len(own) != 1:
+        return None
+    function = own[0].names[name]
+    if function.is_static or function.is_class or function.is_property or function.node in machine.running:
+        return None  # what it asks of another object is no call of itself
+    if isinstance(receiver, Network):
+        return receiver, function
+    if own[0] not in receiver.kept:
+        receiver.kept[own[0]] = made_out_of_sight(machine, own[0])
+    return receiver.kept[own[0]], function

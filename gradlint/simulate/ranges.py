@@ -1,0 +1,65 @@
+"""Ranges that are as long as some data: a loop over one is a pass over them, though nothing says where it begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.callables import Stream
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.trace import What
+from gradlint.simulate.values import of_length
+from gradlint.simulate.world import last_part, spells_rows
+
+
+def of_lengths(machine: Machine, of: frozenset[str]) -> bool:
+    """Whether some settings are those of a length of data, whatever N is."""
+    return any(map(of_length, of)) and not any(map(machine.counts_steps, of)) and of.isdisjoint(machine.in_windows)
+
+
+def bounds(value: Any) -> frozenset[str]:
+    """The settings that say how often a loop over a range runs."""
+    return next((each.of for each in _layers(value) if isinstance(each, Stream) and each.of), frozenset())
+
+
+def range_of(value: Any) -> range | None:
+    """The range that is walked, where it is one."""
+    found = value.source if isinstance(value, Stream) else value
+    return found if isinstance(found, range) else None
+
+
+def walks_data(machine: Machine, value: Any, node: cst.For) -> bool:
+    """Whether a loop is over a range that is as long as some data."""
+    if any(isinstance(each, Stream) and each.by_data for each in _layers(value)):
+        return True
+    return range_of(value) == range(0) and machine.entered.get(node) is not False and _was_filled(machine, bounds(value))
+
+
+def _was_filled(machine: Machine, of: frozenset[str]) -> bool:
+    """Whether a range that is empty in this world is as long as what data have filled: a pass over some, or what a file holds.
+
+    No setting says how long it is but for the rows of a batch; and that was done in the running iteration, or before the loops
+    in it that walk no data.
+    """
+    if not all(spells_rows(last_part(name)) for name in of) or any(map(machine.counts_steps, of)):
+        return False
+    passes = ((event.loops, event.turns) for event in machine.events if event.what is What.END)
+    return any(_runs_still(machine, loops, turns) for loops, turns in chain(machine.read, passes))
+
+
+def _runs_still(machine: Machine, loops: tuple[cst.CSTNode, ...], turns: tuple[int, ...]) -> bool:
+    """Whether the iterations in which something was done still run, and no loop in them walks data."""
+    level = len(loops)
+    now = tuple(machine.turns.get(each, 0) for each in range(1, level + 1))
+    return loops == tuple(machine.loops[:level]) and turns == now and not any(machine.draws[level:])
+
+
+def _layers(value: Any) -> Iterator[Any]:
+    """What is walked, and what that walks."""
+    yield value
+    while isinstance(value, Stream):
+        value = value.source
+        yield value

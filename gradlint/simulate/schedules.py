@@ -1,0 +1,120 @@
+"""Schedules: how many steps they are built for, and where they are told so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
+from gradlint.model.syntax.expressions import dotted, last_name, walk
+from gradlint.simulate.callables import Function, Instance
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.things import OUT_OF_SIGHT, Optimizer, Schedule
+from gradlint.simulate.values import Num, Opaque, number, of_length, settings_of
+
+Told = tuple[cst.CSTNode, str, Any]
+"""Where a number of steps is given, by which name, and the number."""
+
+_PLAIN = frozenset("max min abs float int pow round cos sin exp sqrt log tanh".split())
+"""What a factor may call, and still be computed from nothing but what it reads itself."""
+
+
+def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
+    """A schedule, with the numbers of steps that its constructor is told."""
+    last = path.rsplit(".", 1)[-1]
+    optimizer = next((each for each in (*args, *kwargs.values()) if isinstance(each, Optimizer)), None)
+    plain: frozenset[int] = frozenset()
+    if last == "LambdaLR":
+        factor = args[1] if len(args) > 1 else kwargs.get("lr_lambda")
+        length, lengths = _of_factor(machine, factor, node)
+        plain = frozenset(_plain_in(factor)) if isinstance(factor, Function) else plain
+    else:
+        lengths = tuple(_told(machine, last, args, kwargs, node))
+        length = lengths[-1][2] if lengths else None
+    known = length is not None or path.startswith(("torch.", "transformers.")) or last in machine.words.schedulers
+    return Schedule(
+        last, node, optimizer=optimizer, length=length, lengths=lengths, plain=plain, built_by=last if known else OUT_OF_SIGHT
+    )
+
+
+def _told(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Iterator[Told]:
+    """The numbers of steps among the arguments, the schedule's own as the last one where it is known which that is."""
+    from gradlint.simulate.arithmetic import binary
+
+    given = sorted(
+        ((name, value) for name, value in kwargs.items() if name in LENGTH_ARGUMENTS), key=lambda each: "warm" not in each[0]
+    )
+    for place in _positions(last):
+        if place < len(args):
+            yield _argument(node, place), "", args[place]
+    for name, value in given:
+        each = value
+        if name == "steps_per_epoch" and last == "OneCycleLR":
+            each = binary(machine, cst.Multiply, value, kwargs.get("epochs", 1), node)
+        yield _argument(node, name), name, each
+
+
+def _positions(last: str) -> tuple[int, ...]:
+    """Where, among the positional arguments, a schedule is told its lengths."""
+    if last in ("CosineAnnealingLR", "PolynomialLR"):
+        return (1,)
+    if last.startswith("get_") and last.endswith("schedule_with_warmup"):
+        return (1, 2)
+    return (2,) if last == "OneCycleLR" else ()
+
+
+def _argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
+    """Where an argument is given: the dictionary that it comes with, if it has no place of its own."""
+    args = node.args if isinstance(node, cst.Call) else ()
+    if isinstance(key, int):
+        plain = [arg.value for arg in args if arg.keyword is None and not arg.star]
+        return plain[key] if key < len(plain) else node
+    named = (arg.value for arg in args if arg.keyword is not None and arg.keyword.value == key)
+    return next(named, next((arg.value for arg in args if arg.star == "**"), node))
+
+
+def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, tuple[Told, ...]]:
+    """What a factor counts by, where it reads the lengths of data; which number that is, is not known of one that calls others."""
+    from gradlint.simulate.calling import call
+
+    if not isinstance(factor, Function):
+        return None, ()
+    step = frozenset(("a step",))
+    found = settings_of(call(machine, factor, [Num(5, step)], {}, node)) - step
+    if not any(map(of_length, found)):
+        return None, ()
+    alone = all(last_name(each.func) in _PLAIN for each in walk(factor.node) if isinstance(each, cst.Call))
+    # Whatever else it is computed from may divide what it reads.
+    read = tuple((place, name, Num(value.value, value.of | found)) for place, name, value in _of_data_in(factor)) if alone else ()
+    if not read:
+        return Opaque("a length of data"), ()
+    return max((value for _, _, value in read), key=lambda each: number(each) or 0), read
+
+
+def _plain_in(factor: Function) -> Iterator[int]:
+    """The whole numbers that a function computes with: those in its text, and those that no setting gives to what it reads."""
+    yield from (int(each.value) for each in walk(factor.node) if isinstance(each, cst.Integer) and each.value.isdecimal())
+    yield from (value for _, _, value in _read_by(factor) if type(value) is int)
+
+
+def _of_data_in(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Num]]:
+    """The numbers computed from lengths of data that a function reads from outside."""
+    yield from (each for each in _read_by(factor) if type(each[2]) is Num and any(map(of_length, each[2].of)))
+
+
+def _read_by(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Any]]:
+    """What a function reads from outside, each at the first place."""
+    own = {*factor.parameters.positional, *factor.parameters.keyword_only}
+    seen: set[str] = set()
+    for node in walk(factor.node):
+        name = dotted(node) if isinstance(node, (cst.Name, cst.Attribute)) else None
+        root, _, rest = (name or "").partition(".")
+        if name is None or name in seen or root in own:
+            continue
+        value = factor.frame.lookup(root)[1]
+        if rest:
+            value = value.names.get(rest) if isinstance(value, Instance) else None
+        seen.add(name)
+        yield node, name, value

@@ -1,0 +1,68 @@
+"""Calls out of sight that are handed an optimizer: what wraps a backward pass and the update behind it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import libcst as cst
+
+from gradlint.model.names.vocabulary import (
+    BOUNDARY_ARGUMENTS,
+)
+from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate.conditions import truth
+from gradlint.simulate.engines import deepspeed
+from gradlint.simulate.given_back import given_back
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.optimizing import backward, step, unknown_call
+from gradlint.simulate.spelled_calls import asks_for_boundary
+from gradlint.simulate.things import Engine, Optimizer
+from gradlint.simulate.values import Opaque, Tensor
+
+_ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
+
+
+def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """`engine.backward(loss)` and `engine.step()` of what is not built in sight; `loss.backward()` of an unknown loss."""
+    if name == "backward" and not args and kwargs.keys() <= {"retain_graph", "create_graph", "inputs", "gradient"}:
+        backward(machine, value, node)
+        return None
+    engine = value.kept.get("<engine>")
+    spelled = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    if engine is None and _ENGINE.search(spelled or value.last):
+        engine = value.kept["<engine>"] = Engine(value.identity)
+    if engine is not None and (name == "backward" or not args):
+        return deepspeed.method(machine, engine, name, args, kwargs, node)
+    if name == "backward":
+        backward(machine, args[0] if args else kwargs.get("loss"), node, through="object")
+        value.kept["<backward>"] = True
+        return None
+    optimizer = next(filter(None, map(optimizer_in, args)), None) if "<backward>" in value.kept else None
+    if optimizer is not None:
+        step(machine, optimizer, node, through="object")
+    unknown_call(machine, f"{value.last}.{name}", [value, *args, *kwargs.values()], node)
+    return given_back(machine, args, kwargs, node, value)
+
+
+def optimizer_in(value: Any) -> Optimizer | None:
+    """The optimizer that something is, or that what gave it was handed."""
+    if isinstance(value, Optimizer):
+        return value
+    return value.kept.get("<optimizer>") if type(value) is Opaque else None
+
+
+def wrapper(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward, and at the boundary all that a step needs."""
+    optimizer = next((each for each in args[1:3] if isinstance(each, Optimizer)), None)
+    flags = [value for name, value in kwargs.items() if name in BOUNDARY_ARGUMENTS]
+    flags += [
+        value
+        for arg, value in zip(node.args if isinstance(node, cst.Call) else (), args, strict=False)
+        if isinstance(arg.value, cst.Comparison) or asks_for_boundary(arg)
+    ]
+    backward(machine, args[0] if args else kwargs.get("loss"), node, through="wrapper argument")
+    flag = flags[0] if flags else True
+    if optimizer is not None and truth(machine, flag):
+        step(machine, optimizer, node, "wrapper argument", scaled=True)
+    return Tensor(frozenset(), None, text="norm")

@@ -1,0 +1,178 @@
+"""How many steps a schedule is told of: where, by what, and in which units."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradlint.analysis.engine import analyze
+from gradlint.diagnostic import Diagnostic
+from gradlint.registry import all_rules
+from tests.simulate.scripts import codes, training
+
+UPDATE = """\
+(criterion(model(x), y) / args.accum_steps).backward()
+if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):
+    optimizer.step()
+    scheduler.step()
+    optimizer.zero_grad()
+"""
+LAMBDA = "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, {})\n"
+
+
+def of_lambda(factor: str) -> str:
+    return training(UPDATE, setup=f"total = args.epochs * len(loader)\n{LAMBDA.format(factor)}")
+
+
+def told(script: str) -> list[Diagnostic]:
+    return [each for each in analyze(script, "train.py", all_rules()) if each.code == "GRD402"]
+
+
+def with_length(length: str, before: str = "") -> list[Diagnostic]:
+    return told(training(UPDATE, setup=f"{before}\nscheduler = CosineAnnealingLR(optimizer, T_max={length})\n"))
+
+
+def test_a_factor_is_told_what_it_reads() -> None:
+    assert codes(of_lambda("lambda step: max(0.0, 1 - step / total)")) == {"GRD402"}
+
+
+def test_what_a_factor_counts_by_is_not_known_where_it_asks_another_function() -> None:
+    assert codes(of_lambda("lambda step: decay(step, total)")) == set()
+
+
+def test_a_factor_that_divides_by_the_accumulation_steps_itself_counts_updates() -> None:
+    assert codes(of_lambda("lambda step: 1 - step / (total / args.accum_steps)")) == set()
+
+
+PREPARED = """\
+from accelerate import Accelerator
+from torch.utils.data import DataLoader
+from transformers import get_scheduler
+
+
+def main(model, dataset, args):
+    accelerator = Accelerator(gradient_accumulation_steps=args.accum_steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    loader = DataLoader(dataset, batch_size=16)
+    scheduler = get_scheduler("cosine", optimizer=optimizer, num_warmup_steps=0, num_training_steps={})
+    model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
+    for _ in range(args.epochs):
+        for batch in loader:
+            with accelerator.accumulate(model):
+                accelerator.backward(model(**batch).loss)
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("length", "found"),
+    [
+        ("args.max_steps * args.accum_steps", {"GRD402"}),
+        ("args.max_steps * accelerator.num_processes", set()),
+        ("args.max_steps", set()),
+        ("len(loader) * args.epochs // args.accum_steps", set()),
+    ],
+)
+def test_a_prepared_schedule_counts_updates_by_itself(length: str, found: set[str]) -> None:
+    assert codes("import torch\n" + PREPARED.format(length)) == found
+
+
+def test_a_warm_up_is_a_length_too() -> None:
+    script = training(
+        UPDATE,
+        setup="from transformers import get_cosine_schedule_with_warmup\nscheduler = get_cosine_schedule_with_warmup(\n"
+        "    optimizer, num_warmup_steps=len(loader), num_training_steps=args.updates)\n",
+    )
+    (found,) = told(script)
+    assert found.reason.startswith("`num_warmup_steps` counts the micro-batches of `len(loader)`")
+
+
+INNER = """\
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+
+def update(model, batch, optimizer, args):
+    (model(batch) / args.accum_steps).backward()
+
+
+def train(model, loader, optimizer, settings):
+    args = settings.training
+    scheduler = CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))
+    for epoch in range(args.epochs):
+        for i, batch in enumerate(loader):
+            update(model, batch, optimizer, settings)
+            if (i + 1) % settings.accum_steps == 0 or i + 1 == len(loader):
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad()
+"""
+
+
+def test_batches_that_no_window_is_for_need_no_update() -> None:
+    left_out = UPDATE.replace(" or i + 1 == len(loader)", "")
+    loop = training(left_out, setup="scheduler = CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))\n")
+    whole = loop.replace("enumerate(loader)", "enumerate(islice(loader, len(loader) - len(loader) % args.accum_steps))")
+    (found,) = told(f"from itertools import islice\n{whole}")
+    assert found.fix is not None
+    assert "".join(edit.content for edit in found.fix.edits) == "( // args.accum_steps)"
+
+
+def test_a_name_that_something_else_reads_keeps_its_meaning() -> None:
+    (found,) = with_length("total", "total = args.epochs * len(loader)\nprint(total)")
+    assert found.fix is not None
+    assert [edit.content for edit in found.fix.edits][-1] == "args.epochs * math.ceil(len(loader) / args.accum_steps)"
+
+
+def test_a_length_that_cannot_be_written_out_is_divided_as_a_whole_and_that_is_no_safe_fix() -> None:
+    dropped = UPDATE.replace(" or i + 1 == len(loader)", "")
+    setup = "total = args.epochs * len(loader)\nprint(total)\nargs = args.training\nscheduler = CosineAnnealingLR(optimizer, T_max=total)\n"
+    (found,) = told(training(dropped, setup=setup))
+    assert found.fix is not None
+    assert found.fix.applicability.value == "unsafe"
+    assert "".join(edit.content for edit in found.fix.edits).endswith("math.ceil( / args.accum_steps)")
+
+
+def test_a_name_of_the_settings_that_means_others_where_the_length_is_told_is_not_divided_by() -> None:
+    (found,) = told(INNER)
+    assert found.fix is not None
+    assert "".join(edit.content for edit in found.fix.edits).endswith("math.ceil( / settings.accum_steps)")
+
+
+def test_no_fix_leaves_the_schedule_shorter_than_the_run() -> None:
+    (found,) = with_length("total", "total = args.epochs * len(loader)\nprint(total)\nargs = args.training")
+    assert found.fix is None
+    assert found.note == "no fix is offered: the schedule would be shorter than the run"
+
+
+def test_no_fix_by_a_name_that_is_something_else_where_the_length_is_told() -> None:
+    body = UPDATE.replace("args.accum_steps", "steps")
+    script = training(
+        body, setup="scheduler = CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))\nsteps = args.accum_steps\n"
+    )
+    (found,) = told(script)
+    assert found.fix is None or "/ steps" not in "".join(edit.content for edit in found.fix.edits)
+
+
+def test_no_fix_serves_a_caller_that_does_not_accumulate() -> None:
+    built = (
+        "def schedule(optimizer, loader, args):\n    return CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))\n\n\n"
+    )
+    script = training(UPDATE, setup="scheduler = schedule(optimizer, loader, args)\n").replace("def train(", built + "def train(")
+    (found,) = told(script)
+    assert found.fix is not None
+    (found,) = told(script + "\n\ndef other(optimizer, loader, args):\n    return schedule(optimizer, loader, args)\n")
+    assert found.fix is None
+    assert found.note == "no fix is offered: `schedule` is called in more than one place, and the fix would serve all of them"
+
+
+@pytest.mark.parametrize(
+    ("usual", "length", "found"), [(1, "args.epochs * len(loader)", True), (2, "args.epochs * len(loader) // 2", False)]
+)
+def test_a_length_may_be_divided_by_the_number_that_the_accumulation_steps_usually_are(
+    usual: int, length: str, found: bool
+) -> None:
+    parse = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epochs', type=int, default=3)\n"
+    parse += f"parser.add_argument('--accum_steps', type=int, default={usual})\nargs = parser.parse_args()\n"
+    script = training(UPDATE, setup=f"scheduler = CosineAnnealingLR(optimizer, T_max={length})\n")
+    assert bool(told(f"{parse}{script}\n\ntrain(make_model(), make_criterion(), make_dataset(), args)\n")) is found

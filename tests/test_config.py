@@ -91,6 +91,7 @@ exclude = ["old"]
 extend-exclude = ["older"]
 force-exclude = true
 respect-gitignore = false
+follow = false
 unsafe-fixes = true
 output-format = "json"
 per-file-ignores = { "!a.py" = ["GRD2"] }
@@ -113,6 +114,7 @@ names.boundaries = ["at_edge"]
         (globs("older"),),
         force_exclude=True,
         respect_gitignore=False,
+        follow=False,
         unsafe_fixes=True,
         output_format="json",
         names=Names(frozenset({"opt"}), frozenset({"sched"}), frozenset({"K"}), frozenset({"at_edge"})),

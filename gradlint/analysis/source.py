@@ -192,6 +192,14 @@ def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
     return Source(text, (part,))
 
 
+def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
+    """Some top-level statements of a module, by their rows; None for what LibCST does not read, or reads with other rows."""
+    if "\f" in text or "\r" in text.replace("\r\n", ""):
+        return None
+    part = _parsed(text, rows)
+    return Source(text, (part,)) if part is not None else None
+
+
 def _size(text: str, rows: Sequence[tuple[int, int]] | None = None) -> int:
     """How many words and signs some rows have, or all; 0 where that is not too much whatever they are."""
     if len(text) <= MOST_PARSED:

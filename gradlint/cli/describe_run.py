@@ -57,6 +57,7 @@ def _values(config: Config, plan: Plan) -> dict[str, Any]:
         "extend-exclude": [line for globs in config.extend_exclude for line in globs.lines],
         "force-exclude": config.force_exclude,
         "respect-gitignore": config.respect_gitignore,
+        "follow": config.follow,
         "unsafe-fixes": plan.unsafe,
         "output-format": plan.output_format,
     }

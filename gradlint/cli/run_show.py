@@ -82,6 +82,8 @@ def _taught(path: Path) -> Taught:
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
     """What the runs of a script do, or of a notebook by its name. Raises Unreadable."""
+    from gradlint.analysis.neighbours import neighbours_of
+    from gradlint.analysis.project import Project
     from gradlint.analysis.source import Problem, read
     from gradlint.registry import all_rules
     from gradlint.show.reading import Reading
@@ -98,7 +100,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
             reading = Reading(source, filename, place)
-            drawn = draw_all(reading, all_rules(), taught)
+            drawn = draw_all(reading, all_rules(), Project(taught, neighbours_of(filename, code)))
             told = (tuple(words(*each, drawn.reading)) for each in drawn.loops)
             return Shown(tuple(told), drawn.picture)
         except RecursionError as error:

@@ -201,6 +201,12 @@ KEYS: Mapping[str, Key] = {
     "extend-exclude": Key(_patterns, _LIST, "Patterns of files and folders to leave out in addition to those of `exclude`."),
     "force-exclude": Key(_truth, _BOOLEAN, "Whether files are left out even where the command line names them. Default: false."),
     "respect-gitignore": Key(_truth, _BOOLEAN, "Whether what .gitignore files name is left out. Default: true."),
+    "follow": Key(
+        _truth,
+        _BOOLEAN,
+        "Whether the modules of the repository that a file imports, and the programs that lead to it, are read as well. "
+        "Default: true.",
+    ),
     "baseline": Key(_text, _STRING, "A baseline, relative to this file: what stands in it is not reported."),
     "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How findings are written. Default: full."),
     "names": Key(

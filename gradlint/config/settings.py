@@ -53,6 +53,7 @@ class Config:
     extend_exclude: tuple[Globs, ...] = ()
     force_exclude: bool = False
     respect_gitignore: bool = True
+    follow: bool = True
     unsafe_fixes: bool = False
     output_format: str = "full"
     names: Names = field(default_factory=Names)
@@ -92,7 +93,7 @@ class Config:
             changes["names"] = replace(self.names, **{key.replace("-", "_"): value for key, value in names.items()})
         if "baseline" in settings:
             changes["baseline"] = home / settings["baseline"]
-        for key in ("force-exclude", "respect-gitignore", "unsafe-fixes", "output-format"):
+        for key in ("force-exclude", "respect-gitignore", "follow", "unsafe-fixes", "output-format"):
             if key in settings:
                 changes[key.replace("-", "_")] = settings[key]
         return replace(self, **changes)

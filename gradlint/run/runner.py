@@ -72,7 +72,7 @@ def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], tim
         if timings is not None and spent is not None:
             timings.merge(spent)
         if each.store is not None and each.digest and _can_be_kept(result, each.job.task):
-            each.store.keep(each.digest, result.diagnostics, result.loops)
+            each.store.keep(each.digest, result.diagnostics, result.loops, result.context)
         yield result
 
 
@@ -211,6 +211,7 @@ def _check(
     result = FileResult(
         name, split.new, applied, loops=review.loops(text, split.new), text=text if split.new else "", held=split.held
     )
+    result = replace(result, context=review.context)
     if task.baseline is not None:
         result = replace(result, prints=review.prints(text, found))
     return replace(result, before=data, after=after) if applied else result
@@ -241,9 +242,12 @@ def _is_python(data: bytes) -> bool:
 def _holds_nothing(text: str, task: Task) -> bool:
     """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
     from gradlint.model.names.vocabulary import Taught
+    from gradlint.relevance.programs import may_lead
     from gradlint.relevance.relevant_rows import kept_rows
 
     names = task.names
+    if task.follow and may_lead(text):
+        return False
     try:
         return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

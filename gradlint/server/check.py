@@ -108,7 +108,7 @@ def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, g
         source = reader.read(text, seen, go_on) if seen is not None else None
         return source if source is not None else read(text, review.taught)
 
-    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.taught)
+    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.project)
     return tuple(each.diagnostic for each in located)
 
 

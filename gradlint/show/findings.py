@@ -9,10 +9,10 @@ import libcst as cst
 
 from gradlint.analysis.engine import analysis
 from gradlint.analysis.located import Located
+from gradlint.analysis.project import Project
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Diagnostic
-from gradlint.model.names.vocabulary import Taught
 from gradlint.rule import Rule
 from gradlint.show.labels import LABELS
 from gradlint.show.loops import Loop
@@ -47,11 +47,11 @@ class Charge:
         return frozenset(id(node) for each in self.events for node in each.nodes)
 
 
-def found_in(source: Source, rules: Sequence[Rule], taught: Taught) -> tuple[tuple[Located, ...], Validator]:
+def found_in(source: Source, rules: Sequence[Rule], project: Project) -> tuple[tuple[Located, ...], Validator]:
     """What all rules find in a text and no comment silences, and its runs."""
-    known = analysis(source.text, "", rules, lambda _: source, taught)
+    known = analysis(source.text, "", rules, lambda _: source, project)
     kept = {id(each) for each in keep(source.text, known.diagnostics)}
-    return tuple(each for each in known.located if id(each.diagnostic) in kept), known.runs or Validator(source, taught)
+    return tuple(each for each in known.located if id(each.diagnostic) in kept), known.runs or Validator(source, project)
 
 
 def faults_left(runs: Validator) -> list[Charge]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
+from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, ModuleValue, Stream
 from gradlint.simulate.contents import is_data
+from gradlint.simulate.imports import attribute_of_module, module_frame
 from gradlint.simulate.iteration import part_of_list
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
@@ -37,6 +38,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         if path == "torch.__version__":
             return TORCH_NOW
         return unknown(machine, f"{value.last}.{name}") if spells_setting(path) and not known_package(path) else External(path)
+    if isinstance(value, ModuleValue):
+        return attribute_of_module(machine, value, name)
     if type(value) is Opaque:
         if name == "grad":
             return Gradient(owner=value)
@@ -125,6 +128,8 @@ def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.C
         return  # it is given the method that it has
     if isinstance(value, (Instance, ClassValue)):
         value.names[name] = new
+    elif isinstance(value, ModuleValue) and value.path:
+        module_frame(machine, value.path).names[name] = new
     elif isinstance(value, Thing):
         set_of_thing(machine, value, name, new, node)
     elif type(value) is Opaque and name == "grad":

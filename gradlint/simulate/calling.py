@@ -10,7 +10,18 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
-from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
+from gradlint.simulate.callables import (
+    Bound,
+    ClassValue,
+    External,
+    Frame,
+    Function,
+    Instance,
+    ModuleValue,
+    Partial,
+    Stream,
+    Super,
+)
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.contrast import marked
 from gradlint.simulate.machine import Machine
@@ -58,7 +69,7 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
 
             average(machine, node, receiver, [*args, *kwargs.values()])
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
-    if isinstance(receiver, (External, ClassValue)):
+    if isinstance(receiver, (External, ClassValue, ModuleValue)):
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
     if isinstance(receiver, (Opaque, Thing)) and name in receiver.kept:
         return call(machine, receiver.kept[name], args, kwargs, node)

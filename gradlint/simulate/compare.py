@@ -149,7 +149,7 @@ def named(simulations: Sequence[Simulation]) -> Iterator[tuple[tuple[str, int], 
     """The simulations by the names of their roots; methods of several classes have one name, and are told apart by their order."""
     counts: Counter[str] = Counter()
     for each in simulations:
-        name = each.root.name.value if each.root is not None else ""
+        name = f"{each.caller}:{each.root.name.value}" if each.root is not None else each.caller
         yield (name, counts[name]), each
         counts[name] += 1
 

@@ -22,6 +22,8 @@ from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
 """What is no loss, whatever is added to it."""
+_CLASS = re.compile(r"^_?[A-Z]\w*[a-z]")
+"""How classes are called."""
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 
 
@@ -119,7 +121,10 @@ def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
     """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     called = last_name(node.func) if isinstance(node, cst.Call) else None
-    return path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "")
+    if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or ""):
+        return True
+    # A class makes an object of what it is handed, and that is no data.
+    return isinstance(callee, Opaque) and _CLASS.search(callee.last) is not None and not known_package(path)
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:

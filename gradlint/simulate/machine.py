@@ -15,6 +15,7 @@ from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.reductions import Reductions
 from gradlint.simulate.spelling import Spelled, spelled_in
 from gradlint.simulate.stops import TOO_LONG, Abandoned, Stopped, handles
+from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.trace import Bound, Event, Guard, Remainder, What
 from gradlint.simulate.values import Factor, Source, Tensor
 from gradlint.simulate.world import World
@@ -88,6 +89,9 @@ class Machine(Assumptions):
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
+        self.around: Surroundings = ALONE
+        self.frames: dict[str, Any] = {}
+        """The names of the modules that were run so far, by their paths."""
         self.risks: set[str] = set()
         self.raises: set[str] = set()
         self.handled: list[tuple[frozenset[str], int]] = []

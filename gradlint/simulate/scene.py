@@ -38,6 +38,8 @@ class Scene:
     view: View
     statements: Sequence[cst.BaseStatement] = ()
     runs: Sequence[Played] = ()
+    caller: str = ""
+    """The only module that shows it, where others that lead to the place do not."""
 
     @property
     def place(self) -> cst.CSTNode:
@@ -133,10 +135,11 @@ class Scene:
     def where(self) -> str:
         """In which world the fault shows, where it does not in the usual one: a clause for the end of a message."""
         answers = self.run.world.answers
+        led = f" (when `{self.caller}` calls it)" if self.caller else ""
         if self._usual or not answers:
-            return ""
+            return led
         key, answer = answers[-1]
-        return f" (where `{key}` is {'true' if answer else 'false'})"
+        return f" (where `{key}` is {'true' if answer else 'false'}){led}"
 
     @cached_property
     def _usual(self) -> bool:

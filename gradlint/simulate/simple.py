@@ -11,18 +11,16 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic, conditions
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
-from gradlint.simulate.callables import External, Frame
+from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression, subscript_index
-from gradlint.simulate.imports import imported
+from gradlint.simulate.imports import run_import
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Num
-from gradlint.simulate.world import known_package, spells_constant
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -219,12 +217,8 @@ def _nonlocal(node: cst.Nonlocal) -> Plain:
 
 
 def _import(node: Any) -> Plain:
-    names = imported(node)
-
     def run(frame: Frame) -> Signal:
-        for name, path in names:
-            sets = not known_package(path) and (spells_constant(name) or frame.machine.counts_steps(name))
-            frame.bind(name, unknown(frame.machine, name) if sets else External(path))
+        run_import(frame, node)
         return None
 
     return run

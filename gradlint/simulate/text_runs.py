@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import libcst as cst
 
@@ -21,6 +20,7 @@ from gradlint.simulate.reductions import averages_weights, switches
 from gradlint.simulate.roots import definitions, is_backward
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.stops import Raised, Stopped
+from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.trace import COUNTS, UPDATES, Trace
 from gradlint.simulate.world import World
 
@@ -36,8 +36,15 @@ MOST_STEPS = 40_000
 class Text:
     """A parsed text, compiled once for all its worlds."""
 
-    def __init__(self, statements: Sequence[cst.BaseStatement], nodes: Sequence[cst.CSTNode], words: Taught) -> None:
+    def __init__(
+        self,
+        statements: Sequence[cst.BaseStatement],
+        nodes: Sequence[cst.CSTNode],
+        words: Taught,
+        around: Surroundings = ALONE,
+    ) -> None:
         """`nodes` are all that stand in the statements."""
+        self.around = around
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
@@ -46,9 +53,14 @@ class Text:
         self.asides = _asides(nodes)
         self.found = definitions(statements)
         self.wrapper = next((each for each in nodes if type(each) is cst.Call and _wraps(each)), None)
-        self.compiler = Compiler(Aims(self.found))
-        self.whole: Block = self.compiler.block(_Body(list(statements)))
-        self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
+        modules = {path: each.statements for path, each in around.modules.items() if path != around.here}
+        self.every = [*self.found, *definitions(each for own in modules.values() for each in own)]
+        """The functions of the text, and of the modules around it."""
+        self.aims = Aims(self.every)
+        quiet = {path: [each for each in own if not self.acts(each)] for path, own in modules.items()}
+        self.compiler = Compiler(self.aims, quiet)
+        self.whole: Block = self.compiler.suite(statements)
+        self.quiet: Block = self.compiler.suite([each for each in statements if not self.acts(each)])
 
     def acts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement of the module trains, or may: what is defined and assigned stays."""
@@ -58,7 +70,7 @@ class Text:
             return False
         if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
             return True
-        return self.compiler.aims.of(statement).matters
+        return self.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
@@ -67,7 +79,9 @@ class Text:
         machine.compiler = self.compiler
         machine.incremented = self.incremented
         machine.cuts = self.cuts
-        frame = machine.frame = Frame(machine, {})
+        machine.around = self.around
+        frame = machine.frame = Frame(machine, {}, origin=self.around.here)
+        machine.frames[self.around.here] = frame
         stopped: Stopped | None = None
         try:
             self.compiler.run_plain(self.whole if start is None else self.quiet, frame)
@@ -141,11 +155,6 @@ def _spells_scaler(call: cst.Call) -> bool:
 def _is_aside(call: cst.Call) -> bool:
     name = last_name(call.func) or ""
     return spells_zeroing(name) or switches(name) or name in (COMM_HOOK, COUNTS) or (name == UPDATES and _spells_scaler(call))
-
-
-@dataclass
-class _Body:
-    body: list[Any] = field(default_factory=list)
 
 
 def _source(node: cst.CSTNode) -> str:

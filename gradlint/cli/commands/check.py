@@ -132,6 +132,11 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 )
 @in_files("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what .gitignore files name. [default: yes]")
 @in_files(
+    "--follow/--no-follow",
+    default=None,
+    help="Read the modules of the repository that a file imports, and the programs that lead to it. [default: yes]",
+)
+@in_files(
     "--force-exclude/--no-force-exclude",
     default=None,
     help="Leave out what is excluded even where it is named itself, as pre-commit does.",

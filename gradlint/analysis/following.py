@@ -8,11 +8,11 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.simulate.faults import Fault
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.simulation import Simulation
-from gradlint.simulate.trace import What
 from gradlint.simulate.verdicts import Answer, verdicts
+from gradlint.simulate.views import views
 
 _OF_WINDOWS = ("GRD1", "GRD2")
 """How the codes begin of faults that belong to the loop, wherever the call stands that shows them."""
@@ -27,6 +27,8 @@ class Following:
 
     def upheld(self, scene: Scene) -> bool:
         """Whether a fault that the file shows by itself is one: no module around it leads to the same code and is without it."""
+        if scene.fault.code in WORTH_KNOWING:
+            return True  # what is shown, or costs time, is what it is wherever the loop is called
         known = [each for each in self._known if id(scene.event.node) in each.met]
         return not known or any(each.shows(scene.fault) for each in known)
 
@@ -65,8 +67,8 @@ class _Known:
 
     @cached_property
     def is_sure(self) -> bool:
-        """Whether nothing about its loops is left open."""
-        if not self.simulation.main.trace.of(What.STEP):
+        """Whether its loops accumulate, and nothing about them is left open."""
+        if not any(view.accumulates for view in views(self.simulation.main.trace)):
             return False
         return all(each.answer is not Answer.UNKNOWN for each in verdicts(self.simulation))
 

@@ -12,7 +12,7 @@ import libcst as cst
 
 from gradlint.analysis.source import Source, read_for_runs, read_rows
 from gradlint.model.names.dotted_paths import joined
-from gradlint.model.names.vocabulary import Taught
+from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
 from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
 from gradlint.repository.folder import Reader, Repository, repository_of
@@ -153,7 +153,7 @@ class _Linking:
                 for prefix in each.packages:
                     self._linked(path, prefix)
                 continue
-            for name in each.names:
+            for name in [each for each in each.names if role_of_constructor(each) is not Role.SCHEDULER]:
                 inner = self._linked(path, joined(each.module, name)) if name != "*" else None
                 if inner is not None:
                     self._want(inner, Import(joined(each.module, name), bound=each.names[name]).used_in(text))

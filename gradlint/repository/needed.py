@@ -17,6 +17,8 @@ _TRAINS = re.compile(
 )
 """What the text of a function or class holds that a training loop may depend on; others stay out of sight, as any library is."""
 
+_COMMENT = re.compile(r"#.*")
+
 _MOST_STATEMENTS = 3000
 """Top-level statements of the largest module that is followed: one with more holds data."""
 
@@ -63,7 +65,7 @@ class Statement:
     @cached_property
     def matters(self) -> bool:
         """Whether training may depend on it: what defines a function that does nothing of the kind does not."""
-        return not self.is_definition or _TRAINS.search(self.text) is not None
+        return not self.is_definition or _TRAINS.search(_COMMENT.sub("", self.text)) is not None
 
 
 @dataclass(frozen=True, eq=False)

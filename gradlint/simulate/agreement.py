@@ -74,7 +74,7 @@ def faults(simulation: Simulation) -> list[Fault]:
     first, second = simulation.runs[:2]
     main = _judged(first, second)
     others = [_judged(run, None) for run in simulation.runs[2:]]
-    found = [fault for fault in main.faults if all(_holds(fault, other) for other in others)]
+    found = [fault for fault in main.faults if all(_ends_sooner(fault, main, other) or _holds(fault, other) for other in others)]
     if _told(main, others):
         return [fault for fault in found if fault.code in _WITHIN_AN_UPDATE]
     known = {fault.key for fault in found}
@@ -105,6 +105,14 @@ def _of_other_runs(simulation: Simulation) -> list[Fault]:
 def _judged(run: Played, larger: Played | None) -> _Judged:
     own = meant(run.trace)
     return _Judged(run, judged(own, meant(larger.trace) if larger is not None else None), own.meant)
+
+
+def _ends_sooner(fault: Fault, main: _Judged, other: _Judged) -> bool:
+    """Whether a world has no second pass that would show what becomes of what the first leaves, as the usual world has."""
+    if fault.code != "GRD202" or fault.other is None:
+        return False
+    first, second = (sum(each.text == fault.other.text for each in run.trace.of(What.PASS)) for run in (main.run, other.run))
+    return second < 2 <= first
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, ModuleValue, Stream
+from gradlint.simulate.comparisons import compare
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.imports import attribute_of_module, module_frame
 from gradlint.simulate.iteration import part_of_list
@@ -242,12 +243,24 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
             return value[key]
     except TypeError:
         pass
+    named = _entry_named(machine, value, index)
+    if named is not None:
+        return value[named]
     default = value.get("<default>")
     if default is not None:
         made = default()
         value[key] = made
         return made
     return unknown(machine, f"an item {key!r} of container {machine.told_apart(value)}")
+
+
+def _entry_named(machine: Machine, value: dict[Any, Any], index: Any) -> str | None:
+    """The key that a setting names of a table of things by name, as if it were compared with each of them."""
+    if type(index) is not Opaque or not all(isinstance(key, str) for key in value):
+        return None
+    if not all(isinstance(each, (External, Function, ClassValue)) for each in value.values()):
+        return None
+    return next((key for key in value if compare(machine, cst.Equal, index, key) is True), None)
 
 
 def set_item(machine: Machine, value: Any, index: Any, new: Any, node: cst.CSTNode) -> None:

@@ -25,12 +25,15 @@ class Following:
     runs: Sequence[Simulation]
     is_here: Callable[[cst.CSTNode], bool]
 
-    def upheld(self, scene: Scene) -> bool:
-        """Whether a fault that the file shows by itself is one: no module around it leads to the same code and is without it."""
-        if scene.fault.code in WORTH_KNOWING:
-            return True  # what is shown, or costs time, is what it is wherever the loop is called
-        known = [each for each in self._known if id(scene.event.node) in each.met]
-        return not known or any(each.shows(scene.fault) for each in known)
+    def upheld(self, own: Sequence[Scene]) -> Iterator[Scene]:
+        """The faults that the file shows by itself, but for those that whatever leads to the same code is without."""
+        for scene in own:
+            if scene.fault.code in WORTH_KNOWING:
+                yield scene  # what is shown, or costs time, is what it is wherever the loop is called
+                continue
+            known = [each for each in self._known if id(scene.event.node) in each.met]
+            if not known or any(each.shows(scene.fault) for each in known):
+                yield replace(scene, caller=_only_from(scene, known))
 
     def adds(self, scenes: Sequence[Scene], own: Sequence[Scene]) -> Iterator[Scene]:
         """The faults of the file's code that only the modules around it show, given the scenes of these runs and of its own."""
@@ -40,17 +43,18 @@ class Following:
                 continue
             if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
                 continue  # it is reported where the loop is
-            yield replace(scene, caller=self._only_from(scene))
-
-    def _only_from(self, scene: Scene) -> str:
-        """The module that alone shows a fault; none where all that lead to its place do."""
-        leading = [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
-        showing = [each for each in leading if each.shows(scene.fault)]
-        return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
+            leading = [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
+            yield replace(scene, caller=_only_from(scene, leading))
 
     @cached_property
     def _known(self) -> list[_Known]:
         return [known for known in map(_Known, self.runs) if known.is_sure]
+
+
+def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:
+    """The module that alone shows a fault; none where all that lead to its place do."""
+    showing = [each for each in leading if each.shows(scene.fault)]
+    return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
 
 
 @dataclass(frozen=True, eq=False)

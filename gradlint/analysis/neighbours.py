@@ -47,6 +47,11 @@ class Neighbours:
                     return f"{self.repository.name(path)}:{row}"
         return None
 
+    def modules(self) -> list[str]:
+        """The names of the modules that are followed."""
+        around = (self._imported, *self._callers)
+        return sorted({module.name for each in around for module in each.modules.values()})
+
     def simulate(self, statements: Sequence[cst.BaseStatement], words: Taught) -> tuple[Simulation, ...]:
         """The runs of the file's statements, or of a repaired text's, among the modules around it; none where none are."""
         if not (self._callers or any(each.statements for each in self._imported.modules.values())):

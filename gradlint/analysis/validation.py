@@ -88,7 +88,7 @@ class Validator:
         if not self.among:
             return own
         added = self.following.adds(list(scenes(self.among, whole.statements)), own)
-        return [*filter(self.following.upheld, own), *added]
+        return [*self.following.upheld(own), *added]
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""

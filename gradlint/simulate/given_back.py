@@ -22,7 +22,7 @@ from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
 """What is no loss, whatever is added to it."""
-_CLASS = re.compile(r"^_?[A-Z]\w*[a-z]")
+_CLASS = re.compile(r"_?[A-Z]\w*[a-z]\w*")
 """How classes are called."""
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 
@@ -124,7 +124,7 @@ def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
     if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or ""):
         return True
     # A class makes an object of what it is handed, and that is no data.
-    return isinstance(callee, Opaque) and _CLASS.search(callee.last) is not None and not known_package(path)
+    return isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None and not known_package(path)
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:

@@ -206,3 +206,12 @@ def test_the_message_says_which_program_shows_it_where_not_all_do(pair: Path) ->
     (pair / "other.py").write_text(MAIN + "\nif __name__ == '__main__':\n    pass\n")
     found = [each for each in checked(pair / "engine.py").diagnostics if each.code == "GRD401"]
     assert [each.reason.count("when `main.py` calls it") for each in found] == [1]
+
+
+def test_a_loop_that_only_its_program_explains_is_verified(pair: Path) -> None:
+    engine = ENGINE.replace("def train(", "def train(full, ").replace("(index + 1) % steps == 0", "full(index)")
+    (pair / "engine.py").write_text(engine)
+    boundary = "train(lambda index: (index + 1) % args.steps == 0, "
+    (pair / "main.py").write_text(MAIN.replace("train(model", f"{boundary}model").replace("10 * len(loader)", "100"))
+    assert [each.answer for each in checked(pair / "engine.py", follow=False).loops] == ["unknown"]
+    assert [each.answer for each in checked(pair / "engine.py").loops] == ["verified"]

@@ -33,7 +33,28 @@ def loop_verdicts(validator: Validator, found: Sequence[Diagnostic]) -> tuple[Lo
                 by_line[each.line] = each if known.reason == TOO_LONG else known
             elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
                 by_line[each.line] = each
+    for line, led in _among(validator, whole, found).items():
+        if line in by_line and by_line[line].answer == "unknown":
+            by_line[line] = led
     return tuple(by_line[line] for line in sorted(by_line))
+
+
+def _among(validator: Validator, whole: Source, found: Sequence[Diagnostic]) -> dict[int, LoopVerdict]:
+    """The answers for the loops of a file that the modules around it give, where all that lead to a loop give one.
+
+    What is wrong and is reported in another file is no answer here.
+    """
+    given: dict[int, list[LoopVerdict]] = {}
+    for simulation in validator.among:
+        for verdict in verdicts(simulation):
+            if verdict.loop is not None and whole.row_of(verdict.loop) is not None:
+                each = _of_loop(verdict, simulation, whole, found)
+                given.setdefault(each.line, []).append(each)
+    return {
+        line: max(answers, key=lambda each: ANSWERS.index(each.answer))
+        for line, answers in given.items()
+        if all(each.answer != "unknown" and not each.silenced for each in answers)
+    }
 
 
 def _of_loop(verdict: Verdict, simulation: Simulation, whole: Source, found: Sequence[Diagnostic]) -> LoopVerdict:

@@ -20,7 +20,7 @@ LEVELS = 3
 
 
 def programs(repository: Repository, path: str) -> list[str]:
-    """The files that are run and come to a file by imports, nearest first; where none is a program, those that import it."""
+    """The programs that come to a file by the fewest imports; where none is a program, the files that import it."""
     scripts = nearby(repository, path)
     found: list[str] = []
     importers: list[str] = []
@@ -36,7 +36,7 @@ def programs(repository: Repository, path: str) -> list[str]:
                         importers.append(each)
                     if any(statement.is_main for statement in own.statements):
                         found.append(each)
-        if len(found) >= MOST_PROGRAMS:
+        if found:
             break
         level = above
     return (found or importers)[:MOST_PROGRAMS]

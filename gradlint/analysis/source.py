@@ -40,6 +40,8 @@ MOST_PARSED = 150_000
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 WHOLE = 200_000
 """Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
+MOST_ROWS = 5_000
+"""Rows up to which it is: each may be a statement, which a run takes a step for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,7 @@ class Source:
 
 def read_for_runs(text: str) -> Source | Problem:
     """The whole module, or of a large one what can matter."""
-    return read_whole(text) if len(text) <= WHOLE else read(text)
+    return read_whole(text) if len(text) <= WHOLE and text.count("\n") <= MOST_ROWS else read(text)
 
 
 def read_whole(text: str) -> Source | Problem:

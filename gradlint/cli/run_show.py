@@ -13,6 +13,7 @@ import click
 from gradlint.cli.terminal import colour, complain
 from gradlint.config.load import ConfigError, Configs
 from gradlint.files.decode import Undecodable, decode
+from gradlint.files.read import content
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
 from gradlint.run.outputs import require_apart
@@ -65,7 +66,7 @@ def _read(path: Path) -> tuple[str, str]:
     """The text of a file, or of stdin for `-`, and its name."""
     name = "<stdin>" if str(path) == STDIN else str(path)
     try:
-        data = sys.stdin.buffer.read() if str(path) == STDIN else path.read_bytes()
+        data = sys.stdin.buffer.read() if str(path) == STDIN else content(path)
     except (OSError, ValueError) as error:
         raise Unreadable(f"{name}: {getattr(error, 'strerror', None) or error}") from error
     decoded = decode(data)

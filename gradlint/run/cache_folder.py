@@ -93,7 +93,7 @@ def remove(folder: Path) -> bool:
     """
     tag = folder / "CACHEDIR.TAG"
     try:
-        if tag.is_symlink() or tag.read_bytes() != TAG.encode():
+        if tag.is_symlink() or read_store(tag) != TAG.encode():
             return False
     except OSError:
         return False

@@ -44,6 +44,15 @@ def test_a_gitignore_of_many_gigabytes_is_not_read(project: Path) -> None:
     assert "GRD101" in check(project).stdout
 
 
+@needs_pipes
+def test_a_picture_is_drawn_of_regular_files_alone(project: Path) -> None:
+    os.mkfifo(project / "pipe.py")
+    huge(project / "huge.py", 8 * 2**30)
+    for name, why in (("pipe.py", "it is not a regular file"), ("huge.py", "it is larger than 50 MiB")):
+        result = run("show", project / name, project / "train.py")
+        assert result.exit_code == 2 and f"{name}: {why}" in result.stderr and "GRD101" in result.stdout
+
+
 @needs_device
 def test_a_configuration_that_is_a_device(project: Path) -> None:
     result = run("check", "--config", DEVICE, project)

@@ -77,8 +77,9 @@ def _read(path: Path) -> tuple[str, str]:
 
 def _taught(path: Path) -> Taught:
     """The names that the configuration of a file's folder adds to the field's own, as for `gradlint check`. Raises ConfigError."""
-    names = Configs().of(path.parent).names
-    return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+    config = Configs().of(path.parent)
+    names = config.names
+    return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, config.max_size)
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
@@ -95,7 +96,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
         code, place = _code(text, filename)
         try:
-            source = read(code, None)
+            source = read(code, taught, every_loop=True)
             if isinstance(source, Problem):
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""

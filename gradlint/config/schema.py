@@ -83,6 +83,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Mistake(" must be a whole number above 0")
+    return value
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -206,6 +212,11 @@ KEYS: Mapping[str, Key] = {
         _BOOLEAN,
         "Whether the modules of the repository that a file imports, and the programs that lead to it, are read as well. "
         "Default: true.",
+    ),
+    "max-size": Key(
+        _number,
+        {"type": "integer", "minimum": 1},
+        "Characters of code that can matter to a training loop: a file with more is not checked, and reported. Default: 600000.",
     ),
     "baseline": Key(_text, _STRING, "A baseline, relative to this file: what stands in it is not reported."),
     "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How findings are written. Default: full."),

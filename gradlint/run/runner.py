@@ -248,7 +248,8 @@ def _holds_nothing(text: str, task: Task) -> bool:
     names = task.names
     if task.follow and may_lead(text):
         return False
+    taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, task.max_size)
     try:
-        return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
+        return not kept_rows(text, taught)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

@@ -94,7 +94,8 @@ class Policies:
 
     def _policy(self, config: Config, silenced: tuple[str, ...], accepted: Entries | None) -> Policy:
         selection = Selection(config.layers, config.severity, silenced)
-        return Policy(Task(selection, False, config.unsafe_fixes, config.names, accepted), self.settings.syntax_errors)
+        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, max_size=config.max_size)
+        return Policy(task, self.settings.syntax_errors)
 
     def _config(self, folder: Path) -> Config:
         stamp = _stamp(folder)

@@ -161,6 +161,11 @@ def _all_of(text: str, taught: Taught) -> Source | Problem:
     return _too_large(1, size, most) if size > most else read_whole(text)
 
 
+def fits(code: str, taught: Taught) -> bool:
+    """Whether code that can matter is not too much to be parsed."""
+    return _size(code, _most_parsed(taught)) <= _most_parsed(taught)
+
+
 def _most_parsed(taught: Taught) -> int:
     return MOST_PARSED if taught.max_size is None else taught.max_size // CHARACTERS
 

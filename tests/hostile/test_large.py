@@ -66,6 +66,17 @@ def test_what_must_be_parsed_and_is_too_much_is_refused(line: str) -> None:
     assert only.code == "GRD000" and "too large to be checked: it has 200,1" in only.message
 
 
+def test_the_server_keeps_to_the_limit() -> None:
+    server = pytest.importorskip("gradlint.server.check", reason="the extra lsp is not installed")
+    from gradlint.server.documents import Script
+    from gradlint.server.policy import Policies
+    from gradlint.server.text import Text
+
+    text = SAFE.replace("        loss.backward()", f"        z = [{'1,' * 100_000}]\n        loss.backward()")
+    (only,) = server.check(Script("file:///nowhere/train.py", 1, Text(text)), Policies(), {}, lambda: None).findings
+    assert only.code == "GRD000" and "too large to be checked" in only.message
+
+
 def test_the_configuration_raises_the_limit(tmp_path: Path) -> None:
     path = script(tmp_path, SAFE.replace("        loss.backward()", f"        z = [{'1,' * 100_000}]\n        loss.backward()"))
     assert "`max-size` in the configuration raises this" in run("check", path).stdout

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from gradlint.config.contents import MOST_PATTERNS
 from gradlint.config.selection import UnknownRule, require_known
 from gradlint.report import names
 
@@ -45,6 +46,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 def _patterns(value: object) -> tuple[str, ...]:
     lines = _strings(value)
+    _not_too_many(lines)
     for line in lines:
         _pattern(line, (), line)
     return lines
@@ -55,6 +57,11 @@ def _pattern(line: str, within: tuple[str, ...], holding: str | None) -> None:
 
     if not is_pattern(line):
         raise Mistake(f": `{line}` is no pattern of a .gitignore", within, holding)
+
+
+def _not_too_many(patterns: Sized) -> None:
+    if len(patterns) > MOST_PATTERNS:
+        raise Mistake(f" has {len(patterns):,} patterns, and gradlint reads up to {MOST_PATTERNS:,}")
 
 
 def _rules(value: object) -> tuple[str, ...]:
@@ -106,6 +113,7 @@ def _table(value: object) -> dict[str, object]:
 
 def _per_file(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found = []
+    _not_too_many(_table(value))
     for pattern, each in _table(value).items():
         _pattern(pattern.removeprefix("!"), (pattern,), None)
         found.append((pattern, _within(pattern, _rules, each)))

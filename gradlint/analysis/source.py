@@ -214,8 +214,8 @@ def read(text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, e
 
 
 def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
-    """Some top-level statements of a module, by their rows; None for what LibCST does not read, or reads with other rows."""
-    if "\f" in text or "\r" in text.replace("\r\n", ""):
+    """Some top-level statements of a module, by their rows; None for what LibCST does not read, reads with other rows, or is too much."""
+    if _size(text, MOST_PARSED, rows) > MOST_PARSED or "\f" in text or "\r" in text.replace("\r\n", ""):
         return None
     part = _parsed(text, rows)
     return Source(text, (part,)) if part is not None else None

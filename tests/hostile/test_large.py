@@ -9,7 +9,7 @@ import pytest
 from samples import SAFE, run, script
 
 from gradlint import check_source, fix_source, judge_source
-from gradlint.analysis.source import Source, read
+from gradlint.analysis.source import Source, read, read_rows
 
 
 def told(text: str) -> list[tuple[str, int]]:
@@ -64,6 +64,12 @@ def test_large_code_that_matters_is_parsed_once(monkeypatch: pytest.MonkeyPatch)
 def test_what_must_be_parsed_and_is_too_much_is_refused(line: str) -> None:
     (only,) = check_source(SAFE.replace("        loss.backward()", f"        {line}\n        loss.backward()"))
     assert only.code == "GRD000" and "too large to be checked: it has 200,1" in only.message
+
+
+def test_a_module_that_is_followed_keeps_to_the_limit() -> None:
+    assert read_rows("x = 1\ny = 2\n", [(1, 1)]) is not None
+    assert read_rows(f"x = [{'1,' * 100_000}]\ny = 2\n", [(2, 2)]) is not None
+    assert read_rows(f"x = [{'1,' * 100_000}]\ny = 2\n", [(1, 1)]) is None
 
 
 def test_the_server_keeps_to_the_limit() -> None:

@@ -80,7 +80,7 @@ def judge_source(
             known = analysis(source, filename, rules)
             if known.runs is not None:
                 return known.loops(keep(source, known.diagnostics))
-            whole = read(source, None)
+            whole = read(source, every_loop=True)
             return () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, BARE), keep(source, known.diagnostics))
         except RecursionError:
             return ()

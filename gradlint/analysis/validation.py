@@ -44,7 +44,7 @@ class Validator:
     @cached_property
     def whole(self) -> Source | Problem:
         """The whole text, parsed; of a large one what can matter."""
-        return self.source if self.source.is_whole else read_for_runs(self.source.text)
+        return self.source if self.source.is_whole else read_for_runs(self.source.text, self.project.taught, self.source)
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
@@ -111,7 +111,7 @@ class Validator:
 
     def _runs(self, text: str, runs_of: Runs) -> tuple[Simulation, ...] | None:
         """The runs of a text; None where it does not parse."""
-        source = read_for_runs(text)
+        source = read_for_runs(text, self.project.taught)
         if isinstance(source, Problem):
             return None
         found = runs_of(source.statements)

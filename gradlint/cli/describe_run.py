@@ -60,6 +60,7 @@ def _values(config: Config, plan: Plan) -> dict[str, Any]:
         "follow": config.follow,
         "unsafe-fixes": plan.unsafe,
         "output-format": plan.output_format,
+        **({"max-size": config.max_size} if config.max_size is not None else {}),
     }
 
 

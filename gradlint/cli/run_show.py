@@ -13,6 +13,7 @@ import click
 from gradlint.cli.terminal import colour, complain
 from gradlint.config.load import ConfigError, Configs
 from gradlint.files.decode import Undecodable, decode
+from gradlint.files.read import content
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
 from gradlint.run.outputs import require_apart
@@ -65,7 +66,7 @@ def _read(path: Path) -> tuple[str, str]:
     """The text of a file, or of stdin for `-`, and its name."""
     name = "<stdin>" if str(path) == STDIN else str(path)
     try:
-        data = sys.stdin.buffer.read() if str(path) == STDIN else path.read_bytes()
+        data = sys.stdin.buffer.read() if str(path) == STDIN else content(path)
     except (OSError, ValueError) as error:
         raise Unreadable(f"{name}: {getattr(error, 'strerror', None) or error}") from error
     decoded = decode(data)
@@ -76,8 +77,9 @@ def _read(path: Path) -> tuple[str, str]:
 
 def _taught(path: Path) -> Taught:
     """The names that the configuration of a file's folder adds to the field's own, as for `gradlint check`. Raises ConfigError."""
-    names = Configs().of(path.parent).names
-    return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+    config = Configs().of(path.parent)
+    names = config.names
+    return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, config.max_size)
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
@@ -94,7 +96,7 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
         code, place = _code(text, filename)
         try:
-            source = read(code, None)
+            source = read(code, taught, every_loop=True)
             if isinstance(source, Problem):
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""

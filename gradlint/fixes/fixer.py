@@ -43,7 +43,7 @@ def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: 
         if not chosen:
             return FixOutcome(current, tuple(applied))
         changed = apply(current, tuple(change for each in chosen for change in each.changes))
-        if not _parses(changed, current) or (len(chosen) > 1 and spoils(current, changed, project.runs)):
+        if not _parses(changed, current) or (len(chosen) > 1 and spoils(current, changed, project)):
             chosen = chosen[:1]
             changed = apply(current, chosen[0].changes)
             if not _parses(changed, current):
@@ -58,7 +58,7 @@ def fixed_together(text: str, located: Sequence[Located], project: Project) -> t
     """The text after those fixes that can be applied at once, and whether these are all."""
     chosen = _disjoint([each for each in located if each.changes])
     changed = apply(text, tuple(change for each in chosen for change in each.changes))
-    if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, project.runs)):
+    if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, project)):
         return text, False
     return changed, len(chosen) == len([each for each in located if each.changes])
 
@@ -105,12 +105,12 @@ def _key(located: Located) -> tuple[str, str, int]:
 def _parses(text: str, before: str) -> bool:
     """Whether the new text parses; a text that `ast` could not read to begin with is judged by LibCST alone."""
     try:
-        parse(text)
+        parse(text, len(text))
         return True
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     try:
-        parse(before)
+        parse(before, len(before))
         return False
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         import libcst

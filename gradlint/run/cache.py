@@ -58,7 +58,7 @@ class Cache:
         self._stores: dict[str, Store] = {}
         self._by_task: dict[int, tuple[Task, Store]] = {}
         """Most files of a run have one task; the tasks are held, so that no other one takes the place of its number."""
-        self._by_settings: dict[tuple[Selection, Names, bool], Store] = {}
+        self._by_settings: dict[tuple[Selection, Names, bool, int | None], Store] = {}
         self._begun = time.time_ns()
         self._program: list[str] = []
 
@@ -69,7 +69,7 @@ class Cache:
             return known[1]
         if task.fix or task.annotate is not None:
             return None
-        settings = (task.selection, task.names, task.follow)
+        settings = (task.selection, task.names, task.follow, task.max_size)
         if settings not in self._by_settings:
             self._program = self._program or _program()
             key = _key(task, self._program)
@@ -95,7 +95,7 @@ class Cache:
 def _key(task: Task, program: list[str]) -> str:
     """What findings depend on besides the file: settings, the program, the parsers."""
     names = [sorted(each) for each in astuple(task.names)]
-    parts = [FORMAT, program, sys.version, repr(task.selection), names, task.follow]
+    parts = [FORMAT, program, sys.version, repr(task.selection), names, task.follow, task.max_size]
     return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

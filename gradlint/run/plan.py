@@ -183,7 +183,7 @@ class _Tasks:
         made = self._made.get((id(config), silenced)) if entries is None else None
         if made is None:
             selection = Selection(config.layers, config.severity, silenced)
-            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate, config.follow)
+            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate, config.follow, config.max_size)
             if entries is None:
                 self._made[id(config), silenced] = made
         return made

@@ -47,7 +47,7 @@ class Review:
     @cached_property
     def taught(self) -> Taught:
         names = self.task.names
-        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, self.task.max_size)
 
     @cached_property
     def project(self) -> Project:

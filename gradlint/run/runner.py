@@ -13,6 +13,7 @@ from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.files.decode import Decoded, Undecodable, decode
 from gradlint.relevance.prefilter import mentions_suppression
 from gradlint.run.candidates import Candidate, Intake, Pending
+from gradlint.run.parser_import import import_parser
 from gradlint.run.process_leader import Instructions
 from gradlint.run.process_pool import Pool
 from gradlint.run.task import FileResult, Job, Task
@@ -86,6 +87,7 @@ def _prepare() -> None:
     """What a process imports before its first file."""
     import gc
 
+    import_parser()
     import gradlint.registry
     import gradlint.run.review
 
@@ -193,6 +195,7 @@ def _check(
     repair: Repair | None,
     refusal: Callable[[str], str | None] | None = None,
 ) -> FileResult:
+    import_parser()
     from gradlint.run.review import Review, repair_of
 
     review = Review(name, decoded.text, task, refusal or decoded.refusal)
@@ -248,7 +251,8 @@ def _holds_nothing(text: str, task: Task) -> bool:
     names = task.names
     if task.follow and may_lead(text):
         return False
+    taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, task.max_size)
     try:
-        return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
+        return not kept_rows(text, taught)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

@@ -30,6 +30,8 @@ class Task:
     """Whether to write comments that silence what is found, and the reason that they give."""
     follow: bool = True
     """Whether the modules that a file imports, and those that lead to it, are read as well."""
+    max_size: int | None = None
+    """How much code of a file is parsed; None for what is usual."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Policies:
     def _policy(self, config: Config, silenced: tuple[str, ...], accepted: Entries | None) -> Policy:
         selection = Selection(config.layers, config.severity, silenced)
         # To follow other files takes longer than anybody waits after a keystroke.
-        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=False)
+        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=False, max_size=config.max_size)
         return Policy(task, self.settings.syntax_errors)
 
     def _config(self, folder: Path) -> Config:

@@ -25,6 +25,7 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.roots import Definition, backwards_among, reached, starts
 from gradlint.simulate.stalling import stalls
 from gradlint.simulate.starting import start_of
+from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.text_runs import RAISES, Text
 from gradlint.simulate.thrown_away import Steps, throwing_away
@@ -35,7 +36,7 @@ from gradlint.simulate.world import Asked, World
 if TYPE_CHECKING:
     from gradlint.simulate.faults import Fault
 
-__all__ = ["RAISES", "Played", "Simulation", "foreign", "simulate"]
+__all__ = ["RAISES", "Played", "Simulation", "foreign", "met_in", "simulate"]
 
 NONE_OF_THEM = "(none of them)"
 """A string that no text compares a setting with."""
@@ -82,6 +83,11 @@ class Simulation:
         """The run of the usual world, with the smaller N."""
         return self.runs[0]
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the steps did not suffice for one of its runs, so that what no run comes to may still be trained."""
+        return any(run.trace.ended == TOO_LONG for run in self.runs)
+
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
         """What the runs show to be wrong; judged once, however many fixes are compared with them."""
@@ -125,7 +131,10 @@ def simulate(
             called = any(last_name(each.func) == definition.name for other in text.every for each in other.calls)
             found.append(_explore(text, definition.node, start_of(definition, called=called)))
             _strike(found[-1], wanted)
-    return tuple(_telling(found))
+    telling = _telling(found)
+    if wanted.keys() - {key for each in telling for key in _met(each)}:
+        telling += [each for each in found if each.given_up and not _met(each)][:1]
+    return tuple(telling)
 
 
 def _imported(around: Surroundings) -> list[cst.Call]:
@@ -187,6 +196,12 @@ def _met(simulation: Simulation) -> set[int]:
     """The backward passes that the runs of a root come to, and the calls that lead to them."""
     events = (event for run in simulation.runs for event in run.trace.of(What.BACKWARD))
     return {id(node) for event in events for node in (event.node, *event.stack)}
+
+
+def met_in(simulations: Iterable[Simulation]) -> set[int]:
+    """The identities of what happens in some runs, and of the calls that lead there."""
+    events = [event for each in simulations for run in each.runs for event in run.trace.events]
+    return {id(event.node) for event in events} | {id(call) for event in events for call in event.stack}
 
 
 def _updates(simulation: Simulation) -> bool:

@@ -76,7 +76,8 @@ def analysis(
 def _analysis(
     text: str, filename: str, rules: Sequence[Rule], reader: Callable[[str], Source | Problem] | None, project: Project
 ) -> Analysis:
-    source = read(text, project.taught) if reader is None else reader(text)
+    runs = any(rule.shown is not None for rule in rules)
+    source = read(text, project.taught, runs=runs) if reader is None else reader(text)
     if isinstance(source, Problem):
         return Analysis((Located(unreadable(filename, source.row, source.column, source.message)),))
     with stage("model"):

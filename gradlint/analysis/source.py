@@ -37,6 +37,7 @@ class Problem:
 _TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
 MOST_PARSED = 150_000
 """Words and signs that LibCST parses of one text, as it takes some thousand bytes of memory for each; usual code of 600 KB has so many."""
+_BACKWARD = re.compile(r"^[^#\n]*backward *\(", re.M)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 WHOLE = 200_000
 """Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
@@ -164,10 +165,11 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
-def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
+def read(text: str, taught: Taught | None = UNTAUGHT, *, runs: bool = False) -> Source | Problem:
     """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
 
-    With None for `taught`, training loops of which no rule can have anything to say matter too.
+    With None for `taught`, training loops of which no rule can have anything to say matter too. `runs` says that what trains is
+    going to be run, for which all of the text is read: it is parsed once, then.
     """
     if len(text) > MOST_READ:
         return Problem(1, 1, f"too large to be checked: more than {MOST_READ // 1_000_000} MB of code")
@@ -186,6 +188,9 @@ def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
     if size > MOST_PARSED:
         return _too_large(rows[0][0], size)
     with stage("parse"):
+        whole = read_whole(text) if runs and _trains(text, rows) else None
+        if isinstance(whole, Source):
+            return whole
         part = _parsed(text, rows) if rows else None
     if part is None:
         return _all_of(text) if rows else Source(text, ())
@@ -205,9 +210,18 @@ def _size(text: str, rows: Sequence[tuple[int, int]] | None = None) -> int:
     if len(text) <= MOST_PARSED:
         return 0
     if rows is not None:
-        starts = _starts(text)
-        text = "".join(text[starts[first - 1] : starts[last]] for first, last in rows)
+        text = "".join(_in_rows(text, rows))
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def _trains(text: str, rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether some rows of a text that is not too large spell a backward pass."""
+    return len(text) <= MOST_PARSED and any(map(_BACKWARD.search, _in_rows(text, rows)))
+
+
+def _in_rows(text: str, rows: Sequence[tuple[int, int]]) -> list[str]:
+    starts = _starts(text)
+    return [text[starts[first - 1] : starts[last]] for first, last in rows]
 
 
 def _starts(text: str) -> tuple[int, ...]:

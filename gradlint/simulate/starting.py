@@ -40,13 +40,14 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
     `called` says that the text calls it as well: what it is handed there is not what its parameters' names say alone.
     """
 
+    walked, divisors = frozenset(_walked(definition.node)), frozenset(_divisors(definition.node))
+
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
         if function is None:
             return
         loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
-        walked = set(_walked(definition.node))
-        machine.units = frozenset(_divisors(definition.node))
+        machine.units = divisors
         machine.loops.append(definition.node)
         machine.draws.append(0)
         for count in range(2 * machine.world.length):

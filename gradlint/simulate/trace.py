@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import isfinite
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -188,6 +189,9 @@ PAST_END = "`OneCycleLR` would be stepped past its end, where PyTorch raises"
 """What PyTorch refuses where a schedule of so many steps has more updates."""
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
@@ -241,6 +245,14 @@ class Trace:
     spelled: Mapping[cst.CSTNode, Mapping[str, float]] = field(default_factory=dict)
     measured: tuple[tuple[str, tuple[Guard, ...]], ...] = ()
     summands: Mapping[Source, tuple[cst.CSTNode, ...]] = field(default_factory=dict)
+    _made: dict[Callable[[Trace], Any], Any] = field(default_factory=dict, init=False)
+
+    def once(self, make: Callable[[Trace], Made]) -> Made:
+        """What a function makes of the run; made once, however many ask for it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: Made = self._made[make]
+        return found
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import libcst as cst
-from libcst._nodes.internal import CodegenState
 
+from gradlint.analysis.positions import positions
 from gradlint.files.parse import MOST_READ, parse, text_is_deep
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.syntax.expressions import walk
@@ -61,8 +60,8 @@ class Slice:
     def spans(self) -> dict[int, tuple[int, int]]:
         """Character offsets in the file's text, by node identity, without the layout around the node."""
         if self.pieces:
-            return _spans(self.module, 0, self.pieces)
-        found = _spans(self.module, self.offset)
+            return positions(self.module, 0, self.pieces)
+        found = positions(self.module, self.offset)
         if not self.feeds:
             return found
         return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
@@ -246,56 +245,3 @@ def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
 
 def _first_line(message: str) -> str:
     return message.strip().splitlines()[0] if message.strip() else "invalid syntax"
-
-
-# Positions
-
-
-class _Recorder(CodegenState):
-    """Code generation that notes, for every node, between which tokens it stands."""
-
-    def __init__(self, module: cst.Module) -> None:
-        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
-        self.marks: dict[int, tuple[int, int]] = {}
-        self.open: list[int] = []
-
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        self.open.append(len(self.tokens))
-
-    def after_codegen(self, node: cst.CSTNode) -> None:
-        start = self.open.pop()
-        self.marks.setdefault(id(node), (start, len(self.tokens)))
-
-    @contextmanager
-    def record_syntactic_position(
-        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
-    ) -> Iterator[None]:
-        start = len(self.tokens)
-        yield
-        end = len(self.tokens)
-        if start_node is not None:
-            start = self.marks[id(start_node)][0]
-        if end_node is not None:
-            end = self.marks[id(end_node)][1]
-        self.marks[id(node)] = (start, end)
-
-
-def _spans(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
-    state = _Recorder(module)
-    module._codegen(state)
-    offsets = [base]
-    for token in state.tokens:
-        offsets.append(offsets[-1] + len(token))
-    begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
-    last = len(offsets) - 1
-    return {node: (begins[min(a, last)], ends[min(b, last)]) for node, (a, b) in state.marks.items()}
-
-
-def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
-    """Growing offsets in what was parsed, as offsets in the file's text; an end belongs to the piece before it."""
-    found, place = [], 0
-    for offset in offsets:
-        while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:
-            place += 1
-        found.append(offset - pieces[place][0] + pieces[place][1])
-    return found

@@ -34,8 +34,8 @@ def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
     if isinstance(callee, Instance):
         models = frozenset((callee.identity or callee.cls.name,))
     parts = flattened(given)
-    if machine.loops and any(is_data(each) for each in parts):
-        tensors = [each for each in parts if is_data(each)]
+    tensors = [each for each in parts if is_data(each)] if machine.loops else []
+    if tensors:
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
         made = joined(

@@ -88,8 +88,8 @@ def call_unknown(
         log(machine, last, given, node)
     tell(machine, last, given, node)
     path = machine.compiler.spelled(called) if len(last) < 200 else last
-    passes = not name and is_stepped(machine, callee)
-    made = _by_name(machine, path, last, args, kwargs, node, callee, acts=isinstance(callee, Instance) and not passes)
+    acts = isinstance(callee, Instance) and (bool(name) or not is_stepped(machine, callee))
+    made = _by_name(machine, path, last, args, kwargs, node, callee, acts=acts)
     around = wrapper_of(machine, callee) if isinstance(made, Tensor) else None
     if around is not None:
         forwarded(machine, around, made, node)

@@ -30,7 +30,9 @@ class Definition:
     @cached_property
     def handed(self) -> frozenset[str]:
         """The methods of its own object that it speaks of without calling them."""
-        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)} if self.owner else set()
+        if self.owner is None:
+            return frozenset()
+        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)}
         called = {id(each.func) for each in self.calls}
         spoken = (each for each in walk(self.node.body) if isinstance(each, cst.Attribute) and id(each) not in called)
         return frozenset(each.attr.value for each in spoken if dotted(each.value) == "self") & owned

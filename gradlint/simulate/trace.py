@@ -113,6 +113,16 @@ class Event:
     shows: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
     stretches: frozenset[int] = frozenset()
 
+    @classmethod
+    def noted(cls, **given: Any) -> Event:
+        """An event with some of its fields, the others as they are by default.
+
+        To set each of the thirty fields of a frozen object takes longer than all the rest of noting what happens.
+        """
+        made = object.__new__(cls)
+        made.__dict__.update(given)
+        return made
+
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
         if self.what is What.BACKWARD:
@@ -256,7 +266,8 @@ class Trace:
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""
-        return [event for event in self.events if event.what in what]
+        kinds = frozenset(what)
+        return [event for event in self.events if event.what in kinds]
 
     @property
     def actual_n(self) -> int:

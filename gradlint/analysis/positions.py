@@ -18,9 +18,9 @@ def positions(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] =
     offsets = [base]
     for token in state.tokens:
         offsets.append(offsets[-1] + len(token))
+    offsets.append(offsets[-1])  # the last token may have been taken back, and a node ends behind it
     begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
-    last = len(offsets) - 1
-    return {node: (begins[min(a, last)], ends[min(b, last)]) for node, (a, b) in state.marks.items()}
+    return {node: (begins[start], ends[end]) for node, (start, end) in state.marks.items()}
 
 
 def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:

@@ -45,7 +45,7 @@ class Boundary:
         self.scene = scene
         self.decision = decision
         self.node = node
-        self.places = Places(scene.statements)
+        self.places = scene.script.once(Places)
         self.key = (text(node.left), text(node.right))
 
     @cached_property
@@ -202,13 +202,14 @@ def boundary_of(scene: Scene) -> Boundary | None:
 
 def _behind(events: Sequence[Event]) -> Iterator[Event]:
     """What happens for an update behind the backward passes of its iteration, or in one that has none."""
-    for place, event in enumerate(events):
-        if event.what not in _OF_UPDATE:
-            continue
-        following = next((each for each in events[place + 1 :] if each.what is What.BACKWARD), None)
-        depth = len(following.loops) if following is not None else 0
-        if following is None or (following.turns, following.loops) != (event.turns[:depth], event.loops[:depth]):
-            yield event
+    following: Event | None = None
+    for event in reversed(events):
+        if event.what is What.BACKWARD:
+            following = event
+        elif event.what in _OF_UPDATE:
+            depth = len(following.loops) if following is not None else 0
+            if following is None or (following.turns, following.loops) != (event.turns[:depth], event.loops[:depth]):
+                yield event
 
 
 def _is_context(node: cst.BaseExpression) -> bool:

@@ -20,7 +20,7 @@ from gradlint.simulate.window_terms import MAY_DIVIDE
 
 def divide_backpropagated(scene: Scene) -> Outcome:
     """Divide what a backward pass is called on, or given, by the accumulation steps; or let the accelerator do it that counts them."""
-    steps, call, places = scene.steps_here, scene.event.node, Places(scene.statements)
+    steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
         return withheld("the loss is not an expression here")

@@ -97,5 +97,5 @@ def _callers(calls: Mapping[str, Set[str]], names: set[str]) -> frozenset[str]:
 def _circles(definition: Definition, leading: frozenset[str]) -> bool:
     """Whether a loop in a function leads to a backward pass."""
     wanted = {id(each) for each in definition.calls if is_backward(each) or called(each) in leading}
-    loops = [each for each in walk(definition.node.body) if isinstance(each, (cst.For, cst.While))] if wanted else ()
+    loops = [each for each in walk(definition.node.body) if type(each) is cst.For or type(each) is cst.While] if wanted else ()
     return any(not wanted.isdisjoint(map(id, walk(each.body))) for each in loops)

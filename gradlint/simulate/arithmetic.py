@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.contents import is_data, models_of, shown_in
+from gradlint.simulate.contents import flattened, is_data, models_of, shown_in
 from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.summands import add
@@ -73,7 +73,7 @@ _NUMBERS = frozenset((Num, int, float, bool))
 def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
     """The value of `left kind right`."""
     if kind is cst.MatrixMultiply:
-        return joined(machine, node, (left, right))
+        return joined(machine, node, flattened((left, right)))
     if type(left) in _NUMBERS and type(right) in _NUMBERS:
         return _of_numbers(machine, kind, left, right, node)
     if is_data(left) or is_data(right):

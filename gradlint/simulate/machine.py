@@ -127,7 +127,7 @@ class Machine(Assumptions):
         """Where the terms of losses stand in the sums that were made of them, innermost first."""
         self.spread: set[Tensor] = set()
         """The data whose tokens were put beside each other."""
-        self.effects: set[cst.CSTNode] = set()
+        self.effects: set[int] = set()
         """The calls that are statements of their own: what they give is not used."""
         self.read: set[tuple[tuple[cst.CSTNode, ...], tuple[int, ...]]] = set()
         """Where files were opened: in which iterations of which loops."""

@@ -61,7 +61,7 @@ def _expr(node: cst.Expr) -> Plain:
     def run(frame: Frame) -> Signal:
         machine = frame.machine
         machine.tick(node)
-        machine.effects.add(node.value)
+        machine.effects.add(id(node.value))
         before = len(machine.events)
         value(frame)
         if not (machine.world.due and isinstance(node.value, cst.Call)):

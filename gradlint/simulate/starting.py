@@ -80,7 +80,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
 
 def _walked(node: cst.CSTNode) -> Iterator[str]:
     """The names that loops of a function walk, as they are or by a call: they count nothing, unless they bound a range."""
-    for loop in (each for each in walk(node) if isinstance(each, cst.For)):
+    for loop in (each for each in walk(node) if type(each) is cst.For):
         ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
         bounds = {id(part) for each in ranges for part in walk(each)}
         yield from (each.value for each in walk(loop.iter) if isinstance(each, cst.Name) and id(each) not in bounds)
@@ -89,9 +89,9 @@ def _walked(node: cst.CSTNode) -> Iterator[str]:
 def _divisors(node: cst.CSTNode) -> Iterator[str]:
     """The names that something is divided by: they do not count."""
     for each in walk(node):
-        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
+        if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             yield dotted(each.right) or ""
-        elif isinstance(each, cst.AugAssign) and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
+        elif type(each) is cst.AugAssign and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
             yield dotted(each.value) or ""
 
 

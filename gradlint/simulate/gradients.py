@@ -72,10 +72,9 @@ class Gradients:
 
     def sharing(self, chosen: list[Optimizer]) -> list[Optimizer]:
         """Some optimizers, and those that step the very same weights."""
-        weights = {_identity(each.weights) for each in chosen if each.weights}
-        if not weights:
-            return chosen
-        return chosen + [each for each in self.optimizers if each not in chosen and _identity(each.weights) in weights]
+        known = {_identity(each.weights) for each in chosen if each.weights}
+        alike = [each for each in self.optimizers if tuple(map(id, each.weights)) in known] if known else []
+        return chosen + [each for each in alike if each not in chosen]
 
     def clear(self, optimizers: Iterable[Optimizer]) -> None:
         """Zero the gradients of some optimizers."""

@@ -76,7 +76,8 @@ def analysis(
 def _analysis(
     text: str, filename: str, rules: Sequence[Rule], reader: Callable[[str], Source | Problem] | None, project: Project
 ) -> Analysis:
-    source = read(text, project.taught) if reader is None else reader(text)
+    runs = any(rule.shown is not None for rule in rules)
+    source = read(text, project.taught, runs=runs) if reader is None else reader(text)
     if isinstance(source, Problem):
         return Analysis((Located(unreadable(filename, source.row, source.column, source.message)),))
     with stage("model"):
@@ -125,9 +126,9 @@ def _add(
 ) -> None:
     """Locate findings whose nodes are those of a source, and keep the first at each place."""
     for rule, finding in findings:
-        each = _locate(rule, finding, validator, source, filename)
-        if each is not None:
-            located.setdefault((rule.code, each.diagnostic.span.start), each)
+        span = _span(source, finding.at)
+        if span is not None and (rule.code, span.start) not in located:
+            located[rule.code, span.start] = _locate(rule, finding, validator, source, filename, span)
 
 
 def _remarked(
@@ -145,10 +146,7 @@ def _remarked(
         yield Located(diagnostic, (Change(start, end, content),))
 
 
-def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str) -> Located | None:
-    span = _span(source, finding.at)
-    if span is None:
-        return None
+def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str, span: Span) -> Located:
     fix, changes, note = _proven(rule, finding, validator, source, span.start.row)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
     reason = "; ".join(each for each in (finding.reason, *_elsewhere(finding, validator, source)) if each)

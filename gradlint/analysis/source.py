@@ -14,7 +14,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.analysis.positions import spans_of
+from gradlint.analysis.positions import positions
 from gradlint.files.parse import parse, text_is_deep
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.syntax.expressions import walk
@@ -40,6 +40,7 @@ MOST_PARSED = 150_000
 CHARACTERS = 4
 """How many characters of usual code make one word or sign."""
 _RAISED = "`max-size` in the configuration raises this"
+_BACKWARD = re.compile(r"^[^#\n]*backward *\(", re.M)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 WHOLE = 200_000
 """Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
@@ -65,8 +66,8 @@ class Slice:
     def spans(self) -> dict[int, tuple[int, int]]:
         """Character offsets in the file's text, by node identity, without the layout around the node."""
         if self.pieces:
-            return spans_of(self.module, 0, self.pieces)
-        found = spans_of(self.module, self.offset)
+            return positions(self.module, 0, self.pieces)
+        found = positions(self.module, self.offset)
         if not self.feeds:
             return found
         return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
@@ -181,11 +182,14 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
-def read(text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, every_loop: bool = False) -> Source | Problem:
+def read(
+    text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, every_loop: bool = False, runs: bool = False
+) -> Source | Problem:
     """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
 
     With `every_loop`, training loops of which no rule can have anything to say matter too. `known` is given back where it is
-    what would be read of the text.
+    what would be read of the text. `runs` says that what trains is going to be run, for which all of the text is read: it is
+    parsed once, then.
     """
     if len(text) > most_read(taught):
         return Problem(1, 1, f"too large to be checked: more than {most_read(taught) // 1_000_000} MB of code; {_RAISED}")
@@ -207,6 +211,9 @@ def read(text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, e
     if size > most:
         return _too_large(rows[0][0], size, most)
     with stage("parse"):
+        whole = read_whole(text) if runs and _trains(text, rows) else None
+        if isinstance(whole, Source):
+            return whole
         part = _parsed(text, rows) if rows else None
     if part is None:
         return _all_of(text, taught) if rows else Source(text, ())
@@ -226,9 +233,18 @@ def _size(text: str, most: int, rows: Sequence[tuple[int, int]] | None = None) -
     if len(text) <= most:
         return 0
     if rows is not None:
-        starts = _starts(text)
-        text = "".join(text[starts[first - 1] : starts[last]] for first, last in rows)
+        text = "".join(_in_rows(text, rows))
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def _trains(text: str, rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether some rows of a text that is not too large spell a backward pass."""
+    return len(text) <= MOST_PARSED and any(map(_BACKWARD.search, _in_rows(text, rows)))
+
+
+def _in_rows(text: str, rows: Sequence[tuple[int, int]]) -> list[str]:
+    starts = _starts(text)
+    return [text[starts[first - 1] : starts[last]] for first, last in rows]
 
 
 def _starts(text: str) -> tuple[int, ...]:

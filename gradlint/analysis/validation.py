@@ -63,8 +63,10 @@ class Validator:
 
     def asked(self, rules: Sequence[Rule]) -> bool:
         """Whether any of the rules is told by runs, and there is something to run."""
-        if not any(rule.shown is not None for rule in rules):
-            return False
+        return any(rule.shown is not None for rule in rules) and self._trains
+
+    @cached_property
+    def _trains(self) -> bool:
         nodes = walk_all(self.source.statements)
         return bool(backwards_among(nodes)) or trainer_among(nodes) is not None or self._leads
 

@@ -46,7 +46,7 @@ def divisor_of(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 def undo_division(scene: Scene) -> Outcome:
     """Remove the division that comes on top of another; where another arm has no other one, write it there."""
-    node, places = scene.place, Places(scene.statements)
+    node, places = scene.place, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None or _multiplies(node):
         return withheld("what divides the loss a second time is not a division")
@@ -80,7 +80,7 @@ def undo_division(scene: Scene) -> Outcome:
 
 def divide_by_steps(scene: Scene) -> Outcome:
     """Divide by the accumulation steps what is divided by another number."""
-    node, steps, places = scene.place, scene.steps_here, Places(scene.statements)
+    node, steps, places = scene.place, scene.steps_here, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None:
         return None, None

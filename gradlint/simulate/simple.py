@@ -61,7 +61,7 @@ def _expr(node: cst.Expr) -> Plain:
     def run(frame: Frame) -> Signal:
         machine = frame.machine
         machine.tick(node)
-        machine.effects.add(node.value)
+        machine.effects.add(id(node.value))
         before = len(machine.events)
         value(frame)
         if not (machine.world.due and isinstance(node.value, cst.Call)):
@@ -246,8 +246,8 @@ def _named_constant(node: cst.Assign) -> str | None:
     if len(node.targets) != 1:
         return None
     target = node.targets[0].target
-    if any(each.deep_equals(target) for each in walk(node.value) if isinstance(each, (cst.Name, cst.Attribute))):
+    name = last_name(target) if isinstance(target, (cst.Name, cst.Attribute)) else None
+    if name is None:
         return None
-    if isinstance(target, cst.Attribute):
-        return target.attr.value
-    return target.value if isinstance(target, cst.Name) else None
+    alike = (each for each in walk(node.value) if type(each) is type(target) and last_name(each) == name)
+    return None if any(each.deep_equals(target) for each in alike) else name

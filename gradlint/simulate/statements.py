@@ -104,7 +104,14 @@ class Compiler:
 
     def yields(self, body: cst.CSTNode) -> bool:
         """Whether a function's body makes it a generator."""
-        return any(type(each) is cst.Yield for each in _of_function(body))
+        stack = [body]
+        while stack:
+            node = stack.pop()
+            if type(node) is cst.Yield:
+                return True
+            if node is body or type(node) not in _SCOPES:
+                stack.extend(subnodes(node))
+        return False
 
     def compound(self, node: Any, qualname: str) -> tuple[bool, Callable[[Frame], Any]]:
         """The closure of a statement in which others stand."""
@@ -136,13 +143,4 @@ _COMPOUND: dict[type, Callable[[Any, Any], Flowing]] = {
 
 
 _SCOPES = frozenset((cst.FunctionDef, cst.ClassDef, cst.Lambda))
-
-
-def _of_function(body: cst.CSTNode) -> Any:
-    """The nodes of a body without those of functions and classes within it."""
-    stack = [body]
-    while stack:
-        node = stack.pop()
-        yield node
-        if node is body or type(node) not in _SCOPES:
-            stack.extend(subnodes(node))
+"""What has a body of its own: what is yielded there, it yields itself."""

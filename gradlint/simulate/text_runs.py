@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -17,7 +17,7 @@ from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.machine import STEPS, Machine
 from gradlint.simulate.recording import trace_of
 from gradlint.simulate.reductions import averages_weights, switches
-from gradlint.simulate.roots import definitions, is_backward
+from gradlint.simulate.roots import Definition, definitions, is_backward
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.stops import Raised, Stopped
 from gradlint.simulate.surroundings import ALONE, Surroundings
@@ -50,8 +50,8 @@ class Text:
         self.left = MOST_STEPS
         self.incremented = _incremented(nodes)
         self.cuts = _cuts(nodes)
-        self.asides = _asides(nodes)
         self.found = definitions(statements)
+        self.asides = _asides(nodes, self.found)
         self.wrapper = next((each for each in nodes if type(each) is cst.Call and _wraps(each)), None)
         modules = {path: each.statements for path, each in around.modules.items() if path != around.here}
         self.every = [*self.found, *definitions(each for own in modules.values() for each in own)]
@@ -102,14 +102,20 @@ class Text:
         met = {id(each) for event in trace.events for each in (event.node, event.at, *event.stack)} | {
             id(node) for node in trace.hooked
         }
-        missed = (call for call in self.asides if id(call) not in met)
-        return frozenset(last_name(call.func) or "" for call in missed if not self._of_another_loop(call, met))
+        missed = (each for each in self.asides if id(each.call) not in met)
+        return frozenset(last_name(each.call.func) or "" for each in missed if not each.is_of_another_loop(met))
 
-    def _of_another_loop(self, call: cst.Call, met: set[int]) -> bool:
-        """Whether a call stands in a function with backward passes, of which a run came to none."""
-        own = next((each.calls for each in self.found if any(inner is call for inner in each.calls)), ())
-        passes = [each for each in own if is_backward(each)]
-        return bool(passes) and not any(id(each) in met for each in passes)
+
+@dataclass(frozen=True, eq=False)
+class _Aside:
+    """A call that matters to a loop wherever it stands, and the backward passes of the function that it stands in."""
+
+    call: cst.Call
+    passes: frozenset[int]
+
+    def is_of_another_loop(self, met: set[int]) -> bool:
+        """Whether it stands in a function with backward passes, of which a run came to none."""
+        return bool(self.passes) and self.passes.isdisjoint(met)
 
 
 def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
@@ -124,11 +130,17 @@ def _cuts(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
     return frozenset(last_name(each.args[2].value) or "" for each in ranges)
 
 
-def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
+def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_Aside]:
     """The calls that matter to a loop wherever they stand: they clear gradients, set a factor, count micro-batches, communicate."""
     held = {id(each) for node in nodes if type(node) is cst.With and _measures(node) for each in walk(node)}
     calls = (each for each in nodes if type(each) is cst.Call)
-    return [each for each in calls if (_is_aside(each) and not (id(each) in held and _switches(each))) or averages_weights(each)]
+    chosen = [
+        each for each in calls if (_is_aside(each) and not (id(each) in held and _switches(each))) or averages_weights(each)
+    ]
+    passes: dict[int, frozenset[int]] = {}
+    for each in reversed(found) if chosen else ():
+        passes.update(dict.fromkeys(map(id, each.calls), frozenset(map(id, filter(is_backward, each.calls)))))
+    return [_Aside(each, passes.get(id(each), frozenset())) for each in chosen]
 
 
 def _measures(node: cst.With) -> bool:

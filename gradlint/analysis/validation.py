@@ -39,7 +39,7 @@ class Validator:
     def __init__(self, source: Source, project: Project) -> None:
         self.source = source
         self.project = project
-        self.left = MOST_TRIED
+        self.left = MOST_TRIED if project.neighbours is None else 2 * MOST_TRIED
 
     @cached_property
     def whole(self) -> Source | Problem:

@@ -13,9 +13,12 @@ from gradlint.files.parse import parse, tree_is_deep
 
 _TRAINS = re.compile(
     r"backward|\.step\b|zero_grad|clip_grad|unscale|[Ss]caler\b|scale_loss|[Oo]ptim|[Ss]chedul|LambdaLR|\bLR\b|accum|no_sync|"
-    r"DataLoader|Accelerator|deepspeed|DistributedDataParallel|\bDDP\b|learning_rate|\blr\b|\.grad\b|add_argument|ArgumentParser"
+    r"Accelerator|deepspeed|DistributedDataParallel|\bDDP\b|learning_rate|\blr\b|\.grad\b|add_argument|ArgumentParser"
 )
 """What the text of a function or class holds that a training loop may depend on; others stay out of sight, as any library is."""
+
+_UPDATES = re.compile(r"backward|\.step\b|zero_grad|clip_grad")
+_GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
 
 _COMMENT = re.compile(r"#.*")
 
@@ -65,7 +68,12 @@ class Statement:
     @cached_property
     def matters(self) -> bool:
         """Whether training may depend on it: what defines a function that does nothing of the kind does not."""
-        return not self.is_definition or _TRAINS.search(_COMMENT.sub("", self.text)) is not None
+        if not self.is_definition:
+            return True
+        code = _COMMENT.sub("", self.text)
+        # What gives data is a loader of a length of its own, however it counts: its class would say only in part what comes of that.
+        needed = _UPDATES if isinstance(self.node, ast.ClassDef) and _GIVES_DATA.search(code) else _TRAINS
+        return needed.search(code) is not None
 
 
 @dataclass(frozen=True, eq=False)

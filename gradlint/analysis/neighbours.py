@@ -47,6 +47,11 @@ class Neighbours:
                     return f"{self.repository.name(path)}:{row}"
         return None
 
+    @property
+    def statements(self) -> list[cst.BaseStatement]:
+        """What was parsed of the modules around the file."""
+        return [each for sources in self._sources for source in sources.values() for each in source.statements]
+
     def modules(self) -> list[str]:
         """The names of the modules that are followed."""
         around = (self._imported, *self._callers)

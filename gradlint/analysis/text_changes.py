@@ -53,7 +53,7 @@ class _Page:
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         found = self.source.span(node)
         if found is None:
-            raise Unrenderable("the place is not in this text")
+            raise Unrenderable("what has to change stands in another file")
         return found
 
     def line_start(self, offset: int) -> int:

@@ -89,7 +89,8 @@ class Validator:
         own = list(scenes(self.before, whole.statements))
         if not self.among:
             return own
-        added = self.following.adds(list(scenes(self.among, whole.statements)), own)
+        around = self.project.neighbours.statements if self.project.neighbours is not None else ()
+        added = self.following.adds(list(scenes(self.among, [*whole.statements, *around])), own)
         return [*self.following.upheld(own), *added]
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:

@@ -18,6 +18,10 @@ _TRAINS = re.compile(
 """What the text of a function or class holds that a training loop may depend on; others stay out of sight, as any library is."""
 
 _UPDATES = re.compile(r"backward|\.step\b|zero_grad|clip_grad")
+_SHORT = 25
+"""Rows of a helper that is followed whatever it does: it may divide a loss, or say where a window ends."""
+
+_IS_MODEL = re.compile(r"^class \w+\([^)]*\bModule\b", re.M)
 _GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
 
 _COMMENT = re.compile(r"#.*")
@@ -71,9 +75,10 @@ class Statement:
         if not self.is_definition:
             return True
         code = _COMMENT.sub("", self.text)
-        # What gives data is a loader of a length of its own, however it counts: its class would say only in part what comes of that.
-        needed = _UPDATES if isinstance(self.node, ast.ClassDef) and _GIVES_DATA.search(code) else _TRAINS
-        return needed.search(code) is not None
+        if isinstance(self.node, ast.ClassDef) and (_GIVES_DATA.search(code) or _IS_MODEL.search(code)):
+            # A loader has a length of its own, however it counts; of both the class says only in part what comes of them.
+            return _UPDATES.search(code) is not None
+        return self.rows[1] - self.rows[0] < _SHORT or _TRAINS.search(code) is not None
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,6 +161,10 @@ class Tensor:
         terms = tuple((source, each.times(factor)) for source, each in self.terms)
         return Tensor(self.draws, terms, self.models, self.scaler, self.detached, self.reduced, self.text)
 
+    def copied(self) -> Tensor:
+        """The same value in memory of its own: what changes the one in place leaves the other as it is."""
+        return replace(self)
+
     @property
     def common(self) -> Factor:
         """The factor that all terms share; a doubtful one where they differ."""

@@ -28,13 +28,14 @@ _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 class Choice:
     """How an unknown condition is answered.
 
-    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `gate` that the condition
-    has a say in what is trained. `refuses` is the answer that a program is not ended by, `seeks` the one that leads to the loop:
-    before it, no setting keeps a run from it.
+    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `leads` in which arms a
+    backward pass is, `gate` that the condition has a say in what is trained. `refuses` is the answer that a program is not ended
+    by, `seeks` the one that leads to the loop: before it, no setting keeps a run from it.
     """
 
     usual: bool
     decides: bool
+    leads: tuple[bool, bool]
     gate: bool
     refuses: bool | None
     seeks: bool | None
@@ -90,7 +91,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
 def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
     """Whether a condition asks something else than it did before: an entry of a table, at another place."""
     question = question_of(value) if conditions.certain(value) is None else None
-    return question is not None and machine.asked_at.setdefault(node, question.key) != question.key
+    return question is not None and machine.asked.branches.setdefault(node, question.key) != question.key
 
 
 def _goes_round(machine: Machine, node: cst.CSTNode) -> bool:
@@ -116,7 +117,7 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
         seeks = aims[0].loops
     elif compiler.ahead and leaves[0] != leaves[1]:
         seeks = not leaves[0]
-    return Choice(usual, decides, decides or any(leaves), refuses, seeks)
+    return Choice(usual, decides, (aims[0].leads, aims[1].leads), decides or any(leaves), refuses, seeks)
 
 
 def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
@@ -130,7 +131,11 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if known is None:
         called = bool(machine.loops) and not machine.in_loop
         decides = choice.decides or (choice.gate and called)
-        return conditions.truth(machine, value, choice.usual, decides=decides), conditions.varies(value)
+        taken = conditions.truth(machine, value, choice.usual, decides=decides)
+        question = conditions.question_of(value)
+        if question is not None and choice.leads[1 if taken else 0]:
+            machine.asked.leading.add(question.key)
+        return taken, conditions.varies(value)
     of = conditions.gates(value)
     if choice.gate:
         machine.asked.gates |= of

@@ -59,6 +59,9 @@ _MEASURES = re.compile(
     re.I,
 )
 _LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
+_BUILT = re.compile(r"([a-z]\w*\.)*[A-Z]\w*(\.\w+)?\(")
+"""How the identity of something begins that a class has built."""
+_INNER = re.compile(r"(\.\w+|\['?\w+'?\])+$")
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -180,8 +183,12 @@ def measures(name: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def spells_resumption(name: str) -> bool:
-    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
-    return _RESUMES.search(name) is not None
+    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one.
+
+    Of something in an object of a class, only what leads to it there: `BertForPreTraining(args).config` resumes nothing.
+    """
+    inner = _INNER.search(name) if _BUILT.match(name) else None
+    return _RESUMES.search(inner.group() if inner is not None else name) is not None
 
 
 @lru_cache(maxsize=4096)

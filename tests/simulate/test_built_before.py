@@ -66,3 +66,35 @@ def train(model, optimizer, folder, n):
 
 def test_files_of_data_are_walked_as_data() -> None:
     assert "GRD101" in codes(SHARDS)
+
+
+BUILT_ANEW = """
+from torch.optim import AdamW
+
+
+class Loop:
+    def __init__(self, model, data, lr, schedule, every):
+        self.model = model
+        self.data = data
+        self.lr = lr
+        self.schedule = schedule
+        self.every = every
+        self.optimizer = AdamW(model.parameters(), lr=lr)
+
+    def run(self):
+        for index, batch in enumerate(self.data):
+            self.model(batch).mean().backward()
+            if (index + 1) % self.every == 0 or index + 1 == len(self.data):
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+            if self.schedule(batch) != self.schedule(index):
+                self.restart()
+
+    def restart(self):
+        self.optimizer = AdamW(self.model.parameters(), lr=self.lr)
+"""
+
+
+def test_an_optimizer_that_the_data_build_anew_is_not_built_anew_on_every_micro_batch() -> None:
+    assert codes(BUILT_ANEW) == {"GRD101"}
+    assert codes(BUILT_ANEW.replace(".mean()", ".mean().div(self.every)")) == set()

@@ -16,7 +16,7 @@ from gradlint.simulate.curved import begins_anew
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import MASKS, of_tokens
-from gradlint.simulate.things import Gradient, Loader, Optimizer, Parameter
+from gradlint.simulate.things import Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Num, Opaque, Tensor, number
 from gradlint.simulate.world import known_package
 
@@ -74,6 +74,8 @@ def given_back(
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped
+    if isinstance(callee, Opaque) and callee.last[:1].isupper():
+        unknown_thing.kept.update(_held(args, kwargs, node))
     if _sums(None, kwargs):
         unknown_thing.kept["<sums>"] = True
     if "ignore_index" in kwargs:
@@ -81,6 +83,14 @@ def given_back(
     if any(_counts_windows(machine, each) for each in kwargs.values()):
         unknown_thing.kept[IN_WINDOWS] = True
     return unknown_thing
+
+
+def _held(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> dict[str, Any]:
+    """What an object of a class out of sight holds of the objects of training that it is built with, by the names that these have."""
+    given = node.args if isinstance(node, cst.Call) else ()
+    names = [last_name(each.value) or "" for each in given if each.keyword is None and not each.star]
+    parts = [*zip(names, args, strict=False), *kwargs.items()]
+    return {name: value for name, value in parts if name and isinstance(value, (Network, Optimizer, Schedule, Scaler))}
 
 
 def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> Any:

@@ -39,6 +39,9 @@ EACH_OF = "len(each of "
 IN_WINDOWS = "as many as a multiple of N"
 """How a pass is told that may be of whole windows: its data set was handed a number that N is a factor of."""
 
+UNNAMED = "<unnamed>"
+"""The mark of settings that are known by the first name which they are given."""
+
 VARYING = "it is multiplied by something that varies"
 """Why it is not known what a loss was multiplied by, where that is a number of the data."""
 

@@ -74,7 +74,7 @@ def given_back(
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped
-    if isinstance(callee, Opaque) and callee.last[:1].isupper():
+    if isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None:
         unknown_thing.kept.update(_held(args, kwargs, node))
     if _sums(None, kwargs):
         unknown_thing.kept["<sums>"] = True

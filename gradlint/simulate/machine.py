@@ -29,7 +29,6 @@ ASIDE = 600
 DEPTH = 24
 """Calls of the text within each other."""
 
-
 TIMES = 2
 """How often a backward pass is asked for the numbers around it: what counts is another one the second time."""
 

@@ -17,13 +17,18 @@ from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
 from gradlint.repository.folder import Reader, Repository, repository_of
 from gradlint.repository.imports import Import, imports_of
+from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
 from gradlint.repository.resolve import resolve
+from gradlint.simulate.roots import backwards
 from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import Module, Surroundings
 
 MOST_MODULES = 16
 """Modules that are followed from one text."""
+
+MOST_OUTLINED = 400_000
+"""Characters of the modules that are looked through for what is needed of them."""
 
 MOST_CHARACTERS = 200_000
 """Characters of code that are parsed of all of them together."""
@@ -47,6 +52,11 @@ class Neighbours:
                     return f"{self.repository.name(path)}:{row}"
         return None
 
+    @cached_property
+    def leads(self) -> bool:
+        """Whether what the file imports speaks of training."""
+        return leads_to_training(self.repository, self.path, self.text)
+
     @property
     def statements(self) -> list[cst.BaseStatement]:
         """What was parsed of the modules around the file."""
@@ -59,17 +69,19 @@ class Neighbours:
 
     def simulate(self, statements: Sequence[cst.BaseStatement], words: Taught) -> tuple[Simulation, ...]:
         """The runs of the file's statements, or of a repaired text's, among the modules around it; none where none are."""
-        if not (self._callers or any(each.statements for each in self._imported.modules.values())):
+        trains = bool(backwards(statements))
+        if not ((trains and self._callers) or any(each.statements for each in self._imported.modules.values())):
             return ()
         around = self._imported.with_statements(self.path, statements)
-        return simulate(statements, words, around, [each.with_statements(self.path, statements) for each in self._callers])
+        callers = [each.with_statements(self.path, statements) for each in self._callers] if trains else []
+        return simulate(statements, words, around, callers)
 
     @property
     def context(self) -> Context:
         """What the runs depend on beside the text; nothing where they were never asked for."""
         if "_imported" not in self.__dict__:
             return NO_CONTEXT
-        around = (self._imported, *self._callers)
+        around = (self._imported, *self.__dict__.get("_callers", ()))
         followed = sorted({path for each in around for path in (each.here, *each.modules)} - {self.path})
         return context_of(self.repository, self.path, tuple(followed))
 
@@ -147,7 +159,8 @@ class _Linking:
         """Link what the needed part of a module imports."""
         if path not in outlines:
             text = self.repository.text(path)
-            found = outline(text) if text is not None and len(outlines) <= MOST_MODULES else None
+            left = MOST_OUTLINED - sum(len(each.text) for each in outlines.values())
+            found = outline(text) if text is not None and len(text) <= left and len(outlines) <= MOST_MODULES else None
             if found is None:
                 return
             outlines[path] = found

@@ -73,7 +73,8 @@ class Validator:
     @cached_property
     def _leads(self) -> bool:
         """Whether the text trains nothing itself, and may lead to what does."""
-        return self.project.neighbours is not None and may_lead(self.source.text)
+        neighbours = self.project.neighbours
+        return neighbours is not None and may_lead(self.source.text) and neighbours.leads
 
     def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
         """What the runs show to be wrong, with the source of its nodes."""

@@ -188,7 +188,7 @@ TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
 """A suppression comment of ours, which may be unused."""
 
-SCHEDULE = Sign((Form(b"LR", r"\w*LR\b"), Form(b"_with_warmup"), Form(b"get_scheduler"), Form(b"LRScheduler")))
+SCHEDULE = Sign((Form(b"LR("), Form(b"_with_warmup("), Form(b"get_scheduler(")))
 """A learning-rate schedule is built: its length is right or wrong by how often a loop advances it, which may lie in another file."""
 
 UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG))

@@ -6,10 +6,16 @@ import re
 
 from gradlint.relevance.needed_words import BACKWARD, SCHEDULE
 
+_BUILT = re.compile(r"(?<!def )(?<!class )\b(\w*LR|\w+_with_warmup|get_scheduler)\(")
 _IMPORTS = re.compile(r"^\s*(from|import)\s", re.M)
 
 
 def may_lead(text: str) -> bool:
     """Whether a text builds a schedule, and trains nothing itself."""
     data = text.encode("utf-8", "surrogatepass")
-    return SCHEDULE.shows(data) and not BACKWARD.shows(data) and _IMPORTS.search(text) is not None
+    return (
+        SCHEDULE.shows(data)
+        and _BUILT.search(text) is not None
+        and not BACKWARD.shows(data)
+        and _IMPORTS.search(text) is not None
+    )

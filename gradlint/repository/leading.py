@@ -1,0 +1,32 @@
+"""Whether the imports of a file lead to a backward pass, told by looking for the word: most scripts that might are told so at once."""
+
+from __future__ import annotations
+
+from gradlint.repository.folder import Repository
+from gradlint.repository.import_lines import modules_in
+from gradlint.repository.resolve import resolve
+
+LEVELS = 2
+"""Imports at the most between a file and one that trains."""
+
+MOST_READ = 40
+"""Files that are looked at for one that is asked about."""
+
+
+def leads_to_training(repository: Repository, path: str, text: str) -> bool:
+    """Whether a file that another one imports, or one that this imports, speaks of a backward pass."""
+    level, seen = [(path, text)], {path}
+    for _ in range(LEVELS):
+        above: list[tuple[str, str]] = []
+        for importer, content in level:
+            for module in modules_in(content):
+                found = resolve(repository, importer, module)
+                if found is None or found in seen or len(seen) > MOST_READ:
+                    continue
+                seen.add(found)
+                inner = repository.text(found) or ""
+                if "backward" in inner:
+                    return True
+                above.append((found, inner))
+        level = above
+    return False

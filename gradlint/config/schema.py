@@ -162,7 +162,7 @@ NAMES: Mapping[str, Key] = {
     ),
     "schedulers": Key(_names, _NAMES, "Names of learning-rate schedulers, and of what builds them."),
     "accumulation-steps": Key(_names, _NAMES, "Names under which the number of accumulation steps is kept."),
-    "boundaries": Key(_names, _NAMES, "Names of flags that are true on the micro-batch that closes a window."),
+    "boundaries": Key(_names, _NAMES, "Names of flags and functions that are true on the micro-batch that closes a window."),
 }
 
 KEYS: Mapping[str, Key] = {

@@ -27,6 +27,9 @@ _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob da
 
 def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any) -> Any:
     """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting."""
+    asked = last_name(node.func) if isinstance(node, cst.Call) else None
+    if asked is not None and machine.in_loop and asked in machine.words.boundaries:
+        return Opaque(asked)
     given = [*args, *kwargs.values()]
     models = models_of(callee)
     if isinstance(callee, Instance):

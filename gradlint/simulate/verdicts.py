@@ -98,7 +98,7 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
         if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world has no more to show
             return run.trace.ended, run.trace.ended_at
     if view.doubt:
-        return view.doubt, loop
+        return view.doubt, _asked(view) or loop
     for event in view.backwards:
         if _innermost(event) is loop:
             for _, factor in event.terms:
@@ -118,6 +118,13 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
         return "", None  # an update of one iteration, in several parts
     reason, node = _windows_seen(view, loop, runs, larger)
     return (reason, node) if reason else _loss_seen(view, larger)
+
+
+def _asked(view: View) -> cst.CSTNode | None:
+    """What the data decide around a step, and not around the backward passes; without that, a step that meets no gradients."""
+    feeding = {id(node) for event in view.backwards for node, _, _ in event.path}
+    unsure = (node for step in view.steps for node, _, varies in step.path if varies and id(node) not in feeding)
+    return next(unsure, None) or next((step.node for step in view.steps if not step.terms), None)
 
 
 def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:

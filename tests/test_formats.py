@@ -733,7 +733,7 @@ def test_links_lead_from_the_code_to_the_page() -> None:
 def test_grouped() -> None:
     findings = (
         finding("src/a.py", 8, fix=TextFix("f", Applicability.SAFE, ()), related=(Related(span(10, 13, 10, 14), "used here"),)),
-        finding("src/a.py", 120, code="GRD202", note="no fix is offered: odd"),
+        finding("src/a.py", 120, code="GRD202", note="gradlint offers no fix: odd"),
         finding("b.ipynb", 2, cell=3),
     )
     assert (
@@ -743,7 +743,7 @@ src/a.py:
   8:1    GRD101 [*] wrong
   10:13    used here
   120:1  GRD202 wrong
-           note: no fix is offered: odd
+           note: gradlint offers no fix: odd
 
 b.ipynb:
   cell 3:2:1  GRD101 wrong

@@ -69,10 +69,10 @@ class Validator:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
-            return Comparison(unseen="the file has more fixes than can be tried")
+            return Comparison(unseen="the file has more fixes than gradlint can try")
         after = self._runs(apply(self.source.text, tuple(changes)))
         if after is None:
-            return Comparison(refused="the repaired text would not parse")
+            return Comparison(refused="the fixed file would not parse")
         return compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:

@@ -17,7 +17,7 @@ def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -
     given = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
     for option, path in given.items():
         if path.suffix.lower() in _SOURCES:
-            raise ConfigError(f"{option}: {path} is a source, which no output is written over")
+            raise ConfigError(f"{option}: {path} is a source file, and gradlint does not overwrite it")
     there = {found: (option, path) for option, path in given.items() if (found := _identity(path)) is not None}
     if not there:
         return
@@ -25,7 +25,7 @@ def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -
         found = _identity(source)
         if found in there:
             option, path = there[found]
-            raise ConfigError(f"{option}: {path} is among the files to check, and is not written over")
+            raise ConfigError(f"{option}: {path} is one of the files to check, and gradlint does not overwrite it")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ class Mark(str, Enum):
 
     NOTHING = "nothing"
     HAPPENS = "happens"
-    MAYBE = "happens under a condition of its own"
+    MAYBE = "happens under its own condition"
     UNKNOWN = "unknown"
     WRONG = "happens and is wrong"
     MISSING = "should happen and does not"

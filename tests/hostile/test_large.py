@@ -46,7 +46,7 @@ def test_a_file_that_is_given_up_does_not_pass_for_a_clean_one() -> None:
         f"def helper_{k}(loss, optimizer):\n{inner}    loss.backward()\n    optimizer.step()\n\n\n" for k in range(8)
     )
     answers = judge_source(helpers + SAFE.replace("loss.backward()", "helper_0(loss, optimizer)"))
-    assert {(each.answer, each.reason) for each in answers} == {("unknown", "it takes too many steps to follow")}
+    assert {(each.answer, each.reason) for each in answers} == {("unknown", "the run takes too many steps to follow")}
 
 
 def test_a_text_of_many_megabytes_is_refused_at_once() -> None:

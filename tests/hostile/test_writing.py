@@ -25,7 +25,7 @@ def test_a_save_that_is_made_meanwhile_is_kept(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("gradlint.cli.run_check.apply", after_a_save)
     result = check("--fix", tmp_path)
     assert (path.read_text(), result.exit_code) == (saved, 2) and other.read_text() != SAFE
-    assert f"{path}: cannot be written: it was changed meanwhile; the file is left as it is" in result.stderr
+    assert f"{path}: cannot be written: the file changed in the meantime, so gradlint did not write it" in result.stderr
     assert "(1 fixed, 0 remaining)" in result.stdout
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gradlint.analysis.engine import analysis, analyze
 from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.project import BARE
 from gradlint.analysis.source import Problem, read
 from gradlint.analysis.validation import Validator
 from gradlint.config.load import ConfigError, is_file
@@ -20,7 +21,6 @@ from gradlint.config.selection import choose
 from gradlint.diagnostic import Diagnostic, LoopVerdict, unreadable
 from gradlint.files.parser_warnings import Quiet
 from gradlint.fixes.fixer import fix
-from gradlint.model.names.vocabulary import UNTAUGHT
 from gradlint.registry import all_rules
 from gradlint.rule import Rule
 from gradlint.run.options import Options
@@ -80,10 +80,8 @@ def judge_source(
             known = analysis(source, filename, rules)
             if known.runs is not None:
                 return known.loops(keep(source, known.diagnostics))
-            whole = read(source, None)
-            return (
-                () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, UNTAUGHT), keep(source, known.diagnostics))
-            )
+            whole = read(source, every_loop=True)
+            return () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, BARE), keep(source, known.diagnostics))
         except RecursionError:
             return ()
 

@@ -40,6 +40,7 @@ def act(script_of: str, folder: Path, **environment: str) -> subprocess.Complete
     file.write_text(step(script_of)["run"], encoding="utf-8")
     settings = {
         "SUMMARY": "false",
+        "ISOLATED": "false",
         "PATH": os.environ["PATH"],
         "RUNNER_TEMP": str(temp),
         "GITHUB_OUTPUT": str(temp / "output"),
@@ -82,6 +83,19 @@ def test_inputs_reach_scripts_through_the_environment_only() -> None:
         assert each["shell"] == "bash"
         assert all(f"${name}" in each["run"] for name in each["env"])
     assert all(value["description"] and "default" in value for value in ACTION["inputs"].values())
+
+
+def test_actions_are_pinned_by_hash() -> None:
+    used = [each["uses"] for each in ACTION["runs"]["steps"] if "uses" in each]
+    assert used and all(re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", each) for each in used)
+
+
+@needs_bash
+def test_the_action_can_ignore_the_settings_of_the_repository(programs: Path, repository: Path) -> None:
+    (repository / "gradlint.toml").write_text('exclude = ["*"]\n', encoding="utf-8")
+    for isolated, told in (("false", 0), ("true", 2)):
+        inputs = {"PROGRAMS": str(programs), "PATHS": ".", "ARGS": "", "OUTPUT_FORMAT": "github", "ISOLATED": isolated}
+        assert len(commands(act("Check", repository, **inputs).stdout)) == told
 
 
 @needs_bash

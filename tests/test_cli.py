@@ -326,6 +326,18 @@ def _imported(*arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split("|"))
 
 
+def test_what_only_tools_of_the_parser_need_is_not_imported(tmp_path: Path) -> None:
+    """And whoever shares the process has them all the same."""
+    modules = _imported("check", "--isolated", "--no-cache", str(script(tmp_path)))
+    assert "libcst" in modules and not modules & {"libcst.metadata", "libcst.metadata.type_inference_provider"}
+    code = (
+        "from gradlint.run.parser_import import import_parser\nimport_parser()\nimport libcst, libcst.metadata\n"
+        "tree = libcst.MetadataWrapper(libcst.parse_module('x = 1'))\n"
+        "print(len(tree.resolve(libcst.metadata.PositionProvider)) > 1, libcst.metadata.MetadataWrapper is libcst.MetadataWrapper)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True True\n"
+
+
 def _roots(modules: set[str]) -> set[str]:
     return {name.split(".")[0] for name in modules}
 

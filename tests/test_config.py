@@ -17,7 +17,7 @@ GOOD = (
     "",
     'select = ["ALL", "GRD", "GRD1", "GRD101", "unscaled-loss"]\nextend-select = ["GRD502"]\nignore = []',
     'per-file-ignores = { "tests/" = ["ALL"], "!src/**" = ["GRD1"] }\nseverity = { GRD501 = "error", GRD1 = "off" }',
-    'fixable = ["ALL"]\nunfixable = ["GRD101"]\nunsafe-fixes = true\noutput-format = "concise"',
+    'fixable = ["ALL"]\nunfixable = ["GRD101"]\nunsafe-fixes = true\noutput-format = "concise"\nmax-size = 2_000_000',
     'exclude = ["a", "/b/*.py"]\nextend-exclude = ["c"]\nforce-exclude = true\nrespect-gitignore = false',
     '[tool.gradlint.names]\noptimizers = ["my_opt", "engine.größe"]\nschedulers = []\naccumulation-steps = ["K"]\nboundaries = ["b"]',
 )
@@ -29,6 +29,8 @@ MISTAKES = (
     ('select = "GRD1"', 2, "`select` in [tool.gradlint] must be a list of strings"),
     ("ignore = [1]", 2, "`ignore` in [tool.gradlint] must be a list of strings"),
     ("unsafe-fixes = 1", 2, "`unsafe-fixes` in [tool.gradlint] must be true or false"),
+    ("max-size = true", 2, "`max-size` in [tool.gradlint] must be a whole number above 0"),
+    ("max-size = 0", 2, "`max-size` in [tool.gradlint] must be a whole number above 0"),
     ('output-format = "xml"', 2, "`output-format` in [tool.gradlint] must be one of 'full', 'concise'"),
     ('select = ["GRD999"]', 2, "`select` in [tool.gradlint]: unknown rule `GRD999`"),
     (
@@ -91,6 +93,7 @@ exclude = ["old"]
 extend-exclude = ["older"]
 force-exclude = true
 respect-gitignore = false
+follow = false
 unsafe-fixes = true
 output-format = "json"
 per-file-ignores = { "!a.py" = ["GRD2"] }
@@ -113,6 +116,7 @@ names.boundaries = ["at_edge"]
         (globs("older"),),
         force_exclude=True,
         respect_gitignore=False,
+        follow=False,
         unsafe_fixes=True,
         output_format="json",
         names=Names(frozenset({"opt"}), frozenset({"sched"}), frozenset({"K"}), frozenset({"at_edge"})),

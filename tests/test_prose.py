@@ -18,7 +18,7 @@ STIFF = {
     "what only is there does not stand": r"\bstands?\b(?! for\b| out\b| alone\b)|\bstood\b|\bstanding\b",
     "somebody says it": r"\b(?:is|are|was|were|be|been|not) told\b|\btells (?:of|from|what|where|whether|why|how)\b",
     "somebody passes it": r"\b(?:is|are|was|were|be|been) handed\b|\bis left alone\b|\bare left alone\b",
-    "somebody sees it": r"\bin sight\b|\bout of sight\b",
+    "somebody sees it": r"\b(?:not|is|are) in sight\b",
     "nothing is anywhere": r"\bnowhere\b|\band none\b|\bin no way\b",
     "it is separate": r"\bof (?:its|their|his|her|one's) own\b",
     "after, not behind": r"\bbehind (?:its|the|a|an|it) (?:step|backward|clip|update|loop|window)\b",

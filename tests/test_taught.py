@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradlint.analysis.engine import analyze
+from gradlint.analysis.project import Project
 from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 
@@ -21,7 +22,7 @@ TAUGHT = Taught(frozenset({"mover"}), frozenset({"pacer"}), frozenset({"folds"})
 
 
 def codes(source: str, taught: Taught) -> list[tuple[int, str]]:
-    return [(each.span.start.row, each.code) for each in analyze(source, "recipe.py", all_rules(), taught)]
+    return [(each.span.start.row, each.code) for each in analyze(source, "recipe.py", all_rules(), Project(taught))]
 
 
 def test_names_that_nobody_taught_are_unknown() -> None:

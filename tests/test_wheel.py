@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -41,7 +42,11 @@ def test_metadata(wheel: Path) -> None:
     head = metadata.split("\n\n", 1)[0]
     assert "Name: torch-gradlint\n" in head and "Requires-Python: >=3.10\n" in head
     needed = [line for line in head.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
-    assert any(line.startswith("Requires-Dist: libcst>=") and "<" not in line for line in needed)
+    assert all(">=" in line and "<" in line.partition(";")[0] for line in needed)
+    lowest = dict(re.findall(r"^(\w+)==(\S+?)(?:;|$)", (ROOT / ".ci" / "lowest.txt").read_text(), re.M))
+    first = {match[1]: match[2] for line in needed if (match := re.search(r": (\w+)\S*?>=([\d.]+)", line))}
+    assert lowest.keys() == first.keys()
+    assert all((lowest[name] + ".").startswith(first[name] + ".") for name in first)
     assert not any("torch" in line for line in needed)
 
 

@@ -10,6 +10,7 @@ import libcst as cst
 from gradlint.analysis.arms import of_all_arms
 from gradlint.analysis.located import Located
 from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.project import BARE, Project
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.spoken import doubted_by
 from gradlint.analysis.text_changes import Change, Unrenderable, render
@@ -17,7 +18,6 @@ from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding
 from gradlint.model.file import TrainingFile, read_file
-from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.page import Page
 from gradlint.rule import Rule
 from gradlint.suppression.unused import holds_directives, unused
@@ -40,9 +40,9 @@ class Analysis:
         return loop_verdicts(self.runs, reported) if self.runs is not None else ()
 
 
-def analyze(text: str, filename: str, rules: Sequence[Rule], taught: Taught = UNTAUGHT) -> tuple[Diagnostic, ...]:
+def analyze(text: str, filename: str, rules: Sequence[Rule], project: Project = BARE) -> tuple[Diagnostic, ...]:
     """Everything the rules find in a decoded text, sorted; a text that does not parse gives one GRD000."""
-    return analysis(text, filename, rules, taught=taught).diagnostics
+    return analysis(text, filename, rules, project=project).diagnostics
 
 
 def examine(
@@ -50,10 +50,10 @@ def examine(
     filename: str,
     rules: Sequence[Rule],
     reader: Callable[[str], Source | Problem] | None = None,
-    taught: Taught = UNTAUGHT,
+    project: Project = BARE,
 ) -> tuple[Located, ...]:
     """As `analyze`, with the changes of every fix."""
-    return analysis(text, filename, rules, reader, taught).located
+    return analysis(text, filename, rules, reader, project).located
 
 
 def analysis(
@@ -61,28 +61,29 @@ def analysis(
     filename: str,
     rules: Sequence[Rule],
     reader: Callable[[str], Source | Problem] | None = None,
-    taught: Taught = UNTAUGHT,
+    project: Project = BARE,
 ) -> Analysis:
     """All that is known of a text. `reader` stands in for the fast path: the plain one, to compare.
 
-    `taught` are the names that a project's configuration adds to the field's own.
+    `project` is what is known beside the text.
     """
     try:
-        return _analysis(text, filename, rules, reader, taught)
+        return _analysis(text, filename, rules, reader, project)
     except RecursionError:
         return Analysis((Located(unreadable(filename, 1, 1, "the code is nested too deeply to be checked")),))
 
 
 def _analysis(
-    text: str, filename: str, rules: Sequence[Rule], reader: Callable[[str], Source | Problem] | None, taught: Taught
+    text: str, filename: str, rules: Sequence[Rule], reader: Callable[[str], Source | Problem] | None, project: Project
 ) -> Analysis:
-    source = read(text, taught) if reader is None else reader(text)
+    runs = any(rule.shown is not None for rule in rules)
+    source = read(text, project.taught, runs=runs) if reader is None else reader(text)
     if isinstance(source, Problem):
         return Analysis((Located(unreadable(filename, source.row, source.column, source.message)),))
     with stage("model"):
-        file = read_file(source.statements, taught, Page(source.text, source.row_of)) if source.slices else None
+        file = read_file(source.statements, project.taught, Page(source.text, source.row_of)) if source.slices else None
     with stage("rules"):
-        validator = Validator(source, taught)
+        validator = Validator(source, project)
         located = _located(file, validator, filename, rules)
         for rule in rules:
             if rule.peers is not None and holds_directives(text):
@@ -93,9 +94,8 @@ def _analysis(
 def _located(file: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule]) -> list[Located]:
     """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
     located: dict[tuple[str, Place], Located] = {}
-    if file is None:
-        return []
-    _add(located, ((rule, finding) for rule in rules for finding in rule.check(file)), validator, validator.source, filename)
+    if file is not None:
+        _add(located, ((rule, finding) for rule in rules for finding in rule.check(file)), validator, validator.source, filename)
     for rule, finding, whole in validator.shown(rules):
         _add(located, [(rule, finding)], validator, whole, filename)
     _take_along(located)
@@ -126,9 +126,9 @@ def _add(
 ) -> None:
     """Locate findings whose nodes are those of a source, and keep the first at each place."""
     for rule, finding in findings:
-        each = _locate(rule, finding, validator, source, filename)
-        if each is not None:
-            located.setdefault((rule.code, each.diagnostic.span.start), each)
+        span = _span(source, finding.at)
+        if span is not None and (rule.code, span.start) not in located:
+            located[rule.code, span.start] = _locate(rule, finding, validator, source, filename, span)
 
 
 def _remarked(
@@ -146,16 +146,23 @@ def _remarked(
         yield Located(diagnostic, (Change(start, end, content),))
 
 
-def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str) -> Located | None:
-    span = _span(source, finding.at)
-    if span is None:
-        return None
+def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str, span: Span) -> Located:
     fix, changes, note = _proven(rule, finding, validator, source, span.start.row)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
+    reason = "; ".join(each for each in (finding.reason, *_elsewhere(finding, validator, source)) if each)
     diagnostic = Diagnostic(
-        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note, reason=finding.reason
+        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note, reason=reason
     )
     return Located(diagnostic, changes)
+
+
+def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterator[str]:
+    """What a finding points at in other files, each with its place."""
+    neighbours = validator.project.neighbours
+    for node, message in finding.related if neighbours is not None else ():
+        place = neighbours.place(node) if neighbours is not None and _span(source, node) is None else None
+        if place is not None:
+            yield f"{message}: `{place}`"
 
 
 def _proven(

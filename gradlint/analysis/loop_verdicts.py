@@ -9,12 +9,15 @@ import libcst as cst
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import ANSWERS, Diagnostic, LoopVerdict, Severity
-from gradlint.simulate.simulation import Simulation
+from gradlint.model.syntax.expressions import walk_all
+from gradlint.simulate.roots import backwards
+from gradlint.simulate.simulation import Simulation, met_in
 from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.verdicts import Answer, Verdict, verdicts
 
 _OF_THE_TEXT = "GRD0"
 """How the codes of rules begin that judge a text or its comments, whatever it trains."""
+_AROUND = (cst.For, cst.While, cst.FunctionDef)
 _WORDS = {Answer.VERIFIED: "verified", Answer.WRONG: "wrong", Answer.UNKNOWN: "unknown"}
 
 
@@ -33,7 +36,44 @@ def loop_verdicts(validator: Validator, found: Sequence[Diagnostic]) -> tuple[Lo
                 by_line[each.line] = each if known.reason == TOO_LONG else known
             elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
                 by_line[each.line] = each
+    for each in _given_up(validator.before, whole):
+        by_line.setdefault(each.line, each)
+    for line, led in _among(validator, whole, found).items():
+        if line in by_line and by_line[line].answer == "unknown":
+            by_line[line] = led
     return tuple(by_line[line] for line in sorted(by_line))
+
+
+def _among(validator: Validator, whole: Source, found: Sequence[Diagnostic]) -> dict[int, LoopVerdict]:
+    """The answers for the loops of a file that the modules around it give, where all that lead to a loop give one.
+
+    What is wrong and is reported in another file is no answer here.
+    """
+    given: dict[int, list[LoopVerdict]] = {}
+    for simulation in validator.among:
+        for verdict in verdicts(simulation):
+            if verdict.loop is not None and whole.row_of(verdict.loop) is not None:
+                each = _of_loop(verdict, simulation, whole, found)
+                given.setdefault(each.line, []).append(each)
+    return {
+        line: max(answers, key=lambda each: ANSWERS.index(each.answer))
+        for line, answers in given.items()
+        if all(each.answer != "unknown" and not each.silenced for each in answers)
+    }
+
+
+def _given_up(simulations: Sequence[Simulation], whole: Source) -> Iterator[LoopVerdict]:
+    """The loops, or functions, around the backward passes that no run comes to, where the steps did not suffice for one."""
+    if not any(each.given_up for each in simulations):
+        return
+    met = met_in(simulations)
+    unmet = [span[0] for call in backwards(whole.statements) if id(call) not in met and (span := whole.span(call)) is not None]
+    around = [each for each in walk_all(whole.statements) if isinstance(each, _AROUND)] if unmet else []
+    spans = [(each, span) for each in around if (span := whole.span(each)) is not None]
+    for place in unmet:
+        inside = [each for each, (start, end) in spans if start <= place < end]
+        loops = [each for each in inside if not isinstance(each, cst.FunctionDef)]
+        yield LoopVerdict(*_rows((loops or inside or [None])[-1], whole), "unknown", reason=TOO_LONG)
 
 
 def _of_loop(verdict: Verdict, simulation: Simulation, whole: Source, found: Sequence[Diagnostic]) -> LoopVerdict:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
-from libcst._nodes.internal import CodegenState
 
-from gradlint.files.parse import MOST_READ, parse, text_is_deep
+from gradlint.analysis.positions import positions
+from gradlint.files.parse import parse, text_is_deep
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.syntax.expressions import walk
-from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
+from gradlint.relevance.relevant_rows import kept_rows, most_read, rows_of_loops
+from gradlint.relevance.units import Rows
 from gradlint.timings import stage
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -37,9 +37,15 @@ class Problem:
 _TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
 MOST_PARSED = 150_000
 """Words and signs that LibCST parses of one text, as it takes some thousand bytes of memory for each; usual code of 600 KB has so many."""
+CHARACTERS = 4
+"""How many characters of usual code make one word or sign."""
+_RAISED = "`max-size` in the configuration raises this"
+_BACKWARD = re.compile(r"^[^#\n]*backward *\(", re.M)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 WHOLE = 200_000
 """Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
+MOST_ROWS = 5_000
+"""Rows up to which it is: each may be a statement, which a run takes a step for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +66,8 @@ class Slice:
     def spans(self) -> dict[int, tuple[int, int]]:
         """Character offsets in the file's text, by node identity, without the layout around the node."""
         if self.pieces:
-            return _spans(self.module, 0, self.pieces)
-        found = _spans(self.module, self.offset)
+            return positions(self.module, 0, self.pieces)
+        found = positions(self.module, self.offset)
         if not self.feeds:
             return found
         return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
@@ -77,6 +83,8 @@ class Source:
 
     text: str
     slices: tuple[Slice, ...]
+    rows: tuple[Rows, ...] = field(default=(), kw_only=True)
+    """Those that were parsed, where some were passed over."""
 
     @property
     def statements(self) -> tuple[cst.BaseStatement, ...]:
@@ -122,9 +130,9 @@ class Source:
         return found.group() if found else "\n"
 
 
-def read_for_runs(text: str) -> Source | Problem:
-    """The whole module, or of a large one what can matter."""
-    return read_whole(text) if len(text) <= WHOLE else read(text)
+def read_for_runs(text: str, taught: Taught = UNTAUGHT, known: Source | None = None) -> Source | Problem:
+    """The whole module, or of a large one what can matter; `known` if that is what was read before."""
+    return read_whole(text) if len(text) <= WHOLE and text.count("\n") <= MOST_ROWS else read(text, taught, known)
 
 
 def read_whole(text: str) -> Source | Problem:
@@ -142,15 +150,25 @@ def read_whole(text: str) -> Source | Problem:
         return _TOO_DEEP
 
 
-def _too_large(row: int, size: int) -> Problem:
-    most = f"it has {size:,} words and signs of code that can matter, and gradlint reads up to {MOST_PARSED:,}"
-    return Problem(row, 1, f"too large to be checked: {most}")
+def _too_large(row: int, size: int, most: int) -> Problem:
+    why = f"it has {size:,} words and signs of code that can matter, and gradlint reads up to {most:,}; {_RAISED}"
+    return Problem(row, 1, f"too large to be checked: {why}")
 
 
-def _all_of(text: str) -> Source | Problem:
+def _all_of(text: str, taught: Taught) -> Source | Problem:
     """The whole module, where that is not too much."""
-    size = _size(text)
-    return _too_large(1, size) if size > MOST_PARSED else read_whole(text)
+    most = _most_parsed(taught)
+    size = _size(text, most)
+    return _too_large(1, size, most) if size > most else read_whole(text)
+
+
+def fits(code: str, taught: Taught) -> bool:
+    """Whether code that can matter is not too much to be parsed."""
+    return _size(code, _most_parsed(taught)) <= _most_parsed(taught)
+
+
+def _most_parsed(taught: Taught) -> int:
+    return MOST_PARSED if taught.max_size is None else taught.max_size // CHARACTERS
 
 
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
@@ -164,42 +182,69 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
     return Problem(error.raw_line, error.raw_column + 1, _first_line(error.message))
 
 
-def read(text: str, taught: Taught | None = UNTAUGHT) -> Source | Problem:
+def read(
+    text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, every_loop: bool = False, runs: bool = False
+) -> Source | Problem:
     """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
 
-    With None for `taught`, training loops of which no rule can have anything to say matter too.
+    With `every_loop`, training loops of which no rule can have anything to say matter too. `known` is given back where it is
+    what would be read of the text. `runs` says that what trains is going to be run, for which all of the text is read: it is
+    parsed once, then.
     """
-    if len(text) > MOST_READ:
-        return Problem(1, 1, f"too large to be checked: more than {MOST_READ // 1_000_000} MB of code")
+    if len(text) > most_read(taught):
+        return Problem(1, 1, f"too large to be checked: more than {most_read(taught) // 1_000_000} MB of code; {_RAISED}")
     try:
-        rows = rows_of_loops(text) if taught is None else kept_rows(text, taught)
+        rows = rows_of_loops(text, taught) if every_loop else kept_rows(text, taught)
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except SyntaxError as error:
         # LibCST's parser would overflow the stack of the process.
-        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else _all_of(text)
+        return _TOO_DEEP if "too many nested" in error.msg or text_is_deep(text) else _all_of(text, taught)
     except ValueError:
-        return _TOO_DEEP if text_is_deep(text) else _all_of(text)
+        return _TOO_DEEP if text_is_deep(text) else _all_of(text, taught)
     if "\f" in text or "\r" in text.replace("\r\n", ""):
-        return _all_of(text)
-    size = _size(text, rows)
-    if size > MOST_PARSED:
-        return _too_large(rows[0][0], size)
+        return _all_of(text, taught)
+    if known is not None and known.rows == rows:
+        return known
+    most = _most_parsed(taught)
+    size = _size(text, most, rows)
+    if size > most:
+        return _too_large(rows[0][0], size, most)
     with stage("parse"):
+        whole = read_whole(text) if runs and _trains(text, rows) else None
+        if isinstance(whole, Source):
+            return whole
         part = _parsed(text, rows) if rows else None
     if part is None:
-        return _all_of(text) if rows else Source(text, ())
-    return Source(text, (part,))
+        return _all_of(text, taught) if rows else Source(text, ())
+    return Source(text, (part,), rows=rows)
 
 
-def _size(text: str, rows: Sequence[tuple[int, int]] | None = None) -> int:
+def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
+    """Some top-level statements of a module, by their rows; None for what LibCST does not read, reads with other rows, or is too much."""
+    if _size(text, MOST_PARSED, rows) > MOST_PARSED or "\f" in text or "\r" in text.replace("\r\n", ""):
+        return None
+    part = _parsed(text, rows)
+    return Source(text, (part,)) if part is not None else None
+
+
+def _size(text: str, most: int, rows: Sequence[tuple[int, int]] | None = None) -> int:
     """How many words and signs some rows have, or all; 0 where that is not too much whatever they are."""
-    if len(text) <= MOST_PARSED:
+    if len(text) <= most:
         return 0
     if rows is not None:
-        starts = _starts(text)
-        text = "".join(text[starts[first - 1] : starts[last]] for first, last in rows)
+        text = "".join(_in_rows(text, rows))
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def _trains(text: str, rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether some rows of a text that is not too large spell a backward pass."""
+    return len(text) <= MOST_PARSED and any(map(_BACKWARD.search, _in_rows(text, rows)))
+
+
+def _in_rows(text: str, rows: Sequence[tuple[int, int]]) -> list[str]:
+    starts = _starts(text)
+    return [text[starts[first - 1] : starts[last]] for first, last in rows]
 
 
 def _starts(text: str) -> tuple[int, ...]:
@@ -224,56 +269,3 @@ def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
 
 def _first_line(message: str) -> str:
     return message.strip().splitlines()[0] if message.strip() else "invalid syntax"
-
-
-# Positions
-
-
-class _Recorder(CodegenState):
-    """Code generation that notes, for every node, between which tokens it stands."""
-
-    def __init__(self, module: cst.Module) -> None:
-        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
-        self.marks: dict[int, tuple[int, int]] = {}
-        self.open: list[int] = []
-
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        self.open.append(len(self.tokens))
-
-    def after_codegen(self, node: cst.CSTNode) -> None:
-        start = self.open.pop()
-        self.marks.setdefault(id(node), (start, len(self.tokens)))
-
-    @contextmanager
-    def record_syntactic_position(
-        self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
-    ) -> Iterator[None]:
-        start = len(self.tokens)
-        yield
-        end = len(self.tokens)
-        if start_node is not None:
-            start = self.marks[id(start_node)][0]
-        if end_node is not None:
-            end = self.marks[id(end_node)][1]
-        self.marks[id(node)] = (start, end)
-
-
-def _spans(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
-    state = _Recorder(module)
-    module._codegen(state)
-    offsets = [base]
-    for token in state.tokens:
-        offsets.append(offsets[-1] + len(token))
-    begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
-    last = len(offsets) - 1
-    return {node: (begins[min(a, last)], ends[min(b, last)]) for node, (a, b) in state.marks.items()}
-
-
-def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
-    """Growing offsets in what was parsed, as offsets in the file's text; an end belongs to the piece before it."""
-    found, place = [], 0
-    for offset in offsets:
-        while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:
-            place += 1
-        found.append(offset - pieces[place][0] + pieces[place][1])
-    return found

@@ -53,7 +53,7 @@ class _Page:
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         found = self.source.span(node)
         if found is None:
-            raise Unrenderable("the code is not in this file")
+            raise Unrenderable("the code to change is in another file")
         return found
 
     def line_start(self, offset: int) -> int:

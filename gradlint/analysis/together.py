@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradlint.analysis.source import Problem, read_whole
-from gradlint.model.names.vocabulary import Taught
+from gradlint.analysis.project import Project
+from gradlint.analysis.source import Problem, read_for_runs
 from gradlint.simulate.compare import places_of_each
 from gradlint.simulate.faults import WORTH_KNOWING
-from gradlint.simulate.simulation import RAISES, Simulation, simulate
+from gradlint.simulate.simulation import RAISES, Simulation
 
 
-def spoils(before: str, after: str, taught: Taught) -> bool:
+def spoils(before: str, after: str, project: Project) -> bool:
     """Whether a repaired text has more faults of any kind than the text before, or does what PyTorch refuses."""
-    runs, repaired = _runs(before, taught), _runs(after, taught)
+    runs, repaired = _runs(before, project), _runs(after, project)
     return bool(_counts(repaired) - _counts(runs)) or bool(_refused(repaired) - _refused(runs))
 
 
-def _runs(text: str, taught: Taught) -> tuple[Simulation, ...]:
-    source = read_whole(text)
-    return () if isinstance(source, Problem) else simulate(source.statements, taught)
+def _runs(text: str, project: Project) -> tuple[Simulation, ...]:
+    source = read_for_runs(text, project.taught)
+    return () if isinstance(source, Problem) else project.runs(source.statements)
 
 
 def _counts(simulations: tuple[Simulation, ...]) -> Counter[str]:

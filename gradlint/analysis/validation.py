@@ -7,19 +7,21 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.analysis.following import Following
+from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.source import Problem, Source, read_for_runs
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.traced import shown
 from gradlint.finding import Finding
-from gradlint.model.names.vocabulary import Taught
 from gradlint.model.syntax.expressions import walk_all
+from gradlint.relevance.programs import may_lead
 from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.engines.lightning import trainer_among
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.roots import backwards_among
-from gradlint.simulate.scene import scenes
-from gradlint.simulate.simulation import Simulation, simulate
+from gradlint.simulate.scene import Scene, scenes
+from gradlint.simulate.simulation import Simulation
 
 MOST_TRIED = 30_000
 """What the runs of all repaired texts of a file may come to together: events, their terms, and what each run costs whatever it holds."""
@@ -34,27 +36,44 @@ class Validator:
     It reads the whole text, however little of it the rules were asked about: a hook, a property or a data set may lie anywhere.
     """
 
-    def __init__(self, source: Source, taught: Taught) -> None:
+    def __init__(self, source: Source, project: Project) -> None:
         self.source = source
-        self.taught = taught
-        self.left = MOST_TRIED
+        self.project = project
+        self.left = MOST_TRIED if project.neighbours is None else 2 * MOST_TRIED
 
     @cached_property
     def whole(self) -> Source | Problem:
         """The whole text, parsed; of a large one what can matter."""
-        return self.source if self.source.is_whole else read_for_runs(self.source.text)
+        return self.source if self.source.is_whole else read_for_runs(self.source.text, self.project.taught, self.source)
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the text as it is."""
-        return () if isinstance(self.whole, Problem) else simulate(self.whole.statements, self.taught)
+        return () if isinstance(self.whole, Problem) else self.project.runs(self.whole.statements)
+
+    @cached_property
+    def among(self) -> tuple[Simulation, ...]:
+        """The runs of the text among the modules around it; none where none are followed."""
+        return () if isinstance(self.whole, Problem) else self.project.followed(self.whole.statements)
+
+    @cached_property
+    def following(self) -> Following:
+        """What the modules around the text say of it."""
+        return Following(self.among, lambda node: self._row_of(node) is not None)
 
     def asked(self, rules: Sequence[Rule]) -> bool:
         """Whether any of the rules is told by runs, and there is something to run."""
-        if not any(rule.shown is not None for rule in rules):
-            return False
+        return any(rule.shown is not None for rule in rules) and self._trains
+
+    @cached_property
+    def _trains(self) -> bool:
         nodes = walk_all(self.source.statements)
-        return bool(backwards_among(nodes)) or trainer_among(nodes) is not None
+        return bool(backwards_among(nodes)) or trainer_among(nodes) is not None or self._leads
+
+    @cached_property
+    def _leads(self) -> bool:
+        """Whether the text trains nothing itself, and may lead to what does."""
+        return self.project.neighbours is not None and may_lead(self.source.text)
 
     def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
         """What the runs show to be wrong, with the source of its nodes."""
@@ -62,27 +81,42 @@ class Validator:
             return
         whole = self.whole
         if isinstance(whole, Source):
-            for rule, finding in shown(list(scenes(self.before, whole.statements)), rules, whole):
+            for rule, finding in shown(self._scenes(whole), rules, whole):
                 yield rule, finding, whole
+
+    def _scenes(self, whole: Source) -> list[Scene]:
+        """The faults of the text: those that it shows by itself, unless the modules around it refute them, and those that these add."""
+        own = list(scenes(self.before, whole.statements))
+        if not self.among:
+            return own
+        around = self.project.neighbours.statements if self.project.neighbours is not None else ()
+        added = self.following.adds(list(scenes(self.among, [*whole.statements, *around])), own)
+        return [*self.following.upheld(own), *added]
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
-        after = self._runs(apply(self.source.text, tuple(changes)))
+        repaired = apply(self.source.text, tuple(changes))
+        after = self._runs(repaired, self.project.runs)
         if after is None:
             return Comparison(refused="the fixed file would not parse")
-        return compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
+        alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
+        if alone.refused or not self.among:
+            return alone
+        among = compare(self.among, self._runs(repaired, self.project.followed) or (), code, promise)
+        shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
+        return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
-    def _runs(self, text: str) -> tuple[Simulation, ...] | None:
+    def _runs(self, text: str, runs_of: Runs) -> tuple[Simulation, ...] | None:
         """The runs of a text; None where it does not parse."""
-        source = read_for_runs(text)
+        source = read_for_runs(text, self.project.taught)
         if isinstance(source, Problem):
             return None
-        found = simulate(source.statements, self.taught)
+        found = runs_of(source.statements)
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found

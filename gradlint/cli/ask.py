@@ -14,6 +14,7 @@ import click
 from gradlint.analysis.located import Located
 from gradlint.cli.terminal import complain
 from gradlint.diagnostic import Applicability, Diagnostic
+from gradlint.files.read import content
 from gradlint.files.write import write_atomically
 from gradlint.fixes.fixer import MAX_ROUNDS, FixOutcome, apply_one
 from gradlint.report.diff import diff
@@ -117,7 +118,7 @@ def go_through(
 def _repaired(name: str, task: Task, dialogue: Dialogue) -> FileResult:
     """Ask about one file, and write it. Raises OSError, also where somebody else has changed the file meanwhile."""
     path = Path(name)
-    data = path.read_bytes()
+    data = content(path)
     result = process(name, data, task, dialogue.repair)
     if result.after is not None and result.after != data:
         write_atomically(path, result.after, data)

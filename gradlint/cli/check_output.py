@@ -129,9 +129,10 @@ def _judged(result: FileResult, plan: Plan) -> bool:
 def _whole(result: FileResult, plan: Plan) -> str:
     """The text of a notebook as it is now; nothing where it is gone."""
     from gradlint.files.decode import Decoded, decode
+    from gradlint.files.read import content
 
     try:
-        decoded = decode(result.after or plan.piped or Path(result.path).read_bytes())
+        decoded = decode(result.after or plan.piped or content(Path(result.path)))
     except OSError:
         return ""
     return decoded.text if isinstance(decoded, Decoded) else ""

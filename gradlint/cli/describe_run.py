@@ -57,8 +57,10 @@ def _values(config: Config, plan: Plan) -> dict[str, Any]:
         "extend-exclude": [line for globs in config.extend_exclude for line in globs.lines],
         "force-exclude": config.force_exclude,
         "respect-gitignore": config.respect_gitignore,
+        "follow": config.follow,
         "unsafe-fixes": plan.unsafe,
         "output-format": plan.output_format,
+        **({"max-size": config.max_size} if config.max_size is not None else {}),
     }
 
 

@@ -118,6 +118,8 @@ def _shown(drawn: Drawn) -> Shown:
 
 def draw(text: str, filename: str, taught: Taught = UNTAUGHT) -> Drawn:
     """The loops of a script, or of a notebook by its name. Raises Unreadable."""
+    from gradlint.analysis.neighbours import neighbours_of
+    from gradlint.analysis.project import Project
     from gradlint.analysis.source import Problem, read
     from gradlint.registry import all_rules
     from gradlint.show.reading import Reading
@@ -127,12 +129,12 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT) -> Drawn:
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
         code, place = _code(text, filename)
         try:
-            source = read(code, None)
+            source = read(code, taught, every_loop=True)
             if isinstance(source, Problem):
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            return draw_all(Reading(source, filename, place), all_rules(), taught)
+            return draw_all(Reading(source, filename, place), all_rules(), Project(taught, neighbours_of(filename, code)))
         except RecursionError as error:
             raise Unreadable(f"{filename}: the code is nested too deeply to be read") from error
 

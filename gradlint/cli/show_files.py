@@ -11,6 +11,7 @@ from gradlint.config.load import Config, Configs
 from gradlint.config.selection import Selection
 from gradlint.files.decode import Undecodable, decode
 from gradlint.files.discover import discover
+from gradlint.files.read import content
 from gradlint.model.names.vocabulary import Taught
 from gradlint.relevance.prefilter import worth_reading
 from gradlint.rule import Rule
@@ -38,7 +39,7 @@ class Script:
     def taught(self) -> Taught:
         """The names that the settings add to the field's own."""
         names = self.config.names
-        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, self.config.max_size)
 
     def runs(self, rule: Rule) -> bool:
         """Whether the settings let a rule run on the file."""
@@ -52,7 +53,7 @@ class Script:
     def text(self) -> str | None:
         """The text of the file; None for one in a folder that cannot hold a training loop. Raises Unreadable."""
         try:
-            data = sys.stdin.buffer.read() if str(self.path) == STDIN else self.path.read_bytes()
+            data = sys.stdin.buffer.read() if str(self.path) == STDIN else content(self.path)
         except (OSError, ValueError) as error:
             raise Unreadable(f"{self.name}: {getattr(error, 'strerror', None) or error}") from error
         if not self.named and not worth_reading(data):

@@ -13,6 +13,7 @@ import click
 from gradlint.cli.terminal import complain
 from gradlint.config.load import FILE_NAMES
 from gradlint.files.discover import FileKind
+from gradlint.files.read import content
 from gradlint.run.options import Options
 from gradlint.run.plan import Plan
 from gradlint.run.runner import run
@@ -126,7 +127,7 @@ def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
 
 def _holds(path: Path, data: bytes) -> bool:
     try:
-        return path.read_bytes() == data
+        return content(path) == data
     except OSError:
         return False
 

@@ -11,6 +11,9 @@ MIB = 2**20
 LARGEST_SETTINGS = 4 * MIB
 """Bytes of the largest configuration or `.gitignore` that is read."""
 
+MOST_PATTERNS = 10_000
+"""Patterns of the longest list, or `.gitignore`, that is heeded: each is tried with each file."""
+
 
 def regular(path: Path, largest: int) -> bytes:
     """The bytes of a file.

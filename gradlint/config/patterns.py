@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.config.settings import FileIgnores, Globs
-from gradlint.config.stepping import linear
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -28,6 +27,8 @@ class Patterns:
     def of(home: Path, lines: Iterable[str], source: str) -> Patterns:
         """Patterns from their lines, of which those that are none are passed over, as git does."""
         from pathspec import GitIgnoreSpec
+
+        from gradlint.config.stepping import linear
 
         read = GitIgnoreSpec.from_lines(line for line in lines if is_pattern(line))
         return Patterns(home, GitIgnoreSpec(linear(read.patterns)), source)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from gradlint.config.contents import MOST_PATTERNS
 from gradlint.config.selection import UnknownRule, require_known
 from gradlint.report import names
 
@@ -45,6 +46,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 def _patterns(value: object) -> tuple[str, ...]:
     lines = _strings(value)
+    _not_too_many(lines)
     for line in lines:
         _pattern(line, (), line)
     return lines
@@ -55,6 +57,11 @@ def _pattern(line: str, within: tuple[str, ...], holding: str | None) -> None:
 
     if not is_pattern(line):
         raise Mistake(f": `{line}` is not a .gitignore pattern", within, holding)
+
+
+def _not_too_many(patterns: Sized) -> None:
+    if len(patterns) > MOST_PATTERNS:
+        raise Mistake(f" has {len(patterns):,} patterns, and gradlint reads up to {MOST_PATTERNS:,}")
 
 
 def _rules(value: object) -> tuple[str, ...]:
@@ -83,6 +90,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Mistake(" must be a whole number above 0")
+    return value
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -100,6 +113,7 @@ def _table(value: object) -> dict[str, object]:
 
 def _per_file(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found = []
+    _not_too_many(_table(value))
     for pattern, each in _table(value).items():
         _pattern(pattern.removeprefix("!"), (pattern,), None)
         found.append((pattern, _within(pattern, _rules, each)))
@@ -201,6 +215,16 @@ KEYS: Mapping[str, Key] = {
     "extend-exclude": Key(_patterns, _LIST, "Patterns of files and folders to skip on top of `exclude`."),
     "force-exclude": Key(_truth, _BOOLEAN, "Whether to skip excluded files even if the command line names them. Default: false."),
     "respect-gitignore": Key(_truth, _BOOLEAN, "Whether to skip files that a .gitignore names. Default: true."),
+    "follow": Key(
+        _truth,
+        _BOOLEAN,
+        "Whether to read the modules of the repository that a file imports, and the programs that lead to it. Default: true.",
+    ),
+    "max-size": Key(
+        _number,
+        {"type": "integer", "minimum": 1},
+        "Characters of code that can matter to a training loop: a file with more is not checked, and reported. Default: 600000.",
+    ),
     "baseline": Key(_text, _STRING, "A baseline, relative to this file. gradlint does not report the findings in it."),
     "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How to print findings. Default: full."),
     "names": Key(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from gradlint.config.contents import LARGEST_SETTINGS, regular
+from gradlint.config.contents import LARGEST_SETTINGS, MOST_PATTERNS, regular
 from gradlint.config.load import FILE_NAMES, Config, Configs
 from gradlint.config.patterns import Compiled, Patterns, compiled, leaving_out
 
@@ -194,7 +194,8 @@ def _read_ignores(folder: Path) -> Compiled:
         lines = regular(path, LARGEST_SETTINGS).decode(errors="replace").splitlines()
     except OSError:
         return ()
-    return (Patterns.of(folder, lines, str(path)),) if any(line.strip() for line in lines) else ()
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    return (Patterns.of(folder, lines, str(path)),) if 0 < len(lines) <= MOST_PATTERNS else ()
 
 
 def _ignores_above(top: Path) -> Compiled:

@@ -17,17 +17,17 @@ DEEPEST = 1000
 """Levels of nesting; LibCST's parser takes some twenty thousand on a stack of 8 MB, a thread may have an eighth of that."""
 
 MOST_READ = 4_000_000
-"""Characters of code that are parsed: a tree takes some hundred bytes of memory for each."""
+"""Characters of code that are parsed, where the configuration does not raise it: a tree takes some hundred bytes of memory for each."""
 
 _JOINS = re.compile(r"\b(?:and|or)\b")
 
 
-def parse(text: str) -> ast.Module:
+def parse(text: str, most: int = MOST_READ) -> ast.Module:
     """As `ast.parse`, and safe before Python 3.11, where deep nesting ends the process.
 
     Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
     """
-    if len(text) > MOST_READ:
+    if len(text) > most:
         raise MemoryError("too large to be parsed")
     if sys.version_info < (3, 11) and text_is_deep(text):
         raise RecursionError("nested too deeply")

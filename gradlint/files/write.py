@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from gradlint.files.read import content
+
 _PREFIX, _SUFFIX = ".gradlint-", ".tmp"
 """What a temporary file is called does not grow with the name of the file, which may be as long as a name can be."""
 _ABANDONED = 600
@@ -40,7 +42,7 @@ def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> 
             os.chown(name, old.st_uid, old.st_gid)
         os.chmod(name, stat.S_IMODE(old.st_mode))
         _keep_attributes(target, name)
-        if expected is not None and target.read_bytes() != expected:
+        if expected is not None and content(target) != expected:
             raise ChangedMeanwhile(errno.EBUSY, "the file changed in the meantime, so gradlint did not write it")
         os.replace(name, target)
     except BaseException:

@@ -31,7 +31,7 @@ _OF_MICRO_BATCH = (
 
 def join_contexts(scene: Scene) -> Outcome:
     """Give the models of a second `accumulate()` to the one around it."""
-    places, inner = Places(scene.statements), scene.event.node
+    places, inner = scene.script.once(Places), scene.event.node
     outer = scene.fault.other.node if scene.fault.other is not None else inner
     if not (isinstance(inner, cst.Call) and isinstance(outer, cst.Call)):
         return withheld("the contexts are created in one place and entered in another")
@@ -68,7 +68,7 @@ def _with_of(call: cst.Call, places: Places) -> cst.With | None:
 
 def enter_accumulate(scene: Scene) -> Outcome:
     """Put what a micro-batch does, from the forward pass to the last part of its update, under `accumulate()`."""
-    places, call = Places(scene.statements), scene.event.node
+    places, call = scene.script.once(Places), scene.event.node
     loop = scene.loop
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not isinstance(loop, (cst.For, cst.While)):
         return withheld("this file does not contain the loop over the micro-batches")
@@ -105,7 +105,7 @@ def _called(statement: cst.CSTNode, name: str, scene: Scene) -> Iterator[str]:
 
 def _prepared(name: str, scene: Scene) -> Iterator[str]:
     """What an accelerator gives back as prepared, as the text names it."""
-    for statement in scene.statements:
+    for statement in scene.script.statements:
         for each in walk(statement):
             if not (isinstance(each, cst.Assign) and isinstance(each.value, cst.Call)):
                 continue

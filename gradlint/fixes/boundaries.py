@@ -8,14 +8,14 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.fixes.places import Places
+from gradlint.fixes.places import Node, Places
 from gradlint.fixes.shared import comparison_around
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import dotted, last_name, text, walk
 from gradlint.simulate.deciding import Decision, decided, goes_with, turn_of
 from gradlint.simulate.reductions import switches
 from gradlint.simulate.scene import Scene
-from gradlint.simulate.trace import Event, Remainder, What
+from gradlint.simulate.trace import Event, Remainder, Trace, What
 from gradlint.simulate.views import views
 
 _OF_UPDATE = frozenset(
@@ -45,7 +45,7 @@ class Boundary:
         self.scene = scene
         self.decision = decision
         self.node = node
-        self.places = Places(scene.statements)
+        self.places = scene.script.once(Places)
         self.key = (text(node.left), text(node.right))
 
     @cached_property
@@ -87,7 +87,7 @@ class Boundary:
         return arms[0] == 0 if arms else None
 
     def _ends(self) -> list[Event]:
-        return [event for run in self.scene.runs or (self.scene.run,) for event in _behind(run.trace.events)]
+        return [event for run in self.scene.runs or (self.scene.run,) for event in run.trace.once(_behind)]
 
     @cached_property
     def begins(self) -> int | None:
@@ -110,9 +110,8 @@ class Boundary:
         """What else in the loop asks for a remainder by N, but for what opens a window."""
         tests = [self.comparisons(guard) for guard in self.guards]
         opening = {id(each.node) for each in self.scene.run.trace.remainders if self._opens(each)}
-        for node in self._in_loop():
-            same = isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo)
-            if not same or not isinstance(node, cst.BinaryOperation) or isinstance(node.left, cst.SimpleString):
+        for node in self._in_loop(cst.BinaryOperation):
+            if not isinstance(node.operator, cst.Modulo) or isinstance(node.left, cst.SimpleString):
                 continue
             if text(node.right) == self.key[1] and id(node) not in opening and not any(_holds(each, node) for each in tests):
                 return node
@@ -120,26 +119,23 @@ class Boundary:
 
     def _opens(self, asked: Remainder) -> bool:
         """Whether a condition lets gradients be cleared before the backward pass of its iteration."""
-        events = self.scene.run.trace.events
-        ends = {id(event) for event in _behind(events)}
-        return any(
-            event.what is What.ZERO and id(event) not in ends and any(node is asked.branch for node, _, _ in event.path)
-            for event in events
-        )
+        zeroings = self.scene.run.trace.once(_opening)
+        return any(node is asked.branch for event in zeroings for node, _, _ in event.path)
 
     def comparisons(self, guard: Guard) -> cst.CSTNode:
         """The condition of a guard, or the comparison itself where that stands in another place."""
         return guard.test if _holds(guard.test, guard.node) else guard.node
 
-    def _in_loop(self) -> Iterator[cst.CSTNode]:
+    def _in_loop(self, kind: type[Node]) -> list[Node]:
         loop = self.scene.loop
-        nodes = walk(loop) if loop is not None else ()
-        yield from nodes
-        inside = {id(each) for each in nodes}
+        nodes = list(self.places.below(loop, kind)) if loop is not None else []
+        inside = set(map(id, nodes))
         for each in self.scene.run.trace.remainders:
-            if id(each.node) not in inside and turn_of(each, self.scene.view) is not None:
-                inside.add(id(each.node))
-                yield each.node
+            node = each.node
+            if type(node) is kind and id(node) not in inside and turn_of(each, self.scene.view) is not None:
+                inside.add(id(node))
+                nodes.append(node)
+        return nodes
 
     def beneath(self) -> cst.CSTNode | None:
         """What asks for another remainder of the same counter where the guards let it: to log, to save, to evaluate."""
@@ -148,8 +144,9 @@ class Boundary:
         lines = [self.places.around(step) for step in steps]
         whole = all(any(_holds(block, line[0]) for block in blocks) for line in lines if line)
         own = [self.comparisons(each) for each in self.guards]
-        for node in (each for block in blocks for each in walk(block)) if whole else self._in_loop():
-            if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Modulo):
+        beneath = (each for block in blocks for each in self.places.below(block, cst.BinaryOperation))
+        for node in beneath if whole else self._in_loop(cst.BinaryOperation):
+            if isinstance(node.operator, cst.Modulo):
                 named = any(dotted(each) in self.counters for each in walk(node.left))
                 if named and not any(_holds(each, node) for each in own):
                     return node
@@ -158,7 +155,7 @@ class Boundary:
     def decides_apart(self) -> bool:
         """Whether gradients are synchronised by a test of its own: `no_backward_sync(model, enabled=i % N != 0)`."""
         own = {id(each.node) for each in self.guards}
-        calls = (each for each in self._in_loop() if isinstance(each, cst.Call) and switches(last_name(each.func) or ""))
+        calls = (each for each in self._in_loop(cst.Call) if switches(last_name(each.func) or ""))
         nodes = (node for call in calls for arg in call.args for node in walk(arg.value))
         return any(
             isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo) and id(each) not in own
@@ -200,15 +197,24 @@ def boundary_of(scene: Scene) -> Boundary | None:
     return Boundary(scene, decision, node) if decision is not None and node is not None else None
 
 
-def _behind(events: Sequence[Event]) -> Iterator[Event]:
+def _behind(trace: Trace) -> list[Event]:
     """What happens for an update behind the backward passes of its iteration, or in one that has none."""
-    for place, event in enumerate(events):
-        if event.what not in _OF_UPDATE:
-            continue
-        following = next((each for each in events[place + 1 :] if each.what is What.BACKWARD), None)
-        depth = len(following.loops) if following is not None else 0
-        if following is None or (following.turns, following.loops) != (event.turns[:depth], event.loops[:depth]):
-            yield event
+    found: list[Event] = []
+    following: Event | None = None
+    for event in reversed(trace.events):
+        if event.what is What.BACKWARD:
+            following = event
+        elif event.what in _OF_UPDATE:
+            depth = len(following.loops) if following is not None else 0
+            if following is None or (following.turns, following.loops) != (event.turns[:depth], event.loops[:depth]):
+                found.append(event)
+    return found[::-1]
+
+
+def _opening(trace: Trace) -> list[Event]:
+    """The zeroings before the backward pass of their iteration."""
+    ends = {id(event) for event in trace.once(_behind)}
+    return [event for event in trace.of(What.ZERO) if id(event) not in ends]
 
 
 def _is_context(node: cst.BaseExpression) -> bool:

@@ -22,14 +22,14 @@ from gradlint.fixes.update_by_trace import (
     own_of,
     step_beside,
 )
-from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.model.syntax.expressions import last_name, text, walk, walk_all
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import COUNTS, What
 
 
 def move_behind_step(scene: Scene, message: str) -> Outcome:
     """Move a call that comes once an update, and too early, behind what steps the optimizer in its own suite."""
-    places, node = Places(scene.statements), scene.event.node
+    places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
         return withheld("the call shares its line with other code, or something uses its result")
@@ -55,7 +55,7 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     What stands in an arm goes with the condition, and with what of its kind stands in the other arms; events of the kinds `along`
     that the same decision is about, or that need it, go too.
     """
-    places, what = Places(scene.statements), scene.event.what
+    places, what = scene.script.once(Places), scene.event.what
     line = line_beside_step(scene, places)
     if line is None:
         return withheld("the call shares its line with other code, or the optimizer steps in another function")
@@ -144,7 +144,7 @@ def _leads_from(step: cst.CSTNode, found: Decision, places: Places) -> bool:
 def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
     """Whether a condition names what the text gives a value more than once."""
     names = {each.value for each in walk(test) if isinstance(each, cst.Name)} - {"self"}
-    nodes = [each for statement in scene.statements for each in walk(statement)]
+    nodes = scene.script.once(walk_all)
     given = Counter(last_name(each.target) for each in nodes if isinstance(each, cst.AssignTarget))
     return any(given[name] > 1 for name in names) or any(
         last_name(e.target) in names for e in nodes if isinstance(e, cst.AugAssign)
@@ -164,7 +164,7 @@ def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene,
 
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
     """Write a line behind the optimizer's step, and behind the others that the loop has in that function."""
-    places, function = Places(scene.statements), None
+    places, function = scene.script.once(Places), None
     inserts: dict[int, Insert] = {}
     for event in (scene.event, *scene.view.steps):
         if not inserts:

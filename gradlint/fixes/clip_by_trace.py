@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Event, What
 
 def unscale_first(scene: Scene) -> Outcome:
     """Write `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
-    places, clip = Places(scene.statements), _first_clip(scene)
+    places, clip = scene.script.once(Places), _first_clip(scene)
     line = places.line_of(clip.node)
     if line is None:
         return withheld("the clip is part of a larger statement")
@@ -68,7 +68,7 @@ def _under(header: str, lines: list[str]) -> str:
 
 def move_behind_backward(scene: Scene, message: str) -> Outcome:
     """Move a clip that comes before the backward pass to its place before the step, and unscale there where a scaler steps."""
-    places, node = Places(scene.statements), scene.event.node
+    places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
         return withheld("the call shares its line with other code, or something uses its result")
@@ -103,7 +103,7 @@ def _named_at(line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
 
 def _stand_in(scene: Scene) -> str | None:
     """A class of the text that scales and steps as a scaler does, and does not unscale."""
-    for statement in scene.statements:
+    for statement in scene.script.statements:
         for each in walk(statement):
             if isinstance(each, cst.ClassDef) and not each.bases:
                 names = bound_in_class(each)

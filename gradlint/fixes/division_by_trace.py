@@ -46,7 +46,7 @@ def divisor_of(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 def undo_division(scene: Scene) -> Outcome:
     """Remove the division that comes on top of another; where another arm has no other one, write it there."""
-    node, places = scene.place, Places(scene.statements)
+    node, places = scene.place, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None or _multiplies(node):
         return withheld("the second division is not written as a division")
@@ -75,12 +75,14 @@ def undo_division(scene: Scene) -> Outcome:
         return unsafe(fix, f"{scene.quoted(reader)} also reads the divided loss")
     if not unmet:
         return fix, None
-    return unsafe(fix, f"gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}")
+    return unsafe(
+        fix, f"gradlint does not know gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}"
+    )
 
 
 def divide_by_steps(scene: Scene) -> Outcome:
     """Divide by the accumulation steps what is divided by another number."""
-    node, steps, places = scene.place, scene.steps_here, Places(scene.statements)
+    node, steps, places = scene.place, scene.steps_here, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None:
         return None, None

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.located import Located
+from gradlint.analysis.project import BARE, Project
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.together import spoils
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.files.parse import parse
-from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.rule import Rule
 from gradlint.suppression.comments import UNUSED
 
@@ -27,7 +27,7 @@ class FixOutcome:
     applied: tuple[Diagnostic, ...]
 
 
-def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: Keep, taught: Taught = UNTAUGHT) -> FixOutcome:
+def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: Keep, project: Project = BARE) -> FixOutcome:
     """Apply every admitted fix, to a fixed point.
 
     `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
@@ -38,12 +38,12 @@ def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: 
     applied: list[Diagnostic] = []
     refused: set[tuple[str, str, int]] = set()
     for _ in range(MAX_ROUNDS):
-        candidates = [each for each in admitted(current, filename, rules, unsafe, keep, taught) if _key(each) not in refused]
+        candidates = [each for each in admitted(current, filename, rules, unsafe, keep, project) if _key(each) not in refused]
         chosen = _disjoint([each for each in candidates if each.diagnostic.code != UNUSED[0]] or candidates)
         if not chosen:
             return FixOutcome(current, tuple(applied))
         changed = apply(current, tuple(change for each in chosen for change in each.changes))
-        if not _parses(changed, current) or (len(chosen) > 1 and spoils(current, changed, taught)):
+        if not _parses(changed, current) or (len(chosen) > 1 and spoils(current, changed, project)):
             chosen = chosen[:1]
             changed = apply(current, chosen[0].changes)
             if not _parses(changed, current):
@@ -54,11 +54,11 @@ def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: 
     return FixOutcome(text, ())
 
 
-def fixed_together(text: str, located: Sequence[Located], taught: Taught) -> tuple[str, bool]:
+def fixed_together(text: str, located: Sequence[Located], project: Project) -> tuple[str, bool]:
     """The text after those fixes that can be applied at once, and whether these are all."""
     chosen = _disjoint([each for each in located if each.changes])
     changed = apply(text, tuple(change for each in chosen for change in each.changes))
-    if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, taught)):
+    if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, project)):
         return text, False
     return changed, len(chosen) == len([each for each in located if each.changes])
 
@@ -69,9 +69,9 @@ def apply_one(text: str, located: Located) -> str | None:
     return changed if _parses(changed, text) else None
 
 
-def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep: Keep, taught: Taught) -> list[Located]:
+def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep: Keep, project: Project) -> list[Located]:
     """The findings whose fixes may be applied, in the order of their places; `keep` as for `fix`."""
-    located = examine(text, filename, rules, taught=taught)
+    located = examine(text, filename, rules, project=project)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
     return [
         each
@@ -105,12 +105,12 @@ def _key(located: Located) -> tuple[str, str, int]:
 def _parses(text: str, before: str) -> bool:
     """Whether the new text parses; a text that `ast` could not read to begin with is judged by LibCST alone."""
     try:
-        parse(text)
+        parse(text, len(text))
         return True
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     try:
-        parse(before)
+        parse(before, len(before))
         return False
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         import libcst

@@ -14,7 +14,7 @@ from gradlint.simulate.scene import Scene
 
 def ask_where_it_counts(scene: Scene) -> Outcome:
     """Move a condition into the guard directly above it, at the end, where that guard counts."""
-    places, test = Places(scene.statements), scene.place
+    places, test = scene.script.once(Places), scene.place
     asking = next((each for each in places.around(test) if isinstance(each, cst.If) and each.test is test), None)
     if asking is None or asking.orelse is not None:
         return withheld("the `if` has another branch")

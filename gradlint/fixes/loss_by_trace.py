@@ -20,7 +20,7 @@ from gradlint.simulate.window_terms import MAY_DIVIDE
 
 def divide_backpropagated(scene: Scene) -> Outcome:
     """Divide what a backward pass is called on, or given, by the accumulation steps; or let the accelerator do it that counts them."""
-    steps, call, places = scene.steps_here, scene.event.node, Places(scene.statements)
+    steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
         return withheld("the loss is not written as an expression here")
@@ -79,7 +79,7 @@ def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
     """A backward pass in another arm of the branches that the fault's stands in, whose terms may be divided or not."""
     own = {id(node): arm for node, arm, _ in scene.event.path}
     events = [event for run in scene.runs for event in run.trace.of(What.BACKWARD)]
-    for event in events:
+    for event in events if own else ():
         apart = any(own.get(id(node), arm) != arm for node, arm, _ in event.path)
         if apart and (event.through in MAY_DIVIDE or any(factor.doubt for _, factor in event.terms)):
             return event.node

@@ -21,7 +21,7 @@ from gradlint.simulate.trace import What
 
 def hold_back(scene: Scene) -> Outcome:
     """Put the forward and the backward pass under `no_sync` where the step does not come after them."""
-    places, guard, forward = Places(scene.statements), scene.guard, scene.event.forward
+    places, guard, forward = scene.script.once(Places), scene.guard, scene.event.forward
     model = dotted(forward.func) if isinstance(forward, cst.Call) else None
     if model is None or forward is None:
         return withheld("the wrapped model has no name where it is called")
@@ -62,7 +62,7 @@ def _decided_elsewhere(scene: Scene) -> bool:
 
 def take_forward_in(scene: Scene) -> Outcome:
     """Move the forward pass, on the line above the block that holds the backward pass back, into it."""
-    places, forward = Places(scene.statements), scene.event.forward
+    places, forward = scene.script.once(Places), scene.event.forward
     around = places.around(scene.event.node)
     block = next((each for each in around if isinstance(each, cst.With) and places.holds(each, scene.place)), None)
     if forward is None or block is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import libcst as cst
 
 from gradlint.model.syntax.expressions import dotted, subnodes, walk
 
 Suite = Sequence[cst.CSTNode]
+Node = TypeVar("Node", bound=cst.CSTNode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,7 @@ class Places:
     def __init__(self, statements: Sequence[cst.BaseStatement]) -> None:
         self.module = tuple(statements)
         self._of: dict[int, Place] = {}
+        self._below: dict[tuple[int, type], list[Any]] = {}
         for statement in statements:
             self._visit(statement, Place(None, ((statement, self.module),)))
 
@@ -38,6 +41,13 @@ class Places:
         for child in subnodes(node):
             around = ((child, suite), *place.around) if id(child) in inside else place.around
             self._visit(child, Place(place.function, around) if id(child) in inside else place)
+
+    def below(self, node: cst.CSTNode, kind: type[Node]) -> list[Node]:
+        """The nodes of a class at or below one of the text; found once, as several loops of a text ask for the same."""
+        key = id(node), kind
+        if key not in self._below:
+            self._below[key] = [each for each in walk(node) if type(each) is kind]
+        return self._below[key]
 
     def function_of(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The innermost function that a node stands in; None for the module."""

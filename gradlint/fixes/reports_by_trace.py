@@ -10,16 +10,16 @@ from gradlint.finding import Fix
 from gradlint.fixes.divisors import divisor_at
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, atom, withheld
-from gradlint.model.syntax.expressions import subnodes, walk
+from gradlint.model.syntax.expressions import subnodes, walk_all
 from gradlint.simulate.scene import Scene
 
 
 def multiply_again(scene: Scene) -> Outcome:
     """Multiply a number by what the loss was divided by, or by N."""
-    place, places = scene.place, Places(scene.statements)
+    place, places = scene.place, scene.script.once(Places)
     if scene.fault.why:
         return withheld(scene.fault.why)
-    nodes = (each for statement in scene.statements for each in walk(statement))
+    nodes = scene.script.once(walk_all)
     holder = next((each for each in nodes if any(part is place for part in subnodes(each))), None)
     if place is scene.event.node or holder is None:
         return withheld("the reported value is not written as an expression")

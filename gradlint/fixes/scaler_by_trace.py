@@ -19,7 +19,7 @@ _LEAVES = (cst.Continue, cst.Break, cst.Return)
 
 def update_in_any_case(scene: Scene) -> Outcome:
     """Move the update behind the branch that it stands in, or write it also where the branch leaves before it comes."""
-    places, call, branch = Places(scene.statements), scene.event.node, scene.fault.about
+    places, call, branch = scene.script.once(Places), scene.event.node, scene.fault.about
     if scene.fault.why == STALE:
         return withheld("skipping the step also skips clearing the gradients, so they would remain")
     line = places.line_of(call)
@@ -50,7 +50,7 @@ def _updates(part: cst.CSTNode | None) -> bool:
 
 def step_through_scaler(scene: Scene) -> Outcome:
     """Step through the scaler that scaled the loss, with the other optimizers that step beside it."""
-    places, step = Places(scene.statements), scene.event
+    places, step = scene.script.once(Places), scene.event
     scaler = next(filter(None, (_scaler_of(each) for each in _feeding(step, scene))), None)
     line = places.line_of(step.node)
     if scaler is None or line is None or not _is_plain_step(step.node):
@@ -95,7 +95,7 @@ def _is_plain_step(node: cst.CSTNode) -> bool:
 
 def scale_the_loss(scene: Scene) -> Outcome:
     """Backpropagate the loss as the scaler of the step scales it."""
-    places, step = Places(scene.statements), scene.event
+    places, step = scene.script.once(Places), scene.event
     backwards = {id(event.node): event.node for run in scene.runs for event in run.trace.of(What.BACKWARD)}
     if len(backwards) != 1:
         return withheld("several backward passes feed the step")

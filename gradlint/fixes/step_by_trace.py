@@ -24,7 +24,7 @@ _OF_STEP = (What.STEP, What.SCALER_UPDATE)
 
 def step_once(scene: Scene) -> Outcome:
     """Remove a step beside the one that closes the window, move it to what closes it, or guard the update."""
-    places, step = Places(scene.statements), scene.event
+    places, step = scene.script.once(Places), scene.event
     unit = update_at(step.node, scene, places)
     if unit is None:
         return withheld("the step is part of a larger statement")

@@ -16,7 +16,7 @@ from gradlint.simulate.scene import Scene
 
 def decide_as_the_step(scene: Scene) -> Outcome:
     """Tell a switch what the guard of the step asks for; whether that is known where the switch stands, a run of the result shows."""
-    places, guard = Places(scene.statements), scene.guard
+    places, guard = scene.script.once(Places), scene.guard
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):
         return withheld("also synchronise on the last micro-batch of the data")

@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene
 
 def divide_as_the_rest(scene: Scene) -> Outcome:
     """The term over what its neighbours are divided by, be it N or the number in this very window."""
-    term, places = scene.place, Places(scene.statements)
+    term, places = scene.place, scene.script.once(Places)
     if term is scene.event.node or not isinstance(term, cst.BaseExpression):
         return withheld("the term is not a separate part of the sum")
     engine = scene.event.node

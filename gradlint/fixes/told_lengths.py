@@ -10,7 +10,7 @@ from math import isclose
 import libcst as cst
 
 from gradlint.fixes.definitions import Definition, Definitions, names_in
-from gradlint.model.syntax.expressions import dotted, last_name, text, walk
+from gradlint.model.syntax.expressions import dotted, last_name, text, walk, walk_all
 from gradlint.simulate.lengths import multiplied, too_long
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Length, What
@@ -37,7 +37,7 @@ class Told:
 
     @cached_property
     def names(self) -> Definitions:
-        return Definitions(self.scene.statements)
+        return self.scene.script.once(Definitions)
 
     @cached_property
     def trail(self) -> tuple[tuple[Definition, ...], cst.BaseExpression | None]:
@@ -62,7 +62,7 @@ class Told:
     @cached_property
     def call(self) -> cst.Call | None:
         """The call that it is an argument of."""
-        nodes = (each for statement in self.scene.statements for each in walk(statement))
+        nodes = self.scene.script.once(walk_all)
         calls = (each for each in nodes if isinstance(each, cst.Call))
         return next((each for each in calls if any(arg.value is self.length.place for arg in each.args)), None)
 
@@ -72,7 +72,7 @@ class Told:
         if self.call is not None and self.call.args:
             return (self.call,)
         function = self.names.places.function_of(self.length.place)
-        lambdas = [each for statement in self.scene.statements for each in walk(statement) if isinstance(each, cst.Lambda)]
+        lambdas = [each for each in self.scene.script.once(walk_all) if isinstance(each, cst.Lambda)]
         own = [each for each in lambdas if any(node is self.length.place for node in walk(each))]
         return tuple(own[-1:]) or ((function,) if function is not None else ())
 

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Edit, Insert, Move
 from gradlint.fixes.decisions import Decision
 from gradlint.fixes.places import Places, Suite
-from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.model.syntax.expressions import last_name, text, walk_all
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -171,7 +171,7 @@ def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
 def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
     """The calls that may be of a function, by its name: of a function by that alone, of a method on whatever has methods."""
     is_method = bool(function.params.params) and function.params.params[0].name.value in ("self", "cls")
-    nodes = [each for statement in scene.statements for each in walk(statement)]
+    nodes = scene.script.once(walk_all)
     modules = _told_to_evaluate(nodes) if function.name.value == "train" else set()
     for each in nodes:
         if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.fixes.places import Places
 from gradlint.model.names.vocabulary import WRAPS_ITERABLE
-from gradlint.model.syntax.expressions import dotted, last_name, text, walk
+from gradlint.model.syntax.expressions import dotted, last_name, text
 
 _WALKS = frozenset(("enumerate", "iter", "list")) | WRAPS_ITERABLE
 _ENDLESS = frozenset(("cycle", "count", "repeat"))
@@ -51,13 +51,13 @@ def _goes_on(call: cst.Call) -> bool:
 def _values(name: cst.Name, places: Places) -> Iterator[cst.BaseExpression]:
     """What a name is given in its function, or in the module."""
     function = places.function_of(name)
-    for each in walk(function) if function is not None else (node for line in places.module for node in walk(line)):
-        if places.function_of(each) is not function:
-            continue
-        if isinstance(each, cst.Assign) and any(_is(name, target.target) for target in each.targets):
-            yield each.value
-        elif isinstance(each, cst.WithItem) and each.asname is not None and _is(name, each.asname.name):
-            yield each.item
+    for around in (function,) if function is not None else places.module:
+        for each in places.below(around, cst.Assign):
+            if any(_is(name, target.target) for target in each.targets) and places.function_of(each) is function:
+                yield each.value
+        for item in places.below(around, cst.WithItem):
+            if item.asname is not None and _is(name, item.asname.name) and places.function_of(item) is function:
+                yield item.item
 
 
 def _is(name: cst.Name, target: cst.CSTNode) -> bool:

@@ -21,7 +21,7 @@ _HARMLESS = frozenset(("len", "print", "sum", "save"))
 
 def zero_after_step(scene: Scene) -> Outcome:
     """Write `optimizer.zero_grad()` behind each step of the optimizer, where that comes in an update."""
-    places = Places(scene.statements)
+    places = scene.script.once(Places)
     shared = called_apart(scene.step.node, scene, places)
     if shared is not None:
         return withheld(shared)

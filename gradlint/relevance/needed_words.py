@@ -180,6 +180,9 @@ TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
 """A suppression comment of ours, which may be unused."""
 
+SCHEDULE = Sign((Form(b"LR", r"\w*LR\b"), Form(b"_with_warmup"), Form(b"get_scheduler"), Form(b"LRScheduler")))
+"""A learning-rate schedule is built: its length is right or wrong by how often a loop advances it, which may lie in another file."""
+
 UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG))
 """What most rules are about: a backward pass and the step that uses its gradients."""
 
@@ -192,6 +195,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD106": DIVIDES,
     "GRD211": (*UPDATES, (BACKWARD, IN_BACKWARD)),
     "GRD308": (*UPDATES, (CLIP, TRAINING_STEP)),
+    "GRD402": (*UPDATES, (SCHEDULE,)),
     "GRD407": ((CONFIGURES, LIGHTNING_MODULE),),
     "GRD501": ((ADAM,),),
     "GRD603": ((BACKWARD, NO_SYNC),),

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
-from gradlint.files.parse import parse, tree_is_deep
+from gradlint.files.parse import MOST_READ, parse, tree_is_deep
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, Role, Taught
 from gradlint.relevance.call_graph import Reach
 from gradlint.relevance.loss_divisors import Divisors, names_in
@@ -43,6 +43,8 @@ _STEP = re.compile(r"\.step\b(?!\()")
 
 _CLEARS = frozenset("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step".split())
 _COUNT = "gradient_accumulation_steps"
+_LOOKED_THROUGH = 7
+"""How much longer than what can matter a text may be."""
 _REMARKED = frozenset({"DistributedDataParallel", "register_comm_hook"})
 """What is asked of all calls of a file, wherever a loop is."""
 
@@ -54,18 +56,23 @@ def kept_rows(text: str, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
     Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
     """
     with stage("ast"):
-        return _kept(_units(text), taught)
+        return _kept(_units(text, taught), taught)
 
 
-def rows_of_loops(text: str) -> tuple[Rows, ...]:
+def rows_of_loops(text: str, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
     """As `kept_rows`, and also what takes part in a training loop of which no rule has anything to say."""
-    return _kept(_units(text), None)
+    return _kept(_units(text, taught), None)
 
 
-def _units(text: str) -> Units:
+def most_read(taught: Taught) -> int:
+    """Characters of a text in which what can matter is looked for."""
+    return max(MOST_READ, _LOOKED_THROUGH * (taught.max_size or 0))
+
+
+def _units(text: str, taught: Taught) -> Units:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
-        tree = parse(text)
+        tree = parse(text, most_read(taught))
         if tree_is_deep(text, tree):
             raise RecursionError
         return Units(text, tree)

@@ -11,7 +11,7 @@ from gradlint.diagnostic import Applicability, Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
 from gradlint.fixes.shared import Outcome, withheld
-from gradlint.model.engines.hugging_face import delegates, makes_labels, own_losses, takes_count
+from gradlint.model.engines.hugging_face import delegates, derives_trainer, makes_labels, own_losses, takes_count
 from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
 from gradlint.rule import file_rule
@@ -27,8 +27,9 @@ _LOSS = re.compile(r"loss_?(fn|fct|func)|criterion|cross_entropy|mean$|Loss$")
 )
 def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
     facts = file.facts
-    collated = makes_labels(file.statements)
-    for statement in file.statements:
+    own = [each for each in file.statements if facts is not None and derives_trainer(each, facts)]
+    collated = bool(own) and makes_labels(file.statements)
+    for statement in own:
         for method in own_losses(statement, facts, collated=collated) if facts is not None else ():
             if takes_count(method) and _ignores(method) and not _says_otherwise(statement):
                 fix, note = _pass_on(method)

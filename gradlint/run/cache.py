@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradlint import __version__
-from gradlint.run.cache_entries import Damaged, diagnostics_of, loops_of, plain, plain_loop
+from gradlint.repository.context import NO_CONTEXT, Context, context_of
+from gradlint.repository.folder import Repository, repository_of
+from gradlint.run.cache_entries import Damaged, context_from, diagnostics_of, loops_of, plain, plain_loop
 from gradlint.run.cache_folder import FOLDER, LARGEST, identity, keep_newest, make, read_store, replace_store
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from gradlint.diagnostic import Diagnostic, LoopVerdict
     from gradlint.run.task import Task
 
-FORMAT = 3
+FORMAT = 4
 MOST_FILES = 100_000
 """A store remembers no more files than this; those of the last run come first."""
 
@@ -56,7 +58,7 @@ class Cache:
         self._stores: dict[str, Store] = {}
         self._by_task: dict[int, tuple[Task, Store]] = {}
         """Most files of a run have one task; the tasks are held, so that no other one takes the place of its number."""
-        self._by_settings: dict[tuple[Selection, Names], Store] = {}
+        self._by_settings: dict[tuple[Selection, Names, bool, int | None], Store] = {}
         self._begun = time.time_ns()
         self._program: list[str] = []
 
@@ -67,7 +69,7 @@ class Cache:
             return known[1]
         if task.fix or task.annotate is not None:
             return None
-        settings = (task.selection, task.names)
+        settings = (task.selection, task.names, task.follow, task.max_size)
         if settings not in self._by_settings:
             self._program = self._program or _program()
             key = _key(task, self._program)
@@ -93,7 +95,7 @@ class Cache:
 def _key(task: Task, program: list[str]) -> str:
     """What findings depend on besides the file: settings, the program, the parsers."""
     names = [sorted(each) for each in astuple(task.names)]
-    parts = [FORMAT, program, sys.version, repr(task.selection), names]
+    parts = [FORMAT, program, sys.version, repr(task.selection), names, task.follow, task.max_size]
     return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -132,6 +134,8 @@ class Store:
         self._begun = begun
         self._files, self._results = _read(path)
         self._seen: dict[str, tuple[Signature, str]] = {}
+        self._repositories: dict[str, Repository] = {}
+        """Those of the files of this run, each file of which is read once."""
 
     def known(self, name: str, seen: os.stat_result) -> str | None:
         """The digest of an unchanged file, which is empty where its bytes can hold no finding; None for any other file."""
@@ -148,8 +152,10 @@ class Store:
             self.changed = True
 
     def digest(self, name: str, data: bytes) -> str:
-        """What a content is known by; scripts and notebooks are read differently."""
-        return blake2b(data, digest_size=16, person=b"ipynb" if name.endswith(".ipynb") else b"py").hexdigest()
+        """What a content is known by in its folder; scripts and notebooks are read differently."""
+        known = blake2b(data, digest_size=16, person=b"ipynb" if name.endswith(".ipynb") else b"py")
+        known.update(os.path.dirname(os.path.abspath(name)).encode("utf-8", "surrogatepass"))  # noqa: PTH120
+        return known.hexdigest()
 
     def results(self, name: str, digest: str) -> tuple[tuple[Diagnostic, ...], tuple[LoopVerdict, ...]] | None:
         """What was found in a content, told of a file, and the answers for its loops; None where that is not known."""
@@ -157,16 +163,33 @@ class Store:
         if kept is None:
             return None
         try:
-            found, loops = kept
+            found, loops, context = kept
+            if context and not self._is_now(name, context_from(context)):
+                return None
             return diagnostics_of(found, name), loops_of(loops)
         except (Damaged, ValueError, TypeError):
             del self._results[digest]
             return None
 
-    def keep(self, digest: str, diagnostics: tuple[Diagnostic, ...], loops: tuple[LoopVerdict, ...] = ()) -> None:
-        """Remember what was found in a content."""
-        self._results[digest] = [[plain(each) for each in diagnostics], [plain_loop(each) for each in loops]]
+    def keep(
+        self,
+        digest: str,
+        diagnostics: tuple[Diagnostic, ...],
+        loops: tuple[LoopVerdict, ...] = (),
+        context: Context = NO_CONTEXT,
+    ) -> None:
+        """Remember what was found in a content, in its context."""
+        around = [list(context.followed), context.digest] if context.digest else []
+        self._results[digest] = [[plain(each) for each in diagnostics], [plain_loop(each) for each in loops], around]
         self.changed = True
+
+    def _is_now(self, name: str, context: Context) -> bool:
+        """Whether the context of a file is still what it was."""
+        repository = repository_of(Path(name))
+        if repository is None:
+            return False
+        known = self._repositories.setdefault(repository.root, repository)
+        return context_of(known, name, context.followed) == context
 
     def write(self) -> None:
         """Write what is known now, the files of this run before others. Raises OSError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradlint.diagnostic import ANSWERS, Applicability, Diagnostic, LoopVerdict, Place, Related, Severity, Span, TextEdit, TextFix
+from gradlint.repository.context import Context
 
 
 class Damaged(ValueError):
@@ -32,6 +33,15 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
 def plain_loop(loop: LoopVerdict) -> list[Any]:
     """The answer for a loop as a list."""
     return [loop.line, loop.last_line, loop.answer, list(loop.codes), loop.reason, loop.reason_line, loop.silenced]
+
+
+def context_from(kept: Any) -> Context:
+    """The context that was made plain. Raises Damaged."""
+    try:
+        followed, digest = kept
+        return Context(tuple(map(_text, followed)), _text(digest))
+    except (ValueError, TypeError) as error:
+        raise Damaged from error
 
 
 def loops_of(kept: Any) -> tuple[LoopVerdict, ...]:

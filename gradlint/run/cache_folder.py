@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ LARGEST = 64 * 1024 * 1024
 MOST_STORES = 16
 """A cache keeps the stores of so many combinations of settings, the ones used last."""
 
+_ABANDONED = 600
+"""Seconds after which a store that is not finished belongs to no run any more."""
 _STORE = re.compile(r"[0-9a-f]{32}\.json|\.\w+\.new")
 
 
@@ -70,9 +73,10 @@ def make(folder: Path, version: str, *, own: bool) -> None:
 
 
 def keep_newest(folder: Path) -> None:
-    """Remove the stores of a version beyond `MOST_STORES`, the oldest first. Raises OSError."""
+    """Remove the stores of a version beyond `MOST_STORES`, the oldest first, and what killed runs have left. Raises OSError."""
     stores = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for old in stores[MOST_STORES:]:
+    left = [path for path in folder.glob(".*.new") if time.time() - path.stat().st_mtime > _ABANDONED]
+    for old in (*stores[MOST_STORES:], *left):
         old.unlink(missing_ok=True)
 
 
@@ -93,7 +97,7 @@ def remove(folder: Path) -> bool:
     """
     tag = folder / "CACHEDIR.TAG"
     try:
-        if tag.is_symlink() or tag.read_bytes() != TAG.encode():
+        if tag.is_symlink() or read_store(tag) != TAG.encode():
             return False
     except OSError:
         return False

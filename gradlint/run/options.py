@@ -35,6 +35,7 @@ class Options:
     exclude: tuple[str, ...] | None = None
     extend_exclude: tuple[str, ...] | None = None
     respect_gitignore: bool | None = None
+    follow: bool | None = None
     force_exclude: bool | None = None
     from_stdin: bool = False
     stdin_filename: Path | None = None

@@ -1,4 +1,4 @@
-"""Refuses to write a report over a source: a name after `-o` may be a slip, or the name of a file that a shell has put there."""
+"""Refuses to write a report over a source or a configuration: a name after `-o` may be a slip, or a shell may have put it there."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gradlint.config.load import ConfigError
+from gradlint.config.load import FILE_NAMES, ConfigError
 
 _SOURCES = frozenset((".py", ".pyi", ".pyw", ".ipynb"))
 
 
 def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -> None:
-    """Raises ConfigError where what an option names is a source, or one of the files that are read."""
+    """Raises ConfigError where what an option names is, or leads to, a source, a configuration, or one of the files that are read."""
     given = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
     for option, path in given.items():
-        if path.suffix.lower() in _SOURCES:
-            raise ConfigError(f"{option}: {path} is a source file, and gradlint does not overwrite it")
+        for name in (path, Path(os.path.realpath(path))):
+            if name.suffix.lower() in _SOURCES:
+                raise ConfigError(f"{option}: {path} is a source file, and gradlint does not overwrite it")
+            if name.name in FILE_NAMES:
+                raise ConfigError(f"{option}: {path} is a configuration file, and gradlint does not overwrite it")
     there = {found: (option, path) for option, path in given.items() if (found := _identity(path)) is not None}
     if not there:
         return

@@ -104,6 +104,7 @@ def _given(options: Options) -> dict[str, Any]:
         "exclude": options.exclude,
         "extend-exclude": options.extend_exclude,
         "respect-gitignore": options.respect_gitignore,
+        "follow": options.follow,
         "force-exclude": options.force_exclude,
         "unsafe-fixes": options.unsafe_fixes,
         "output-format": options.output_format,
@@ -182,7 +183,7 @@ class _Tasks:
         made = self._made.get((id(config), silenced)) if entries is None else None
         if made is None:
             selection = Selection(config.layers, config.severity, silenced)
-            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate)
+            made = Task(selection, self.fix, self.unsafe, config.names, entries, self.annotate, config.follow, config.max_size)
             if entries is None:
                 self._made[id(config), silenced] = made
         return made

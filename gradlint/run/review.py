@@ -9,12 +9,15 @@ from functools import cached_property
 
 from gradlint.analysis import engine
 from gradlint.analysis.located import Located
+from gradlint.analysis.neighbours import neighbours_of
+from gradlint.analysis.project import Project
 from gradlint.analysis.text_changes import edited
 from gradlint.diagnostic import Diagnostic, LoopVerdict, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
 from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
+from gradlint.repository.context import NO_CONTEXT, Context
 from gradlint.rule import Rule
 from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries, Sorted, sort
@@ -44,7 +47,18 @@ class Review:
     @cached_property
     def taught(self) -> Taught:
         names = self.task.names
-        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries)
+        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, self.task.max_size)
+
+    @cached_property
+    def project(self) -> Project:
+        """What is known beside the text."""
+        return Project(self.taught, neighbours_of(self.name, self.text) if self.task.follow else None)
+
+    @property
+    def context(self) -> Context:
+        """What the answer depends on beside the text."""
+        neighbours = self.project.neighbours
+        return neighbours.context if neighbours is not None else NO_CONTEXT
 
     def found(self, text: str) -> tuple[Diagnostic, ...]:
         """Everything that no comment silences, without the fixes that the settings do not want."""
@@ -58,7 +72,7 @@ class Review:
         known = self._analyses.get(text)
         if known is None:
             self._analyses.clear()
-            known = self._analyses[text] = engine.analysis(text, self.name, self.rules, taught=self.taught)
+            known = self._analyses[text] = engine.analysis(text, self.name, self.rules, project=self.project)
         return known
 
     @cached_property
@@ -88,11 +102,11 @@ class Review:
 
     def fixes(self, text: str) -> list[Located]:
         """The new findings with a fix that is wanted, in the order of their places."""
-        return admitted(text, self.name, self.rules, self.task.unsafe, self._keep, self.taught)
+        return admitted(text, self.name, self.rules, self.task.unsafe, self._keep, self.project)
 
     def fixed(self) -> FixOutcome:
         """The text after all fixes."""
-        return fix_all(self.text, self.name, self.rules, unsafe=self.task.unsafe, keep=self._keep, taught=self.taught)
+        return fix_all(self.text, self.name, self.rules, unsafe=self.task.unsafe, keep=self._keep, project=self.project)
 
     def annotated(self) -> FixOutcome:
         """The text with comments that silence what is new in it."""

@@ -13,6 +13,7 @@ from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.files.decode import Decoded, Undecodable, decode
 from gradlint.relevance.prefilter import mentions_suppression
 from gradlint.run.candidates import Candidate, Intake, Pending
+from gradlint.run.parser_import import import_parser
 from gradlint.run.process_leader import Instructions
 from gradlint.run.process_pool import Pool
 from gradlint.run.task import FileResult, Job, Task
@@ -72,7 +73,7 @@ def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], tim
         if timings is not None and spent is not None:
             timings.merge(spent)
         if each.store is not None and each.digest and _can_be_kept(result, each.job.task):
-            each.store.keep(each.digest, result.diagnostics, result.loops)
+            each.store.keep(each.digest, result.diagnostics, result.loops, result.context)
         yield result
 
 
@@ -86,6 +87,7 @@ def _prepare() -> None:
     """What a process imports before its first file."""
     import gc
 
+    import_parser()
     import gradlint.registry
     import gradlint.run.review
 
@@ -193,6 +195,7 @@ def _check(
     repair: Repair | None,
     refusal: Callable[[str], str | None] | None = None,
 ) -> FileResult:
+    import_parser()
     from gradlint.run.review import Review, repair_of
 
     review = Review(name, decoded.text, task, refusal or decoded.refusal)
@@ -211,6 +214,7 @@ def _check(
     result = FileResult(
         name, split.new, applied, loops=review.loops(text, split.new), text=text if split.new else "", held=split.held
     )
+    result = replace(result, context=review.context)
     if task.baseline is not None:
         result = replace(result, prints=review.prints(text, found))
     return replace(result, before=data, after=after) if applied else result
@@ -241,10 +245,14 @@ def _is_python(data: bytes) -> bool:
 def _holds_nothing(text: str, task: Task) -> bool:
     """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
     from gradlint.model.names.vocabulary import Taught
+    from gradlint.relevance.programs import may_lead
     from gradlint.relevance.relevant_rows import kept_rows
 
     names = task.names
+    if task.follow and may_lead(text):
+        return False
+    taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, task.max_size)
     try:
-        return not kept_rows(text, Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries))
+        return not kept_rows(text, taught)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

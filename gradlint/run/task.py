@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradlint.config.selection import Selection
 from gradlint.config.settings import Names
 from gradlint.diagnostic import Diagnostic, LoopVerdict
+from gradlint.repository.context import NO_CONTEXT, Context
 
 if TYPE_CHECKING:
     from gradlint.suppression.baseline import Entries
@@ -27,6 +28,10 @@ class Task:
     """What is accepted in this file; None where no baseline is in play, and nobody asks for the findings' prints."""
     annotate: str | None = None
     """Whether to write comments that silence what is found, and the reason that they give."""
+    follow: bool = True
+    """Whether the modules that a file imports, and those that lead to it, are read as well."""
+    max_size: int | None = None
+    """How much code of a file is parsed; None for what is usual."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class FileResult:
     `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
     fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
     `prints` what everything is known by that was found, held back or not. `loops` has an answer for each training loop, by its rows
-    in the text: in a notebook in its code cells as one.
+    in the text: in a notebook in its code cells as one. `context` is what that depends on beside the content of the file.
     """
 
     path: str
@@ -63,3 +68,4 @@ class FileResult:
     crash: str | None = None
     held: tuple[Print, ...] = ()
     prints: tuple[Print, ...] = ()
+    context: Context = NO_CONTEXT

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import overload
 
 from gradlint.analysis.engine import examine
-from gradlint.analysis.source import Problem, Source, read
+from gradlint.analysis.source import Problem, Source, fits, read
 from gradlint.config.load import ConfigError
 from gradlint.config.selection import ALWAYS_ON
 from gradlint.diagnostic import Diagnostic, unreadable
@@ -105,10 +105,10 @@ def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -
 
 def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, go_on: GoOn) -> tuple[Diagnostic, ...]:
     def parsed(text: str) -> Source | Problem:
-        source = reader.read(text, seen, go_on) if seen is not None else None
+        source = reader.read(text, seen, go_on) if seen is not None and fits(seen.code, review.taught) else None
         return source if source is not None else read(text, review.taught)
 
-    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.taught)
+    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.project)
     return tuple(each.diagnostic for each in located)
 
 

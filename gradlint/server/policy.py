@@ -18,7 +18,7 @@ from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"
-_ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))
+_ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore", "follow"))
 """Keys of configuration files that mean nothing in an editor."""
 _KEYS = {key: each for key, each in KEYS.items() if key not in _ELSEWHERE}
 _HUMP = re.compile(r"(?<=[a-z])[A-Z]")
@@ -94,7 +94,9 @@ class Policies:
 
     def _policy(self, config: Config, silenced: tuple[str, ...], accepted: Entries | None) -> Policy:
         selection = Selection(config.layers, config.severity, silenced)
-        return Policy(Task(selection, False, config.unsafe_fixes, config.names, accepted), self.settings.syntax_errors)
+        # To follow other files takes longer than anybody waits after a keystroke.
+        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=False, max_size=config.max_size)
+        return Policy(task, self.settings.syntax_errors)
 
     def _config(self, folder: Path) -> Config:
         stamp = _stamp(folder)

@@ -9,10 +9,10 @@ import libcst as cst
 
 from gradlint.analysis.engine import analysis
 from gradlint.analysis.located import Located
+from gradlint.analysis.project import Project
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Diagnostic
-from gradlint.model.names.vocabulary import Taught
 from gradlint.rule import Rule
 from gradlint.show.labels import LABELS
 from gradlint.show.loops import Loop
@@ -56,13 +56,13 @@ class FoundIn:
     runs: Validator
 
 
-def found_in(source: Source, rules: Sequence[Rule], taught: Taught) -> FoundIn:
+def found_in(source: Source, rules: Sequence[Rule], project: Project) -> FoundIn:
     """What all rules find in a text, and its runs."""
-    known = analysis(source.text, "", rules, lambda _: source, taught)
+    known = analysis(source.text, "", rules, lambda _: source, project)
     shown = {id(each) for each in keep(source.text, known.diagnostics)}
     kept = tuple(each for each in known.located if id(each.diagnostic) in shown)
     silenced = tuple(each for each in known.diagnostics if id(each) not in shown)
-    return FoundIn(kept, silenced, known.runs or Validator(source, taught))
+    return FoundIn(kept, silenced, known.runs or Validator(source, project))
 
 
 def faults_left(runs: Validator) -> list[Charge]:

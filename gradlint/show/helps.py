@@ -1,4 +1,4 @@
-"""What would help gradlint to judge a loop that it cannot judge: a name to teach, or code that is in another file."""
+"""What would help gradlint to judge a loop that it cannot judge: a name to teach, or code that it does not see."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _of_boundary(test: cst.CSTNode, statements: Sequence[cst.BaseStatement]) -> 
 
 
 def _elsewhere(node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
-    """The code of other files that a node calls."""
+    """The code out of sight that a node calls."""
     known = {name: path for name, path in _imports(statements) if not known_package(path)}
     calls = (each for each in walk(node) if isinstance(each, cst.Call)) if node is not None else ()
     for call in calls:
         first = (dotted(call.func) or "").partition(".")[0]
         if first in known:
-            return f"`{dotted(call.func)}` comes from `{known[first]}`: gradlint reads one file at a time, and does not see it"
+            return f"`{dotted(call.func)}` comes from `{known[first]}`, which gradlint does not see"
     return ""
 
 

@@ -14,7 +14,8 @@ from gradlint.show.loops import Loop
 from gradlint.show.reading import Reading, brief
 from gradlint.simulate.imports import imported
 from gradlint.simulate.roots import backwards
-from gradlint.simulate.simulation import Simulation, foreign
+from gradlint.simulate.simulation import Simulation, foreign, met_in
+from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.trace import What
 
 
@@ -66,14 +67,15 @@ def unrun(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatem
     """The functions with backward passes that no run comes to, and what an engine runs without one in the text."""
     if foreign(walk_all(statements)):
         return
-    met = {id(event.node) for each in simulations for run in each.runs for event in run.trace.events}
-    met |= {id(call) for each in simulations for run in each.runs for event in run.trace.events for call in event.stack}
+    met = met_in(simulations)
+    given_up = any(each.given_up for each in simulations)
     seen: set[str] = set()
     for call in backwards(statements):
         name = reading.function(call)
         if id(call) not in met and name not in seen:
             seen.add(name)
-            yield Unrun(reading.at(call), name, f"unknown: no simulated run reaches `{brief(call)}`")
+            why = TOO_LONG if given_up else f"no simulated run reaches `{brief(call)}`"
+            yield Unrun(reading.at(call), name, f"unknown: {why}")
     for method in _automatic(statements):
         yield Unrun(reading.at(method), reading.function(method.body), _LIGHTNING, unknown=False)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from gradlint.analysis.located import Located
 from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.project import Project
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.fixes.fixer import fix, fixed_together
-from gradlint.model.names.vocabulary import Taught
 from gradlint.rule import Rule
 from gradlint.show.compared import Answers, held_against
 from gradlint.show.findings import Charge, charges, faults_left, found_in, is_about
@@ -71,12 +71,12 @@ class _Script:
         return [replace(each, codes=tuple(sorted(codes.get(id(each), ())))) for each in lanes]
 
 
-def draw_all(reading: Reading, rules: Sequence[Rule], taught: Taught) -> Drawn:
+def draw_all(reading: Reading, rules: Sequence[Rule], project: Project) -> Drawn:
     """Draw every training loop of a text; what is wrong is what the rules find and no comment silences."""
-    script = _read(reading.source, rules, taught)
+    script = _read(reading.source, rules, project)
     if script is None:
         return Drawn(Picture(reading.filename, (), note=why_empty(reading.source.statements)), reading)
-    repaired = _repaired(script, rules, taught)
+    repaired = _repaired(script, rules, project)
     reading = replace(reading, source=script.whole)
     drawn = [_timeline(loop, script, repaired, reading, rules) for loop in script.loops]
     told = {id(each) for loop in script.loops for each in script.found if is_about(each, loop, script.whole)}
@@ -88,8 +88,8 @@ def draw_all(reading: Reading, rules: Sequence[Rule], taught: Taught) -> Drawn:
     return Drawn(picture, reading, loops, tuple(each.diagnostic for each in script.located), script.silenced)
 
 
-def _read(source: Source, rules: Sequence[Rule], taught: Taught) -> _Script | None:
-    known = found_in(source, rules, taught)
+def _read(source: Source, rules: Sequence[Rule], project: Project) -> _Script | None:
+    known = found_in(source, rules, project)
     located, runs = known.kept, known.runs
     whole = runs.whole
     if isinstance(whole, Problem):
@@ -100,19 +100,19 @@ def _read(source: Source, rules: Sequence[Rule], taught: Taught) -> _Script | No
     return _Script(runs, whole, loops, found, loop_verdicts(runs, ()), located, unfixed, known.silenced)
 
 
-def _repaired(script: _Script, rules: Sequence[Rule], taught: Taught) -> _Script | None:
+def _repaired(script: _Script, rules: Sequence[Rule], project: Project) -> _Script | None:
     """The text after all fixes of what is found in it; None where there is none."""
     if not any(charge.events for charge in script.found) or not any(each.changes for each in script.located):
         return None
-    text, settled = fixed_together(script.whole.text, script.located, taught)
-    mended = _run(text, taught) if settled else None
+    text, settled = fixed_together(script.whole.text, script.located, project)
+    mended = _run(text, project) if settled else None
     if mended is None or mended.found:  # one fix may make another one possible, or show what another one is for
-        mended = _run(fix(text, "", rules, unsafe=True, keep=keep, taught=taught).text, taught)
+        mended = _run(fix(text, "", rules, unsafe=True, keep=keep, project=project).text, project)
     return mended
 
 
-def _run(text: str, taught: Taught) -> _Script | None:
-    runs = Validator(Source(text, ()), taught)
+def _run(text: str, project: Project) -> _Script | None:
+    runs = Validator(Source(text, ()), project)
     whole = runs.whole
     return _Script(runs, whole, tuple(loops_of(runs.before)), tuple(faults_left(runs))) if isinstance(whole, Source) else None
 

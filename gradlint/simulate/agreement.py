@@ -12,6 +12,7 @@ from gradlint.simulate.faults import Fault
 from gradlint.simulate.flushing import missed
 from gradlint.simulate.judge import judged
 from gradlint.simulate.meant import meant
+from gradlint.simulate.pace import repeated
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.skipping import skipping
 from gradlint.simulate.stalling import left_out
@@ -74,7 +75,9 @@ def faults(simulation: Simulation) -> list[Fault]:
     first, second = simulation.runs[:2]
     main = _judged(first, second)
     others = [_judged(run, None) for run in simulation.runs[2:]]
-    found = [fault for fault in main.faults if all(_holds(fault, other) for other in others)]
+    found = [
+        fault for fault in main.faults if all(_tells_nothing(fault, main, other) or _holds(fault, other) for other in others)
+    ]
     if _told(main, others):
         return [fault for fault in found if fault.code in _WITHIN_AN_UPDATE]
     known = {fault.key for fault in found}
@@ -105,6 +108,34 @@ def _of_other_runs(simulation: Simulation) -> list[Fault]:
 def _judged(run: Played, larger: Played | None) -> _Judged:
     own = meant(run.trace)
     return _Judged(run, judged(own, meant(larger.trace) if larger is not None else None), own.meant)
+
+
+def _tells_nothing(fault: Fault, main: _Judged, other: _Judged) -> bool:
+    """Whether a world cannot show a fault of the usual one."""
+    return _ends_sooner(fault, main, other) or _of_a_schedule_alike(fault, main, other)
+
+
+def _of_a_schedule_alike(fault: Fault, main: _Judged, other: _Judged) -> bool:
+    """Whether a world advances a schedule of the same length as often, or one that another name stands for, of a length out of sight.
+
+    What a length counts shows where N is another one, which no other world is run with.
+    """
+    if fault.code != "GRD401" or not any(e.node is fault.event.node for v in other.views for e, _ in repeated(v, What.SCHEDULE)):
+        return False
+    lengths = [
+        next((e.value for e in each.run.trace.of(What.SCHEDULE) if e.node is fault.event.node), None) for each in (main, other)
+    ]
+    if other.run.world.strings and (lengths[1] is None or lengths[1].doubt):
+        return True
+    return lengths[0] is not None and lengths[0] == lengths[1]
+
+
+def _ends_sooner(fault: Fault, main: _Judged, other: _Judged) -> bool:
+    """Whether a world has no second pass that would show what becomes of what the first leaves, as the usual world has."""
+    if fault.code != "GRD202" or fault.other is None:
+        return False
+    first, second = (sum(each.text == fault.other.text for each in run.trace.of(What.PASS)) for run in (main.run, other.run))
+    return second < 2 <= first
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import libcst as cst
@@ -26,8 +26,8 @@ class Aim:
 
 
 _NONE = Aim()
-_SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock))
-"""What nests, so that it is walked once, and not again for each suite around it."""
+_SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock, cst.SimpleStatementLine))
+"""What nests, and the lines in it, so that each is walked once, and not again for each suite around it."""
 
 
 class Aims:
@@ -35,11 +35,12 @@ class Aims:
 
     def __init__(self, found: Sequence[Definition]) -> None:
         self.names = frozenset(each.name for each in found)
-        self.acting = acting(found)
-        self.leading = _callers(found, {each.name for each in found if any(map(is_backward, each.calls))})
+        calls = {each.name: {called(call) for call in each.calls} | each.handed for each in found}
+        self.acting = _callers(calls, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
+        """The names of functions that do something to training, or call one that does."""
+        self.leading = _callers(calls, {each.name for each in found if any(map(is_backward, each.calls))})
         self._known: dict[int, Aim] = {}
-        self.looping: frozenset[str] = frozenset()
-        self.looping = _callers(found, {each.name for each in found if _circles(each.node.body, self.leading)})
+        self.looping = _callers(calls, {each.name for each in found if _circles(each, self.leading)})
 
     def of(self, node: cst.CSTNode | None) -> Aim:
         """What a suite leads to."""
@@ -84,14 +85,8 @@ def called(call: cst.Call) -> str:
     return "" if name == "train" and isinstance(call.func, cst.Attribute) and not call.args else name
 
 
-def acting(found: Sequence[Definition]) -> frozenset[str]:
-    """The names of functions that do something to training, or call one that does."""
-    return _callers(found, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
-
-
-def _callers(found: Sequence[Definition], names: set[str]) -> frozenset[str]:
-    """Some functions, and all that call them, by name."""
-    calls = {each.name: {called(call) for call in each.calls} | each.handed for each in found}
+def _callers(calls: Mapping[str, Set[str]], names: set[str]) -> frozenset[str]:
+    """Some functions, and all that call them, by name; `calls` are what each function calls."""
     while True:
         more = {name for name, callees in calls.items() if name not in names and not names.isdisjoint(callees)}
         if not more:
@@ -99,11 +94,8 @@ def _callers(found: Sequence[Definition], names: set[str]) -> frozenset[str]:
         names |= more
 
 
-def _circles(node: cst.CSTNode, leading: frozenset[str]) -> bool:
-    """Whether a loop in a suite leads to a backward pass."""
-    return any(
-        type(inner) is cst.Call and (is_backward(inner) or called(inner) in leading)
-        for each in walk(node)
-        if type(each) is cst.For or type(each) is cst.While
-        for inner in walk(each.body)
-    )
+def _circles(definition: Definition, leading: frozenset[str]) -> bool:
+    """Whether a loop in a function leads to a backward pass."""
+    wanted = {id(each) for each in definition.calls if is_backward(each) or called(each) in leading}
+    loops = [each for each in walk(definition.node.body) if type(each) is cst.For or type(each) is cst.While] if wanted else ()
+    return any(not wanted.isdisjoint(map(id, walk(each.body))) for each in loops)

@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.contents import is_data, models_of, shown_in
+from gradlint.simulate.contents import flattened, is_data, models_of, shown_in
 from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.summands import add
@@ -66,10 +66,16 @@ OF_AUGMENTED: dict[type, type] = {
 """The operator of each augmented assignment."""
 
 
+_NUMBERS = frozenset((Num, int, float, bool))
+"""Kinds of operands that nothing else is asked of; most are, in conditions."""
+
+
 def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
     """The value of `left kind right`."""
     if kind is cst.MatrixMultiply:
-        return joined(machine, node, (left, right))
+        return joined(machine, node, flattened((left, right)))
+    if type(left) in _NUMBERS and type(right) in _NUMBERS:
+        return _of_numbers(machine, kind, left, right, node)
     if is_data(left) or is_data(right):
         return of_data(machine, kind, left, right, node)
     if isinstance(left, Scale) or isinstance(right, Scale):
@@ -94,31 +100,39 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
     if kind is cst.Multiply and type(right) is Opaque and isinstance(left, (list, tuple)):
         right = machine.number_of(right)
     if first is not None and second is not None:
-        if kind is cst.Modulo and type(right) is int and right > 1 and node not in machine.asked.idle:
-            machine.asked.moduli.add(right)
-        if kind is cst.Modulo:
-            machine.asked.paces |= {each for each in settings_of(right) if not machine.counts_steps(each)}
-            machine.divided.append((node, first, second))
-            if node in machine.world.due:
-                return made(0, left, right)
-        if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
-            machine.asked.masked = True
-        found = _computed(kind, first, second)
-        whole = _inverted(kind, left, right)
-        if whole > 1:
-            machine.quotients.setdefault(float(found), set()).add(whole)
-        if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
-            found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
-        if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
-            machine.split |= settings_of(left)
-        if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
-            return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
-        if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
-            found = machine.world.length  # as many as the batches of a pass are in this world
-        if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
-            machine.asked.rests[node] = int(found)
-        return made(found, left, right)
+        return _of_numbers(machine, kind, left, right, node)
     return _of_python(kind, left, right)
+
+
+def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
+    """An operator both of whose operands are numbers."""
+    first, second = number(left), number(right)
+    assert first is not None
+    assert second is not None
+    if kind is cst.Modulo and type(right) is int and right > 1 and node not in machine.asked.idle:
+        machine.asked.moduli.add(right)
+    if kind is cst.Modulo:
+        machine.asked.paces |= {each for each in settings_of(right) if not machine.counts_steps(each)}
+        machine.divided.append((node, first, second))
+        if node in machine.world.due:
+            return made(0, left, right)
+    if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
+        machine.asked.masked = True
+    found = _computed(kind, first, second)
+    whole = _inverted(kind, left, right)
+    if whole > 1:
+        machine.quotients.setdefault(float(found), set()).add(whole)
+    if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
+        found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
+    if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
+        machine.split |= settings_of(left)
+    if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
+        return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
+    if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
+        found = machine.world.length  # as many as the batches of a pass are in this world
+    if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
+        machine.asked.rests[node] = int(found)
+    return made(found, left, right)
 
 
 def _inverted(kind: type, left: Any, right: Any) -> int:

@@ -6,8 +6,10 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, Stream
+from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, ModuleValue, Stream
+from gradlint.simulate.comparisons import compare
 from gradlint.simulate.contents import is_data
+from gradlint.simulate.imports import attribute_of_module, module_frame
 from gradlint.simulate.iteration import part_of_list
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
@@ -37,6 +39,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         if path == "torch.__version__":
             return TORCH_NOW
         return unknown(machine, f"{value.last}.{name}") if spells_setting(path) and not known_package(path) else External(path)
+    if isinstance(value, ModuleValue):
+        return attribute_of_module(machine, value, name)
     if type(value) is Opaque:
         if name == "grad":
             return Gradient(owner=value)
@@ -125,6 +129,8 @@ def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.C
         return  # it is given the method that it has
     if isinstance(value, (Instance, ClassValue)):
         value.names[name] = new
+    elif isinstance(value, ModuleValue) and value.path:
+        module_frame(machine, value.path).names[name] = new
     elif isinstance(value, Thing):
         set_of_thing(machine, value, name, new, node)
     elif type(value) is Opaque and name == "grad":
@@ -237,12 +243,24 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
             return value[key]
     except TypeError:
         pass
+    named = _entry_named(machine, value, index)
+    if named is not None:
+        return value[named]
     default = value.get("<default>")
     if default is not None:
         made = default()
         value[key] = made
         return made
     return unknown(machine, f"an item {key!r} of container {machine.told_apart(value)}")
+
+
+def _entry_named(machine: Machine, value: dict[Any, Any], index: Any) -> str | None:
+    """The key that a setting names of a table of things by name, as if it were compared with each of them."""
+    if type(index) is not Opaque or not all(isinstance(key, str) for key in value):
+        return None
+    if not all(isinstance(each, (External, Function, ClassValue)) for each in value.values()):
+        return None
+    return next((key for key in value if compare(machine, cst.Equal, index, key) is True), None)
 
 
 def set_item(machine: Machine, value: Any, index: Any, new: Any, node: cst.CSTNode) -> None:

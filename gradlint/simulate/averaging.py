@@ -25,7 +25,7 @@ def held_back(machine: Machine, model: Any, node: cst.CSTNode, flag: Any = True)
 def is_trained(machine: Machine, callee: Any) -> bool:
     """Whether an optimizer steps weights of what is called."""
     models = models_of(callee)
-    return any(models & optimizer.models for optimizer in machine.gradients.optimizers)
+    return bool(models) and any(models & optimizer.models for optimizer in machine.gradients.optimizers)
 
 
 def wrapper_of(machine: Machine, callee: Any) -> Network | None:

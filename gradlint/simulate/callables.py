@@ -19,6 +19,8 @@ class Frame:
     function: Function | None = None
     declared: dict[str, Frame] = field(default_factory=dict)
     owner: ClassValue | None = None
+    origin: str = ""
+    """The module whose names these are, for the outermost one: its path in the repository."""
 
     def lookup(self, name: str) -> tuple[bool, Any]:
         """Whether the name has a value here or outside, and the value."""
@@ -138,6 +140,15 @@ class External:
     @property
     def last(self) -> str:
         return self.path.rsplit(".", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleValue:
+    """A module of the repository, by its dotted path as the module at `origin` spells it; no `path` for a folder of modules."""
+
+    dotted: str
+    path: str
+    origin: str
 
 
 @dataclass(eq=False)

@@ -10,20 +10,41 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import text
-from gradlint.simulate.callables import Bound, ClassValue, External, Frame, Function, Instance, Partial, Stream, Super
+from gradlint.simulate.attributes import get_attribute, set_attribute
+from gradlint.simulate.blocks import run_block
+from gradlint.simulate.callables import (
+    Bound,
+    ClassValue,
+    External,
+    Frame,
+    Function,
+    Instance,
+    ModuleValue,
+    Partial,
+    Stream,
+    Super,
+)
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.contrast import marked
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.methods import method
+from gradlint.simulate.optimizing import average
+from gradlint.simulate.outside import call_external, call_unknown
 from gradlint.simulate.stops import Abandoned, Raised
 from gradlint.simulate.things import AVERAGES, Network, Thing
+from gradlint.simulate.torch_names import construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Factor, Opaque
+from gradlint.simulate.values import Factor, Opaque, Tensor
 
 
 def call(
     machine: Machine, callee: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None = None
 ) -> Any:
     """The value of a call."""
+    if type(callee) not in _CALLED:
+        return call_unknown(machine, callee, args, kwargs, node)
+    if isinstance(callee, External):
+        return call_external(machine, callee.path, args, kwargs, node, frame)
     if isinstance(callee, Function):
         return _of_function(machine, callee, args, kwargs, node)
     if isinstance(callee, Bound):
@@ -34,31 +55,26 @@ def call(
         return instantiate(machine, callee, args, kwargs, node)
     if isinstance(callee, Partial):
         return call(machine, callee.call, [*callee.args, *args], {**callee.kwargs, **kwargs}, node)
-    if isinstance(callee, Instance):
-        return _of_instance(machine, callee, args, kwargs, node)
-    from gradlint.simulate.outside import call_external, call_unknown
+    return _of_instance(machine, callee, args, kwargs, node)
 
-    if isinstance(callee, External):
-        return call_external(machine, callee.path, args, kwargs, node, frame)
-    return call_unknown(machine, callee, args, kwargs, node)
+
+_CALLED = frozenset((External, Function, Bound, ClassValue, Partial, Instance))
+"""Kinds of what is called of which more is known than a name; the others come first, as they are the most."""
 
 
 def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """The value of `receiver.name(...)`."""
-    from gradlint.simulate.attributes import get_attribute
-    from gradlint.simulate.methods import method
-
+    if type(receiver) is Tensor:
+        return method(machine, receiver, name, args, kwargs, node)
     if isinstance(receiver, Super):
         return _of_super(machine, receiver, name, args, kwargs, node)
     if isinstance(receiver, Instance):
         if name not in receiver.names and not receiver.cls.lookup(name)[0]:
             return method(machine, receiver, name, args, kwargs, node)
         if name in AVERAGES and machine.words.role_of_constructor(receiver.cls.name) is Role.EMA:
-            from gradlint.simulate.optimizing import average
-
             average(machine, node, receiver, [*args, *kwargs.values()])
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
-    if isinstance(receiver, (External, ClassValue)):
+    if isinstance(receiver, (External, ClassValue, ModuleValue)):
         return call(machine, get_attribute(machine, receiver, name, node), args, kwargs, node)
     if isinstance(receiver, (Opaque, Thing)) and name in receiver.kept:
         return call(machine, receiver.kept[name], args, kwargs, node)
@@ -89,8 +105,6 @@ def _of_super(machine: Machine, receiver: Super, name: str, args: list[Any], kwa
 
 
 def _of_instance(machine: Machine, callee: Instance, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    from gradlint.simulate.outside import call_unknown
-
     for name in ("__call__", "forward"):
         found, method = callee.cls.lookup(name)
         if found and isinstance(method, Function):
@@ -102,8 +116,6 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
     """An object of a class of the text."""
     made = Instance(cls, identity=cls.name)
     if cls.is_data:
-        from gradlint.simulate.attributes import set_attribute
-
         for name, value in [*zip(cls.fields, args, strict=False), *kwargs.items()]:
             set_attribute(machine, made, name, value, node)
         for name in cls.fields:
@@ -119,8 +131,6 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
         call(machine, init, [made, *args], kwargs, node)
     wrapper = next((base for base in cls.outside if machine.words.role_of_constructor(base) is Role.PARALLEL), None)
     if wrapper is not None and not found and not cls.lookup("forward")[0]:
-        from gradlint.simulate.torch_names import construct
-
         return construct(machine, wrapper, args, kwargs, node)
     return made
 
@@ -169,16 +179,12 @@ def _not_followed(
     machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, why: str
 ) -> Any:
     """What a function gives that is not run to its end."""
-    from gradlint.simulate.outside import call_unknown
-
     made = call_unknown(machine, Opaque(function.name), args, kwargs, node)
     return made.scaled_by(Factor(doubt=why)) if is_data(made) else made
 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
     """What a generator yields. While it runs it has loops and branches of its own, from where it was made."""
-    from gradlint.simulate.blocks import run_block
-
     running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
     own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))
     return _resumed(machine, running, own, node)

@@ -149,7 +149,7 @@ def named(simulations: Sequence[Simulation]) -> Iterator[tuple[tuple[str, int], 
     """The simulations by the names of their roots; methods of several classes have one name, and are told apart by their order."""
     counts: Counter[str] = Counter()
     for each in simulations:
-        name = each.root.name.value if each.root is not None else ""
+        name = f"{each.caller}:{each.root.name.value}" if each.root is not None else each.caller
         yield (name, counts[name]), each
         counts[name] += 1
 
@@ -177,7 +177,7 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     if not promise.synchronisation and [each.reduced for each in backwards] != [each.reduced for each in now]:
         return "the processes would average gradients after other backward passes"
     if What.STEP in promise.events and own_paces(views(after)) - own_paces(views(before)):
-        return "optimizers that step together would no longer do so"
+        return "optimizers that step together would no longer do so so"
     behind = clipped_behind(after) - clipped_behind(before)
     if behind:
         return f"the clip would come after `{sorted(behind)[0]}`, which uses the gradients"

@@ -83,6 +83,8 @@ _LARGER, _SMALLER = (cst.GreaterThan, cst.GreaterThanEqual), (cst.LessThan, cst.
 
 def of_pieces(machine: Machine, kind: type, left: Any, right: Any, names: tuple[str, str]) -> bool | None:
     """The truth of a comparison with the size that a batch is cut by, which `names` spell: the pieces are smaller than the batch."""
+    if not machine.cuts:
+        return None
     for one, other, name, true in ((left, right, names[1], _LARGER), (right, left, names[0], _SMALLER)):
         if kind in (*_LARGER, *_SMALLER) and name in machine.cuts and not spells_rows(name) and _of_sizes(one, other):
             return kind in true
@@ -94,10 +96,12 @@ def remember(machine: Machine, node: cst.CSTNode, left: Any, right: Any, found: 
     answer = number(found)
     if not machine.loops or answer is None:
         return
-    sides = [machine.number_of(each) if type(each) is Opaque else each for each in (left, right)]
-    if all(number(each) is not None for each in sides):
-        first, second = (Factor(float(number(each) or 0), settings_of(each)) for each in sides)
-        machine.compared.append((node, first, second, bool(answer)))
+    left = machine.number_of(left) if type(left) is Opaque else left
+    right = machine.number_of(right) if type(right) is Opaque else right
+    first, second = number(left), number(right)
+    if first is not None and second is not None:
+        sides = Factor(float(first), settings_of(left)), Factor(float(second), settings_of(right))
+        machine.compared.append((node, *sides, bool(answer)))
 
 
 def alternatives(test: cst.CSTNode, kind: type) -> frozenset[cst.CSTNode]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.simulate.contents import is_data
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.values import OF_SIZES, Answer, Num, Opaque, Question, number, settings_of
+from gradlint.simulate.values import OF_SIZES, Answer, Num, Opaque, Question, Tensor, number, settings_of
 from gradlint.simulate.world import spells_resumption
+
+_UNCERTAIN = frozenset((Tensor, Answer, Question, Opaque))
+"""Kinds of values whose truth is assumed."""
 
 
 def certain(value: Any) -> bool | None:
     """The truth of a value that no assumption is needed for."""
-    if type(value) is Num:
+    kind = type(value)
+    if kind is Num:
         return bool(value.value)
-    if is_data(value) or isinstance(value, Answer) or question_of(value) is not None:
+    if kind in _UNCERTAIN or getattr(value, "optional", False):
         return None
     if isinstance(value, (bool, int, float, str, list, tuple, dict, set, frozenset, range, type(None))):
         return bool(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -16,7 +15,8 @@ from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
 from gradlint.simulate.contents import shown_in
 from gradlint.simulate.displays import comprehension, dictionary, display, set_of
-from gradlint.simulate.names import load
+from gradlint.simulate.literals import value_of
+from gradlint.simulate.names import CONSTANTS, load
 from gradlint.simulate.values import Num, Opaque, Shown
 
 Evaluate = Callable[[Frame], Any]
@@ -30,7 +30,14 @@ def expression(node: cst.CSTNode) -> Evaluate:
 
 def _name(node: cst.Name) -> Evaluate:
     name = node.value
-    return lambda frame: load(frame, name)
+    if name in CONSTANTS:
+        return _constant(CONSTANTS[name])
+
+    def run(frame: Frame) -> Any:
+        names = frame.names
+        return names[name] if name in names else load(frame, name)
+
+    return run
 
 
 def _constant(value: Any) -> Evaluate:
@@ -38,13 +45,7 @@ def _constant(value: Any) -> Evaluate:
 
 
 def _literal(node: Any) -> Evaluate:
-    try:
-        value = ast.literal_eval(node.value) if len(node.value) < 10_000 else ""
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = ""
-    if isinstance(value, int) and value.bit_length() > 80:
-        value = 1 << 40
-    return _constant(value if not isinstance(value, complex) else 0.0)
+    return _constant(value_of(node.value))
 
 
 def _joined_string(node: cst.CSTNode) -> Evaluate:
@@ -110,7 +111,7 @@ def _call(node: cst.Call) -> Evaluate:
             for star, value in mixed:
                 _spread(frame, star, value(frame), args, kwargs, node)
         else:
-            args.extend(value(frame) for value in plain)
+            args = [value(frame) for value in plain]
         for name, value in named:
             kwargs[name] = value(frame)
         if on:

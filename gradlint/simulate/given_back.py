@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import LOSS_SPELLING, Role
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.callables import Instance
-from gradlint.simulate.contents import flattened, is_data, models_of
+from gradlint.simulate.contents import is_data, models_of
 from gradlint.simulate.contrast import compares
 from gradlint.simulate.curved import begins_anew
 from gradlint.simulate.joined import joined
@@ -22,11 +22,18 @@ from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
 """What is no loss, whatever is added to it."""
+_CLASS = re.compile(r"_?[A-Z]\w*[a-z]\w*")
+"""How classes are called."""
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 
 
-def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, callee: Any) -> Any:
-    """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting."""
+def given_back(
+    machine: Machine, args: list[Any], kwargs: dict[str, Any], parts: list[Any], node: cst.CSTNode, callee: Any
+) -> Any:
+    """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting.
+
+    `parts` are the values in all that it is handed.
+    """
     asked = last_name(node.func) if isinstance(node, cst.Call) else None
     if asked is not None and machine.in_loop and asked in machine.words.boundaries:
         return Opaque(asked)
@@ -34,20 +41,20 @@ def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
     models = models_of(callee)
     if isinstance(callee, Instance):
         models = frozenset((callee.identity or callee.cls.name,))
-    parts = flattened(given)
-    if machine.loops and any(is_data(each) for each in parts):
-        tensors = [each for each in parts if is_data(each)]
+    tensors = [each for each in parts if is_data(each)] if machine.loops else []
+    if tensors:
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
         made = joined(
-            machine, node, given, models, across=compares(callee, args, kwargs), anew=begins_anew(machine, callee, given)
+            machine, node, parts, models, across=compares(callee, args, kwargs), anew=begins_anew(machine, callee, given)
         )
         made = of_tokens(machine, callee, args, kwargs, made)
         made.detached = made.detached or not machine.grad
         return made.scaled_by(Factor(doubt=OVER_ROWS)) if _sums(callee, kwargs) else made
-    if any(isinstance(each, (Answer,)) for each in parts):
-        return next(each for each in parts if isinstance(each, Answer))
-    if any(isinstance(each, Gradient) for each in parts):
+    kinds = set(map(type, parts))
+    if Answer in kinds:
+        return next(each for each in parts if type(each) is Answer)
+    if Gradient in kinds:
         return Tensor(frozenset(), None, NORM)
     if machine.in_loop and isinstance(callee, Opaque) and _CONSTANT.search(callee.identity):
         return Tensor(frozenset(), None)
@@ -56,9 +63,9 @@ def given_back(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
         return Opaque(name[:120], models=frozenset((f"{name[:40]} at {machine.compiler.place(node)}",)))
     called = callee.last if isinstance(callee, Opaque) else ""
     spells_loss = machine.loops and LOSS_SPELLING.search(called) and not called[:1].isupper()  # a class makes a criterion
-    wrapped = next((each for each in parts if isinstance(each, Optimizer)), None)
+    wrapped = next((each for each in parts if type(each) is Optimizer), None)
     if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
-        made = joined(machine, node, given, models)
+        made = joined(machine, node, parts, models)
         made.models |= DRIFT if _asked_anew(machine, node, parts, callee) else frozenset()
         walked = _walked(machine, node, parts, callee)
         if walked is not None:
@@ -122,7 +129,10 @@ def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
     """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     called = last_name(node.func) if isinstance(node, cst.Call) else None
-    return path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "")
+    if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or ""):
+        return True
+    # A class makes an object of what it is handed, and that is no data.
+    return isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None and not known_package(path)
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from gradlint.simulate.things import Held, Optimizer
 from gradlint.simulate.values import Factor, Tensor, Terms
@@ -71,7 +72,9 @@ class Gradients:
 
     def sharing(self, chosen: list[Optimizer]) -> list[Optimizer]:
         """Some optimizers, and those that step the very same weights."""
-        return chosen + [each for each in self.optimizers if each not in chosen and any(_same(each, other) for other in chosen)]
+        known = {_identity(each.weights) for each in chosen if each.weights}
+        alike = [each for each in self.optimizers if tuple(map(id, each.weights)) in known] if known else []
+        return chosen + [each for each in alike if each not in chosen]
 
     def clear(self, optimizers: Iterable[Optimizer]) -> None:
         """Zero the gradients of some optimizers."""
@@ -93,8 +96,12 @@ class Gradients:
 
 def _same(one: Optimizer, other: Optimizer) -> bool:
     """Whether two optimizers step the same weights, as both were built in sight."""
-    pairs = zip(one.weights, other.weights, strict=False)
-    return bool(one.weights) and len(one.weights) == len(other.weights) and all(mine is theirs for mine, theirs in pairs)
+    return bool(one.weights) and _identity(one.weights) == _identity(other.weights)
+
+
+def _identity(weights: tuple[Any, ...]) -> tuple[int, ...]:
+    """What tells whose parameters some are."""
+    return tuple(map(id, weights))
 
 
 def terms_of(optimizer: Optimizer) -> Terms:

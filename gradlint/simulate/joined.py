@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
 import libcst as cst
 
-from gradlint.simulate.contents import flattened, is_data, models_of
+from gradlint.simulate.contents import is_data, models_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Thing
 from gradlint.simulate.values import (
@@ -67,14 +68,14 @@ def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
 def joined(
     machine: Machine,
     node: cst.CSTNode,
-    values: Any,
+    values: Iterable[Any],
     models: frozenset[str] = frozenset(),
     why: str = "",
     micro: int | None = None,
     across: bool = False,
     anew: bool = False,
 ) -> Tensor:
-    """What an unknown computation makes of some values: a term of its own, whose factor is in doubt where theirs were no ones.
+    """What an unknown computation makes of values that hold no others: a term of its own, in doubt where their factors were no ones.
 
     A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data;
     `across` says that it compares the samples of a batch, `anew` that no factor of what it is given goes through it.
@@ -82,18 +83,13 @@ def joined(
     draws: frozenset[int] = frozenset()
     scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
-    made_of: set[cst.CSTNode] = set()
-    met: set[int] = set()
-    for value in flattened(values):
+    sources: list[Source] = []
+    for value in values:
         if is_data(value):
             draws |= value.draws
             models |= value.models
             if value.terms is not None:
-                for source, _ in value.terms:
-                    made_of.add(source.node)
-                    made_of |= source.made_of
-                    met.add(source.micro)
-                    met |= source.met
+                sources += [source for source, _ in value.terms]
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
                 for _, factor in value.terms if not value.detached else ():
@@ -104,7 +100,9 @@ def joined(
                 doubt = graver(doubt, "unknown code receives the accumulation steps")
         elif isinstance(value, Thing):
             models |= models_of(value)
-    source = Source(machine.micro(draws) if micro is None else micro, node, models, frozenset(made_of), across, frozenset(met))
+    made_of = frozenset([each.node for each in sources]).union(*[each.made_of for each in sources])
+    met = frozenset([each.micro for each in sources]).union(*[each.met for each in sources])
+    source = Source(machine.micro(draws) if micro is None else micro, node, models, made_of, across, met)
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
 

@@ -40,7 +40,7 @@ def log(machine: Machine, name: str, given: Iterable[Any], node: cst.CSTNode) ->
 
 def tell(machine: Machine, name: str, given: Sequence[Any], node: cst.CSTNode) -> None:
     """Note the numbers taken of a loss that are handed to what is called for its effect alone: a meter, a plot."""
-    if node in machine.effects and name not in _LOGS and not name.endswith("_") and usual_answer(name) is None:
+    if id(node) in machine.effects and name not in _LOGS and not name.endswith("_") and usual_answer(name) is None:
         _report(machine, given, node, TOLD)
 
 

@@ -15,6 +15,7 @@ from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.reductions import Reductions
 from gradlint.simulate.spelling import Spelled, spelled_in
 from gradlint.simulate.stops import TOO_LONG, Abandoned, Stopped, handles
+from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.trace import Bound, Event, Guard, Remainder, What
 from gradlint.simulate.values import Factor, Source, Tensor
 from gradlint.simulate.world import World
@@ -88,6 +89,9 @@ class Machine(Assumptions):
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
+        self.around: Surroundings = ALONE
+        self.frames: dict[str, Any] = {}
+        """The names of the modules that were run so far, by their paths."""
         self.risks: set[str] = set()
         self.raises: set[str] = set()
         self.handled: list[tuple[frozenset[str], int]] = []
@@ -123,7 +127,7 @@ class Machine(Assumptions):
         """Where the terms of losses stand in the sums that were made of them, innermost first."""
         self.spread: set[Tensor] = set()
         """The data whose tokens were put beside each other."""
-        self.effects: set[cst.CSTNode] = set()
+        self.effects: set[int] = set()
         """The calls that are statements of their own: what they give is not used."""
         self.read: set[tuple[tuple[cst.CSTNode, ...], tuple[int, ...]]] = set()
         """Where files were opened: in which iterations of which loops."""
@@ -207,7 +211,10 @@ class Machine(Assumptions):
 
     def micro(self, draws: frozenset[int]) -> int:
         """The number of the micro-batch that some data belong to; without data, of the running iteration."""
-        key: Any = max(self.together.get(each, each) for each in draws) if draws else self.draws[-1] if self.draws else None
+        if draws:
+            key: Any = max(map(self.together.get, draws, draws))
+        else:
+            key = self.draws[-1] if self.draws else None
         if not key:
             key = ("iteration", tuple(map(id, self.loops)), self.turns.get(len(self.loops)))
         return self.micros.setdefault(key, len(self.micros))
@@ -249,11 +256,13 @@ class Machine(Assumptions):
         """Record an event; one that carries many terms is as much to judge as many are."""
         self.left -= len(more.get("terms", ())) // TERMS_OF_A_STEP
         micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
-        rounds = tuple(self.rounds[level][2] if level in self.rounds else 0 for level in range(1, len(loops) + 1))
+        known = map(self.rounds.get, range(1, len(loops) + 1))
+        rounds = tuple([each[2] if each is not None else 0 for each in known])
         stack, path = tuple(self.stack), tuple(self.path)
         if what is What.CLIP and self.by_norm:  # gradients are not clipped where they need not be, which is how it is done
             path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
-        self.events.append(Event(what, node, stack, path, micro=micro, loops=loops, turns=turns, rounds=rounds, **more))
+        where = {"stack": stack, "path": path, "micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
+        self.events.append(Event.noted(what=what, node=node, **where, **more))
         if what is What.BACKWARD:
             if len(times := self.spelled.setdefault(node, [])) < TIMES:
                 times.append(spelled_in(self.frame))
@@ -266,7 +275,8 @@ class Machine(Assumptions):
 
     def _running(self) -> tuple[int, ...]:
         """Which iteration of each loop runs."""
-        return tuple(self.turns.get(level, 0) for level in range(1, len(self.loops) + 1))
+        turns = self.turns
+        return tuple([turns.get(level, 0) for level in range(1, len(self.loops) + 1)])
 
     def asks(self, branch: cst.CSTNode, test: cst.CSTNode, holds: bool, since: int = 0) -> None:
         """A condition has asked for the remainders that were taken since `divided` was as long as `since`."""

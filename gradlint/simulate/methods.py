@@ -12,7 +12,7 @@ from gradlint.simulate.averaging import held_back
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
-from gradlint.simulate.contents import models_of
+from gradlint.simulate.contents import flattened, models_of
 from gradlint.simulate.engines import accelerate, deepspeed, fabric
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
@@ -133,7 +133,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
                 rescale(machine, given, Factor(doubt="the step receives a scale"), node)
             step(machine, given, node, "scaler" if works else "", scaled=works)
         else:
-            unknown_call(machine, "scaler.step", args, node)
+            unknown_call(machine, "scaler.step", flattened(args), node)
     elif name == "update" and works:
         scaler_update(machine, value, node)
     elif name == "is_enabled":

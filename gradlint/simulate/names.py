@@ -8,7 +8,7 @@ from typing import Any
 from gradlint.simulate.callables import External, Frame
 from gradlint.simulate.unknown import unknown
 
-_CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
+CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
 _SHORT = {"np": "numpy"}
 """What everybody calls a package, where a name comes from everything that another file has."""
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
@@ -16,8 +16,8 @@ _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")
 
 def load(frame: Frame, name: str) -> Any:
     """The value of a name: as it was bound here or outside, Python's own, or unknown."""
-    if name in _CONSTANTS:
-        return _CONSTANTS[name]
+    if name in CONSTANTS:
+        return CONSTANTS[name]
     found, value = frame.lookup(name)
     if found:
         return value

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.callables import External, Instance
+from gradlint.simulate.callables import External, Function, Instance
 from gradlint.simulate.contents import flattened, is_data, models_of
 from gradlint.simulate.engines.accelerate import waits
 from gradlint.simulate.gradients import held_by, terms_of
@@ -250,12 +250,16 @@ def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
         each.unscaled = False
 
 
+_SILENT = frozenset((Tensor, str, type(None), External, Function))
+"""Kinds of values of which nothing is noted where they are handed to something out of sight."""
+
+
 def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNode) -> None:
-    """Note a call of something out of sight, with what it is handed."""
+    """Note a call of something out of sight, with the values in all that it is handed."""
     handed: set[str] = set()
     numbers: list[float] = []
-    for value in flattened(values):
-        if type(value) is Tensor:
+    for value in values:
+        if type(value) in _SILENT:
             continue
         if isinstance(value, Parameter):
             handed.add("parameters")

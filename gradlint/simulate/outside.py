@@ -44,14 +44,14 @@ def call_external(
 ) -> Any:
     """A call of something that is imported, or of Python's own."""
     machine.tick(node)
-    if path.split(".")[0] not in ("math", "numpy", "torch"):
-        log(machine, path.rsplit(".", 1)[-1], [*args, *kwargs.values()], node)
+    last = path.rpartition(".")[2]
+    if path.partition(".")[0] not in ("math", "numpy", "torch"):
+        log(machine, last, [*args, *kwargs.values()], node)
     if path in _TEXTS and terms_in(args):
         return shown_in(args[:1])
-    known = FUNCTIONS.get(path) or FUNCTIONS.get(path.rsplit(".", 1)[-1] if path.startswith(("torch.", "itertools.")) else path)
+    known = FUNCTIONS.get(path) or FUNCTIONS.get(last if path.startswith(("torch.", "itertools.")) else path)
     if known is not None:
         return known(machine, args, kwargs, node, frame)
-    last = path.rsplit(".", 1)[-1]
     if last in BATCH_NORMS and path.startswith("torch.nn."):
         machine.norms.append(node)
     if last in _CHANCE and path.startswith(("random.", "numpy.random.")):
@@ -72,7 +72,7 @@ def call_unknown(
     if isinstance(callee, Engine):
         return deepspeed.forward(machine, callee, args, kwargs, node)
     if isinstance(callee, Network):
-        made = joined(machine, node, [*args, *kwargs.values()], callee.models, anew=True)
+        made = joined(machine, node, flattened([*args, *kwargs.values()]), callee.models, anew=True)
         forwarded(machine, callee, made, node)
         made.detached = not machine.grad
         return made
@@ -88,8 +88,8 @@ def call_unknown(
         log(machine, last, given, node)
     tell(machine, last, given, node)
     path = machine.compiler.spelled(called) if len(last) < 200 else last
-    passes = not name and is_stepped(machine, callee)
-    made = _by_name(machine, path, last, args, kwargs, node, callee, acts=isinstance(callee, Instance) and not passes)
+    acts = isinstance(callee, Instance) and (bool(name) or not is_stepped(machine, callee))
+    made = _by_name(machine, path, last, args, kwargs, node, callee, acts=acts)
     around = wrapper_of(machine, callee) if isinstance(made, Tensor) else None
     if around is not None:
         forwarded(machine, around, made, node)
@@ -220,24 +220,26 @@ def _by_name(
         made = construct(machine, path, args, kwargs, node, role)
         if made is not None:
             return made
-    scaled = next((each for each in flattened(given) if isinstance(each, Gradient)), None)
+    parts = flattened(given)
+    scaled = next((each for each in parts if type(each) is Gradient), None)
     if scaled is not None and any(map(of_norm, given)):
         return clip(machine, [scaled], {}, node)
-    unknown_call(machine, path, [*given, callee] if acts else given, node)
+    unknown_call(machine, path, [*parts, callee] if acts else parts, node)
     for each in given:
-        _call_back(machine, each, kwargs.get("args"), node)
-    made = given_back(machine, args, kwargs, node, callee if callee is not None else Opaque(path))
+        if isinstance(each, Function):
+            _call_back(machine, each, kwargs.get("args"), node)
+    made = given_back(machine, args, kwargs, parts, node, callee if callee is not None else Opaque(path))
     for each in given if isinstance(made, Tensor) else ():
-        if isinstance(each, Network):
+        if type(each) is Network:
             forwarded(machine, each, made, node)
     return made
 
 
-def _call_back(machine: Machine, function: Any, args: Any, node: cst.CSTNode) -> None:
+def _call_back(machine: Machine, function: Function, args: Any, node: cst.CSTNode) -> None:
     """Run what trains and is handed to something out of sight, which will call it: `spawn(train, args=(config,))`."""
     from gradlint.simulate.calling import bind_unknown, call
 
-    if not isinstance(function, Function) or not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+    if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
         return
     frame = Frame(machine, {}, function.frame, function, {}, function.owner)
     names = function.parameters.positional

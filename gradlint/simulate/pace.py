@@ -16,14 +16,14 @@ from gradlint.simulate.world import last_part
 
 def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
     """A schedule, or an average, advances with each micro-batch."""
-    for event, step in _repeated(view, What.SCHEDULE):
+    for event, step in repeated(view, What.SCHEDULE):
         if not event.handed and not _counts_micro_batches(event, view, larger):
             yield Fault("GRD401", event, step)
-    for event, step in _repeated(view, What.AVERAGE):
+    for event, step in repeated(view, What.AVERAGE):
         yield Fault("GRD404", event, step)
 
 
-def _repeated(view: View, what: What) -> Iterator[tuple[Event, Event]]:
+def repeated(view: View, what: What) -> Iterator[tuple[Event, Event]]:
     """The events of a kind between two micro-batches of a window that happen again after the second of them, in the same pass;
     with the step of their window."""
     ready: dict[int, Event] = {}

@@ -123,7 +123,8 @@ def _stacked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cs
 
 
 def _unknown(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    return joined(machine, node, args) if any(map(is_data, flattened(args))) else Opaque("unknown()")
+    parts = flattened(args)
+    return joined(machine, node, parts) if any(map(is_data, parts)) else Opaque("unknown()")
 
 
 PYTHON: dict[str, Known] = {

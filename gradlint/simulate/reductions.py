@@ -90,6 +90,8 @@ class Reductions:
 
     def of(self, terms: Terms, reduced: bool, path: Sequence[Guard]) -> Reduction:
         """What a backward pass does under some branches, given what DistributedDataParallel was told when it computed the loss."""
+        if not (self._passes or self._told):
+            return Reduction(reduced)
         models = frozenset().union(*(source.models for source, _ in terms))
         for told, (syncs, node) in self._told.items():
             if not told.isdisjoint(models):

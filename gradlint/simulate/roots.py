@@ -30,10 +30,16 @@ class Definition:
     @cached_property
     def handed(self) -> frozenset[str]:
         """The methods of its own object that it speaks of without calling them."""
-        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)} if self.owner else set()
+        if self.owner is None:
+            return frozenset()
+        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)}
         called = {id(each.func) for each in self.calls}
         spoken = (each for each in walk(self.node.body) if isinstance(each, cst.Attribute) and id(each) not in called)
         return frozenset(each.attr.value for each in spoken if dotted(each.value) == "self") & owned
+
+
+_AROUND = frozenset((cst.If, cst.Try, cst.With, cst.For, cst.While, cst.IndentedBlock, cst.Else, cst.ExceptHandler, cst.Finally))
+"""What functions may stand in."""
 
 
 def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
@@ -43,14 +49,12 @@ def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
     stack.reverse()
     while stack:
         node, owner, outer = stack.pop()
-        if isinstance(node, cst.FunctionDef):
+        if type(node) is cst.FunctionDef:
             found.append(Definition(node, owner, outer, tuple(own_calls(node.body))))
             stack.extend((each, None, node) for each in reversed(subnodes(node.body)))
-        elif isinstance(node, cst.ClassDef):
+        elif type(node) is cst.ClassDef:
             stack.extend((each, node, outer) for each in reversed(subnodes(node.body)))
-        elif isinstance(
-            node, (cst.If, cst.Try, cst.With, cst.For, cst.While, cst.IndentedBlock, cst.Else, cst.ExceptHandler, cst.Finally)
-        ):
+        elif type(node) in _AROUND:
             stack.extend((each, owner, outer) for each in reversed(subnodes(node)))
     return found
 

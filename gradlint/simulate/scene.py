@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import Any, TypeVar
 
 import libcst as cst
 
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS
-from gradlint.model.syntax.expressions import dotted, keywords, last_name, text, walk
+from gradlint.model.syntax.expressions import dotted, keywords, last_name, text, walk_all
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.fitting import Played
 from gradlint.simulate.simulation import Simulation
@@ -29,6 +30,24 @@ _BRIEF = 35
 """Characters of code that a header quotes."""
 
 
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """The statements of a text, for all of its scenes."""
+
+    statements: Sequence[cst.BaseStatement] = ()
+    _made: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False)
+
+    def once(self, make: Callable[[Sequence[cst.BaseStatement]], Made]) -> Made:
+        """What a function makes of the statements; made once, however many scenes ask for it."""
+        if make not in self._made:
+            self._made[make] = make(self.statements)
+        found: Made = self._made[make]
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A fault, the first run that shows its event, and the optimizer that it concerns as that run sees it; `runs` are all runs."""
@@ -36,8 +55,10 @@ class Scene:
     fault: Fault
     run: Played
     view: View
-    statements: Sequence[cst.BaseStatement] = ()
+    script: Script = field(default_factory=Script)
     runs: Sequence[Played] = ()
+    caller: str = ""
+    """The only module that shows it, where others that lead to the place do not."""
 
     @property
     def place(self) -> cst.CSTNode:
@@ -87,7 +108,7 @@ class Scene:
         first = next((each for each in asked if each in found), None)
         literal = len({self._size_in(run) for run in runs}) == 1 and (len(runs) > 1 or not self.run.trace.n_names)
         if first is None and literal:
-            return next((each for each in _divisors(self.statements) if each in found), self.steps)
+            return next((each for each in self.script.once(_divisors) if each in found), self.steps)
         return first or min(
             found, key=lambda each: (each != self.steps, each.count(".") + each.count("["), len(each), each), default=None
         )
@@ -133,10 +154,11 @@ class Scene:
     def where(self) -> str:
         """In which world the fault shows, where it does not in the usual one: a clause for the end of a message."""
         answers = self.run.world.answers
+        led = f" (when `{self.caller}` calls it)" if self.caller else ""
         if self._usual or not answers:
-            return ""
+            return led
         key, answer = answers[-1]
-        return f" (where `{key}` is {'true' if answer else 'false'})"
+        return f" (where `{key}` is {'true' if answer else 'false'}){led}"
 
     @cached_property
     def _usual(self) -> bool:
@@ -190,24 +212,25 @@ def _cut(code: str, longest: int) -> str:
     return code if len(code) <= longest else f"{code[: longest - 3]}..."
 
 
-def _divisors(statements: Sequence[cst.BaseStatement]) -> Iterator[str]:
+def _divisors(statements: Sequence[cst.BaseStatement]) -> list[str]:
     """What a text takes remainders of."""
-    nodes = (each for statement in statements for each in walk(statement))
-    return (text(each.right) for each in nodes if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, cst.Modulo))
+    operations = (each for each in walk_all(statements) if isinstance(each, cst.BinaryOperation))
+    return [text(each.right) for each in operations if isinstance(each.operator, cst.Modulo)]
 
 
 def scenes(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatement]) -> Iterator[Scene]:
     """The faults of a text, given as its statements and their runs, each with its scene."""
+    script = Script(statements)
     for simulation in simulations:
         for fault in simulation.faults:
             own = [group for group in simulation.arms if any(fault.event in run.trace.events for run in group)]
             runs = (*simulation.runs, *(run for group in own for run in group))
-            found = next((each for run in runs if (each := _scene(fault, run, runs, statements)) is not None), None)
+            found = next((each for run in runs if (each := _scene(fault, run, runs, script)) is not None), None)
             if found is not None:
                 yield found
 
 
-def _scene(fault: Fault, run: Played, runs: Sequence[Played], statements: Sequence[cst.BaseStatement]) -> Scene | None:
+def _scene(fault: Fault, run: Played, runs: Sequence[Played], script: Script) -> Scene | None:
     if not any(event is fault.event for event in run.trace.events):
         return None
     seen = views(run.trace)
@@ -217,4 +240,4 @@ def _scene(fault: Fault, run: Played, runs: Sequence[Played], statements: Sequen
         view = View(run.trace, NOBODY, list(enumerate(run.trace.events)))  # what steps is not in sight
     if view is not None and fault.beside is not None:
         view = view.without(fault.beside)
-    return Scene(fault, run, view, statements, runs) if view is not None else None
+    return Scene(fault, run, view, script, runs) if view is not None else None

@@ -11,18 +11,16 @@ from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic, conditions
 from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
-from gradlint.simulate.callables import External, Frame
+from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression, subscript_index
-from gradlint.simulate.imports import imported
+from gradlint.simulate.imports import run_import
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Num
-from gradlint.simulate.world import known_package, spells_constant
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -63,7 +61,7 @@ def _expr(node: cst.Expr) -> Plain:
     def run(frame: Frame) -> Signal:
         machine = frame.machine
         machine.tick(node)
-        machine.effects.add(node.value)
+        machine.effects.add(id(node.value))
         before = len(machine.events)
         value(frame)
         if not (machine.world.due and isinstance(node.value, cst.Call)):
@@ -219,12 +217,8 @@ def _nonlocal(node: cst.Nonlocal) -> Plain:
 
 
 def _import(node: Any) -> Plain:
-    names = imported(node)
-
     def run(frame: Frame) -> Signal:
-        for name, path in names:
-            sets = not known_package(path) and (spells_constant(name) or frame.machine.counts_steps(name))
-            frame.bind(name, unknown(frame.machine, name) if sets else External(path))
+        run_import(frame, node)
         return None
 
     return run
@@ -252,8 +246,8 @@ def _named_constant(node: cst.Assign) -> str | None:
     if len(node.targets) != 1:
         return None
     target = node.targets[0].target
-    if any(each.deep_equals(target) for each in walk(node.value) if isinstance(each, (cst.Name, cst.Attribute))):
+    name = last_name(target) if isinstance(target, (cst.Name, cst.Attribute)) else None
+    if name is None:
         return None
-    if isinstance(target, cst.Attribute):
-        return target.attr.value
-    return target.value if isinstance(target, cst.Name) else None
+    alike = (each for each in walk(node.value) if type(each) is type(target) and last_name(each) == name)
+    return None if any(each.deep_equals(target) for each in alike) else name

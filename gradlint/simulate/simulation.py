@@ -25,6 +25,8 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.roots import Definition, backwards_among, reached, starts
 from gradlint.simulate.stalling import stalls
 from gradlint.simulate.starting import start_of
+from gradlint.simulate.stops import TOO_LONG
+from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.text_runs import RAISES, Text
 from gradlint.simulate.thrown_away import Steps, throwing_away
 from gradlint.simulate.trace import Trace, What
@@ -34,7 +36,7 @@ from gradlint.simulate.world import Asked, World
 if TYPE_CHECKING:
     from gradlint.simulate.faults import Fault
 
-__all__ = ["RAISES", "Played", "Simulation", "foreign", "simulate"]
+__all__ = ["RAISES", "Played", "Simulation", "foreign", "met_in", "simulate"]
 
 NONE_OF_THEM = "(none of them)"
 """A string that no text compares a setting with."""
@@ -73,11 +75,18 @@ class Simulation:
     """Runs that take the arms of a branch that the data decide, together all of them, for each where all have a fault in common."""
     thrown: Steps = frozenset()
     """The steps that do not reach what a pass leaves over, while N grows: it is cleared."""
+    caller: str = ""
+    """The module that was run to come to the text, where it was not the text itself."""
 
     @property
     def main(self) -> Played:
         """The run of the usual world, with the smaller N."""
         return self.runs[0]
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the steps did not suffice for one of its runs, so that what no run comes to may still be trained."""
+        return any(run.trace.ended == TOO_LONG for run in self.runs)
 
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
@@ -87,28 +96,77 @@ class Simulation:
         return tuple(faults(self))
 
 
-def simulate(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT) -> tuple[Simulation, ...]:
-    """Run a text from the module, and from every function whose backward passes were not met until then."""
+def simulate(
+    statements: Sequence[cst.BaseStatement],
+    words: Taught = UNTAUGHT,
+    around: Surroundings = ALONE,
+    callers: Sequence[Surroundings] = (),
+) -> tuple[Simulation, ...]:
+    """Run a text from the module, and from every function whose backward passes were not met until then.
+
+    `around` is what it imports of its repository. The `callers` are what leads to the text from others of its modules: each
+    is run before the functions of the text are run by themselves.
+    """
     nodes = walk_all(statements)
-    wanted = {id(each): each for each in backwards_among(nodes)}
+    wanted = {id(each): each for each in backwards_among(nodes) or _imported(around)}
     trainer = trainer_among(nodes)
     if not (wanted or trainer) or foreign(nodes):
         return ()
-    text = Text(statements, nodes, words)
+    text = Text(statements, nodes, words, around)
     found = [_explore(text, None, None)] if wanted else []
     if trainer is not None:
         found += [each for definition in steps_of(text.found) for each in _of_trainer(text, definition, trainer)]
     if not wanted:
         return tuple(found)
     _strike(found[0], wanted)
-    for definition in starts(text.found, set(wanted)):
+    if wanted:
+        led = [each for caller in callers if (each := _called(caller, nodes, set(wanted), words)) is not None]
+        found += led
+        for each in led:
+            _strike(each, wanted)
+    for definition in _own_starts(text, set(wanted)):
         if not wanted or text.left <= 0:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
-            called = any(last_name(each.func) == definition.name for other in text.found for each in other.calls)
+            called = any(last_name(each.func) == definition.name for other in text.every for each in other.calls)
             found.append(_explore(text, definition.node, start_of(definition, called=called)))
             _strike(found[-1], wanted)
-    return tuple(_telling(found))
+    telling = _telling(found)
+    if wanted.keys() - {key for each in telling for key in _met(each)}:
+        telling += [each for each in found if each.given_up and not _met(each)][:1]
+    return tuple(telling)
+
+
+def _imported(around: Surroundings) -> list[cst.Call]:
+    """The backward passes of the modules around a text."""
+    return backwards_among(
+        walk_all([each for path, own in around.modules.items() if path != around.here for each in own.statements])
+    )
+
+
+def _own_starts(text: Text, wanted: set[int]) -> list[Definition]:
+    """The functions of the text itself from which a wanted call may be reached, through whatever module."""
+    own = {id(each) for each in text.found}
+    return [each for each in starts(text.every, wanted) if id(each) in own]
+
+
+def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int], words: Taught) -> Simulation | None:
+    """The runs of a module that imports the text, of which `nodes` are all nodes; None where they do not come to what is wanted."""
+    own = caller.modules[caller.here]
+    text = Text(own.statements, [*walk_all(own.statements), *nodes], words, caller)
+    found = _explore(text, None, None)
+    if not (_updates(found) and _met(found) & wanted):
+        for definition in _own_starts(text, wanted)[:_ROOTS_OF_A_CALLER]:
+            found = _explore(text, definition.node, start_of(definition))
+            if _updates(found) and _met(found) & wanted:
+                break
+        else:
+            return None
+    return replace(found, caller=own.name)
+
+
+_ROOTS_OF_A_CALLER = 2
+"""Functions of a caller that are run where the module itself does not lead to the text."""
 
 
 def _of_trainer(text: Text, definition: Definition, trainer: cst.Call) -> Iterator[Simulation]:
@@ -135,8 +193,15 @@ def foreign(nodes: Iterable[cst.CSTNode]) -> bool:
 
 
 def _met(simulation: Simulation) -> set[int]:
-    """The backward passes that the runs of a root come to."""
-    return {id(event.node) for run in simulation.runs for event in run.trace.events if event.what is What.BACKWARD}
+    """The backward passes that the runs of a root come to, and the calls that lead to them."""
+    events = (event for run in simulation.runs for event in run.trace.of(What.BACKWARD))
+    return {id(node) for event in events for node in (event.node, *event.stack)}
+
+
+def met_in(simulations: Iterable[Simulation]) -> set[int]:
+    """The identities of what happens in some runs, and of the calls that lead there."""
+    events = [event for each in simulations for run in each.runs for event in run.trace.events]
+    return {id(event.node) for event in events} | {id(call) for event in events for call in event.stack}
 
 
 def _updates(simulation: Simulation) -> bool:
@@ -166,7 +231,7 @@ def _reached(definition: Definition, text: Text) -> list[cst.Call]:
     """The calls in a function and in those that it may call."""
     seen, calls = {definition.name}, list(definition.calls)
     by_name: dict[str, list[Definition]] = {}
-    for each in text.found:
+    for each in text.every:
         by_name.setdefault(each.name, []).append(each)
     waiting = sorted(reached(definition))
     for name in waiting:

@@ -70,7 +70,7 @@ def does(last: str) -> Does:
 
 def name_of_update(last: str, node: cst.CSTNode) -> bool:
     """Whether a method's name says that it updates the weights."""
-    return isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and _UPDATES.search(last) is not None
+    return type(node) is cst.Call and type(node.func) is cst.Attribute and _UPDATES.search(last) is not None
 
 
 def wraps(last: str, kwargs: dict[str, Any], node: cst.CSTNode) -> bool:

@@ -40,13 +40,14 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
     `called` says that the text calls it as well: what it is handed there is not what its parameters' names say alone.
     """
 
+    walked, divisors = frozenset(_walked(definition.node)), frozenset(_divisors(definition.node))
+
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
         if function is None:
             return
         loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
-        walked = set(_walked(definition.node))
-        machine.units = frozenset(_divisors(definition.node))
+        machine.units = divisors
         machine.loops.append(definition.node)
         machine.draws.append(0)
         for count in range(2 * machine.world.length):
@@ -79,7 +80,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
 
 def _walked(node: cst.CSTNode) -> Iterator[str]:
     """The names that loops of a function walk, as they are or by a call: they count nothing, unless they bound a range."""
-    for loop in (each for each in walk(node) if isinstance(each, cst.For)):
+    for loop in (each for each in walk(node) if type(each) is cst.For):
         ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
         bounds = {id(part) for each in ranges for part in walk(each)}
         yield from (each.value for each in walk(loop.iter) if isinstance(each, cst.Name) and id(each) not in bounds)
@@ -88,9 +89,9 @@ def _walked(node: cst.CSTNode) -> Iterator[str]:
 def _divisors(node: cst.CSTNode) -> Iterator[str]:
     """The names that something is divided by: they do not count."""
     for each in walk(node):
-        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
+        if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             yield dotted(each.right) or ""
-        elif isinstance(each, cst.AugAssign) and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
+        elif type(each) is cst.AugAssign and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
             yield dotted(each.value) or ""
 
 

@@ -6,7 +6,9 @@ yields. Either returns None, or a signal that says why what follows does not run
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import libcst as cst
@@ -22,11 +24,19 @@ from gradlint.simulate.loops import for_loop, while_loop
 from gradlint.simulate.simple import simple_statement
 
 
+@dataclass(frozen=True)
+class _Suite:
+    body: Sequence[Any]
+
+
 class Compiler:
     """Compiles the statements of one text; `aims` say what in it leads to training."""
 
-    def __init__(self, aims: Aims) -> None:
+    def __init__(self, aims: Aims, modules: Mapping[str, Sequence[Any]] = MappingProxyType({})) -> None:
+        """`modules` are the statements of what can be imported that run when it is, by its path."""
         self.aims = aims
+        self._modules = modules
+        self._compiled: dict[str, Block] = {}
         self.ahead = False
         """Whether what follows the statement that is compiled now leads to a loop around a backward pass."""
         self.numbered: dict[int, cst.For] = {}
@@ -51,6 +61,18 @@ class Compiler:
                 found.append(self.compound(statement, qualname))
         self.ahead = ahead
         return tuple(found)
+
+    def module(self, path: str) -> Block:
+        """The compiled statements of a module, made when it is first imported."""
+        if path not in self._compiled:
+            self.ahead, ahead = False, self.ahead
+            self._compiled[path] = self.suite(self._modules.get(path, ()))
+            self.ahead = ahead
+        return self._compiled[path]
+
+    def suite(self, statements: Sequence[Any]) -> Block:
+        """The compiled statements of a module, or of a part of it."""
+        return self.block(_Suite(statements))
 
     def body_of(self, function: Any) -> Block:
         """The compiled body of a function, made when it is first called."""
@@ -82,7 +104,14 @@ class Compiler:
 
     def yields(self, body: cst.CSTNode) -> bool:
         """Whether a function's body makes it a generator."""
-        return any(type(each) is cst.Yield for each in _of_function(body))
+        stack = [body]
+        while stack:
+            node = stack.pop()
+            if type(node) is cst.Yield:
+                return True
+            if node is body or type(node) not in _SCOPES:
+                stack.extend(subnodes(node))
+        return False
 
     def compound(self, node: Any, qualname: str) -> tuple[bool, Callable[[Frame], Any]]:
         """The closure of a statement in which others stand."""
@@ -114,13 +143,4 @@ _COMPOUND: dict[type, Callable[[Any, Any], Flowing]] = {
 
 
 _SCOPES = frozenset((cst.FunctionDef, cst.ClassDef, cst.Lambda))
-
-
-def _of_function(body: cst.CSTNode) -> Any:
-    """The nodes of a body without those of functions and classes within it."""
-    stack = [body]
-    while stack:
-        node = stack.pop()
-        yield node
-        if node is body or type(node) not in _SCOPES:
-            stack.extend(subnodes(node))
+"""What has a body of its own: what is yielded there, it yields itself."""

@@ -22,7 +22,8 @@ _OF = "<the size of>"
 
 def taken_at(value: Tensor, node: cst.CSTNode) -> Tensor:
     """The number that a value is, out of its graph from some node on, if it was not out of it before."""
-    own = {id(each) for each in _chain(node)}
+    again = any(source.taken is not None for source, _ in value.terms or ())
+    own = {id(each) for each in _chain(node)} if again else set()
     terms = value.terms and tuple(_taken(source, factor, node, own) for source, factor in value.terms)
     return Tensor(value.draws, terms, frozenset(), value.scaler, True, value.reduced)
 

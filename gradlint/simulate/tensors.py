@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.arithmetic import factor_of, of_data
 from gradlint.simulate.attributes import part_of
-from gradlint.simulate.contents import is_data
+from gradlint.simulate.contents import flattened, is_data
 from gradlint.simulate.iteration import piece
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
@@ -86,7 +86,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return Answer(name, usual_answer(name))
     if value.terms is None:
         return Tensor(value.draws, None, value.models)
-    return joined(machine, node, (value, *args, *kwargs.values()))
+    return joined(machine, node, flattened((value, *args, *kwargs.values())))
 
 
 @lru_cache(maxsize=8192)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -18,9 +17,10 @@ from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.machine import STEPS, Machine
 from gradlint.simulate.recording import trace_of
 from gradlint.simulate.reductions import averages_weights, switches
-from gradlint.simulate.roots import definitions, is_backward
+from gradlint.simulate.roots import Definition, definitions, is_backward
 from gradlint.simulate.statements import Compiler
 from gradlint.simulate.stops import Raised, Stopped
+from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.trace import COUNTS, UPDATES, Trace
 from gradlint.simulate.world import World
 
@@ -36,19 +36,31 @@ MOST_STEPS = 40_000
 class Text:
     """A parsed text, compiled once for all its worlds."""
 
-    def __init__(self, statements: Sequence[cst.BaseStatement], nodes: Sequence[cst.CSTNode], words: Taught) -> None:
+    def __init__(
+        self,
+        statements: Sequence[cst.BaseStatement],
+        nodes: Sequence[cst.CSTNode],
+        words: Taught,
+        around: Surroundings = ALONE,
+    ) -> None:
         """`nodes` are all that stand in the statements."""
+        self.around = around
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
         self.incremented = _incremented(nodes)
         self.cuts = _cuts(nodes)
-        self.asides = _asides(nodes)
         self.found = definitions(statements)
+        self.asides = _asides(nodes, self.found)
         self.wrapper = next((each for each in nodes if type(each) is cst.Call and _wraps(each)), None)
-        self.compiler = Compiler(Aims(self.found))
-        self.whole: Block = self.compiler.block(_Body(list(statements)))
-        self.quiet: Block = self.compiler.block(_Body([each for each in statements if not self.acts(each)]))
+        modules = {path: each.statements for path, each in around.modules.items() if path != around.here}
+        self.every = [*self.found, *definitions(each for own in modules.values() for each in own)]
+        """The functions of the text, and of the modules around it."""
+        self.aims = Aims(self.every)
+        quiet = {path: [each for each in own if not self.acts(each)] for path, own in modules.items()}
+        self.compiler = Compiler(self.aims, quiet)
+        self.whole: Block = self.compiler.suite(statements)
+        self.quiet: Block = self.compiler.suite([each for each in statements if not self.acts(each)])
 
     def acts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement of the module trains, or may: what is defined and assigned stays."""
@@ -58,7 +70,7 @@ class Text:
             return False
         if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
             return True
-        return self.compiler.aims.of(statement).matters
+        return self.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
         """One run: the module, or its definitions and then what `start` does."""
@@ -67,7 +79,9 @@ class Text:
         machine.compiler = self.compiler
         machine.incremented = self.incremented
         machine.cuts = self.cuts
-        frame = machine.frame = Frame(machine, {})
+        machine.around = self.around
+        frame = machine.frame = Frame(machine, {}, origin=self.around.here)
+        machine.frames[self.around.here] = frame
         stopped: Stopped | None = None
         try:
             self.compiler.run_plain(self.whole if start is None else self.quiet, frame)
@@ -88,14 +102,20 @@ class Text:
         met = {id(each) for event in trace.events for each in (event.node, event.at, *event.stack)} | {
             id(node) for node in trace.hooked
         }
-        missed = (call for call in self.asides if id(call) not in met)
-        return frozenset(last_name(call.func) or "" for call in missed if not self._of_another_loop(call, met))
+        missed = (each for each in self.asides if id(each.call) not in met)
+        return frozenset(last_name(each.call.func) or "" for each in missed if not each.is_of_another_loop(met))
 
-    def _of_another_loop(self, call: cst.Call, met: set[int]) -> bool:
-        """Whether a call stands in a function with backward passes, of which a run came to none."""
-        own = next((each.calls for each in self.found if any(inner is call for inner in each.calls)), ())
-        passes = [each for each in own if is_backward(each)]
-        return bool(passes) and not any(id(each) in met for each in passes)
+
+@dataclass(frozen=True, eq=False)
+class _Aside:
+    """A call that matters to a loop wherever it stands, and the backward passes of the function that it stands in."""
+
+    call: cst.Call
+    passes: frozenset[int]
+
+    def is_of_another_loop(self, met: set[int]) -> bool:
+        """Whether it stands in a function with backward passes, of which a run came to none."""
+        return bool(self.passes) and self.passes.isdisjoint(met)
 
 
 def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
@@ -110,11 +130,17 @@ def _cuts(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
     return frozenset(last_name(each.args[2].value) or "" for each in ranges)
 
 
-def _asides(nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
+def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_Aside]:
     """The calls that matter to a loop wherever they stand: they clear gradients, set a factor, count micro-batches, communicate."""
     held = {id(each) for node in nodes if type(node) is cst.With and _measures(node) for each in walk(node)}
     calls = (each for each in nodes if type(each) is cst.Call)
-    return [each for each in calls if (_is_aside(each) and not (id(each) in held and _switches(each))) or averages_weights(each)]
+    chosen = [
+        each for each in calls if (_is_aside(each) and not (id(each) in held and _switches(each))) or averages_weights(each)
+    ]
+    passes: dict[int, frozenset[int]] = {}
+    for each in reversed(found) if chosen else ():
+        passes.update(dict.fromkeys(map(id, each.calls), frozenset(map(id, filter(is_backward, each.calls)))))
+    return [_Aside(each, passes.get(id(each), frozenset())) for each in chosen]
 
 
 def _measures(node: cst.With) -> bool:
@@ -141,11 +167,6 @@ def _spells_scaler(call: cst.Call) -> bool:
 def _is_aside(call: cst.Call) -> bool:
     name = last_name(call.func) or ""
     return spells_zeroing(name) or switches(name) or name in (COMM_HOOK, COUNTS) or (name == UPDATES and _spells_scaler(call))
-
-
-@dataclass
-class _Body:
-    body: list[Any] = field(default_factory=list)
 
 
 def _source(node: cst.CSTNode) -> str:

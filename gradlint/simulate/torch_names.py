@@ -171,7 +171,7 @@ def _foreach(name: str) -> Known:
 def _foreach_norm(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     """The norms of gradients, which stand for one another; of anything else, what is computed from it."""
     given = flattened(args[:1])
-    return [norm_of_gradients()] if any(isinstance(each, Gradient) for each in given) else joined(machine, node, given)
+    return [norm_of_gradients()] if any(isinstance(each, Gradient) for each in given) else joined(machine, node, flattened(given))
 
 
 def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

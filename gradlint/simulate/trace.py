@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import isfinite
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -112,6 +113,16 @@ class Event:
     shows: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
     stretches: frozenset[int] = frozenset()
 
+    @classmethod
+    def noted(cls, **given: Any) -> Event:
+        """An event with some of its fields, the others as they are by default.
+
+        To set each of the thirty fields of a frozen object takes longer than all the rest of noting what happens.
+        """
+        made = object.__new__(cls)
+        made.__dict__.update(given)
+        return made
+
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""
         if self.what is What.BACKWARD:
@@ -188,6 +199,9 @@ PAST_END = "`OneCycleLR` would step past its end, and PyTorch would raise"
 """What PyTorch refuses where a schedule of so many steps has more updates."""
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One run: its events, and why it ended before the code did ("" where it did not).
@@ -241,10 +255,19 @@ class Trace:
     spelled: Mapping[cst.CSTNode, Mapping[str, float]] = field(default_factory=dict)
     measured: tuple[tuple[str, tuple[Guard, ...]], ...] = ()
     summands: Mapping[Source, tuple[cst.CSTNode, ...]] = field(default_factory=dict)
+    _made: dict[Callable[[Trace], Any], Any] = field(default_factory=dict, init=False)
+
+    def once(self, make: Callable[[Trace], Made]) -> Made:
+        """What a function makes of the run; made once, however many ask for it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: Made = self._made[make]
+        return found
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds, in order."""
-        return [event for event in self.events if event.what in what]
+        kinds = frozenset(what)
+        return [event for event in self.events if event.what in kinds]
 
     @property
     def actual_n(self) -> int:

@@ -45,11 +45,13 @@ def _made(machine: Machine, identity: str, default: Any, has_default: bool, mode
 
 def _in_statement(machine: Machine) -> bool:
     """Whether the innermost loop is a statement: a comprehension makes several of what it names, and none of them is the one."""
-    return bool(machine.loops) and isinstance(machine.loops[-1], (cst.For, cst.While))
+    return bool(machine.loops) and type(machine.loops[-1]) in (cst.For, cst.While)
 
 
 def adopt(machine: Machine, name: str, value: Any) -> Any:
     """A value out of sight that is given a name: the object of training that the name says it is."""
+    if type(value) is not Tensor and type(value) is not Opaque:
+        return value
     if type(value) is Tensor and not value.draws and value.models.isdisjoint(NORM | DRIFT) and "loader" in name.lower():
         return Opaque(name)  # what is made of no data, and has such a name, is walked
     if type(value) is Tensor and _in_statement(machine) and name.lower().endswith(("loader", "_dl")):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import libcst as cst
 
+from gradlint.simulate.sections import built_at, sections
 from gradlint.simulate.trace import Event, Stepper, Trace, What
 from gradlint.simulate.windows import Placed, Window, begins_anew, cut, micros_of, training, varying
 
@@ -27,7 +29,8 @@ class View:
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds."""
-        return [event for _, event in self.events if event.what in what]
+        kinds = frozenset(what)
+        return [event for _, event in self.events if event.what in kinds]
 
     @cached_property
     def backwards(self) -> list[Event]:
@@ -41,7 +44,7 @@ class View:
 
     def repeats(self, larger: Trace) -> bool:
         """Whether it is what an optimizer built before at the same place has shown, and another run was left before it came."""
-        former = any(each.number < self.optimizer.number for each in _built_at(self.optimizer, self.trace))
+        former = any(each.number < self.optimizer.number for each in built_at(self.optimizer, self.trace))
         return former and larger.cut and self.optimizer.number >= len(larger.optimizers)
 
     # Windows
@@ -197,76 +200,35 @@ def begin_alike(view: View, larger: View) -> bool:
 # Several optimizers
 
 
-def views(trace: Trace) -> list[View]:
+def views(trace: Trace) -> Sequence[View]:
     """The trace as each optimizer sees it that steps."""
-    found = []
-    for optimizer in trace.optimizers:
-        life = _life(optimizer, trace)
-        concerned = [(place, trace.events[place]) for place in life if trace.events[place].concerns(optimizer.number)]
-        found += [View(trace, optimizer, events, home) for home, events in _sections(concerned).items()]
-    return [view for view in found if view.steps]
+    return trace.once(_views)
 
 
-def _life(optimizer: Stepper, trace: Trace) -> range:
-    """The places of the events while an optimizer trains: one that is built anew, as for each fold, takes over from the former one."""
-    begin, end = 0, len(trace.events)
-    kin = [each.number for each in _built_at(optimizer, trace)]
-    known = [(place, event.known) for place, event in enumerate(trace.events) if event.what is What.BACKWARD]
-    if any(number < optimizer.number for number in kin):
-        begin = max((place + 1 for place, count in known if count <= optimizer.number), default=0)
-    heir = min((number for number in kin if number > optimizer.number), default=None)
-    if heir is not None:
-        until = next((place for place, count in known if count > heir), end)
-        later = (each for each in trace.events[until:] if each.what is What.STEP and each.target == optimizer.number)
-        end = end if any(later) else until
-    return range(begin, end)
-
-
-def _built_at(optimizer: Stepper, trace: Trace) -> list[Stepper]:
-    """The optimizers that are built in sight at the same place."""
-    return [each for each in trace.optimizers if each.node is not None and each.node is optimizer.node]
-
-
-def _sections(events: Sequence[Placed]) -> dict[int, list[Placed]]:
-    """The events by the outermost loop of the text in which something is backpropagated: what comes after it belongs to it."""
-    homes = {_home(event) for _, event in events if event.what is What.BACKWARD}
-    if len(homes) < 2:
-        return {0: list(events)}
-    found: dict[int, list[Placed]] = {}
-    current = next(_home(event) for _, event in events if event.what is What.BACKWARD)
-    for place, event in events:
-        home = _home(event)
-        current = home if home in homes else current
-        found.setdefault(current, []).append((place, event))
-    return found
-
-
-def _home(event: Event) -> int:
-    """The outermost loop of the text around an event."""
-    return next((id(loop) for loop in event.loops if type(loop).__name__ != "FunctionDef"), 0)
+def _views(trace: Trace) -> tuple[View, ...]:
+    found = [View(trace, optimizer, events, home) for optimizer, home, events in sections(trace)]
+    return tuple(view for view in found if view.steps)
 
 
 def own_paces(found: Sequence[View]) -> frozenset[tuple[int, int]]:
     """The optimizers that are fed by the same backward passes as another one, and step after other ones than that."""
-    apart: set[tuple[int, int]] = set()
-    for index, view in enumerate(found):
-        fed = {id(event) for event in view.backwards}
-        for other in found[index + 1 :]:
-            if fed.isdisjoint(id(event) for event in other.backwards):
-                continue
-            if _pace(view) != _pace(other):
-                apart |= {view.key, other.key}
-    return frozenset(apart)
+    if len(found) < 2:
+        return frozenset()
+    fed: dict[int, list[View]] = {}
+    for view in found:
+        for event in view.backwards:
+            fed.setdefault(id(event), []).append(view)
+    paces = {view.key: _pace(view) for view in found}
+    apart = (views for views in fed.values() if len({paces[view.key] for view in views}) > 1)
+    return frozenset(view.key for views in apart for view in views)
 
 
-def _pace(view: View) -> list[int]:
+def _pace(view: View) -> tuple[int, ...]:
     """After how many backward passes of the whole trace each step comes."""
-    found: list[int] = []
-    count = 0
+    before = view.trace.once(_backward_places)
     own = {id(step) for step in view.steps}
-    for event in view.trace.events:
-        if event.what is What.BACKWARD:
-            count += 1
-        elif id(event) in own:
-            found.append(count)
-    return found
+    return tuple(bisect_left(before, place) for place, event in view.events if id(event) in own)
+
+
+def _backward_places(trace: Trace) -> list[int]:
+    return [place for place, event in enumerate(trace.events) if event.what is What.BACKWARD]

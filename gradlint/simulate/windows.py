@@ -21,7 +21,8 @@ class Window:
 
     def of(self, *what: What) -> list[Event]:
         """The events of some kinds."""
-        return [event for _, event in self.events if event.what in what]
+        kinds = frozenset(what)
+        return [event for _, event in self.events if event.what in kinds]
 
     @cached_property
     def backwards(self) -> list[Event]:

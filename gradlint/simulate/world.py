@@ -137,6 +137,7 @@ def spells_epochs(name: str) -> bool:
     return _EPOCHS.search(name) is not None
 
 
+@lru_cache(maxsize=8192)
 def spells_setting(identity: str) -> bool:
     """Whether something is an entry of the settings, by the name of what it stands in."""
     owner = identity.rpartition("[")[0] if identity.endswith("]") else identity.rpartition(".")[0]
@@ -173,6 +174,7 @@ def measures(name: str) -> bool:
     return _MEASURES.search(name) is not None
 
 
+@lru_cache(maxsize=8192)
 def spells_resumption(name: str) -> bool:
     """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
     return _RESUMES.search(name) is not None

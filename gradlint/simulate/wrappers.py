@@ -12,6 +12,7 @@ from gradlint.model.names.vocabulary import (
 )
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.conditions import truth
+from gradlint.simulate.contents import flattened
 from gradlint.simulate.engines import deepspeed
 from gradlint.simulate.given_back import given_back
 from gradlint.simulate.machine import Machine
@@ -41,8 +42,9 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
     optimizer = next(filter(None, map(optimizer_in, args)), None) if "<backward>" in value.kept else None
     if optimizer is not None:
         step(machine, optimizer, node, through="object")
-    unknown_call(machine, f"{value.last}.{name}", [value, *args, *kwargs.values()], node)
-    return given_back(machine, args, kwargs, node, value)
+    parts = flattened([*args, *kwargs.values()])
+    unknown_call(machine, f"{value.last}.{name}", [value, *parts], node)
+    return given_back(machine, args, kwargs, parts, node, value)
 
 
 def optimizer_in(value: Any) -> Optimizer | None:

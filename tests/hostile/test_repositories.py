@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from samples import SAFE, check, run, script
 
-from gradlint.config.contents import LARGEST_SETTINGS
+from gradlint.config.contents import LARGEST_SETTINGS, MOST_PATTERNS
 from gradlint.suppression.comments import read_suppressions
 
 DEVICE = Path("/dev/zero")
@@ -44,6 +44,15 @@ def test_a_gitignore_of_many_gigabytes_is_not_read(project: Path) -> None:
     assert "GRD101" in check(project).stdout
 
 
+@needs_pipes
+def test_a_picture_is_drawn_of_regular_files_alone(project: Path) -> None:
+    os.mkfifo(project / "pipe.py")
+    huge(project / "huge.py", 8 * 2**30)
+    for name, why in (("pipe.py", "it is not a regular file"), ("huge.py", "it is larger than 50 MiB")):
+        result = run("show", project / name, project / "train.py")
+        assert result.exit_code == 2 and f"{name}: {why}" in result.stderr and "GRD101" in result.stdout
+
+
 @needs_device
 def test_a_configuration_that_is_a_device(project: Path) -> None:
     result = run("check", "--config", DEVICE, project)
@@ -75,6 +84,40 @@ def test_a_configuration_that_is_nested_deeply(project: Path, text: str) -> None
     (project / "gradlint.toml").write_text(text + "\n")
     result = run("check", project)
     assert result.exit_code == 2 and "not valid TOML" in result.stderr
+
+
+def test_a_baseline_and_a_notebook_that_are_nested_deeply(project: Path) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    (project / "accepted.json").write_text(deep)
+    result = check("--baseline", project / "accepted.json", project)
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1 and "accepted.json" in result.stderr
+    script(project, f'{{"cells": {deep}, "loss.backward() optimizer.step() accum_steps": 1}}', "deep.ipynb")
+    assert check(project / "deep.ipynb").stdout.count("GRD000") == 1
+
+
+@needs_pipes
+def test_a_cache_whose_tag_is_a_pipe_is_none(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    (project / ".gradlint_cache").mkdir()
+    os.mkfifo(project / ".gradlint_cache" / "CACHEDIR.TAG")
+    assert run("clean").exit_code in (0, 2)
+
+
+def test_a_gitignore_of_very_many_patterns_is_passed_over(project: Path) -> None:
+    """Each pattern is tried with each file."""
+    script(project, SAFE, "other.py")
+    (project / ".gitignore").write_text("other.py\n" + "".join(f"x{n}/*.q\n" for n in range(MOST_PATTERNS)))
+    assert "other.py" in check(project).stdout
+    (project / ".gitignore").write_text("other.py\n" + "# a comment\n\n" * MOST_PATTERNS)
+    assert "other.py" not in check(project).stdout
+
+
+@pytest.mark.parametrize("table", ["extend-exclude = [{}]", "per-file-ignores = {{ {} }}"])
+def test_a_configuration_of_very_many_patterns_is_refused(project: Path, table: str) -> None:
+    end = '" = ["GRD101"]' if "per-file" in table else '"'
+    (project / "gradlint.toml").write_text(table.format(", ".join(f'"x{n}{end}' for n in range(MOST_PATTERNS + 1))))
+    result = run("check", project)
+    assert result.exit_code == 2 and "has 10,001 patterns, and gradlint reads up to 10,000" in result.stderr
 
 
 def test_a_bracket_that_never_closes_is_not_looked_for_beyond_the_next_comment() -> None:

@@ -57,6 +57,20 @@ def test_what_a_killed_run_has_left_is_removed(tmp_path: Path) -> None:
     assert [each.exists() for each in (old, fresh, foreign)] == [False, True, True]
 
 
+def test_what_a_killed_run_has_left_in_the_cache_is_removed(tmp_path: Path) -> None:
+    path, cache = script(tmp_path, SAFE), tmp_path / "cache"
+    for number in range(10):  # fewer are checked without a cache
+        script(tmp_path, SAFE, f"{number}.py")
+    run("check", "--cache-dir", cache, tmp_path)
+    (folder,) = (each for each in cache.iterdir() if each.is_dir())
+    old, fresh = folder / ".a1b2.new", folder / ".c3d4.new"
+    for each in (old, fresh):
+        each.write_text("x")
+    os.utime(old, (time.time() - 2 * write._ABANDONED,) * 2)
+    run("check", "--cache-dir", cache, path, script(tmp_path, SAFE, "other.py").parent)
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
 def test_a_link_out_of_the_tree_is_written_only_where_it_is_named(tmp_path: Path) -> None:
     outside = script(tmp_path, SAFE, "elsewhere/train.py")
     tree = tmp_path / "tree"
@@ -83,6 +97,9 @@ OUTPUTS = {
     "baseline": ("--write-baseline", "new.py"),
     "file that is checked": ("-o", "script", "script"),
     "link to one": ("-o", "link", "train.py"),
+    "link to a source that is not checked": ("-o", "away.txt"),
+    "configuration": ("-opyproject.toml",),
+    "link to a configuration": ("-o", "settings.txt"),
 }
 
 
@@ -92,8 +109,12 @@ def test_no_output_goes_over_a_source(tmp_path: Path, monkeypatch: pytest.Monkey
     script(tmp_path, SAFE)
     script(tmp_path, SAFE, "script")
     Path("link").symlink_to("train.py")
+    Path("away.txt").symlink_to(script(tmp_path, SAFE, "other/away.py"))
+    Path("pyproject.toml").write_text("[tool]\n")
+    Path("settings.txt").symlink_to("pyproject.toml")
     result = check(*arguments, "train.py", "script")
     assert result.exit_code == 2 and "written over" in result.stderr
+    assert Path("pyproject.toml").read_text() == "[tool]\n" and Path("away.txt").read_text() == SAFE
     assert Path("train.py").read_text() == Path("script").read_text() == SAFE and not Path("new.py").exists()
 
 

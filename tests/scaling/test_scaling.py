@@ -14,12 +14,7 @@ from gradlint import check_source
 
 SIZES = (4, 8, 16, 32)
 STEEPEST = 1.2
-STEEPER = frozenset(
-    (
-        *("one product", "ladder of boundaries", "inner loops", "renamed", "nested parts", "nested try"),
-        *("optimizers", "training loops", "all to all", "clips", "backward passes"),
-    )
-)
+STEEPER = frozenset(("ladder of boundaries", "inner loops", "nested try", "all to all", "clips", "backward passes"))
 """Shapes that cost more than in proportion until the budget ends it; for them the bound alone holds."""
 MOST_CALLS = 12_000_000
 """Calls after which every text is done, or given up: some two seconds."""

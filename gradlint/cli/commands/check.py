@@ -136,6 +136,11 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 )
 @in_files("--respect-gitignore/--no-respect-gitignore", default=None, help="Skip files that a .gitignore names. [default: yes]")
 @in_files(
+    "--follow/--no-follow",
+    default=None,
+    help="Read the modules of the repository that a file imports, and the programs that lead to it. [default: yes]",
+)
+@in_files(
     "--force-exclude/--no-force-exclude",
     default=None,
     help="Skip excluded files even if you name them, as pre-commit does.",

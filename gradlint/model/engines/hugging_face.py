@@ -37,13 +37,18 @@ _FORWARD = _FIELDS | frozenset(
 """What their forward passes take: another keyword is for a model of the author's own."""
 
 
+def derives_trainer(statement: cst.CSTNode, facts: Facts) -> TypeGuard[cst.ClassDef]:
+    """Whether a statement is a subclass of the Trainer."""
+    return type(statement) is cst.ClassDef and any(_is_trainer(facts.qualify(base.value)) for base in statement.bases)
+
+
 def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) -> Iterator[cst.FunctionDef]:
     """Each `compute_loss` of a subclass of the Trainer that the Trainer itself calls and, as far as can be seen, has a count for.
 
     Unknown is no: a batch that is no mapping, of which no labels are read, or which the model is handed as a whole, is for a model
     of the author's own, and its loss the Trainer divides. `collated` says that a collator in sight makes labels.
     """
-    if not isinstance(statement, cst.ClassDef) or not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
+    if not derives_trainer(statement, facts):
         return
     methods = {each.name.value: each for each in statement.body.body if isinstance(each, cst.FunctionDef)}
     loss = methods.get("compute_loss")
@@ -63,7 +68,7 @@ def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) 
 
 def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | None:
     """The `compute_loss` of a subclass of the Trainer that takes no count, where the Trainer's own `training_step` passes one."""
-    if not isinstance(statement, cst.ClassDef) or not any(_is_trainer(facts.qualify(base.value)) for base in statement.bases):
+    if not derives_trainer(statement, facts):
         return None
     methods = {each.name.value: each for each in statement.body.body if isinstance(each, cst.FunctionDef)}
     loss, step = methods.get("compute_loss"), methods.get("training_step")

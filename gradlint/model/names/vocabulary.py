@@ -160,12 +160,15 @@ _ASKS_SPELLING = re.compile(r"^(is|should|needs?|do|does|will|has|can|was|first|
 
 @dataclass(frozen=True)
 class Taught:
-    """The last names that a project's configuration adds to the field's own: of variables, attributes, and what builds them."""
+    """What a project's configuration says of its code: last names beside the field's own, of variables, attributes, and what
+    builds them; and how many characters of a file that can matter are parsed, None for as many as usual.
+    """
 
     optimizers: frozenset[str] = frozenset()
     schedulers: frozenset[str] = frozenset()
     accumulation_steps: frozenset[str] = frozenset()
     boundaries: frozenset[str] = frozenset()
+    max_size: int | None = None
 
     def role_of_constructor(self, qualified: str) -> Role | None:
         """As the function of this name; what was taught wins."""

@@ -11,6 +11,7 @@ import libcst as cst
 
 from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.assumptions import STEPS_OUT_OF_SIGHT
+from gradlint.simulate.contents import flattened
 from gradlint.simulate.engines.accelerate import named_steps
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
@@ -79,4 +80,4 @@ def _count_call(machine: Machine, engine: Engine, node: cst.CSTNode) -> None:
 
 def forward(machine: Machine, engine: Engine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A forward pass."""
-    return joined(machine, node, [*args, *kwargs.values()], frozenset((engine.identity,)))
+    return joined(machine, node, flattened([*args, *kwargs.values()]), frozenset((engine.identity,)))

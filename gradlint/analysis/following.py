@@ -1,0 +1,85 @@
+"""Holds what a file shows by itself against what it shows among the modules around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import libcst as cst
+
+from gradlint.simulate.faults import WORTH_KNOWING, Fault
+from gradlint.simulate.scene import Scene
+from gradlint.simulate.simulation import Simulation
+from gradlint.simulate.verdicts import Answer, verdicts
+from gradlint.simulate.views import views
+
+_OF_WINDOWS = ("GRD1", "GRD2")
+"""How the codes begin of faults that belong to the loop, wherever the call stands that shows them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """The runs among the modules around a file; `is_here` tells the nodes of the file."""
+
+    runs: Sequence[Simulation]
+    is_here: Callable[[cst.CSTNode], bool]
+
+    def upheld(self, own: Sequence[Scene]) -> Iterator[Scene]:
+        """The faults that the file shows by itself, but for those that whatever leads to the same code is without."""
+        for scene in own:
+            if scene.fault.code in WORTH_KNOWING:
+                yield scene  # what is shown, or costs time, is what it is wherever the loop is called
+                continue
+            known = [each for each in self._known if id(scene.event.node) in each.met]
+            if not known or any(each.shows(scene.fault) for each in known):
+                yield replace(scene, caller=_only_from(scene, known))
+
+    def adds(self, scenes: Sequence[Scene], own: Sequence[Scene]) -> Iterator[Scene]:
+        """The faults of the file's code that only the modules around it show, given the scenes of these runs and of its own."""
+        known = {scene.fault.key for scene in own}
+        for scene in scenes:
+            if scene.fault.key in known or not self.is_here(scene.place):
+                continue
+            if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
+                continue  # it is reported where the loop is
+            leading = [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
+            yield replace(scene, caller=_only_from(scene, leading))
+
+    @cached_property
+    def _known(self) -> list[_Known]:
+        return [known for known in map(_Known, self.runs) if known.is_sure]
+
+
+def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:
+    """The module that alone shows a fault; none where all that lead to its place do."""
+    showing = [each for each in leading if each.shows(scene.fault)]
+    return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """The runs of one root, and what they come to."""
+
+    simulation: Simulation
+
+    @cached_property
+    def met(self) -> frozenset[int]:
+        """The calls on the way to what happens in an update, and these themselves."""
+        events = (event for run in self.simulation.runs for event in run.trace.events)
+        return frozenset(id(node) for event in events for node in (event.node, *event.stack))
+
+    @cached_property
+    def is_sure(self) -> bool:
+        """Whether its loops accumulate, and nothing about them is left open."""
+        if not any(view.accumulates for view in views(self.simulation.main.trace)):
+            return False
+        return all(each.answer is not Answer.UNKNOWN for each in verdicts(self.simulation))
+
+    def shows(self, fault: Fault) -> bool:
+        """Whether the runs show a fault of that rule at its place, or at what is called there."""
+        places = {id(fault.place), id(fault.event.node)}
+        return any(
+            each.code == fault.code and not places.isdisjoint({id(each.place), id(each.event.node), *map(id, each.event.stack)})
+            for each in self.simulation.faults
+        )

@@ -1,0 +1,197 @@
+"""What the repository around a file adds to its runs: the modules that it imports, and those that lead to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import libcst as cst
+
+from gradlint.analysis.source import Source, read_for_runs, read_rows
+from gradlint.model.names.dotted_paths import joined
+from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
+from gradlint.repository.callers import programs
+from gradlint.repository.context import NO_CONTEXT, Context, context_of
+from gradlint.repository.folder import Reader, Repository, repository_of
+from gradlint.repository.imports import Import, imports_of
+from gradlint.repository.needed import Outline, outline
+from gradlint.repository.resolve import resolve
+from gradlint.simulate.simulation import Simulation, simulate
+from gradlint.simulate.surroundings import Module, Surroundings
+
+MOST_MODULES = 16
+"""Modules that are followed from one text."""
+
+MOST_CHARACTERS = 200_000
+"""Characters of code that are parsed of all of them together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The modules around the file at `path`, read when they are first asked for."""
+
+    repository: Repository
+    path: str
+    text: str
+    _sources: list[dict[str, Source]] = field(default_factory=list)
+
+    def place(self, node: cst.CSTNode) -> str | None:
+        """Where a node of another module stands, as `lib/engine.py:12`."""
+        for sources in self._sources:
+            for path, source in sources.items():
+                row = source.row_of(node)
+                if row is not None:
+                    return f"{self.repository.name(path)}:{row}"
+        return None
+
+    @property
+    def statements(self) -> list[cst.BaseStatement]:
+        """What was parsed of the modules around the file."""
+        return [each for sources in self._sources for source in sources.values() for each in source.statements]
+
+    def modules(self) -> list[str]:
+        """The names of the modules that are followed."""
+        around = (self._imported, *self._callers)
+        return sorted({module.name for each in around for module in each.modules.values()})
+
+    def simulate(self, statements: Sequence[cst.BaseStatement], words: Taught) -> tuple[Simulation, ...]:
+        """The runs of the file's statements, or of a repaired text's, among the modules around it; none where none are."""
+        if not (self._callers or any(each.statements for each in self._imported.modules.values())):
+            return ()
+        around = self._imported.with_statements(self.path, statements)
+        return simulate(statements, words, around, [each.with_statements(self.path, statements) for each in self._callers])
+
+    @property
+    def context(self) -> Context:
+        """What the runs depend on beside the text; nothing where they were never asked for."""
+        if "_imported" not in self.__dict__:
+            return NO_CONTEXT
+        around = (self._imported, *self._callers)
+        followed = sorted({path for each in around for path in (each.here, *each.modules)} - {self.path})
+        return context_of(self.repository, self.path, tuple(followed))
+
+    @cached_property
+    def _imported(self) -> Surroundings:
+        """What the file imports."""
+        linking = _Linking(self.repository)
+        around = linking.around(self.path, self.text)
+        self._sources.append(linking.sources)
+        return around
+
+    @cached_property
+    def _callers(self) -> list[Surroundings]:
+        """The programs that lead to the file, each with what it imports."""
+        found = []
+        for path in programs(self.repository, self.path):
+            text = self.repository.text(path) or ""
+            source = read_for_runs(text)
+            if isinstance(source, Source):
+                linking = _Linking(self.repository, whole={self.path})
+                found.append(linking.around(path, text).with_statements(path, source.statements))
+                self._sources.append({**linking.sources, path: source})
+        return found
+
+
+def neighbours_of(filename: str, text: str, unsaved: Reader = lambda _: None) -> Neighbours | None:
+    """The modules around a file with a text, as far as it lies in a repository."""
+    repository = repository_of(Path(filename), unsaved)
+    return Neighbours(repository, os.path.realpath(filename), text) if repository is not None else None
+
+
+class _Linking:
+    """Follows imports from a text, nearest modules first, and parses of each module what its importers need."""
+
+    def __init__(self, repository: Repository, whole: Iterable[str] = ()) -> None:
+        self.repository = repository
+        self.links: dict[tuple[str, str], str] = {}
+        self.wanted: dict[str, set[str] | None] = {}
+        """The names that are needed of each module, in the order in which modules are met; None where that is all of them."""
+        self.sources: dict[str, Source] = {}
+        self.whole = frozenset(whole)
+        """The modules that somebody else parses, all of them."""
+
+    def around(self, path: str, text: str) -> Surroundings:
+        """The modules around a text."""
+        outlines: dict[str, Outline] = {}
+        own = outline(text)
+        if own is None:
+            return Surroundings(path)
+        outlines[path] = own
+        self._link(path, imports_of(each.node for each in own.statements), text)
+        done: dict[str, frozenset[str] | None] = {}
+        for _ in range(MOST_MODULES):  # what is needed of a module grows while others are read
+            waiting = [each for each in self.wanted if each != path and done.get(each, frozenset()) != self._asked(each)]
+            if not waiting:
+                break
+            for each in waiting:
+                done[each] = self._asked(each)
+                self._follow(each, outlines)
+        left = MOST_CHARACTERS
+        for each in self.wanted:
+            source = _read(outlines[each], self._asked(each)) if each in outlines and each not in (path, *self.whole) else None
+            left -= sum(len(part.module.code) for part in source.slices) if source is not None else 0
+            if source is not None and left >= 0:
+                self.sources[each] = source
+        modules = {each: Module(self.repository.name(each), source.statements) for each, source in self.sources.items()}
+        modules[path] = Module(self.repository.name(path), ())
+        return Surroundings(path, modules, self.links)
+
+    def _asked(self, path: str) -> frozenset[str] | None:
+        names = None if path in self.whole else self.wanted[path]
+        return None if names is None else frozenset(names)
+
+    def _follow(self, path: str, outlines: dict[str, Outline]) -> None:
+        """Link what the needed part of a module imports."""
+        if path not in outlines:
+            text = self.repository.text(path)
+            found = outline(text) if text is not None and len(outlines) <= MOST_MODULES else None
+            if found is None:
+                return
+            outlines[path] = found
+        needed = outlines[path].needed(self._asked(path))
+        self._link(path, imports_of(each.node for each in needed), "\n".join(each.text for each in needed))
+
+    def _link(self, path: str, imports: Iterable[Import], text: str) -> None:
+        for each in imports:
+            target = self._linked(path, each.module)
+            if each.names is None:  # the module itself
+                if target is not None:
+                    self._want(target, each.used_in(text))
+                for prefix in each.packages:
+                    self._linked(path, prefix)
+                continue
+            for name in [each for each in each.names if role_of_constructor(each) is not Role.SCHEDULER]:
+                inner = self._linked(path, joined(each.module, name)) if name != "*" else None
+                if inner is not None:
+                    self._want(inner, Import(joined(each.module, name), bound=each.names[name]).used_in(text))
+                elif target is not None:
+                    self._want(target, None if name == "*" else {name})
+
+    def _linked(self, importer: str, path: str) -> str | None:
+        if (importer, path) not in self.links:
+            found = resolve(self.repository, importer, path)
+            if found is None:
+                return None
+            self.links[importer, path] = found
+        return self.links[importer, path]
+
+    def _want(self, path: str, names: set[str] | None) -> None:
+        known = self.wanted.setdefault(path, set())
+        if names is None:
+            self.wanted[path] = None
+        elif known is not None:
+            known |= names
+
+
+def _read(found: Outline, names: Iterable[str] | None) -> Source | None:
+    """What is needed of a module, parsed."""
+    rows: list[tuple[int, int]] = []
+    for each in found.needed(names):
+        if rows and each.rows[0] <= rows[-1][1] + 1:
+            rows[-1] = (rows[-1][0], max(rows[-1][1], each.rows[1]))
+        else:
+            rows.append(each.rows)
+    return read_rows(found.text, rows) if rows else None

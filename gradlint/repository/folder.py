@@ -1,0 +1,123 @@
+"""Reads the files of the repository that a file lies in, and none outside of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+from gradlint.files.decode import Decoded, decode
+
+LARGEST = 1_000_000
+"""Bytes of the largest file that is read on the way from another one."""
+
+_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
+"""What lies at the root of a repository."""
+
+_HIGHEST = 40
+"""Folders above a file at the most in which a root is looked for."""
+
+Reader = Callable[[str], "str | None"]
+
+
+@dataclass(frozen=True, eq=False)
+class Repository:
+    """A folder, and its files as somebody reads them: unsaved texts may come before what is on the disk."""
+
+    root: str
+    unsaved: Reader = lambda _: None
+    _texts: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The files that were read so far, or looked for."""
+        return tuple(self._texts)
+
+    def text(self, path: str) -> str | None:
+        """The text of a file in the folder; None for what is no file, is too large, lies outside, or is no text."""
+        if path not in self._texts:
+            self._texts[path] = self.unsaved(path) or self._on_disk(path)
+        return self._texts[path]
+
+    def digest(self, paths: Iterable[str]) -> str:
+        """What the texts of some files are known by, as they are read here."""
+        known = blake2b(digest_size=16)
+        for path in paths:
+            known.update(path.encode("utf-8", "surrogatepass") + b"\0")
+            known.update((self.text(path) or "").encode("utf-8", "surrogatepass") + b"\0")
+        return known.hexdigest()
+
+    def holds(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return path in self._texts or os.path.isfile(path)
+
+    def is_inside(self, path: str) -> bool:
+        """Whether a path leads into the folder, links followed."""
+        real = os.path.realpath(path)
+        return real == self.root or real.startswith(self.root + os.sep)
+
+    def name(self, path: str) -> str:
+        """A path as a reader knows it: from the root, with slashes."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+    def scripts_of(self, folder: str) -> Iterator[str]:
+        """The Python files in a folder, in the order of their names."""
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            return
+        yield from (os.path.join(folder, each) for each in names if each.endswith(".py"))
+
+    def folders_of(self, folder: str) -> Iterator[str]:
+        """The folders in a folder that are no hidden ones and no links, in the order of their names."""
+        try:
+            with os.scandir(folder) as found:
+                names = sorted(each.path for each in found if each.name[0] not in "._" and each.is_dir(follow_symlinks=False))
+        except OSError:
+            return
+        yield from names
+
+    def _on_disk(self, path: str) -> str | None:
+        try:
+            seen = os.stat(path)
+            if not stat.S_ISREG(seen.st_mode) or seen.st_size > LARGEST or not self.is_inside(path):
+                return None
+            found = decode(Path(path).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found.text if isinstance(found, Decoded) else None
+
+
+def repository_of(path: Path, unsaved: Reader = lambda _: None) -> Repository | None:
+    """The repository of a file: the nearest folder above it with a mark of one, else as far up as folders hold Python files."""
+    try:
+        folder = os.path.dirname(os.path.realpath(path))
+        if not os.path.isdir(folder):
+            return None
+        return Repository(_root(folder), unsaved)
+    except (OSError, ValueError):
+        return None
+
+
+def _root(folder: str) -> str:
+    above, unmarked, climbing = folder, folder, True
+    for _ in range(_HIGHEST):
+        if any(os.path.exists(os.path.join(above, mark)) for mark in _MARKS):
+            return above
+        climbing = climbing and (above == folder or any(each.endswith(".py") for each in _listed(above)))
+        unmarked = above if climbing else unmarked
+        parent = os.path.dirname(above)
+        if parent == above:
+            break
+        above = parent
+    return unmarked
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

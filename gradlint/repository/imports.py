@@ -1,0 +1,42 @@
+"""The imports in a piece of code, in functions and branches too, with the names that they give."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: the dotted path of a module, with leading dots, and the names that are taken from it, each with what it is bound to.
+
+    `names` is None for an import of the module itself, which is bound to `bound`.
+    """
+
+    module: str
+    names: Mapping[str, str] | None = None
+    bound: str = ""
+
+    @property
+    def packages(self) -> list[str]:
+        """The packages around a module that is imported by its whole path."""
+        parts = self.module.split(".")
+        return [".".join(parts[:count]) for count in range(1, len(parts))] if not self.module.startswith(".") else []
+
+    def used_in(self, text: str) -> set[str]:
+        """The attributes of the module that a text speaks of, where it is imported itself."""
+        return set(re.findall(rf"\b{re.escape(self.bound)}\s*\.\s*(\w+)", text))
+
+
+def imports_of(statements: Iterable[ast.AST]) -> Iterator[Import]:
+    """All imports in some statements."""
+    for statement in statements:
+        for each in ast.walk(statement):
+            if isinstance(each, ast.Import):
+                yield from (Import(alias.name, bound=alias.asname or alias.name) for alias in each.names)
+            elif isinstance(each, ast.ImportFrom):
+                yield Import(
+                    "." * each.level + (each.module or ""), {alias.name: alias.asname or alias.name for alias in each.names}
+                )

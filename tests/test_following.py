@@ -1,0 +1,217 @@
+"""Repositories of several files: what each file is told that only the others show, and what keeps following in bounds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import FIXTURES, difference, read_marked
+
+from gradlint.analysis.neighbours import MOST_MODULES, Neighbours
+from gradlint.config.selection import Layer, Selection
+from gradlint.repository.folder import Repository
+from gradlint.repository.nearby import MOST_READ
+from gradlint.run.runner import process
+from gradlint.run.task import FileResult, Task
+
+EVERYTHING = Selection((Layer(select=("ALL",)),))
+REPOSITORIES = sorted(path for path in (FIXTURES / "repositories").iterdir() if path.is_dir())
+
+
+def checked(path: Path, **given: bool) -> FileResult:
+    return process(str(path), path.read_bytes(), Task(EVERYTHING, **given))
+
+
+def unmarked(source: Path, target: Path) -> dict[Path, frozenset[tuple[int, str]]]:
+    """Copy a repository without its markers, and say what each file expects."""
+    expected = {}
+    for path in source.rglob("*"):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            marked = read_marked(path.read_text(encoding="utf-8"))
+            place.write_text(marked.source, encoding="utf-8")
+            if path.suffix == ".py":
+                expected[place] = marked.expected
+    return expected
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES, ids=lambda path: path.name)
+def test_markers_are_met(repository: Path, tmp_path: Path) -> None:
+    for path, expected in unmarked(repository, tmp_path).items():
+        result = checked(path)
+        assert result.crash is None
+        assert difference(path.read_text(encoding="utf-8"), result.diagnostics, expected) == "", path
+
+
+ENGINE = """\
+import torch.nn.functional as F
+
+
+def train(model, loader, optimizer, scheduler, steps):
+    for index, (inputs, targets) in enumerate(loader):
+        loss = F.cross_entropy(model(inputs), targets) / steps
+        loss.backward()
+        if (index + 1) % steps == 0 or index + 1 == len(loader):
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+"""
+PER_MICRO_BATCH = ENGINE.replace("            scheduler.step()\n", "") + "        scheduler.step()\n"
+MAIN = """\
+import argparse
+
+import torch
+from torch.utils.data import DataLoader
+
+from engine import train
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--steps", type=int, default=4)
+args = parser.parse_args()
+model = torch.nn.Linear(4, 2)
+loader = DataLoader(pairs, batch_size=8)
+optimizer = torch.optim.AdamW(model.parameters())
+scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10 * len(loader))
+for _ in range(10):
+    train(model, loader, optimizer, scheduler, args.steps)
+"""
+LENGTH = [(14, "GRD402")]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A program whose schedule is N times too long, as its engine alone shows."""
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "engine.py").write_text(ENGINE)
+    (tmp_path / "main.py").write_text(MAIN)
+    return tmp_path
+
+
+def codes(path: Path, **given: bool) -> list[tuple[int, str]]:
+    result = checked(path, **given)
+    assert result.crash is None
+    return [(each.span.start.row, each.code) for each in result.diagnostics]
+
+
+def gradlint(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "gradlint", *args], capture_output=True, text=True, cwd=cwd)
+
+
+def test_a_finding_names_the_other_file_and_the_line(pair: Path) -> None:
+    (found,) = checked(pair / "main.py").diagnostics
+    assert "`engine.py:10`" in found.reason
+    assert found.fix is not None
+
+
+def test_nothing_is_followed_where_that_is_not_wanted(pair: Path) -> None:
+    assert codes(pair / "main.py") == LENGTH
+    assert codes(pair / "main.py", follow=False) == []
+    assert gradlint("check", "--isolated", "--no-cache", "--no-follow", ".", cwd=pair).returncode == 0
+    (pair / "gradlint.toml").write_text("follow = false\n")
+    assert gradlint("check", "--no-cache", ".", cwd=pair).returncode == 0
+
+
+def test_a_tree_is_told_each_finding_once(pair: Path) -> None:
+    run = gradlint("check", "--isolated", "--no-cache", "--output-format", "concise", ".", cwd=pair)
+    assert run.stdout.count("GRD402") == 1
+
+
+def test_the_length_is_right_where_the_other_file_steps_on_each_micro_batch(pair: Path) -> None:
+    (pair / "engine.py").write_text(PER_MICRO_BATCH)
+    assert codes(pair / "main.py") == []
+
+
+def test_a_finding_goes_where_the_caller_makes_up_for_it(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").touch()
+    engine = ENGINE.replace(" or index + 1 == len(loader)", "")
+    (tmp_path / "engine.py").write_text(engine)
+    assert (8, "GRD202") in codes(tmp_path / "engine.py")
+    flushing = MAIN.replace("args.steps)\n", "args.steps)\n    optimizer.step()\n    optimizer.zero_grad()\n")
+    (tmp_path / "main.py").write_text(flushing)
+    assert "GRD202" not in [code for _, code in codes(tmp_path / "engine.py")]
+
+
+def test_modules_that_import_each_other_end(pair: Path) -> None:
+    (pair / "engine.py").write_text("import main\nfrom main import args\n" + ENGINE)
+    assert codes(pair / "main.py") == LENGTH
+
+
+def test_a_module_that_does_not_parse_is_out_of_sight(pair: Path) -> None:
+    (pair / "engine.py").write_text(ENGINE + "def broken(:\n")
+    assert codes(pair / "main.py") == []
+
+
+def test_the_nearest_of_two_modules_of_one_name_is_meant(pair: Path) -> None:
+    (pair / "tools").mkdir()
+    (pair / "tools" / "main.py").write_text(MAIN)
+    (pair / "tools" / "engine.py").write_text("def train(*args):\n    pass\n")
+    assert codes(pair / "tools" / "main.py") == []
+    assert codes(pair / "main.py") == LENGTH
+
+
+def test_a_module_that_is_called_as_torch_is_does_not_stand_for_it(pair: Path) -> None:
+    (pair / "torch.py").write_text("optim = None\n")
+    assert codes(pair / "main.py") == LENGTH
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_no_link_leads_out_of_the_repository(pair: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "engine.py"
+    (pair / "engine.py").rename(outside)
+    (pair / "engine.py").symlink_to(outside)
+    assert codes(pair / "main.py") == []
+
+
+def test_many_modules_that_import_each_other_are_followed_as_far_as_the_bounds_go(pair: Path) -> None:
+    for number in range(400):
+        others = "".join(f"import part{(number + step) % 400}\n" for step in range(1, 20))
+        (pair / f"part{number}.py").write_text(f"{others}\ndef step{number}(optimizer):\n    optimizer.step()\n")
+    (pair / "main.py").write_text("import part0\n" + MAIN)
+    assert codes(pair / "main.py") == [(15, "GRD402")]
+    read = Repository(str(pair))
+    Neighbours(read, str(pair / "main.py"), (pair / "main.py").read_text()).modules()
+    assert len(read.seen) <= MOST_MODULES + MOST_READ
+
+
+def test_a_change_in_a_module_makes_another_answer_due(pair: Path) -> None:
+    def told() -> str:
+        return gradlint("check", "--isolated", "--output-format", "concise", "main.py", cwd=pair).stdout
+
+    first = told()
+    assert "GRD402" in first
+    assert told() == first
+    (pair / "engine.py").write_text(PER_MICRO_BATCH)
+    assert "GRD402" not in told()
+
+
+def test_a_new_program_makes_another_answer_due(pair: Path) -> None:
+    def told() -> str:
+        return gradlint("check", "--isolated", "--output-format", "concise", "engine.py", cwd=pair).stdout
+
+    (pair / "main.py").rename(pair / "main.txt")
+    (pair / "engine.py").write_text(ENGINE.replace(" or index + 1 == len(loader)", ""))
+    assert "GRD202" in told()
+    (pair / "main.py").write_text(MAIN.replace("args.steps)\n", "args.steps)\n    optimizer.step()\n    optimizer.zero_grad()\n"))
+    assert "GRD202" not in told()
+
+
+def test_the_message_says_which_program_shows_it_where_not_all_do(pair: Path) -> None:
+    (pair / "engine.py").write_text(PER_MICRO_BATCH)
+    updates = MAIN.replace("10 * len(loader)", "10 * len(loader) // args.steps")
+    (pair / "main.py").write_text(updates + "\nif __name__ == '__main__':\n    pass\n")
+    (pair / "other.py").write_text(MAIN + "\nif __name__ == '__main__':\n    pass\n")
+    found = [each for each in checked(pair / "engine.py").diagnostics if each.code == "GRD401"]
+    assert [each.reason.count("when `main.py` calls it") for each in found] == [1]
+
+
+def test_a_loop_that_only_its_program_explains_is_verified(pair: Path) -> None:
+    engine = ENGINE.replace("def train(", "def train(full, ").replace("(index + 1) % steps == 0", "full(index)")
+    (pair / "engine.py").write_text(engine)
+    boundary = "train(lambda index: (index + 1) % args.steps == 0, "
+    (pair / "main.py").write_text(MAIN.replace("train(model", f"{boundary}model").replace("10 * len(loader)", "100"))
+    assert [each.answer for each in checked(pair / "engine.py", follow=False).loops] == ["unknown"]
+    assert [each.answer for each in checked(pair / "engine.py").loops] == ["verified"]

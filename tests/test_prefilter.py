@@ -16,6 +16,7 @@ from gradlint.analysis.source import read_whole
 from gradlint.config.selection import Layer, Selection
 from gradlint.config.settings import Names
 from gradlint.diagnostic import Diagnostic
+from gradlint.model.names.vocabulary import UPDATES
 from gradlint.registry import all_rules
 from gradlint.relevance.needed_words import needs_of
 from gradlint.relevance.prefilter import Prefilter, prefilter_of, worth_reading
@@ -95,6 +96,13 @@ def wrapped(source: str) -> str:
 def test_both_paths_find_the_same_under_a_condition(name: str) -> None:
     source = wrapped(SCRIPTS[name])
     assert quickly(source) == plainly(source)
+
+
+@pytest.mark.parametrize("name", sorted(UPDATES))
+def test_a_wrapper_that_updates_with_an_optimizer_is_read(name: str) -> None:
+    source = SCRIPTS["GRD101/wrapper_updates_with_an_optimizer.py"].replace("half.optimize", f"half.{name}")
+    assert Prefilter(needs_of("GRD101")).admits(source.encode())
+    assert [each.code for each in found(source)] == ["GRD101"]
 
 
 TRAINER = '''\

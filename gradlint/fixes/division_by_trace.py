@@ -76,7 +76,8 @@ def undo_division(scene: Scene) -> Outcome:
     if not unmet:
         return fix, None
     return unsafe(
-        fix, f"gradlint does not know gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}"
+        fix,
+        f"gradlint does not know gradlint does not know gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}",
     )
 
 

@@ -154,8 +154,16 @@ WRAPPER = Form(b"scaler", rf"""scaler{_CALLED}[^()#"']*(?:[(#"']|(?i:loss|cost|n
 BACKWARD = Sign((*_called("backward", prefixes=(b"manual_",)), WRAPPER))
 """A backward pass, or a scaler that runs one."""
 
-STEP = Sign((*_called("step", prefixes=(b"optimizer_",)), WRAPPER))
-"""A step of an optimizer, or a scaler that takes one."""
+_BEFORE_STEP = (b"optimizer_", b"optimiser_", b"optimize_", b"optimise_", b"optim_", b"do_")
+STEP = Sign(
+    (
+        *_called("step", prefixes=_BEFORE_STEP),
+        WRAPPER,
+        *_called("optimize", "optimise", "optimizer", "optimiser", prefixes=(b"step_",)),
+        *_called("apply_gradients", "update_weights"),
+    )
+)
+"""A step of an optimizer, or a wrapper that takes one."""
 
 COUNT = Sign(asks=_counts_steps)
 """A name under which people keep the accumulation steps."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 
 from gradlint.files.parse import MOST_READ, parse, tree_is_deep
-from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, Role, Taught
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, UPDATES, Role, Taught
 from gradlint.relevance.call_graph import Reach
 from gradlint.relevance.loss_divisors import Divisors, names_in
 from gradlint.relevance.unit_contents import last_name
@@ -35,7 +35,7 @@ _BACKWARD = frozenset({"backward", "manual_backward"})
 _STEPPED = frozenset({Role.OPTIMIZER, Role.SCALER, Role.DEEPSPEED})
 _MODELS = frozenset({"model", "net", "initialize", "AcceleratedOptimizer", "DeepSpeedEngine"})
 _ENGINE = re.compile(r"engine|deepspeed", re.I)
-_ENDS = frozenset({"step", "optimizer_step", "no_sync", "no_backward_sync"})
+_ENDS = frozenset({*UPDATES, "no_sync", "no_backward_sync"})
 """A step, and what leaves the gradients of a backward pass to a later one."""
 
 _STEP = re.compile(r"\.step\b(?!\()")
@@ -160,7 +160,7 @@ def _runs_backward(call: ast.Call) -> bool:
 
 def _ends(units: Units, taught: Taught) -> set[int]:
     """What steps an optimizer, or leaves the gradients of a backward pass to a later one."""
-    calling = units.calling("step", "scaler", "sync")
+    calling = units.calling("scaler", "sync", *UPDATES)
     if not any(word in units.text for word in ("optimizer", "Optimizer")) and not any(
         _may_step(word, taught) for word in units.words
     ):

@@ -17,12 +17,14 @@ _COMMON = frozenset(("step", "update", "get", "append"))
 
 @dataclass(frozen=True)
 class Aim:
-    """What a suite holds, or calls: anything of training, a backward pass, a loop around one, what builds a schedule."""
+    """What a suite holds, or calls: anything of training, a backward pass, a loop around one, what builds a schedule, or an
+    optimizer."""
 
     matters: bool = False
     leads: bool = False
     loops: bool = False
     schedules: bool = False
+    builds: bool = False
 
 
 _NONE = Aim()
@@ -39,6 +41,7 @@ class Aims:
         self.acting = _callers(calls, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
         """The names of functions that do something to training, or call one that does."""
         self.leading = _callers(calls, {each.name for each in found if any(map(is_backward, each.calls))})
+        self.building = _callers(calls, {each.name for each in found if any(map(_is_built, map(called, each.calls)))})
         self._known: dict[int, Aim] = {}
         self.looping = _callers(calls, {each.name for each in found if _circles(each, self.leading)})
 
@@ -55,7 +58,7 @@ class Aims:
 
     def _of(self, node: cst.CSTNode) -> Aim:
         """What a suite leads to, whose inner ones are known."""
-        matters = leads = loops = schedules = False
+        matters = leads = loops = schedules = builds = False
         rest: list[cst.CSTNode] = [node]
         while rest:
             each = rest.pop()
@@ -63,6 +66,7 @@ class Aims:
             if known is not None:
                 matters, leads = matters or known.matters, leads or known.leads
                 loops, schedules = loops or known.loops, schedules or known.schedules
+                builds = builds or known.builds
                 continue
             rest.extend(subnodes(each))
             if type(each) is cst.Call:
@@ -71,18 +75,24 @@ class Aims:
                 leads = leads or name in self.leading or is_backward(each)
                 loops = loops or name in self.looping
                 schedules = schedules or role_of_constructor(name) is Role.SCHEDULER
+                builds = builds or name in self.building or _is_built(name)
             elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
                 target = last_name(each.target) or ""
                 matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
             elif type(each) is cst.For or type(each) is cst.While:
                 loops = loops or self.of(each.body).leads
-        return Aim(matters, leads, loops, schedules)
+        return Aim(matters, leads, loops, schedules, builds)
 
 
 def called(call: cst.Call) -> str:
     """The last name of what is called; none for `model.train()`, which sets a mode."""
     name = last_name(call.func) or ""
     return "" if name == "train" and isinstance(call.func, cst.Attribute) and not call.args else name
+
+
+def _is_built(name: str) -> bool:
+    """Whether a call of this name makes an optimizer."""
+    return role_of_constructor(name) is Role.OPTIMIZER
 
 
 def _callers(calls: Mapping[str, Set[str]], names: set[str]) -> frozenset[str]:

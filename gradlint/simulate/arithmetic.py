@@ -239,7 +239,7 @@ def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNo
             return rest_of(tensor)
         return derived(machine, tensor, node) if number(other) is None else tensor
     if kind in (cst.Add, cst.Subtract):
-        return tensor if first or kind is cst.Add else tensor.scaled_by(Factor(-1.0))
+        return tensor.copied() if first or kind is cst.Add else tensor.scaled_by(Factor(-1.0))
     if kind is cst.Multiply or (kind in (cst.Divide, cst.FloorDivide) and first):
         return tensor.scaled_by(factor_of(machine, kind, other, node))
     return joined(machine, node, (tensor,))

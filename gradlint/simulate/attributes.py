@@ -89,7 +89,8 @@ def _of_instance(machine: Machine, value: Instance, name: str, node: cst.CSTNode
 _IS_METHOD = frozenset(
     (
         "parameters named_parameters modules children train eval to cuda cpu float half double zero_grad state_dict load_state_dict "
-        "requires_grad_ apply manual_backward optimizers lr_schedulers clip_gradients register_buffer toggle_optimizer"
+        "requires_grad_ apply manual_backward optimizers lr_schedulers clip_gradients register_buffer toggle_optimizer "
+        "untoggle_optimizer"
     ).split()
 )
 

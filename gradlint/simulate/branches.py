@@ -28,16 +28,19 @@ _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 class Choice:
     """How an unknown condition is answered.
 
-    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `gate` that the condition
-    has a say in what is trained. `refuses` is the answer that a program is not ended by, `seeks` the one that leads to the loop:
-    before it, no setting keeps a run from it.
+    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `leads` in which arms a
+    backward pass is, `gate` that the condition has a say in what is trained. `refuses` is the answer that a program is not ended
+    by, `seeks` the one that leads to the loop: before it, no setting keeps a run from it. `keeps` is the answer of the data by
+    which no optimizer is built anew: that is no matter of one micro-batch.
     """
 
     usual: bool
     decides: bool
+    leads: tuple[bool, bool]
     gate: bool
     refuses: bool | None
     seeks: bool | None
+    keeps: bool | None
 
 
 def branch(compiler: Any, node: cst.If) -> Flowing:
@@ -90,7 +93,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
 def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
     """Whether a condition asks something else than it did before: an entry of a table, at another place."""
     question = question_of(value) if conditions.certain(value) is None else None
-    return question is not None and machine.asked_at.setdefault(node, question.key) != question.key
+    return question is not None and machine.asked.branches.setdefault(node, question.key) != question.key
 
 
 def _goes_round(machine: Machine, node: cst.CSTNode) -> bool:
@@ -116,7 +119,9 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
         seeks = aims[0].loops
     elif compiler.ahead and leaves[0] != leaves[1]:
         seeks = not leaves[0]
-    return Choice(usual, decides, decides or any(leaves), refuses, seeks)
+    leads = aims[0].leads, aims[1].leads
+    keeps = not aims[0].builds if aims[0].builds != aims[1].builds and not any(leads) else None
+    return Choice(usual, decides, leads, decides or any(leaves), refuses, seeks, keeps)
 
 
 def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
@@ -130,7 +135,13 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if known is None:
         called = bool(machine.loops) and not machine.in_loop
         decides = choice.decides or (choice.gate and called)
-        return conditions.truth(machine, value, choice.usual, decides=decides), conditions.varies(value)
+        varies = conditions.varies(value)
+        builds_anew = varies and choice.keeps is not None and machine.in_loop and bool(machine.gradients.optimizers)
+        taken = conditions.truth(machine, value, bool(choice.keeps) if builds_anew else choice.usual, decides=decides)
+        question = conditions.question_of(value)
+        if question is not None and choice.leads[1 if taken else 0]:
+            machine.asked.leading.add(question.key)
+        return taken, varies
     of = conditions.gates(value)
     if choice.gate:
         machine.asked.gates |= of

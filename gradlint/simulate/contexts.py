@@ -74,6 +74,8 @@ def _entered(machine: Machine, context: Context) -> Any:
     elif context.kind == "no_grad":
         context.before = machine.grad
         machine.grad = False
+    elif context.kind == "toggle":
+        machine.gradients.toggled = context.subject
     elif context.kind == "accumulate":
         context.before = accelerate.accumulate(machine, context.subject, context.node or cst.Pass())
     elif context.kind == "scale_loss":
@@ -106,3 +108,5 @@ def _left(machine: Machine, context: Context) -> None:
         context.subject.syncs = context.before
     elif context.kind == "no_grad":
         machine.grad = context.before
+    elif context.kind == "toggle":
+        machine.gradients.toggled = None

@@ -51,23 +51,46 @@ def room(size: int) -> int:
 def turned(first: Played, play: Callable[[World], Played]) -> Played:
     """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first.
 
-    Where nothing is backpropagated, what the data decide is turned over, too.
+    Where nothing is backpropagated, answers that lead past a backward pass come before all others, and what the data decide is
+    turned over, too. From the first answer that leads to a backward pass and to no update, it goes on: with the answers that
+    have led there.
     """
     if first.trace.of(What.STEP):
         return first
-    asked = first.asked
-    for key in [each for each in reversed(asked.questions) if each in asked.deciding][:TURNS]:
-        again = play(replace(first.world, answers=((key, not asked.questions[key]),)))
-        if again.trace.of(What.STEP):
-            return again
-    for number in range(min(len(asked.varied), ARMS)) if not first.trace.of(What.BACKWARD) else ():
-        again = play(replace(first.world, elsewhere=frozenset((number,))))
-        if again.trace.of(What.STEP):
-            return again
-    if any(spells_rows(last_part(name)) for name in asked.actual):
+    found: Played | None = first
+    while found is not None:
+        found = _nearer(found, play)
+        if found is not None and found.trace.of(What.STEP):
+            return play(replace(found.world, seeking=False))
+    if any(spells_rows(last_part(name)) for name in first.asked.actual):
         again = play(replace(first.world, small=True))
         return again if again.trace.of(What.STEP) else first
     return first
+
+
+def _turned_over(first: Played) -> list[World]:
+    """The worlds in which one more answer is another one, or a branch that the data decide takes its other arm."""
+    asked, answered = first.asked, {key for key, _ in first.world.answers}
+    keys = [each for each in reversed(asked.questions) if each in asked.deciding - answered]
+    arms = range(0)
+    backwards = first.trace.of(What.BACKWARD)
+    if backwards:
+        around = [asked.branches.get(node, "") for node, _, _ in backwards[0].path]
+        keys.sort(key=lambda key: around[::-1].index(key) if key in around else len(around))
+    else:
+        keys.sort(key=lambda key: key not in asked.leading)
+        arms = range(min(len(asked.varied), ARMS))
+    answers = [replace(first.world, answers=(*first.world.answers, (key, not asked.questions[key]))) for key in keys[:TURNS]]
+    return answers + [replace(first.world, elsewhere=frozenset((number,))) for number in arms]
+
+
+def _nearer(first: Played, play: Callable[[World], Played]) -> Played | None:
+    """The first run with one answer turned over that comes to an update, or to a backward pass where none was."""
+    for world in _turned_over(first):
+        again = play(replace(world, seeking=True))
+        if again.trace.of(What.STEP) or (again.trace.of(What.BACKWARD) and not first.trace.of(What.BACKWARD)):
+            return again
+    return None
 
 
 def fitted(first: Played, play: Callable[[World], Played]) -> Played:
@@ -116,7 +139,10 @@ def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
 
 def _may_be_steps(name: str) -> bool:
     return (
-        not name.startswith(("len(", "accelerator.sync")) and "epoch" not in name.lower() and assumed_number(name, None) is None
+        not name.startswith(("len(", "accelerator.sync"))
+        and ".split(" not in name  # part of a text, as of the name of a file
+        and "epoch" not in name.lower()
+        and assumed_number(name, None) is None
     )
 
 

@@ -16,7 +16,7 @@ from gradlint.simulate.curved import begins_anew
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import MASKS, of_tokens
-from gradlint.simulate.things import Gradient, Loader, Optimizer, Parameter
+from gradlint.simulate.things import Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Num, Opaque, Tensor, number
 from gradlint.simulate.world import known_package
 
@@ -24,6 +24,7 @@ _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
 """What is no loss, whatever is added to it."""
 _CLASS = re.compile(r"_?[A-Z]\w*[a-z]\w*")
 """How classes are called."""
+_ASKS = re.compile(r"(is|has|supports)_?[a-z]")
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 
 
@@ -64,7 +65,7 @@ def given_back(
     called = callee.last if isinstance(callee, Opaque) else ""
     spells_loss = machine.loops and LOSS_SPELLING.search(called) and not called[:1].isupper()  # a class makes a criterion
     wrapped = next((each for each in parts if type(each) is Optimizer), None)
-    if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee)):
+    if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee, args)):
         made = joined(machine, node, parts, models)
         made.models |= DRIFT if _asked_anew(machine, node, parts, callee) else frozenset()
         walked = _walked(machine, node, parts, callee)
@@ -76,6 +77,8 @@ def given_back(
     unknown_thing = Opaque(name[:120], models=models | {f"{name[:40]} at {machine.compiler.place(node)}"})
     if wrapped is not None:
         unknown_thing.kept["<optimizer>"] = wrapped
+    if isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None:
+        unknown_thing.kept.update(_held(args, kwargs, node))
     if _sums(None, kwargs):
         unknown_thing.kept["<sums>"] = True
     if "ignore_index" in kwargs:
@@ -83,6 +86,14 @@ def given_back(
     if any(_counts_windows(machine, each) for each in kwargs.values()):
         unknown_thing.kept[IN_WINDOWS] = True
     return unknown_thing
+
+
+def _held(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> dict[str, Any]:
+    """What an object of a class out of sight holds of the objects of training that it is built with, by the names that these have."""
+    given = node.args if isinstance(node, cst.Call) else ()
+    names = [last_name(each.value) or "" for each in given if each.keyword is None and not each.star]
+    parts = [*zip(names, args, strict=False), *kwargs.items()]
+    return {name: value for name, value in parts if name and isinstance(value, (Network, Optimizer, Schedule, Scaler))}
 
 
 def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> Any:
@@ -125,14 +136,19 @@ def _asked_anew(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: A
     return True
 
 
-def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any) -> bool:
+def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any, args: list[Any]) -> bool:
     """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     called = last_name(node.func) if isinstance(node, cst.Call) else None
-    if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or ""):
+    if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "") or _asks_for_member(called or "", args):
         return True
     # A class makes an object of what it is handed, and that is no data.
     return isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None and not known_package(path)
+
+
+def _asks_for_member(called: str, args: list[Any]) -> bool:
+    """Whether a call asks if an object has something, by its name: `is_implemented(model, "optimize")`. It has or has not."""
+    return len(args) == 2 and isinstance(args[1], str) and args[1].isidentifier() and _ASKS.match(called) is not None
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:

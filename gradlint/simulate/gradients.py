@@ -18,6 +18,8 @@ class Gradients:
     def __init__(self) -> None:
         self.optimizers: list[Optimizer] = []
         self.strays: list[Held] = []
+        self.toggled: Optimizer | None = None
+        """The one whose weights alone have gradients now."""
 
     def add(self, optimizer: Optimizer) -> Optimizer:
         """Take an optimizer into account from now on; one that is built anew, at its place, for the same weights goes on as itself."""
@@ -37,6 +39,8 @@ class Gradients:
 
         Only a loss that is known to belong to others leaves an optimizer out: what computes a loss may hold a model unseen.
         """
+        if self.toggled is not None:
+            return [self.toggled]
         known = [each for each in self.optimizers if each.models and not each.models.isdisjoint(models)]
         if not known:
             return list(self.optimizers)

@@ -76,7 +76,9 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     if role in _OF_TRAINING:
         return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
     is_apart = not machine.loops and isinstance(node, cst.BaseComp)
-    if (is_apart or spells_setting(value.identity)) and not _DATA.search(value.identity):
+    if _MODELS.search(value.last):
+        return iter([unknown(machine, f"{value.identity}[0].model")])
+    if _lists_files(machine, value, node) or ((is_apart or spells_setting(value.identity)) and not _DATA.search(value.identity)):
         return iter([unknown(machine, f"{value.identity}[{place}]") for place in range(2)])
     key = ("walked", None)
     loader = value.kept.get(key)
@@ -85,7 +87,17 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     return batches(machine, loader, node)
 
 
+def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
+    """Whether names of files are walked to no backward pass, outside of any loop: they are there before anything is trained."""
+    leads = isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads
+    return not (machine.in_loop or leads) and _FILES.search(value.identity) is not None
+
+
 _OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
+_MODELS = re.compile(r"(^|_)(models|nets|networks)$")
+"""Several models under one name, of which one stands for all, as with optimizers."""
+_FILES = re.compile(r"(^|\.)(listdir|scandir|glob|iglob|rglob|iterdir)\(")
+"""Calls that list files, whatever the folder is called."""
 _DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set$", re.I)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.contents import flattened, terms_in, values_in
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.taken import is_taken
+from gradlint.simulate.taken import is_taken, taken_at
 from gradlint.simulate.tensors import usual_answer
 from gradlint.simulate.trace import What
+from gradlint.simulate.values import Tensor
 
 LOGGED = "log"
 """What carries out a report that is printed or logged, and not only read."""
@@ -26,6 +29,7 @@ _LOGS = frozenset(
         "set_postfix set_postfix_str set_description set_description_str scalar"
     ).split()
 )
+_METERS = re.compile(r"meter|logger|(^|_)(avg|average|running)(_|$)", re.I)
 
 
 def log(machine: Machine, name: str, given: Iterable[Any], node: cst.CSTNode) -> None:
@@ -39,9 +43,19 @@ def log(machine: Machine, name: str, given: Iterable[Any], node: cst.CSTNode) ->
 
 
 def tell(machine: Machine, name: str, given: Sequence[Any], node: cst.CSTNode) -> None:
-    """Note the numbers taken of a loss that are handed to what is called for its effect alone: a meter, a plot."""
+    """Note the numbers taken of a loss that are handed to what is called for its effect alone: a meter, a plot.
+
+    A meter takes the number of a loss by itself.
+    """
     if id(node) in machine.effects and name not in _LOGS and not name.endswith("_") and usual_answer(name) is None:
-        _report(machine, given, node, TOLD)
+        losses = (taken_at(each, node) if each.terms else each for each in flattened(given) if type(each) is Tensor)
+        _report(machine, list(losses) if _is_meter(name, node) else given, node, TOLD)
+
+
+def _is_meter(name: str, node: cst.CSTNode) -> bool:
+    """Whether a method is that of an object which keeps numbers to show them, by their names: `metric_logger.update(loss=loss)`."""
+    owner = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    return name == "update" and _METERS.search(owner or "") is not None
 
 
 def give(machine: Machine, value: Any, node: cst.CSTNode) -> None:

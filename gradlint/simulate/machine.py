@@ -29,7 +29,6 @@ ASIDE = 600
 DEPTH = 24
 """Calls of the text within each other."""
 
-
 TIMES = 2
 """How often a backward pass is asked for the numbers around it: what counts is another one the second time."""
 
@@ -103,7 +102,6 @@ class Machine(Assumptions):
         self.bounded: set[int] = set()
         self.walking: set[int] = set()
         """The loops around a backward pass over ranges that are as long as some data."""
-        self.asked_at: dict[cst.CSTNode, str] = {}
         self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
         """The numbers that calls out of sight were handed in a loop; none where they were not the same each time."""
         self.remainders: list[Remainder] = []
@@ -263,6 +261,8 @@ class Machine(Assumptions):
             path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
         where = {"stack": stack, "path": path, "micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
         self.events.append(Event.noted(what=what, node=node, **where, **more))
+        if what is What.STEP and self.world.seeking:
+            raise Stopped()
         if what is What.BACKWARD:
             if len(times := self.spelled.setdefault(node, [])) < TIMES:
                 times.append(spelled_in(self.frame))

@@ -13,7 +13,7 @@ from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stre
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
 from gradlint.simulate.contents import flattened, models_of
-from gradlint.simulate.engines import accelerate, deepspeed, fabric
+from gradlint.simulate.engines import accelerate, deepspeed, fabric, lightning_manual
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.logs import log, tell
@@ -95,6 +95,8 @@ def _of_optimizer(
         return clip(machine, [value, *args], kwargs, node, through="optimizer")
     elif name in ("train", "eval"):
         return None
+    elif name == "toggle_model":
+        return Context(name, node, kind="toggle", subject=value)
     elif GRADIENT_RESCALERS.search(name):
         rescale(machine, value, Factor(doubt=f"gradlint does not see `{name}`"), node)
     return Opaque(f"{value.identity}.{name}()")
@@ -183,14 +185,11 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
     if name in ("manual_backward",):
         backward(machine, args[0] if args else None, node, through="lightning")
         return None
-    if name == "optimizers":
-        from gradlint.simulate.unknown import unknown
-
-        return unknown(machine, "self.optimizer")
-    if name == "lr_schedulers":
-        from gradlint.simulate.unknown import unknown
-
-        return unknown(machine, "self.scheduler")
+    if name in lightning_manual.HELD:
+        return lightning_manual.held(machine, value, name)
+    if name in lightning_manual.TOGGLES:
+        lightning_manual.toggle(machine, name, args)
+        return None
     if name in ("set_requires_gradient_sync", "set_gradient_sync"):
         flag = args[0] if args else kwargs.get("requires_gradient_sync", True)
         if not is_part(value) and kwargs.get("recurse", True) is True:

@@ -60,8 +60,17 @@ def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Functi
     function = own[0].names[name]
     if function.is_static or function.is_class or function.is_property or function.node in machine.running:
         return None  # what it asks of another object is no call of itself
+    if _runs_in(machine, own[0]):
+        return None  # an object that calls its own method says so
     if isinstance(receiver, Network):
         return receiver, function
     if own[0] not in receiver.kept:
         receiver.kept[own[0]] = made_out_of_sight(machine, own[0])
     return receiver.kept[own[0]], function
+
+
+def _runs_in(machine: Machine, cls: ClassValue) -> bool:
+    """Whether an ordinary method of a class runs now."""
+    frame = machine.frame
+    function = frame.function if frame is not None and frame.owner is cls else None
+    return function is not None and not (function.is_static or function.is_class)

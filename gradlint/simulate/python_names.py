@@ -18,7 +18,7 @@ from gradlint.simulate.python_numbers import NUMBERS, parsed
 from gradlint.simulate.python_streams import STREAMS
 from gradlint.simulate.things import Context
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import UNNAMED, Opaque
 
 _LONGEST = 10_000
 """Characters of a string that is parsed."""
@@ -97,6 +97,7 @@ def _namespace(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
     """`SimpleNamespace(...)`, `Namespace(...)`: an object with these attributes."""
     found = Opaque(f"a namespace at {machine.compiler.place(node)}")
     found.kept.update({name: machine.named(name, value, frame) for name, value in kwargs.items()})
+    found.kept[UNNAMED] = True
     return found
 
 

@@ -20,7 +20,7 @@ from gradlint.simulate.stops import Raised
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Num
+from gradlint.simulate.values import Num, Tensor
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
@@ -130,7 +130,10 @@ def _augmented(node: cst.AugAssign) -> Plain:
             return None
         if scales and type(old) is Num and frame.machine.counts_steps(name):
             return None  # N is what it is in this world, for whatever number of processes
-        store(frame, owner, arithmetic.binary(frame.machine, kind, old, new, node))
+        made = arithmetic.binary(frame.machine, kind, old, new, node)
+        if scales and type(old) is Tensor and type(made) is Tensor and old.terms and not old.detached:
+            old.terms, made = made.terms, old  # in place as well: `outputs.loss /= n`, whatever else it is known by
+        store(frame, owner, made)
         return None
 
     return run

@@ -341,6 +341,7 @@ def _averages(trace: Trace) -> bool:
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:
-    """The worlds in which one more answer that decides about training is another one; what is asked in a loop comes first."""
-    keys = sorted(asked.deciding, key=lambda key: (key not in asked.looped, key))
+    """The worlds in which one more answer that decides about training is another one; what has a backward pass in its other arm
+    comes first, then what is asked in a loop."""
+    keys = sorted(asked.deciding, key=lambda key: (key not in asked.leading, key not in asked.looped, key))
     return [replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in keys]

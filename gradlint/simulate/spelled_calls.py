@@ -14,6 +14,7 @@ from gradlint.model.names.vocabulary import (
     CLIPS,
     GRADIENT_RESCALERS,
     LOSS_SPELLING,
+    UPDATES,
     WRAPS_ITERABLE,
     spells_zeroing,
 )
@@ -23,10 +24,6 @@ _CLIP = re.compile(r"^(clip|dispatch_clip)_(model_)?(grads?|gradients?)(_norm|_v
 
 
 _FETCH = re.compile(r"^next$|get_batch|next_batch|sample_batch|fetch_batch|load_batch|get_next")
-
-
-_UPDATES = re.compile(r"^(optimi[sz]er?(_step)?|step(_optimi[sz]er)?|do_step|apply_gradients|update_weights|optim_step)$")
-"""Methods of wrappers that update with the optimizer that they are handed."""
 
 
 _AVERAGE = re.compile(r"^(update_ema|ema_update|update_average|update_moving_average|ema_step)\w*$", re.I)
@@ -70,7 +67,7 @@ def does(last: str) -> Does:
 
 def name_of_update(last: str, node: cst.CSTNode) -> bool:
     """Whether a method's name says that it updates the weights."""
-    return type(node) is cst.Call and type(node.func) is cst.Attribute and _UPDATES.search(last) is not None
+    return type(node) is cst.Call and type(node.func) is cst.Attribute and last in UPDATES
 
 
 def wraps(last: str, kwargs: dict[str, Any], node: cst.CSTNode) -> bool:

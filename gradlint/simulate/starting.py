@@ -14,6 +14,7 @@ from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.definitions import define_function
+from gradlint.simulate.engines.lightning_manual import configure
 from gradlint.simulate.logs import give
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.only_method import made_out_of_sight
@@ -48,6 +49,8 @@ def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machi
             return
         loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
         machine.units = divisors
+        if instance is not None:
+            configure(machine, instance)
         machine.loops.append(definition.node)
         machine.draws.append(0)
         for count in range(2 * machine.world.length):

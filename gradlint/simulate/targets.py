@@ -15,7 +15,7 @@ from gradlint.simulate.attributes import set_attribute, set_item
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import items_of
-from gradlint.simulate.things import Schedule
+from gradlint.simulate.things import Optimizer, Schedule
 from gradlint.simulate.unknown import adopt
 from gradlint.simulate.values import OVER_ROWS, Factor, Opaque
 
@@ -80,4 +80,6 @@ def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any
         from gradlint.simulate.attributes import get_item
 
         return [get_item(frame.machine, value, place, node) for place in range(count)]
+    if isinstance(value, Optimizer) and value.node is None:  # several under one name: the same ones each time
+        return [value.kept.setdefault(("part", place), Opaque(f"{value.identity}[{place}]")) for place in range(count)]
     return list(islice(items_of(frame.machine, value, node), count))

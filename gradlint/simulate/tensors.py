@@ -27,6 +27,8 @@ _KEEPS = frozenset(
         "clamp nan_to_num abs flatten retain_grad permute transpose expand nanmean pin_memory long int bool reshape_as view_as t"
     ).split()
 )
+_COPIES = frozenset("clone mean sum nanmean clamp nan_to_num abs".split())
+"""Of those, the ones that give memory of its own to what they return."""
 _SPLITS = frozenset("chunk split tensor_split unbind array_split".split())
 _OPERATORS = {
     **dict.fromkeys(("div", "divide", "true_divide"), cst.Divide),
@@ -77,7 +79,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return value.scaled_by(_mean_of(value, args[0] if args else kwargs.get("dim"), node))
     if name in _KEEPS:
         spread(machine, value, name)
-        return value
+        return value.copied() if name in _COPIES and value.terms else value
     if name == "size":
         return along(Tensor(value.draws, None, frozenset(), text=name), args[0] if args else kwargs.get("dim"), value)
     if name in ("numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
@@ -141,8 +143,9 @@ def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str)
 
 
 def _entries(machine: Machine, value: Tensor, name: str, node: cst.CSTNode) -> list[Any]:
-    """The entries of a dictionary of data: those that were read by name, or two."""
-    keys = [each for each in value.kept if isinstance(each, str) and not each.startswith("<")] or ["first", "second"]
+    """The entries of a dictionary of data: those that were read by name, or two, of which the first of what was computed is a loss."""
+    keys = [each for each in value.kept if isinstance(each, str) and not each.startswith("<")]
+    keys = keys or ["first" if value.terms is None else "loss", "second"]
     if name == "keys":
         return keys
     values = [part_of(machine, value, key, node) for key in keys]

@@ -10,13 +10,14 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import OUT_OF_SIGHT, Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
-from gradlint.simulate.values import DRIFT, NORM, Opaque, Tensor
+from gradlint.simulate.values import DRIFT, NORM, UNNAMED, Opaque, Tensor
 
 _SETTINGS = frozenset(
     "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
     "train_args training_args script_args model_args FLAGS CFG Config".split()
 )
 """Names of settings, which are spelled like optimizers and more, and what stands in which is a setting."""
+_BUILT_ONCE = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER)
 _ASKS = re.compile(
     r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|"
     r"_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg|exceeded|reached|done|limit|steps?|count|idx|index|interval|freq|"
@@ -56,6 +57,13 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return Opaque(name)  # what is made of no data, and has such a name, is walked
     if type(value) is Tensor and _in_statement(machine) and name.lower().endswith(("loader", "_dl")):
         return value.kept.setdefault("<loader>", Opaque(name))  # one of several, as each fold has its own
+    if type(value) is Tensor and not machine.in_loop and machine.words.role_of_spelling(name) in _BUILT_ONCE:
+        known = value.kept.get("<thing>") or thing_of(machine, name)  # what is there before any loop is of no micro-batch
+        if known is not None:
+            value.kept["<thing>"] = known
+        return known or value
+    if type(value) is Opaque and value.kept.pop(UNNAMED, False):
+        value.identity = name
     if type(value) is not Opaque or value.has_default or name in _SETTINGS:
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:

@@ -39,6 +39,9 @@ EACH_OF = "len(each of "
 IN_WINDOWS = "as many as a multiple of N"
 """How a pass is told that may be of whole windows: its data set was handed a number that N is a factor of."""
 
+UNNAMED = "<unnamed>"
+"""The mark of settings that are known by the first name which they are given."""
+
 VARYING = "the loss is multiplied by something that varies"
 """Why it is not known what a loss was multiplied by, where that is a number of the data."""
 
@@ -160,6 +163,10 @@ class Tensor:
             return self
         terms = tuple((source, each.times(factor)) for source, each in self.terms)
         return Tensor(self.draws, terms, self.models, self.scaler, self.detached, self.reduced, self.text)
+
+    def copied(self) -> Tensor:
+        """The same value in memory of its own: what changes the one in place leaves the other as it is."""
+        return replace(self)
 
     @property
     def common(self) -> Factor:

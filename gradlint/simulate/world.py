@@ -59,6 +59,9 @@ _MEASURES = re.compile(
     re.I,
 )
 _LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
+_BUILT = re.compile(r"([a-z]\w*\.)*[A-Z]\w*(\.\w+)?\(")
+"""How the identity of something begins that a class has built."""
+_INNER = re.compile(r"(\.\w+|\['?\w+'?\])+$")
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -76,6 +79,7 @@ class World:
     is done, and are N themselves. Of the branches in loops that the data decide, by the order in which they are met, `elsewhere`
     are those that take their other arm whenever that is, and `settled` those of which all arms are tried: the data decide nothing
     there. Of the settings `growing` nothing but `drift` changes the number. `passes` are the epochs that settings ask for.
+    `seeking` says that nothing is asked of the run but whether it comes to an update: it ends there.
     """
 
     n: int = 3
@@ -95,6 +99,7 @@ class World:
     settled: frozenset[int] = frozenset()
     growing: frozenset[str] = frozenset()
     passes: int = PASSES
+    seeking: bool = False
 
 
 @dataclass
@@ -102,10 +107,10 @@ class Asked:
     """What a run asked of its world.
 
     `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
-    got, of which `deciding` decide about training, and `looped` were asked in a loop; `gates` the settings
-    that conditions around the update of weights depend on; `moduli` the plain numbers
-    there, and `idle` the remainders elsewhere; `rests` are the remainders of lengths of data, by their nodes, and `kept` those
-    that have a name;
+    got, of which `deciding` decide about training, `leading` may lead to backward passes if they are answered otherwise, and
+    `looped` were asked in a loop; `branches` say which of them each branch asked first; `gates` the settings that conditions
+    around the update of weights depend on; `moduli` the plain numbers there, and `idle` the remainders elsewhere; `rests` are
+    the remainders of lengths of data, by their nodes, and `kept` those that have a name;
     `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
     with the numbers of events before it whenever it was met; `absent` says which numbers of accumulation steps are asked where
     whether they are 0 or None; `drifting` the numbers of accumulation steps that a count
@@ -116,7 +121,9 @@ class Asked:
     numbers: dict[str, int | float] = field(default_factory=dict)
     questions: dict[str, bool] = field(default_factory=dict)
     deciding: set[str] = field(default_factory=set)
+    leading: set[str] = field(default_factory=set)
     looped: set[str] = field(default_factory=set)
+    branches: dict[cst.CSTNode, str] = field(default_factory=dict)
     compared: dict[str, list[str]] = field(default_factory=dict)
     gates: set[str] = field(default_factory=set)
     moduli: set[int] = field(default_factory=set)
@@ -176,8 +183,12 @@ def measures(name: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def spells_resumption(name: str) -> bool:
-    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one."""
-    return _RESUMES.search(name) is not None
+    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one.
+
+    Of something in an object of a class, only what leads to it there: `BertForPreTraining(args).config` resumes nothing.
+    """
+    inner = _INNER.search(name) if _BUILT.match(name) else None
+    return _RESUMES.search(inner.group() if inner is not None else name) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from scripts import codes
+from scripts import answers, codes
+
+from gradlint.simulate.verdicts import Answer
 
 ONE_BATCH = """
 class Pair(Stage):
@@ -85,3 +87,20 @@ class Pair(LightningModule):
 
 def test_what_a_caller_counts_has_no_first_window_in_sight() -> None:
     assert "GRD201" not in codes(one_batch("accum_steps", guards=True))
+
+
+SEVERAL_MODELS = """
+def train(models, optimizer, loader, n):
+    for index, batch in enumerate(loader):
+        loss = sum(model(batch) for model in models)
+        (loss / n).backward()
+        if (index + 1) % n == 0 or index + 1 == len(loader):
+            optimizer.step()
+            for model in models:
+                model.zero_grad()
+"""
+
+
+def test_several_models_under_one_name_are_no_data() -> None:
+    assert [each.answer for each in answers(SEVERAL_MODELS)] == [Answer.VERIFIED]
+    assert codes(SEVERAL_MODELS.replace("loss / n", "loss")) == {"GRD101"}

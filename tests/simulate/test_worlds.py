@@ -146,3 +146,25 @@ def test_a_scaler_that_an_option_switches_on_is_never_updated() -> None:
         )
         == set()
     )
+
+
+PRETRAINING = """
+from models import NetForPreTraining, Losses
+
+
+def train(args, loader, optimizer, n):
+    net, config = NetForPreTraining.from_scratch(args.net, folder=args.folder)
+    losses = Losses(config)
+    for index, batch in enumerate(loader):
+        loss = 0.0
+        if config.terms["use_values"]:
+            loss = losses.compute_loss(net(batch))
+        loss.backward()
+        if (index + 1) % n == 0 or index + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_a_setting_of_a_model_for_pretraining_is_not_about_a_run_that_goes_on() -> None:
+    assert codes(PRETRAINING) == {"GRD101"}

@@ -225,6 +225,15 @@ TRIGGERS = frozenset(
 """Names of calls (and `grad`, of assignments) that make a function worth inlining."""
 
 
+UPDATES = frozenset(
+    (
+        "step optimize optimise optimizer optimiser optimize_step optimise_step optimizer_step optimiser_step step_optimizer "
+        "step_optimiser do_step optim_step apply_gradients update_weights"
+    ).split()
+)
+"""Methods of wrappers that update with the optimizer that they are handed."""
+
+
 @lru_cache(maxsize=8192)
 def _spells_steps(last: str) -> bool:
     return bool(_STEPS_SPELLING.search(last) and not _ASKS_SPELLING.search(last))

@@ -75,10 +75,7 @@ def undo_division(scene: Scene) -> Outcome:
         return unsafe(fix, f"{scene.quoted(reader)} also reads the divided loss")
     if not unmet:
         return fix, None
-    return unsafe(
-        fix,
-        f"gradlint does not know gradlint does not know gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}",
-    )
+    return unsafe(fix, f"gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}")
 
 
 def divide_by_steps(scene: Scene) -> Outcome:

@@ -177,7 +177,7 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     if not promise.synchronisation and [each.reduced for each in backwards] != [each.reduced for each in now]:
         return "the processes would average gradients after other backward passes"
     if What.STEP in promise.events and own_paces(views(after)) - own_paces(views(before)):
-        return "optimizers that step together would no longer do so so so"
+        return "optimizers that step together would no longer do so"
     behind = clipped_behind(after) - clipped_behind(before)
     if behind:
         return f"the clip would come after `{sorted(behind)[0]}`, which uses the gradients"

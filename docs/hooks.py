@@ -34,7 +34,7 @@ GROUPS = {
 _HEAD = re.compile(r"# (?P<code>\w+) (?P<name>\S+)\n\n\*\*(?P<severity>\w+)\*\* · \*(?P<fix>.+) fix\*\n\n(?P<summary>.+?)\.\n")
 _FENCED = re.compile(r"(^ *```.*?^ *```$)", re.M | re.S)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|[#/])([^)\s#]+)(#[^)\s]+)?(?=\))")
-_EXPECTED = re.compile(r"[ \t]*# expect: [A-Z0-9, ]+$", re.M)
+_EXPECTED = re.compile(r"[ \t]*# GRD\d{3}(?:, GRD\d{3})*$", re.M)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

@@ -16,7 +16,7 @@ from gradlint.suppression.comments import keep
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 PAGES = ROOT / "rules"
-_EXPECT = re.compile(r"[ \t]*# expect: ([A-Z0-9, ]+?)[ \t]*(?=\r?$)", re.M)
+_EXPECT = re.compile(r"[ \t]*# (?:expect: )?(GRD\d{3}(?:, ?GRD\d{3})*)[ \t]*(?=\r?$)", re.M)
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 
 
@@ -29,7 +29,7 @@ class Marked:
 
 
 def read_marked(text: str) -> Marked:
-    """Strip `# expect:` markers from a source."""
+    """Strip the markers from a source: `# expect: GRD101`, and on a page `# GRD101`."""
     expected: set[tuple[int, str]] = set()
     for row, line in enumerate(text.split("\n"), 1):
         for match in _EXPECT.finditer(line):

@@ -71,7 +71,7 @@ def test_each_loop_is_verified_wrong_or_unknown() -> None:
     loss = "criterion(model(x), y)"
     assert loss in CLEAN
     (unknown,) = judge_source(CLEAN.replace(loss, f"{loss} * y.mean()"))
-    assert (unknown.answer, unknown.reason) == ("unknown", "it is multiplied by something that varies")
+    assert (unknown.answer, unknown.reason) == ("unknown", "the loss is multiplied by something that varies")
     assert "backward" in CLEAN.splitlines()[unknown.reason_line - 1]
     assert judge_source(SYNTAX_ERROR) == judge_source("x = 1\n") == judge_source(DEEP) == ()
     with pytest.raises(UnknownRule):

@@ -116,7 +116,7 @@ def test_help_and_nonsense_ask_again(tmp_path: Path) -> None:
     answers = Script("?\n", "what\n", "\n", " Y \n")
     asked(answers, path)
     assert path.read_text() == FIXED and len(answers.prompts) == 4
-    assert answers.shown.count("q - quit; what was said yes to is kept, here and in the files before") == 3
+    assert answers.shown.count("q - quit, and keep the fixes you accepted") == 3
 
 
 def test_unsafe_fixes_only_where_they_are_wanted(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_file_that_somebody_else_changes_meanwhile_is_left_alone(tmp_path: Pat
     (result,), failed = go_through(jobs, list(run_jobs(jobs, 1)), Dialogue(ask, lambda _: None))
     assert failed and path.read_text() == CLEAN and result.applied == ()
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {path}: it was changed meanwhile") and error.count("\n") == 1
+    assert error.startswith(f"error: {path}: the file changed in the meantime") and error.count("\n") == 1
 
 
 def test_interrupted_files_are_whole(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_interrupt_on_a_terminal(tmp_path: Path, terminal: Terminal) -> None:
     first, second = script(tmp_path, SAFE, "a.py"), script(tmp_path, TWO, "b.py")
     shown, status = terminal("--ask", str(tmp_path), answers="yy\x03")
     assert status == 130 and first.read_text() == FIXED and second.read_text() == TWO
-    assert "Traceback" not in shown and "interrupted: the file in question is as it was" in shown
+    assert "Traceback" not in shown and "interrupted: gradlint has not changed this file" in shown
 
 
 @pytest.mark.parametrize("other", ["--fix", "--diff", "--add-ignore", "--watch", "--statistics"])

@@ -39,9 +39,9 @@ def put(folder: Path, data: bytes, name: str = "train.py") -> Path:
         (ASCII + b"def f(:\n", ":12:7: ", "GRD000"),
         (ASCII + b'print "x"\n', ":12:1: ", "GRD000"),
         (ASCII + b"# caf\xe9\n", ":12:1: ", "GRD000 not valid utf-8: byte 0xe9"),
-        (b"# coding: nonsense\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told: unknown encoding: nonsense"),
-        (b"# coding: rot13\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told"),
-        (codecs.BOM_UTF8 + b"# coding: latin-1\n" + ASCII, ":1:1: ", "GRD000 the encoding cannot be told"),
+        (b"# coding: nonsense\n" + ASCII, ":1:1: ", "GRD000 gradlint cannot tell the encoding: unknown encoding: nonsense"),
+        (b"# coding: rot13\n" + ASCII, ":1:1: ", "GRD000 gradlint cannot tell the encoding"),
+        (codecs.BOM_UTF8 + b"# coding: latin-1\n" + ASCII, ":1:1: ", "GRD000 gradlint cannot tell the encoding"),
         (ASCII + b"x = '\0'\n", ":12:1: ", "GRD000 the file contains a NUL byte"),
         (SAFE.encode("utf-16"), ":1:1: ", "GRD000 the file contains a NUL byte"),
         (b"\xff\xfe\xfd", ":1:1: ", "GRD000 not valid utf-8: byte 0xff"),
@@ -262,7 +262,7 @@ def test_a_fix_that_the_encoding_cannot_take_is_not_offered(tmp_path: Path) -> N
     for options in ((), ("--fix",)):
         shown = check(path, *options).stdout
         assert "GRD101" in shown and "[*]" not in shown and path.read_bytes() == twice
-        assert "no fix is offered: as cp932 the file would not come out as it is where nothing is changed" in shown
+        assert "gradlint offers no fix: in cp932, writing the file would also change code that no fix touches" in shown
     decoded = decode(b"# coding: latin-1\n")
     assert isinstance(decoded, Decoded)
-    assert decoded.refusal("caf\xe9") is None and decoded.refusal("日本") == "iso-8859-1 has no form for '日本'"
+    assert decoded.refusal("caf\xe9") is None and decoded.refusal("日本") == "iso-8859-1 cannot encode '日本'"

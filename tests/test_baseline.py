@@ -116,13 +116,13 @@ ROW = {"path": "a.py", "rule": "GRD101", "scope": "f", "text": "x"}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no baseline: not valid JSON at line 1, column 1"),
-        ('{"version": 1,\n<<<<<<< HEAD\n', "no baseline: not valid JSON at line 2, column 1"),
-        ("[" * 100_000, "no baseline: not valid JSON"),
-        ("[]", "no baseline: it must be an object with the keys `version` and `findings`"),
-        ("{}", "no baseline: it must be an object"),
-        ('{"version": 2, "findings": []}', "the baseline is of version 2, this gradlint reads version 1"),
-        ('{"version": true, "findings": []}', "the baseline is of version true"),
+        ("", "not a baseline: not valid JSON at line 1, column 1"),
+        ('{"version": 1,\n<<<<<<< HEAD\n', "not a baseline: not valid JSON at line 2, column 1"),
+        ("[" * 100_000, "not a baseline: not valid JSON"),
+        ("[]", "not a baseline: it must be an object with the keys `version` and `findings`"),
+        ("{}", "not a baseline: it must be an object"),
+        ('{"version": 2, "findings": []}', "the baseline has version 2, but this gradlint reads version 1"),
+        ('{"version": true, "findings": []}', "the baseline has version true"),
         ('{"version": 1}', "`findings` must be a list"),
         ('{"version": 1, "findings": [3]}', "finding 1 must be an object"),
         (json.dumps({"version": 1, "findings": [ROW, {**ROW, "rule": 3}]}), "finding 2: `rule` must be a string"),
@@ -141,16 +141,16 @@ def test_a_broken_baseline_is_one_line_and_status_2(tmp_path: Path, content: str
     assert result.stderr.startswith(f"error: {path}: ") and message in result.stderr and result.stderr.count("\n") == 1
     if content:
         again = check("--write-baseline", path, script(tmp_path))
-        assert again.exit_code == 2 and "it is not written over" in again.stderr and path.read_text() == content
+        assert again.exit_code == 2 and "gradlint does not overwrite it" in again.stderr and path.read_text() == content
 
 
 def test_a_baseline_that_cannot_be_read(tmp_path: Path) -> None:
     missing, latin = tmp_path / "none.json", tmp_path / "latin.json"
     latin.write_bytes(b'{"version": "\xe9"}')
     for path, message in (
-        (missing, f"there is no such baseline; `--write-baseline {missing}` makes it"),
+        (missing, f"there is no such baseline; `--write-baseline {missing}` creates it"),
         (tmp_path, "cannot be read: Is a directory"),
-        (latin, "no baseline: not valid JSON"),
+        (latin, "not a baseline: not valid JSON"),
     ):
         result = check("--baseline", path, script(tmp_path))
         assert result.exit_code == 2 and message in result.stderr and result.stderr.count("\n") == 1
@@ -159,7 +159,7 @@ def test_a_baseline_that_cannot_be_read(tmp_path: Path) -> None:
 def test_what_is_no_baseline_is_not_written_over(tmp_path: Path) -> None:
     path = script(tmp_path)
     result = check("--write-baseline", path, path)
-    assert result.exit_code == 2 and "no output is written over" in result.stderr and path.read_text() == SAFE
+    assert result.exit_code == 2 and "gradlint does not overwrite it" in result.stderr and path.read_text() == SAFE
     for target in (tmp_path, tmp_path / "no" / "baseline.json"):
         result = check("--write-baseline", target, path)
         assert result.exit_code == 2 and result.stderr.count("\n") == 1, target
@@ -214,12 +214,12 @@ def test_stale_entries_are_told_and_fail_nothing(project: Path) -> None:
     (project / "src" / "deep" / "b.py").unlink()
     found = check("--baseline", "baseline.json", "src")
     assert found.exit_code == 0
-    wanted = "3 entries of the baseline no longer occur; write it anew with `--write-baseline` to drop them."
+    wanted = "3 entries of the baseline no longer occur; rewrite it with `--write-baseline` to drop them."
     assert found.stdout.splitlines()[-1] == wanted
     partial = check("--baseline", "baseline.json", "src/c.py")
     assert "no longer" not in partial.stdout
     one = check("--baseline", "baseline.json", "src/deep")
-    assert "1 entry of the baseline no longer occurs; write it anew with `--write-baseline` to drop it." in one.stdout
+    assert "1 entry of the baseline no longer occurs; rewrite it with `--write-baseline` to drop it." in one.stdout
     assert check("--baseline", "baseline.json", "--write-baseline", "baseline.json", "src").exit_code == 0
     assert json.loads((project / "baseline.json").read_text())["findings"] == []
 

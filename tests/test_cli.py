@@ -465,7 +465,7 @@ def test_a_summary_does_not_spoil_what_a_program_reads(tmp_path: Path) -> None:
     for options, place in ((("--output-format", "json"), "the format json"), (("--diff",), "the diff")):
         result = check("--summary", "markdown", *options, script(tmp_path, SAFE))
         assert result.exit_code == 2
-        assert result.stderr == f"error: --summary has no place in {place}; write it to a file with --summary-file\n"
+        assert result.stderr == f"error: --summary cannot be part of {place}; write it to a file with --summary-file\n"
 
 
 # What would be checked

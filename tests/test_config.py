@@ -58,7 +58,7 @@ MISTAKES = (
     (
         '[tool.gradlint.names]\n\noptimizers = ["a", "my opt"]',
         4,
-        "`names.optimizers` in [tool.gradlint]: `my opt` is no name of Python",
+        "`names.optimizers` in [tool.gradlint]: `my opt` is not a Python name",
     ),
     ('names.boundaries = "x"', 2, "`names.boundaries` in [tool.gradlint] must be a list of strings"),
     ("extend = 3", 2, "`extend` in [tool.gradlint] must be a string"),
@@ -233,8 +233,8 @@ def test_inline_settings(tmp_path: Path) -> None:
         (["select = ['GRD110']"], "--config: `select`: unknown rule `GRD110`; did you mean `GRD101`?"),
         (["select ="], "--config: not valid TOML: "),
         (["missing.toml"], "missing.toml: cannot be read: No such file"),
-        (["extend = 'a.toml'"], "--config: `extend` is for configuration files"),
-        (["a.toml", "b.toml"], "--config: a.toml and b.toml cannot both be the configuration"),
+        (["extend = 'a.toml'"], "--config: `extend` only works in configuration files"),
+        (["a.toml", "b.toml"], "--config: a.toml and b.toml cannot both be the configuration file"),
         (["."], "cannot be read: Is a directory"),
     ],
 )
@@ -272,7 +272,11 @@ def test_per_file_ignores_on_the_command_line(tmp_path: Path, monkeypatch: pytes
     assert codes() == []
     assert codes("--per-file-ignores", "zzz:GRD1") == ["GRD501", "GRD101"]
     assert codes("--per-file-ignores", "/a:GRD101,a/*.py:adam-weight-decay") == []
-    for wrong, message in (("a", "'a' is no PATTERN:RULE"), ("a:", "no PATTERN:RULE"), ("a:GRD110", "did you mean `GRD101`?")):
+    for wrong, message in (
+        ("a", "'a' is not of the form PATTERN:RULE"),
+        ("a:", "not of the form"),
+        ("a:GRD110", "did you mean `GRD101`?"),
+    ):
         result = run("check", "--per-file-ignores", wrong)
         assert result.exit_code == 2 and message in result.stderr
 
@@ -353,7 +357,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_the_table_has_no_place_in_a_file_of_ours(tmp_path: Path) -> None:
     (tmp_path / "gradlint.toml").write_text("[tool.gradlint]\nignore = []\n")
     result = run("check", script(tmp_path))
-    assert "gradlint.toml:1: unknown key `tool`; in gradlint.toml the settings stand at the top" in result.stderr
+    assert "gradlint.toml:1: unknown key `tool`; in gradlint.toml settings are at the top level" in result.stderr
 
 
 def test_a_given_pyproject_must_have_the_table(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_odd_patterns_do_no_harm(tmp_path: Path, pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["!", "\\", "[z-a]"])
 def test_what_is_no_pattern_is_told(tmp_path: Path, pattern: str) -> None:
     make(tmp_path, "a.py")
-    message = f"`{pattern}` is no pattern of a .gitignore\n"
+    message = f"`{pattern}` is not a .gitignore pattern\n"
     for option in ("--exclude", "--extend-exclude"):
         assert check(option, pattern, tmp_path).stderr == f"error: {message}"
     assert check("--per-file-ignores", f"{pattern}:GRD1", tmp_path).exit_code == (0 if pattern == "!" else 2)

@@ -330,3 +330,19 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
         assert not loads_from.findall(path.read_text(encoding="utf-8")), path.name
     for path in site.rglob("*.css"):
         assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_pictures_of_the_pages_are_up_to_date() -> None:
+    command = [sys.executable, "-m", "benchmarks.page_pictures", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["index", "model", "show", "engines", "editors", "adopting"])
+def test_pages_that_one_would_rather_look_at_have_a_picture(name: str) -> None:
+    pictures = re.findall(r"^!\[([^\]]+)\]\(([\w/]+\.svg)\)$", TEXTS[f"docs/{name}.md"], re.M)
+    assert pictures
+    for alt, target in pictures:
+        assert len(alt.split()) > 5
+        text = (ROOT / "docs" / target).read_text(encoding="utf-8")
+        assert 'role="img"' in text and "<desc" in text and "prefers-color-scheme: dark" in text

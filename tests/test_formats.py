@@ -25,6 +25,7 @@ from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, script
 from gradlint import fix_source
 from gradlint.config.schema import KEYS
 from gradlint.diagnostic import Applicability, Diagnostic, Related, Severity, TextEdit, TextFix
+from gradlint.registry import all_rules
 from gradlint.report import formats
 from gradlint.report.cells import source_lines
 from gradlint.report.found import Report
@@ -251,12 +252,58 @@ def test_sarif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (related,) = error["relatedLocations"]
     assert related["message"]["text"] == "the accumulated gradients are used here"
     assert related["physicalLocation"]["region"]["startLine"] == 10
+    assert error["message"]["text"].endswith("\nSee also: [the accumulated gradients are used here](1).")
+    assert related["id"] == 1
     assert [fix["properties"]["applicability"] for result in (warning, error) for fix in result["fixes"]] == ["unsafe", "safe"]
+    assert run["automationDetails"] == {"id": "gradlint/"}
+
+
+def test_sarif_lists_the_rules_that_ran(tmp_path: Path) -> None:
+    path = script(tmp_path)
+    run = valid(check(path, "--select", "GRD1,GRD202", "--output-format", "sarif").stdout)
+    wanted = ["GRD000", *(rule.code for rule in all_rules() if rule.code.startswith("GRD1")), "GRD202"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == wanted
+    assert {rule["properties"]["precision"] for rule in run["tool"]["driver"]["rules"]} == {"very-high", "high", "medium"}
+
+
+def test_sarif_pages_show_no_test_markers(tmp_path: Path) -> None:
+    run = valid(check(script(tmp_path), "--select", "ALL", "--output-format", "sarif").stdout)
+    assert not [rule["id"] for rule in run["tool"]["driver"]["rules"] if "expect:" in rule["help"]["markdown"]]
+
+
+def test_sarif_notifies_of_the_verdict_on_each_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, SAFE, "a.py")
+    script(tmp_path, CLEAN, "b.py")
+    script(tmp_path, CLEAN.replace("(i + 1) % accum_steps == 0", "full(x)"), "c.py")
+    notebook(tmp_path, "import torch\n", CLEAN)
+    run = valid(check(".", "--output-format", "sarif").stdout)
+    (descriptor,) = run["tool"]["driver"]["notifications"]
+    told = run["invocations"][0]["toolExecutionNotifications"]
+    assert {each["descriptor"]["id"] for each in told} == {descriptor["id"]}
+    places = [each["locations"][0]["physicalLocation"] for each in told]
+    seen = [
+        (place["artifactLocation"]["uri"], place["region"]["startLine"], each["level"], each["properties"]["verdict"])
+        for place, each in zip(places, told, strict=True)
+    ]
+    assert seen[:3] == [("a.py", 6, "none", "wrong"), ("b.py", 6, "none", "verified"), ("c.py", 6, "note", "unknown")]
+    assert told[0]["properties"]["rules"] == ["GRD101"]
+    assert told[2]["message"]["text"].startswith("This training loop is unknown: ") and "(line 9)" in told[2]["message"]["text"]
+    name, line, _, verdict = seen[3]
+    assert (name, verdict) == ("nb.ipynb", "verified")
+    assert "for i, (x, y)" in (tmp_path / name).read_text(encoding="utf-8").splitlines()[line - 1]
+
+
+def test_sarif_links_name_their_places_safely() -> None:
+    related = (Related(span(2, 1, 2, 3), "see `losses[0](1)` and `{0}`"),)
+    (result,) = sarif(finding(related=related))["results"]
+    assert result["message"]["text"] == "wrong\nSee also: [see `losses\\[0\\](1)` and `{{0}}`](1)."
 
 
 def test_sarif_rules_are_their_pages(tmp_path: Path) -> None:
     run = valid(check(script(tmp_path, BOTH), "--output-format", "sarif").stdout)
-    scale, decay = run["tool"]["driver"]["rules"]
+    rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
+    scale, decay = rules["GRD101"], rules["GRD501"]
     assert (scale["id"], scale["name"], scale["defaultConfiguration"]["level"]) == ("GRD101", "unscaled-loss", "error")
     assert (decay["id"], decay["defaultConfiguration"]["level"]) == ("GRD501", "warning")
     assert scale["shortDescription"]["text"] == "The loss of an accumulating loop is not divided by the accumulation steps."
@@ -686,7 +733,7 @@ def test_links_lead_from_the_code_to_the_page() -> None:
 def test_grouped() -> None:
     findings = (
         finding("src/a.py", 8, fix=TextFix("f", Applicability.SAFE, ()), related=(Related(span(10, 13, 10, 14), "used here"),)),
-        finding("src/a.py", 120, code="GRD202", note="no fix is offered: odd"),
+        finding("src/a.py", 120, code="GRD202", note="gradlint offers no fix: odd"),
         finding("b.ipynb", 2, cell=3),
     )
     assert (
@@ -696,7 +743,7 @@ src/a.py:
   8:1    GRD101 [*] wrong
   10:13    used here
   120:1  GRD202 wrong
-           note: no fix is offered: odd
+           note: gradlint offers no fix: odd
 
 b.ipynb:
   cell 3:2:1  GRD101 wrong

@@ -17,7 +17,7 @@ def train(model, loader, optimizer, n):
                 optimizer.zero_grad()
         total += 1
 """
-KEPT_AWAY = "another test keeps `optimizer.step()` away from it"
+KEPT_AWAY = "another test keeps `optimizer.step()` from running then"
 AT_ONCE = "`optimizer.step()` updates after one"
 
 

@@ -231,7 +231,7 @@ def test_a_fix_that_cannot_be_written_is_none_and_the_others_are_applied(tmp_pat
     path = write(tmp_path / "train.ipynb", [*CELLS[:4], LOADER, cell(*loop)])
     for options in ((), ("--fix",), ("--fix",)):
         found = {each["code"]: each for each in json.loads(check(str(path), *options, "--output-format", "json").stdout)}
-        assert found["GRD101"]["fix"] is None and found["GRD101"]["note"].endswith("no fix is offered: it is a secret")
+        assert found["GRD101"]["fix"] is None and found["GRD101"]["note"].endswith("gradlint offers no fix: it is a secret")
         assert ("GRD202" in found) == (not options)
 
 
@@ -242,7 +242,7 @@ def test_a_notebook_that_would_be_read_otherwise_is_left_alone(tmp_path: Path, m
         monkeypatch.setattr("gradlint.files.notebook.with_source", lambda *_, broken=broken: broken)
         result = check(str(path), "--fix")
         assert result.exit_code == 1 and path.read_bytes() == before and "[*]" not in result.stdout
-        assert "no fix is offered: its JSON would not be read as it is meant" in result.stdout
+        assert "gradlint offers no fix: its JSON would not be read as it is meant" in result.stdout
 
 
 def test_halves_of_surrogate_pairs_stay(tmp_path: Path) -> None:

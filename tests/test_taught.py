@@ -49,3 +49,11 @@ def test_a_taught_constructor_builds_what_it_was_taught_to() -> None:
     )
     taught = Taught(frozenset({"Mover"}), frozenset({"Pacer"}), boundaries=frozenset({"closing"}))
     assert "GRD401" in {code for _, code in codes(source, taught)}
+
+
+def test_a_taught_function_says_where_a_window_ends() -> None:
+    taught = Taught(frozenset({"mover"}), boundaries=frozenset({"window_is_full"}))
+    source = PRIVATE.replace("self.pacer.step()", "pass").replace("self.closing", "self.helper.window_is_full(number)")
+    assert codes(source, Taught(frozenset({"mover"}))) == []
+    assert (5, "GRD101") in codes(source, taught)
+    assert (7, "GRD201") in codes(source.replace("if self", "if not self"), taught)

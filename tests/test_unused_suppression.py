@@ -109,7 +109,7 @@ def test_the_verdict_does_not_depend_on_the_selection() -> None:
 
 def test_a_line_of_its_own_goes_as_a_whole() -> None:
     source = SAFE.replace(LINE, f"        # gradlint: ignore[GRD101]\n{LINE}")
-    assert said(source) == ["`GRD101` silences nothing: the comment must stand at the end of the line that it is about"]
+    assert said(source) == ["`GRD101` silences nothing: the comment must be at the end of the line that it is about"]
     assert cleaned(source) == SAFE
     assert cleaned(f"{SAFE}# gradlint: ignore") == SAFE
     kept = SAFE.replace(LINE, f"        # the loss is a sum\n{LINE}")

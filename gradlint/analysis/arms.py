@@ -10,7 +10,7 @@ from gradlint.analysis.source import Problem, Source
 from gradlint.diagnostic import Applicability
 
 _OF_ARMS = "GRD101"
-_NOTE = "the fix is not applied as a safe one: on line {} the loss of another arm would stay as it is"
+_NOTE = "the fix is not safe: the loss of another branch, on line {}, would stay as it is"
 
 
 def of_all_arms(found: Sequence[Located], whole: Callable[[], Source | Problem]) -> Iterator[Located]:

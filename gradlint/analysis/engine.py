@@ -174,14 +174,14 @@ def _proven(
     try:
         changes = render(finding.fix.edits, source)
     except Unrenderable as reason:
-        return None, (), finding.note or f"no fix is offered: {reason}"
+        return None, (), finding.note or f"gradlint offers no fix: {reason}"
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
         seen = validator.comparison(rule.code, finding.fix.promise or rule.promise, changes, row)
         if seen.refused:
-            return None, (), f"no fix is offered: {seen.refused}"
+            return None, (), f"gradlint offers no fix: {seen.refused}"
         if seen.unseen and applicability is Applicability.SAFE:
-            applicability, note = Applicability.UNSAFE, note or f"the fix is not applied as a safe one: {seen.unseen}"
+            applicability, note = Applicability.UNSAFE, note or f"the fix is not safe: {seen.unseen}"
     doubt = doubted_by(rule.code, source.text) if applicability is Applicability.SAFE else ""
     if doubt:
         applicability, note = Applicability.UNSAFE, note or f"the fix is not safe: {doubt}"

@@ -145,7 +145,7 @@ def read_whole(text: str) -> Source | Problem:
     except UnicodeEncodeError as error:
         before = text[: error.start]
         row, column = len(NEWLINE.findall(before)) + 1, len(NEWLINE.split(before)[-1]) + 1
-        return Problem(row, column, "half of a surrogate pair is no character")
+        return Problem(row, column, "the file contains half of a surrogate pair")
     except RecursionError:
         return _TOO_DEEP
 

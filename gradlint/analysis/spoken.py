@@ -16,4 +16,4 @@ def doubted_by(code: str, text: str) -> str:
     if found is None:
         return ""
     row = text.count("\n", 0, found.start()) + 1
-    return f"the file speaks of a sum on line {row}: a loss that is summed over its rows is not divided by the accumulation steps"
+    return f"line {row} mentions a sum, and a loss that is a sum over rows needs no division by the accumulation steps"

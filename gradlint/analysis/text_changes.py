@@ -53,7 +53,7 @@ class _Page:
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         found = self.source.span(node)
         if found is None:
-            raise Unrenderable("what has to change stands in another file")
+            raise Unrenderable("the code to change is in another file")
         return found
 
     def line_start(self, offset: int) -> int:
@@ -162,7 +162,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
 
 def _written(page: _Page, start: int, end: int, new: str = "") -> Change:
     if "#" in page.text[start:end] and any(start <= at < end and words not in new for at, words in page.comments.items()):
-        raise Unrenderable("a comment stands within the expression")
+        raise Unrenderable("there is a comment inside the expression")
     # What the model quotes of a text of several lines has its own newlines.
     return Change(start, end, new.replace("\r\n", "\n").replace("\n", page.source.newline))
 
@@ -191,12 +191,12 @@ def _move(edit: Move, page: _Page) -> list[Change]:
     new = _indent(page.text[page.lines_of(edit.anchor)[0] :])
     if old != new:
         if _has_multiline_string(edit.statement):
-            raise Unrenderable("the statement holds a string of several lines")
+            raise Unrenderable("the statement contains a multi-line string")
         block = _reindent(block, old, new)
     insert = _at(page, edit.anchor, block, after=edit.after)
     if begin <= insert.start <= stop:
         if old == new:
-            raise Unrenderable("the statement is in its place already")
+            raise Unrenderable("the statement is already in place")
         return [Change(begin, stop, block)]
     return [Change(begin, page.and_gap(begin, stop), ""), insert]
 
@@ -225,7 +225,7 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
     begin = page.with_comments(begin)
     indent = _indent(page.text[page.lines_of(edit.first)[0] :])
     if any(_has_multiline_string(each) for each in _from_to(edit.first, edit.last, page)):
-        raise Unrenderable("the statement holds a string of several lines")
+        raise Unrenderable("the statement contains a multi-line string")
     step = "\t" if "\t" in indent else "    "
     block = _reindent(page.text[begin:stop], indent, indent + step)
     return [Change(begin, stop, f"{indent}{edit.header}{page.source.newline}{block}")]
@@ -234,11 +234,11 @@ def _wrap(edit: Wrap, page: _Page) -> list[Change]:
 def _unwrap(edit: Unwrap, page: _Page) -> list[Change]:
     block = edit.statement.body
     if not isinstance(block, cst.IndentedBlock):
-        raise Unrenderable("the block stands on the line of its header")
+        raise Unrenderable("the block is on the same line as its header")
     begin, stop = page.lines_of(edit.statement)
     first, _ = page.lines_of(block.body[0])
     if any(_has_multiline_string(each) for each in block.body):
-        raise Unrenderable("the statement holds a string of several lines")
+        raise Unrenderable("the statement contains a multi-line string")
     old, new = _indent(page.text[first:]), _indent(page.text[begin:])
     header = page.span(edit.statement.items[-1])[1]
     inside = page.line_end(header)
@@ -252,7 +252,7 @@ def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst
             body = getattr(node, "body", None)
             if isinstance(body, (list, tuple)) and first in body and last in body:
                 return body[body.index(first) : body.index(last) + 1]
-    raise Unrenderable("the statements are not of one block")
+    raise Unrenderable("the statements are in different blocks")
 
 
 def _add_import(edit: AddImport, page: _Page) -> list[Change]:
@@ -269,7 +269,7 @@ def _add_import(edit: AddImport, page: _Page) -> list[Change]:
             if place is None and imports and not page.text[start:end].startswith("from __future__"):
                 place = page.line_start(start)
     if place is None:
-        raise Unrenderable("there is no import to put another one beside")
+        raise Unrenderable("there is no import to add another one to")
     return [Change(place, place, f"{edit.line}{page.source.newline}")]
 
 

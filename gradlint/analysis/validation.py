@@ -98,11 +98,11 @@ class Validator:
         """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
-            return Comparison(unseen="the file has more fixes than can be tried")
+            return Comparison(unseen="the file has more fixes than gradlint can try")
         repaired = apply(self.source.text, tuple(changes))
         after = self._runs(repaired, self.project.runs)
         if after is None:
-            return Comparison(refused="the repaired text would not parse")
+            return Comparison(refused="the fixed file would not parse")
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         if alone.refused or not self.among:
             return alone

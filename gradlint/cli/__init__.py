@@ -72,8 +72,8 @@ class Commands(click.Group):
 def main() -> None:
     """gradlint: find and fix gradient-accumulation bugs in PyTorch training scripts, without running them.
 
-    Start with `gradlint check`. Where a finding surprises, `gradlint show FILE` tells what was understood of each
-    training loop, and `gradlint rule GRD101` what a rule means.
+    Start with `gradlint check`. If a finding surprises you, `gradlint show FILE` prints what gradlint made of each training
+    loop, and `gradlint rule GRD101` explains a rule.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

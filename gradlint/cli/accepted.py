@@ -38,7 +38,7 @@ def told(results: Sequence[FileResult], stale: int) -> Iterator[str]:
         yield f"{count(held, 'finding is', 'findings are')} held back by the baseline."
     if stale:
         entries = f"{count(stale, 'entry', 'entries')} of the baseline no longer {'occurs' if stale == 1 else 'occur'}"
-        yield f"{entries}; write it anew with `--write-baseline` to drop {'it' if stale == 1 else 'them'}."
+        yield f"{entries}; rewrite it with `--write-baseline` to drop {'it' if stale == 1 else 'them'}."
 
 
 def told_of_baseline(path: Path, findings: int, files: int) -> Iterator[str]:

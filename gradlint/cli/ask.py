@@ -30,7 +30,7 @@ HELP = (
     ("n", "do not apply this fix"),
     ("a", "apply this fix and all later ones in this file"),
     ("d", "do not apply this fix or any later one in this file"),
-    ("q", "quit; what was said yes to is kept, here and in the files before"),
+    ("q", "quit, and keep the fixes you accepted"),
     ("?", "print this help"),
 )
 _CELL = re.compile(r"^# gradlint: cell (\d+)$", re.M)

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from gradlint import __version__
+from gradlint.cli.judged_loops import judged_loops
 from gradlint.cli.terminal import colour, complain, emit, lost, warn, write
 from gradlint.report.formats import advice, fix_summary, report
 from gradlint.report.found import Report
@@ -66,16 +67,18 @@ def _report(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
 
 def _found(results: Sequence[FileResult], plan: Plan) -> Report:
     options = plan.options
+    notebooks = {result.path: _whole(result, plan) for result in results if result.cells or _judged(result, plan)}
     terminal = options.output_file is None and sys.stdout.isatty()
     return Report(
         tuple(each for result in results for each in result.diagnostics),
         texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
-        notebooks={result.path: _whole(result, plan) for result in results if result.cells},
+        notebooks=notebooks,
         applied=() if options.add_ignore else tuple(each for result in results for each in result.applied),
         advice=() if options.add_ignore else _advice(results),
         failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
         files=len(plan.jobs),
-        loops=tuple(each for result in results for each in result.loops),
+        loops=tuple(judged_loops(results, notebooks)),
+        rules=_rules(plan) if plan.output_format == "sarif" else (),
         unchecked=bool(plan.idle or plan.found.problems),
         unsafe=plan.unsafe,
         fixing=options.fixing,
@@ -94,6 +97,15 @@ def _columns() -> int:
     return shutil.get_terminal_size().columns
 
 
+def _rules(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """The rules that ran on some file."""
+    from gradlint.config.selection import ALWAYS_ON
+    from gradlint.registry import all_rules
+
+    chosen = {rule.code: rule.name for task in {job.task.selection for job in plan.jobs} for rule in task.choose(all_rules())}
+    return ((ALWAYS_ON, "syntax-error"), *sorted(chosen.items()))
+
+
 def _advice(results: Sequence[FileResult]) -> tuple[str, ...]:
     """What the rules whose fixes were applied say of the training that follows."""
     codes = {each.code for result in results for each in result.applied}
@@ -107,6 +119,11 @@ def _advice(results: Sequence[FileResult]) -> tuple[str, ...]:
 def _accepts(options: Options) -> bool:
     """Whether the run is for accepting what it finds, and says so in place of the usual summary."""
     return options.add_ignore or options.write_baseline is not None
+
+
+def _judged(result: FileResult, plan: Plan) -> bool:
+    """Whether a format names the lines of a notebook's loops."""
+    return plan.output_format == "sarif" and bool(result.loops) and result.path.endswith(".ipynb")
 
 
 def _whole(result: FileResult, plan: Plan) -> str:

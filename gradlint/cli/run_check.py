@@ -57,7 +57,7 @@ def run_check(options: Options) -> int:
         try:
             results, failed = go_through(plan.jobs, results)
         except KeyboardInterrupt:
-            complain("interrupted: the file in question is as it was, what was said of the files before is done")
+            complain("interrupted: gradlint has not changed this file, and has applied your answers to the earlier ones")
             return INTERRUPTED
     if timings is not None:
         timings.lap()
@@ -138,7 +138,7 @@ def _tell_crashes(results: Sequence[FileResult]) -> bool:
 
     crashed = [result for result in results if result.crash is not None]
     for result in crashed:
-        complain(f"{result.path}: gradlint itself failed on this file, which was left alone:")
+        complain(f"{result.path}: gradlint itself failed on this file, and has not changed it:")
         emit((f"  {safe(line)}" for line in (result.crash or "").splitlines()), err=True)
     return bool(crashed)
 

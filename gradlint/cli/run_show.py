@@ -5,22 +5,26 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gradlint.cli.terminal import colour, complain
-from gradlint.config.load import ConfigError, Configs
-from gradlint.files.decode import Undecodable, decode
-from gradlint.files.read import content
+from gradlint.cli.show_files import STDIN, Script, Unreadable, scripts
+from gradlint.cli.terminal import colour, complain, emit, warn
+from gradlint.config.load import ConfigError
+from gradlint.config.selection import UnknownRule, named
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
 from gradlint.run.outputs import require_apart
 from gradlint.show.grid import At, Picture
 
+if TYPE_CHECKING:
+    from gradlint.rule import Rule
+    from gradlint.show.timeline import Drawn
+
 FAILED = 2
-STDIN = "-"
 
 
 @dataclass(frozen=True)
@@ -31,66 +35,95 @@ class Shown:
     picture: Picture
 
 
-class Unreadable(ValueError):
-    """A file cannot be read, decoded or parsed; the message says which and why."""
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the loops: all of them, those that are `unknown`, or `why` rules find something or not."""
+
+    unknown: bool = False
+    why: tuple[str, ...] = ()
 
 
-def run_show(paths: Sequence[Path], svg: Path | None = None, output_format: str = "text") -> int:
+@dataclass
+class _Reader:
+    """Draws the loops of files one by one, and remembers whether one could not be read."""
+
+    paths: Sequence[Path]
+    failed: bool = field(default=False)
+
+    def drawn(self) -> Iterator[tuple[Script, Drawn]]:
+        """The files that may hold a training loop; of folders those that do."""
+        for script in scripts(self.paths, self._fail):
+            try:
+                text = script.text()
+                drawn = draw(text, script.name, script.taught) if text is not None else None
+            except Unreadable as error:
+                self._fail(str(error))
+                continue
+            if drawn is not None and (script.named or drawn.loops or drawn.picture.unrun):
+                yield script, drawn
+
+    def _fail(self, message: str) -> None:
+        complain(message)
+        self.failed = True
+
+
+def run_show(
+    paths: Sequence[Path], svg: Path | None = None, output_format: str = "text", question: Question | None = None
+) -> int:
     """Show every loop of some files as text, as JSON or as one SVG: 0, or 2 where a file could not be read or written."""
+    reader = _Reader(paths)
     try:
         require_apart({"--svg": svg}, paths)
-    except ConfigError as error:
+        found = reader.drawn()
+        if question is not None and question.why:
+            emit(_why(found, _rules(question.why)))
+        elif question is not None and question.unknown:
+            emit(_unjudged(found, output_format))
+        elif svg is not None:
+            reader.failed = not _write_svg([each.picture for _, each in found], svg) or reader.failed
+        elif output_format == "json":
+            click.echo(_json([each.picture for _, each in found]))
+        else:
+            coloured = colour(sys.stdout.isatty())
+            empty = True
+            for line in _text(_shown(each) for _, each in found):
+                click.echo(line, color=coloured)
+                empty = False
+            if empty and not reader.failed:
+                warn(f"no training loop found under {', '.join(map(str, paths))}")
+    except (ConfigError, UnknownRule) as error:
         complain(str(error))
         return FAILED
-    shown: list[Shown] = []
-    failed = False
-    for path in paths:
-        try:
-            text, name = _read(path)
-            shown.append(show(text, name, _taught(path)))
-        except (Unreadable, ConfigError) as error:
-            complain(str(error))
-            failed = True
-    if svg is not None:
-        failed = not _write_svg(shown, svg) or failed
-    elif output_format == "json":
-        click.echo(_json(shown))
-    else:
-        coloured = colour(sys.stdout.isatty())
-        for line in _text(shown):
-            click.echo(line, color=coloured)
-    return FAILED if failed else 0
+    return FAILED if reader.failed else 0
 
 
-def _read(path: Path) -> tuple[str, str]:
-    """The text of a file, or of stdin for `-`, and its name."""
-    name = "<stdin>" if str(path) == STDIN else str(path)
-    try:
-        data = sys.stdin.buffer.read() if str(path) == STDIN else content(path)
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{name}: {getattr(error, 'strerror', None) or error}") from error
-    decoded = decode(data)
-    if isinstance(decoded, Undecodable):
-        raise Unreadable(f"{name}:{decoded.row}: {decoded.message}")
-    return decoded.text, name
+def _rules(selectors: Sequence[str]) -> list[Rule]:
+    """The rules that are named. Raises UnknownRule."""
+    from gradlint.registry import all_rules
 
-
-def _taught(path: Path) -> Taught:
-    """The names that the configuration of a file's folder adds to the field's own, as for `gradlint check`. Raises ConfigError."""
-    config = Configs().of(path.parent)
-    names = config.names
-    return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, config.max_size)
+    rules = all_rules()
+    return list(dict.fromkeys(rule for selector in selectors for rule in named(rules, selector)))
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
     """What the runs of a script do, or of a notebook by its name. Raises Unreadable."""
+    return _shown(draw(text, filename, taught))
+
+
+def _shown(drawn: Drawn) -> Shown:
+    from gradlint.show.words import words
+
+    return Shown(tuple(tuple(words(*each, drawn.reading)) for each in drawn.loops), drawn.picture)
+
+
+def draw(text: str, filename: str, taught: Taught = UNTAUGHT) -> Drawn:
+    """The loops of a script, or of a notebook by its name. Raises Unreadable."""
     from gradlint.analysis.neighbours import neighbours_of
     from gradlint.analysis.project import Project
     from gradlint.analysis.source import Problem, read
     from gradlint.registry import all_rules
     from gradlint.show.reading import Reading
     from gradlint.show.timeline import draw_all
-    from gradlint.show.words import words
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
@@ -101,16 +134,13 @@ def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            reading = Reading(source, filename, place)
-            drawn = draw_all(reading, all_rules(), Project(taught, neighbours_of(filename, code)))
-            told = (tuple(words(*each, drawn.reading)) for each in drawn.loops)
-            return Shown(tuple(told), drawn.picture)
+            return draw_all(Reading(source, filename, place), all_rules(), Project(taught, neighbours_of(filename, code)))
         except RecursionError as error:
             raise Unreadable(f"{filename}: the code is nested too deeply to be read") from error
 
 
 def _code(text: str, filename: str) -> tuple[str, Callable[[int], At]]:
-    """The Python of a file, and where its rows stand for a reader."""
+    """The Python of a file, and where its rows are for a reader."""
     if not filename.endswith(".ipynb"):
         return text, At
     from gradlint.files.notebook import NotANotebook, read_notebook
@@ -127,10 +157,12 @@ def _code(text: str, filename: str) -> tuple[str, Callable[[int], At]]:
     return notebook.code, place
 
 
-def _text(shown: Sequence[Shown]) -> Iterator[str]:
-    from gradlint.show.text import draw, legend, style_for
+def _text(shown: Iterator[Shown]) -> Iterator[str]:
+    from gradlint.show.text import draw as drawn_as_text
+    from gradlint.show.text import legend, style_for
 
     style = style_for(getattr(sys.stdout, "encoding", None))
+    timelines = []
     for number, each in enumerate(shown):
         if number:
             yield ""
@@ -141,34 +173,51 @@ def _text(shown: Sequence[Shown]) -> Iterator[str]:
                 yield ""
             yield from (safe(line) for part in told for line in part.split("\n"))
             yield ""
-            yield from draw(timeline, style)
+            yield from drawn_as_text(timeline, style)
+            timelines.append(timeline)
         for other in each.picture.unrun:
-            place = f"cell {other.at.cell}:{other.at.line}" if other.at.cell is not None else str(other.at.line)
-            yield safe(f"{each.picture.filename}:{place} {other.function}: {other.why}")
+            yield safe(f"{each.picture.filename}:{other.at.pointer} {other.function}: {other.why}")
         for verdict in each.picture.elsewhere:
             yield safe(f"{each.picture.filename}: {verdict.code} {verdict.name}, {verdict.at.words} (not on a timeline)")
-    timelines = [timeline for each in shown for timeline in each.picture.timelines]
     if timelines:
         yield ""
         yield from legend(timelines, style)
 
 
-def _json(shown: Sequence[Shown]) -> str:
+def _why(found: Iterator[tuple[Script, Drawn]], rules: Sequence[Rule]) -> Iterator[str]:
+    from gradlint.show.silence import why
+
+    for script, drawn in found:
+        if drawn.picture.note is not None:
+            yield safe(f"{drawn.picture.filename}: {drawn.picture.note}")
+        for rule in rules:
+            yield from map(safe, why(rule, drawn, runs=script.runs(rule)))
+        yield from (safe(f"{script.name}:{each.at.pointer} {each.function}: {each.why}") for each in drawn.picture.unrun)
+
+
+def _unjudged(found: Iterator[tuple[Script, Drawn]], output_format: str) -> Iterator[str]:
+    from gradlint.show.unjudged import as_json, as_text
+
+    pictures = (drawn.picture for _, drawn in found)
+    return as_json(pictures) if output_format == "json" else as_text(pictures)
+
+
+def _json(pictures: Sequence[Picture]) -> str:
     import json
 
-    return json.dumps([asdict(each.picture) for each in shown], indent=2)
+    return json.dumps([asdict(each) for each in pictures], indent=2)
 
 
-def _write_svg(shown: Sequence[Shown], target: Path) -> bool:
+def _write_svg(pictures: Sequence[Picture], target: Path) -> bool:
     """Write the picture; False where there is none, or where it cannot be written."""
     from gradlint.show.svg import draw_svg
 
-    pictures = [each.picture for each in shown if each.picture.timelines]
-    if not pictures:
-        for each in shown:
-            complain(f"{each.picture.filename}: {each.picture.note}")
+    full = [each for each in pictures if each.timelines]
+    if not full:
+        for each in pictures:
+            complain(f"{each.filename}: {each.note}")
         return False
-    document = draw_svg(pictures)
+    document = draw_svg(full)
     if str(target) == STDIN:
         click.echo(document, nl=False)
         return True

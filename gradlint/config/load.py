@@ -75,7 +75,7 @@ def read_inline(text: str) -> Settings:
     """The settings of a `key = value` from the command line. Raises ConfigError."""
     settings = _settings(_Document("--config", text, (), "")) or {}
     if "extend" in settings:
-        raise ConfigError("--config: `extend` is for configuration files; name the file itself")
+        raise ConfigError("--config: `extend` only works in configuration files; pass the file to --config instead")
     return settings
 
 
@@ -175,7 +175,7 @@ def _settings(document: _Document) -> Settings | None:
         if key not in KEYS:
             hint = suggestion(key, KEYS)
             if key == "tool" and not document.table:
-                hint = f"; in {Path(document.name).name} the settings stand at the top, without [tool.gradlint]"
+                hint = f"; in {Path(document.name).name} settings are at the top level, without [tool.gradlint]"
             raise document.error((key,), f"unknown key `{key}`{document.where}{hint}")
         try:
             settings[key] = KEYS[key].read(value)

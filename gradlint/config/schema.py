@@ -56,7 +56,7 @@ def _pattern(line: str, within: tuple[str, ...], holding: str | None) -> None:
     from gradlint.config.patterns import is_pattern
 
     if not is_pattern(line):
-        raise Mistake(f": `{line}` is no pattern of a .gitignore", within, holding)
+        raise Mistake(f": `{line}` is not a .gitignore pattern", within, holding)
 
 
 def _not_too_many(patterns: Sized) -> None:
@@ -132,7 +132,7 @@ def _names(value: object) -> tuple[str, ...]:
     names = _strings(value)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
-            raise Mistake(f": `{name}` is no name of Python, such as `my_optimizer` or `engine.optimizer`", (), name)
+            raise Mistake(f": `{name}` is not a Python name, such as `my_optimizer` or `engine.optimizer`", (), name)
     return names
 
 
@@ -172,26 +172,26 @@ _NAMES: Mapping[str, object] = {"type": "array", "items": {"type": "string", "pa
 
 NAMES: Mapping[str, Key] = {
     "optimizers": Key(
-        _names, _NAMES, "Names of optimizers, and of what builds them: their `step()` is an update of the weights."
+        _names, _NAMES, "Names of optimizers, and of the functions that build them. Their `step()` updates the weights."
     ),
-    "schedulers": Key(_names, _NAMES, "Names of learning-rate schedulers, and of what builds them."),
-    "accumulation-steps": Key(_names, _NAMES, "Names under which the number of accumulation steps is kept."),
-    "boundaries": Key(_names, _NAMES, "Names of flags that are true on the micro-batch that closes a window."),
+    "schedulers": Key(_names, _NAMES, "Names of learning-rate schedulers, and of the functions that build them."),
+    "accumulation-steps": Key(_names, _NAMES, "Names that hold the number of accumulation steps."),
+    "boundaries": Key(_names, _NAMES, "Names of flags and functions that are true on the micro-batch that closes a window."),
 }
 
 KEYS: Mapping[str, Key] = {
-    "extend": Key(_text, _STRING, "A configuration file to begin with, relative to this one; what is said here wins."),
+    "extend": Key(_text, _STRING, "A configuration file to extend, relative to this one. Settings here override it."),
     "select": Key(
         _rules,
         _RULES,
         "The rules that run: codes, beginnings of codes, names, or ALL. Default: every rule of severity error or warning.",
     ),
-    "extend-select": Key(_rules, _RULES, "Rules that run in addition to those that run anyway."),
-    "ignore": Key(_rules, _RULES, "Rules that do not run. Where a rule is selected as well, the more specific of both wins."),
+    "extend-select": Key(_rules, _RULES, "Rules to run on top of the selected ones."),
+    "ignore": Key(_rules, _RULES, "Rules that do not run. If a rule is also selected, the more specific selector wins."),
     "per-file-ignores": Key(
         _per_file,
         {"type": "object", "additionalProperties": _RULES},
-        "Rules that are ignored in the files that a pattern names; a pattern that begins with ! stands for all other files.",
+        "Rules to ignore in the files that match a pattern. A pattern that begins with ! matches all other files.",
     ),
     "severity": Key(
         _severity,
@@ -200,34 +200,33 @@ KEYS: Mapping[str, Key] = {
             "propertyNames": {"$ref": "#/definitions/rule"},
             "additionalProperties": {"type": "string", "enum": list(SEVERITIES)},
         },
-        "The severity of rules. What is info does not run unless it is selected; off ignores the rule.",
+        "The severity of rules. A rule with severity info runs only if you select it, and off ignores the rule.",
     ),
-    "fixable": Key(_rules, _RULES, "The rules whose fixes may be applied. Default: all."),
-    "unfixable": Key(_rules, _RULES, "The rules whose fixes are not applied."),
+    "fixable": Key(_rules, _RULES, "The rules whose fixes gradlint may apply. Default: all."),
+    "unfixable": Key(_rules, _RULES, "The rules whose fixes gradlint must not apply."),
     "unsafe-fixes": Key(
-        _truth, _BOOLEAN, "Whether fixes count that may change what the author chose on purpose. Default: false."
+        _truth, _BOOLEAN, "Whether to include fixes that may change something you chose on purpose. Default: false."
     ),
     "exclude": Key(
         _patterns,
         _LIST,
-        "Patterns, as in a .gitignore, of files and folders to leave out instead of the usual ones (.venv, build, ...).",
+        ".gitignore patterns of files and folders to skip, instead of the default ones (.venv, build, ...).",
     ),
-    "extend-exclude": Key(_patterns, _LIST, "Patterns of files and folders to leave out in addition to those of `exclude`."),
-    "force-exclude": Key(_truth, _BOOLEAN, "Whether files are left out even where the command line names them. Default: false."),
-    "respect-gitignore": Key(_truth, _BOOLEAN, "Whether what .gitignore files name is left out. Default: true."),
+    "extend-exclude": Key(_patterns, _LIST, "Patterns of files and folders to skip on top of `exclude`."),
+    "force-exclude": Key(_truth, _BOOLEAN, "Whether to skip excluded files even if the command line names them. Default: false."),
+    "respect-gitignore": Key(_truth, _BOOLEAN, "Whether to skip files that a .gitignore names. Default: true."),
     "follow": Key(
         _truth,
         _BOOLEAN,
-        "Whether the modules of the repository that a file imports, and the programs that lead to it, are read as well. "
-        "Default: true.",
+        "Whether to read the modules of the repository that a file imports, and the programs that lead to it. Default: true.",
     ),
     "max-size": Key(
         _number,
         {"type": "integer", "minimum": 1},
         "Characters of code that can matter to a training loop: a file with more is not checked, and reported. Default: 600000.",
     ),
-    "baseline": Key(_text, _STRING, "A baseline, relative to this file: what stands in it is not reported."),
-    "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How findings are written. Default: full."),
+    "baseline": Key(_text, _STRING, "A baseline, relative to this file. gradlint does not report the findings in it."),
+    "output-format": Key(_one_of(FORMATS), {"type": "string", "enum": list(FORMATS)}, "How to print findings. Default: full."),
     "names": Key(
         _taught,
         {
@@ -235,6 +234,6 @@ KEYS: Mapping[str, Key] = {
             "additionalProperties": False,
             "properties": {name: {"description": key.about, **key.schema} for name, key in NAMES.items()},
         },
-        "The names of a private framework: variables, attributes and constructors. Of a dotted name the last part counts.",
+        "The names of a private framework: variables, attributes, functions and constructors. In a dotted name, the last part counts.",
     ),
 }

@@ -25,11 +25,11 @@ class Decoded:
     def refusal(self, text: str) -> str | None:
         """Why a new text cannot be written to the file, if it cannot."""
         if not self.faithful:
-            return f"as {self.encoding} the file would not come out as it is where nothing is changed"
+            return f"in {self.encoding}, writing the file would also change code that no fix touches"
         try:
             self.encode(text)
         except UnicodeEncodeError as error:
-            return f"{self.encoding} has no form for {error.object[error.start : error.end]!r}"
+            return f"{self.encoding} cannot encode {error.object[error.start : error.end]!r}"
         return None
 
 
@@ -50,7 +50,7 @@ def decode(data: bytes) -> Decoded | Undecodable:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except (SyntaxError, LookupError) as error:
-        return _not_utf_8(body) or Undecodable(1, f"the encoding cannot be told: {error}")
+        return _not_utf_8(body) or Undecodable(1, f"gradlint cannot tell the encoding: {error}")
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     try:
         text = body.decode(encoding)
@@ -58,7 +58,7 @@ def decode(data: bytes) -> Decoded | Undecodable:
     except UnicodeDecodeError as error:
         return _bad_byte(body, error)
     except (LookupError, UnicodeError) as error:
-        return Undecodable(1, f"the encoding cannot be told: {error}")
+        return Undecodable(1, f"gradlint cannot tell the encoding: {error}")
 
 
 def _not_utf_8(body: bytes) -> Undecodable | None:

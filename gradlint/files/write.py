@@ -43,7 +43,7 @@ def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> 
         os.chmod(name, stat.S_IMODE(old.st_mode))
         _keep_attributes(target, name)
         if expected is not None and content(target) != expected:
-            raise ChangedMeanwhile(errno.EBUSY, "it was changed meanwhile; the file is left as it is")
+            raise ChangedMeanwhile(errno.EBUSY, "the file changed in the meantime, so gradlint did not write it")
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -34,25 +34,25 @@ def join_contexts(scene: Scene) -> Outcome:
     places, inner = scene.script.once(Places), scene.event.node
     outer = scene.fault.other.node if scene.fault.other is not None else inner
     if not (isinstance(inner, cst.Call) and isinstance(outer, cst.Call)):
-        return withheld("the contexts are not entered where they are made")
+        return withheld("the contexts are created in one place and entered in another")
     if text(inner.func) != text(outer.func):
-        return withheld("the accelerator has two names here")
+        return withheld("the two calls name the accelerator differently")
     if not (inner.args and outer.args):
-        return withheld("an `accumulate()` is given no model")
+        return withheld("one `accumulate()` has no model argument")
     holder, home = _with_of(inner, places), _with_of(outer, places)
     if holder is None or home is None or places.function_of(holder) is not places.function_of(home):
-        return withheld("the two are not entered by `with` in one function")
+        return withheld("the two contexts are not `with` statements of one function")
     given, more = (", ".join(text(each).strip().rstrip(",") for each in call.args) for call in (outer, inner))
     joined = f"{text(outer.func)}({given}, {more})"
     if holder is home:
         calls = [each.item for each in home.items]
         place = next(index for index, each in enumerate(calls) if each is outer)
         if calls[place + 1] is not inner or home.items[place].asname is not None or _in_parentheses(outer, inner):
-            return withheld("something stands between the two")
+            return withheld("there is other code between the two contexts")
         return Fix(_MESSAGE, (Replace(outer, joined), Cut(outer, inner))), None
     alone = len(holder.items) == 1 and holder.items[0].asname is None and list(home.body.body) == [holder]
     if not alone:
-        return withheld("something stands between the two")
+        return withheld("there is other code between the two contexts")
     return Fix(_MESSAGE, (Replace(outer, joined), Unwrap(holder))), None
 
 
@@ -71,16 +71,16 @@ def enter_accumulate(scene: Scene) -> Outcome:
     places, call = scene.script.once(Places), scene.event.node
     loop = scene.loop
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not isinstance(loop, (cst.For, cst.While)):
-        return withheld("the loop over the micro-batches is not a loop of the text")
+        return withheld("this file does not contain the loop over the micro-batches")
     body: Sequence[cst.CSTNode] = loop.body.body if isinstance(loop.body, cst.IndentedBlock) else ()
     own = [each for each in scene.run.trace.of(*_OF_MICRO_BATCH) if any(around is loop for around in each.loops)]
     held = {index for event in own for index, each in enumerate(body) if _holds(each, event, places)}
     if not any(places.holds(each, call) for each in body):
-        return withheld("the backward pass is in another function than the loop")
+        return withheld("the backward pass and the loop are in different functions")
     name = text(call.func.value)
     models = {model: index for index, each in reversed(list(enumerate(body))) for model in _called(each, name, scene)}
     if not models:
-        return withheld("which prepared model is trained is not in sight in the loop")
+        return withheld("gradlint does not see which prepared model the loop trains")
     first, last = min(*models.values(), *held), max(held)
     given = ", ".join(sorted(models, key=lambda each: (models[each], each)))
     fix = Fix(f"Enter `{name}.accumulate()`", (Wrap(body[first], body[last], f"with {name}.accumulate({given}):"),))
@@ -88,7 +88,7 @@ def enter_accumulate(scene: Scene) -> Outcome:
     return (
         (fix, None)
         if counter is None
-        else unsafe(fix, f"`{text(counter).strip()}` counts updates, and would count micro-batches")
+        else unsafe(fix, f"`{text(counter).strip()}` counts updates now, and would count micro-batches after the fix")
     )
 
 

@@ -32,7 +32,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
-        return withheld("it shares its line with other code, or what it returns is used")
+        return withheld("the call shares its line with other code, or something uses its result")
     shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
@@ -45,7 +45,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
             anchor, _ = anchor_of(steps[0], scene.event.what, scene, places)
             moves[id(piece)] = Move(piece, anchor, after=True)
     if id(line) not in moves:
-        return withheld("the optimizer does not step beside it")
+        return withheld("the optimizer does not step in the same block")
     return Fix(message, tuple(moves.values())), None
 
 
@@ -58,7 +58,7 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     places, what = scene.script.once(Places), scene.event.what
     line = line_beside_step(scene, places)
     if line is None:
-        return withheld("it shares its line with other code, or the optimizer steps in another function")
+        return withheld("the call shares its line with other code, or the optimizer steps in another function")
     step = step_beside(line, scene, places)
     if step is None:
         return withheld("the call and the optimizer's step are in different functions")
@@ -77,24 +77,24 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
         and not found.same
         and any(isinstance(each, cst.If) and _may_change(each.test, scene) for each in found.pieces)
     ):
-        return withheld("the condition that it stands under may be another one by the next update")
+        return withheld("the condition around the call may change before the next update")
     edits: list[Edit] = []
     for each in (found, *following(found, step, along, scene, places)):
         anchor, after = anchor_of(step, what if each is found else What.CLIP, scene, places)
         if not each.guard and any(anchor is piece for piece in each.pieces):
-            return withheld("it stands beside the step already")
+            return withheld("the call is already next to the step")
         own = own_of(places.suite_of(step), scene, places, each.lines)
         edits += each.edits(anchor, after=after) if own is None else map(Delete, each.pieces)
         edits += copies_of(each, step, scene, places) if own is None else ()
     fix = Fix(message, tuple(edits))
     if scene.run.world.settled:
-        return unsafe(fix, "the last micro-batch of a window decides alone which arm is taken")
+        return unsafe(fix, "with the fix, only the last micro-batch of a window decides which branch runs")
     if not found.reported or scene.loop is None:
         return fix, None
     first = "\n".join(f"{name} = torch.zeros(())" for name in found.reported)
     shown = ", ".join(f"`{name}`" for name in found.reported)
     fix = Fix(message, (Insert(scene.loop, first), *edits))
-    return unsafe(fix, f"between updates {shown} is what it was at the last one, and 0 before the first")
+    return unsafe(fix, f"between updates {shown} would keep the value of the last one, and be 0 before the first")
 
 
 def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Outcome | None:
@@ -107,16 +107,18 @@ def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: P
         return None
     if scene.event.what is What.ZERO:
         if own_of(places.suite_of(step), scene, places, found.lines) is not None:
-            return Fix("Leave the gradients to what zeroes them after the step", tuple(map(Delete, found.pieces))), None
+            return Fix(
+                "Remove this zeroing, since the gradients are zeroed after the step", tuple(map(Delete, found.pieces))
+            ), None
         if _receiver(scene.event.node) == _receiver(scene.step.node):
             anchor, _ = anchor_of(step, What.ZERO, scene, places)
             return Fix("Zero the gradients after the step", tuple(found.edits(anchor, after=True))), None
         if not _leads_from(step, found, places):
-            return withheld("move it behind the optimizer's step, and let the optimizer zero the gradients")
+            return withheld("move the call after the optimizer's step, and let the optimizer zero the gradients")
     if any(last_name(each) == "sync_gradients" for piece in found.pieces for each in walk(piece)):
-        return withheld("it asks for `sync_gradients` itself")
+        return withheld("the call already tests `sync_gradients`")
     wraps = tuple(Wrap(block[0], block[-1], f"if {name}.sync_gradients:") for block in adjacent(found.statement, found.pieces))
-    return Fix(f"Run it only when `{name}.sync_gradients`", wraps), None
+    return Fix(f"Run it only if `{name}.sync_gradients`", wraps), None
 
 
 def _accelerator(found: Decision, scene: Scene, places: Places) -> str | None:
@@ -171,7 +173,7 @@ def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
             continue
         line = outside_of_optimizers(event.node, scene, places)
         if line is None:
-            return withheld("the step has no line of its own")
+            return withheld("the step shares its line with other code")
         inserts.setdefault(id(line), Insert(line, code, after=True))
     fix = Fix(message, tuple(inserts.values()))
     shared = called_apart(scene.event.node, scene, places)

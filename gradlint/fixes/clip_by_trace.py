@@ -26,18 +26,18 @@ def unscale_first(scene: Scene) -> Outcome:
         return withheld("the clip is part of a larger statement")
     stand_in = _stand_in(scene)
     if stand_in is not None:
-        return withheld(f"`{stand_in}`, which may stand in for the scaler, has no `unscale_`")
+        return withheld(f"`{stand_in}` may replace the scaler, and has no `unscale_`")
     steps = list(_steps_after(clip, scene))
     if not steps:
-        return withheld("the clip belongs into the update first")
+        return withheld("first move the clip into the update")
     if any(places.function_of(step.node) is not places.function_of(line) for step in steps):
-        return withheld("the scaler and the optimizer have no names at the clip")
+        return withheld("the scaler or the optimizer has no name where the gradients are clipped")
     header = _only_where_scaled(line, clip, steps, places)
     if header is None:
-        return withheld("the clip also runs where nothing is scaled")
+        return withheld("the clip also runs when nothing is scaled")
     calls = [call for step in steps if (call := _unscaling(step, line, scene, places)) is not None]
     if len(calls) < len(steps):
-        return withheld("the scaler and the optimizer have no names at the clip")
+        return withheld("the scaler or the optimizer has no name where the gradients are clipped")
     fix = Fix("Unscale the gradients first", (Insert(line, _under(header, list(dict.fromkeys(calls)))),))
     shared = called_apart(line, scene, places)
     return unsafe(fix, shared) if shared is not None else (fix, None)
@@ -71,7 +71,7 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
     places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
-        return withheld("it shares its line with other code, or what it returns is used")
+        return withheld("the call shares its line with other code, or something uses its result")
     step = step_beside(line, scene, places)
     if step is None:
         return withheld("the call and the optimizer's step are in different functions")
@@ -80,7 +80,7 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
         return withheld(shared)
     piece = places.piece_of(line)
     if not any(places.holds(each, step) for each in places.suite_of(piece)):
-        return withheld("it stands under a condition of its own")
+        return withheld("the call has its own condition")
     found = decision_of(line, step, {scene.event.what}, scene, places)
     if isinstance(found, str):
         return withheld(found)
@@ -90,7 +90,7 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
         return Fix(message, (Move(piece, anchor, after=after), *copies)), None
     unscale = None if copies or scene.view.of(What.UNSCALE) else _named_at(line, scene, places)
     if unscale is None:
-        return withheld("the gradients have to be unscaled first, and where is not clear")
+        return withheld("the gradients must be unscaled first, and gradlint cannot tell where")
     return Fix(message, (Insert(anchor, unscale, after=after), Move(piece, anchor, after=after))), None
 
 

@@ -66,16 +66,16 @@ def decision_of(line: cst.CSTNode, update: cst.CSTNode, kinds: Collection[What],
     lines = list(_lines(whole, moved, scene, places))
     others = [event for event in _events(scene) if event.what not in kinds and event.what in _OF_TRAINING]
     if any(places.line_of(each) is not each or _leads(each, others, places) for each in lines):
-        return "it shares its line with other code"
+        return "the call shares its line with other code"
     reported = read_elsewhere(lines, update, others, scene.loop, places)
     if reported is None:
-        return "what it returns is used"
+        return "something uses the result of the call"
     pieces = tuple(_pieces(whole, {id(each) for each in lines}))
     found = Decision(whole, tuple(lines), pieces, reported=reported)
     if any(each is not whole and all(one in pieces for one in places.suite_of(each)) for each in pieces):
         guard = _guard_of(whole, update, places)
         if guard is None:
-            return "it is the only statement of its branch"
+            return "the statement is the only one of its branch"
         found = replace(found, guard=" ".join(text(guard).split()))
         return _unsettled(found, update, places, guard) or found
     found = replace(found, same=_stands_alike(found, update, places))
@@ -205,7 +205,7 @@ def _unsettled(found: Decision, update: cst.CSTNode, places: Places, guard: cst.
     going = {id(each) for line in found.lines for each in walk(line)}
     own = {dotted(each) for line in found.lines for part in walk(line) for each in targets_of(part)}
     anew = named_anew([*found.lines, *tests], suite[start:end], going, own)
-    return f"`{anew}` gets another value before the update" if anew is not None else ""
+    return f"`{anew}` changes before the update" if anew is not None else ""
 
 
 def named_anew(
@@ -233,11 +233,11 @@ def _unwritable(found: Decision) -> str:
     """Why the decision cannot be written a second time, in the update."""
     for each in walk(found.statement):
         if isinstance(each, (cst.Try, cst.Match, cst.FunctionDef, cst.ClassDef)) and _holds(each, found.lines):
-            return "it stands under a condition of its own"
+            return "the call has its own condition"
         if isinstance(each, cst.If) and _holds(each, found.lines):
             if not only_asks(each.test):
-                return "the condition that it stands under may do more than ask"
-    return "a comment stands within it" if "#" in found.written else ""
+                return "the condition around the call may have side effects"
+    return "there is a comment inside the statement" if "#" in found.written else ""
 
 
 def _acts(node: cst.CSTNode) -> bool:

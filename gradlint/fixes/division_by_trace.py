@@ -49,7 +49,7 @@ def undo_division(scene: Scene) -> Outcome:
     node, places = scene.place, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None or _multiplies(node):
-        return withheld("what divides the loss a second time is not a division")
+        return withheld("the second division is not written as a division")
     dividend, divisor = parts
     shared = called_apart(node, scene, places)
     if shared is not None:
@@ -61,21 +61,21 @@ def undo_division(scene: Scene) -> Outcome:
     for event in _needing(scene):
         own = divided_at(event.node, text(divisor), places)
         if own is None or event.through not in ("", "scaler") or _apart(event, scene, places):
-            return withheld(f"{scene.quoted(event.node)} needs the division, and has no other")
+            return withheld(f"{scene.quoted(event.node)} needs this division too, and has no other")
         edits.setdefault(id(event.node), own)
     unmet = _unmet(scene, places)
     for call in unmet:
         own = divided_at(call, text(divisor), places)
         if own is not None:
             edits[id(call)] = own
-    message = (
-        f"Divide by `{text(divisor)}` only where nothing else does" if edits else f"Remove the division by `{text(divisor)}`"
-    )
+    message = f"Divide by `{text(divisor)}` only if nothing else does" if edits else f"Remove the division by `{text(divisor)}`"
     fix = Fix(message, (removed, *edits.values()))
     reader = _reader(scene) or _given_back(scene, places)
     if reader is not None:
-        return unsafe(fix, f"{scene.quoted(reader)} reads the divided loss, too")
-    return unsafe(fix, f"whether anything else divides before {scene.quoted(unmet[0])} is not known") if unmet else (fix, None)
+        return unsafe(fix, f"{scene.quoted(reader)} also reads the divided loss")
+    if not unmet:
+        return fix, None
+    return unsafe(fix, f"gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}")
 
 
 def divide_by_steps(scene: Scene) -> Outcome:
@@ -85,7 +85,7 @@ def divide_by_steps(scene: Scene) -> Outcome:
     if parts is None:
         return None, None
     if steps is None or places.function_of(node) is not places.function_of(scene.event.node):
-        return withheld("N has no name at this call")
+        return withheld("the accumulation steps have no name at this call")
     dividend, divisor = parts
     edit = Replace(node, divided(dividend, steps)) if _multiplies(node) else Replace(divisor, atom(steps))
     return Fix(f"Divide by `{steps}`", (edit,), Applicability.UNSAFE), None
@@ -106,7 +106,7 @@ def _removal(node: cst.CSTNode, dividend: cst.BaseExpression, places: Places) ->
     around = places.around(line)
     branch = around[1] if len(around) > 1 else None
     alone = isinstance(branch, cst.If) and branch.orelse is None and _is_own(branch, places)
-    return Delete(branch) if alone and branch is not None else "it is the only statement of its branch"
+    return Delete(branch) if alone and branch is not None else "the statement is the only one of its branch"
 
 
 def _in_place_of(node: cst.CSTNode, dividend: cst.BaseExpression, line: cst.CSTNode) -> Edit:

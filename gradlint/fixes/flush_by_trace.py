@@ -21,13 +21,13 @@ from gradlint.simulate.views import views
 def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     """Ask, in every guard of the window, for the last micro-batch of the data too."""
     if boundary is None:
-        return withheld("the guard asks for no index that could be compared with the length of the loader")
+        return withheld("the guard tests no index that the fix could compare with the length of the loader")
     begun = _pass_of(scene)
     length = walked_by(begun.node, boundary.places) if begun is not None else None
     if begun is None or length is None:
-        return withheld("the loader has no name here whose length could be asked for")
+        return withheld("the loader has no name here, so the fix cannot take its length")
     if begun.sized is False:
-        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop, where a window is left")
+        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop if a window is left")
     reason = _unfit(boundary, scene)
     if reason is not None:
         return withheld(reason)
@@ -36,12 +36,12 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
         return withheld("the index does not restart with each pass over the data")
     home = boundary.places.function_of(begun.node)
     if any(boundary.places.function_of(each.test) is not home or not _asks_itself(each) for each in boundary.guards):
-        return withheld("the guard stands in another function, where the loader has no name")
+        return withheld("the guard is in another function, where the loader has no name")
     edits: list[Edit] = []
     for guard in boundary.guards:
         part = _part(guard)
         if part is None:
-            return withheld(f"{quoted(guard.test)} mixes its conditions in a way that a flush does not fit into")
+            return withheld(f"{quoted(guard.test)} mixes several conditions, and gradlint cannot add a flush to it")
         edits.append(_extended(guard, part, shifted(guard.node.left, 1 - begins), length))
     shared = boundary.shared()
     if shared is not None:
@@ -49,12 +49,12 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     fix = Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits))
     other = boundary.asked_elsewhere()
     if other is not None:
-        return unsafe(fix, f"{quoted(other)} asks for the boundary by itself, and would not know of the last micro-batch")
+        return unsafe(fix, f"{quoted(other)} tests the boundary separately, and would miss the last micro-batch")
     told = _told_of_updates(scene)
     if told is not None:
-        return unsafe(fix, f"`{told}` may count full windows alone, and the optimizer's schedule would be over before the run is")
+        return unsafe(fix, f"`{told}` may count only full windows, and then the schedule would end before the run")
     if not _has_length(begun, scene):
-        return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
+        return unsafe(fix, f"gradlint does not see whether `{length}` has a length, and `len()` raises if it has none")
     return fix, None
 
 
@@ -70,15 +70,15 @@ def _pass_of(scene: Scene) -> Event | None:
 def _unfit(boundary: Boundary, scene: Scene) -> str | None:
     """Why a flush has no place in the guards as they are."""
     if boundary.decides_apart():
-        return "a test of its own decides when gradients are synchronised"
+        return "a separate test decides when gradients are synchronised"
     if _before_backward(scene):
-        return f"{quoted(boundary.decision.test)} stands before the backward pass, whose gradients a flush there would miss"
+        return f"{quoted(boundary.decision.test)} comes before the backward pass, so a flush there would miss its gradients"
     if any(boundary.skips_first(each) is not None for each in boundary.guards):
-        return "the guard has to be put right first"
+        return "fix the guard first"
     if boundary.asks_for_an_end():
-        return "a flush that does not fire stands in the guard already"
+        return "the guard already contains a flush that never runs"
     if any(view.key == scene.view.key and steps_behind(view) for run in scene.runs for view in views(run.trace)):
-        return "the step after the loop has to be put right first"
+        return "fix the step after the loop first"
     return None
 
 

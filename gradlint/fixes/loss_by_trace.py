@@ -23,7 +23,7 @@ def divide_backpropagated(scene: Scene) -> Outcome:
     steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
-        return withheld("the loss is not an expression here")
+        return withheld("the loss is not written as an expression here")
     pieces = pieces_in(scene, places) if steps is None else None
     shared = called_apart(call, scene, places)
     single = _of_single(scene, places) or (shared if pieces is None else None)
@@ -34,20 +34,20 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(call, f"{name}.backward({text(loss)})"),)), None
     steps = steps or pieces
     if steps is None:
-        return withheld("N has no name at this call")
+        return withheld("the accumulation steps have no name at this call")
     if _may_be_absent(scene, steps):
-        return withheld(f"`{steps}` may be 0 or None here, as the test of it says")
+        return withheld(f"`{steps}` may be 0 or None here, since the code tests for that")
     edit = divided_at(call, steps, places)
     if edit is None:
-        return withheld("the loss is not an expression here")
+        return withheld("the loss is not written as an expression here")
     fix = Fix(f"Divide the loss by `{steps}`", (edit,))
     if pieces is not None:
-        return unsafe(
-            fix, shared or "the last piece of a batch may be smaller than the others, and then weighs as much as they do"
-        )
+        return unsafe(fix, shared or "the last piece of a batch may be smaller than the others, and would weigh as much")
     other = _unknown_arm(scene, places)
     if other is not None:
-        return unsafe(fix, f"{scene.quoted(other)} is the other arm, whose loss is not known to be divided then")
+        return unsafe(
+            fix, f"{scene.quoted(other)} is in the other branch, and gradlint does not know whether its loss is divided"
+        )
     return by_such_a_number((fix, None), steps)
 
 
@@ -102,7 +102,7 @@ def _of_single(scene: Scene, places: Places) -> str | None:
     for view in views(scene.run.trace):
         if view.size == 1 and view.key[0] == scene.view.key[0] and any(e.node is scene.event.node for e in view.backwards):
             name = f"`{function.name.value}`" if function is not None else "the code"
-            return f"{name} is called in more than one place, and the fix would serve all of them"
+            return f"{name} is called in several places, and the fix would change all of them"
     return None
 
 

@@ -29,7 +29,7 @@ def guard_update(update: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
     place = next((place for place, each in enumerate(body) if each is update), None)
     outside = any(not any(each is loop for each in event.loops) for event in scene.view.steps)
     if index is None or length is None or steps is None or place is None or outside:
-        return withheld("no boundary guard stands in the loop")
+        return withheld("the loop contains no condition that marks a boundary")
     first = last = place
     while first and ranks_of(body[first - 1], scene, places):
         first -= 1
@@ -39,8 +39,8 @@ def guard_update(update: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
     header = f"if {next_} % {atom(steps)} == 0 or {next_} == len({length}):"
     fix = Fix("Step once per window", (Wrap(body[first], body[last], header),), promise=_UPDATE)
     if not any(event.text.startswith("DataLoader") for event in scene.view.of(What.PASS)):
-        return unsafe(fix, f"whether `{length}` has a length is not in sight, and `len()` raises where it has none")
-    return unsafe(fix, f"that windows of `{steps}` are meant is told by nothing but the division of the loss")
+        return unsafe(fix, f"gradlint does not see whether `{length}` has a length, and `len()` raises if it has none")
+    return unsafe(fix, f"only the division of the loss suggests windows of `{steps}`")
 
 
 def _divisor(scene: Scene, places: Places) -> str | None:

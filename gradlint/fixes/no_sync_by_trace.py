@@ -26,27 +26,27 @@ def hold_back(scene: Scene) -> Outcome:
     if model is None or forward is None:
         return withheld("the wrapped model has no name where it is called")
     if not isinstance(guard, cst.BaseExpression) or places.function_of(guard) is not places.function_of(forward):
-        return withheld("the function of the forward pass does not decide when the optimizer steps")
+        return withheld("the function with the forward pass does not decide when the optimizer steps")
     if _decided_elsewhere(scene):
         return withheld("the guard of the step does not decide where windows end")
     if not only_asks(guard):
-        return withheld("the guard of the step may do more than ask")
+        return withheld("the guard of the step may have side effects")
     span = _span(scene, forward, places)
     if span is None:
-        return withheld("forward and backward pass have no lines of their own in one suite")
+        return withheld("the forward and the backward pass are not separate statements of one block")
     suite, first, last = span
     if any(places.holds(each, scene.step.node) for each in suite[first : last + 1]):
-        return withheld("the optimizer steps between them, or under the same condition")
+        return withheld("the optimizer steps between the forward and the backward pass, or under the same condition")
     names = {each.value for each in walk(guard) if isinstance(each, cst.Name)}
     if any(names & set(bound_by(each)) for statement in suite[first:] for each in walk(statement)):
-        return withheld("the boundary is decided behind the forward pass")
+        return withheld("the boundary is only known after the forward pass")
     shared = called_apart(forward, scene, places)
     if shared is not None:
         return withheld(shared)
     test, wrapper = complement(guard), scene.event.wrapped
     if isinstance(wrapper, cst.Call):
         if not places.knows(places.function_of(forward), text(wrapper.func).partition(".")[0]):
-            return withheld("the model is wrapped under a condition, and a plain one has no `no_sync()`")
+            return withheld("the model is only wrapped under a condition, and a plain model has no `no_sync()`")
         test = f"isinstance({model}, {text(wrapper.func)}) and {test}"
     wrap = Wrap(suite[first], suite[last], f"with {model}.no_sync() if {test} else nullcontext():")
     return Fix("Reduce the gradients once per window", (wrap, NULLCONTEXT), Applicability.UNSAFE), None
@@ -66,12 +66,12 @@ def take_forward_in(scene: Scene) -> Outcome:
     around = places.around(scene.event.node)
     block = next((each for each in around if isinstance(each, cst.With) and places.holds(each, scene.place)), None)
     if forward is None or block is None:
-        return withheld("take the forward pass into the block")
+        return withheld("move the forward pass into the block")
     suite = places.suite_of(block)
     above = next((one for one, other in pairwise(suite) if other is block), None)
     if not isinstance(above, cst.SimpleStatementLine) or not places.holds(above, forward) or not block.body.body:
-        return withheld("take the forward pass into the block")
-    return Fix("Take the forward pass in", (Move(above, block.body.body[0]),), Applicability.UNSAFE), None
+        return withheld("move the forward pass into the block")
+    return Fix("Move the forward pass into the block", (Move(above, block.body.body[0]),), Applicability.UNSAFE), None
 
 
 def _span(scene: Scene, forward: cst.CSTNode, places: Places) -> tuple[Suite, int, int] | None:

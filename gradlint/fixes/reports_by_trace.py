@@ -22,10 +22,10 @@ def multiply_again(scene: Scene) -> Outcome:
     nodes = scene.script.once(walk_all)
     holder = next((each for each in nodes if any(part is place for part in subnodes(each))), None)
     if place is scene.event.node or holder is None:
-        return withheld("what is shown has no expression of its own")
+        return withheld("the reported value is not written as an expression")
     n = divisor_at(scene.fault.about, place, scene, places)
     if n is None:
-        return withheld("N has no name where the loss is reported")
+        return withheld("the accumulation steps have no name where the loss is reported")
     loose = _is_torn(place, holder) and not getattr(place, "lpar", ())
     edit = Enclose(place, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
     return Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE), None

@@ -21,10 +21,10 @@ def update_in_any_case(scene: Scene) -> Outcome:
     """Move the update behind the branch that it stands in, or write it also where the branch leaves before it comes."""
     places, call, branch = scene.script.once(Places), scene.event.node, scene.fault.about
     if scene.fault.why == STALE:
-        return withheld("the gradients are not cleared either where the step is left out, so that they would stay as they are")
+        return withheld("skipping the step also skips clearing the gradients, so they would remain")
     line = places.line_of(call)
     if line is None or not isinstance(branch, cst.If) or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is call):
-        return withheld("it shares its line with other code, or what it returns is used")
+        return withheld("the call shares its line with other code, or something uses its result")
     shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
@@ -34,8 +34,8 @@ def update_in_any_case(scene: Scene) -> Outcome:
     last = _suite(branch.body)[-1] if _suite(branch.body) else None
     leaves = isinstance(last, cst.SimpleStatementLine) and len(last.body) == 1 and isinstance(last.body[0], _LEAVES)
     if last is not None and leaves and suite is around and not _updates(branch.body):
-        return Fix("Update the scaler where the step is left out, too", (Insert(last, text(line).strip()),)), None
-    return withheld("the condition and the update are not in one suite")
+        return Fix("Update the scaler even if the step is skipped", (Insert(last, text(line).strip()),)), None
+    return withheld("the condition and the update are in different blocks")
 
 
 def _suite(body: cst.BaseSuite) -> Suite:
@@ -61,7 +61,7 @@ def step_through_scaler(scene: Scene) -> Outcome:
     steps = [event for run in scene.runs for event in run.trace.of(What.STEP)]
     beside = [each for each in steps if any(places.holds(one, each.node) for one in places.suite_of(line))]
     if any(each.through == "scaler" and each.target == step.target for each in beside):
-        return withheld("the scaler steps the same optimizer beside it: remove the plain step")
+        return withheld("the scaler also steps this optimizer, so remove the plain step")
     plain = {
         id(each.node): each.node for each in beside if places.suite_of(places.line_of(each.node) or line) is places.suite_of(line)
     }
@@ -101,14 +101,14 @@ def scale_the_loss(scene: Scene) -> Outcome:
         return withheld("several backward passes feed the step")
     every = [event for run in scene.runs for event in run.trace.of(What.STEP) if event.target == step.target]
     if any(not each.through for each in every):
-        return withheld("another arm steps without the scaler")
+        return withheld("another branch steps without the scaler")
     (backward,) = backwards.values()
     if not isinstance(step.node, cst.Call) or not isinstance(step.node.func, cst.Attribute):
         return withheld("the scaler has no name at the backward pass")
     if places.function_of(backward) is not places.function_of(step.node):
         return withheld("the scaler has no name at the backward pass")
     if not isinstance(backward, cst.Call) or not isinstance(backward.func, cst.Attribute) or _gives(backward):
-        return withheld("the loss is handed to the backward pass by a name of its own")
+        return withheld("the loss is a named argument of the backward pass")
     scaled = f"{text(step.node.func.value)}.scale({bare(backward.func.value)}).{backward.func.attr.value}"
     return Fix("Scale the loss", (Replace(backward.func, scaled),)), None
 

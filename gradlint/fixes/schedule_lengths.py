@@ -34,7 +34,7 @@ def in_updates(told: Told) -> Outcome:
         return _without_steps(told)
     if any(multiplied(each.count, scene.view) for each in scene.event.lengths):
         fix, note = _divided(told, trail, length)
-        reason = "another length of the same call is multiplied by N, and would be left in micro-batches"
+        reason = "another length in the same call is multiplied by N, and would still count micro-batches"
         return unsafe(fix, reason) if fix is not None else (fix, note)
     return _divided(told, trail, length)
 
@@ -117,32 +117,32 @@ def _whole(told: Told) -> Outcome:
     place, scene = told.length.place, told.scene
     steps = steps_at(scene, place, told.names)
     if steps is None:
-        return withheld("N has no name where the length is given")
+        return withheld("the accumulation steps have no name where the length is given")
     if told.in_settings or told.call is None or not isinstance(place, cst.BaseExpression):
-        return withheld("where the length is counted is not in sight")
+        return withheld("gradlint does not see where the length is computed")
     loose = not isinstance(place, (cst.Name, cst.Attribute, cst.Call, cst.Subscript))
     inner = ("(", ")") if loose and not place.lpar else ("", "")
     edits = [Enclose(each, f"math.ceil({inner[0]}", f"{inner[1]} / {atom(steps)})") for each in told.places]
     fix = Fix(_COUNT, (*edits, _IMPORT))
     if passes_in(told.length.count, scene.view) == 1 and told.length.name == "steps_per_epoch":
         return _assuming(fix, told, ())
-    return unsafe(fix, "the length is divided as a whole: where each pass ends with a window of its own, there are more updates")
+    return unsafe(fix, "the fix divides the total length, but if each pass ends with a partial window, there are more updates")
 
 
 def _assuming(fix: Fix, told: Told, trail: Sequence[Definition]) -> Outcome:
     values = [told.length.place, *(each.value for each in trail)]
     sums = [each for value in values for each in walk(value) if isinstance(each, cst.BinaryOperation)]
     if any(isinstance(each.operator, (cst.Add, cst.Subtract)) and not _is_constant(each) for each in sums):
-        return unsafe(fix, "something is added to the length, or taken off, that may count micro-batches as well")
+        return unsafe(fix, "the script adds to the length, or subtracts from it, something that may count micro-batches as well")
     mended = {id(edit.node) for edit in fix.edits if isinstance(edit, (Enclose, Replace))}
     others = [each for each in told.scene.event.lengths if each is not told.length and _in_micro_batches(each, told.scene)]
     given = {each.name for each in trail}
     rest = [arg.value for arg in told.call.args if not any(id(node) in mended for node in walk(arg.value))] if told.call else []
     derived = any(id(each) in mended for each in told.places) and any(given & told.names.behind(each) for each in rest)
     if derived or any(not _reaches(each, mended, told) for each in others):
-        return unsafe(fix, "another length of the same call may count micro-batches as well")
+        return unsafe(fix, "another length in the same call may count micro-batches as well")
     if told.scene.event.handed and any(id(each) in mended for each in told.places) and dotted(told.length.place) is not None:
-        return unsafe(fix, f"the schedule may be told where it is by `{text(told.length.place)}` too, which counts micro-batches")
+        return unsafe(fix, f"the position of the schedule may come from `{text(told.length.place)}`, which counts micro-batches")
     return fix, None
 
 
@@ -175,6 +175,6 @@ def _without_steps(told: Told) -> Outcome:
                 if last_name(side) in spelled:
                     fix = Fix(_COUNT, (Replace(each, bare(other)),))
                     return unsafe(
-                        fix, "a prepared scheduler advances once for each process, and the product may stand for their number"
+                        fix, "a prepared scheduler advances once for each process, and the product may account for that"
                     )
     return withheld("the length is multiplied by N elsewhere")

@@ -18,7 +18,7 @@ Outcome = tuple[Fix | None, str | None]
 
 def withheld(reason: str) -> Outcome:
     """No fix, with its reason."""
-    return None, f"no fix is offered: {reason}"
+    return None, f"gradlint offers no fix: {reason}"
 
 
 def unsafe(fix: Fix, reason: str) -> Outcome:
@@ -31,7 +31,9 @@ def by_such_a_number(outcome: Outcome, steps: str) -> Outcome:
     fix, _ = outcome
     if fix is None or not measures(last_part(steps)):
         return outcome
-    return unsafe(fix, f"`{steps}` decides when weights are updated, but is named for something else: the step may be misplaced")
+    return unsafe(
+        fix, f"`{steps}` decides when the weights change, but its name suggests something else, so the step may be misplaced"
+    )
 
 
 def divided(node: cst.BaseExpression, n: str) -> str:

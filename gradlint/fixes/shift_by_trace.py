@@ -14,7 +14,7 @@ from gradlint.fixes.shared import Outcome, comparison_around, quoted, shifted, u
 from gradlint.model.syntax.expressions import dotted, literal, text, walk
 from gradlint.simulate.scene import Scene
 
-_BY_HAND = "the counter is kept by hand in a way that a shift of the index does not mend"
+_BY_HAND = "the script counts micro-batches itself, and shifting the index would not correct that"
 
 
 def shift(scene: Scene) -> Outcome:
@@ -24,7 +24,7 @@ def shift(scene: Scene) -> Outcome:
     if boundary is None or begins is None:
         return withheld(_BY_HAND)
     if boundary.decides_apart():
-        return withheld("a test of its own decides when gradients are synchronised")
+        return withheld("a separate test decides when gradients are synchronised")
     edits: list[Edit] = []
     for guard in boundary.guards:
         edit = _edit(boundary, guard, 1 - begins)
@@ -37,15 +37,18 @@ def shift(scene: Scene) -> Outcome:
     fix = Fix("Update on the last micro-batch of each window", tuple(edits))
     other = boundary.asked_elsewhere()
     if other is not None:
-        return unsafe(fix, f"{quoted(other)} asks for the boundary by itself, and would not move with it")
+        return unsafe(fix, f"{quoted(other)} tests the boundary separately, and would not move with it")
     early = awaited(boundary, scene) if scene.view.first_size == 1 else None
     if early is not None:
-        return unsafe(fix, f"{quoted(early)} would read, before the first full window, what only an update sets")
+        return unsafe(fix, f"{quoted(early)} would read a value before the first update has set it")
     if scene.fault.beside is not None:
-        return unsafe(fix, f"{quoted(scene.fault.beside)} steps inside the window as well, and has used what is cleared there")
+        return unsafe(
+            fix,
+            f"{quoted(scene.fault.beside)} also steps inside the window, and has used the gradients that are cleared there",
+        )
     beneath = boundary.beneath()
     if beneath is not None:
-        return unsafe(fix, f"{quoted(beneath)} is asked beneath the guard, where its counter would have other values")
+        return unsafe(fix, f"{quoted(beneath)} is tested under the guard, where its counter would have other values")
     return fix, None
 
 

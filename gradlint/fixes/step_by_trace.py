@@ -32,13 +32,13 @@ def step_once(scene: Scene) -> Outcome:
     if shared is not None:
         return withheld(shared)
     if not step.through and any(each.scaled for each in scene.view.backwards):
-        return withheld("the step has to go through the scaler first")
+        return withheld("first make the step go through the scaler")
     suite = places.suite_of(unit)
     behind = suite[next(place for place, each in enumerate(suite) if each is unit) + 1 :]
     guard = next((each for each in behind if _closes(each, scene, places)), None)
     another = scene.fault.other is not None and scene.fault.other.what is What.STEP
     if (another or guard is not None) and _clears_each_time(scene):
-        return withheld("the gradients are cleared on every micro-batch, too: they would not add up")
+        return withheld("the gradients are also cleared on every micro-batch, so they would not add up")
     if another:
         return Fix("Remove the step inside the window", (Delete(unit),)), None
     if not isinstance(guard, cst.If):
@@ -78,15 +78,15 @@ def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Ou
     going = [each for each in suite[start:end] if _is_of_step(each, scene, places)]
     anew = named_anew(going, suite[start:end])
     if anew is not None:
-        return withheld(f"`{anew}` gets another value before the guard")
+        return withheld(f"`{anew}` changes before the guard")
     lost = next(_flushed_behind(scene), None)
     if lost is not None:
-        return withheld(f"{scene.quoted(lost.node)} closes the last window after the loop, where no step would stand")
+        return withheld(f"{scene.quoted(lost.node)} closes the last window after the loop, which would have no step")
     before = [place for place, each in enumerate(_body(guard)) if _comes_first(each, scene, places)]
     anchor = _body(guard)[max(before, default=-1) + 1]
     fix = Fix(_MESSAGE, tuple(Move(each, anchor) for each in going))
     if _leaves_some(guard, scene, places):
-        return unsafe(fix, "the last, partial window of a pass, which steps today, would be left without a step")
+        return unsafe(fix, "the last, partial window of a pass would no longer reach a step")
     return fix, None
 
 

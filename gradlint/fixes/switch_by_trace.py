@@ -19,16 +19,16 @@ def decide_as_the_step(scene: Scene) -> Outcome:
     places, guard = scene.script.once(Places), scene.guard
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):
-        return withheld("synchronise on the last micro-batch of the data too")
+        return withheld("also synchronise on the last micro-batch of the data")
     if not only_asks(guard):
-        return withheld("the guard of the step may do more than ask")
+        return withheld("the guard of the step may have side effects")
     told = _told(scene.place, guard, places)
     if told is None:
-        return withheld("leave `no_sync` on the micro-batch that steps, with the complement of the guard of the step")
+        return withheld("enter `no_sync` only if the condition of the step is false")
     if places.function_of(guard) is not places.function_of(scene.place):
-        return withheld("the guard of the step stands in another function")
+        return withheld("the guard of the step is in another function")
     if isinstance(told[0], Replace) and isinstance(told[0].node, cst.BaseExpression) and text(told[0].node) == told[0].text:
-        return withheld("the forward pass has to come after what the switch is told")
+        return withheld("the forward pass must come after the switch is set")
     shared = called_apart(scene.place, scene, places)
     return withheld(shared) if shared is not None else (Fix("Synchronise on the boundary", told), None)
 

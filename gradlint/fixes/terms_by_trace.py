@@ -15,19 +15,19 @@ def divide_as_the_rest(scene: Scene) -> Outcome:
     """The term over what its neighbours are divided by, be it N or the number in this very window."""
     term, places = scene.place, scene.script.once(Places)
     if term is scene.event.node or not isinstance(term, cst.BaseExpression):
-        return withheld("the term has no place of its own in the sum")
+        return withheld("the term is not a separate part of the sum")
     engine = scene.event.node
     lasts = [[each for each in factor.divisors if each is not engine][-1:] for _, factor in scene.event.terms]
     divisions = list(dict.fromkeys(each for last in lasts for each in last))
     n = steps_at(term, scene, places)
     if not divisions:
         if n is None:
-            return withheld("N has no name at this term")
+            return withheld("the accumulation steps have no name at this term")
         return Fix(f"Divide the term by `{n}`", (divide(term, n),)), None
     divisors = {divisor_of(each) for each in divisions}
     divisor = next(iter(divisors))
     if len(divisors) > 1 or divisor is None:
-        return withheld("the other terms are not all divided by one expression")
+        return withheld("the other terms are not all divided by the same expression")
     if divisor != n and any(places.function_of(each) is not places.function_of(term) for each in divisions):
         return withheld("the other terms are divided in another function")
     return Fix(f"Divide the term by `{divisor}`", (divide(term, divisor),)), None

@@ -17,22 +17,22 @@ def divide_by_tokens(scene: Scene) -> Outcome:
     """Only where the window's micro-batches are at hand as a list can their tokens be counted before the first backward pass."""
     loop, call, division = scene.loop, scene.fault.about, scene.place
     if not isinstance(loop, cst.For) or dotted(loop.iter) is None or len(scene.step.loops) >= len(scene.event.loops):
-        return withheld("the micro-batches of a window are not at hand as a list")
+        return withheld("the micro-batches of a window are not available as a list")
     if scene.fault.why != ALONE:
-        return withheld("the loss is not that mean alone, divided by N on every path")
+        return withheld("the loss is more than that mean, or is not always divided by N")
     masked, target = (
         (keywords(call).get("ignore_index"), argument(call, 1, "target")) if isinstance(call, cst.Call) else (None, None)
     )
     names = {each.value for each in walk(loop.target) if isinstance(each, cst.Name)}
     if not isinstance(call, cst.Call) or masked is None or target is None or last_name(call.func) != "cross_entropy":
-        return withheld("the tokens of a micro-batch cannot be counted here")
+        return withheld("gradlint cannot count the tokens of a micro-batch here")
     if dotted(target) not in names:
-        return withheld("the tokens of a micro-batch cannot be counted here")
+        return withheld("gradlint cannot count the tokens of a micro-batch here")
     if "reduction" in keywords(call) or any(n.value == "num_tokens" for n in walk(loop) if isinstance(n, cst.Name)):
-        return withheld("the loss has a reduction of its own")
+        return withheld("the loss function sets its own reduction")
     divisor = division.right if isinstance(division, cst.BinaryOperation) else getattr(division, "value", None)
     if not isinstance(divisor, cst.BaseExpression):
-        return withheld("the loss is divided by a call")
+        return withheld("a call divides the loss")
     count = f"num_tokens = sum(({text(target)} != {text(masked)}).sum() for {text(loop.target)} in {text(loop.iter)})"
     edits = (
         Insert(loop, count),

@@ -165,7 +165,7 @@ def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     calls = [call for call in _calls_of(function, scene) if id(call) not in others]
     if len(calls) < 2 or all(id(call) in met for call in calls):
         return None
-    return f"`{function.name.value}` is called in more than one place, and the fix would serve all of them"
+    return f"`{function.name.value}` is called in several places, and the fix would change all of them"
 
 
 def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:

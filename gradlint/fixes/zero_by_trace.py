@@ -34,7 +34,7 @@ def zero_after_step(scene: Scene) -> Outcome:
         inserts.setdefault(id(update), Insert(anchor, code, after=True))
     fix = Fix("Zero the gradients after the step", tuple(inserts.values()))
     reader = next((each for edit in inserts.values() for each in _readers(edit.anchor, scene, places)), None)
-    return (fix, None) if reader is None else unsafe(fix, f"{scene.quoted(reader)} looks at the gradients after the step")
+    return (fix, None) if reader is None else unsafe(fix, f"{scene.quoted(reader)} reads the gradients after the step")
 
 
 def _zeroing(step: Event, scene: Scene, places: Places) -> str | None:

@@ -33,7 +33,7 @@ def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[st
 
         yield from _fixes(found)
         if found.files:
-            yield checked(found.files, found.loops)
+            yield checked(found.files, [each.verdict for each in found.loops])
         yield from summary(found.diagnostics, found.applied, unsafe=found.unsafe, fixing=found.fixing)
         yield from advice(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span, TextFix
@@ -19,6 +19,15 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 FINGERPRINT = "gradlint/v1"
 """The name of our fingerprint; GitHub's own, `primaryLocationLineHash`, is computed by the action that uploads."""
+LOOP_DESCRIPTORS: tuple[dict[str, Any], ...] = (
+    {
+        "id": "loop-verdict",
+        "name": "LoopVerdict",
+        "shortDescription": {"text": "Whether a training loop is verified, wrong or unknown."},
+        "helpUri": f"{HOME}/blob/main/docs/show.md#the-verdict",
+    },
+)
+"""What the notifications about loops are."""
 _ROOT = "%SRCROOT%"
 _UNREAD = "GRD000"
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
@@ -32,11 +41,11 @@ def sarif(found: Report) -> str:
 
 
 class _Run:
-    """One run of gradlint; the rules that it reports are numbered."""
+    """One run of gradlint; the rules that ran are numbered."""
 
     def __init__(self, found: Report) -> None:
         self.found = found
-        codes = sorted({each.code: each.name for each in found.diagnostics}.items())
+        codes = sorted({**dict(found.rules), **{each.code: each.name for each in found.diagnostics}}.items())
         self.rules = [descriptor(code, name) for code, name in codes]
         self.indices = {code: index for index, (code, _) in enumerate(codes)}
 
@@ -48,10 +57,15 @@ class _Run:
                     **_version(self.found.version),
                     "informationUri": HOME,
                     "rules": self.rules,
+                    "notifications": list(LOOP_DESCRIPTORS),
                 }
             },
+            "automationDetails": {"id": "gradlint/"},
             "invocations": [
-                {"executionSuccessful": not self.found.failures, "toolExecutionNotifications": self.notifications()},
+                {
+                    "executionSuccessful": not self.found.failures,
+                    "toolExecutionNotifications": [*self.notifications(), *self.loops()],
+                },
             ],
             "originalUriBaseIds": {_ROOT: {"uri": file_uri(absolute(str(self.found.root)), folder=True)}},
             "columnKind": "unicodeCodePoints",
@@ -83,13 +97,27 @@ class _Run:
         ]
         return unread + crashed
 
+    def loops(self) -> Iterator[Object]:
+        """The verdict on each training loop."""
+        for each in self.found.loops:
+            region = {"startLine": each.first, "endLine": each.last}
+            yield {
+                "descriptor": {"id": LOOP_DESCRIPTORS[0]["id"], "index": 0},
+                "level": "note" if each.verdict.answer == "unknown" else "none",
+                "message": _message(f"This training loop is {each.words}."),
+                "locations": [{"physicalLocation": {"artifactLocation": self.artifact(each.filename), "region": region}}],
+                "properties": {"verdict": each.verdict.answer, "rules": list(each.verdict.codes)},
+            }
+
     def result(self, each: Diagnostic, fingerprint: str) -> Object:
         note = f"\n{each.note}" if each.note else ""
+        text = _message(f"{in_cell(each)}{one_line(each.sentence)}{note}")["text"]
+        links = ", ".join(_link(related.message, number) for number, related in enumerate(each.related, 1))
         result: Object = {
             "ruleId": each.code,
             "ruleIndex": self.indices[each.code],
             "level": LEVELS[each.severity],
-            "message": _message(f"{in_cell(each)}{one_line(each.sentence)}{note}"),
+            "message": {"text": f"{text}\nSee also: {links}." if links else text},
             "locations": [self.location(each)],
             "partialFingerprints": {FINGERPRINT: fingerprint},
         }
@@ -146,6 +174,12 @@ def _replacements(fix: TextFix) -> Sequence[Object]:
 def _region(span: Span) -> Object:
     start, end = span.start, span.end
     return {"startLine": start.row, "startColumn": start.column, "endLine": end.row, "endColumn": end.column}
+
+
+def _link(text: str, number: int) -> str:
+    """An embedded link (3.11.6) to a related place."""
+    label = re.sub(r"([\\\[\]])", r"\\\1", _PLACEHOLDER.sub(r"{{\1}}", one_line(text)))
+    return f"[{label}]({number})"
 
 
 def _message(text: str) -> Object:

@@ -17,6 +17,8 @@ _PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)\n*")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.S)
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_PRECISION = {"error": "very-high", "warning": "high", "note": "medium"}
+"""How seldom a finding is a false alarm; what is off by default is often what its author wants."""
 _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
@@ -37,7 +39,11 @@ def descriptor(code: str, name: str) -> dict[str, Any]:
         "helpUri": page_url(code),
         "help": {"text": _help(text) or summary or name, "markdown": _markdown(text)},
         "defaultConfiguration": {"level": level},
-        "properties": {"tags": ["pytorch", "gradient-accumulation"], "problem.severity": _PROBLEMS[level]},
+        "properties": {
+            "tags": ["pytorch", "gradient-accumulation"],
+            "precision": _PRECISION[level],
+            "problem.severity": _PROBLEMS[level],
+        },
     }
 
 

@@ -16,7 +16,7 @@ _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
     "unscaled-loss",
     "The loss of an accumulating loop is not divided by the accumulation steps",
     promise=changing(factors=True),
-    afterwards="the loss is divided by the accumulation steps now: with SGD, steps are N times shorter: retune the learning rate",
+    afterwards="the loss is now divided by the accumulation steps: with SGD, steps are N times shorter, so retune the learning rate",
 )
 def unscaled_loss(scene: Scene) -> Finding:
     fix, note = divide_backpropagated(scene)

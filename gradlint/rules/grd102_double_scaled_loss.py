@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
     "double-scaled-loss",
     "The loss is divided by the accumulation steps twice",
     promise=changing(factors=True),
-    afterwards="the loss is divided once now, no longer twice: with SGD, steps are N times longer: retune the learning rate",
+    afterwards="the loss is now divided once, no longer twice: with SGD, steps are N times longer, so retune the learning rate",
 )
 def double_scaled_loss(scene: Scene) -> Finding:
     fix, note = undo_division(scene)

@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD103",
     "mismatched-divisor",
-    "The loss is divided by another count than the window's",
+    "The loss is divided by a number other than the window's size",
     promise=changing(factors=True),
 )
 def mismatched_divisor(scene: Scene) -> Finding:
@@ -40,5 +40,5 @@ def _of_windows(scene: Scene) -> Finding:
         message="The engine counts windows instead of micro-batches",
         reason=f"{scene.here} closes a window every N calls, and is called once every {steps} micro-batches: the window has N² of them",
         related=((scene.place, "the engine counts here"),),
-        note="no fix is offered: call the engine's step on every micro-batch",
+        note="gradlint offers no fix: call the engine's step on every micro-batch",
     )

@@ -14,7 +14,7 @@ from gradlint.simulate.scene import Scene
     "unscaled-regularizer",
     "A term of the loss is not divided by the accumulation steps, while others are",
     promise=changing(factors=True),
-    afterwards="the penalty is divided with the rest of the loss now: it weighs 1/N of what it did",
+    afterwards="the penalty is now divided with the rest of the loss: it weighs 1/N of what it did",
 )
 def unscaled_regularizer(scene: Scene) -> Finding:
     fix, note = divide_as_the_rest(scene)

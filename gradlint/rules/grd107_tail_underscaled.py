@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD107",
     "tail-underscaled",
-    "The partial window is divided by N, although the program works out its length",
+    "The partial window is divided by N, although the script computes its length",
     severity=Severity.INFO,
     promise=NOTHING,
 )
@@ -24,4 +24,6 @@ def tail_underscaled(scene: Scene) -> Finding:
     related = [(scene.step.node, "the last window ends here")]
     if known is not None:
         related.append((known, "its length is worked out here"))
-    return Finding(scene.place, message, reason, tuple(related), note="no fix is offered: dividing by N throughout may be meant")
+    return Finding(
+        scene.place, message, reason, tuple(related), note="gradlint offers no fix: you may intend to divide by N throughout"
+    )

@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD108",
     "last-micro-loss-logged",
-    "What is logged once an update is the loss of the window's last micro-batch alone",
+    "The loss that is logged once per update is that of the window's last micro-batch only",
     severity=Severity.INFO,
     promise=NOTHING,
 )
@@ -20,4 +20,6 @@ def last_micro_loss_logged(scene: Scene) -> Finding:
     message = f"{brief(scene.place)} logs only the loss of the window's last micro-batch"
     reason = f"{scene.there} follows all {scene.n} of them, so the log has the noise of one"
     related = ((scene.view.backwards[0].node, "the loss of each micro-batch"), (scene.step.node, "the update"))
-    return Finding(scene.place, message, reason, related, note="no fix is offered: the mean over the window has no name here")
+    return Finding(
+        scene.place, message, reason, related, note="gradlint offers no fix: the code does not compute the mean over the window"
+    )

@@ -10,14 +10,14 @@ from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.tails import ALL_BUT_THE_LAST, NEVER_AGAIN
 
-_INVERTED = "no fix is offered: the condition is the opposite of what ends a window"
-_STALLED = "no fix is offered: the count that is asked has to go on with each micro-batch, and something else may read it"
+_INVERTED = "gradlint offers no fix: the condition is the opposite of the one that ends a window"
+_STALLED = "gradlint offers no fix: the count must go up on each micro-batch, and other code may read it"
 
 
 @trace_rule(
     "GRD201",
     "first-step-boundary",
-    "The optimizer's guard holds on the wrong micro-batch of the window",
+    "The optimizer's condition is true on the wrong micro-batch of the window",
     promise=changing(windows=True),
 )
 def first_step_boundary(scene: Scene) -> Finding:
@@ -30,7 +30,7 @@ def first_step_boundary(scene: Scene) -> Finding:
         )
     if scene.fault.why == NEVER_AGAIN:
         asked = scene.quoted(guard) if guard is not None else "its condition"
-        reason = f"{asked} tests a count that stands still, so the gradients of all later micro-batches are never used"
+        reason = f"{asked} tests a count that does not change, so the gradients of all later micro-batches are never used"
         return Finding(
             guard or scene.place, f"{brief(scene.step.node)} runs once and never again", reason, related, note=_STALLED
         )
@@ -48,7 +48,7 @@ def _told(scene: Scene, found: Decision | None) -> tuple[str, str]:
     if size == 1:
         return f"{test} is {right} on the very first micro-batch", f"{scene.there} updates after one, and every window is shifted"
     if size == scene.view.size + 1 and found.asked[0].holds is found.closes:
-        away = f"another test keeps {scene.there} away from it"
+        away = f"another test keeps {scene.there} from running then"
         return f"{test} is {right} on the very first micro-batch", f"{away}, so the first window has one micro-batch too many"
     if size == scene.view.size + 1:
         reason = f"the first window of {scene.there} has one micro-batch too many"

@@ -19,7 +19,7 @@ from gradlint.simulate.scene import Scene, brief
     "The last, partial window of a finite loader never reaches the optimizer",
     severity=Severity.WARNING,
     promise=changing(windows=True),
-    afterwards="the last, partial window is stepped now: a schedule that counts `len(loader) // N` updates a pass ends before the run does",
+    afterwards="the optimizer now steps on the last, partial window: a schedule of `len(loader) // N` updates per pass ends before the run",
 )
 def dropped_tail(scene: Scene) -> Finding:
     found, boundary = decided(scene.view, scene.step), boundary_of(scene)

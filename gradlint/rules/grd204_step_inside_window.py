@@ -17,7 +17,7 @@ _WHY = {What.STEP: "another step closes the window", What.ZERO: "gradients are z
     "step-inside-window",
     "The optimizer steps on every micro-batch of a loop that means to accumulate",
     promise=changing(What.STEP, What.SCALER_UPDATE),
-    afterwards="the optimizer steps once a window now, and no longer on every micro-batch: retune the learning rate",
+    afterwards="the optimizer now steps once per window, and no longer on every micro-batch: retune the learning rate",
 )
 def step_inside_window(scene: Scene) -> Finding:
     fix, note = step_once(scene)

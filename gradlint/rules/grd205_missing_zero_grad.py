@@ -13,7 +13,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD205",
     "missing-zero-grad",
-    "Gradients are never set to zero, so that every step applies all gradients so far",
+    "Gradients are never zeroed, so every step applies all gradients so far",
     promise=changing(What.ZERO),
 )
 def missing_zero_grad(scene: Scene) -> Finding:

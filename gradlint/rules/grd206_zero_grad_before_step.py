@@ -13,7 +13,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD206",
     "zero-grad-before-step",
-    "Gradients are zeroed between the backward pass and the step, which then sees none",
+    "Gradients are zeroed between the backward pass and the step, so the step sees none",
     promise=changing(What.ZERO),
 )
 def zero_grad_before_step(scene: Scene) -> Finding:

@@ -13,7 +13,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD207",
     "nested-accumulate",
-    "Two `accumulate()` around one backward pass count each micro-batch twice",
+    "Two `accumulate()` contexts around one backward pass count each micro-batch twice",
     promise=changing(What.COUNT, windows=True),
 )
 def nested_accumulate(scene: Scene) -> Finding:
@@ -29,5 +29,5 @@ def _consequence(scene: Scene) -> str:
     if steps is None or steps.of or steps.value % times:
         return "with an even N, windows have N/2 micro-batches" if times == 2 else "windows end before they have N micro-batches"
     size = steps.value / times
-    window = "each is a window of its own" if size == 1 else f"windows have {size:g} micro-batches"
+    window = "each micro-batch is a separate window" if size == 1 else f"windows have {size:g} micro-batches"
     return f"{window}, although the loss is divided by {steps.value:g}"

@@ -13,7 +13,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD208",
     "accumulation-never-entered",
-    "The accelerator divides each loss by its accumulation steps, and nothing accumulates",
+    "The accelerator divides each loss by its accumulation steps, but nothing accumulates",
     promise=changing(What.COUNT, windows=True),
 )
 def accumulation_never_entered(scene: Scene) -> Finding:

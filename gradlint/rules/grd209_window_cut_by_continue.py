@@ -8,14 +8,14 @@ from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.skipping import CLEARED
 
-_KEEP = "no fix is offered: leave the gradients as they are, those of this micro-batch are not in them yet"
-_COUNT = "no fix is offered: test the boundary all the same, or count only the micro-batches that are used"
+_KEEP = "gradlint offers no fix: keep the gradients, since they do not contain this micro-batch yet"
+_COUNT = "gradlint offers no fix: test the boundary on skipped micro-batches too, or count only those that are used"
 
 
 @trace_rule(
     "GRD209",
     "window-cut-by-continue",
-    "A micro-batch that the data skip takes the boundary, or the rest of its window, with it",
+    "Skipping a micro-batch skips the boundary too, or throws away the rest of the window",
     promise=NOTHING,
 )
 def window_cut_by_continue(scene: Scene) -> Finding:

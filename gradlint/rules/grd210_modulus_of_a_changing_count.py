@@ -7,13 +7,13 @@ from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_COUNT = "no fix is offered: count the micro-batches since the last step, and step where they are N or more"
+_COUNT = "gradlint offers no fix: count the micro-batches since the last step, and step once there are N"
 
 
 @trace_rule(
     "GRD210",
     "modulus-of-a-changing-count",
-    "N changes during training and the boundary asks for a remainder: windows are of irregular sizes",
+    "N changes during training and the boundary tests a remainder, so window sizes are irregular",
     promise=NOTHING,
 )
 def modulus_of_a_changing_count(scene: Scene) -> Finding:

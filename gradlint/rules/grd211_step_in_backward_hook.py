@@ -7,7 +7,7 @@ from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_ONCE = "no fix is offered: step in the loop at the boundary, or do without accumulation and divide the loss by nothing"
+_ONCE = "gradlint offers no fix: step in the loop at the boundary, or drop accumulation and do not divide the loss"
 
 
 @trace_rule(

@@ -13,7 +13,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD305",
     "scaler-update-inside-window",
-    "The scaler adapts its factor inside a window",
+    "The scaler updates its factor inside a window",
     promise=changing(What.SCALER_UPDATE),
 )
 def scaler_update_inside_window(scene: Scene) -> Finding:

@@ -20,12 +20,12 @@ def scaler_bypassed(scene: Scene) -> Finding:
     if scene.event.scaled:
         fix, note = scale_the_loss(scene)
         message = f"{brief(scene.place)} unscales gradients that were never scaled"
-        reason = "it divides them by the scaler's factor: the update is at first 65536 times too small"
+        reason = "it divides them by the scaler's factor, so updates start out 65536 times too small"
         there = "the loss is backpropagated unscaled here"
     else:
         fix, note = step_through_scaler(scene)
         message = f"{brief(scene.place)} applies gradients that are still scaled"
-        reason = "they carry the GradScaler's factor and are at first 65536 times too large"
+        reason = "they carry the GradScaler's factor, so updates start out 65536 times too large"
         there = "the loss is scaled here"
     backward = scene.fault.other
     return Finding(scene.place, message, reason, ((backward.node, there),) if backward is not None else (), fix, note)

@@ -17,7 +17,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD307",
     "missing-scaler-update",
-    "The GradScaler steps and never updates its factor",
+    "The GradScaler never updates its factor",
     promise=changing(What.SCALER_UPDATE),
 )
 def missing_scaler_update(scene: Scene) -> Finding:

@@ -21,7 +21,7 @@ _TAKEN = ("max_norm", "norm_type")
 @trace_rule(
     "GRD309",
     "clip-of-shards",
-    "The norm of gradients that FullyShardedDataParallel has sharded is taken of one shard",
+    "The norm of gradients sharded by FullyShardedDataParallel covers only one shard",
     severity=Severity.WARNING,
     promise=changing(What.CLIP),
 )
@@ -37,9 +37,9 @@ def clip_of_shards(scene: Scene) -> Finding:
 def _by_the_model(call: cst.CSTNode) -> Outcome:
     """`model.clip_grad_norm_(...)`, which takes the norm over all processes."""
     if not isinstance(call, cst.Call) or any(each.star for each in call.args):
-        return withheld("its arguments are not in sight")
+        return withheld("gradlint does not see the arguments")
     if "#" in text(call):
-        return withheld("a comment stands in the call")
+        return withheld("there is a comment inside the call")
     named = [each.keyword.value if each.keyword is not None else "" for each in call.args]
     of = call.args[named.index("parameters") if "parameters" in named else 0].value
     method = of.func if isinstance(of, cst.Call) and not of.args else None
@@ -55,5 +55,5 @@ def _by_the_model(call: cst.CSTNode) -> Outcome:
         elif name in _TAKEN:
             given.append(f"{name}={text(arg.value)}")
         elif name != "foreach" and not (name == "error_if_nonfinite" and literal(arg.value) is False):
-            return withheld("`model.clip_grad_norm_` takes no such arguments")
+            return withheld("`model.clip_grad_norm_` does not take these arguments")
     return Fix("Clip through the wrapped model", (Replace(call, f"{model}.clip_grad_norm_({', '.join(given)})"),)), None

@@ -15,7 +15,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD310",
     "scaler-update-skipped",
-    "What the data decide skips the scaler's update, though the gradients are unscaled: the next `unscale_` raises",
+    "Some data skip the scaler's update after gradients were unscaled, so the next `unscale_` raises",
     promise=changing(What.SCALER_UPDATE),
 )
 def scaler_update_skipped(scene: Scene) -> Finding:

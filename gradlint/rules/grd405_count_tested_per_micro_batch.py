@@ -14,7 +14,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD405",
     "update-counter-tested-per-micro-batch",
-    "A count of updates is tested on every micro-batch: what waits for it is done several times for one count",
+    "A count of updates is tested on every micro-batch, so its action runs several times per count",
     severity=Severity.WARNING,
     promise=changing(What.CALL),
 )

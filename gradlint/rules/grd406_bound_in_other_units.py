@@ -9,7 +9,7 @@ from gradlint.simulate.limits import TOO_LONG
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_EITHER = "no fix is offered: the limit may be converted, or the counter moved, and other code may read either"
+_EITHER = "gradlint offers no fix: convert the limit or move the counter, but other code may read either"
 
 
 @trace_rule(

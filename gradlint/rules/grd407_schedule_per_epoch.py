@@ -19,7 +19,7 @@ from gradlint.rule import file_rule
 @file_rule(
     "GRD407",
     "step-schedule-advanced-per-epoch",
-    "A schedule's length counts steps, and Lightning advances it once an epoch",
+    "A schedule's length counts steps, but Lightning advances it once per epoch",
     severity=Severity.WARNING,
 )
 def step_schedule_advanced_per_epoch(file: TrainingFile) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def step_schedule_advanced_per_epoch(file: TrainingFile) -> Iterator[Finding]:
             fix, note = _per_step(found)
             yield Finding(
                 at=found.node,
-                message="The schedule counts steps, but Lightning advances it once an epoch",
+                message="The schedule counts steps, but Lightning advances it once per epoch",
                 reason=f"the length of `{last_name(found.built.func)}` is in steps (`{text(found.length)}`), and nothing says "
                 '`"interval": "step"`: the rate hardly moves',
                 related=((found.length, "the length in steps"),),
@@ -47,5 +47,5 @@ def _per_step(found: EpochSchedule) -> Outcome:
         edit = Enclose(found.node.args[-1].value, "", ', interval="step"')
     else:
         edit = Enclose(found.node, '{"scheduler": ', f"{told}}}")
-    fix = Fix("Advance it once a step", (edit,))
-    return (fix, None) if found.exact else unsafe(fix, "the length may count micro-batches, and not updates")
+    fix = Fix("Advance it once per step", (edit,))
+    return (fix, None) if found.exact else unsafe(fix, "the length may count micro-batches instead of updates")

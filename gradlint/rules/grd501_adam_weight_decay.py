@@ -49,7 +49,7 @@ def _decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
         return Fix("Use AdamW", (Replace(built.call.func.attr, "AdamW"),), unsafe), None
     imported = _import_of(built.call.func, file)
     if imported is None:
-        return withheld("its import is not in sight")
+        return withheld("gradlint does not see the import")
     alias, others = imported
     used = sum(isinstance(n, cst.Name) and n.value == "Adam" for s in file.statements for n in walk(s)) - 1
     edits: list[Edit] = [Replace(built.call.func, "AdamW")]

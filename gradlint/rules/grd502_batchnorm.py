@@ -40,12 +40,12 @@ def batchnorm_under_accumulation(scene: Scene) -> Finding:
 def _grouped(call: cst.CSTNode) -> Outcome:
     """GroupNorm with as many groups as divide both 32 and the channels, of two channels at least: one alone is instance norm."""
     if not isinstance(call, cst.Call):
-        return withheld("another name stands for the layer here")
+        return withheld("the layer has another name here")
     channels = literal(call.args[0].value) if len(call.args) == 1 and call.args[0].keyword is None else None
     if not isinstance(channels, int) or not isinstance(call.func, cst.Attribute):
         return withheld("the number of channels is not a literal here")
     groups = math.gcd(32, channels)
     if channels < 2:
-        return withheld("one channel makes no group")
+        return withheld("one channel cannot form a group")
     new = f"{text(call.func.value)}.GroupNorm({groups if groups < channels else channels // 2}, {channels})"
     return Fix("Normalise by groups of channels", (Replace(call, new),), Applicability.UNSAFE), None

@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD503",
     "contrastive-loss-over-micro-batches",
-    "A loss that takes its negatives from the batch sees those of one micro-batch",
+    "A loss that takes its negatives from the batch sees only those of one micro-batch",
     severity=Severity.INFO,
     promise=NOTHING,
 )
@@ -22,4 +22,4 @@ def contrastive_loss_over_micro_batches(scene: Scene) -> Finding:
         f"it compares the samples of one micro-batch: accumulating {scene.n} of them adds no negatives, as a larger batch would"
     )
     related = ((scene.step.node, "the window ends here"),)
-    return Finding(scene.place, message, reason, related, note="no fix is offered: cache the representations (GradCache)")
+    return Finding(scene.place, message, reason, related, note="gradlint offers no fix: cache the representations (GradCache)")

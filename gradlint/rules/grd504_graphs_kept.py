@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD504",
     "graphs-kept-over-the-window",
-    "The losses of a window are summed with their graphs: it needs the memory of the large batch",
+    "The losses of a window are summed with their graphs, which takes the memory of the large batch",
     severity=Severity.INFO,
     promise=NOTHING,
 )
@@ -22,4 +22,4 @@ def graphs_kept_over_the_window(scene: Scene) -> Finding:
     related = tuple(
         {id(source.node): (source.node, "each of these losses keeps its graph") for source, _ in scene.event.terms}.values()
     )
-    return Finding(scene.place, message, reason, related[:1], note="no fix is offered: the sum may have other readers")
+    return Finding(scene.place, message, reason, related[:1], note="gradlint offers no fix: other code may read the sum")

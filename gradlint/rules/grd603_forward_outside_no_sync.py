@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD603",
     "forward-outside-no-sync",
-    "Only the backward pass is under `no_sync`, which is decided at the forward pass",
+    "Only the backward pass is under `no_sync`, but the forward pass decides",
     severity=Severity.WARNING,
     promise=changing(synchronisation=True),
 )
@@ -25,7 +25,7 @@ def forward_outside_no_sync(scene: Scene) -> Finding:
         scene.place,
         f"The forward pass runs outside {brief(scene.place)}",
         reason,
-        ((scene.event.node, "the backward pass stands here"),),
+        ((scene.event.node, "the backward pass is here"),),
         fix,
         note,
     )

@@ -61,7 +61,7 @@ def _pass_on(method: cst.FunctionDef) -> Outcome:
     if len(calls) != 1 or mixed or method.params.star_kwarg is not None:
         return withheld("the loss is more than what one call of the model returns")
     edit = Enclose(calls[0].args[-1], "", ", num_items_in_batch=num_items_in_batch")
-    return Fix("Hand the number of items to the model", (edit,), Applicability.UNSAFE), None
+    return Fix("Pass the number of items to the model", (edit,), Applicability.UNSAFE), None
 
 
 def _ignores(method: cst.FunctionDef) -> bool:

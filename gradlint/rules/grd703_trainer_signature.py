@@ -40,10 +40,10 @@ def _take(method: cst.FunctionDef) -> Outcome:
     """Take the count as the last parameter, with the default that the Trainer's own method has."""
     params = (*method.params.params, *method.params.kwonly_params)
     if isinstance(method.params.star_arg, cst.Param) or not params:
-        return withheld("the parameters are not all in sight")
+        return withheld("gradlint does not see all parameters")
     last = params[-1]
     end = last.default or (last.annotation.annotation if last.annotation is not None else last.name)
     if getattr(end, "lpar", ()):
-        return withheld("the last parameter's default stands in parentheses")
-    fix = Fix("Take the number of items", (Enclose(end, "", f", {COUNT}=None"),))
-    return unsafe(fix, "the loss may still have to be scaled by the count (GRD702)")
+        return withheld("the default of the last parameter is in parentheses")
+    fix = Fix("Accept the number of items", (Enclose(end, "", f", {COUNT}=None"),))
+    return unsafe(fix, "you may still need to scale the loss by the count (GRD702)")

@@ -39,7 +39,7 @@ def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             outcome: Outcome = Fix("Count optimizer steps", (new, AddImport("import math"))), None
             reader = None if facts.tree.holds(steps, length) else other_reader(names, statement, facts)
             if reader is not None:
-                outcome = withheld(f"`{reader}` is read elsewhere too, where it counts micro-batches")
+                outcome = withheld(f"`{reader}` is also read elsewhere, where it counts micro-batches")
             yield Finding(
                 at=steps,
                 message="`warmup_steps` counts micro-batches instead of optimizer steps",

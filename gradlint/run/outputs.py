@@ -18,9 +18,9 @@ def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -
     for option, path in given.items():
         for name in (path, Path(os.path.realpath(path))):
             if name.suffix.lower() in _SOURCES:
-                raise ConfigError(f"{option}: {path} is a source, which no output is written over")
+                raise ConfigError(f"{option}: {path} is a source file, and gradlint does not overwrite it")
             if name.name in FILE_NAMES:
-                raise ConfigError(f"{option}: {path} is a configuration, which no output is written over")
+                raise ConfigError(f"{option}: {path} is a configuration file, and gradlint does not overwrite it")
     there = {found: (option, path) for option, path in given.items() if (found := _identity(path)) is not None}
     if not there:
         return
@@ -28,7 +28,7 @@ def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -
         found = _identity(source)
         if found in there:
             option, path = there[found]
-            raise ConfigError(f"{option}: {path} is among the files to check, and is not written over")
+            raise ConfigError(f"{option}: {path} is one of the files to check, and gradlint does not overwrite it")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -128,7 +128,7 @@ def _require_patterns(*lines: str) -> None:
 
     wrong = next((line for line in lines if not is_pattern(line)), None)
     if wrong is not None:
-        raise ConfigError(f"`{wrong}` is no pattern of a .gitignore")
+        raise ConfigError(f"`{wrong}` is not a .gitignore pattern")
 
 
 def _configs(options: Options, given: Settings) -> Configs:
@@ -136,7 +136,7 @@ def _configs(options: Options, given: Settings) -> Configs:
     files = [each for each in options.config if "=" not in each or is_file(Path(each))]
     inline = [(read_inline(each), "--config") for each in options.config if each not in files]
     if len(files) > 1:
-        raise ConfigError(f"--config: {files[0]} and {files[1]} cannot both be the configuration")
+        raise ConfigError(f"--config: {files[0]} and {files[1]} cannot both be the configuration file")
     if files and options.isolated:
         raise ConfigError(f"--config {files[0]} cannot be used with --isolated, which ignores all configuration files")
     chosen = load_config(Path(files[0])) if files else Config() if options.isolated else None
@@ -148,7 +148,7 @@ def _require_room_for_summary(options: Options, output_format: str) -> None:
         return
     if options.diff or output_format not in TEXT:
         report = "the diff" if options.diff else f"the format {output_format}"
-        raise ConfigError(f"--summary has no place in {report}; write it to a file with --summary-file")
+        raise ConfigError(f"--summary cannot be part of {report}; write it to a file with --summary-file")
 
 
 def _stdin() -> bytes:

@@ -133,7 +133,7 @@ class Review:
         reason = self._refused(text, diagnostic.fix)
         if reason is None:
             return diagnostic
-        note = f"no fix is offered: {reason}"
+        note = f"gradlint offers no fix: {reason}"
         return replace(diagnostic, fix=None, note=f"{diagnostic.note}; {note}" if diagnostic.note else note)
 
     def _refused(self, text: str, fix: TextFix | None) -> str | None:

@@ -96,7 +96,7 @@ def _prepare() -> None:
 
 
 def _lost(candidate: Candidate) -> Timed:
-    return FileResult(str(candidate.job.path), crash="the process that checked this file was ended by the system"), None
+    return FileResult(str(candidate.job.path), crash="the system ended the process that checked this file"), None
 
 
 def _untimed(candidate: Candidate) -> Timed:

@@ -47,11 +47,22 @@ class Charge:
         return frozenset(id(node) for each in self.events for node in each.nodes)
 
 
-def found_in(source: Source, rules: Sequence[Rule], project: Project) -> tuple[tuple[Located, ...], Validator]:
-    """What all rules find in a text and no comment silences, and its runs."""
+@dataclass(frozen=True, eq=False)
+class FoundIn:
+    """What all rules find in a text: what no comment silences, and what one does; and its runs."""
+
+    kept: tuple[Located, ...]
+    silenced: tuple[Diagnostic, ...]
+    runs: Validator
+
+
+def found_in(source: Source, rules: Sequence[Rule], project: Project) -> FoundIn:
+    """What all rules find in a text, and its runs."""
     known = analysis(source.text, "", rules, lambda _: source, project)
-    kept = {id(each) for each in keep(source.text, known.diagnostics)}
-    return tuple(each for each in known.located if id(each.diagnostic) in kept), known.runs or Validator(source, project)
+    shown = {id(each) for each in keep(source.text, known.diagnostics)}
+    kept = tuple(each for each in known.located if id(each.diagnostic) in shown)
+    silenced = tuple(each for each in known.diagnostics if id(each) not in shown)
+    return FoundIn(kept, silenced, known.runs or Validator(source, project))
 
 
 def faults_left(runs: Validator) -> list[Charge]:

@@ -11,7 +11,7 @@ class Mark(str, Enum):
 
     NOTHING = "nothing"
     HAPPENS = "happens"
-    MAYBE = "happens under a condition of its own"
+    MAYBE = "happens under its own condition"
     UNKNOWN = "unknown"
     WRONG = "happens and is wrong"
     MISSING = "should happen and does not"
@@ -48,6 +48,11 @@ class At:
         return str(self.line) if self.cell is None else f"{self.cell}:{self.line}"
 
     @property
+    def pointer(self) -> str:
+        """As it follows the name of a file."""
+        return str(self.line) if self.cell is None else f"cell {self.cell}:{self.line}"
+
+    @property
     def words(self) -> str:
         """As a sentence says it."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
@@ -82,11 +87,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """Why a loop cannot be judged: the reason, the line that it is about, and what would help ("" if nothing is known to)."""
+
+    why: str
+    at: At
+    help: str = ""
+
+
+@dataclass(frozen=True)
 class Timeline:
     """One training loop over two windows and the tail.
 
     `steps` says what N is; `better` is the grid as it should be, or None where nothing on it is wrong. `answer` says whether the
-    loop is verified, wrong or unknown, and why.
+    loop is verified, wrong or unknown, and why; `unknown` is set if it cannot be judged.
     """
 
     filename: str
@@ -98,6 +112,7 @@ class Timeline:
     notes: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     answer: str = ""
+    unknown: Unknown | None = None
 
     @property
     def accused(self) -> bool:
@@ -113,11 +128,15 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Unrun:
-    """Training that no simulated run comes to: where, in which function, and what is known of it."""
+    """Training that no simulated run reaches: where, in which function, and what is known of it.
+
+    It is `unknown` unless an engine runs it.
+    """
 
     at: At
     function: str
     why: str
+    unknown: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from gradlint.show.grid import Mark, Part, Timeline
 NOTHING_WRONG = "Nothing wrong was found on this timeline."
 MEANINGS = {
     Mark.HAPPENS: "happens",
-    Mark.MAYBE: "happens if a condition of its own holds",
+    Mark.MAYBE: "happens if its own condition holds",
     Mark.WRONG: "happens, and is wrong",
     Mark.MISSING: "should happen, and does not",
     Mark.UNKNOWN: "not known",

@@ -1,12 +1,14 @@
-"""What stands beside a timeline in sentences: the part of an engine in it, and the training that no run comes to."""
+"""The sentences below a timeline: what an engine does in it, and which training no run reaches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name, walk, walk_all
+from gradlint.report.pages import HOME
 from gradlint.show.grid import Unrun
 from gradlint.show.loops import Loop
 from gradlint.show.reading import Reading, brief
@@ -16,13 +18,29 @@ from gradlint.simulate.simulation import Simulation, foreign, met_in
 from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.trace import What
 
-_ENGINES = {
-    "accelerator": "Accelerate: `accelerator.backward()` divides the loss by N; inside `accumulate()` a prepared optimizer's `step` "
-    "and `zero_grad`, and a prepared scheduler, do nothing until the window is complete or the loader ends.",
-    "deepspeed": "DeepSpeed: the engine divides the loss by N, and its `step` does nothing inside a window; at the end of one it clips, "
-    "steps, zeroes the gradients and advances the schedule it was given.",
-    "wrapper argument": "A wrapper from another file runs backward and step; what else it does is not known.",
+
+@dataclass(frozen=True)
+class Engine:
+    """What an engine does in a loop without a line in the script, and the page that says so."""
+
+    words: str
+    page: str
+
+
+_PAGE = f"{HOME}/blob/main/docs/engines.md"
+ENGINES = {
+    "accelerator": Engine(
+        "Accelerate: `accelerator.backward()` divides the loss by N. Inside `accumulate()`, `step` and `zero_grad` of a prepared "
+        "optimizer and `step` of a prepared scheduler do nothing until the window is complete or the loader ends.",
+        f"{_PAGE}#accelerate",
+    ),
+    "deepspeed": Engine(
+        "DeepSpeed: the engine divides the loss by N, and its `step` does nothing inside a window. At the end of a window it clips, "
+        "steps, zeroes the gradients, and advances the schedule that it was given.",
+        f"{_PAGE}#deepspeed",
+    ),
 }
+_WRAPPER = "A wrapper from another file runs the backward pass and the step. gradlint does not know what else it does."
 _LIGHTNING = (
     "Lightning runs it by itself: it divides the loss, and clips, steps, and zeroes the gradients at the end of each window and on "
     "the last batch of an epoch"
@@ -34,13 +52,15 @@ _TRAINER = (
 
 
 def notes_of(loop: Loop) -> Iterator[str]:
-    """What there is to say of a loop that its marks do not show."""
+    """What the marks of a loop do not show."""
     through = {event.through for part in loop.passes for _, event in part.events if event.what is What.BACKWARD}
-    yield from (words for engine, words in _ENGINES.items() if engine in through)
+    yield from (engine.words for name, engine in ENGINES.items() if name in through)
+    if "wrapper argument" in through:
+        yield _WRAPPER
     if not loop.views:
-        yield "No optimizer step was found: when the weights change is not known."
+        yield "No optimizer step was found: gradlint does not know when the weights change."
     if loop.trace.ended:
-        yield f"The run ends here: {loop.trace.ended}."
+        yield f"The simulated run ends here: {loop.trace.ended}."
 
 
 def unrun(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatement], reading: Reading) -> Iterator[Unrun]:
@@ -54,10 +74,10 @@ def unrun(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatem
         name = reading.function(call)
         if id(call) not in met and name not in seen:
             seen.add(name)
-            why = TOO_LONG if given_up else f"no simulated run comes to `{brief(call)}`"
+            why = TOO_LONG if given_up else f"no simulated run reaches `{brief(call)}`"
             yield Unrun(reading.at(call), name, f"unknown: {why}")
     for method in _automatic(statements):
-        yield Unrun(reading.at(method), reading.function(method.body), _LIGHTNING)
+        yield Unrun(reading.at(method), reading.function(method.body), _LIGHTNING, unknown=False)
 
 
 def _automatic(statements: Sequence[cst.BaseStatement]) -> Iterator[cst.FunctionDef]:

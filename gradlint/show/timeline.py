@@ -10,17 +10,19 @@ from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.project import Project
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
-from gradlint.diagnostic import LoopVerdict
+from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.fixes.fixer import fix, fixed_together
 from gradlint.rule import Rule
 from gradlint.show.compared import Answers, held_against
 from gradlint.show.findings import Charge, charges, faults_left, found_in, is_about
-from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Verdict
+from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Unknown, Verdict
+from gradlint.show.helps import help_for
 from gradlint.show.labels import LABELS
 from gradlint.show.lanes import UNSYNCED, Lane, lanes_of
 from gradlint.show.loops import Loop, loops_of
 from gradlint.show.notes import notes_of, unrun, why_empty
 from gradlint.show.reading import Reading
+from gradlint.simulate.verdicts import verdicts as answers_of
 from gradlint.suppression.comments import keep
 
 _PLAIN = 4
@@ -30,11 +32,16 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A picture, and for each of its timelines the loop and the rows that it was drawn from; `reading` is of the text that runs."""
+    """A picture, and for each of its timelines the loop and the rows that it was drawn from; `reading` is of the text that runs.
+
+    `found` is what no comment silences, `silenced` what one does.
+    """
 
     picture: Picture
     reading: Reading
     loops: tuple[tuple[Loop, tuple[Lane, ...], Timeline], ...] = ()
+    found: tuple[Diagnostic, ...] = ()
+    silenced: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +55,7 @@ class _Script:
     answers: tuple[LoopVerdict, ...] = ()
     located: tuple[Located, ...] = ()
     unfixed: frozenset[str] = frozenset()
+    silenced: tuple[Diagnostic, ...] = ()
 
     def rows(self, loop: Loop) -> list[Lane]:
         """The rows of a loop, accused of what is found in them."""
@@ -76,18 +84,20 @@ def draw_all(reading: Reading, rules: Sequence[Rule], project: Project) -> Drawn
     unmet = tuple(unrun(script.runs.before, script.whole.statements, reading))
     note = None if drawn or unmet else why_empty(script.whole.statements)
     picture = Picture(reading.filename, tuple(each for each, _ in drawn), tuple(dict.fromkeys(rest)), note, unmet)
-    return Drawn(picture, reading, tuple((loop, lanes, each) for loop, (each, lanes) in zip(script.loops, drawn, strict=True)))
+    loops = tuple((loop, lanes, each) for loop, (each, lanes) in zip(script.loops, drawn, strict=True))
+    return Drawn(picture, reading, loops, tuple(each.diagnostic for each in script.located), script.silenced)
 
 
 def _read(source: Source, rules: Sequence[Rule], project: Project) -> _Script | None:
-    located, runs = found_in(source, rules, project)
+    known = found_in(source, rules, project)
+    located, runs = known.kept, known.runs
     whole = runs.whole
     if isinstance(whole, Problem):
         return None
     loops = tuple(loops_of(runs.before))
     unfixed = frozenset(each.diagnostic.code for each in located if each.diagnostic.fix is None)
     found = tuple(charges(located, rules, runs, loops))
-    return _Script(runs, whole, loops, found, loop_verdicts(runs, ()), located, unfixed)
+    return _Script(runs, whole, loops, found, loop_verdicts(runs, ()), located, unfixed, known.silenced)
 
 
 def _repaired(script: _Script, rules: Sequence[Rule], project: Project) -> _Script | None:
@@ -129,6 +139,7 @@ def _timeline(
     ideal = Grid(columns, tuple(replace(_row(each, used, reading), at=(), codes=()) for each in better or ())) if shown else None
     verdicts = tuple(dict.fromkeys(_verdict(each, reading, drawn=bool({each.code} & codes)) for each in mine))
     node = loop.node if loop.node is not None else loop.passes[0].events[0][1].node
+    unknown = _unknown(loop, script, reading) if not verdicts else None
     timeline = Timeline(
         reading.filename,
         reading.at(node),
@@ -138,20 +149,32 @@ def _timeline(
         ideal,
         tuple(notes_of(loop)),
         verdicts,
-        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else _answer(loop, script, reading),
+        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else _answer(unknown),
+        unknown,
     )
     return timeline, tuple(lanes)
 
 
-def _answer(loop: Loop, script: _Script, reading: Reading) -> str:
-    """What the runs know of a loop in which nothing is found."""
-    row = script.whole.row_of(loop.node) if loop.node is not None else 1
+def _unknown(loop: Loop, script: _Script, reading: Reading) -> Unknown | None:
+    """Why nothing is known of a loop in which nothing is found; None for a verified one."""
+    row = (script.whole.row_of(loop.node) if loop.node is not None else None) or 1
     told = next((each for each in script.answers if each.line == row), None)
     if told is None:
-        return "unknown: only another setting comes to it"
+        return Unknown("gradlint reaches it only with other settings than the usual ones", reading.place(row))
+    if told.answer == "verified":
+        return None
     if told.answer == "wrong":
-        return "unknown: a comment silences what the runs find"
-    return told.told(reading.place(told.reason_line or told.line).words)
+        return Unknown("a comment silences what gradlint finds in it", reading.place(row))
+    node = next(
+        (each.node for each in answers_of(loop.simulation) if each.loop is loop.node and each.reason == told.reason), None
+    )
+    return Unknown(told.reason, reading.place(told.reason_line or row), help_for(loop, node, script.whole.statements))
+
+
+def _answer(unknown: Unknown | None) -> str:
+    if unknown is None:
+        return LoopVerdict(0, 0, "verified").words
+    return f"unknown: {unknown.why} ({unknown.at.words})"
 
 
 def _answers(rules: Sequence[Rule]) -> Answers:

@@ -207,7 +207,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
     """What multiplying with, or dividing by, a value does to a term."""
     known = machine.number_of(value)
     if known is None or kind not in (cst.Multiply, cst.Divide, cst.FloorDivide):
-        return Factor(doubt="it is multiplied by something unknown")
+        return Factor(doubt="the loss is multiplied by something unknown")
     plain = float(number(known) or 0.0)
     if kind is cst.Multiply:
         parts = machine.quotients.get(plain, ()) if not settings_of(known) else ()
@@ -216,7 +216,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
             return Factor(plain, divisors=(node,), by=float(whole))  # to multiply by 1 / 8 is to divide by 8
         return Factor(plain, settings_of(known), weights=() if settings_of(known) else (plain,))
     if plain == 0.0:
-        return Factor(doubt="it is divided by what may be 0")
+        return Factor(doubt="the loss is divided by a number that may be 0")
     machine.divisors[node] = plain, any(map(machine.counts_steps, settings_of(known)))
     return Factor(1.0 / plain, settings_of(known), divisors=(node,), by=plain)
 
@@ -230,7 +230,7 @@ def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNo
         return _of_tensors(machine, kind, left, right, node)
     tensor, other, first = (left, right, True) if is_data(left) else (right, left, False)
     if type(other) is Gradient:
-        return Gradient(owner=other.owner, factor=other.factor.doubted("it is multiplied by a number of the data"))
+        return Gradient(owner=other.owner, factor=other.factor.doubted("the loss is multiplied by a number from the data"))
     if isinstance(other, Scale):
         scaler = other.scaler if kind is cst.Multiply else None
         return Tensor(tensor.draws, tensor.terms, tensor.models, scaler, tensor.detached, tensor.reduced)
@@ -261,7 +261,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         if mean is not None:
             return mean
         share = None if divides or weight.terms is not None else (weight.kept.get(REST, weight), REST in weight.kept)
-        doubt = Factor(doubt="it is divided by something that varies" if divides else VARYING, share=share)
+        doubt = Factor(doubt="the loss is divided by something that varies" if divides else VARYING, share=share)
         scaled = graph.scaled_by(doubt)
         return Tensor(draws, scaled.terms, models, scaler, graph.detached, reduced)
     if kind in (cst.Add, cst.Subtract):
@@ -275,7 +275,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Divide and not right.models:
         # No model had a part in it: a count of tokens or rows, which may be the whole window's.
-        counted = left.scaled_by(Factor(doubt="it is divided by a count"))
+        counted = left.scaled_by(Factor(doubt="the loss is divided by a count"))
         return Tensor(draws, counted.terms, models, scaler, left.detached, reduced)
     return joined(machine, node, (left, right), anew=kind is cst.Divide)
 

@@ -109,7 +109,7 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
         made = along(Tensor(value.draws, None, NOTHING, text=name), None, value)
     elif name == "grad":
         gradient = Source(machine.micro(value.draws), node, NOTHING)
-        made = Tensor(value.draws, ((gradient, Factor(doubt="a gradient is a part of it")),))
+        made = Tensor(value.draws, ((gradient, Factor(doubt="the loss contains a gradient")),))
     elif value.terms is None or value.detached:
         size = value.text if value.text in SIZES else ""
         made = along(

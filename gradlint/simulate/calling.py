@@ -156,11 +156,11 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
         with machine.within(node), _beside_training(machine, function):
             signal = machine.compiler.run_plain(machine.compiler.body_of(function), frame)
     except Abandoned:
-        return _not_followed(machine, function, args, kwargs, node, "it is computed in too many steps to follow")
+        return _not_followed(machine, function, args, kwargs, node, "computing the loss takes too many steps to follow")
     except Raised as raised:
         if raised.name != "NotImplementedError":
             raise
-        return _not_followed(machine, function, args, kwargs, node, "a class derived from this one computes it")
+        return _not_followed(machine, function, args, kwargs, node, "a derived class computes the loss")
     finally:
         machine.frame = around
         machine.running.pop()

@@ -10,7 +10,7 @@ from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, same_iteration
 
-_MAY_FILL = frozenset(("gradient", "parameters", "optimizer", "network", "an object whose class is not in sight"))
+_MAY_FILL = frozenset(("gradient", "parameters", "optimizer", "network", "an object of an unknown class"))
 """What something out of sight is handed that may put gradients there."""
 
 

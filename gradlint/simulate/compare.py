@@ -69,36 +69,36 @@ def compare(
 ) -> Comparison:
     """Hold a repair to its promise; `at` tells the nodes of the place where the fault was found."""
     if not before:
-        return Comparison(unseen="the loop cannot be run abstractly")
+        return Comparison(unseen="gradlint cannot simulate the loop")
     known = _faults(before, code)
     counts, now = places_of_each(known), places_of_each(_faults(after, code))
     more = {each for each, number in now.items() if number > counts[each]} - {code}
     left_over = more & _OF_LENGTH if promise.windows else set()
     if more - left_over:
-        return Comparison(refused=f"the repaired loop would have another fault, {min(more - left_over)}")
+        return Comparison(refused=f"with the fix, the loop would have another fault, {min(more - left_over)}")
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED | _SEEN_WITH_A_WRAPPER and counts[code] and shown and now[code] >= counts[code]:
-        return Comparison(refused="the fault would still be there")
+        return Comparison(refused="the fault would remain")
     pairs = list(_paired(before, after))
     if len(pairs) < len(before):
-        return Comparison(unseen="the repaired loop cannot be run abstractly")
-    unseen = "" if (counts[code] and shown) or code not in JUDGED else "the run that was simulated does not show the fault"
+        return Comparison(unseen="gradlint cannot simulate the loop with the fix")
+    unseen = "" if (counts[code] and shown) or code not in JUDGED else "the simulated run does not show the fault"
     if code == "GRD101" and now["GRD203"]:
-        unseen = "as long as gradients are cleared inside the window, to divide makes each step smaller still"
+        unseen = "while gradients are cleared inside the window, dividing makes each step even smaller"
     cut = left_over | (_of_other_data(after) - _of_other_data(before))
     if cut and not unseen:
-        unseen = f"the repaired loop has a fault that the one before hid: {min(cut)}"
+        unseen = f"the fix uncovers another fault, {min(cut)}"
     if promise.windows and not unseen and any(_steps(second) > _steps(first) for first, second in pairs):
         unseen = next((reason for each in before if (reason := counts_full_windows(each))), "")
     for first, second in pairs:
         reason = _differs(first.trace, second.trace, promise)
         reason = reason or (not_in_updates(first.trace, second.trace) if code == "GRD402" else "")
         if code in _OF_UNDIVIDED and any(map(outweighs, first.trace.of(What.BACKWARD), second.trace.of(What.BACKWARD))):
-            reason = reason or "the loss would count more than it does, not less"
+            reason = reason or "the loss would weigh more, not less"
         if reason:
             return Comparison(refused=reason)
         if What.SCHEDULE in promise.events and not unseen and not all(_has_length(e) for e in first.trace.of(What.SCHEDULE)):
-            unseen = "how many steps the schedule is built for is not in sight"
+            unseen = "gradlint does not see how long the schedule is"
         if first.trace.ended and not unseen:
             unseen = f"the simulated run ends early: {first.trace.ended}"
         if second.trace.risks - first.trace.risks and not unseen:
@@ -164,39 +164,39 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
     if raised:
         return sorted(raised)[0]
     if after.ended.startswith(RAISES) and not before.ended.startswith(RAISES):
-        return f"the repaired loop would raise: {after.ended.removeprefix(RAISES)}"
+        return f"with the fix, the loop would raise {after.ended.removeprefix(RAISES)}"
     backwards, now = before.of(What.BACKWARD), after.of(What.BACKWARD)
     if len(backwards) != len(now):
-        return "backward passes would run more or less often"
+        return "the number of backward passes would change"
     if not promise.factors and not promise.windows:
         for one, other in zip(backwards, now, strict=True):
             if not same_factors(one, other):
-                return "the loss would be scaled otherwise"
+                return "the scale of the loss would change"
     if promise.windows:
         return _reordered(before, after)
     if not promise.synchronisation and [each.reduced for each in backwards] != [each.reduced for each in now]:
-        return "gradients would be averaged over processes after other backward passes"
+        return "the processes would average gradients after other backward passes"
     if What.STEP in promise.events and own_paces(views(after)) - own_paces(views(before)):
-        return "optimizers that step together would no longer do"
+        return "optimizers that step together would no longer do so"
     behind = clipped_behind(after) - clipped_behind(before)
     if behind:
-        return f"the clip would come behind `{sorted(behind)[0]}`, which is handed the gradients"
+        return f"the clip would come after `{sorted(behind)[0]}`, which uses the gradients"
     if What.CLIP in promise.events and rescaled_behind(after):
         return "the clip would come before the gradients are divided"
     if advances(after, promise) - advances(before, promise):
-        return "what advances once would advance twice in one update"
+        return "something that advances once per update would advance twice"
     kinds = promise.events & _ONCE_AN_UPDATE if What.STEP not in promise.events else ()  # else updates are others
     lost = next((what for what in sorted(kinds) if loses(before, after, what)), None)
     if lost is not None:
-        return f"there is an update that would go without it: {lost.value}"
+        return f"one update would lose its {lost.value}"
     old, new = Timeline(before), Timeline(after)
     kept, still = old.others(promise), new.others(promise)
     for one, other in zip(kept, still, strict=False):
         if old.key(one) != new.key(other):
-            return f"`{brief(one)}` would not run when it does now"
+            return f"`{brief(one)}` would run at another time"
     if len(kept) != len(still):
         longer = kept if len(kept) > len(still) else still
-        return f"`{brief(longer[min(len(kept), len(still))])}` would run more or less often"
+        return f"`{brief(longer[min(len(kept), len(still))])}` would run a different number of times"
     return _crossed(old, new, list(zip(kept, still, strict=True)), promise)
 
 
@@ -211,7 +211,7 @@ def _crossed(old: Timeline, new: Timeline, pairs: Sequence[tuple[Event, Event]],
         for what in promise.events:
             was, is_now = old.sides(one, what), new.sides(other, what)
             if (what, one.what) not in _MENDED and was and is_now and was.isdisjoint(is_now):
-                return f"it would stand {'behind' if 'before' in was else 'before'} `{brief(one)}`"
+                return f"the call would run {'after' if 'before' in was else 'before'} `{brief(one)}`"
     return ""
 
 
@@ -253,7 +253,7 @@ def _reordered(before: Trace, after: Trace) -> str:
     known = {tuple(group) for group in _updates(before)}
     for group in _updates(after):
         if tuple(group) not in known and group:
-            return "an update would not do what each update does now"
+            return "the fix would change what an update does"
     return ""
 
 

@@ -35,6 +35,9 @@ def given_back(
 
     `parts` are the values in all that it is handed.
     """
+    asked = last_name(node.func) if isinstance(node, cst.Call) else None
+    if asked is not None and machine.in_loop and asked in machine.words.boundaries:
+        return Opaque(asked)
     given = [*args, *kwargs.values()]
     models = models_of(callee)
     if isinstance(callee, Instance):

@@ -46,7 +46,7 @@ def _factor(machine: Machine, hook: Hook) -> Factor:
     from gradlint.simulate.calling import call
 
     if hook.name == COMM_HOOK:
-        return Factor(doubt="a hook of the communication may change the gradients")
+        return Factor(doubt="a communication hook may change the gradients")
     given = Gradient(owner=hook.owner)
     found = call(machine, hook.function, [given], {}, hook.node)
     if found is None:

@@ -97,7 +97,7 @@ def joined(
         elif type(value) in (Opaque, Num):
             models |= models_of(value)
             if any(map(machine.counts_steps, settings_of(value) or ((value.identity,) if type(value) is Opaque else ()))):
-                doubt = graver(doubt, "the number of steps is handed to something unknown")
+                doubt = graver(doubt, "unknown code receives the accumulation steps")
         elif isinstance(value, Thing):
             models |= models_of(value)
     made_of = frozenset([each.node for each in sources]).union(*[each.made_of for each in sources])
@@ -111,5 +111,5 @@ def _carried(machine: Machine, factor: Factor, anew: bool) -> str:
     """Why what a value was multiplied by may be a factor of what is computed from it; "" where it is none."""
     by_steps = any(map(machine.counts_steps, factor.of))
     if by_steps or (not anew and (factor.divisors or factor.doubt not in WITHOUT_STEPS)):
-        return "a scaled value is handed to something unknown"
+        return "unknown code receives the divided loss"
     return WEIGHTED if not anew and (factor.of or factor.doubt) else ""

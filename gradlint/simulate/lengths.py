@@ -92,14 +92,14 @@ def not_in_updates(before: Trace, after: Trace) -> str:
         sizes = {before.n, *(view.size for view in seen if view.optimizer.number == event.target)}
         for one, new in zip(event.lengths, other.lengths, strict=False):
             if not new.count.of - one.count.of <= before.n_names:
-                return "the schedule's length would be divided by something else than N"
+                return "the schedule's length would be divided by something other than N"
             fits = any(_as_many(one.count, new.count, size, before) for size in sizes)
             if not fits and _same_settings(one.count, before, after):
-                return "the schedule would be as long as no number of updates"
+                return "the schedule's length would match no number of updates"
             if _of_whole_run(one.count, before) and new.count.value < sum(each.node is other.node for each in after.events):
                 return "the schedule would be shorter than the run"
         if len(event.lengths) > len(other.lengths):
-            return "how long the schedule is would not be in sight"
+            return "gradlint would no longer see how long the schedule is"
     return ""
 
 

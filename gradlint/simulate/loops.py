@@ -127,7 +127,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
             if not leads and count > _enough(machine):
                 break
             if count > 4 * machine.world.length + 40:
-                raise Stopped("its loop has no end in sight", node)
+                raise Stopped("the loop has no visible end", node)
             machine.begin(None)
             signal = yield from run_block(body, frame)
             count += 1

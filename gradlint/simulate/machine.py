@@ -140,7 +140,7 @@ class Machine(Assumptions):
         if self.left < 0:
             raise Stopped(TOO_LONG, node)
         if len(self.gradients.optimizers) > MOST_OPTIMIZERS:
-            raise Stopped("it builds more optimizers than can be followed", node)
+            raise Stopped("the script builds more optimizers than gradlint follows", node)
         if self.left < self.floor:
             if len(self.trained) == self.idle:
                 raise Abandoned
@@ -166,7 +166,7 @@ class Machine(Assumptions):
     def within(self, node: cst.CSTNode) -> Iterator[None]:
         """Run a call of the text."""
         if len(self.stack) >= DEPTH:
-            raise Stopped("its calls are nested too deeply to follow", node)
+            raise Stopped("the calls are nested too deeply to follow", node)
         self.stack.append(node)
         try:
             yield

@@ -98,7 +98,7 @@ def _of_optimizer(
     elif name == "toggle_model":
         return Context(name, node, kind="toggle", subject=value)
     elif GRADIENT_RESCALERS.search(name):
-        rescale(machine, value, Factor(doubt=f"`{name}` is not in sight"), node)
+        rescale(machine, value, Factor(doubt=f"gradlint does not see `{name}`"), node)
     return Opaque(f"{value.identity}.{name}()")
 
 
@@ -132,7 +132,7 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
         if isinstance(given, Optimizer):
             value.checked = True
             if len(args) > 1 or len(kwargs) > (0 if args else 1):
-                rescale(machine, given, Factor(doubt="the step is told a scale"), node)
+                rescale(machine, given, Factor(doubt="the step receives a scale"), node)
             step(machine, given, node, "scaler" if works else "", scaled=works)
         else:
             unknown_call(machine, "scaler.step", flattened(args), node)
@@ -178,7 +178,7 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         return None
     if name in ("no_sync", "no_backward_sync"):
         if not (isinstance(value, Network) and value.parallel):
-            machine.risks.add("the model may have no `no_sync` where nothing wraps it")
+            machine.risks.add("the model may have no `no_sync` if nothing wraps it")
         return held_back(machine, value, node)
     if name in ("clip_grad_norm_", "clip_grad_norm"):
         return clip(machine, [value, *args], kwargs, node, text=name)

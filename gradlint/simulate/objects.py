@@ -76,11 +76,11 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
             clear(machine, value, node)
         elif isinstance(new, Gradient):
             if owners_of(new).isdisjoint(owners_of(value)):
-                rescale(machine, value, Factor(doubt="gradients of other weights are put in the place of its own"), node)
+                rescale(machine, value, Factor(doubt="the script replaces the gradients by those of other weights"), node)
             elif new.factor is not ONE:
                 rescale(machine, value, new.factor, node)
         else:
-            rescale(machine, value, Factor(doubt="something else is put in the place of the gradients"), node)
+            rescale(machine, value, Factor(doubt="the script replaces the gradients"), node)
         return
     if isinstance(value, Gradient) and name == "data":
         set_of_thing(

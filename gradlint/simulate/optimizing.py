@@ -75,7 +75,7 @@ def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
     if isinstance(value, Tensor) and value.terms is not None:
         return value
     draws = value.draws if is_data(value) else frozenset()
-    doubt = Factor(doubt="where the loss comes from is not in sight")
+    doubt = Factor(doubt="gradlint does not see where the loss comes from")
     return Tensor(draws, ((Source(machine.micro(draws), node, models_of(value)), doubt),), models_of(value))
 
 
@@ -198,10 +198,10 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         else ""
     )
     if BATCHES in settings_of(length) and settings_of(length) & machine.split:
-        doubt = doubt or "its batches may be those of whole windows"
+        doubt = doubt or "each batch may be a whole window"
     known = Factor(float(number(length) or 0), settings_of(length), doubt) if length is not None else None
     if schedule.built_by == OUT_OF_SIGHT:
-        known = Factor(doubt="how many steps it is built for is not in sight")
+        known = Factor(doubt="gradlint does not see how many steps it is built for")
     schedule.taken += 1
     if schedule.built_by == "OneCycleLR" and known is not None and schedule.taken > known.value and not known.doubt:
         machine.raises.add(PAST_END)
@@ -225,7 +225,7 @@ def _told(machine: Machine, schedule: Schedule) -> Iterator[Length]:
         count = number(machine.number_of(value))
         if count is not None:
             of = settings_of(machine.number_of(value))
-            doubt = "its batches may be those of whole windows" if BATCHES in of and of & machine.split else ""
+            doubt = "each batch may be a whole window" if BATCHES in of and of & machine.split else ""
             yield Length(place, name, Factor(float(count), of, doubt), schedule.plain)
 
 
@@ -268,7 +268,7 @@ def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNo
         elif isinstance(value, Accelerator):
             handed.add("accelerator")
         elif isinstance(value, Instance) and value.cls.outside:
-            handed.add("an object whose class is not in sight")
+            handed.add("an object of an unknown class")
         elif isinstance(value, (Optimizer, Schedule, Scaler, Average, Gradient, Network)):
             handed.add(type(value).__name__.lower())
         elif type(value) is Opaque and spells_model(value):

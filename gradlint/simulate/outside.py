@@ -181,7 +181,7 @@ def _by_name(
     if done is Does.CLIP:
         return clip(machine, args, kwargs, node, text=path)
     if done is Does.RESCALE and given:
-        doubt = Factor(doubt=f"`{last}` is not in sight")
+        doubt = Factor(doubt=f"gradlint does not see `{last}`")
         rescale(machine, given[0], doubt, node)
         return None
     if done is Does.ZERO:

@@ -23,7 +23,7 @@ def counts_full_windows(simulation: Simulation) -> str:
     for run in simulation.runs:
         events = {id(event.node): event for event in run.trace.of(What.SCHEDULE)}
         if any(event.value.doubt if event.value is not None else event.text not in _ENDLESS for event in events.values()):
-            return "how many steps the schedule is built for is not in sight"
+            return "gradlint does not see how long the schedule is"
         found = [event for event in events.values() if counts_updates(event, run.trace)]
         rest = run.world.length % run.world.n
         if not found or not rest or simulation.play is None:
@@ -32,7 +32,7 @@ def counts_full_windows(simulation: Simulation) -> str:
         short = next((event for event in found if _is_longer(event, other)), None)
         if short is not None:
             told = f"`{text(short.at)}`" if short.at is not None else "the length of the schedule"
-            return f"{told} counts full windows alone, and the schedule would be over before the run is"
+            return f"{told} counts only full windows, so the schedule would end before the run"
     return ""
 
 

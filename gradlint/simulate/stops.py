@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-TOO_LONG = "it takes too many steps to follow"
+TOO_LONG = "the run takes too many steps to follow"
 """Why a run ends that has used up its budget."""
 
 

@@ -111,7 +111,7 @@ def _of_weights(value: Tensor) -> bool:
 def _mean_of(stacked: Tensor, dim: Any, node: cst.CSTNode) -> Factor:
     """What the mean of several losses that lie one upon another multiplies each by: over micro-batches, it is divided by them."""
     if dim not in (None, 0, (0,)):
-        return Factor(doubt="its mean is taken along another dimension")
+        return Factor(doubt="the mean of the loss is taken along another dimension")
     parts, terms = stacked.kept[STACKED], stacked.terms or ()
     if len({source.micro for source, _ in terms}) == parts:
         return Factor(1.0 / parts, divisors=(node,), by=float(parts))

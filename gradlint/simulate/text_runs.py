@@ -24,7 +24,7 @@ from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.trace import COUNTS, UPDATES, Trace
 from gradlint.simulate.world import World
 
-RAISES = "it raises "
+RAISES = "the script raises "
 """How the reason begins why a run ended that an exception of the text ended."""
 
 _WRAPPERS = frozenset(("DistributedDataParallel", "DDP"))
@@ -92,7 +92,7 @@ class Text:
         except Raised as raised:
             stopped = Stopped(f"{RAISES}{raised.name}")
         except RecursionError:
-            stopped = Stopped("its calls are nested too deeply to follow")
+            stopped = Stopped("the calls are nested too deeply to follow")
         self.left -= steps - max(machine.left, 0)
         trace = trace_of(machine, stopped)
         return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)

@@ -55,7 +55,7 @@ class Optimizer(Thing):
     """Whether its scaler has stepped it since the last update of the scaler: PyTorch refuses to do so again."""
 
 
-OUT_OF_SIGHT = "a class that is not in sight"
+OUT_OF_SIGHT = "an unknown class"
 """What a schedule is built by whose construction the text shows, and of which nothing is known."""
 
 

@@ -60,7 +60,7 @@ def _one_call(event: Event, other: Event) -> bool:
 
 
 def clipped_behind(trace: Trace) -> set[str]:
-    """What is handed the gradients between the last backward pass and a clip that the step comes after: noise, mostly."""
+    """What receives the gradients between the last backward pass and a clip that the step comes after: noise, mostly."""
     found: set[str] = set()
     calls: set[str] = set()
     clipped = False

@@ -191,11 +191,11 @@ class Bound:
     alone: bool
 
 
-SHORT = "a list has no item at the place that is asked for"
+SHORT = "the loop may read past the end of a list"
 """The risk of a list that is too short for a world: it was made for the N of the text."""
 
 
-PAST_END = "`OneCycleLR` would be stepped past its end, where PyTorch raises"
+PAST_END = "`OneCycleLR` would step past its end, and PyTorch would raise"
 """What PyTorch refuses where a schedule of so many steps has more updates."""
 
 

@@ -42,7 +42,7 @@ IN_WINDOWS = "as many as a multiple of N"
 UNNAMED = "<unnamed>"
 """The mark of settings that are known by the first name which they are given."""
 
-VARYING = "it is multiplied by something that varies"
+VARYING = "the loss is multiplied by something that varies"
 """Why it is not known what a loss was multiplied by, where that is a number of the data."""
 
 REST = "<what it leaves of 1>"
@@ -51,10 +51,10 @@ REST = "<what it leaves of 1>"
 WALKS = "<walks>"
 """The mark of what a call out of sight gave that was handed a loader: whoever walks it walks that."""
 
-OVER_ROWS = "it is a sum over its rows"
+OVER_ROWS = "the loss is a sum over the rows of the batch"
 """Why it is not known what a loss is divided by, where nothing divides it but its rows are added up."""
 
-WEIGHTED = "a weighted value is handed to something unknown"
+WEIGHTED = "unknown code receives a weighted loss"
 """Why a factor may be another one, where what was handed on had been multiplied by nothing that has to do with N."""
 
 
@@ -176,7 +176,7 @@ class Tensor:
         first = self.terms[0][1]
         if all(factor == first or factor.value == first.value for _, factor in self.terms):
             return first
-        return first.doubted("its terms have different factors")
+        return first.doubted("the terms of the loss have different factors")
 
 
 class Shown(str):

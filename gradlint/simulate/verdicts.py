@@ -13,6 +13,7 @@ from gradlint.simulate.engines.lightning import AUTOMATIC
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.text_runs import RAISES
+from gradlint.simulate.timelines import brief
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import WITHOUT_STEPS
 from gradlint.simulate.views import View, views
@@ -70,7 +71,7 @@ def _innermost(event: Event) -> cst.CSTNode | None:
 def _without_step(loop: cst.CSTNode | None, trace: Trace) -> Verdict:
     if trace.ended:
         return Verdict(loop, -1, Answer.UNKNOWN, reason=trace.ended, node=trace.ended_at)
-    return Verdict(loop, -1, Answer.UNKNOWN, reason="no optimizer step in sight", node=loop)
+    return Verdict(loop, -1, Answer.UNKNOWN, reason="gradlint sees no optimizer step", node=loop)
 
 
 def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs: Sequence[Played]) -> Verdict:
@@ -98,7 +99,7 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
         if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world has no more to show
             return run.trace.ended, run.trace.ended_at
     if view.doubt:
-        return view.doubt, loop
+        return view.doubt, _asked(view) or loop
     for event in view.backwards:
         if _innermost(event) is loop:
             for _, factor in event.terms:
@@ -106,24 +107,31 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
                     return factor.doubt, event.node
     for event in (event for _, event in view.events):
         if view.uncertain(event) and not _looks_on(event):
-            return "the data decide whether it happens", event.node
+            return f"the data decide whether `{brief(event)}` runs", event.node
     if len(runs) < 2:
         return "", None  # each micro-batch has its own update, whatever the settings are
     larger = next((each for each in views(runs[1].trace) if each.key == view.key), None)
     if larger is None and view.repeats(runs[1].trace):
         return "", None
     if larger is None:
-        return "no optimizer step in sight with another N", loop
+        return "gradlint sees no optimizer step with another N", loop
     if not runs[0].trace.n_names and view.written_out and larger.written_out:
         return "", None  # an update of one iteration, in several parts
     reason, node = _windows_seen(view, loop, runs, larger)
     return (reason, node) if reason else _loss_seen(view, larger)
 
 
+def _asked(view: View) -> cst.CSTNode | None:
+    """What the data decide around a step, and not around the backward passes; without that, a step that meets no gradients."""
+    feeding = {id(node) for event in view.backwards for node, _, _ in event.path}
+    unsure = (node for step in view.steps for node, _, varies in step.path if varies and id(node) not in feeding)
+    return next(unsure, None) or next((step.node for step in view.steps if not step.terms), None)
+
+
 def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:
     """Whether every term of the loss is seen to be divided by the size of its window."""
     if view.size > 1 and not terms_of_loss(view):
-        return "what the gradients of a window are made of is not understood", view.steps[0].node
+        return "gradlint cannot tell what the gradients of a window consist of", view.steps[0].node
     for term in open_terms(view, larger):
         if view.size > 1 or term.doubt:
             return term.doubt or _UNSEEN, term.event.node
@@ -140,7 +148,7 @@ def _looks_on(event: Event) -> bool:
 
 _OF_UPDATE = frozenset(("parameters", "gradient"))
 """Kinds of things that an update is made of."""
-_UNSEEN = "what the loss is divided by, if anything makes it a mean over the window, is not understood"
+_UNSEEN = "gradlint cannot tell what divides the loss, if anything does"
 
 
 def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played], larger: View) -> tuple[str, cst.CSTNode | None]:
@@ -150,4 +158,4 @@ def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played], 
         return "", None
     if view.size == larger.size and view.trace.literals & {view.size}:
         return "", None
-    return "the size of its windows is not understood", loop
+    return "gradlint cannot tell the size of the windows", loop

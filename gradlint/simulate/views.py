@@ -147,7 +147,7 @@ class View:
     def doubt(self) -> str:
         """Why nothing can be said of the windows; "" where it can."""
         if self.blind:
-            return "a step is reached without a backward pass in sight"
+            return "gradlint sees no backward pass before a step"
         if any(map(self.uncertain, self.steps)):
             return "the data decide whether the optimizer steps"
         return ""

@@ -51,13 +51,15 @@ def terms(view: View) -> dict[int, Term]:
                 continue  # once in a window, it is no mean over it
             event = owner.get(id(source), step)
             doubt = graver(factor.doubt, changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else ""))
-            doubt = graver(doubt, "a wrapper backpropagates it, and may divide it" if event.through in MAY_DIVIDE else "")
+            doubt = graver(
+                doubt, "a wrapper runs the backward pass, and may divide the loss" if event.through in MAY_DIVIDE else ""
+            )
             known = found.get(key)
             differs = known is not None and not isclose(known.factor.value, factor.value, rel_tol=CLOSE)
             if known is None:
                 found[key] = Term(factor, doubt, event)
             elif doubt or differs:
-                doubt = graver(doubt, "it differs from one micro-batch to the next" if differs else "")
+                doubt = graver(doubt, "the factor of the loss differs from one micro-batch to the next" if differs else "")
                 found[key] = replace(known, doubt=graver(known.doubt, doubt))
     return found
 
@@ -87,4 +89,4 @@ def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
 def _out_of_sight(calls: list[Event]) -> str:
     """Why the gradients may be others than they were, where something out of sight was handed them."""
     may = (call for call in calls if "gradient" in call.handed and not call.only_reads)
-    return next((f"`{call.text}` is handed the gradients" for call in may), "")
+    return next((f"`{call.text}` receives the gradients" for call in may), "")

@@ -13,7 +13,7 @@ from gradlint.simulate.trace import Event, What
 from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
-_MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object whose class is not in sight"))
+_MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object of an unknown class"))
 """What something out of sight is handed that may clear gradients, or keep them for later."""
 
 

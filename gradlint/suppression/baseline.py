@@ -136,19 +136,19 @@ def read_baseline(path: Path) -> Baseline:
     try:
         document = json.loads(regular(path, LARGEST).decode("utf-8-sig"))
     except FileNotFoundError as error:
-        raise BaselineError(f"{shown}: there is no such baseline; `--write-baseline {shown}` makes it") from error
+        raise BaselineError(f"{shown}: there is no such baseline; `--write-baseline {shown}` creates it") from error
     except OSError as error:
         raise BaselineError(f"{shown}: cannot be read: {error.strerror or error}") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BaselineError(f"{shown}: no baseline: not valid JSON at {where}: {error.msg}") from error
+        raise BaselineError(f"{shown}: not a baseline: not valid JSON at {where}: {error.msg}") from error
     except (ValueError, RecursionError) as error:
-        raise BaselineError(f"{shown}: no baseline: not valid JSON: {error}") from error
+        raise BaselineError(f"{shown}: not a baseline: not valid JSON: {error}") from error
     if not isinstance(document, dict) or "version" not in document:
-        raise BaselineError(f"{shown}: no baseline: it must be an object with the keys `version` and `findings`")
+        raise BaselineError(f"{shown}: not a baseline: it must be an object with the keys `version` and `findings`")
     if document["version"] != VERSION or isinstance(document["version"], bool):
         version = json.dumps(document["version"])[:40]
-        raise BaselineError(f"{shown}: the baseline is of version {version}, this gradlint reads version {VERSION}")
+        raise BaselineError(f"{shown}: the baseline has version {version}, but this gradlint reads version {VERSION}")
     if not isinstance(document.get("findings"), list):
         raise BaselineError(f"{shown}: `findings` must be a list")
     files: dict[str, Counter[Print]] = {}
@@ -199,7 +199,7 @@ def to_renew(path: Path) -> Baseline:
     try:
         return read_baseline(path)
     except BaselineError as error:
-        raise BaselineError(f"{error}; it is not written over: name another file, or remove this one") from error
+        raise BaselineError(f"{error}; gradlint does not overwrite it: name another file, or remove this one") from error
 
 
 def _shown(path: Path) -> str:

@@ -102,7 +102,7 @@ def _silent(shown: Sequence[str], misplaced: bool) -> list[str]:
     """What to say of selectors that silence nothing."""
     verb = "silences" if len(shown) == 1 else "silence"
     if misplaced:
-        return [f"{_joined(shown)} {verb} nothing", "the comment must stand at the end of the line that it is about"]
+        return [f"{_joined(shown)} {verb} nothing", "the comment must be at the end of the line that it is about"]
     return [f"{_joined(shown)} {verb} nothing here"]
 
 

@@ -100,7 +100,7 @@ def test_a_file_that_is_given_up_does_not_pass_for_a_clean_one() -> None:
         f"def helper_{k}(loss, optimizer):\n{inner}    loss.backward()\n    optimizer.step()\n\n\n" for k in range(8)
     )
     answers = judge_source(helpers + SAFE.replace("loss.backward()", "helper_0(loss, optimizer)"))
-    assert {(each.answer, each.reason) for each in answers} == {("unknown", "it takes too many steps to follow")}
+    assert {(each.answer, each.reason) for each in answers} == {("unknown", "the run takes too many steps to follow")}
 
 
 @pytest.mark.parametrize("filler", ["x = 1\n" * 20_000, "x.append(1)\n" * 12_000], ids=["overwritten", "calls"])
@@ -109,13 +109,13 @@ def test_many_statements_of_a_module_leave_steps_for_its_loop_or_it_is_unknown(f
     if "=" in filler:
         assert (answer.answer, answer.codes) == ("wrong", ("GRD101",))
     else:
-        assert (answer.answer, answer.reason) == ("unknown", "it takes too many steps to follow")
+        assert (answer.answer, answer.reason) == ("unknown", "the run takes too many steps to follow")
         assert answer.line == filler.count("\n") + 6
 
 
 def test_show_says_that_a_run_was_given_up(tmp_path: Path) -> None:
     shown = run("show", script(tmp_path, "x.append(1)\n" * 12_000 + SAFE)).stdout
-    assert "train: unknown: it takes too many steps to follow" in shown
+    assert "train: unknown: the run takes too many steps to follow" in shown
 
 
 def test_a_text_of_many_megabytes_is_refused_at_once() -> None:

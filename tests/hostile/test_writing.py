@@ -25,7 +25,7 @@ def test_a_save_that_is_made_meanwhile_is_kept(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("gradlint.cli.run_check.apply", after_a_save)
     result = check("--fix", tmp_path)
     assert (path.read_text(), result.exit_code) == (saved, 2) and other.read_text() != SAFE
-    assert f"{path}: cannot be written: it was changed meanwhile; the file is left as it is" in result.stderr
+    assert f"{path}: cannot be written: the file changed in the meantime, so gradlint did not write it" in result.stderr
     assert "(1 fixed, 0 remaining)" in result.stdout
 
 
@@ -113,7 +113,7 @@ def test_no_output_goes_over_a_source(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("pyproject.toml").write_text("[tool]\n")
     Path("settings.txt").symlink_to("pyproject.toml")
     result = check(*arguments, "train.py", "script")
-    assert result.exit_code == 2 and "written over" in result.stderr
+    assert result.exit_code == 2 and "does not overwrite it" in result.stderr
     assert Path("pyproject.toml").read_text() == "[tool]\n" and Path("away.txt").read_text() == SAFE
     assert Path("train.py").read_text() == Path("script").read_text() == SAFE and not Path("new.py").exists()
 
@@ -122,7 +122,7 @@ def test_no_picture_goes_over_a_source(tmp_path: Path) -> None:
     path, other = script(tmp_path, SAFE), script(tmp_path, SAFE, "script")
     for target in (path, other):
         result = run("show", "--svg", target, path, other)
-        assert result.exit_code == 2 and "written over" in result.stderr
+        assert result.exit_code == 2 and "does not overwrite it" in result.stderr
     assert path.read_text() == other.read_text() == SAFE
 
 

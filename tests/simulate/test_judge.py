@@ -490,12 +490,12 @@ def test_a_wrong_loop_names_its_faults() -> None:
 
 def test_a_loop_without_a_step_is_unknown() -> None:
     (verdict,) = answers(training("criterion(model(x), y).backward()\n"))
-    assert (verdict.answer, verdict.reason) == (Answer.UNKNOWN, "no optimizer step in sight")
+    assert (verdict.answer, verdict.reason) == (Answer.UNKNOWN, "gradlint sees no optimizer step")
 
 
 def test_an_unknown_factor_is_named() -> None:
     (verdict,) = answers(training(body("(criterion(model(x), y) * y.mean()).backward()", update())))
-    assert (verdict.answer, verdict.reason) == (Answer.UNKNOWN, "it is multiplied by something that varies")
+    assert (verdict.answer, verdict.reason) == (Answer.UNKNOWN, "the loss is multiplied by something that varies")
     assert verdict.node is not None
 
 

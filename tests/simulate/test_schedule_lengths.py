@@ -142,7 +142,7 @@ def test_a_name_of_the_settings_that_means_others_where_the_length_is_told_is_no
 def test_no_fix_leaves_the_schedule_shorter_than_the_run() -> None:
     (found,) = with_length("total", "total = args.epochs * len(loader)\nprint(total)\nargs = args.training")
     assert found.fix is None
-    assert found.note == "no fix is offered: the schedule would be shorter than the run"
+    assert found.note == "gradlint offers no fix: the schedule would be shorter than the run"
 
 
 def test_no_fix_by_a_name_that_is_something_else_where_the_length_is_told() -> None:
@@ -163,7 +163,7 @@ def test_no_fix_serves_a_caller_that_does_not_accumulate() -> None:
     assert found.fix is not None
     (found,) = told(script + "\n\ndef other(optimizer, loader, args):\n    return schedule(optimizer, loader, args)\n")
     assert found.fix is None
-    assert found.note == "no fix is offered: `schedule` is called in more than one place, and the fix would serve all of them"
+    assert found.note == "gradlint offers no fix: `schedule` is called in several places, and the fix would change all of them"
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,11 @@ def test_terms_keep_their_factors(body: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(
     ("body", "doubt"),
     [
-        ("(criterion(model(x), y) * y.mean()).backward()", "it is multiplied by something that varies"),
-        ("(criterion(model(x), y) / len(y)).backward()", "it is divided by something that varies"),
-        ("reduced(criterion(model(x), y) / accum_steps).backward()", "a scaled value is handed to something unknown"),
-        ("reduced(criterion(model(x), y), accum_steps).backward()", "the number of steps is handed to something unknown"),
-        ("criterion(model(x), y).sum().backward()", "it is a sum over its rows"),
+        ("(criterion(model(x), y) * y.mean()).backward()", "the loss is multiplied by something that varies"),
+        ("(criterion(model(x), y) / len(y)).backward()", "the loss is divided by something that varies"),
+        ("reduced(criterion(model(x), y) / accum_steps).backward()", "unknown code receives the divided loss"),
+        ("reduced(criterion(model(x), y), accum_steps).backward()", "unknown code receives the accumulation steps"),
+        ("criterion(model(x), y).sum().backward()", "the loss is a sum over the rows of the batch"),
     ],
 )
 def test_what_is_not_known_of_a_factor_is_said(body: str, doubt: str) -> None:

@@ -38,7 +38,7 @@ def _mapped(
     for pair in pairs:
         pattern, colon, rule = pair.rpartition(":")
         if not (pattern and colon and rule):
-            raise click.BadParameter(f"{pair!r} is no PATTERN:RULE", context, option)
+            raise click.BadParameter(f"{pair!r} is not of the form PATTERN:RULE", context, option)
         found[pattern] = (*found.get(pattern, ()), rule)
     return tuple(found.items())
 
@@ -50,36 +50,36 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 
 @click.command("check", cls=Sections, context_settings=CONTEXT)
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[FILES]...")
-@in_fixing("--fix", "fixing", is_flag=True, help="Apply safe fixes to the files, and report what remains.")
+@in_fixing("--fix", "fixing", is_flag=True, help="Apply safe fixes to the files, and report what is left.")
 @in_fixing(
     "--unsafe-fixes/--no-unsafe-fixes",
     default=None,
-    help="Include fixes that may change what the author chose on purpose, or that rest on an assumption.",
+    help="Include fixes that may change something you chose on purpose, or that rest on an assumption.",
 )
 @in_fixing(
     "--diff",
     is_flag=True,
-    help="Write nothing; show what `--fix` would change as a unified diff, and exit with 1 if there is any.",
+    help="Write nothing. Show what `--fix` would change as a unified diff, and exit with status 1 if that is anything.",
 )
 @in_fixing(
-    "--fix-only", is_flag=True, help="Apply fixes, and neither report what remains nor exit with 1 for it. Implies `--fix`."
+    "--fix-only", is_flag=True, help="Apply fixes, but do not report what is left or exit with status 1 for it. Implies `--fix`."
 )
 @in_fixing("--show-fixes", is_flag=True, help="List what was fixed, file by file.")
-@in_fixing("--ask", is_flag=True, help="Go through the fixes one by one, each with what it changes, and apply those said yes to.")
+@in_fixing("--ask", is_flag=True, help="Ask about each fix, showing what it changes, and apply the ones you accept.")
 @in_adopting(
     "--baseline",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Report only what is not in a baseline: the findings that were there when it was written.",
+    help="Report only findings that are not in this baseline.",
 )
 @in_adopting(
     "--write-baseline",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write all findings to a baseline, to be given to --baseline.",
+    help="Write all findings to a baseline for --baseline.",
 )
-@in_adopting("--add-ignore", is_flag=True, help="Write comments that silence what is found.")
-@in_adopting("--reason", metavar="TEXT", help="What the comments of --add-ignore give as their reason.")
+@in_adopting("--add-ignore", is_flag=True, help="Add a suppression comment for each finding.")
+@in_adopting("--reason", metavar="TEXT", help="The reason to put into the comments of --add-ignore.")
 @in_rules(
     "--select",
     multiple=True,
@@ -89,48 +89,52 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     "[default: every rule of severity error or warning]",
 )
 @in_rules(
-    "--ignore", multiple=True, callback=_listed, metavar="RULES", help="Comma-separated rules to disable, named in the same ways."
+    "--ignore", multiple=True, callback=_listed, metavar="RULES", help="Comma-separated rules to disable, in the same forms."
 )
 @in_rules(
     "--extend-select",
     multiple=True,
     callback=_listed,
     metavar="RULES",
-    help="Comma-separated rules to enable in addition to those that the configuration or the default enables.",
+    help="Comma-separated rules to enable on top of those from the configuration or the default.",
 )
 @in_rules(
     "--per-file-ignores",
     multiple=True,
     callback=_mapped,
     metavar="PATTERN:RULE",
-    help="Comma-separated pairs: a rule to ignore in the files that a pattern, as in a .gitignore, names.",
+    help="Comma-separated pairs of a .gitignore pattern and a rule to ignore in the matching files.",
 )
 @in_rules(
     "--fixable",
     multiple=True,
     callback=_listed,
     metavar="RULES",
-    help="Comma-separated rules whose fixes may be applied. [default: ALL]",
+    help="Comma-separated rules whose fixes gradlint may apply. [default: ALL]",
 )
 @in_rules(
-    "--unfixable", multiple=True, callback=_listed, metavar="RULES", help="Comma-separated rules whose fixes are not applied."
+    "--unfixable",
+    multiple=True,
+    callback=_listed,
+    metavar="RULES",
+    help="Comma-separated rules whose fixes gradlint must not apply.",
 )
 @in_files(
     "--exclude",
     multiple=True,
     callback=_listed,
     metavar="PATTERNS",
-    help="Comma-separated patterns, as in a .gitignore, of files and folders to leave out instead of those that the "
-    "configuration names, or else the usual ones (.venv, build, ...).",
+    help="Comma-separated .gitignore patterns of files and folders to skip, instead of those from the configuration or "
+    "the default ones (.venv, build, ...).",
 )
 @in_files(
     "--extend-exclude",
     multiple=True,
     callback=_listed,
     metavar="PATTERNS",
-    help="Comma-separated patterns of files and folders to leave out in addition.",
+    help="Comma-separated patterns of more files and folders to skip.",
 )
-@in_files("--respect-gitignore/--no-respect-gitignore", default=None, help="Leave out what .gitignore files name. [default: yes]")
+@in_files("--respect-gitignore/--no-respect-gitignore", default=None, help="Skip files that a .gitignore names. [default: yes]")
 @in_files(
     "--follow/--no-follow",
     default=None,
@@ -139,15 +143,15 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 @in_files(
     "--force-exclude/--no-force-exclude",
     default=None,
-    help="Leave out what is excluded even where it is named itself, as pre-commit does.",
+    help="Skip excluded files even if you name them, as pre-commit does.",
 )
 @in_files(
     "--stdin-filename",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The name of what is read from stdin (FILES is `-`): configuration and findings go by it.",
+    help="The file name to use for stdin (FILES is `-`), in the configuration and in findings.",
 )
-@in_output("--output-format", type=click.Choice(FORMATS), default=None, help="How findings are written. [default: full]")
+@in_output("--output-format", type=click.Choice(FORMATS), default=None, help="How to print findings. [default: full]")
 @in_output(
     "-o",
     "--output-file",
@@ -159,7 +163,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     "--summary",
     type=click.Choice(["markdown"]),
     default=None,
-    help="Close with a summary of what was found and fixed, for a pull request.",
+    help="End with a summary of what was found and fixed, for a pull request.",
 )
 @in_output(
     "--summary-file",
@@ -167,25 +171,27 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     metavar="FILE",
     help='Append the summary to a file instead (--summary-file "$GITHUB_STEP_SUMMARY").',
 )
-@in_output("--statistics", is_flag=True, help="Show how often each rule was found instead of the findings.")
-@in_output("--show-files", is_flag=True, help="List the files that would be checked, and check none.")
-@in_output("--show-settings", is_flag=True, help="Show the settings for the first of the files, and check none.")
-@in_output("-w", "--watch", is_flag=True, help="Check again whenever a file changes, until it is interrupted.")
-@in_output("-v", "--verbose", is_flag=True, help="Tell on stderr what is left out and why, and which configuration holds.")
-@in_output("-q", "--quiet", is_flag=True, help="Print findings, and nothing else.")
+@in_output("--statistics", is_flag=True, help="Show how often each rule was found, instead of the findings.")
+@in_output("--show-files", is_flag=True, help="List the files to check, and check none of them.")
+@in_output("--show-settings", is_flag=True, help="Show the settings for the first file, and check nothing.")
+@in_output("-w", "--watch", is_flag=True, help="Check again whenever a file changes, until you press Ctrl-C.")
+@in_output(
+    "-v", "--verbose", is_flag=True, help="Print on stderr which files are skipped and why, and which configuration applies."
+)
+@in_output("-q", "--quiet", is_flag=True, help="Print only findings.")
 @in_status(
     "--fail-on",
     type=click.Choice(["error", "warning", "info", "never"]),
     default="info",
-    help="The least severity for which to exit with status 1. [default: info, that is any finding]",
+    help="The lowest severity that makes gradlint exit with status 1. [default: info, which means any finding]",
 )
-@in_status("-e", "--exit-zero", is_flag=True, help="Exit with status 0 whatever was found: --fail-on never.")
-@in_status("--exit-non-zero-on-fix", is_flag=True, help="Exit with status 1 where a file was changed, even if nothing remains.")
+@in_status("-e", "--exit-zero", is_flag=True, help="Exit with status 0 whatever gradlint finds. Same as --fail-on never.")
+@in_status("--exit-non-zero-on-fix", is_flag=True, help="Exit with status 1 if a file was changed, even if nothing is left.")
 @in_other(
     "--config",
     multiple=True,
     metavar="FILE|KEY=VALUE",
-    help="A configuration file to use whatever is nearest to the files, or one setting in TOML that wins over every "
+    help="A configuration file to use instead of the closest one, or one setting in TOML that overrides every "
     "configuration file (--config \"ignore = ['GRD5']\").",
 )
 @in_other("--isolated", is_flag=True, help="Ignore all configuration files.")
@@ -194,29 +200,30 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     "--jobs",
     type=click.IntRange(min=1),
     default=None,
-    help="The number of processes to use at the most. [default: as the work needs]",
+    help="The maximum number of processes. [default: as many as the work needs]",
 )
 @in_other(
     "-n",
     "--no-cache",
     is_flag=True,
-    help="Check every file anew, and remember nothing of it.",
+    help="Ignore the cache: check every file, and store no results.",
 )
 @in_other(
     "--cache-dir",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="GRADLINT_CACHE_DIR",
     metavar="FOLDER",
-    help="Where to remember what was found. [env: GRADLINT_CACHE_DIR; default: .gradlint_cache beside the configuration, or here]",
+    help="The cache folder. [env: GRADLINT_CACHE_DIR; default: .gradlint_cache next to the configuration, or here]",
 )
-@in_other("--timings", is_flag=True, help="Tell on stderr where the time went: by stage, and the slowest files.")
+@in_other("--timings", is_flag=True, help="Print on stderr where the time went: by stage, and the slowest files.")
 def command(**options: Any) -> None:
     """Check files and folders for gradient-accumulation bugs. [default: .]
 
-    Folders are searched for Python files and notebooks that no .gitignore leaves out; a file that is named itself is
-    always checked. `-` reads one file from stdin: with `--fix` the fixed text goes to stdout and the report to stderr.
+    gradlint searches folders for Python files and notebooks, and skips what a .gitignore names. It always checks files
+    that you name. `-` reads one file from stdin: with `--fix` the fixed text goes to stdout and the report to stderr.
 
-    Exit status: 0 if nothing was found, 1 if something was (see --fail-on), 2 if gradlint was called wrongly or failed.
+    Exit status: 0 if gradlint finds nothing, 1 if it finds something (see --fail-on), 2 if you call it wrongly or it
+    fails, 130 if you interrupt it.
     """
     from gradlint.cli.run_check import run_check
     from gradlint.run.options import Options
@@ -227,6 +234,6 @@ def command(**options: Any) -> None:
     if options["from_stdin"] and options["paths"] not in ((), ("-",)):
         from gradlint.cli.terminal import warn
 
-        warn(f"{', '.join(options['paths'])}: not read, as --stdin-filename says that the text comes over stdin")
+        warn(f"{', '.join(options['paths'])}: ignored, because --stdin-filename reads from stdin")
     options["paths"] = tuple(map(Path, options["paths"])) or (Path(),)
     sys.exit(run_check(Options(**options)))

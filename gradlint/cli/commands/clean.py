@@ -18,11 +18,11 @@ from gradlint.cli import CONTEXT
     metavar="FOLDER",
     help="The cache to remove instead of those in and below FOLDERS. [env: GRADLINT_CACHE_DIR]",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing of what is removed.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print what is removed.")
 def command(paths: tuple[str, ...], cache_dir: str | None, quiet: bool) -> None:
     """Remove the caches in and below folders. [default: .]
 
-    Only what gradlint has written is removed; a folder that holds anything else stays.
+    This removes only what gradlint has written. A folder with anything else in it stays.
     """
     from gradlint.cli.terminal import complain
     from gradlint.report.lines import safe

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--output-format",
     type=click.Choice(["text", "markdown"]),
     default=None,
-    help="text renders the pages for reading. [default: text on a terminal, markdown in a pipe]",
+    help="text renders the pages for a terminal. [default: text on a terminal, markdown in a pipe]",
 )
 def command(names: Sequence[str], every: bool, output_format: str | None) -> None:
     """Explain rules, by code (GRD401), name (scheduler-per-micro-batch), or the beginning of a code (GRD4)."""

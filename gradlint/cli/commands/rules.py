@@ -9,7 +9,7 @@ from gradlint.cli import CONTEXT
 
 @click.command("rules", context_settings=CONTEXT)
 @click.option(
-    "--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How the list is written."
+    "--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print the list."
 )
 def command(output_format: str) -> None:
     """List every rule with its code, name, severity and summary."""

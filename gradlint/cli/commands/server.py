@@ -10,9 +10,9 @@ from gradlint.cli import CONTEXT
 
 
 @click.command("server", context_settings=CONTEXT)
-@click.option("--stdio", is_flag=True, hidden=True, help="Accepted because many editors give it; there is no other way.")
+@click.option("--stdio", is_flag=True, hidden=True, help="Accepted because many editors pass it; it is the default.")
 def command(stdio: bool) -> None:
-    """Start the language server, which editors talk to over stdin and stdout.
+    """Start the language server, which talks to your editor over stdin and stdout.
 
     It needs the extra `lsp`: pip install "torch-gradlint[lsp]"
     """
@@ -27,5 +27,7 @@ def command(stdio: bool) -> None:
         complain('the language server needs an extra: pip install "torch-gradlint[lsp]"')
         sys.exit(2)
     if sys.stdin.isatty():
-        click.echo("gradlint server speaks the Language Server Protocol: it is for editors to start. Ctrl-D ends it.", err=True)
+        click.echo(
+            "gradlint server speaks the Language Server Protocol, and your editor starts it. Press Ctrl-D to end it.", err=True
+        )
     serve()

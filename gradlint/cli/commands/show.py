@@ -1,4 +1,4 @@
-"""`gradlint show`: what was understood of each training loop, in words and as a picture."""
+"""`gradlint show`: what gradlint made of each training loop, in words and as a picture."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from gradlint.cli import CONTEXT
 
 
 @click.command("show", context_settings=CONTEXT)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="FILES...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), metavar="[FILES]...")
+@click.option("--unknown", is_flag=True, help="List only the loops that gradlint cannot judge: where, why, and what would help.")
+@click.option(
+    "--why",
+    multiple=True,
+    metavar="RULE",
+    help="Say for each loop why this rule reports it, or is silent: a code (GRD202) or a name (dropped-tail).",
+)
 @click.option(
     "--svg",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="Write the picture of all loops as SVG to a file (`-`: to stdout), and no text.",
+    help="Write a picture of all loops as SVG to a file (`-` writes to stdout), and no text.",
 )
 @click.option(
     "--output-format",
@@ -25,18 +32,24 @@ from gradlint.cli import CONTEXT
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How the loops are written; json holds the picture as data.",
+    help="How to write the loops; json contains the picture as data.",
 )
-def command(paths: tuple[Path, ...], svg: Path | None, output_format: str) -> None:
-    """Show what was understood of each training loop: the first thing to try when a finding surprises.
+def command(paths: tuple[Path, ...], unknown: bool, why: tuple[str, ...], svg: Path | None, output_format: str) -> None:
+    """Show what gradlint made of each training loop: try this first when a finding surprises you. [default: .]
 
-    For each loop the answer (verified, wrong or unknown), after which micro-batches it updates, the accumulation steps N,
-    the condition of the update, and its calls with how often they run. Then the simulated run as a timeline over two
-    windows and the tail: one column for each micro-batch, one row for each call, what is wrong marked, and how it
-    should look.
+    For each loop it prints the verdict (verified, wrong or unknown), the micro-batches after which the weights change,
+    the accumulation steps N, the condition of the update, and the calls with how often they run. A timeline of the
+    simulated run follows, over two windows and the tail: one column for each micro-batch, one row for each call. It
+    marks what is wrong, and shows how it should look.
 
-    Notebooks are shown like scripts; `-` reads a script from stdin.
+    Folders are searched as by `gradlint check`. Notebooks work like scripts, and `-` reads a script from stdin.
+
+    Exit status: 0, or 2 if a file cannot be read or written.
     """
-    from gradlint.cli.run_show import run_show
+    from gradlint.cli.run_show import Question, run_show
 
-    sys.exit(run_show(paths, svg, output_format))
+    if sum((unknown, bool(why), svg is not None)) > 1:
+        raise click.UsageError("give only one of --unknown, --why and --svg")
+    if why and output_format == "json":
+        raise click.UsageError("--why has no JSON")
+    sys.exit(run_show(paths or (Path(),), svg, output_format, Question(unknown, why)))

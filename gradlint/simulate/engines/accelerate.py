@@ -29,7 +29,7 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
         steps = Opaque("deepspeed_plugin.gradient_accumulation_steps")
     made = Accelerator("accelerator", node, steps=named_steps(machine, steps))
     if plugin is not None:
-        made.doubt = "a plugin says how many micro-batches it counts"
+        made.doubt = "a plugin sets how many micro-batches the accelerator counts"
     if kwargs.get("deepspeed_plugin") is not None:
         made.doubt = "DeepSpeed may count micro-batches itself"
     return made
@@ -79,8 +79,8 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
     if name == "backward":
         divisor = factor_of(machine, cst.Divide, engine.steps, node) if engine.steps != 1 else ONE
         if engine.node is None and not engine.used:
-            divisor = divisor.doubted("how many micro-batches the accelerator counts is not in sight")
-        doubt = engine.doubt or ("a context that is not in sight may count micro-batches" if machine.strange else "")
+            divisor = divisor.doubted("gradlint does not see how many micro-batches the accelerator counts")
+        doubt = engine.doubt or ("a context from another file may count micro-batches" if machine.strange else "")
         alone = divisor.doubted(doubt) if doubt else divisor
         backward(machine, args[0] if args else kwargs.get("loss"), node, divisor, through="accelerator", engines=alone)
         return None

@@ -1,0 +1,82 @@
+"""What would help gradlint to judge a loop that it cannot judge: a name to teach, or code that it does not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from gradlint.model.syntax.expressions import dotted, walk, walk_all
+from gradlint.show.labels import short
+from gradlint.show.loops import Loop
+from gradlint.show.words import boundaries
+from gradlint.simulate.imports import imported
+from gradlint.simulate.world import known_package
+
+
+def help_for(loop: Loop, node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
+    """What would help with a loop; `node` is what gradlint cannot judge in it. "" if nothing is known to help."""
+    if not loop.views:
+        return _without_step(loop, statements)
+    if any(view.doubt for view in loop.views):
+        return next(filter(None, (_of_boundary(test, statements) for test in boundaries(loop))), "")
+    elsewhere = _elsewhere(node, statements) if node is not None else ""
+    if not elsewhere and loop.size > 1 and not loop.steps and not loop.trace.literals:
+        return _teach("If a name holds the number of micro-batches in a window", "accumulation-steps", "NAME")
+    return elsewhere
+
+
+def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement]) -> str:
+    """A `step()` of something that may be an optimizer."""
+    around = (loop.node,) if loop.node is not None else statements
+    names = list(dict.fromkeys(_owners(around, "step")))
+    zeroed = [name for name in names if name in set(_owners(around, "zero_grad"))]
+    if names:
+        name = (zeroed or names)[0]
+        return _teach(f"If `{short(name)}.step()` updates the weights", "optimizers", _last(name))
+    return _elsewhere(loop.node, statements) if loop.node is not None else ""
+
+
+def _owners(around: Sequence[cst.CSTNode], method: str) -> Iterator[str]:
+    """What a method is called of, as the text names it."""
+    for each in walk_all(around):
+        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value == method:
+            name = dotted(each.func.value)
+            if name is not None:
+                yield name
+
+
+def _of_boundary(test: cst.CSTNode, statements: Sequence[cst.BaseStatement]) -> str:
+    """The call or the flag that a condition asks."""
+    bare = test.expression if isinstance(test, cst.UnaryOperation) else test
+    asked = bare.func if isinstance(bare, cst.Call) else bare
+    name = dotted(asked)
+    if name is None or known_package(dict(_imports(statements)).get(name.partition(".")[0], "")):
+        return ""
+    shown = f"`{name}()`" if isinstance(bare, cst.Call) else f"`{name}`"
+    return _teach(f"If {shown} is true on the micro-batch that closes a window", "boundaries", _last(name))
+
+
+def _elsewhere(node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
+    """The code out of sight that a node calls."""
+    known = {name: path for name, path in _imports(statements) if not known_package(path)}
+    calls = (each for each in walk(node) if isinstance(each, cst.Call)) if node is not None else ()
+    for call in calls:
+        first = (dotted(call.func) or "").partition(".")[0]
+        if first in known:
+            return f"`{dotted(call.func)}` comes from `{known[first]}`, which gradlint does not see"
+    return ""
+
+
+def _imports(statements: Sequence[cst.BaseStatement]) -> Iterator[tuple[str, str]]:
+    for node in walk_all(statements):
+        if isinstance(node, (cst.Import, cst.ImportFrom)):
+            yield from imported(node)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _teach(when: str, key: str, name: str) -> str:
+    return f'{when}, teach gradlint the name: `{key} = ["{name}"]` in `[tool.gradlint.names]`'

@@ -43,8 +43,13 @@ class Following:
                 continue
             if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
                 continue  # it is reported where the loop is
-            leading = [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
-            yield replace(scene, caller=_only_from(scene, leading))
+            if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in self._leading(scene)):
+                continue  # how long a pass is, what gives the data knows, and no helper of the loop
+            yield replace(scene, caller=_only_from(scene, self._leading(scene)))
+
+    def _leading(self, scene: Scene) -> list[_Known]:
+        """The runs that come to what a fault is about."""
+        return [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
 
     @cached_property
     def _known(self) -> list[_Known]:

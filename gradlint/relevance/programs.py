@@ -8,14 +8,17 @@ from gradlint.relevance.needed_words import BACKWARD, SCHEDULE
 
 _BUILT = re.compile(r"(?<!def )(?<!class )\b(\w*LR|\w+_with_warmup|get_scheduler)\(")
 _IMPORTS = re.compile(r"^\s*(from|import)\s", re.M)
+_RUNS = re.compile(r"^(for|while|with|if\s+__name__)\b|\bdef main\b", re.M)
+"""What a module does that is run, and not only imported."""
 
 
 def may_lead(text: str) -> bool:
-    """Whether a text builds a schedule, and trains nothing itself."""
+    """Whether a text is a program that builds a schedule, and trains nothing itself."""
     data = text.encode("utf-8", "surrogatepass")
     return (
         SCHEDULE.shows(data)
         and _BUILT.search(text) is not None
         and not BACKWARD.shows(data)
+        and _RUNS.search(text) is not None
         and _IMPORTS.search(text) is not None
     )

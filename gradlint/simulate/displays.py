@@ -87,22 +87,22 @@ def comprehension(node: Any) -> Evaluate:
     else:
         element = expression(node.elt)
 
-    def walk(frame: Frame, depth: int) -> Iterator[Any]:
+    def walk(frame: Frame, depth: int, first: Any) -> Iterator[Any]:
         if depth == len(fors):
             yield element(frame)
             return
         iterable, target, tests = fors[depth]
-        for count, item in enumerate(items_of(frame.machine, iterable(frame), node)):
+        for count, item in enumerate(items_of(frame.machine, iterable(frame) if depth else first, node)):
             frame.machine.tick(node)
             if count >= 64:
                 break
             target(frame, item)
             if all(conditions.truth(frame.machine, test(frame)) for test in tests):
-                yield from walk(frame, depth + 1)
+                yield from walk(frame, depth + 1, first)
 
     def run(frame: Frame) -> Any:
         inner = Frame(frame.machine, {"<scope>": True}, frame, None, {}, frame.owner)
-        found = walk(inner, 0)
+        found = walk(inner, 0, fors[0][0](frame))  # a generator's first iterable is asked for where it is built
         if isinstance(node, cst.GeneratorExp):
             return Stream(found)
         values = list(found)

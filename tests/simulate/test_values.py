@@ -64,6 +64,11 @@ THIRDS = {
         "for loss in all_shares(criterion(model(x), y), accum_steps):\n    loss.backward()",
         "def shares(loss, n):\n    yield loss / n\n\n\ndef all_shares(loss, n):\n    yield from shares(loss, n)\n\n\n",
     ),
+    "generator of the one that had its name": (
+        "losses = (each for each in [criterion(model(x), y)])\nlosses = (each / accum_steps for each in losses)\n"
+        "for loss in losses:\n    loss.backward()",
+        "",
+    ),
     "context manager": (
         "with scope(accum_steps) as share:\n    (criterion(model(x), y) * share).backward()",
         "@contextlib.contextmanager\ndef scope(n):\n    yield 1 / n\n\n\n",

@@ -73,7 +73,7 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
 
     if isinstance(value, Parameter) and name == "grad":
         if new is None:
-            clear(machine, value, node)
+            clear(machine, value, node, one_by_one=True)
         elif isinstance(new, Gradient):
             if owners_of(new).isdisjoint(owners_of(value)):
                 rescale(machine, value, Factor(doubt="the script replaces the gradients by those of other weights"), node)

@@ -79,8 +79,11 @@ def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
     return Tensor(draws, ((Source(machine.micro(draws), node, models_of(value)), doubt),), models_of(value))
 
 
-def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
-    """Zero the gradients of an optimizer, of a model's weights, or, where that is not known, all of them."""
+def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool = False) -> None:
+    """Zero the gradients of an optimizer, of a model's weights, or, where that is not known, all of them.
+
+    Where they are cleared one by one, those that keep theirs may not be in sight.
+    """
     if isinstance(owner, Optimizer):
         if waits(owner):
             return
@@ -97,10 +100,11 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode) -> None:
         held = tuple((each.source, each.factor) for each in machine.gradients.strays)
     else:
         held = tuple(term for each in chosen for term in terms_of(each))
+    through = "parameter" if one_by_one else ""
     for each in chosen:
-        machine.note(What.ZERO, node, target=each.number, terms=terms_of(each), held=held_by(each))
+        machine.note(What.ZERO, node, target=each.number, terms=terms_of(each), held=held_by(each), through=through)
     if not chosen:
-        machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays))
+        machine.note(What.ZERO, node, terms=held, held=tuple(each.event for each in machine.gradients.strays), through=through)
     machine.gradients.clear(chosen)
 
 

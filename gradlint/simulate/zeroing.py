@@ -40,12 +40,15 @@ def same_loop(event: Event, backward: Event) -> bool:
 
 
 def before_step(view: View) -> Iterator[Fault]:
-    """Gradients are cleared between the last backward pass and the step, which finds none."""
+    """Gradients are cleared between the last backward pass and the step, which finds none.
+
+    Who clears them one by one just before the step leaves some: those of layers that are not to be trained are dropped so.
+    """
     for window in view.closed:
         if not window.backwards or window.step is None or window.step.terms or _put_elsewhere(window):
             continue
         for zero in window.after_last(What.ZERO)[:1]:
-            if same_iteration(zero, window.step):
+            if same_iteration(zero, window.step) and zero.through != "parameter":
                 yield Fault("GRD206", zero, window.step)
 
 

@@ -155,7 +155,7 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     if fault.code == "GRD106":
         return True  # what another setting does to the gradients changes nothing about what is shown
     if fault.code in _OF_TWO:
-        return not _in_doubt(fault, other)
+        return not (_in_doubt(fault, other) or (fault.code == "GRD204" and _closes_windows(fault, other)))
     return other.shows(fault) or not other.met(fault) or not other.accumulates
 
 
@@ -169,6 +169,13 @@ def _in_doubt(fault: Fault, other: _Judged) -> bool:
     nodes = {id(source.node) for source, factor in fault.event.terms if not (factor.doubt or source.doubt)}
     steps = other.run.trace.of(What.STEP)
     return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
+
+
+def _closes_windows(fault: Fault, other: _Judged) -> bool:
+    """Whether a step that has one backward pass in the usual world is one after many in another: what divides is for that one."""
+    windows = (window for view in other.views for window in view.closed)
+    mine = [window.backwards for window in windows if window.step is not None and window.step.node is fault.event.node]
+    return any(len({id(event.node) for event in each}) < len(each) for each in mine)
 
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:

@@ -39,11 +39,21 @@ def without_unscale(view: View) -> Iterator[Fault]:
     for window in view.windows:
         for clip in window.of(What.CLIP):
             through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
-            if clip.through or not (clip.scaled and clip.terms and through) or used.issuperset(clip.held):
+            if clip.through or not (clip.scaled and clip.terms and through) or used.issuperset(clip.held) or _left(clip, view):
                 continue
             if all(each.scaled for each in _at_once(clip, view)):
                 yield Fault("GRD302", clip, window.step)
         used.update(window.step.held if window.step is not None else ())
+
+
+def _left(clip: Event, view: View) -> bool:
+    """Whether a loop over other data clips only what an earlier one left behind."""
+    return bool(clip.held) and all(_elsewhere(clip, view.trace.events[place]) for place in clip.held)
+
+
+def _elsewhere(clip: Event, before: Event) -> bool:
+    """Whether a clip stands in a loop that is entered after an event, and has met other micro-batches since."""
+    return before.micro < clip.micro and bool(clip.loops) and clip.loops[-1] not in before.loops
 
 
 def _at_once(clip: Event, view: View) -> Iterator[Event]:
@@ -57,8 +67,9 @@ def clip_after_step(view: View) -> Iterator[Fault]:
     """Gradients are clipped when the step that they were for is over."""
     for before, window in zip(view.windows, view.windows[1:], strict=False):
         for clip in window.before_first(What.CLIP):
-            if before.step is not None and same_iteration(before.step, clip) and not _hooked(before.step, view):
-                yield Fault("GRD303", clip, before.step)
+            step = before.step
+            if step is not None and same_iteration(step, clip) and not _elsewhere(clip, step) and not _hooked(step, view):
+                yield Fault("GRD303", clip, step)
 
 
 def _hooked(step: Event, view: View) -> bool:

@@ -37,7 +37,13 @@ def _in_vain(view: View, least: int = 2) -> Fault | None:
         return None
     if not all(event.parallel for event in whole[0].backwards):
         del whole[0]  # it is not known yet that something wraps the model
-    early = [event for window in whole for event in window.backwards if max(window.micros) not in micros_of(event)]
+    needed = _of_other_steps(view)
+    early = [
+        event
+        for window in whole
+        for event in window.backwards
+        if max(window.micros) not in micros_of(event) and id(event) not in needed
+    ]
     every = [event for window in whole for event in window.backwards]
     if not early or not all(event.reduced and event.parallel not in ("", SHARDS) for event in every):
         return None
@@ -45,6 +51,12 @@ def _in_vain(view: View, least: int = 2) -> Fault | None:
     if not late:
         return Fault("GRD601", early[0], whole[0].step)
     return Fault("GRD603", late[0], whole[0].step, at=late[0].at) if len(late) == len(early) else None
+
+
+def _of_other_steps(view: View) -> set[int]:
+    """The backward passes that the steps of other optimizers follow: these need the average, whatever is accumulated beside."""
+    steps = (step for step in view.trace.of(What.STEP) if step.target != view.optimizer.number and step.held)
+    return {id(view.trace.events[step.held[-1]]) for step in steps}
 
 
 def _agrees(one: Fault, other: Fault | None) -> bool:

@@ -48,6 +48,9 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return unsafe(
             fix, f"{scene.quoted(other)} is in the other branch, and gradlint does not know whether its loss is divided"
         )
+    hidden = _hidden(scene)
+    if hidden is not None:
+        return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate a loss of its own, which would stay undivided")
     return by_such_a_number((fix, None), steps)
 
 
@@ -87,6 +90,19 @@ def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
     inner = [node for node, _, _ in scene.event.path if scene.loop is None or places.holds(scene.loop, node)]
     branches = [node for node in inner if isinstance(node, cst.If)]
     return next((each for each in backwards(branches) if id(each) not in met), None)
+
+
+def _hidden(scene: Scene) -> cst.CSTNode | None:
+    """A call of something out of sight that backpropagates, by its name: what it adds to the gradients is as large as the loss is now."""
+    events = (event for run in scene.runs for event in run.trace.of(What.BACKWARD))
+    known = {id(node) for event in events for node in (event.node, *event.stack)}
+    calls = (each for each in walk(scene.loop) if isinstance(each, cst.Call)) if scene.loop is not None else ()
+    return next((each for each in calls if _names_another(last_name(each.func) or "") and id(each) not in known), None)
+
+
+def _names_another(name: str) -> bool:
+    """Whether a call is named for a backward pass, and is none itself."""
+    return "backward" in name.lower() and name != "backward"
 
 
 def _may_be_absent(scene: Scene, steps: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from gradlint.simulate.telling import idle_remainders
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import OF_NORM, Answer, of_length
 
+_INSTALLED = re.compile(r"^_?is_\w+_(available|installed|enabled|initialized)$")
+"""Questions of what is installed or set up, by the functions that answer them."""
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
 
@@ -49,7 +52,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
     ending = alternatives(node.test, cst.Or)
     breaks = _ends_with(node.body, (cst.Break, cst.Return))
     leaving = (_leaving(node.body), _leaving(node.orelse))
-    forks = choice.gate and choice.refuses is None
+    forks = choice.gate and choice.refuses is None and not _of_the_machine(node.test)
     idle = frozenset() if choice.gate else idle_remainders(node, compiler.aims.names)
     test, body = expression(node.test), compiler.block(node.body)
     orelse: Block = ()
@@ -88,6 +91,12 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         return signal
 
     return run
+
+
+def _of_the_machine(test: cst.BaseExpression) -> bool:
+    """Whether a condition asks what is installed or set up, and that alone: the answer is the same each time, whatever the data are."""
+    asked = test.expression if isinstance(test, cst.UnaryOperation) else test
+    return isinstance(asked, cst.Call) and not asked.args and _INSTALLED.search(last_name(asked.func) or "") is not None
 
 
 def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:

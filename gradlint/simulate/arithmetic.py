@@ -32,7 +32,7 @@ from gradlint.simulate.values import (
     number,
     settings_of,
 )
-from gradlint.simulate.world import last_part, spells_rows
+from gradlint.simulate.world import last_part, spells_rate, spells_rows
 
 _LARGE = 1 << 40
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -142,8 +142,10 @@ def _inverted(kind: type, left: Any, right: Any) -> int:
 
 
 def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether two numbers are settings of which nothing is known, and neither counts accumulation steps."""
+    """Whether two numbers are settings of which nothing is known, the first is no rate, and neither counts accumulation steps."""
     of = settings_of(total), settings_of(part)
+    if any(spells_rate(last_part(each)) for each in of[0]):
+        return False
     guessed = machine.asked.numbers.keys() - machine.asked.actual.keys()
     return all(of) and bool(of[0] & guessed) and not any(map(machine.counts_steps, of[0] | of[1]))
 

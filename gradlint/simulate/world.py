@@ -28,6 +28,7 @@ _PACKAGES = frozenset(
 )
 _ROWS = re.compile(r"^(?!(n|num|no|sub|mini|micro)_?batch).*batch(_?size)?(_per_\w+)?$|^bsz?$|_bsz?$", re.I)
 """How many rows a batch has."""
+_RATE = re.compile(r"(^|_)(lr|learning_rate)($|_)", re.I)
 _TEACHER = re.compile(r"(^|_)(teacher|target|ema|momentum|frozen|reference|ref|old|prior)(_|$)", re.I)
 """Models that others are held against, and whose weights are not stepped."""
 _PROCESSES = re.compile(
@@ -62,6 +63,8 @@ _LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\
 _BUILT = re.compile(r"([a-z]\w*\.)*[A-Z]\w*(\.\w+)?\(")
 """How the identity of something begins that a class has built."""
 _INNER = re.compile(r"(\.\w+|\['?\w+'?\])+$")
+_WRITTEN = re.compile(r"(^|\.)(yaml|json|toml|tomli|tomllib|omegaconf)\.(safe_|full_|unsafe_)?load\(", re.I)
+"""Files of settings: what is loaded from them is no state of an earlier run."""
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -156,6 +159,11 @@ def spells_teacher(name: str) -> bool:
     return _TEACHER.search(name) is not None
 
 
+def spells_rate(name: str) -> bool:
+    """Whether a name is that of a learning rate."""
+    return _RATE.search(name) is not None
+
+
 def spells_rows(name: str) -> bool:
     """Whether a name may say how many rows a batch has."""
     return _ROWS.search(name) is not None
@@ -211,7 +219,7 @@ def assumed_number(name: str, default: int | float | None, processes: int = 1, p
         return 0 if default is None or processes > 1 else default
     if default is not None:
         return None
-    if _LOADED.search(owner):
+    if _LOADED.search(owner) and not _WRITTEN.search(owner):
         return 0
     if _BEGINS.search(name):
         return 0

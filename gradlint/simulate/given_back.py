@@ -14,10 +14,11 @@ from gradlint.simulate.contents import is_data, models_of
 from gradlint.simulate.contrast import compares
 from gradlint.simulate.curved import begins_anew
 from gradlint.simulate.joined import joined
+from gradlint.simulate.loaders import counts_windows
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import MASKS, of_tokens
 from gradlint.simulate.things import Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
-from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Num, Opaque, Tensor, number
+from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Opaque, Tensor, number
 from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
@@ -83,7 +84,7 @@ def given_back(
         unknown_thing.kept["<sums>"] = True
     if "ignore_index" in kwargs:
         unknown_thing.kept[MASKS] = True
-    if any(_counts_windows(machine, each) for each in kwargs.values()):
+    if any(counts_windows(machine, each) for each in kwargs.values()):
         unknown_thing.kept[IN_WINDOWS] = True
     return unknown_thing
 
@@ -110,13 +111,6 @@ def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) 
 def _spells_loader(machine: Machine, value: Any) -> bool:
     """Whether something unknown is called like what gives batches."""
     return type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER
-
-
-def _counts_windows(machine: Machine, value: Any) -> bool:
-    """Whether a number was multiplied by N."""
-    if type(value) is not Num or value.value <= 0 or value.value % machine.world.n:
-        return False
-    return any(map(machine.counts_steps, value.of))
 
 
 def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:

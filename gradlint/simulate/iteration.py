@@ -105,7 +105,7 @@ def loader_of(machine: Machine, value: Opaque) -> Loader:
     """The data that an unknown thing is, by its name: finite, endless, or not known to be either."""
     role = machine.words.role_of_spelling(value.last.removesuffix("()"))
     finite = True if role is Role.LOADER else False if role is Role.ENDLESS else None
-    return Loader(value.identity, None, finite=finite)
+    return Loader(value.identity, None, finite=finite, in_windows=IN_WINDOWS in value.kept)
 
 
 def _of_instance(machine: Machine, value: Instance, node: cst.CSTNode) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from gradlint.model.syntax.expressions import keywords, last_name, literal, walk
 from gradlint.simulate.callables import External, Function, Instance
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Loader
-from gradlint.simulate.values import IN_WINDOWS, Opaque
+from gradlint.simulate.values import IN_WINDOWS, Num, Opaque
 
 _STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
 _ANEW = frozenset(("cycle", "count", "repeat"))
@@ -44,9 +44,24 @@ def loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
         sized = True
     if sized is None and _walks_by_index(given, node):
         sized = True
-    whole = isinstance(data, Opaque) and IN_WINDOWS in data.kept
+    whole = (isinstance(data, Opaque) and IN_WINDOWS in data.kept) or _told_of_windows(machine, given, node)
     place = machine.compiler.place(node)
     return Loader(f"DataLoader at {place}", node, finite=finite, sized=sized, in_windows=whole, rows=rows)
+
+
+def _told_of_windows(machine: Machine, given: list[Any], node: cst.CSTNode) -> bool:
+    """Whether a loader of somebody's own is handed N, which PyTorch's has no use for: it may give whole windows alone."""
+    own = isinstance(node, cst.Call) and last_name(node.func) != "DataLoader"
+    return own and any(counts_windows(machine, each) for each in given)
+
+
+def counts_windows(machine: Machine, value: Any) -> bool:
+    """Whether a number is N, or was multiplied by it."""
+    if type(value) is Opaque:
+        return machine.counts_steps(value.identity)
+    if type(value) is not Num or value.value <= 0 or value.value % machine.world.n:
+        return False
+    return any(map(machine.counts_steps, value.of))
 
 
 def _of_stream(data: Instance) -> bool | None:

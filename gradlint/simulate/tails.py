@@ -178,6 +178,8 @@ def _come_again(event: Event, before: set[int], view: View) -> bool:
 
 def wiped(view: View) -> Iterator[Fault]:
     """What an inner loop leaves of a window is cleared where the loop around it goes on."""
+    if any(event.through == IN_WINDOWS for event in view.of(What.PASS)):
+        return  # its data fill whole windows
     used = {place for step in view.steps for place in step.held}
     for window in view.windows:
         for place, zero in window.events:

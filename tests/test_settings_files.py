@@ -41,7 +41,7 @@ def test_accelerates_yaml_with_its_table() -> None:
         ("[1, 2]", "a.json"),
         ('{"train_batch_size": 4', "a.json"),
         ('{"train_batch_size": 4, "train_batch_size": 8}', "a.json"),
-        ('{"train_batch_size": true', "a.json"),
+        ('{"train_batch_size": true}', "a.json"),
         ('{"train_batch_size": ' + "[" * 50_000 + "]" * 50_000 + "}", "a.json"),
         ('{"train_batch_size": 4, "x": "' + "y" * 200_000 + '"}', "a.json"),
         ("train_batch_size: 4\ntrain_batch_size: 8\n", "a.yml"),

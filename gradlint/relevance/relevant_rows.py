@@ -16,6 +16,7 @@ from functools import lru_cache
 from gradlint.files.parse import MOST_READ, parse, tree_is_deep
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, UPDATES, Role, Taught
 from gradlint.relevance.call_graph import Reach
+from gradlint.relevance.configured import of_configurations
 from gradlint.relevance.loss_divisors import Divisors, names_in
 from gradlint.relevance.unit_contents import last_name
 from gradlint.relevance.units import Rows, Unit, Units
@@ -29,10 +30,6 @@ _WINDOWS = frozenset({"accumulate_grad_batches", "gradient_accumulation_steps"})
 _COUNTED = ("max_steps", "warmup_steps")
 """What a Trainer counts in optimizer steps."""
 _TRAINERS = frozenset("Trainer TrainingArguments Seq2SeqTrainer Seq2SeqTrainingArguments".split())
-_CONFIGURED = frozenset(
-    "initialize TrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig Accelerator DeepSpeedPlugin".split()
-)
-"""What is given a DeepSpeed configuration."""
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
 _SHARDED = ("FSDP", "FullyShardedDataParallel", "fully_shard")
 _BACKWARD = frozenset({"backward", "manual_backward"})
@@ -87,7 +84,7 @@ def _kept(units: Units, taught: Taught | None) -> tuple[Rows, ...]:
     roots = _of_loops(units, reach, taught) if taught is not None else _of_any_loop(units, reach)
     witnesses = set(_told(units)) if roots else set()
     steps, apart = _of_trainers(units)
-    others = {*apart, *_of_optimizers(units), *_of_configurations(units)}
+    others = {*apart, *_of_optimizers(units), *of_configurations(units)}
     if not (roots or steps or others):
         return ()
     run, values = reach.traced({*roots, *steps}, witnesses)
@@ -252,18 +249,6 @@ def _decays(units: Units, number: int, names: Set[str]) -> bool:
     calls = [call for call in units[number].contents.calls if last_name(call.func) in names]
     said = any("weight_decay" in units[each].words for each in units.family(number))
     return any(said or len(call.args) + len(call.keywords) >= _ADAM_ARGUMENTS for call in calls)
-
-
-def _of_configurations(units: Units) -> Iterator[int]:
-    """What is given a DeepSpeed configuration, and all that may be a part of it or that trains beside it."""
-    if "deepspeed" not in units.text:
-        return
-    found = units.calling(*_CONFIGURED)
-    if found:
-        yield from (each for number in found for each in units.family(number))
-        yield from units.of_module
-        yield from (number for number, unit in enumerate(units.all) if unit.is_head)
-        yield from units.calling("backward", "clip_grad_norm_")
 
 
 def _of_trainers(units: Units) -> tuple[set[int], set[int]]:

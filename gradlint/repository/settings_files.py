@@ -73,12 +73,14 @@ def read_settings(text: str, name: str) -> SettingsFile:
     known = {
         key: Setting(value, f"{name}:{row}")
         for key, value, row in told
-        if key in KNOWN
-        and keys.count(key) == 1
-        and isinstance(value, bool if key == _MANAGED else (int, float))
-        and isfinite(value)
+        if key in KNOWN and keys.count(key) == 1 and isinstance(value, (int, float)) and _fits(key, value)
     }
     return SettingsFile(name, known)
+
+
+def _fits(key: str, value: float) -> bool:
+    """Whether a value is a switch where that is asked for, and a finite number elsewhere."""
+    return isinstance(value, bool) == (key == _MANAGED) and isfinite(value)
 
 
 def _of_json(text: str) -> Iterator[tuple[str, object, int]]:

@@ -12,6 +12,7 @@ from gradlint.finding import Finding
 from gradlint.model.engines.deepspeed_configuration import (
     BATCH,
     CLIPPING,
+    MANAGED,
     MICRO_BATCH,
     STEPS,
     Configurations,
@@ -102,12 +103,10 @@ class _Script:
     def findings(self) -> Iterator[Finding]:
         values, owners = self.handed.values, self._owners
         passes = _calls(self.facts, "backward")
-        if values.get("managed_gradient_accumulation") is not None or not passes:
-            return
-        if not all(_is_of(each.func, owners) for each in passes):
+        if not passes or not all(_is_of(each.func, owners) for each in passes):
             return  # it trains without the engine too
         steps = values.get(STEPS)
-        if steps is not None and steps.value > 1:
+        if steps is not None and steps.value > 1 and MANAGED not in values:
             for name, node in self.constants.assigned().items():
                 number = self.constants.number(node)
                 if number is not None and number > 1 and _COUNTS.search(name) and self.facts.words.spells_steps(name):

@@ -20,6 +20,8 @@ STEPS = "gradient_accumulation_steps"
 CLIPPING = "gradient_clipping"
 MICRO_BATCH = "train_micro_batch_size_per_gpu"
 BATCH = "train_batch_size"
+MANAGED = "managed_gradient_accumulation"
+"""Whether the engine counts micro-batches; otherwise the script says when to update."""
 
 _LOADS = frozenset({"json.load", "yaml.safe_load", "yaml.load", "hjson.load"})
 _ARGUMENTS = frozenset("TrainingArguments Seq2SeqTrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig".split())
@@ -126,8 +128,8 @@ class Configurations:
 
     def _stated(self, given: Iterator[tuple[str, cst.BaseExpression]]) -> Iterator[tuple[str, Stated]]:
         for key, node in given:
-            value = self.constants.number(node)
-            if value is not None:
+            value = literal(node) if key == MANAGED else self.constants.number(node)
+            if isinstance(value, (int, float)):
                 yield key, Stated(value, node)
 
     def _loaded(self, call: cst.Call) -> str | None:

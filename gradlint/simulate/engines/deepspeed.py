@@ -26,7 +26,7 @@ def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> t
     config = kwargs.get("config", kwargs.get("config_params"))
     steps: Any = Opaque(f"deepspeed{STEPS_OUT_OF_SIGHT}")
     # Where both batch sizes are given and N is not, DeepSpeed works it out, with the number of processes.
-    if isinstance(config, dict) and ("gradient_accumulation_steps" in config or not _BATCHES <= config.keys()):
+    if isinstance(config, dict) and ("gradient_accumulation_steps" in config or not config.keys() >= _BATCHES):
         steps = config.get("gradient_accumulation_steps", 1)
     engine = Engine("engine", node, steps=named_steps(machine, steps))
     engine.told = isinstance(config, dict) and config.get("managed_gradient_accumulation") is False

@@ -87,7 +87,8 @@ def _refused(handed: Handed, constants: Constants) -> Iterator[Finding]:
 
 def _overruled(handed: Handed, facts: Facts, constants: Constants) -> Iterator[Finding]:
     yield from _differs(STEPS, keywords(handed.call).get(STEPS), STEPS, handed.values, _OVERRULED, constants)
-    for call in _calls(facts, "clip_grad_norm_"):
+    alone = len(_calls(facts, "Accelerator")) == 1
+    for call in _calls(facts, "clip_grad_norm_") if alone else ():
         if not facts.qualify(call.func).startswith("torch."):
             yield from _differs("max_norm", argument(call, 1, "max_norm"), CLIPPING, handed.values, _IGNORED, constants)
 

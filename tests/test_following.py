@@ -215,3 +215,54 @@ def test_a_loop_that_only_its_program_explains_is_verified(pair: Path) -> None:
     (pair / "main.py").write_text(MAIN.replace("train(model", f"{boundary}model").replace("10 * len(loader)", "100"))
     assert [each.answer for each in checked(pair / "engine.py", follow=False).loops] == ["unknown"]
     assert [each.answer for each in checked(pair / "engine.py").loops] == ["verified"]
+
+
+TRAINER = """\
+from transformers import TrainingArguments
+
+args = TrainingArguments("out", gradient_accumulation_steps=8, deepspeed="ds_config.json")
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A script that says another number than the file of settings that it names."""
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "train.py").write_text(TRAINER)
+    (tmp_path / "ds_config.json").write_text('{\n  "gradient_accumulation_steps": 4\n}\n')
+    return tmp_path
+
+
+def test_a_file_of_settings_is_quoted_with_its_line(configured: Path) -> None:
+    (found,) = checked(configured / "train.py").diagnostics
+    assert (found.code, found.span.start.row) == ("GRD705", 3)
+    assert found.message == "`gradient_accumulation_steps` is 8 here, and 4 in `ds_config.json:2`"
+    assert codes(configured / "train.py", follow=False) == []
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"gradient_accumulation_steps": "auto"}', '{"gradient_accumulation_steps": 8}'])
+def test_a_file_of_settings_that_says_nothing_else_is_no_disagreement(configured: Path, text: str) -> None:
+    (configured / "ds_config.json").write_text(text)
+    assert codes(configured / "train.py") == []
+
+
+def test_no_file_of_settings_outside_of_the_repository_is_read(
+    configured: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "ds_config.json"
+    (configured / "ds_config.json").rename(outside)
+    (configured / "ds_config.json").symlink_to(outside)
+    assert codes(configured / "train.py") == []
+
+
+def test_a_change_in_a_file_of_settings_makes_another_answer_due(configured: Path) -> None:
+    def run() -> str:
+        return gradlint("check", "--isolated", "--output-format", "concise", "train.py", cwd=configured).stdout
+
+    settings = configured / "ds_config.json"
+    written = settings.read_text()
+    assert "4 in `ds_config.json:2`" in run()
+    settings.unlink()
+    assert "GRD705" not in run()
+    settings.write_text(written.replace("4", "2"))
+    assert "2 in `ds_config.json:2`" in run()

@@ -81,7 +81,8 @@ def _analysis(
     if isinstance(source, Problem):
         return Analysis((Located(unreadable(filename, source.row, source.column, source.message)),))
     with stage("model"):
-        file = read_file(source.statements, project.taught, Page(source.text, source.row_of)) if source.slices else None
+        page = Page(source.text, source.row_of)
+        file = read_file(source.statements, project.taught, page, project.settings) if source.slices else None
     with stage("rules"):
         validator = Validator(source, project)
         located = _located(file, validator, filename, rules)

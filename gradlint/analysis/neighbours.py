@@ -20,6 +20,7 @@ from gradlint.repository.imports import Import, imports_of
 from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
 from gradlint.repository.resolve import resolve
+from gradlint.repository.settings_files import NamedSettings, named_settings
 from gradlint.simulate.roots import backwards
 from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import Module, Surroundings
@@ -78,12 +79,17 @@ class Neighbours:
 
     @property
     def context(self) -> Context:
-        """What the runs depend on beside the text; nothing where they were never asked for."""
-        if "_imported" not in self.__dict__:
+        """What the answer depends on beside the text; nothing where nothing of it was ever asked for."""
+        around = (self._imported, *self.__dict__.get("_callers", ())) if "_imported" in self.__dict__ else ()
+        if not (around or self.settings.paths):
             return NO_CONTEXT
-        around = (self._imported, *self.__dict__.get("_callers", ()))
-        followed = sorted({path for each in around for path in (each.here, *each.modules)} - {self.path})
-        return context_of(self.repository, self.path, tuple(followed))
+        modules = {path for each in around for path in (each.here, *each.modules)} - {self.path}
+        return context_of(self.repository, self.path, (*sorted(modules), *self.settings.paths))
+
+    @cached_property
+    def settings(self) -> NamedSettings:
+        """The files of settings that the file names."""
+        return named_settings(self.repository, self.path, self.text)
 
     @cached_property
     def _imported(self) -> Surroundings:

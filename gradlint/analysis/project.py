@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import libcst as cst
 
 from gradlint.analysis.neighbours import Neighbours
+from gradlint.model.data.settings import NO_SETTINGS, SettingsFile
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.simulate.simulation import Simulation, simulate
 
@@ -32,6 +33,11 @@ class Project:
     def followed(self) -> Runs:
         """Runs the text, or a repaired one, among the modules around it; to nothing where none are followed."""
         return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda _: ()
+
+    @property
+    def settings(self) -> Mapping[str, SettingsFile]:
+        """The files of settings that the text names, by the paths that it writes; none where none are followed."""
+        return self.neighbours.settings.files if self.neighbours is not None else NO_SETTINGS
 
 
 BARE = Project()

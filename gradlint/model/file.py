@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import libcst as cst
 
 from gradlint.model.data.built import Construction
+from gradlint.model.data.settings import NO_SETTINGS, SettingsFile
 from gradlint.model.names.facts import Facts, collect
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.optimizers import constructions
@@ -22,9 +23,16 @@ class TrainingFile:
     facts: Facts | None = None
     statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
+    settings: Mapping[str, SettingsFile] = field(default_factory=dict)
+    """The files of settings that it names, by the paths that it writes."""
 
 
-def read_file(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> TrainingFile:
+def read_file(
+    statements: Sequence[cst.BaseStatement],
+    words: Taught = UNTAUGHT,
+    page: Page = BLANK,
+    settings: Mapping[str, SettingsFile] = NO_SETTINGS,
+) -> TrainingFile:
     """A file, from its top-level statements (all of them, or those that can matter) and its whole text."""
     facts = collect(statements, words, page)
-    return TrainingFile(constructions(facts), facts, tuple(statements), tuple(facts.import_nodes))
+    return TrainingFile(constructions(facts), facts, tuple(statements), tuple(facts.import_nodes), settings)

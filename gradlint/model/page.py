@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import keyword
 import re
 import tokenize
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +55,27 @@ class Page:
         """
         return None if self._reads is None else self._reads.get(name, Counter())
 
+    @cached_property
+    def bound(self) -> Counter[str]:
+        """How often each name of the text, or `.name` of an object in it, is given a value; empty for what does not parse."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                nodes = list(ast.walk(ast.parse(self.text)))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return Counter()
+        return Counter(name for node in nodes for name in _bound_by(node))
+
+    def changed_items(self, name: str) -> frozenset[str] | None:
+        """The literal keys under which a dictionary of a name is given items later; None where any item may be."""
+        if re.search(
+            rf"\b{name}\s*\.\s*(update|pop|popitem|setdefault|clear|__setitem__)\b|\b{name}\s*\|=|\bdel\s+{name}\b", self.text
+        ):
+            return None
+        changes = re.findall(rf"\b{name}\s*\[\s*([^\]\n]*?)\s*\][^=\n]*?(?<![=!<>])=(?!=)", self.text)
+        keys = [re.fullmatch(r"[\"'](\w+)[\"']", each) for each in changes]
+        return frozenset(key[1] for key in keys if key is not None) if all(keys) else None
+
     def refuses(self, method: str, keyword: str) -> str | None:
         """The head of a method of a name that takes no such keyword, on one line; None where the file has none."""
         heads = re.finditer(rf"^[ \t]+def[ \t]+{method}[ \t]*\(([^)]*)\)", self.text, re.M)
@@ -63,6 +86,20 @@ class Page:
         """` on line 7`, or nothing for what stands on no line."""
         row = self.row_of(node)
         return f" on line {row}" if row is not None else ""
+
+
+def _bound_by(node: ast.AST) -> tuple[str, ...]:
+    if isinstance(node, ast.Name):
+        return () if isinstance(node.ctx, ast.Load) else (node.id,)
+    if isinstance(node, ast.Attribute):
+        return () if isinstance(node.ctx, ast.Load) else (f".{node.attr}",)
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return tuple(each.asname or each.name.partition(".")[0] for each in node.names)
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return (node.name,)
+    if isinstance(node, ast.arg):
+        return (node.arg,)
+    return tuple(node.names) if isinstance(node, (ast.Global, ast.Nonlocal)) else ()
 
 
 BLANK = Page("", lambda _: None)

@@ -178,6 +178,9 @@ MAX_STEPS = Sign((Form(b"max_steps", r"max_steps\s*=", call=True),))
 WARMUP_STEPS = Sign((Form(b"warmup_steps", r"warmup_steps\s*=", call=True),))
 TRAINER = _named("Trainer", "TrainingArguments")
 ARGUMENTS = Sign(_called("Trainer", "TrainingArguments", prefixes=(b"Seq2Seq",)))
+DEEPSPEED = _named("deepspeed")
+CONFIGURATION = _named("gradient_accumulation_steps", "train_batch_size", "gradient_clipping", ".json", ".yaml", ".yml")
+"""A DeepSpeed configuration, or the path of one."""
 TRAINING_STEP = Sign((Form(b"training_step", r"training_step\s*\("),))
 CLIP = Sign(_called("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm", "clip_gradients"))
 CONFIGURES = Sign((Form(b"configure_optimizers", r"configure_optimizers\s*\("),))
@@ -211,6 +214,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD702": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
     "GRD703": ((COMPUTE_LOSS, TRANSFORMERS, TRAINER),),
     "GRD704": ((WINDOW, WARMUP_STEPS, ARGUMENTS),),
+    "GRD705": ((DEEPSPEED, CONFIGURATION),),
 }
 """Alternatives by the code of the rule; those of the other rules are `UPDATES`."""
 

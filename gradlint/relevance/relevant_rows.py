@@ -16,6 +16,7 @@ from functools import lru_cache
 from gradlint.files.parse import MOST_READ, parse, tree_is_deep
 from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, CLIPS, LOSS_SPELLING, UNTAUGHT, UPDATES, Role, Taught
 from gradlint.relevance.call_graph import Reach
+from gradlint.relevance.configured import of_configurations
 from gradlint.relevance.loss_divisors import Divisors, names_in
 from gradlint.relevance.unit_contents import last_name
 from gradlint.relevance.units import Rows, Unit, Units
@@ -83,7 +84,7 @@ def _kept(units: Units, taught: Taught | None) -> tuple[Rows, ...]:
     roots = _of_loops(units, reach, taught) if taught is not None else _of_any_loop(units, reach)
     witnesses = set(_told(units)) if roots else set()
     steps, apart = _of_trainers(units)
-    others = {*apart, *_of_optimizers(units)}
+    others = {*apart, *_of_optimizers(units), *of_configurations(units)}
     if not (roots or steps or others):
         return ()
     run, values = reach.traced({*roots, *steps}, witnesses)

@@ -336,4 +336,5 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD702": _given("Without the count"),
     "GRD703": _stops("The first training step raises"),
     "GRD704": _rates(lambda o: "The rate rises N times too slowly"),
+    "GRD705": _partial_steps,
 }

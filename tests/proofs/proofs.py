@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
+import stand_in_deepspeed
 import torch
 import torch.nn.functional as F
 from observer import Observed, run_script
@@ -108,7 +111,8 @@ class Proof:
         if self.distributed:
             faulty, cured = _all_ranks()[self.script], _all_ranks()[f"{self.script}.cured"]
             return Outcome(self.setup, faulty[0], cured[0], meant, cured_meant, (faulty[1], cured[1]))
-        faulty_run, cured_run = (run_script(text, f"{self.script}.py") for text in (self.source, self.repaired))
+        with patch.dict(sys.modules, {"deepspeed": stand_in_deepspeed} if "import deepspeed" in self.source else {}):
+            faulty_run, cured_run = (run_script(text, f"{self.script}.py") for text in (self.source, self.repaired))
         return Outcome(self.setup, faulty_run, cured_run, meant, cured_meant)
 
     @functools.cached_property
@@ -530,4 +534,5 @@ PROOFS = (
     Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
     Proof("GRD703", _raises_at_once),
     Proof("GRD704", _slow_warmup, Setup(schedule=_warming)),
+    Proof("GRD705", _too_often),
 )

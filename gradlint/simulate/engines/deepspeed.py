@@ -18,12 +18,15 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Engine, Optimizer, Schedule
 from gradlint.simulate.values import ONE, Opaque, number
 
+_BATCHES = frozenset(("train_batch_size", "train_micro_batch_size_per_gpu"))
+
 
 def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> tuple[Any, ...]:
     """`deepspeed.initialize(...)`: engine, optimizer, loader and schedule."""
     config = kwargs.get("config", kwargs.get("config_params"))
     steps: Any = Opaque(f"deepspeed{STEPS_OUT_OF_SIGHT}")
-    if isinstance(config, dict):
+    # Where both batch sizes are given and N is not, DeepSpeed works it out, with the number of processes.
+    if isinstance(config, dict) and ("gradient_accumulation_steps" in config or not config.keys() >= _BATCHES):
         steps = config.get("gradient_accumulation_steps", 1)
     engine = Engine("engine", node, steps=named_steps(machine, steps))
     engine.told = isinstance(config, dict) and config.get("managed_gradient_accumulation") is False

@@ -1,0 +1,130 @@
+"""The files of settings that a script names by literal paths: JSON, and the flat part of YAML that Accelerate writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from gradlint.model.data.settings import Setting, SettingsFile
+from gradlint.repository.folder import Repository
+
+_MANAGED = "managed_gradient_accumulation"
+
+KNOWN = frozenset(
+    (_MANAGED, *"gradient_accumulation_steps train_batch_size train_micro_batch_size_per_gpu gradient_clipping".split())
+)
+"""The settings that accumulation is about."""
+
+LARGEST = 100_000
+"""Characters of the largest file that is taken for one of settings."""
+
+MOST_FILES = 16
+"""Files that are read for one script."""
+
+_CONFIGURES = re.compile("deepspeed", re.I)
+"""What a script holds that can hand on such a file."""
+
+_NAMED = re.compile(r"""["']([^"'\s\\{}]+\.(?:json|ya?ml))["']""")
+_LINE = re.compile(r"""( *)["']?(\w+)["']?\s*:(?:\s+(.*))?$""")
+_NUMBER = re.compile(r"[-+]?(\d+(_\d+)*)?\.?\d+(e[-+]?\d+)?", re.I)
+_SWITCH: Mapping[str, bool] = {"true": True, "false": False}
+_TABLE = "deepspeed_config"
+"""The table of an Accelerate file that holds DeepSpeed's own settings."""
+
+
+@dataclass(frozen=True)
+class NamedSettings:
+    """The files that a script names, by the paths that it writes; and every place where one was looked for, there or not."""
+
+    files: Mapping[str, SettingsFile] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+
+
+def named_settings(repository: Repository, path: str, text: str) -> NamedSettings:
+    """The files of settings that a script in a repository names. A path that may be either of two files is none."""
+    if _CONFIGURES.search(text) is None:
+        return NamedSettings()
+    files: dict[str, SettingsFile] = {}
+    looked: list[str] = []
+    for written in list(dict.fromkeys(_NAMED.findall(text)))[:MOST_FILES]:
+        if os.path.isabs(written) or written.startswith("~"):
+            continue
+        places = dict.fromkeys(os.path.normpath(os.path.join(each, written)) for each in (os.path.dirname(path), repository.root))
+        looked.extend(places)
+        found = [(each, content) for each in places if (content := repository.text(each)) is not None]
+        if len(found) == 1:
+            files[written] = read_settings(found[0][1], repository.name(found[0][0]))
+    return NamedSettings(files, tuple(looked))
+
+
+def read_settings(text: str, name: str) -> SettingsFile:
+    """What the text of a file says; nothing where it is too large, or not what its name says."""
+    if len(text) > LARGEST:
+        return SettingsFile(name)
+    try:
+        told = list(_of_json(text) if name.endswith(".json") else _of_yaml(text))
+    except (ValueError, RecursionError, IndexError):
+        return SettingsFile(name)
+    keys = [key for key, _, _ in told]
+    known = {
+        key: Setting(value, f"{name}:{row}")
+        for key, value, row in told
+        if key in KNOWN and keys.count(key) == 1 and isinstance(value, (int, float)) and _fits(key, value)
+    }
+    return SettingsFile(name, known)
+
+
+def _fits(key: str, value: float) -> bool:
+    """Whether a value is a switch where that is asked for, and a finite number elsewhere."""
+    return isinstance(value, bool) == (key == _MANAGED) and isfinite(value)
+
+
+def _of_json(text: str) -> Iterator[tuple[str, object, int]]:
+    """The members of the object that a text is, each with its row."""
+    if not isinstance(json.loads(text), dict):
+        return
+    decoder = json.JSONDecoder()
+    place = _next(text, text.index("{") + 1)
+    while text[place] != "}":
+        row = text.count("\n", 0, place) + 1
+        key, place = decoder.raw_decode(text, place)
+        value, place = decoder.raw_decode(text, _next(text, _next(text, place) + 1))
+        yield key, value, row
+        place = _next(text, place)
+        if text[place] == ",":
+            place = _next(text, place + 1)
+
+
+def _next(text: str, place: int) -> int:
+    """The first place from one on that is no space."""
+    while text[place] in " \t\r\n":
+        place += 1
+    return place
+
+
+def _of_yaml(text: str) -> Iterator[tuple[str, object, int]]:
+    """The entries of the outermost table that stand on one line, and those of DeepSpeed's table in it."""
+    table = ""
+    inner: int | None = None
+    for row, line in enumerate(text.splitlines(), 1):
+        found = _LINE.match(line)
+        if found is None:
+            if line.strip() and not line.lstrip().startswith(("#", "---", "-", "...")):
+                raise ValueError(line)
+            continue
+        indent, key, value = len(found[1]), found[2], (found[3] or "").partition(" #")[0].strip()
+        if indent == 0:
+            table, inner = key if not value else "", None
+            yield key, _plain(value), row
+        elif table == _TABLE and indent == (inner := indent if inner is None else inner):
+            yield key, _plain(value), row
+
+
+def _plain(value: str) -> object:
+    if _NUMBER.fullmatch(value):
+        return float(value) if re.search(r"[.e]", value, re.I) else int(value)
+    return _SWITCH.get(value.lower(), value)

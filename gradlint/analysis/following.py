@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.simulation import Simulation
+from gradlint.simulate.trace import Trace
 from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
 
@@ -31,7 +32,7 @@ class Following:
             if scene.fault.code in WORTH_KNOWING:
                 yield scene  # what is shown, or costs time, is what it is wherever the loop is called
                 continue
-            known = [each for each in self._known if id(scene.event.node) in each.met]
+            known = [each for each in self._known if id(scene.event.node) in each.usual]
             if not known or any(each.shows(scene.fault) for each in known):
                 yield replace(scene, caller=_only_from(scene, known))
 
@@ -62,6 +63,10 @@ def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:
     return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
 
 
+def _nodes(trace: Trace) -> frozenset[int]:
+    return frozenset(id(node) for event in trace.events for node in (event.node, *event.stack))
+
+
 @dataclass(frozen=True, eq=False)
 class _Known:
     """The runs of one root, and what they come to."""
@@ -71,8 +76,12 @@ class _Known:
     @cached_property
     def met(self) -> frozenset[int]:
         """The calls on the way to what happens in an update, and these themselves."""
-        events = (event for run in self.simulation.runs for event in run.trace.events)
-        return frozenset(id(node) for event in events for node in (event.node, *event.stack))
+        return frozenset().union(*(_nodes(run.trace) for run in self.simulation.runs))
+
+    @cached_property
+    def usual(self) -> frozenset[int]:
+        """Those of the usual world: what only another arm comes to may be known too little."""
+        return _nodes(self.simulation.main.trace)
 
     @cached_property
     def is_sure(self) -> bool:

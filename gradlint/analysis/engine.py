@@ -178,7 +178,9 @@ def _proven(
         return None, (), finding.note or f"gradlint offers no fix: {reason}"
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
-        seen = validator.comparison(rule.code, finding.fix.promise or rule.promise, changes, row)
+        seen = validator.comparison(
+            rule.code, finding.fix.promise or rule.promise, changes, row, safe=applicability is Applicability.SAFE
+        )
         if seen.refused:
             return None, (), f"gradlint offers no fix: {seen.refused}"
         if seen.unseen and applicability is Applicability.SAFE:

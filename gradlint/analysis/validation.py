@@ -94,8 +94,11 @@ class Validator:
         added = self.following.adds(list(scenes(self.among, [*whole.statements, *around])), own)
         return [*self.following.upheld(own), *added]
 
-    def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int) -> Comparison:
-        """What simulation says of the text with some changes, against the text without them; `row` is where the finding is."""
+    def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int, *, safe: bool = True) -> Comparison:
+        """What simulation says of the text with some changes, against the text without them; `row` is where the finding is.
+
+        What is not `safe` by itself is not held against the modules around the text as well.
+        """
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
@@ -104,10 +107,10 @@ class Validator:
         if after is None:
             return Comparison(refused="the fixed file would not parse")
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
-        if alone.refused or not self.among:
+        shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
+        if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed) or (), code, promise)
-        shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
         return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:

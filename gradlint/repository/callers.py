@@ -10,7 +10,7 @@ from gradlint.repository.import_lines import modules_in
 from gradlint.repository.nearby import nearby
 from gradlint.repository.resolve import resolve
 
-MOST_PROGRAMS = 3
+MOST_PROGRAMS = 2
 """Programs that are run for one file."""
 
 LEVELS = 3

@@ -21,8 +21,8 @@ EVERYTHING = Selection((Layer(select=("ALL",)),))
 REPOSITORIES = sorted(path for path in (FIXTURES / "repositories").iterdir() if path.is_dir())
 
 
-def checked(path: Path, **given: bool) -> FileResult:
-    return process(str(path), path.read_bytes(), Task(EVERYTHING, **given))
+def checked(path: Path, *, follow: bool = True) -> FileResult:
+    return process(str(path), path.read_bytes(), Task(EVERYTHING, follow=follow))
 
 
 def unmarked(source: Path, target: Path) -> dict[Path, frozenset[tuple[int, str]]]:
@@ -91,8 +91,8 @@ def pair(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def codes(path: Path, **given: bool) -> list[tuple[int, str]]:
-    result = checked(path, **given)
+def codes(path: Path, *, follow: bool = True) -> list[tuple[int, str]]:
+    result = checked(path, follow=follow)
     assert result.crash is None
     return [(each.span.start.row, each.code) for each in result.diagnostics]
 

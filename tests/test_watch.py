@@ -58,6 +58,20 @@ def test_only_what_changed_is_checked_and_the_whole_is_told(tmp_path: Path) -> N
     assert checker.seen == [["a.py", "b.py", "c.py"], ["b.py"]]
 
 
+def test_a_change_in_what_a_file_imports_checks_it_anew(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").touch()
+    script(tmp_path, SAFE.replace("import torch", "import torch\nimport helpers", 1), "train.py")
+    script(tmp_path, "def helper():\n    pass\n", "helpers.py")
+    watched = Watched(lambda jobs: run_jobs(jobs, workers=1))
+    assert watched.update(jobs(tmp_path))
+    assert watched.update(jobs(tmp_path)) is None
+    checker = Checker()
+    watched.check = checker
+    touch(tmp_path / "helpers.py", "def helper():\n    return 1\n")
+    watched.update(jobs(tmp_path))
+    assert checker.seen == [["helpers.py", "train.py"]]
+
+
 def test_files_come_and_go(tmp_path: Path) -> None:
     for name in "ab":
         script(tmp_path, "1\n", f"{name}.py")

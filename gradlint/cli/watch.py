@@ -14,6 +14,7 @@ from gradlint.cli.terminal import complain
 from gradlint.config.load import FILE_NAMES
 from gradlint.files.discover import FileKind
 from gradlint.files.read import content
+from gradlint.repository.context import Contexts
 from gradlint.run.options import Options
 from gradlint.run.plan import Plan
 from gradlint.run.runner import run
@@ -69,9 +70,12 @@ class Watched:
     _begun: bool = False
 
     def update(self, jobs: Sequence[Job]) -> list[FileResult] | None:
-        """The results of all jobs, of which only those are done that are new or whose files have changed; None if none is."""
+        """The results of all jobs, of which only those are done that are new, or for which a file has changed; None if none is."""
         stamps = {job.path: _stamp(job.path) for job in jobs}
-        todo = [job for job in jobs if self._seen.get(job.path, ())[:2] != (job, stamps[job.path])]
+        contexts = Contexts()
+        todo = [
+            job for job in jobs if self._seen.get(job.path, ())[:2] != (job, stamps[job.path]) or self._is_stale(job, contexts)
+        ]
         if self._begun and not todo and self._seen.keys() == stamps.keys():
             return None
         self._begun = True
@@ -82,6 +86,11 @@ class Watched:
             for job in jobs
         }
         return [result for _, _, result in self._seen.values() if result is not None]
+
+    def _is_stale(self, job: Job, contexts: Contexts) -> bool:
+        """Whether another file has changed that took part in the last result of one."""
+        result = self._seen[job.path][2]
+        return result is not None and not contexts.holds(str(job.path), result.context)
 
     def settle(self) -> None:
         """Take what was fixed for written: it is reported once, and not for a change of somebody else's."""

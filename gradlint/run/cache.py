@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradlint import __version__
-from gradlint.repository.context import NO_CONTEXT, Context, context_of
-from gradlint.repository.folder import Repository, repository_of
+from gradlint.repository.context import NO_CONTEXT, Context, Contexts
 from gradlint.run.cache_entries import Damaged, context_from, diagnostics_of, loops_of, plain, plain_loop
 from gradlint.run.cache_folder import FOLDER, LARGEST, identity, keep_newest, make, read_store, replace_store
 
@@ -134,8 +133,7 @@ class Store:
         self._begun = begun
         self._files, self._results = _read(path)
         self._seen: dict[str, tuple[Signature, str]] = {}
-        self._repositories: dict[str, Repository] = {}
-        """Those of the files of this run, each file of which is read once."""
+        self._contexts = Contexts()
 
     def known(self, name: str, seen: os.stat_result) -> str | None:
         """The digest of an unchanged file, which is empty where its bytes can hold no finding; None for any other file."""
@@ -164,7 +162,7 @@ class Store:
             return None
         try:
             found, loops, context = kept
-            if context and not self._is_now(name, context_from(context)):
+            if context and not self._contexts.holds(name, context_from(context)):
                 return None
             return diagnostics_of(found, name), loops_of(loops)
         except (Damaged, ValueError, TypeError):
@@ -182,14 +180,6 @@ class Store:
         around = [list(context.followed), context.digest] if context.digest else []
         self._results[digest] = [[plain(each) for each in diagnostics], [plain_loop(each) for each in loops], around]
         self.changed = True
-
-    def _is_now(self, name: str, context: Context) -> bool:
-        """Whether the context of a file is still what it was."""
-        repository = repository_of(Path(name))
-        if repository is None:
-            return False
-        known = self._repositories.setdefault(repository.root, repository)
-        return context_of(known, name, context.followed) == context
 
     def write(self) -> None:
         """Write what is known now, the files of this run before others. Raises OSError."""

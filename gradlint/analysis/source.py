@@ -239,7 +239,7 @@ def _size(text: str, most: int, rows: Sequence[tuple[int, int]] | None = None) -
 
 def _trains(text: str, rows: Sequence[tuple[int, int]]) -> bool:
     """Whether some rows of a text that is not too large spell a backward pass."""
-    return len(text) <= MOST_PARSED and any(map(_BACKWARD.search, _in_rows(text, rows)))
+    return len(text) <= MOST_PARSED and text.count("\n") <= MOST_ROWS and any(map(_BACKWARD.search, _in_rows(text, rows)))
 
 
 def _in_rows(text: str, rows: Sequence[tuple[int, int]]) -> list[str]:

@@ -41,7 +41,7 @@ def test_the_name_is_enough() -> None:
 def test_other_files_are_not_read_and_that_is_told() -> None:
     result = run("check", "--stdin-filename", "train.py", "a.py", "b\x1b.py", input=CLEAN)
     assert (result.exit_code, result.stdout) == (0, "Checked 1 file, 1 training loop: 1 verified.\nAll checks passed!\n")
-    assert result.stderr.startswith("warning: a.py, b\N{REPLACEMENT CHARACTER}.py: not read")
+    assert result.stderr.startswith("warning: a.py, b\N{REPLACEMENT CHARACTER}.py: ignored")
 
 
 def test_a_file_of_that_name_is_reached(here: Path) -> None:

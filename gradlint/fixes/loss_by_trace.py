@@ -50,7 +50,7 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         )
     hidden = _hidden(scene)
     if hidden is not None:
-        return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate a loss of its own, which would stay undivided")
+        return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate another loss, which would stay undivided")
     return by_such_a_number((fix, None), steps)
 
 

@@ -44,17 +44,22 @@ class Following:
                 continue
             if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
                 continue  # it is reported where the loop is
-            if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in self._leading(scene)):
+            leading = self._leading(scene)
+            if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in leading):
                 continue  # how long a pass is, what gives the data knows, and no helper of the loop
-            yield replace(scene, caller=_only_from(scene, self._leading(scene)))
+            yield replace(scene, caller=_only_from(scene, leading))
 
     def _leading(self, scene: Scene) -> list[_Known]:
         """The runs that come to what a fault is about."""
-        return [each for each in map(_Known, self.runs) if id(scene.event.node) in each.met]
+        return [each for each in self._all if id(scene.event.node) in each.met]
+
+    @cached_property
+    def _all(self) -> list[_Known]:
+        return list(map(_Known, self.runs))
 
     @cached_property
     def _known(self) -> list[_Known]:
-        return [known for known in map(_Known, self.runs) if known.is_sure]
+        return [known for known in self._all if known.is_sure]
 
 
 def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:

@@ -15,7 +15,7 @@ from gradlint.model.names.dotted_paths import joined
 from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
 from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
-from gradlint.repository.folder import Reader, Repository, repository_of
+from gradlint.repository.folder import Repository, repository_of
 from gradlint.repository.imports import Import, imports_of
 from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
@@ -113,9 +113,9 @@ class Neighbours:
         return found
 
 
-def neighbours_of(filename: str, text: str, unsaved: Reader = lambda _: None) -> Neighbours | None:
+def neighbours_of(filename: str, text: str) -> Neighbours | None:
     """The modules around a file with a text, as far as it lies in a repository."""
-    repository = repository_of(Path(filename), unsaved)
+    repository = repository_of(Path(filename))
     return Neighbours(repository, os.path.realpath(filename), text) if repository is not None else None
 
 

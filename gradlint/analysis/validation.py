@@ -102,25 +102,22 @@ class Validator:
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
-        repaired = apply(self.source.text, tuple(changes))
-        after = self._runs(repaired, self.project.runs)
-        if after is None:
+        repaired = read_for_runs(apply(self.source.text, tuple(changes)), self.project.taught)
+        if isinstance(repaired, Problem):
             return Comparison(refused="the fixed file would not parse")
+        after = self._runs(repaired, self.project.runs)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
         if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
-        among = compare(self.among, self._runs(repaired, self.project.followed) or (), code, promise)
+        among = compare(self.among, self._runs(repaired, self.project.followed), code, promise)
         return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
-    def _runs(self, text: str, runs_of: Runs) -> tuple[Simulation, ...] | None:
-        """The runs of a text; None where it does not parse."""
-        source = read_for_runs(text, self.project.taught)
-        if isinstance(source, Problem):
-            return None
-        found = runs_of(source.statements)
+    def _runs(self, repaired: Source, runs_of: Runs) -> tuple[Simulation, ...]:
+        """The runs of a repaired text."""
+        found = runs_of(repaired.statements)
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found

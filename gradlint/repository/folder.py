@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -20,15 +20,12 @@ _MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
 _HIGHEST = 40
 """Folders above a file at the most in which a root is looked for."""
 
-Reader = Callable[[str], "str | None"]
-
 
 @dataclass(frozen=True, eq=False)
 class Repository:
-    """A folder, and its files as somebody reads them: unsaved texts may come before what is on the disk."""
+    """A folder, and the texts of its files that were read so far."""
 
     root: str
-    unsaved: Reader = lambda _: None
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -39,7 +36,7 @@ class Repository:
     def text(self, path: str) -> str | None:
         """The text of a file in the folder; None for what is no file, is too large, lies outside, or is no text."""
         if path not in self._texts:
-            self._texts[path] = self.unsaved(path) or self._on_disk(path)
+            self._texts[path] = self._on_disk(path)
         return self._texts[path]
 
     def digest(self, paths: Iterable[str]) -> str:
@@ -91,13 +88,13 @@ class Repository:
         return found.text if isinstance(found, Decoded) else None
 
 
-def repository_of(path: Path, unsaved: Reader = lambda _: None) -> Repository | None:
+def repository_of(path: Path) -> Repository | None:
     """The repository of a file: the nearest folder above it with a mark of one, else as far up as folders hold Python files."""
     try:
         folder = os.path.dirname(os.path.realpath(path))
         if not os.path.isdir(folder):
             return None
-        return Repository(_root(folder), unsaved)
+        return Repository(_root(folder))
     except (OSError, ValueError):
         return None
 

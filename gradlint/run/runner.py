@@ -249,10 +249,8 @@ def _holds_nothing(text: str, task: Task) -> bool:
     from gradlint.relevance.relevant_rows import kept_rows
 
     names = task.names
-    if task.follow and may_lead(text):
-        return False
     taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, task.max_size)
     try:
-        return not kept_rows(text, taught)
+        return not kept_rows(text, taught) and not (task.follow and may_lead(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.names.vocabulary import Role, Taught, role_of_spelling, spells_zeroing
-from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.aims import Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
@@ -68,7 +68,7 @@ class Text:
             return True
         if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
             return False
-        if isinstance(statement, cst.If) and "__main__" in _source(statement.test):
+        if isinstance(statement, cst.If) and "__main__" in text(statement.test):
             return True
         return self.aims.of(statement).matters
 
@@ -167,7 +167,3 @@ def _spells_scaler(call: cst.Call) -> bool:
 def _is_aside(call: cst.Call) -> bool:
     name = last_name(call.func) or ""
     return spells_zeroing(name) or switches(name) or name in (COMM_HOOK, COUNTS) or (name == UPDATES and _spells_scaler(call))
-
-
-def _source(node: cst.CSTNode) -> str:
-    return cst.Module(()).code_for_node(node)

@@ -7,7 +7,7 @@ import pytest
 from gradlint.analysis.engine import analyze
 from gradlint.diagnostic import Diagnostic
 from gradlint.registry import all_rules
-from tests.simulate.scripts import codes, training
+from scripts import codes, training
 
 UPDATE = """\
 (criterion(model(x), y) / args.accum_steps).backward()

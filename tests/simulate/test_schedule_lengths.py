@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from scripts import codes, training
 
 from gradlint.analysis.engine import analyze
 from gradlint.diagnostic import Diagnostic
 from gradlint.registry import all_rules
-from scripts import codes, training
 
 UPDATE = """\
 (criterion(model(x), y) / args.accum_steps).backward()

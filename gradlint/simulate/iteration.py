@@ -87,6 +87,23 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     return batches(machine, loader, node)
 
 
+def entries(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> list[Any] | None:
+    """What `values`, `items` or `keys` of objects of one kind that are held by name gives; None where it is no such mapping."""
+    if name not in _ENTRIES or not _stands_for_several(machine, value):
+        return None
+    each = list(items_of(machine, value, node))
+    key = Opaque("a name")
+    return each if name == "values" else [key] if name == "keys" else [(key, one) for one in each]
+
+
+def _stands_for_several(machine: Machine, value: Any) -> bool:
+    if isinstance(value, (Optimizer, Schedule, Scaler)):
+        return value.node is None
+    if type(value) is not Opaque:
+        return False
+    return _MODELS.search(value.last) is not None or machine.words.role_of_spelling(value.last.removesuffix("s")) in _OF_TRAINING
+
+
 def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
     """Whether names of files are walked to no backward pass, outside of any loop: they are there before anything is trained."""
     leads = isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads
@@ -94,6 +111,7 @@ def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
 
 
 _OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
+_ENTRIES = frozenset(("values", "items", "keys"))
 _MODELS = re.compile(r"(^|_)(models|nets|networks)$")
 """Several models under one name, of which one stands for all, as with optimizers."""
 _FILES = re.compile(r"(^|\.)(listdir|scandir|glob|iglob|rglob|iterdir)\(")

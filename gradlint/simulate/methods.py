@@ -15,7 +15,7 @@ from gradlint.simulate.container_methods import dict_method, list_method, number
 from gradlint.simulate.contents import flattened, models_of
 from gradlint.simulate.engines import accelerate, deepspeed, fabric, lightning_manual
 from gradlint.simulate.hooks import REGISTER, register
-from gradlint.simulate.iteration import items_of
+from gradlint.simulate.iteration import entries, items_of
 from gradlint.simulate.logs import log, tell
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import (
@@ -70,6 +70,9 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
     if name == "backward" and isinstance(value, (int, float, Num, str, list, dict, type(None), Network, Context)):
         backward(machine, args[0] if args else Opaque("a loss"), node)
         return None
+    held = entries(machine, value, name, node) if not given else None
+    if held is not None:
+        return held
     make = _METHODS.get(type(value), _of_other)
     return make(machine, value, name, args, kwargs, node)
 

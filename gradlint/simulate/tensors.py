@@ -181,6 +181,8 @@ def gradient_method(
         return value
     if name in ("norm", "abs", "max", "mean", "sum", "square", "pow", "item"):
         return norm_of_gradients()
+    if name in _ASKS:
+        return Answer(name, usual_answer(name))
     return Opaque(f"grad.{name}()")
 
 

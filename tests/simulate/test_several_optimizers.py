@@ -104,3 +104,30 @@ def train(models, optimizer, loader, n):
 def test_several_models_under_one_name_are_no_data() -> None:
     assert [each.answer for each in answers(SEVERAL_MODELS)] == [Answer.VERIFIED]
     assert codes(SEVERAL_MODELS.replace("loss / n", "loss")) == {"GRD101"}
+
+
+BY_NAME = """
+class Runner:
+    def __init__(self, models, optimizers, schedulers, n):
+        self.models, self.optimizers, self.schedulers, self.n = models, optimizers, schedulers, n
+
+    def train(self, loader, criterion):
+        for model in self.models.values():
+            model.train()
+        for index, (x, y) in enumerate(loader):
+            loss = sum(criterion(model(x), y) for name, model in self.models.items())
+            (loss / self.n).backward()
+            if (index + 1) % self.n == 0 or index + 1 == len(loader):
+                for name, optimizer in self.optimizers.items():
+                    optimizer.step()
+                for scheduler in self.schedulers.values():
+                    scheduler.step()
+                for optimizer in self.optimizers.values():
+                    optimizer.zero_grad()
+"""
+
+
+def test_objects_that_are_held_by_name_are_what_the_mapping_is_called() -> None:
+    assert [each.answer for each in answers(BY_NAME)] == [Answer.VERIFIED]
+    assert codes(BY_NAME.replace("loss / self.n", "loss")) == {"GRD101"}
+    assert codes(BY_NAME.replace(" or index + 1 == len(loader)", "")) == {"GRD202"}

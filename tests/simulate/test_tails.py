@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripts import codes
+from scripts import codes, training
 
 from gradlint.api import check_source
 
@@ -161,3 +161,17 @@ def test_a_range_as_long_as_some_data_has_a_tail(steps: str) -> None:
 )
 def test_a_range_that_n_or_nobody_but_the_text_makes_as_long_as_it_is_has_none(steps: str) -> None:
     assert codes(ranged(steps)) == set()
+
+
+@pytest.mark.parametrize("check", ("not torch.isfinite(p.grad).all()", "p.grad.isnan().any()", "torch.isinf(p.grad).any()"))
+def test_gradients_that_are_not_finite_are_not_what_a_step_usually_meets(check: str) -> None:
+    script = training(f"""
+        (criterion(model(x), y) / args.accum_steps).backward()
+        if (i + 1) % args.accum_steps == 0:
+            for p in model.parameters():
+                if {check}:
+                    p.grad = None
+            optimizer.step()
+            optimizer.zero_grad()
+        """)
+    assert codes(script) == {"GRD202"}

@@ -155,14 +155,15 @@ class ModuleValue:
 class Stream:
     """What is walked item by item: a generator, an iterator, what `enumerate` makes.
 
-    `source` is what `len` would be asked of; `of` are the settings that say how long a range is, `by_data` whether the data say
-    so, `level` how many loops ran where `iter` made it.
+    `source` is what `len` would be asked of; `of` are the settings that say how long a range is, `stop` is the number that it ends
+    before, `by_data` whether the data say so, `level` how many loops ran where `iter` made it.
     """
 
     items: Iterator[Any]
     source: Any = None
     close: Callable[[], None] | None = None
     of: frozenset[str] = frozenset()
+    stop: Any = None
     by_data: bool = False
     level: int = 0
 

@@ -82,27 +82,38 @@ class _Meter:
         early = any(each.ends and each.sides[1 - side].value < limit.value - 1 for each in self.asked)
         return limit if of_data(limit.of) and isfinite(limit.value) and not early else None
 
-    def _goes_with(self, places: Sequence[int]) -> bool:
-        """Whether the counter goes up by one with each of some places of the trace, and stays what it is in between."""
+    def _begins_at(self, places: Sequence[int]) -> float | None:
+        """What the counter is before the first of some places of the trace, if it goes up by one with each and nowhere else."""
         side = self._limit_side
         assert side is not None
-        apart = {each.sides[1 - side].value - bisect_left(places, each.place) for each in self.asked}
-        return len(apart) == 1
+        first = {each.sides[1 - side].value - bisect_left(places, each.place) for each in self.asked}
+        return first.pop() if len(first) == 1 else None
 
     @cached_property
     def counts(self) -> What | None:
         """What the counter counts, updates or micro-batches; None where it is neither, or where these are as many."""
-        events = self.trace.events
         own = {id(step) for step in self.view.steps}
-        steps = [place for place, event in enumerate(events) if id(event) in own]
+        steps = [place for place, event in enumerate(self.trace.events) if id(event) in own]
+        by_step, by_micro = self._begins_at(steps) is not None, self._begins_at(self._micros) is not None
+        return None if by_step is by_micro else What.STEP if by_step else What.BACKWARD
+
+    @cached_property
+    def _micros(self) -> list[int]:
+        """Where in the trace each micro-batch is backpropagated first."""
         seen: set[int] = set()
-        micros: list[int] = []
-        for place, event in enumerate(events):
+        found: list[int] = []
+        for place, event in enumerate(self.trace.events):
             if event.what is What.BACKWARD and not micros_of(event) <= seen:
                 seen |= micros_of(event)
-                micros.append(place)
-        by_step, by_micro = self._goes_with(steps), self._goes_with(micros)
-        return None if by_step is by_micro else What.STEP if by_step else What.BACKWARD
+                found.append(place)
+        return found
+
+    @property
+    def micro_batches(self) -> Factor | None:
+        """How many micro-batches have been counted when the limit is met, where a setting says so."""
+        if self.fixed is None or not self.fixed.of or self.counts is not What.BACKWARD:
+            return None
+        return replace(self.fixed, value=self.fixed.value - (self._begins_at(self._micros) or 0.0))
 
     @cached_property
     def passes(self) -> frozenset[tuple[str, int]]:
@@ -171,10 +182,10 @@ def _meters(trace: Trace) -> Iterator[_Meter]:
 
 
 def met_by_micro_batches(view: View) -> Iterator[Factor]:
-    """The settings that end a loop when as many micro-batches have been counted."""
+    """The numbers of micro-batches, by settings, after which a loop ends."""
     for meter in _meters(view.trace):
-        if meter.view.key == view.key and meter.fixed is not None and meter.fixed.of and meter.counts is What.BACKWARD:
-            yield meter.fixed
+        if meter.view.key == view.key and meter.micro_batches is not None:
+            yield meter.micro_batches
 
 
 def _of_run(trace: Trace) -> Iterator[_Meter]:

@@ -55,6 +55,8 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
                 break
             if not of_weights:
                 machine.begin(item)
+            if leads:
+                ranges.asks(machine, value, node, item)
             target(frame, item)
             signal = yield from run_block(body, frame)
             count += 1

@@ -42,7 +42,8 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         return walked
     if (not walked and number(args[-1]) is None) or (not walked and len(ends) == 2):
         walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that does not run
-    return Stream(iter(walked), walked, of=of, by_data=of_lengths(machine, of))
+    stop = machine.number_of(args[0] if len(args) == 1 else args[1]) if len(args) < 3 else None
+    return Stream(iter(walked), walked, of=of, stop=stop, by_data=of_lengths(machine, of))
 
 
 def _pieces_of(machine: Machine, args: list[Any]) -> Any:

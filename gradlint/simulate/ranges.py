@@ -10,8 +10,8 @@ import libcst as cst
 
 from gradlint.simulate.callables import Stream
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.trace import What
-from gradlint.simulate.values import of_length
+from gradlint.simulate.trace import Bound, What
+from gradlint.simulate.values import Factor, Num, of_length
 from gradlint.simulate.world import last_part, spells_rows
 
 
@@ -23,6 +23,14 @@ def of_lengths(machine: Machine, of: frozenset[str]) -> bool:
 def bounds(value: Any) -> frozenset[str]:
     """The settings that say how often a loop over a range runs."""
     return next((each.of for each in _layers(value) if isinstance(each, Stream) and each.of), frozenset())
+
+
+def asks(machine: Machine, value: Any, node: cst.For, item: Any) -> None:
+    """A loop over a range asks, of each of its numbers, whether it is below the one that a setting gives: the loop ends if not."""
+    stop = next((each.stop for each in _layers(value) if isinstance(each, Stream) and each.stop is not None), None)
+    if type(stop) is Num and type(item) is int:
+        sides = Factor(float(item)), Factor(float(stop.value), stop.of)
+        machine.bounds.append(Bound(node, sides, False, len(machine.events), tuple(machine.loops), True))
 
 
 def range_of(value: Any) -> range | None:

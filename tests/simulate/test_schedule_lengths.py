@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 from scripts import codes, training
 
@@ -176,3 +178,60 @@ def test_a_length_may_be_divided_by_the_number_that_the_accumulation_steps_usual
     parse += f"parser.add_argument('--accum_steps', type=int, default={usual})\nargs = parser.parse_args()\n"
     script = training(UPDATE, setup=f"scheduler = CosineAnnealingLR(optimizer, T_max={length})\n")
     assert bool(told(f"{parse}{script}\n\ntrain(make_model(), make_criterion(), make_dataset(), args)\n")) is found
+
+
+COUNTED_RUN = """\
+import torch
+from transformers import get_linear_schedule_with_warmup
+
+
+def train(args, model, criterion, batches):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr)
+    scheduler = get_linear_schedule_with_warmup(optimizer, args.warmup, args.total_steps)
+    step = {first}
+    {loop}
+        x, y = next(batches)
+        (criterion(model(x), y) / args.accum_steps).backward()
+        if {due} % args.accum_steps == 0:
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+        {advance}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "loop", "due", "advance"),
+    [
+        ("1", "while True:\n        if step == args.total_steps + 1:\n            break", "step", "step += 1"),
+        ("1", "while step <= args.total_steps:", "step", "step += 1"),
+        ("0", "while step < args.total_steps:", "(step + 1)", "step += 1"),
+        ("0", "for step in range(args.total_steps):", "(step + 1)", "pass"),
+        ("1", "for step in range(1, args.total_steps + 1):", "step", "pass"),
+        ("args.start_step", "for step in range(step, args.total_steps):", "(step + 1)", "pass"),
+    ],
+)
+def test_a_run_of_as_many_micro_batches_as_the_schedule_is_long(first: str, loop: str, due: str, advance: str) -> None:
+    script = COUNTED_RUN.format(first=first, loop=loop, due=due, advance=advance)
+    assert codes(script) == {"GRD402"}
+    assert codes(script.replace("args.warmup, args.total_steps)", "args.warmup, args.total_steps // args.accum_steps)")) == set()
+
+
+def test_a_run_of_as_many_updates_as_the_schedule_is_long() -> None:
+    script = """\
+        import torch
+        from transformers import get_linear_schedule_with_warmup
+
+
+        def train(args, model, criterion, batches):
+            optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr)
+            scheduler = get_linear_schedule_with_warmup(optimizer, args.warmup, args.total_steps)
+            for step in range(args.total_steps):
+                for _ in range(args.accum_steps):
+                    x, y = next(batches)
+                    (criterion(model(x), y) / args.accum_steps).backward()
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad()
+        """
+    assert codes(dedent(script)) == set()

@@ -76,16 +76,20 @@ def _argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
 
 
 def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, tuple[Told, ...]]:
-    """What a factor counts by, where it reads the lengths of data; which number that is, is not known of one that calls others."""
+    """What a factor counts by, where it reads the lengths of data; which number that is, is not known of one that calls others.
+
+    Of one that reads settings alone, only these are known: a run may end after as many steps.
+    """
     from gradlint.simulate.calling import call
 
     if not isinstance(factor, Function):
         return None, ()
     step = frozenset(("a step",))
     found = settings_of(call(machine, factor, [Num(5, step)], {}, node)) - step
-    if not any(map(of_length, found)):
-        return None, ()
     alone = all(last_name(each.func) in _PLAIN for each in walk(factor.node) if isinstance(each, cst.Call))
+    if not any(map(of_length, found)):
+        whole = alone and not any(map(machine.counts_steps, found))  # else it may be divided
+        return None, tuple(_settings_in(factor, machine, found)) if whole else ()
     # Whatever else it is computed from may divide what it reads.
     read = tuple((place, name, Num(value.value, value.of | found)) for place, name, value in _of_data_in(factor)) if alone else ()
     if not read:
@@ -104,6 +108,14 @@ def _of_data_in(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Num]]:
     yield from (each for each in _read_by(factor) if type(each[2]) is Num and any(map(of_length, each[2].of)))
 
 
+def _settings_in(factor: Function, machine: Machine, found: frozenset[str]) -> Iterator[Told]:
+    """The numbers of the settings that a function reads from outside, and counts by."""
+    for node, name, value in _read_by(factor):
+        known = machine.number_of(value) if type(value) is Opaque and value.identity in found else value
+        if type(known) is Num and known.of:
+            yield node, name, known
+
+
 def _read_by(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Any]]:
     """What a function reads from outside, each at the first place."""
     own = {*factor.parameters.positional, *factor.parameters.keyword_only}
@@ -115,6 +127,7 @@ def _read_by(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Any]]:
             continue
         value = factor.frame.lookup(root)[1]
         if rest:
-            value = value.names.get(rest) if isinstance(value, Instance) else None
+            of_setting = Opaque(f"{value.identity}.{rest}") if type(value) is Opaque else None
+            value = value.names.get(rest) if isinstance(value, Instance) else of_setting
         seen.add(name)
         yield node, name, value

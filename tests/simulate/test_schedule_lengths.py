@@ -235,3 +235,12 @@ def test_a_run_of_as_many_updates_as_the_schedule_is_long() -> None:
                 optimizer.zero_grad()
         """
     assert codes(dedent(script)) == set()
+
+
+def test_a_factor_that_counts_by_the_setting_that_ends_the_run() -> None:
+    script = COUNTED_RUN.format(first="0", loop="for step in range(args.total_steps):", due="(step + 1)", advance="pass")
+    named = "get_linear_schedule_with_warmup(optimizer, args.warmup, args.total_steps)"
+    factor = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / {}))"
+    assert codes(script.replace(named, factor.format("args.total_steps"))) == {"GRD402"}
+    assert codes(script.replace(named, factor.format("args.decay_steps"))) == set()
+    assert codes(script.replace(named, factor.format("(args.total_steps / args.accum_steps)"))) == set()

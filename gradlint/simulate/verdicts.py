@@ -117,8 +117,10 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
         return "gradlint sees no optimizer step with another N", loop
     if not runs[0].trace.n_names and view.written_out and larger.written_out:
         return "", None  # an update of one iteration, in several parts
-    reason, node = _windows_seen(view, loop, runs, larger)
-    return (reason, node) if reason else _loss_seen(view, larger)
+    for reason, node in (_windows_seen(view, loop, runs, larger), _loss_seen(view, larger), _arms_seen(view, loop, runs)):
+        if reason:
+            return reason, node
+    return "", None
 
 
 def _asked(view: View) -> cst.CSTNode | None:
@@ -135,6 +137,19 @@ def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:
     for term in open_terms(view, larger):
         if view.size > 1 or term.doubt:
             return term.doubt or _UNSEEN, term.event.node
+    return "", None
+
+
+def _arms_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
+    """Whether what divides the loss is seen in the arms, too, that only another world takes."""
+    usual = {id(event.node) for event in view.trace.of(What.BACKWARD)}
+    for run in runs[2:]:
+        for other in views(run.trace):
+            for term in terms_of_loss(other).values():
+                if id(term.event.node) in usual or _innermost(term.event) is not loop or term.doubt in WITHOUT_STEPS:
+                    continue
+                if term.doubt and other.size > 1:
+                    return term.doubt, term.event.node
     return "", None
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from scripts import answers
 
 from gradlint.analysis.engine import analyze
 from gradlint.registry import all_rules
+from gradlint.simulate.verdicts import Answer
 
 _LOOP = """
 import torch
@@ -53,3 +55,23 @@ def test_what_the_norm_of_gradients_decides_is_a_clip() -> None:
     )
     found = [each.code for each in analyze(_LOOP.format(decision=decision), "train.py", all_rules())]
     assert found == ["GRD301"]
+
+
+def test_a_loop_is_not_verified_while_an_arm_hands_its_loss_to_what_may_divide_it() -> None:
+    script = """
+def train(model, criterion, optimizer, loader, loss_scaler, update_freq, use_amp=False):
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y)
+        if use_amp:
+            loss_scaler(loss, optimizer, parameters=model.parameters(), update_grad=(i + 1) % update_freq == 0)
+            if (i + 1) % update_freq == 0:
+                optimizer.zero_grad()
+        else:
+            loss = loss / update_freq
+            loss.backward()
+            if (i + 1) % update_freq == 0 or i + 1 == len(loader):
+                optimizer.step()
+                optimizer.zero_grad()
+"""
+    assert [each.answer for each in answers(script)] == [Answer.UNKNOWN]
+    assert "may divide the loss" in answers(script)[0].reason

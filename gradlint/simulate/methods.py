@@ -32,7 +32,7 @@ from gradlint.simulate.optimizing import (
     unscale,
 )
 from gradlint.simulate.owners import is_part, spells_model
-from gradlint.simulate.tensors import gradient_method, tensor_method
+from gradlint.simulate.tensors import answer_method, gradient_method, tensor_method
 from gradlint.simulate.things import (
     AVERAGES,
     Accelerator,
@@ -269,14 +269,8 @@ def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwa
     return _of_network(machine, value, name, args, kwargs, node)
 
 
-def _of_answer(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    return (
-        value if name in ("any", "all", "item", "bool", "cpu", "detach", "logical_not") else Tensor(frozenset(), None, text=name)
-    )
-
-
 _METHODS: dict[type, Method] = {
-    Answer: _of_answer,
+    Answer: answer_method,
     Optimizer: _of_optimizer,
     Schedule: _of_schedule,
     Scaler: _of_scaler,

@@ -186,6 +186,14 @@ def gradient_method(
     return Opaque(f"grad.{name}()")
 
 
+_SAME_ANSWER = frozenset(("any", "all", "item", "bool", "cpu", "detach", "logical_not"))
+
+
+def answer_method(machine: Machine, value: Answer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
+    """A method of a truth that the data decide."""
+    return value if name in _SAME_ANSWER else Tensor(frozenset(), None, text=name)
+
+
 def norm_of_gradients() -> Tensor:
     """The norm of some gradients, or another number that they were asked for."""
     return Tensor(frozenset(), None, NORM, text="norm")

@@ -16,7 +16,7 @@ from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
 from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
 from gradlint.repository.folder import Repository, repository_of
-from gradlint.repository.imports import Import, imports_of
+from gradlint.repository.imports import Import
 from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
 from gradlint.repository.resolve import resolve
@@ -43,6 +43,8 @@ class Neighbours:
     path: str
     text: str
     _sources: list[dict[str, Source]] = field(default_factory=list)
+    _outlines: dict[str, Outline | None] = field(default_factory=dict)
+    """The outlines of modules by their texts: the file's programs import much of what it imports itself."""
 
     def place(self, node: cst.CSTNode) -> str | None:
         """Where a node of another module stands, as `lib/engine.py:12`."""
@@ -68,14 +70,16 @@ class Neighbours:
         around = (self._imported, *self._callers)
         return sorted({module.name for each in around for module in each.modules.values()})
 
-    def simulate(self, statements: Sequence[cst.BaseStatement], words: Taught) -> tuple[Simulation, ...]:
+    def simulate(
+        self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
+    ) -> tuple[Simulation, ...]:
         """The runs of the file's statements, or of a repaired text's, among the modules around it; none where none are."""
         trains = bool(backwards(statements))
         if not ((trains and self._callers) or any(each.statements for each in self._imported.modules.values())):
             return ()
         around = self._imported.with_statements(self.path, statements)
         callers = [each.with_statements(self.path, statements) for each in self._callers] if trains else []
-        return simulate(statements, words, around, callers)
+        return simulate(statements, words, around, callers, unasked)
 
     @property
     def context(self) -> Context:
@@ -94,7 +98,7 @@ class Neighbours:
     @cached_property
     def _imported(self) -> Surroundings:
         """What the file imports."""
-        linking = _Linking(self.repository)
+        linking = _Linking(self.repository, self._outlines)
         around = linking.around(self.path, self.text)
         self._sources.append(linking.sources)
         return around
@@ -107,7 +111,7 @@ class Neighbours:
             text = self.repository.text(path) or ""
             source = read_for_runs(text)
             if isinstance(source, Source):
-                linking = _Linking(self.repository, whole={self.path})
+                linking = _Linking(self.repository, self._outlines, whole={self.path})
                 found.append(linking.around(path, text).with_statements(path, source.statements))
                 self._sources.append({**linking.sources, path: source})
         return found
@@ -122,9 +126,12 @@ def neighbours_of(filename: str, text: str) -> Neighbours | None:
 class _Linking:
     """Follows imports from a text, nearest modules first, and parses of each module what its importers need."""
 
-    def __init__(self, repository: Repository, whole: Iterable[str] = ()) -> None:
+    def __init__(self, repository: Repository, outlines: dict[str, Outline | None], whole: Iterable[str] = ()) -> None:
+        """`outlines` are those that are known, by their texts."""
         self.repository = repository
+        self._outlines = outlines
         self.links: dict[tuple[str, str], str] = {}
+        self.unlinked: set[tuple[str, str]] = set()
         self.wanted: dict[str, set[str] | None] = {}
         """The names that are needed of each module, in the order in which modules are met; None where that is all of them."""
         self.sources: dict[str, Source] = {}
@@ -134,11 +141,11 @@ class _Linking:
     def around(self, path: str, text: str) -> Surroundings:
         """The modules around a text."""
         outlines: dict[str, Outline] = {}
-        own = outline(text)
+        own = self._outline(text)
         if own is None:
             return Surroundings(path)
         outlines[path] = own
-        self._link(path, imports_of(each.node for each in own.statements), text)
+        self._link(path, (each for statement in own.statements for each in statement.imported), text)
         done: dict[str, frozenset[str] | None] = {}
         for _ in range(MOST_MODULES):  # what is needed of a module grows while others are read
             waiting = [each for each in self.wanted if each != path and done.get(each, frozenset()) != self._asked(each)]
@@ -150,12 +157,19 @@ class _Linking:
         left = MOST_CHARACTERS
         for each in self.wanted:
             source = _read(outlines[each], self._asked(each)) if each in outlines and each not in (path, *self.whole) else None
-            left -= sum(len(part.module.code) for part in source.slices) if source is not None else 0
-            if source is not None and left >= 0:
+            left -= sum(part.length for part in source.slices) if source is not None else 0
+            if left < 0:
+                break
+            if source is not None:
                 self.sources[each] = source
         modules = {each: Module(self.repository.name(each), source.statements) for each, source in self.sources.items()}
         modules[path] = Module(self.repository.name(path), ())
         return Surroundings(path, modules, self.links)
+
+    def _outline(self, text: str) -> Outline | None:
+        if text not in self._outlines:
+            self._outlines[text] = outline(text)
+        return self._outlines[text]
 
     def _asked(self, path: str) -> frozenset[str] | None:
         names = None if path in self.whole else self.wanted[path]
@@ -166,12 +180,12 @@ class _Linking:
         if path not in outlines:
             text = self.repository.text(path)
             left = MOST_OUTLINED - sum(len(each.text) for each in outlines.values())
-            found = outline(text) if text is not None and len(text) <= left and len(outlines) <= MOST_MODULES else None
+            found = self._outline(text) if text is not None and len(text) <= left and len(outlines) <= MOST_MODULES else None
             if found is None:
                 return
             outlines[path] = found
         needed = outlines[path].needed(self._asked(path))
-        self._link(path, imports_of(each.node for each in needed), "\n".join(each.text for each in needed))
+        self._link(path, (each for statement in needed for each in statement.imported), "\n".join(each.text for each in needed))
 
     def _link(self, path: str, imports: Iterable[Import], text: str) -> None:
         for each in imports:
@@ -190,12 +204,14 @@ class _Linking:
                     self._want(target, None if name == "*" else {name})
 
     def _linked(self, importer: str, path: str) -> str | None:
-        if (importer, path) not in self.links:
+        link = importer, path
+        if link not in self.links and link not in self.unlinked:
             found = resolve(self.repository, importer, path)
-            if found is None:
-                return None
-            self.links[importer, path] = found
-        return self.links[importer, path]
+            if found is not None:
+                self.links[link] = found
+            else:
+                self.unlinked.add(link)
+        return self.links.get(link)
 
     def _want(self, path: str, names: set[str] | None) -> None:
         known = self.wanted.setdefault(path, set())

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-
-import libcst as cst
 
 from gradlint.analysis.neighbours import Neighbours
 from gradlint.model.data.settings import NO_SETTINGS, SettingsFile
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.simulate.simulation import Simulation, simulate
 
-Runs = Callable[[Sequence[cst.BaseStatement]], tuple[Simulation, ...]]
-"""Runs the statements of a text."""
+Runs = Callable[..., tuple[Simulation, ...]]
+"""Runs the statements of a text; `unasked` are the faults that nobody asks for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,7 @@ class Project:
     @cached_property
     def followed(self) -> Runs:
         """Runs the text, or a repaired one, among the modules around it; to nothing where none are followed."""
-        return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda _: ()
+        return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda *_, **__: ()
 
     @property
     def settings(self) -> Mapping[str, SettingsFile]:

@@ -59,6 +59,8 @@ class Slice:
 
     module: cst.Module
     offset: int
+    length: int
+    """How many characters were parsed."""
     feeds: tuple[int, ...] = ()
     pieces: tuple[tuple[int, int], ...] = ()
 
@@ -94,6 +96,10 @@ class Source:
     def is_whole(self) -> bool:
         """Whether nothing of the text was passed over."""
         return len(self.slices) == 1 and not self.slices[0].pieces
+
+    def whole(self, taught: Taught) -> Source | Problem:
+        """The whole text; of a large one what can matter."""
+        return self if self.is_whole else read_for_runs(self.text, taught, self)
 
     def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
         """Where a node stands, as character offsets; None for a node that is not of this text."""
@@ -132,14 +138,19 @@ class Source:
 
 def read_for_runs(text: str, taught: Taught = UNTAUGHT, known: Source | None = None) -> Source | Problem:
     """The whole module, or of a large one what can matter; `known` if that is what was read before."""
-    return read_whole(text) if len(text) <= WHOLE and text.count("\n") <= MOST_ROWS else read(text, taught, known)
+    return read_whole(text) if is_read_whole(text) else read(text, taught, known)
+
+
+def is_read_whole(text: str) -> bool:
+    """Whether a text is small enough for all of it to be parsed for its runs."""
+    return len(text) <= WHOLE and text.count("\n") <= MOST_ROWS
 
 
 def read_whole(text: str) -> Source | Problem:
     """The plain path: the whole module as one slice."""
     feeds = tuple(match.start() - count for count, match in enumerate(re.finditer("\f", text)))
     try:
-        return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, feeds),))
+        return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, len(text) - len(feeds), feeds),))
     except cst.ParserSyntaxError as error:
         return _problem(text, error)
     except UnicodeEncodeError as error:
@@ -262,7 +273,7 @@ def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
         pieces.append((length, begin))
         length += len(runs[-1])
     try:
-        return Slice(cst.parse_module("".join(runs)), pieces[0][1], pieces=tuple(pieces))
+        return Slice(cst.parse_module("".join(runs)), pieces[0][1], length, pieces=tuple(pieces))
     except (cst.ParserSyntaxError, RecursionError):
         return None
 

@@ -19,7 +19,7 @@ def spoils(before: str, after: str, project: Project) -> bool:
 
 def _runs(text: str, project: Project) -> tuple[Simulation, ...]:
     source = read_for_runs(text, project.taught)
-    return () if isinstance(source, Problem) else project.runs(source.statements)
+    return () if isinstance(source, Problem) else project.runs(source.statements, unasked=WORTH_KNOWING)
 
 
 def _counts(simulations: tuple[Simulation, ...]) -> Counter[str]:

@@ -9,8 +9,9 @@ import libcst as cst
 
 from gradlint.analysis.following import Following
 from gradlint.analysis.project import Project, Runs
-from gradlint.analysis.source import Problem, Source, read_for_runs
-from gradlint.analysis.text_changes import Change, apply
+from gradlint.analysis.reparsing import repaired_statements
+from gradlint.analysis.source import Problem, Source
+from gradlint.analysis.text_changes import Change
 from gradlint.analysis.traced import shown
 from gradlint.finding import Finding
 from gradlint.model.syntax.expressions import walk_all
@@ -18,6 +19,7 @@ from gradlint.relevance.programs import may_lead
 from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.engines.lightning import trainer_among
+from gradlint.simulate.faults import WORTH_KNOWING
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.roots import backwards_among
 from gradlint.simulate.scene import Scene, scenes
@@ -44,7 +46,7 @@ class Validator:
     @cached_property
     def whole(self) -> Source | Problem:
         """The whole text, parsed; of a large one what can matter."""
-        return self.source if self.source.is_whole else read_for_runs(self.source.text, self.project.taught, self.source)
+        return self.source.whole(self.project.taught)
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
@@ -102,22 +104,23 @@ class Validator:
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
-        repaired = read_for_runs(apply(self.source.text, tuple(changes)), self.project.taught)
+        repaired = repaired_statements(self.whole, self.source.text, changes, self.project.taught)
         if isinstance(repaired, Problem):
             return Comparison(refused="the fixed file would not parse")
-        after = self._runs(repaired, self.project.runs)
+        unasked = WORTH_KNOWING - {code}
+        after = self._runs(repaired, self.project.runs, unasked)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
         if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
-        among = compare(self.among, self._runs(repaired, self.project.followed), code, promise)
+        among = compare(self.among, self._runs(repaired, self.project.followed, unasked), code, promise)
         return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
-    def _runs(self, repaired: Source, runs_of: Runs) -> tuple[Simulation, ...]:
+    def _runs(self, repaired: Sequence[cst.BaseStatement], runs_of: Runs, unasked: frozenset[str]) -> tuple[Simulation, ...]:
         """The runs of a repaired text."""
-        found = runs_of(repaired.statements)
+        found = runs_of(repaired, unasked=unasked)
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found

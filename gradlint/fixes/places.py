@@ -34,9 +34,9 @@ class Places:
 
     def _visit(self, node: cst.CSTNode, place: Place) -> None:
         self._of[id(node)] = place
-        if isinstance(node, cst.FunctionDef):
+        if type(node) is cst.FunctionDef:
             place = Place(node, place.around)
-        suite = node.body if isinstance(node, cst.IndentedBlock) else ()
+        suite = node.body if type(node) is cst.IndentedBlock else ()
         inside = {id(each) for each in suite}
         for child in subnodes(node):
             around = ((child, suite), *place.around) if id(child) in inside else place.around

@@ -106,11 +106,11 @@ def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
     begun = set(_begun(boundary.places, inside))
     targets = {id(node) for each in outside for node in _targets(each)}
     for each in outside:
-        if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
+        if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             side = each.left if isinstance(each.operator, cst.Modulo) else each.right
             if any(dotted(node) in given for node in walk(side)):
                 return each
-        name = dotted(each) if isinstance(each, cst.Name) and id(each) not in targets else None
+        name = dotted(each) if type(each) is cst.Name and id(each) not in targets else None
         if name in given and name not in begun:
             return each
     return None
@@ -119,9 +119,9 @@ def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
 def _begun(places: Places, inside: set[int]) -> Iterator[str]:
     """The names that something outside of the guards gives a value to."""
     for each in (node for statement in places.module for node in walk(statement)):
-        if isinstance(each, cst.Param):
+        if type(each) is cst.Param:
             yield each.name.value
-        elif isinstance(each, cst.AssignTarget) and id(each) not in inside and (name := dotted(each.target)) is not None:
+        elif type(each) is cst.AssignTarget and id(each) not in inside and (name := dotted(each.target)) is not None:
             yield name
 
 

@@ -174,7 +174,7 @@ def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
     nodes = scene.script.once(walk_all)
     modules = _told_to_evaluate(nodes) if function.name.value == "train" else set()
     for each in nodes:
-        if isinstance(each, cst.Call) and last_name(each.func) == function.name.value:
+        if type(each) is cst.Call and last_name(each.func) == function.name.value:
             if isinstance(each.func, cst.Attribute) == is_method and text(each.func).rpartition(".")[0] not in modules:
                 yield each
 
@@ -183,8 +183,8 @@ def _told_to_evaluate(nodes: Iterable[cst.CSTNode]) -> set[str]:
     """What is told `eval()`, and is a module where no class of the text has a method of that name: its `train()` sets a mode."""
     told: set[str] = set()
     for each in nodes:
-        if isinstance(each, cst.FunctionDef) and each.name.value == "eval":
+        if type(each) is cst.FunctionDef and each.name.value == "eval":
             return set()
-        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value == "eval":
+        if type(each) is cst.Call and isinstance(each.func, cst.Attribute) and each.func.attr.value == "eval":
             told.add(text(each.func.value))
     return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -30,13 +30,9 @@ class Import:
         return set(re.findall(rf"\b{re.escape(self.bound)}\s*\.\s*(\w+)", text))
 
 
-def imports_of(statements: Iterable[ast.AST]) -> Iterator[Import]:
-    """All imports in some statements."""
-    for statement in statements:
-        for each in ast.walk(statement):
-            if isinstance(each, ast.Import):
-                yield from (Import(alias.name, bound=alias.asname or alias.name) for alias in each.names)
-            elif isinstance(each, ast.ImportFrom):
-                yield Import(
-                    "." * each.level + (each.module or ""), {alias.name: alias.asname or alias.name for alias in each.names}
-                )
+def imports_of(node: ast.Import | ast.ImportFrom) -> Iterator[Import]:
+    """The imports of one statement."""
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, bound=alias.asname or alias.name) for alias in node.names)
+    else:
+        yield Import("." * node.level + (node.module or ""), {alias.name: alias.asname or alias.name for alias in node.names})

@@ -7,9 +7,10 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from gradlint.files.parse import parse, tree_is_deep
+from gradlint.repository.imports import Import, imports_of
 
 _TRAINS = re.compile(
     r"backward|\.step\b|zero_grad|clip_grad|unscale|[Ss]caler\b|scale_loss|[Oo]ptim|[Ss]chedul|LambdaLR|\bLR\b|accum|no_sync|"
@@ -43,18 +44,39 @@ class Statement:
         """The names of the module that it binds, or whose objects it changes: `config.steps = 4`, `parser.add_argument(...)`."""
         if isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             return frozenset((self.node.name,))
-        return frozenset(_given(self.node))
+        return frozenset(_given(self._nodes))
 
     @cached_property
     def reads(self) -> frozenset[str]:
         """The names that it may look up in the module."""
         loads, own = set[str](), set[str]()
-        for each in ast.walk(self.node):
-            if isinstance(each, ast.Name):
-                (loads if isinstance(each.ctx, ast.Load) else own).add(each.id)
-            elif isinstance(each, ast.arg):
+        for each in self._nodes:
+            if type(each) is ast.Name:
+                (loads if type(each.ctx) is ast.Load else own).add(each.id)
+            elif type(each) is ast.arg:
                 own.add(each.arg)
         return frozenset(loads - own) if self.is_definition else frozenset(loads)
+
+    @cached_property
+    def imported(self) -> tuple[Import, ...]:
+        """What it imports, wherever in it."""
+        if "import" not in self.text:
+            return ()
+        found = (each for each in self._nodes if type(each) is ast.Import or type(each) is ast.ImportFrom)
+        return tuple(inner for each in found for inner in imports_of(each))
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        """All its nodes in which names stand, outermost first; the interpreter's own walk takes several times as long."""
+        found: list[ast.AST] = [self.node]
+        for node in found:
+            for name in _fields_of(type(node)):  # type: ignore[arg-type]  # every class can be hashed
+                value = getattr(node, name)
+                if type(value) is list:
+                    found.extend(value)
+                elif value is not None:
+                    found.append(value)
+        return found
 
     @property
     def is_definition(self) -> bool:
@@ -88,12 +110,18 @@ class Outline:
     text: str
     statements: tuple[Statement, ...]
 
-    def needed(self, names: Iterable[str] | None) -> list[Statement]:
-        """The statements that give names their values, with all that those read, in order; None asks for all of them."""
+    @cached_property
+    def _givers(self) -> dict[str, list[int]]:
+        """The places of the statements that give each name."""
         givers: dict[str, list[int]] = {}
         for place, each in enumerate(self.statements):
             for name in each.gives if not each.is_main else ():
                 givers.setdefault(name, []).append(place)
+        return givers
+
+    def needed(self, names: Iterable[str] | None) -> list[Statement]:
+        """The statements that give names their values, with all that those read, in order; None asks for all of them."""
+        givers = self._givers
         stars = [place for place, each in enumerate(self.statements) if "*" in each.gives]
         waiting = list(givers if names is None else names)
         seen: set[str] = set()
@@ -108,6 +136,12 @@ class Outline:
                     kept.add(place)
                     waiting.extend(each.reads | (each.gives - {"*"} if not each.imports else frozenset()))
         return [self.statements[place] for place in sorted(kept)]
+
+
+@cache
+def _fields_of(kind: type) -> tuple[str, ...]:
+    """The fields in which nodes may stand; none for what is no node, and for a literal."""
+    return tuple(kind._fields) if issubclass(kind, ast.AST) and kind is not ast.Constant else ()
 
 
 def outline(text: str) -> Outline | None:
@@ -130,8 +164,8 @@ def _statement(node: ast.stmt, lines: list[str]) -> Statement:
     return Statement(node, (first, last), "\n".join(lines[first - 1 : last]))
 
 
-def _given(node: ast.stmt) -> Iterator[str]:
-    for each in ast.walk(node):
+def _given(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for each in nodes:
         if isinstance(each, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in each.names)
         elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -1,4 +1,4 @@
-"""Parses what the rules can see of a text, and keeps it: with the next version only the statement that changed is parsed."""
+"""Parses a text by its statements, and keeps them: with the next version only the statement that changed is parsed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import ast
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 
 import libcst as cst
 
-from gradlint.analysis.source import NEWLINE, Slice, Source
+from gradlint.analysis.source import NEWLINE, Problem, Slice, Source, is_read_whole
 from gradlint.files.parse import parse
+from gradlint.model.names.vocabulary import Taught
 from gradlint.server.outline import Outline
 
 
@@ -20,11 +22,20 @@ class _Pieced(Source):
     """A text of which each top-level statement was parsed by itself, some of them in an earlier version.
 
     `begins` are the offsets of the slices in the code that is read, `runs` says for each run of its lines where it begins in
-    that, and where in the text.
+    that, and where in the text. `rest` parses all of the text, where this is a part of it.
     """
 
     begins: tuple[int, ...]
     runs: tuple[tuple[int, int], ...]
+    rest: Callable[[], Source | None] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.rest is None
+
+    def whole(self, taught: Taught) -> Source | Problem:
+        found = self.rest() if self.rest is not None else None
+        return found if found is not None else super().whole(taught)
 
     def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
         for part, begin in zip(self.slices, self.begins, strict=True):
@@ -42,29 +53,47 @@ class _Pieced(Source):
 
 @dataclass
 class Reader:
-    """What was parsed of the last version of a text, by its own text."""
+    """What was parsed of the last version of a text: of what the rules can see, and of all of it."""
 
-    _kept: dict[str, list[Slice]] = field(default_factory=dict)
+    _seen: _Statements = field(default_factory=lambda: _Statements())
+    _all: _Statements = field(default_factory=lambda: _Statements())
 
     def read(self, text: str, seen: Outline, go_on: Callable[[], None]) -> Source | None:
         """The text, parsed; None where `source.read` must do it. What `go_on` raises ends the work."""
+        parsed = self._seen.read(seen.code, go_on)
+        return _Pieced(text, *parsed, seen.runs, partial(self._whole, text, go_on)) if parsed is not None else None
+
+    def _whole(self, text: str, go_on: Callable[[], None]) -> Source | None:
+        """All of a text, parsed; None where `source.read_for_runs` must do it."""
+        parsed = self._all.read(text, go_on) if is_read_whole(text) else None
+        return _Pieced(text, *parsed, ((0, 0),)) if parsed is not None else None
+
+
+@dataclass
+class _Statements:
+    """The top-level statements of the last version of some code, by their own texts."""
+
+    _kept: dict[str, list[Slice]] = field(default_factory=dict)
+
+    def read(self, text: str, go_on: Callable[[], None]) -> tuple[tuple[Slice, ...], tuple[int, ...]] | None:
+        """The statements of the next version, and where each begins; None for what LibCST does not read."""
         kept: dict[str, list[Slice]] = {}
         slices, begins = [], []
-        for begin, code in _statements(seen.code):
+        for begin, code in _statements(text):
             known = self._kept.get(code)
             if known:
                 each = known.pop()  # two statements of the same text must not share nodes, which are told apart by identity
             else:
                 go_on()
                 try:
-                    each = Slice(cst.parse_module(code), 0)
-                except (cst.ParserSyntaxError, RecursionError):
+                    each = Slice(cst.parse_module(code), 0, len(code))
+                except (cst.ParserSyntaxError, RecursionError, UnicodeEncodeError):
                     return None
             kept.setdefault(code, []).append(each)
             slices.append(each)
             begins.append(begin)
         self._kept = kept
-        return _Pieced(text, tuple(slices), tuple(begins), seen.runs)
+        return tuple(slices), tuple(begins)
 
 
 def _statements(code: str) -> Iterator[tuple[int, str]]:

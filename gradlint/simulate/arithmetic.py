@@ -18,7 +18,6 @@ from gradlint.simulate.things import Gradient, Scale
 from gradlint.simulate.values import (
     BATCHES,
     EACH_OF,
-    ONE,
     REST,
     VARYING,
     Answer,
@@ -267,9 +266,9 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         scaled = graph.scaled_by(doubt)
         return Tensor(draws, scaled.terms, models, scaler, graph.detached, reduced)
     if kind in (cst.Add, cst.Subtract):
-        sign = ONE if kind is cst.Add else Factor(-1.0)
         add(machine, left, right, node)
-        terms = mixed(merged((*left.terms, *((source, each.times(sign)) for source, each in right.terms))))
+        more = right if kind is cst.Add else right.scaled_by(Factor(-1.0))
+        terms = mixed(merged((*left.terms, *(more.terms or ()))))
         return Tensor(draws, terms, models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Multiply:
         factor = left.common.times(right.common)

@@ -64,7 +64,6 @@ class Function:
     parameters: Parameters
     body: Any
     frame: Frame
-    generator: bool = False
     owner: ClassValue | None = None
     is_static: bool = False
     is_class: bool = False

@@ -147,7 +147,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
     if isinstance(function.node, cst.Lambda):
         with machine.within(node):
             return function.body(frame)
-    if function.generator:
+    if machine.compiler.yields(function.node):
         return Stream(_stream(machine, function, frame, node))
     machine.running.append(function.node)
     loops, path = len(machine.loops), len(machine.path)

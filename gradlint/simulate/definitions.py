@@ -43,13 +43,12 @@ def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Eval
     """The closure that makes a function of its definition."""
     name = node.name.value
     marks = decorators(node)
-    generator = compiler.yields(node.body)
     parameters: list[Parameters] = []
 
     def run(frame: Frame) -> Function:
         if not parameters:
             parameters.append(signature(node.params))
-        made = Function(name, node, parameters[0], None, frame, generator, frame.owner, qualname=qualname)
+        made = Function(name, node, parameters[0], None, frame, frame.owner, qualname=qualname)
         made.is_static = "staticmethod" in marks
         made.is_class = "classmethod" in marks
         made.is_property = bool(marks & {"property", "cached_property"})

@@ -146,7 +146,7 @@ def explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, 
     limited = tuple(limits.paired(runs, play))
     others_of_data = tuple(detours(runs, play)), tuple(drifts(runs, play)), tuple(stalls(runs[0], play))
     behind = tuple(flushes(runs, play)) if text.left > 0 else ()
-    spoken = tuple(shrunk.spoken(runs, play)) if text.left > 0 else ()
+    spoken = tuple(shrunk.spoken(runs, play)) if text.left > 0 and shrunk.CODE not in text.unasked else ()
     in_arms = tuple(of_every_arm(runs, play))
     thrown = throwing_away(runs, play) if text.left > 0 else frozenset()
     return Simulation(root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, thrown)

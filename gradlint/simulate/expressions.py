@@ -121,10 +121,13 @@ def _call(node: cst.Call) -> Evaluate:
     return run
 
 
+_TRUTHS = frozenset((cst.Comparison, cst.BooleanOperation, cst.UnaryOperation))
+
+
 def _argument(node: cst.BaseExpression) -> Evaluate:
     """What a call is handed: a truth that asks for remainders is kept, with its answer."""
     value = expression(node)
-    if not isinstance(node, (cst.Comparison, cst.BooleanOperation, cst.UnaryOperation)):
+    if type(node) not in _TRUTHS:
         return value
 
     def run(frame: Frame) -> Any:

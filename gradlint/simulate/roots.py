@@ -32,9 +32,9 @@ class Definition:
         """The methods of its own object that it speaks of without calling them."""
         if self.owner is None:
             return frozenset()
-        owned = {each.name.value for each in self.owner.body.body if isinstance(each, cst.FunctionDef)}
+        owned = {each.name.value for each in self.owner.body.body if type(each) is cst.FunctionDef}
         called = {id(each.func) for each in self.calls}
-        spoken = (each for each in walk(self.node.body) if isinstance(each, cst.Attribute) and id(each) not in called)
+        spoken = (each for each in walk(self.node.body) if type(each) is cst.Attribute and id(each) not in called)
         return frozenset(each.attr.value for each in spoken if dotted(each.value) == "self") & owned
 
 

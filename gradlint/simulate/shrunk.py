@@ -23,6 +23,8 @@ from gradlint.simulate.views import View, views
 from gradlint.simulate.window_terms import terms as terms_of
 from gradlint.simulate.world import World, spells_resumption
 
+CODE = "GRD106"
+"""The one fault that the runs are for in which all is shown."""
 _CLOSE = 1e-6
 
 _Key = tuple[int, int]
@@ -51,7 +53,7 @@ def too_small(view: View, larger: View | None) -> Iterator[Fault]:
         if place in theirs and _both_small(seen, theirs[place], view, larger):
             right = view.size > 1 and any(isclose(size, view.size) for sizes in seen.sizes.values() for size in sizes)
             why = BY_ENGINE if seen.by_engine else ALSO_RIGHT if right else ""
-            yield Fault("GRD106", seen.first, view.steps[0], at=place, about=seen.division, why=why)
+            yield Fault(CODE, seen.first, view.steps[0], at=place, about=seen.division, why=why)
 
 
 def _both_small(seen: _Seen, theirs: _Seen, view: View, larger: View) -> bool:

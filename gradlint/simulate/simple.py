@@ -86,7 +86,7 @@ def _assign(node: cst.Assign) -> Plain:
         if len(machine.divided) > taken and (answer := conditions.answered(found)) is not None:
             machine.asks(node, node.value, answer, taken)
         asked = machine.asked
-        if node.value in asked.rests:
+        if asked.rests and node.value in asked.rests:
             asked.kept[node.value] = asked.rests[node.value]
         if named is not None:
             found = machine.named(named, found, frame)

@@ -28,18 +28,20 @@ def simulate(
     words: Taught = UNTAUGHT,
     around: Surroundings = ALONE,
     callers: Sequence[Surroundings] = (),
+    unasked: frozenset[str] = frozenset(),
 ) -> tuple[Simulation, ...]:
     """Run a text from the module, and from every function whose backward passes were not met until then.
 
     `around` is what it imports of its repository. The `callers` are what leads to the text from others of its modules: each
-    is run before the functions of the text are run by themselves.
+    is run before the functions of the text are run by themselves. Of the faults that are `unasked`, those need not show that
+    take runs of their own.
     """
     nodes = walk_all(statements)
     wanted = {id(each): each for each in backwards_among(nodes) or _imported(around)}
     trainer = trainer_among(nodes)
     if not (wanted or trainer) or foreign(nodes):
         return ()
-    text = Text(statements, nodes, words, around)
+    text = Text(statements, nodes, words, around, unasked)
     found = [explore(text, None, None)] if wanted else []
     if trainer is not None:
         found += [each for definition in steps_of(text.found) for each in _of_trainer(text, definition, trainer)]
@@ -47,7 +49,7 @@ def simulate(
         return tuple(found)
     _strike(found[0], wanted)
     if wanted:
-        led = [each for caller in callers if (each := _called(caller, nodes, set(wanted), words)) is not None]
+        led = [each for caller in callers if (each := _called(caller, nodes, set(wanted), text)) is not None]
         found += led
         for each in led:
             _strike(each, wanted)
@@ -77,10 +79,10 @@ def _own_starts(text: Text, wanted: set[int]) -> list[Definition]:
     return [each for each in starts(text.every, wanted) if id(each) in own]
 
 
-def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int], words: Taught) -> Simulation | None:
-    """The runs of a module that imports the text, of which `nodes` are all nodes; None where they do not come to what is wanted."""
+def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int], target: Text) -> Simulation | None:
+    """The runs of a module that imports the `target`, of which `nodes` are all nodes; None where they do not come to what is wanted."""
     own = caller.modules[caller.here]
-    text = Text(own.statements, [*walk_all(own.statements), *nodes], words, caller)
+    text = Text(own.statements, [*walk_all(own.statements), *nodes], target.words, caller, target.unasked)
     found = explore(text, None, None)
     if not (_updates(found) and _met(found) & wanted):
         for definition in _own_starts(text, wanted)[:_ROOTS_OF_A_CALLER]:

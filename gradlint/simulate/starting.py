@@ -140,7 +140,7 @@ def _filled(machine: Machine, instance: Instance, root: Function) -> None:
 def _attributes_built(node: cst.CSTNode) -> Iterator[str]:
     """The attributes of its own object that a method sets to what a call makes."""
     for each in walk(node):
-        if isinstance(each, cst.Assign) and isinstance(each.value, cst.Call):
+        if type(each) is cst.Assign and isinstance(each.value, cst.Call):
             names = (dotted(target.target) or "" for target in each.targets)
             yield from (name.removeprefix("self.") for name in names if name.startswith("self."))
 

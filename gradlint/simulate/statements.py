@@ -44,6 +44,7 @@ class Compiler:
         self._bodies: dict[int, Block] = {}
         self._texts: dict[int, str] = {}
         self._places: dict[int, int] = {}
+        self._yields: dict[int, bool] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
         """The statements of a suite, or of a module."""
@@ -102,16 +103,12 @@ class Compiler:
         except StopIteration as stop:
             return stop.value
 
-    def yields(self, body: cst.CSTNode) -> bool:
-        """Whether a function's body makes it a generator."""
-        stack = [body]
-        while stack:
-            node = stack.pop()
-            if type(node) is cst.Yield:
-                return True
-            if node is body or type(node) not in _SCOPES:
-                stack.extend(subnodes(node))
-        return False
+    def yields(self, function: cst.CSTNode) -> bool:
+        """Whether a function is a generator; asked when it is first called, as most functions of a text are not."""
+        key = id(function)
+        if key not in self._yields:
+            self._yields[key] = type(function) is cst.FunctionDef and _yields(function.body)
+        return self._yields[key]
 
     def compound(self, node: Any, qualname: str) -> tuple[bool, Callable[[Frame], Any]]:
         """The closure of a statement in which others stand."""
@@ -140,6 +137,18 @@ _COMPOUND: dict[type, Callable[[Any, Any], Flowing]] = {
     cst.TryStar: try_block,
     cst.Match: match,
 }
+
+
+def _yields(body: cst.CSTNode) -> bool:
+    """Whether a body makes its function a generator."""
+    stack = [body]
+    while stack:
+        node = stack.pop()
+        if type(node) is cst.Yield:
+            return True
+        if type(node) not in _SCOPES:
+            stack.extend(subnodes(node))
+    return False
 
 
 _SCOPES = frozenset((cst.FunctionDef, cst.ClassDef, cst.Lambda))

@@ -42,9 +42,11 @@ class Text:
         nodes: Sequence[cst.CSTNode],
         words: Taught,
         around: Surroundings = ALONE,
+        unasked: frozenset[str] = frozenset(),
     ) -> None:
-        """`nodes` are all that stand in the statements."""
+        """`nodes` are all that stand in the statements, `unasked` the faults that nobody asks for."""
         self.around = around
+        self.unasked = unasked
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS

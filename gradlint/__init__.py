@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gradlint.api import check_paths as check_paths
     from gradlint.api import check_source as check_source
     from gradlint.api import fix_source as fix_source
+    from gradlint.api import judge_paths as judge_paths
     from gradlint.api import judge_source as judge_source
     from gradlint.config.load import ConfigError as ConfigError
     from gradlint.config.selection import UnknownRule as UnknownRule
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source", "judge_source"),
+    "gradlint.api": ("CheckFailed", "FixedSource", "check_paths", "check_source", "fix_source", "judge_paths", "judge_source"),
     "gradlint.config.load": ("ConfigError",),
     "gradlint.diagnostic": (
         "Applicability",
@@ -59,6 +60,7 @@ __all__ = [
     "check_paths",
     "check_source",
     "fix_source",
+    "judge_paths",
     "judge_source",
 ]
 

@@ -26,6 +26,7 @@ from gradlint.rule import Rule
 from gradlint.run.options import Options
 from gradlint.run.plan import make_plan
 from gradlint.run.runner import run
+from gradlint.run.task import FileResult
 from gradlint.suppression.comments import keep
 
 _QUIET = Quiet()
@@ -79,9 +80,13 @@ def judge_source(
         try:
             known = analysis(source, filename, rules)
             if known.runs is not None:
-                return known.loops(keep(source, known.diagnostics))
+                return known.loops(keep(source, known.diagnostics), filename)
             whole = read(source, every_loop=True)
-            return () if isinstance(whole, Problem) else loop_verdicts(Validator(whole, BARE), keep(source, known.diagnostics))
+            return (
+                ()
+                if isinstance(whole, Problem)
+                else loop_verdicts(Validator(whole, BARE), keep(source, known.diagnostics), filename)
+            )
         except RecursionError:
             return ()
 
@@ -118,21 +123,51 @@ def check_paths(
     isolated: bool = False,
     jobs: int | None = 1,
 ) -> tuple[Diagnostic, ...]:
-    """What `gradlint check` finds in files and folders: sorted by place in each file, the files in the order of the walk.
+    """Return what `gradlint check` finds in files and folders, file by file and sorted by place.
 
-    `.gitignore` and configuration files are honoured as the command does it: the nearest configuration of each file, or
-    `config` for all of them, or none where `isolated` is true; `select` and `ignore` win over both. Nothing is written.
+    As in the command, `.gitignore` counts, and each file uses the closest configuration; `config` uses one file for everything,
+    and `isolated` uses none. `select` and `ignore` override the configuration. Nothing is written.
 
-    `jobs` is the number of processes to use at the most, None for one per core; they are only started for many files. Keep
-    to 1 in a process that is itself one of a pool.
+    `jobs` is the maximum number of processes, None for one per core; they start only for many files. Leave it at 1 in a process
+    that is itself part of a pool.
 
-    Raises UnknownRule for a selector that names no rule, ConfigError for a configuration or a baseline that cannot be read,
-    FileNotFoundError for a path that cannot be checked, and CheckFailed.
+    Raises UnknownRule if a selector names no rule, ConfigError if a configuration or a baseline cannot be read, FileNotFoundError
+    if a path cannot be checked, and CheckFailed if gradlint itself fails on a file.
     """
+    results = _results(paths, select, ignore, config, isolated, jobs)
+    return tuple(each for result in results for each in result.diagnostics)
+
+
+def judge_paths(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    isolated: bool = False,
+    jobs: int | None = 1,
+) -> tuple[LoopVerdict, ...]:
+    """Return the verdict on each training loop in files and folders, file by file and by line.
+
+    These are the loops that the summary of `gradlint check` counts. Arguments and errors are those of `check_paths`. The result is
+    empty if no rule about training loops is selected.
+    """
+    results = _results(paths, select, ignore, config, isolated, jobs)
+    return tuple(each for result in results for each in result.loops)
+
+
+def _results(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    select: Iterable[str] | None,
+    ignore: Iterable[str] | None,
+    config: str | os.PathLike[str] | None,
+    isolated: bool,
+    jobs: int | None,
+) -> list[FileResult]:
     some = (paths,) if isinstance(paths, (str, os.PathLike)) else paths
     wanted = tuple(Path(path) for path in some)
     if not wanted:
-        return ()
+        return []
     options = Options(
         wanted,
         select=None if select is None else tuple(select),
@@ -143,13 +178,12 @@ def check_paths(
     plan = make_plan(options)
     if plan.found.problems:
         raise FileNotFoundError("; ".join(plan.found.problems))
-    diagnostics: list[Diagnostic] = []
     with _QUIET:
-        for result in run(plan.jobs, jobs):
-            if result.crash is not None:
-                raise CheckFailed(f"{result.path}: {result.crash}")
-            diagnostics.extend(result.diagnostics)
-    return tuple(diagnostics)
+        results = list(run(plan.jobs, jobs))
+    for result in results:
+        if result.crash is not None:
+            raise CheckFailed(f"{result.path}: {result.crash}")
+    return results
 
 
 def _existing(config: str | os.PathLike[str]) -> str:

@@ -96,18 +96,21 @@ def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic
 
 
 ANSWERS = ("verified", "unknown", "wrong")
-"""What may be known of a training loop; of several answers for one loop, as several optimizers give, the last of these is the loop's."""
+"""The answers for a training loop; if a loop has several optimizers, the answer that comes last here counts."""
 
 
 @dataclass(frozen=True)
 class LoopVerdict:
-    """What is known of the training loop at a line of a text, counted from 1.
+    """The verdict on one training loop of a file.
 
-    `answer` is "verified" where every simulated run trains as the large batch does, "wrong" where rules find something in it,
-    whose `codes` these are, and "unknown" for all else: `reason` says why, and `reason_line` which statement it is about, 0 for none.
-    `silenced` says of a wrong loop that nothing of it is reported: comments or settings keep it back.
+    `line` and `last_line` count from 1, in a notebook within the cell with the number `cell`. `answer` is "verified" if every
+    simulated run trains as the large batch does, "wrong" if rules find something in the loop, and "unknown" otherwise. `codes`
+    are the rules that find something; those that are only informational do not make a loop wrong. `silenced` means that comments
+    or settings keep everything from being reported that makes a loop wrong. `reason` says why a loop is unknown, and
+    `reason_line` (in `reason_cell`) which statement that is about: 0 for none.
     """
 
+    filename: str
     line: int
     last_line: int
     answer: str
@@ -115,16 +118,23 @@ class LoopVerdict:
     reason: str = ""
     reason_line: int = 0
     silenced: bool = False
+    cell: int | None = None
+    reason_cell: int | None = None
 
     @property
     def words(self) -> str:
-        """The answer in one line."""
-        return self.told(f"line {self.reason_line}")
-
-    def told(self, place: str) -> str:
-        """As `words`; `place` is what a reader calls the line that the reason is about, as in a notebook."""
+        """The verdict in one line."""
         if self.answer == "wrong":
-            return f"wrong: {', '.join(self.codes)}"
+            silenced = " (silenced by comments or settings)" if self.silenced else ""
+            return f"wrong: {', '.join(self.codes)}{silenced}"
         if self.answer == "verified":
-            return "verified: in every simulated run it trains as the large batch does"
-        return f"unknown: {self.reason}" + (f" ({place})" if self.reason_line else "")
+            but = f", but for {', '.join(self.codes)}" if self.codes else ""
+            return f"verified: in every simulated run it trains as the large batch does{but}"
+        return f"unknown: {self.reason}{self._place}"
+
+    @property
+    def _place(self) -> str:
+        if not self.reason_line:
+            return ""
+        cell = "" if self.reason_cell is None else f"cell {self.reason_cell}, "
+        return f" ({cell}line {self.reason_line})"

@@ -30,6 +30,7 @@ from gradlint import (
     check_paths,
     check_source,
     fix_source,
+    judge_paths,
     judge_source,
 )
 from gradlint.files.parser_warnings import Quiet
@@ -61,6 +62,17 @@ def test_what_the_parser_says_of_the_code_is_not_passed_on() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert check_source(CLEAN + '\npattern = "\\d"\n') == ()
+
+
+def test_verdicts_on_the_loops_of_files(tmp_path: Path) -> None:
+    names = [str(script(tmp_path, source, name)) for name, source in (("a.py", CLEAN), ("b.py", SAFE))]
+    told = [(each.filename, each.line, each.answer) for each in judge_paths(tmp_path)]
+    assert told == [(names[0], 6, "verified"), (names[1], 6, "wrong")]
+    (silenced,) = judge_paths(names[1], ignore=["GRD101"])
+    assert silenced.silenced and silenced.words.startswith("wrong: GRD101 (silenced")
+    assert judge_paths([]) == judge_paths(names, select=["GRD501"]) == ()
+    with pytest.raises(FileNotFoundError):
+        judge_paths(tmp_path / "missing.py")
 
 
 def test_each_loop_is_verified_wrong_or_unknown() -> None:

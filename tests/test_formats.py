@@ -78,7 +78,19 @@ def notebook(folder: Path, *cells: str, indent: int | None = 1, lines: bool = Tr
 
 
 def test_the_names_are_one_list() -> None:
-    assert NAMES == ("full", "concise", "grouped", "json", "json-lines", "sarif", "github", "gitlab", "junit", "pylint")
+    assert NAMES == (
+        "full",
+        "concise",
+        "grouped",
+        "json",
+        "json-lines",
+        "verdicts",
+        "sarif",
+        "github",
+        "gitlab",
+        "junit",
+        "pylint",
+    )
     assert tuple(formats._WRITERS) == NAMES
     assert KEYS["output-format"].schema["enum"] == list(NAMES)
     assert all(name in check("--help").stdout.replace("\n", "").replace(" ", "") for name in NAMES)
@@ -759,3 +771,29 @@ def test_report_is_plain_data() -> None:
 
     found = Report((finding(),), root=Path())
     assert pickle.loads(pickle.dumps(found)) == found
+
+
+# Verdicts
+
+
+def test_verdicts_of_scripts_and_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, SAFE, "a.py")
+    script(tmp_path, SAFE.replace(".backward()", ".backward()  # gradlint: ignore[GRD101]"), "b.py")
+    script(tmp_path, CLEAN.replace("(i + 1) % accum_steps == 0", "full(x)"), "c.py")
+    cell = notebook(tmp_path, "import torch\n", CLEAN.replace(" / accum_steps", " * y.mean() / accum_steps"))
+    wrong, silenced, unknown, in_cell = json.loads(check(".", "--output-format", "verdicts").stdout)
+    assert (wrong["filename"], wrong["location"], wrong["end_location"]) == (str(tmp_path / "a.py"), {"row": 6}, {"row": 11})
+    assert (wrong["verdict"], wrong["rules"], wrong["silenced"], wrong["reason_location"]) == ("wrong", ["GRD101"], False, None)
+    assert (silenced["verdict"], silenced["rules"], silenced["silenced"]) == ("wrong", ["GRD101"], True)
+    assert (unknown["verdict"], unknown["reason_location"]) == ("unknown", {"cell": None, "row": 9}) and unknown["reason"]
+    assert (in_cell["filename"], in_cell["cell"], in_cell["location"]) == (str(cell), 3, {"row": 6})
+    assert in_cell["reason_location"] == {"cell": 3, "row": 8} and in_cell["message"].endswith("(cell 3, line 8)")
+
+
+def test_verdicts_are_the_same_from_the_cache(tmp_path: Path) -> None:
+    for number in range(6):
+        script(tmp_path, CLEAN.replace("(i + 1) % accum_steps == 0", "full(x)"), f"{number}.py")
+        notebook(tmp_path / str(number), CLEAN)
+    first, second = (check(tmp_path, "--output-format", "verdicts").stdout for _ in range(2))
+    assert first == second and len(json.loads(first)) == 12

@@ -225,7 +225,9 @@ def test_before_and_after_the_pass() -> None:
 def test_a_silenced_finding_is_not_accused() -> None:
     assert "GRD101" in str(picture(SAFE))
     silenced = SAFE.replace("loss.backward()", "loss.backward()  # gradlint: ignore[GRD101] on purpose")
-    assert not picture(silenced).timelines[0].marks & BAD and "GRD101" not in str(picture(silenced))
+    (timeline,) = picture(silenced).timelines
+    assert not timeline.marks & BAD and not timeline.verdicts and not picture(silenced).elsewhere
+    assert timeline.answer == "wrong: GRD101 (silenced by comments or settings)" and timeline.unknown is None
 
 
 def test_alternatives_share_a_row_where_they_do_the_same() -> None:
@@ -266,7 +268,8 @@ def test_what_no_run_comes_to_is_one_line() -> None:
     shown = run("show", FIXTURES / "idioms" / "lightning_automatic.py").stdout.splitlines()
     assert len(shown) == 1 and "lightning_automatic.py:27 LitAutoEncoder.training_step: Lightning runs it by itself" in shown[0]
     unmet = loop("(i + 1) % accum_steps == 0").replace("for i,", "if False:\n            loss.backward()\n    for i,")
-    assert "<stdin>:8 train: unknown: no simulated run reaches `loss.backward()`" in run("show", "-", input=unmet).stdout
+    said = "<stdin>:6 train: unknown: no simulated run reaches `loss.backward()` (line 8)\n"
+    assert said in run("show", "-", input=unmet).stdout
 
 
 def test_the_trainer_is_named_where_it_owns_the_loop() -> None:

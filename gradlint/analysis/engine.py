@@ -35,9 +35,9 @@ class Analysis:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return tuple(each.diagnostic for each in self.located)
 
-    def loops(self, reported: Sequence[Diagnostic]) -> tuple[LoopVerdict, ...]:
-        """An answer for each training loop that the runs come to, given what is reported of it."""
-        return loop_verdicts(self.runs, reported) if self.runs is not None else ()
+    def loops(self, reported: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
+        """The verdict on each training loop, given what is reported of it."""
+        return loop_verdicts(self.runs, reported, filename) if self.runs is not None else ()
 
 
 def analyze(text: str, filename: str, rules: Sequence[Rule], project: Project = BARE) -> tuple[Diagnostic, ...]:

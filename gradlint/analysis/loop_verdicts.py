@@ -1,110 +1,145 @@
-"""One answer for each training loop of a text: verified, wrong or unknown, with the reason."""
+"""The verdict on each training loop of a text: verified, wrong or unknown, with the reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import libcst as cst
 
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import ANSWERS, Diagnostic, LoopVerdict, Severity
-from gradlint.model.syntax.expressions import walk_all
-from gradlint.simulate.roots import backwards
-from gradlint.simulate.simulation import Simulation, met_in
+from gradlint.model.syntax.expressions import brief
+from gradlint.simulate.engines.lightning import AUTOMATIC
+from gradlint.simulate.roots import backwards_among
+from gradlint.simulate.simulation import Simulation, foreign, met_in
 from gradlint.simulate.stops import TOO_LONG
+from gradlint.simulate.trace import What
 from gradlint.simulate.verdicts import Answer, Verdict, verdicts
 
+UNUSUAL = "gradlint reaches it only with other settings than the usual ones"
 _OF_THE_TEXT = "GRD0"
 """How the codes of rules begin that judge a text or its comments, whatever it trains."""
 _AROUND = (cst.For, cst.While, cst.FunctionDef)
 _WORDS = {Answer.VERIFIED: "verified", Answer.WRONG: "wrong", Answer.UNKNOWN: "unknown"}
 
 
-def loop_verdicts(validator: Validator, found: Sequence[Diagnostic]) -> tuple[LoopVerdict, ...]:
-    """The answer for each loop that the runs of a text come to, by line; `found` is what the rules find in it."""
+def loop_verdicts(validator: Validator, found: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
+    """The verdict on each training loop of a text, by line; `found` is what the rules find in it."""
     whole = validator.whole
     if isinstance(whole, Problem):
         return ()
-    by_line: dict[int, LoopVerdict] = {}
-    for simulation in validator.before:
-        for verdict in verdicts(simulation):
-            each = _of_loop(verdict, simulation, whole, found)
-            known = by_line.get(each.line)
-            if known is not None and TOO_LONG in (known.reason, each.reason):
-                # another way to the loop was followed to its end
-                by_line[each.line] = each if known.reason == TOO_LONG else known
-            elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
-                by_line[each.line] = each
-    for each in _given_up(validator.before, whole):
-        by_line.setdefault(each.line, each)
-    for line, led in _among(validator, whole, found).items():
-        if line in by_line and by_line[line].answer == "unknown":
-            by_line[line] = led
-    return tuple(by_line[line] for line in sorted(by_line))
+    judged = _Judged(validator, whole, found)
+    return tuple(replace(each, filename=filename) for each in judged.loops())
 
 
-def _among(validator: Validator, whole: Source, found: Sequence[Diagnostic]) -> dict[int, LoopVerdict]:
-    """The answers for the loops of a file that the modules around it give, where all that lead to a loop give one.
-
-    What is wrong and is reported in another file is no answer here.
-    """
-    given: dict[int, list[LoopVerdict]] = {}
-    for simulation in validator.among:
-        for verdict in verdicts(simulation):
-            if verdict.loop is not None and whole.row_of(verdict.loop) is not None:
-                each = _of_loop(verdict, simulation, whole, found)
-                given.setdefault(each.line, []).append(each)
-    return {
-        line: max(answers, key=lambda each: ANSWERS.index(each.answer))
-        for line, answers in given.items()
-        if all(each.answer != "unknown" and not each.silenced for each in answers)
-    }
+def node_of(loop: cst.CSTNode | None, simulation: Simulation) -> cst.CSTNode:
+    """What a loop is known by: a backward pass outside of loops by the function that the run starts from, or by itself."""
+    known = loop if loop is not None else simulation.root
+    events = (event for run in simulation.runs for event in run.trace.of(What.BACKWARD))
+    return known if known is not None else next(event.node for event in events if not event.loops)
 
 
-def _given_up(simulations: Sequence[Simulation], whole: Source) -> Iterator[LoopVerdict]:
-    """The loops, or functions, around the backward passes that no run comes to, where the steps did not suffice for one."""
-    if not any(each.given_up for each in simulations):
-        return
-    met = met_in(simulations)
-    unmet = [span[0] for call in backwards(whole.statements) if id(call) not in met and (span := whole.span(call)) is not None]
-    around = [each for each in walk_all(whole.statements) if isinstance(each, _AROUND)] if unmet else []
-    spans = [(each, span) for each in around if (span := whole.span(each)) is not None]
-    for place in unmet:
-        inside = [each for each, (start, end) in spans if start <= place < end]
-        loops = [each for each in inside if not isinstance(each, cst.FunctionDef)]
-        yield LoopVerdict(*_rows((loops or inside or [None])[-1], whole), "unknown", reason=TOO_LONG)
+def unreached(validator: Validator) -> list[cst.Call]:
+    """The backward passes that no run reaches, not even one among the modules around the text."""
+    met = met_in((*validator.before, *validator.among))
+    unmet = [call for call in backwards_among(validator.nodes) if id(call) not in met]
+    return [] if unmet and foreign(validator.nodes) else unmet
 
 
-def _of_loop(verdict: Verdict, simulation: Simulation, whole: Source, found: Sequence[Diagnostic]) -> LoopVerdict:
-    first, last = _rows(verdict.loop if verdict.loop is not None else simulation.root, whole)
-    places = (node for fault in verdict.faults for node in (fault.place, fault.event.node))
-    touched = {*range(first, last + 1), *_touched(verdict, simulation, whole), *map(whole.row_of, places)}
-    codes = {each.code for each in found if each.span.start.row in touched and _is_wrong(each)}
-    if codes:
-        return LoopVerdict(first, last, "wrong", tuple(sorted(codes)))
-    if verdict.answer is Answer.WRONG:
-        return LoopVerdict(first, last, "wrong", tuple(sorted({fault.code for fault in verdict.faults})), silenced=True)
-    row = whole.row_of(verdict.node) if verdict.node is not None else None
-    return LoopVerdict(first, last, _WORDS[verdict.answer], reason=verdict.reason, reason_line=row or 0)
+class _Judged:
+    """Judges the loops of one text."""
 
+    def __init__(self, validator: Validator, whole: Source, found: Sequence[Diagnostic]) -> None:
+        self.validator = validator
+        self.whole = whole
+        self.found = found
 
-def _is_wrong(found: Diagnostic) -> bool:
-    """Whether a finding says that a loop trains wrong, and not only what is worth knowing, or that a comment is idle."""
-    return found.severity is not Severity.INFO and not found.code.startswith(_OF_THE_TEXT)
+    def loops(self) -> list[LoopVerdict]:
+        by_line: dict[int, LoopVerdict] = {}
+        for simulation in self.validator.before:
+            for verdict in verdicts(simulation):
+                each = self._of_loop(verdict, simulation)
+                known = by_line.get(each.line)
+                if known is not None and TOO_LONG in (known.reason, each.reason):
+                    # another way to the loop was followed to its end
+                    by_line[each.line] = each if known.reason == TOO_LONG else known
+                elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
+                    by_line[each.line] = each
+        for each in self._unusual():
+            by_line.setdefault(each.line, each)
+        among = self._among()
+        for each in self._unreached():
+            by_line.setdefault(each.line, each)
+        for line, led in among.items():
+            if line not in by_line or by_line[line].answer == "unknown":
+                by_line[line] = led
+        return [by_line[line] for line in sorted(by_line)]
 
+    def _among(self) -> dict[int, LoopVerdict]:
+        """The verdicts that the modules around the text give, if all that lead to a loop give one.
 
-def _touched(verdict: Verdict, simulation: Simulation, whole: Source) -> Iterator[int]:
-    """The rows of what happens in a loop: of helpers as well."""
-    for event in simulation.main.trace.events:
-        if verdict.loop is None or any(loop is verdict.loop for loop in event.loops):
-            row = whole.row_of(event.node)
-            if row is not None:
-                yield row
+        A fault that is reported in another file decides nothing here.
+        """
+        given: dict[int, list[LoopVerdict]] = {}
+        for simulation in self.validator.among:
+            for verdict in verdicts(simulation):
+                if verdict.loop is not None and self.whole.row_of(verdict.loop) is not None:
+                    each = self._of_loop(verdict, simulation)
+                    given.setdefault(each.line, []).append(each)
+        return {
+            line: max(answers, key=lambda each: ANSWERS.index(each.answer))
+            for line, answers in given.items()
+            if all(each.answer != "unknown" and not each.silenced for each in answers)
+        }
 
+    def _unusual(self) -> Iterator[LoopVerdict]:
+        """The loops that runs reach only with other settings than the usual ones."""
+        for simulation in self.validator.before:
+            for event in (event for run in simulation.runs for event in run.trace.of(What.BACKWARD)):
+                if event.through != AUTOMATIC:
+                    first, last = self._rows(node_of(event.loops[-1] if event.loops else None, simulation))
+                    yield LoopVerdict("", first, last, "unknown", reason=UNUSUAL, reason_line=first)
 
-def _rows(node: cst.CSTNode | None, whole: Source) -> tuple[int, int]:
-    """The first and last row of a loop, or of all."""
-    span = whole.span(node) if node is not None else None
-    start, end = span if span is not None else (0, max(len(whole.text) - 1, 0))
-    return whole.row_column(start)[0], whole.row_column(end)[0]
+    def _unreached(self) -> Iterator[LoopVerdict]:
+        """The loops, or functions, around the backward passes that no run reaches."""
+        unmet = unreached(self.validator)
+        given_up = any(each.given_up for each in self.validator.before)
+        outer = [each for each in self.validator.nodes if isinstance(each, _AROUND)] if unmet else []
+        around = [(each, span) for each in outer if (span := self.whole.span(each)) is not None]
+        for call in unmet:
+            place = self.whole.span(call)
+            if place is not None:
+                inside = [each for each, (start, end) in around if start <= place[0] < end]
+                loops = [each for each in inside if not isinstance(each, cst.FunctionDef)]
+                first, last = self._rows((loops or inside or [call])[-1])
+                reason = TOO_LONG if given_up else f"no simulated run reaches `{brief(call)}`"
+                yield LoopVerdict("", first, last, "unknown", reason=reason, reason_line=self.whole.row_of(call) or 0)
+
+    def _of_loop(self, verdict: Verdict, simulation: Simulation) -> LoopVerdict:
+        first, last = self._rows(node_of(verdict.loop, simulation))
+        places = (node for fault in verdict.faults for node in (fault.place, fault.event.node))
+        touched = {*range(first, last + 1), *self._touched(verdict, simulation), *map(self.whole.row_of, places)}
+        here = [each for each in self.found if each.span.start.row in touched and not each.code.startswith(_OF_THE_TEXT)]
+        codes = tuple(sorted({each.code for each in here}))
+        if any(each.severity is not Severity.INFO for each in here):
+            return LoopVerdict("", first, last, "wrong", codes)
+        if verdict.answer is Answer.WRONG:
+            faults = tuple(sorted({fault.code for fault in verdict.faults}))
+            return LoopVerdict("", first, last, "wrong", faults, silenced=True)
+        row = self.whole.row_of(verdict.node) if verdict.node is not None else None
+        return LoopVerdict("", first, last, _WORDS[verdict.answer], codes, verdict.reason, row or 0)
+
+    def _touched(self, verdict: Verdict, simulation: Simulation) -> Iterator[int]:
+        """The rows of what happens in a loop, including what helpers do."""
+        for event in simulation.main.trace.events:
+            if verdict.loop is None or any(loop is verdict.loop for loop in event.loops):
+                row = self.whole.row_of(event.node)
+                if row is not None:
+                    yield row
+
+    def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
+        """The first and last row of a node; those of the whole text for one of another file."""
+        start, end = self.whole.span(node) or (0, max(len(self.whole.text) - 1, 0))
+        return self.whole.row_column(start)[0], self.whole.row_column(end)[0]

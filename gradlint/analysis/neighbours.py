@@ -65,11 +65,6 @@ class Neighbours:
         """What was parsed of the modules around the file."""
         return [each for sources in self._sources for source in sources.values() for each in source.statements]
 
-    def modules(self) -> list[str]:
-        """The names of the modules that are followed."""
-        around = (self._imported, *self._callers)
-        return sorted({module.name for each in around for module in each.modules.values()})
-
     def simulate(
         self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
     ) -> tuple[Simulation, ...]:

@@ -200,12 +200,14 @@ def read(
 
     With `every_loop`, training loops of which no rule can have anything to say matter too. `known` is given back where it is
     what would be read of the text. `runs` says that what trains is going to be run, for which all of the text is read: it is
-    parsed once, then.
+    parsed once, then. A loop gets a verdict even if no rule can find anything in the text.
     """
     if len(text) > most_read(taught):
         return Problem(1, 1, f"too large to be checked: more than {most_read(taught) // 1_000_000} MB of code; {_RAISED}")
     try:
-        rows = rows_of_loops(text, taught) if every_loop else kept_rows(text, taught)
+        rows = () if every_loop else kept_rows(text, taught)
+        if every_loop or (runs and not rows and _BACKWARD.search(text) is not None):
+            rows = rows_of_loops(text, taught)
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except SyntaxError as error:

@@ -68,8 +68,20 @@ class Validator:
         return any(rule.shown is not None for rule in rules) and self._trains
 
     @cached_property
+    def nodes(self) -> list[cst.CSTNode]:
+        """All nodes of the whole text."""
+        if self.whole is self.source:
+            return self._known_nodes
+        return [] if isinstance(self.whole, Problem) else walk_all(self.whole.statements)
+
+    @cached_property
+    def _known_nodes(self) -> list[cst.CSTNode]:
+        """All nodes of what was read of the text."""
+        return walk_all(self.source.statements)
+
+    @cached_property
     def _trains(self) -> bool:
-        nodes = walk_all(self.source.statements)
+        nodes = self._known_nodes
         return bool(backwards_among(nodes)) or trainer_among(nodes) is not None or self._leads
 
     @cached_property

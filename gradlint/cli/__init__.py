@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from typing import Any
@@ -38,7 +37,7 @@ class Commands(click.Group):
         return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As any group's; an interruption has the status that shells give it, and a stream that takes nothing is told of."""
+        """As any group's; an interruption has the status that shells give it, and a stream that cannot be written ends the run."""
         from gradlint.cli.terminal import complain, lost
 
         try:
@@ -47,7 +46,7 @@ class Commands(click.Group):
             complain("interrupted")
             sys.exit(130)
         except OSError as error:
-            if error.errno == errno.EPIPE or error.filename is not None:
+            if error.filename is not None:
                 raise
             lost(error)
             sys.exit(2)

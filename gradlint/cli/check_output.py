@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 from gradlint import __version__
-from gradlint.cli.judged_loops import judged_loops
 from gradlint.cli.terminal import colour, complain, emit, lost, warn, write
 from gradlint.report.formats import advice, fix_summary, report
 from gradlint.report.found import Report
@@ -77,7 +76,7 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         advice=() if options.add_ignore else _advice(results),
         failures=tuple((result.path, result.crash.splitlines()[-1]) for result in results if result.crash),
         files=len(plan.jobs),
-        loops=tuple(judged_loops(results, notebooks)),
+        loops=tuple(each for result in results for each in result.loops),
         rules=_rules(plan) if plan.output_format == "sarif" else (),
         unchecked=bool(plan.idle or plan.found.problems),
         unsafe=plan.unsafe,

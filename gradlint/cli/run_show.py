@@ -14,7 +14,7 @@ import click
 from gradlint.cli.show_files import STDIN, Script, Unreadable, scripts
 from gradlint.cli.terminal import colour, complain, emit, warn
 from gradlint.config.load import ConfigError
-from gradlint.config.selection import UnknownRule, named
+from gradlint.config.selection import Selection, UnknownRule, named
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.report.lines import safe
 from gradlint.run.outputs import require_apart
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gradlint.show.timeline import Drawn
 
 FAILED = 2
+EVERY_RULE = Selection()
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class _Reader:
         for script in scripts(self.paths, self._fail):
             try:
                 text = script.text()
-                drawn = draw(text, script.name, script.taught) if text is not None else None
+                drawn = _drawn(text, script) if text is not None else None
             except Unreadable as error:
                 self._fail(str(error))
                 continue
-            if drawn is not None and (script.named or drawn.loops or drawn.picture.unrun):
+            if drawn is not None and (script.named or drawn.loops or drawn.picture.undrawn):
                 yield script, drawn
 
     def _fail(self, message: str) -> None:
@@ -116,8 +117,12 @@ def _shown(drawn: Drawn) -> Shown:
     return Shown(tuple(tuple(words(*each, drawn.reading)) for each in drawn.loops), drawn.picture)
 
 
-def draw(text: str, filename: str, taught: Taught = UNTAUGHT) -> Drawn:
-    """The loops of a script, or of a notebook by its name. Raises Unreadable."""
+def _drawn(text: str, script: Script) -> Drawn:
+    return draw(text, script.name, script.taught, script.selection, follow=script.config.follow)
+
+
+def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selection = EVERY_RULE, *, follow: bool = True) -> Drawn:
+    """The loops of a script, or of a notebook by its name, under some settings. Raises Unreadable."""
     from gradlint.analysis.neighbours import neighbours_of
     from gradlint.analysis.project import Project
     from gradlint.analysis.source import Problem, read
@@ -134,7 +139,10 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT) -> Drawn:
                 at = place(source.row)
                 cell = f"cell {at.cell}:" if at.cell is not None else ""
                 raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            return draw_all(Reading(source, filename, place), all_rules(), Project(taught, neighbours_of(filename, code)))
+            rules, chosen = all_rules(), {rule.code: rule for rule in selection.choose(all_rules())}
+            project = Project(taught, neighbours_of(filename, code) if follow else None)
+            reading = Reading(source, filename, place)
+            return draw_all(reading, [chosen.get(rule.code, rule) for rule in rules], project, chosen.keys())
         except RecursionError as error:
             raise Unreadable(f"{filename}: the code is nested too deeply to be read") from error
 
@@ -175,8 +183,8 @@ def _text(shown: Iterator[Shown]) -> Iterator[str]:
             yield ""
             yield from drawn_as_text(timeline, style)
             timelines.append(timeline)
-        for other in each.picture.unrun:
-            yield safe(f"{each.picture.filename}:{other.at.pointer} {other.function}: {other.why}")
+        for other in each.picture.undrawn:
+            yield safe(f"{each.picture.filename}:{other.at.pointer} {other.function}: {other.words}")
         for verdict in each.picture.elsewhere:
             yield safe(f"{each.picture.filename}: {verdict.code} {verdict.name}, {verdict.at.words} (not on a timeline)")
     if timelines:
@@ -192,7 +200,7 @@ def _why(found: Iterator[tuple[Script, Drawn]], rules: Sequence[Rule]) -> Iterat
             yield safe(f"{drawn.picture.filename}: {drawn.picture.note}")
         for rule in rules:
             yield from map(safe, why(rule, drawn, runs=script.runs(rule)))
-        yield from (safe(f"{script.name}:{each.at.pointer} {each.function}: {each.why}") for each in drawn.picture.unrun)
+        yield from (safe(f"{script.name}:{each.at.pointer} {each.function}: {each.words}") for each in drawn.picture.undrawn)
 
 
 def _unjudged(found: Iterator[tuple[Script, Drawn]], output_format: str) -> Iterator[str]:

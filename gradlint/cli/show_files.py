@@ -38,17 +38,21 @@ class Script:
     @property
     def taught(self) -> Taught:
         """The names that the settings add to the field's own."""
-        names = self.config.names
-        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, self.config.max_size)
+        return self.config.names.taught(self.config.max_size)
 
-    def runs(self, rule: Rule) -> bool:
-        """Whether the settings let a rule run on the file."""
+    @property
+    def selection(self) -> Selection:
+        """What the settings say of the rules for this file."""
         silenced: Sequence[str] = ()
         if self.config.per_file_ignores:
             from gradlint.config.patterns import silencer
 
             silenced = silencer(self.config.per_file_ignores)(self.path)
-        return Selection(self.config.layers, self.config.severity, tuple(silenced)).runs(rule.code, rule.name, rule.severity)
+        return Selection(self.config.layers, self.config.severity, tuple(silenced))
+
+    def runs(self, rule: Rule) -> bool:
+        """Whether the settings let a rule run on the file."""
+        return self.selection.runs(rule.code, rule.name, rule.severity)
 
     def text(self) -> str | None:
         """The text of the file; None for one in a folder that cannot hold a training loop. Raises Unreadable."""

@@ -51,11 +51,12 @@ def emit_bytes(data: bytes) -> None:
 
 
 def lost(error: OSError) -> None:
-    """Tell that stdout takes nothing, and leave it alone from then on; a reader that has seen enough is not told."""
-    if error.errno != errno.EPIPE:
-        complain(f"stdout: cannot be written: {error.strerror or error}")
+    """Say that stdout cannot be written, and leave it alone from then on. If its reader has seen enough, exit with 0, as Ruff does."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        sys.exit(0)
+    complain(f"stdout: cannot be written: {error.strerror or error}")
 
 
 def write(lines: Iterable[str], path: Path, *, append: bool = False) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradlint.config.selection import Layer
+
+if TYPE_CHECKING:
+    from gradlint.model.names.vocabulary import Taught
 
 Settings = Mapping[str, Any]
 """Values by their keys, as `schema.KEYS` reads them."""
@@ -39,6 +42,12 @@ class Names:
     schedulers: frozenset[str] = frozenset()
     accumulation_steps: frozenset[str] = frozenset()
     boundaries: frozenset[str] = frozenset()
+
+    def taught(self, max_size: int | None) -> Taught:
+        """The same for the analysis, with the number of characters that it parses of a file."""
+        from gradlint.model.names.vocabulary import Taught  # only files that may train need it
+
+        return Taught(self.optimizers, self.schedulers, self.accumulation_steps, self.boundaries, max_size)
 
 
 @dataclass(frozen=True)

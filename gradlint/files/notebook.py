@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from gradlint.cell_sources import SourceValue, source_values
-from gradlint.diagnostic import Diagnostic, Place, Span, TextEdit
+from gradlint.diagnostic import Diagnostic, LoopVerdict, Place, Span, TextEdit
 from gradlint.files.cell_writing import with_source
 from gradlint.files.parse import parse
 
@@ -138,6 +138,13 @@ class Notebook:
             note="; ".join([*([diagnostic.note] if diagnostic.note else []), *told]) or None,
             fix=fix,
         )
+
+    def localized_verdict(self, verdict: LoopVerdict) -> LoopVerdict:
+        """The verdict with lines that count in their cells."""
+        cell, line = self.place(verdict.line)
+        reason_cell, reason_line = self.place(verdict.reason_line) if verdict.reason_line else (None, 0)
+        last = verdict.last_line - verdict.line + line
+        return replace(verdict, line=line, last_line=last, cell=cell, reason_line=reason_line, reason_cell=reason_cell)
 
     def shifted(self, span: Span) -> Span:
         return Span(*(Place(self.place(p.row)[1], p.column) for p in (span.start, span.end)))

@@ -9,7 +9,8 @@ import libcst as cst
 
 from gradlint.edits import Insert, Move
 from gradlint.finding import Fix
-from gradlint.fixes.decisions import decision_of, named_anew, only_asks
+from gradlint.fixes.decisions import decision_of, named_anew
+from gradlint.fixes.guards import only_asks
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.fixes.update_by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside

@@ -9,14 +9,12 @@ import libcst as cst
 
 from gradlint.edits import Delete, Edit, Insert, Move, Wrap
 from gradlint.fixes.decision_text import as_text, line_text
+from gradlint.fixes.guards import only_asks
 from gradlint.fixes.places import Places, targets_of
 from gradlint.fixes.returned import read_elsewhere
-from gradlint.model.syntax.expressions import dotted, last_name, subnodes, text, walk
+from gradlint.model.syntax.expressions import dotted, subnodes, text, walk
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
-
-_ASKING = frozenset(("len", "isinstance", "hasattr", "getattr", "int", "bool", "float", "any", "all", "callable"))
-"""Functions that only ask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,11 +222,6 @@ def named_anew(
     return None
 
 
-def only_asks(test: cst.CSTNode) -> bool:
-    """Whether a condition does nothing but ask."""
-    return not any(isinstance(each, (cst.NamedExpr, cst.Await)) or _acts(each) for each in walk(test))
-
-
 def _unwritable(found: Decision) -> str:
     """Why the decision cannot be written a second time, in the update."""
     for each in walk(found.statement):
@@ -238,10 +231,6 @@ def _unwritable(found: Decision) -> str:
             if not only_asks(each.test):
                 return "the condition around the call may have side effects"
     return "there is a comment inside the statement" if "#" in found.written else ""
-
-
-def _acts(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Call) and last_name(node.func) not in _ASKING
 
 
 def _holds(node: cst.CSTNode, lines: Sequence[cst.CSTNode]) -> bool:

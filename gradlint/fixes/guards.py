@@ -6,15 +6,18 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name, text, walk
 
+_ASKING = frozenset(("len", "isinstance", "hasattr", "getattr", "int", "bool", "float", "any", "all", "callable"))
+"""Functions that only ask."""
 
-def only_asks(guard: cst.BaseExpression) -> bool:
-    """Whether a condition does nothing else, so that it may be asked twice."""
-    return not any(isinstance(each, (cst.NamedExpr, cst.Await)) or _acts(each) for each in walk(guard))
+
+def only_asks(test: cst.CSTNode) -> bool:
+    """Whether a condition does nothing but ask, so that it may be asked twice."""
+    return not any(isinstance(each, (cst.NamedExpr, cst.Await)) or _acts(each) for each in walk(test))
 
 
 def _acts(node: cst.CSTNode) -> bool:
     """Whether a node is a call that may do something."""
-    return isinstance(node, cst.Call) and last_name(node.func) != "len"
+    return isinstance(node, cst.Call) and last_name(node.func) not in _ASKING
 
 
 def complement(guard: cst.BaseExpression) -> str:

@@ -33,7 +33,7 @@ def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[st
 
         yield from _fixes(found)
         if found.files:
-            yield checked(found.files, [each.verdict for each in found.loops])
+            yield checked(found.files, found.loops)
         yield from summary(found.diagnostics, found.applied, unsafe=found.unsafe, fixing=found.fixing)
         yield from advice(found)
 
@@ -108,6 +108,12 @@ def _json_lines(found: Report) -> Iterator[str]:
     return to_json_lines(found.diagnostics)
 
 
+def _verdicts(found: Report) -> Iterator[str]:
+    from gradlint.report.machine import verdicts_to_json
+
+    yield verdicts_to_json(found.loops)
+
+
 def _sarif(found: Report) -> Iterator[str]:
     from gradlint.report.sarif import sarif
 
@@ -163,6 +169,7 @@ _WRITERS: Mapping[str, Writer] = {
     "grouped": _grouped,
     "json": _json,
     "json-lines": _json_lines,
+    "verdicts": _verdicts,
     "sarif": _sarif,
     "github": _github,
     "gitlab": _gitlab,

@@ -12,17 +12,6 @@ from gradlint.report import paths
 
 
 @dataclass(frozen=True)
-class JudgedLoop:
-    """The verdict on a training loop, the lines of its file that the loop has, and the verdict in words."""
-
-    filename: str
-    verdict: LoopVerdict
-    first: int
-    last: int
-    words: str
-
-
-@dataclass(frozen=True)
 class Report:
     """Everything that a report may tell.
 
@@ -45,7 +34,7 @@ class Report:
     failures: tuple[tuple[str, str], ...] = ()
     unchecked: bool = False
     files: int = 0
-    loops: tuple[JudgedLoop, ...] = ()
+    loops: tuple[LoopVerdict, ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     unsafe: bool = False
     fixing: bool = False

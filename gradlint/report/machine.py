@@ -1,4 +1,4 @@
-"""The formats `json`, an array, and `json-lines`, an object a line; field names as Ruff's."""
+"""The formats `json` (an array of findings), `json-lines` (one finding per line) and `verdicts`; field names as in Ruff."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from gradlint.diagnostic import Diagnostic, Place, Span
+from gradlint.diagnostic import Diagnostic, LoopVerdict, Place, Span
 from gradlint.report.pages import page_url as page_url
 from gradlint.report.statistics import tallies
 
@@ -50,6 +50,28 @@ def statistics_to_json(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> st
 def statistics_to_json_lines(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
     """The tallies of `--statistics`, each as a JSON object on a line of its own."""
     return (to_text(asdict(tally), indent=None) for tally in tallies(diagnostics, unsafe=unsafe))
+
+
+def verdicts_to_json(loops: Iterable[LoopVerdict]) -> str:
+    """The verdict on each training loop as one JSON array."""
+    return to_text([_verdict(each) for each in loops])
+
+
+def _verdict(loop: LoopVerdict) -> dict[str, Any]:
+    """One verdict; file names are absolute, rows count from 1, in a notebook within the cell."""
+    reason = {"cell": loop.reason_cell, "row": loop.reason_line} if loop.reason_line else None
+    return {
+        "cell": loop.cell,
+        "filename": os.path.abspath(loop.filename),
+        "location": {"row": loop.line},
+        "end_location": {"row": loop.last_line},
+        "verdict": loop.answer,
+        "rules": list(loop.codes),
+        "silenced": loop.silenced,
+        "reason": loop.reason or None,
+        "reason_location": reason,
+        "message": loop.words,
+    }
 
 
 def as_object(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 TEXT = ("full", "concise", "grouped")
 """The formats for people: they are coloured on a terminal and close with a summary."""
-NAMES = (*TEXT, "json", "json-lines", "sarif", "github", "gitlab", "junit", "pylint")
+NAMES = (*TEXT, "json", "json-lines", "verdicts", "sarif", "github", "gitlab", "junit", "pylint")

@@ -100,13 +100,17 @@ class _Run:
     def loops(self) -> Iterator[Object]:
         """The verdict on each training loop."""
         for each in self.found.loops:
-            region = {"startLine": each.first, "endLine": each.last}
+            first, last = each.line, each.last_line
+            if each.cell is not None:
+                first = self.found.notebook_line(each.filename, each.cell, first)
+                last = max(first, self.found.notebook_line(each.filename, each.cell, last))
+            region = {"startLine": first, "endLine": last}
             yield {
                 "descriptor": {"id": LOOP_DESCRIPTORS[0]["id"], "index": 0},
-                "level": "note" if each.verdict.answer == "unknown" else "none",
+                "level": "note" if each.answer == "unknown" else "none",
                 "message": _message(f"This training loop is {each.words}."),
                 "locations": [{"physicalLocation": {"artifactLocation": self.artifact(each.filename), "region": region}}],
-                "properties": {"verdict": each.verdict.answer, "rules": list(each.verdict.codes)},
+                "properties": {"verdict": each.answer, "rules": list(each.codes), "silenced": each.silenced},
             }
 
     def result(self, each: Diagnostic, fingerprint: str) -> Object:

@@ -28,11 +28,6 @@ class Repository:
     root: str
     _texts: dict[str, str | None] = field(default_factory=dict)
 
-    @property
-    def seen(self) -> tuple[str, ...]:
-        """The files that were read so far, or looked for."""
-        return tuple(self._texts)
-
     def text(self, path: str) -> str | None:
         """The text of a file in the folder; None for what is no file, is too large, lies outside, or is no text."""
         if path not in self._texts:

@@ -9,15 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
-from gradlint.model.data.settings import Setting, SettingsFile
+from gradlint.model.data.settings import KNOWN, MANAGED, Setting, SettingsFile
 from gradlint.repository.folder import Repository
-
-_MANAGED = "managed_gradient_accumulation"
-
-KNOWN = frozenset(
-    (_MANAGED, *"gradient_accumulation_steps train_batch_size train_micro_batch_size_per_gpu gradient_clipping".split())
-)
-"""The settings that accumulation is about."""
 
 LARGEST = 100_000
 """Characters of the largest file that is taken for one of settings."""
@@ -80,7 +73,7 @@ def read_settings(text: str, name: str) -> SettingsFile:
 
 def _fits(key: str, value: float) -> bool:
     """Whether a value is a switch where that is asked for, and a finite number elsewhere."""
-    return isinstance(value, bool) == (key == _MANAGED) and isfinite(value)
+    return isinstance(value, bool) == (key == MANAGED) and isfinite(value)
 
 
 def _of_json(text: str) -> Iterator[tuple[str, object, int]]:

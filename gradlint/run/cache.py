@@ -156,7 +156,7 @@ class Store:
         return known.hexdigest()
 
     def results(self, name: str, digest: str) -> tuple[tuple[Diagnostic, ...], tuple[LoopVerdict, ...]] | None:
-        """What was found in a content, told of a file, and the answers for its loops; None where that is not known."""
+        """What was found in a content, told of a file, and the verdicts on its loops; None where that is not known."""
         kept = self._results.get(digest)
         if kept is None:
             return None
@@ -164,7 +164,7 @@ class Store:
             found, loops, context = kept
             if context and not self._contexts.holds(name, context_from(context)):
                 return None
-            return diagnostics_of(found, name), loops_of(loops)
+            return diagnostics_of(found, name), loops_of(loops, name)
         except (Damaged, ValueError, TypeError):
             del self._results[digest]
             return None

@@ -31,8 +31,9 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
 
 
 def plain_loop(loop: LoopVerdict) -> list[Any]:
-    """The answer for a loop as a list."""
-    return [loop.line, loop.last_line, loop.answer, list(loop.codes), loop.reason, loop.reason_line, loop.silenced]
+    """The verdict on a loop as a list, without the name of its file."""
+    place = [loop.line, loop.last_line, loop.cell or 0, loop.reason_line, loop.reason_cell or 0]
+    return [*place, loop.answer, list(loop.codes), loop.reason, loop.silenced]
 
 
 def context_from(kept: Any) -> Context:
@@ -44,18 +45,22 @@ def context_from(kept: Any) -> Context:
         raise Damaged from error
 
 
-def loops_of(kept: Any) -> tuple[LoopVerdict, ...]:
-    """The answers that were made plain. Raises Damaged."""
+def loops_of(kept: Any, filename: str) -> tuple[LoopVerdict, ...]:
+    """The verdicts that were made plain. Raises Damaged."""
     try:
-        return tuple(_loop(*each) for each in kept)
+        return tuple(_loop(each, filename) for each in kept)
     except (ValueError, TypeError) as error:
         raise Damaged from error
 
 
-def _loop(line: Any, last: Any, answer: Any, codes: Any, reason: Any, row: Any, silenced: Any) -> LoopVerdict:
-    if not all(type(each) is int for each in (line, last, row)) or type(silenced) is not bool or answer not in ANSWERS:
+def _loop(kept: Any, filename: str) -> LoopVerdict:
+    line, last, cell, row, row_cell, answer, codes, reason, silenced = kept
+    if not all(type(each) is int for each in (line, last, cell, row, row_cell)) or type(silenced) is not bool:
         raise Damaged
-    return LoopVerdict(line, last, _text(answer), tuple(map(_text, codes)), _text(reason), row, silenced)
+    if answer not in ANSWERS:
+        raise Damaged
+    rules = tuple(map(_text, codes))
+    return LoopVerdict(filename, line, last, answer, rules, _text(reason), row, silenced, cell or None, row_cell or None)
 
 
 def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.files.read import LARGEST, content
+from gradlint.relevance.needed_words import BACKWARD
 from gradlint.relevance.prefilter import Prefilter, prefilter_of
 from gradlint.run.task import FileResult, Job, Task
 
@@ -28,7 +29,7 @@ class Candidate:
     store: Store | None = None
     digest: str = ""
     barren: bool = False
-    """A script that was named, and whose bytes can hold no finding: all that can be told is that it is no Python."""
+    """Whether the bytes of a script that was named can hold no finding and no backward pass: it can only be no Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,8 @@ class Intake:
             store.remember(pending.name, pending.seen, digest)
             known = _known(store, digest, job, pending.name, data) if admitted else None
         if admitted:
-            yield known or Candidate(job, data, store, digest, not fertile and not pending.name.endswith(".ipynb"))
+            barren = not fertile and not pending.name.endswith(".ipynb") and not BACKWARD.shows(data)
+            yield known or Candidate(job, data, store, digest, barren)
 
 
 def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = None) -> FileResult | None:

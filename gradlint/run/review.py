@@ -15,7 +15,6 @@ from gradlint.analysis.text_changes import edited
 from gradlint.diagnostic import Diagnostic, LoopVerdict, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
-from gradlint.model.names.vocabulary import Taught
 from gradlint.registry import all_rules
 from gradlint.repository.context import NO_CONTEXT, Context
 from gradlint.rule import Rule
@@ -45,14 +44,10 @@ class Review:
         return self.task.selection.choose(all_rules())
 
     @cached_property
-    def taught(self) -> Taught:
-        names = self.task.names
-        return Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, self.task.max_size)
-
-    @cached_property
     def project(self) -> Project:
         """What is known beside the text."""
-        return Project(self.taught, neighbours_of(self.name, self.text) if self.task.follow else None)
+        taught = self.task.names.taught(self.task.max_size)
+        return Project(taught, neighbours_of(self.name, self.text) if self.task.follow else None)
 
     @property
     def context(self) -> Context:
@@ -65,8 +60,8 @@ class Review:
         return self._reported(text, self._analysis(text).diagnostics)
 
     def loops(self, text: str, reported: tuple[Diagnostic, ...]) -> tuple[LoopVerdict, ...]:
-        """An answer for each training loop, given what is reported."""
-        return self._analysis(text).loops(reported)
+        """The verdict on each training loop, given what is reported."""
+        return self._analysis(text).loops(reported, self.name)
 
     def _analysis(self, text: str) -> engine.Analysis:
         known = self._analyses.get(text)

@@ -182,6 +182,7 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair
     return replace(
         result,
         diagnostics=tuple(notebook.localized(each) for each in result.diagnostics),
+        loops=tuple(notebook.localized_verdict(each) for each in result.loops),
         applied=result.applied,
         cells=cells if result.diagnostics else (),
     )
@@ -243,14 +244,15 @@ def _is_python(data: bytes) -> bool:
 
 
 def _holds_nothing(text: str, task: Task) -> bool:
-    """Whether nothing can be found in a text, not even that it is no Python, told without the parser that the rules need."""
-    from gradlint.model.names.vocabulary import Taught
+    """Whether a text holds no finding and no loop to judge, told without the parser that the rules need."""
+    from gradlint.relevance.needed_words import BACKWARD
     from gradlint.relevance.programs import may_lead
-    from gradlint.relevance.relevant_rows import kept_rows
+    from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
 
-    names = task.names
-    taught = Taught(names.optimizers, names.schedulers, names.accumulation_steps, names.boundaries, task.max_size)
+    taught = task.names.taught(task.max_size)
     try:
-        return not kept_rows(text, taught) and not (task.follow and may_lead(text))
+        if kept_rows(text, taught) or (task.follow and may_lead(text)):
+            return False
+        return not (BACKWARD.shows(text.encode("utf-8", "surrogatepass")) and rows_of_loops(text, taught))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False

@@ -53,8 +53,8 @@ class FileResult:
 
     `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
     fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
-    `prints` what everything is known by that was found, held back or not. `loops` has an answer for each training loop, by its rows
-    in the text: in a notebook in its code cells as one. `context` is what that depends on beside the content of the file.
+    `prints` what everything is known by that was found, held back or not. `loops` has the verdict on each training loop.
+    `context` is what that depends on beside the content of the file.
     """
 
     path: str

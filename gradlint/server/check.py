@@ -92,7 +92,7 @@ def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -
     if not _worth_reading(code, policy.task):
         return ()
     review = Review(_name(document), code, policy.task)
-    seen = outline(code, review.taught)
+    seen = outline(code, review.project.taught)
     found = _known(seen, policy, memory)
     if found is None:
         found = _analyzed(code, seen, review, memory.reader, go_on)
@@ -105,8 +105,8 @@ def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -
 
 def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, go_on: GoOn) -> tuple[Diagnostic, ...]:
     def parsed(text: str) -> Source | Problem:
-        source = reader.read(text, seen, go_on) if seen is not None and fits(seen.code, review.taught) else None
-        return source if source is not None else read(text, review.taught)
+        source = reader.read(text, seen, go_on) if seen is not None and fits(seen.code, review.project.taught) else None
+        return source if source is not None else read(text, review.project.taught)
 
     located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.project)
     return tuple(each.diagnostic for each in located)

@@ -127,27 +127,33 @@ class Timeline:
 
 
 @dataclass(frozen=True)
-class Unrun:
-    """Training that no simulated run reaches: where, in which function, and what is known of it.
+class Undrawn:
+    """Training without a timeline: no simulated run reaches it, an engine runs it, or the timeline of another loop shows it too.
 
-    It is `unknown` unless an engine runs it.
+    `answer` is the verdict on a loop and `unknown` says why it cannot be judged, as in a timeline. `note` says what else is known.
     """
 
     at: At
     function: str
-    why: str
-    unknown: bool = True
+    answer: str = ""
+    unknown: Unknown | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that is known, on one line."""
+        return "; ".join(each for each in (self.answer, self.note) if each)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """All training loops of one file that runs come to; `unrun` is what they do not come to.
+    """All training loops of one file: a timeline for each that runs reach, and the others in `undrawn`.
 
-    `elsewhere` is what was found outside of the loops, `note` what there is to say instead.
+    `elsewhere` is what rules find outside of the loops. `note` says why there is no loop.
     """
 
     filename: str
     timelines: tuple[Timeline, ...]
     elsewhere: tuple[Verdict, ...] = ()
     note: str | None = None
-    unrun: tuple[Unrun, ...] = ()
+    undrawn: tuple[Undrawn, ...] = ()

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from gradlint.analysis.source import Source
-from gradlint.model.syntax.expressions import text as code
 from gradlint.model.syntax.expressions import walk
 from gradlint.show.grid import At
-
-_LONGEST = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +25,17 @@ class Reading:
         return self.place(self.source.row_of(node) or 1)
 
     def function(self, node: cst.CSTNode | None) -> str:
-        """The function that a node stands in, or is, with the classes around it: `Trainer.fit`."""
-        span = self.source.span(node) if node is not None else None
+        """The function that a node is in, or is, with the classes around it: `Trainer.fit`."""
+        return self._function(self.source.span(node) if node is not None else None)
+
+    def function_at(self, row: int) -> str:
+        """The function that the code in a row is in, or begins."""
+        start = self.source.line_starts[row - 1]
+        line = self.source.text[start:].partition("\n")[0]
+        first = start + len(line) - len(line.lstrip())
+        return self._function((first, first))
+
+    def _function(self, span: tuple[int, int] | None) -> str:
         nodes = (each for statement in self.source.statements for each in walk(statement))
         scopes = (each for each in nodes if isinstance(each, (cst.FunctionDef, cst.ClassDef)))
         around = []
@@ -39,9 +45,3 @@ class Reading:
                 around.append((own, scope))
         names = [scope.name.value for _, scope in sorted(around, key=lambda pair: pair[0][0])]
         return ".".join(names) if any(isinstance(scope, cst.FunctionDef) for _, scope in around) else "<module>"
-
-
-def brief(node: cst.CSTNode) -> str:
-    """The code of a node on one line."""
-    written = " ".join(code(node).split())
-    return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 3]}..."

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradlint.diagnostic import Diagnostic
+from gradlint.model.syntax.expressions import brief
 from gradlint.rule import Rule
 from gradlint.show.grid import Mark, Timeline
 from gradlint.show.labels import LABELS
 from gradlint.show.lanes import Lane
 from gradlint.show.loops import Loop
-from gradlint.show.reading import Reading, brief
+from gradlint.show.reading import Reading
 from gradlint.show.timeline import Drawn
 from gradlint.show.words import often, updates
 from gradlint.simulate.trace import What

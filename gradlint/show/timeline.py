@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from gradlint.analysis.located import Located
-from gradlint.analysis.loop_verdicts import loop_verdicts
+from gradlint.analysis.loop_verdicts import UNUSUAL, loop_verdicts, node_of
 from gradlint.analysis.project import Project
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
-from gradlint.diagnostic import Diagnostic, LoopVerdict
+from gradlint.diagnostic import Diagnostic, LoopVerdict, Severity
 from gradlint.fixes.fixer import fix, fixed_together
 from gradlint.rule import Rule
 from gradlint.show.compared import Answers, held_against
 from gradlint.show.findings import Charge, charges, faults_left, found_in, is_about
-from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Unknown, Verdict
+from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Verdict
 from gradlint.show.helps import help_for
 from gradlint.show.labels import LABELS
 from gradlint.show.lanes import UNSYNCED, Lane, lanes_of
 from gradlint.show.loops import Loop, loops_of
-from gradlint.show.notes import notes_of, unrun, why_empty
+from gradlint.show.notes import notes_of
 from gradlint.show.reading import Reading
+from gradlint.show.undrawn import answer, undrawn, unknown, why_empty
 from gradlint.simulate.verdicts import verdicts as answers_of
 from gradlint.suppression.comments import keep
 
@@ -52,7 +53,6 @@ class _Script:
     whole: Source
     loops: tuple[Loop, ...]
     found: tuple[Charge, ...]
-    answers: tuple[LoopVerdict, ...] = ()
     located: tuple[Located, ...] = ()
     unfixed: frozenset[str] = frozenset()
     silenced: tuple[Diagnostic, ...] = ()
@@ -71,19 +71,26 @@ class _Script:
         return [replace(each, codes=tuple(sorted(codes.get(id(each), ())))) for each in lanes]
 
 
-def draw_all(reading: Reading, rules: Sequence[Rule], project: Project) -> Drawn:
-    """Draw every training loop of a text; what is wrong is what the rules find and no comment silences."""
+def draw_all(reading: Reading, rules: Sequence[Rule], project: Project, reports: Collection[str]) -> Drawn:
+    """Draw every training loop of a text; what is wrong is what the rules find and no comment silences.
+
+    `reports` are the codes of the rules that the settings let run: what others find is drawn, and is silenced for the verdict.
+    """
     script = _read(reading.source, rules, project)
     if script is None:
         return Drawn(Picture(reading.filename, (), note=why_empty(reading.source.statements)), reading)
     repaired = _repaired(script, rules, project)
     reading = replace(reading, source=script.whole)
-    drawn = [_timeline(loop, script, repaired, reading, rules) for loop in script.loops]
+    verdicts = {each.line: each for each in loop_verdicts(script.runs, _counted(script, reports), reading.filename)}
+    rows = [reading.source.row_of(node_of(loop.node, loop.simulation)) or 1 for loop in script.loops]
+    drawn = [
+        _timeline(loop, script, repaired, reading, rules, verdicts.get(row)) for loop, row in zip(script.loops, rows, strict=True)
+    ]
     told = {id(each) for loop in script.loops for each in script.found if is_about(each, loop, script.whole)}
     rest = [_verdict(each, reading, drawn=False) for each in script.found if id(each) not in told]
-    unmet = tuple(unrun(script.runs.before, script.whole.statements, reading))
-    note = None if drawn or unmet else why_empty(script.whole.statements)
-    picture = Picture(reading.filename, tuple(each for each, _ in drawn), tuple(dict.fromkeys(rest)), note, unmet)
+    others = tuple(undrawn(script.runs, tuple(verdicts.values()), set(rows), reading))
+    note = None if drawn or others else why_empty(script.whole.statements)
+    picture = Picture(reading.filename, tuple(each for each, _ in drawn), tuple(dict.fromkeys(rest)), note, others)
     loops = tuple((loop, lanes, each) for loop, (each, lanes) in zip(script.loops, drawn, strict=True))
     return Drawn(picture, reading, loops, tuple(each.diagnostic for each in script.located), script.silenced)
 
@@ -97,7 +104,13 @@ def _read(source: Source, rules: Sequence[Rule], project: Project) -> _Script | 
     loops = tuple(loops_of(runs.before))
     unfixed = frozenset(each.diagnostic.code for each in located if each.diagnostic.fix is None)
     found = tuple(charges(located, rules, runs, loops))
-    return _Script(runs, whole, loops, found, loop_verdicts(runs, ()), located, unfixed, known.silenced)
+    return _Script(runs, whole, loops, found, located, unfixed, known.silenced)
+
+
+def _counted(script: _Script, reports: Collection[str]) -> list[Diagnostic]:
+    """What counts for the verdict on a loop: what `gradlint check` reports, and what is informational."""
+    found = (each.diagnostic for each in script.located)
+    return [each for each in found if each.code in reports or each.severity is Severity.INFO]
 
 
 def _repaired(script: _Script, rules: Sequence[Rule], project: Project) -> _Script | None:
@@ -121,7 +134,12 @@ def _run(text: str, project: Project) -> _Script | None:
 
 
 def _timeline(
-    loop: Loop, script: _Script, repaired: _Script | None, reading: Reading, rules: Sequence[Rule]
+    loop: Loop,
+    script: _Script,
+    repaired: _Script | None,
+    reading: Reading,
+    rules: Sequence[Rule],
+    judged: LoopVerdict | None,
 ) -> tuple[Timeline, tuple[Lane, ...]]:
     mine = [each for each in script.found if is_about(each, loop, script.whole)]
     lanes = script.rows(loop)
@@ -138,8 +156,8 @@ def _timeline(
     shown = better is not None and codes and not codes & left
     ideal = Grid(columns, tuple(replace(_row(each, used, reading), at=(), codes=()) for each in better or ())) if shown else None
     verdicts = tuple(dict.fromkeys(_verdict(each, reading, drawn=bool({each.code} & codes)) for each in mine))
-    node = loop.node if loop.node is not None else loop.passes[0].events[0][1].node
-    unknown = _unknown(loop, script, reading) if not verdicts else None
+    node = node_of(loop.node, loop.simulation)
+    judged = judged or LoopVerdict(reading.filename, script.whole.row_of(node) or 1, 1, "unknown", reason=UNUSUAL)
     timeline = Timeline(
         reading.filename,
         reading.at(node),
@@ -149,32 +167,18 @@ def _timeline(
         ideal,
         tuple(notes_of(loop)),
         verdicts,
-        f"wrong: {', '.join(sorted({each.code for each in verdicts}))}" if verdicts else _answer(unknown),
-        unknown,
+        answer(judged, reading),
+        unknown(judged, reading, _help(loop, judged, script)),
     )
     return timeline, tuple(lanes)
 
 
-def _unknown(loop: Loop, script: _Script, reading: Reading) -> Unknown | None:
-    """Why nothing is known of a loop in which nothing is found; None for a verified one."""
-    row = (script.whole.row_of(loop.node) if loop.node is not None else None) or 1
-    told = next((each for each in script.answers if each.line == row), None)
-    if told is None:
-        return Unknown("gradlint reaches it only with other settings than the usual ones", reading.place(row))
-    if told.answer == "verified":
-        return None
-    if told.answer == "wrong":
-        return Unknown("a comment silences what gradlint finds in it", reading.place(row))
-    node = next(
-        (each.node for each in answers_of(loop.simulation) if each.loop is loop.node and each.reason == told.reason), None
-    )
-    return Unknown(told.reason, reading.place(told.reason_line or row), help_for(loop, node, script.whole.statements))
-
-
-def _answer(unknown: Unknown | None) -> str:
-    if unknown is None:
-        return LoopVerdict(0, 0, "verified").words
-    return f"unknown: {unknown.why} ({unknown.at.words})"
+def _help(loop: Loop, judged: LoopVerdict, script: _Script) -> str:
+    """What would help with a loop that cannot be judged."""
+    if judged.answer != "unknown":
+        return ""
+    own = (each for each in answers_of(loop.simulation) if each.loop is loop.node and each.reason == judged.reason)
+    return help_for(loop, next((each.node for each in own), None), script.whole.statements)
 
 
 def _answers(rules: Sequence[Rule]) -> Answers:

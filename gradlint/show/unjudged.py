@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from gradlint.report.lines import count, safe
-from gradlint.show.grid import At, Picture
+from gradlint.show.grid import At, Picture, Timeline, Undrawn
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,22 @@ class Unjudged:
 
 def unjudged(picture: Picture) -> Iterator[Unjudged]:
     """What cannot be judged in a file."""
-    for each in picture.timelines:
+    for each in _loops(picture):
         if each.unknown is not None:
             yield Unjudged(picture.filename, each.at, each.function, each.unknown.why, each.unknown.at, each.unknown.help)
-    for other in picture.unrun:
-        if other.unknown:
-            yield Unjudged(picture.filename, other.at, other.function, other.why.removeprefix("unknown: "), other.at, "")
+
+
+def _loops(picture: Picture) -> list[Timeline | Undrawn]:
+    """The loops that have a verdict, each once: several timelines may draw the arms of one."""
+    loops: list[Timeline | Undrawn] = [*picture.undrawn, *picture.timelines]
+    return list({each.at: each for each in loops if each.answer}.values())
 
 
 def as_text(pictures: Iterable[Picture]) -> Iterator[str]:
     """Two lines for each, and a line that says how many there are."""
     loops = missed = 0
     for picture in pictures:
-        loops += len(picture.timelines) + sum(each.unknown for each in picture.unrun)
+        loops += len(_loops(picture))
         for each in unjudged(picture):
             missed += 1
             yield safe(f"{each.filename}:{each.about.pointer}: {each.function}: {each.why}")

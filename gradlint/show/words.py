@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import brief
 from gradlint.show.grid import Mark, Timeline
 from gradlint.show.labels import LABELS
 from gradlint.show.lanes import Lane
 from gradlint.show.loops import Loop
 from gradlint.show.notes import ENGINES
-from gradlint.show.reading import Reading, brief
+from gradlint.show.reading import Reading
 from gradlint.simulate.divided import State
 from gradlint.simulate.trace import What
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import libcst as cst
 
 from gradlint.simulate.contents import models_of
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.owners import spells_model
 from gradlint.simulate.things import Context, Network
-from gradlint.simulate.values import Opaque, Tensor
-
-_MODEL = re.compile(r"(^|_)(model|net|network|module)$", re.I)
+from gradlint.simulate.values import Tensor
 
 
 def held_back(machine: Machine, model: Any, node: cst.CSTNode, flag: Any = True) -> Context:
@@ -42,11 +40,6 @@ def _may_be_wrapped(machine: Machine, callee: Any) -> bool:
         return True
     known = any(optimizer.models for optimizer in machine.gradients.optimizers)
     return not known and spells_model(callee)
-
-
-def spells_model(value: Any) -> bool:
-    """Whether something unknown is called like a model."""
-    return isinstance(value, Opaque) and _MODEL.search(value.last) is not None
 
 
 def forwarded(machine: Machine, network: Network, made: Tensor, node: cst.CSTNode) -> None:

@@ -12,7 +12,7 @@ from gradlint.model.names.vocabulary import (
     Role,
 )
 from gradlint.model.syntax.expressions import last_name
-from gradlint.simulate.averaging import forwarded, is_trained, spells_model, wrapper_of
+from gradlint.simulate.averaging import forwarded, is_trained, wrapper_of
 from gradlint.simulate.callables import Frame, Function, Instance, Stream
 from gradlint.simulate.comparisons import made_truth
 from gradlint.simulate.contents import flattened, shown_in, terms_in
@@ -22,7 +22,7 @@ from gradlint.simulate.joined import joined
 from gradlint.simulate.logs import log, tell
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
-from gradlint.simulate.owners import is_stepped
+from gradlint.simulate.owners import is_stepped, spells_model
 from gradlint.simulate.spelled_calls import Does, does, name_of_update, wraps
 from gradlint.simulate.tensors import of_norm, usual_answer
 from gradlint.simulate.things import Average, Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gradlint.simulate.callables import Instance
@@ -15,6 +16,8 @@ from gradlint.simulate.things import (
 )
 from gradlint.simulate.values import Opaque
 from gradlint.simulate.world import spells_teacher
+
+_MODEL = re.compile(r"(model|net|(^|_)(network|module))$", re.I)
 
 
 def layers_of(owner: Any) -> frozenset[str]:
@@ -89,6 +92,5 @@ def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:
 
 
 def spells_model(value: Any) -> bool:
-    """Whether an unknown thing is a model, by its name."""
-    last = value.last.lower()
-    return last in ("model", "net", "network", "module") or last.endswith(("model", "net"))
+    """Whether something is an unknown thing with the name of a model: `unet`, `net_g_network`, `base_model`."""
+    return isinstance(value, Opaque) and _MODEL.search(value.last) is not None

@@ -33,6 +33,16 @@ def test_a_stdout_that_takes_nothing_is_told_of_once(tmp_path: Path, command: st
 
 
 @POSIX
+@pytest.mark.parametrize(
+    "command", ["check train.py", "check --diff train.py", "check --output-format json train.py", "show train.py", "rule GRD101"]
+)
+def test_a_reader_that_has_seen_enough_ends_the_run_quietly(tmp_path: Path, command: str) -> None:
+    script(tmp_path, SAFE)
+    done = shell(f"{{ gradlint {command}; echo $? >&2; }} | true", tmp_path)
+    assert (done.stdout, done.stderr) == ("", "0\n")
+
+
+@POSIX
 @pytest.mark.parametrize("closed", ["2>&-", "<&-", "<&- 2>&-"])
 def test_other_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
     script(tmp_path, SAFE)

@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+STEPS = "gradient_accumulation_steps"
+CLIPPING = "gradient_clipping"
+MICRO_BATCH = "train_micro_batch_size_per_gpu"
+BATCH = "train_batch_size"
+MANAGED = "managed_gradient_accumulation"
+"""Whether the engine counts micro-batches; otherwise the script says when to update."""
+
+KNOWN = frozenset((STEPS, CLIPPING, MICRO_BATCH, BATCH, MANAGED))
+"""DeepSpeed's keys for what accumulation is about."""
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.data.settings import SettingsFile
+from gradlint.model.data.settings import CLIPPING, MANAGED, STEPS, SettingsFile
 from gradlint.model.names.constants import Constants
 from gradlint.model.names.facts import Facts
 from gradlint.model.syntax.expressions import argument, keywords, last_name, literal
-
-STEPS = "gradient_accumulation_steps"
-CLIPPING = "gradient_clipping"
-MICRO_BATCH = "train_micro_batch_size_per_gpu"
-BATCH = "train_batch_size"
-MANAGED = "managed_gradient_accumulation"
-"""Whether the engine counts micro-batches; otherwise the script says when to update."""
 
 _LOADS = frozenset({"json.load", "yaml.safe_load", "yaml.load", "hjson.load"})
 _ARGUMENTS = frozenset("TrainingArguments Seq2SeqTrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig".split())

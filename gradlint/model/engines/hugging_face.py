@@ -77,6 +77,30 @@ def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | Non
     return loss
 
 
+def losses_without_count(statements: Sequence[cst.BaseStatement], facts: Facts) -> Iterator[cst.FunctionDef]:
+    """Each `compute_loss` that takes the count of the window and makes nothing of it."""
+    own = [each for each in statements if derives_trainer(each, facts)]
+    collated = bool(own) and makes_labels(statements)
+    for statement in own:
+        for method in own_losses(statement, facts, collated=collated):
+            if takes_count(method) and _ignores_count(method) and not _scales_by_itself(statement):
+                yield method
+
+
+def _ignores_count(method: cst.FunctionDef) -> bool:
+    """Whether a `compute_loss` makes nothing of the count that it takes."""
+    if delegates(method):
+        return False
+    body = {node.value for node in walk(method.body) if isinstance(node, cst.Name)}
+    return COUNT not in body and not (method.params.star_kwarg is not None and "kwargs" in body)
+
+
+def _scales_by_itself(owner: cst.ClassDef) -> bool:
+    """Whether a subclass of the Trainer says itself how its loss is scaled."""
+    told = ("model_accepts_loss_kwargs", "loss_is_scaled_for_ga", "compute_loss_func")
+    return any(isinstance(node, cst.Name) and node.value in told for node in walk(owner))
+
+
 def takes_count(method: cst.FunctionDef) -> bool:
     """Whether a `compute_loss` can be given the number of items."""
     params = (*method.params.params, *method.params.kwonly_params)

@@ -17,6 +17,7 @@ _LAYOUT = frozenset(
         "lbrace rbrace colon indent trailing_whitespace asynchronous star"
     ).split()
 )
+_LONGEST = 60
 
 
 @cache
@@ -88,6 +89,12 @@ def walk_all(nodes: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
 def text(node: cst.CSTNode) -> str:
     """The node's source text, without the comments and blank lines above it."""
     return _spelled(node) or _printer().code_for_node(node).strip()
+
+
+def brief(node: cst.CSTNode) -> str:
+    """The code of a node on one line, cut where it is long."""
+    written = " ".join(text(node).split())
+    return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 3]}..."
 
 
 def _spelled(node: cst.CSTNode) -> str | None:

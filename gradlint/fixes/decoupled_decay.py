@@ -1,0 +1,43 @@
+"""Writes an optimizer of Adam's family with a weight decay that does not pass through the adaptive denominator."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from gradlint.diagnostic import Applicability
+from gradlint.edits import Edit, Enclose, Replace
+from gradlint.finding import Fix
+from gradlint.fixes.shared import Outcome, withheld
+from gradlint.model.data.built import Construction
+from gradlint.model.file import TrainingFile
+from gradlint.model.syntax.expressions import text, walk
+
+
+def decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
+    """AdamW in place of Adam, with its import; of the others of the family the argument that says so."""
+    unsafe = Applicability.UNSAFE
+    if name != "Adam":
+        last = built.call.args[-1] if built.call.args else None
+        if last is None:
+            return withheld("the call has no arguments")
+        return Fix("Decouple the weight decay", (Enclose(last, "", ", decoupled_weight_decay=True"),), unsafe), None
+    if isinstance(built.call.func, cst.Attribute):
+        return Fix("Use AdamW", (Replace(built.call.func.attr, "AdamW"),), unsafe), None
+    imported = _import_of(built.call.func, file)
+    if imported is None:
+        return withheld("gradlint does not see the import")
+    alias, others = imported
+    used = sum(isinstance(n, cst.Name) and n.value == "Adam" for s in file.statements for n in walk(s)) - 1
+    edits: list[Edit] = [Replace(built.call.func, "AdamW")]
+    if "AdamW" not in others:
+        edits.append(Replace(alias, "Adam, AdamW" if used > 1 else "AdamW"))
+    return Fix("Use AdamW", tuple(edits), unsafe), None
+
+
+def _import_of(func: cst.BaseExpression, file: TrainingFile) -> tuple[cst.ImportAlias, set[str]] | None:
+    for node in file.imports:
+        if isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
+            for alias in node.names:
+                if alias.asname is None and isinstance(func, cst.Name) and text(alias.name) == func.value:
+                    return alias, {text(each.name) for each in node.names}
+    return None

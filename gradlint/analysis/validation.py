@@ -12,6 +12,7 @@ from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.source import Problem, Source, read_for_runs
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.traced import shown
+from gradlint.analysis.unbound import Reads, unbound
 from gradlint.finding import Finding
 from gradlint.model.syntax.expressions import walk_all
 from gradlint.relevance.programs import may_lead
@@ -105,6 +106,9 @@ class Validator:
         repaired = read_for_runs(apply(self.source.text, tuple(changes)), self.project.taught)
         if isinstance(repaired, Problem):
             return Comparison(refused="the fixed file would not parse")
+        nameless = self._nameless(repaired.text)
+        if nameless is not None:
+            return Comparison(refused=f"`{nameless}` would have no value there")
         after = self._runs(repaired, self.project.runs)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
@@ -112,6 +116,17 @@ class Validator:
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed), code, promise)
         return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
+
+    @cached_property
+    def _unbound(self) -> Reads | None:
+        return unbound(self.source.text)
+
+    def _nameless(self, repaired: str) -> str | None:
+        """A name that a repaired text reads without a value, and the text before it does not."""
+        before, after = self._unbound, unbound(repaired)
+        if before is None or after is None:
+            return None
+        return min((name for _, name in after - before), default=None)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)

@@ -11,8 +11,9 @@ from gradlint.analysis.following import Following
 from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.reparsing import repaired_statements
 from gradlint.analysis.source import Problem, Source
-from gradlint.analysis.text_changes import Change
+from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.traced import shown
+from gradlint.analysis.unbound import Reads, unbound
 from gradlint.finding import Finding
 from gradlint.model.syntax.expressions import walk_all
 from gradlint.relevance.programs import may_lead
@@ -119,6 +120,9 @@ class Validator:
         repaired = repaired_statements(self.whole, self.source.text, changes, self.project.taught)
         if isinstance(repaired, Problem):
             return Comparison(refused="the fixed file would not parse")
+        nameless = self._nameless(apply(self.source.text, tuple(changes)))
+        if nameless is not None:
+            return Comparison(refused=f"`{nameless}` would have no value there")
         unasked = WORTH_KNOWING - {code}
         after = self._runs(repaired, self.project.runs, unasked)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
@@ -127,6 +131,17 @@ class Validator:
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed, unasked), code, promise)
         return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
+
+    @cached_property
+    def _unbound(self) -> Reads | None:
+        return unbound(self.source.text)
+
+    def _nameless(self, repaired: str) -> str | None:
+        """A name that a repaired text reads without a value, and the text before it does not."""
+        before, after = self._unbound, unbound(repaired)
+        if before is None or after is None:
+            return None
+        return min((name for _, name in after - before), default=None)
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)

@@ -108,7 +108,8 @@ class Scene:
         first = next((each for each in asked if each in found), None)
         literal = len({self._size_in(run) for run in runs}) == 1 and (len(runs) > 1 or not self.run.trace.n_names)
         if first is None and literal:
-            return next((each for each in self.script.once(_divisors) if each in found), self.steps)
+            own = self.steps if self.steps in found or not met or (self.steps or "").isdigit() else None
+            return next((each for each in self.script.once(_divisors) if each in found), own)
         return first or min(
             found, key=lambda each: (each != self.steps, each.count(".") + each.count("["), len(each), each), default=None
         )

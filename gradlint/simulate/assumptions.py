@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradlint.simulate.patience import Patience
 from gradlint.simulate.values import DRIFT, Num, Opaque, Question, Tensor, number
 from gradlint.simulate.world import (
     DRIFTS,
@@ -58,6 +59,7 @@ class Assumptions:
         """The items of collections of data that a display walked: each may be a batch, or data itself."""
         self.in_windows: set[str] = set()
         """Lengths of data that are a multiple of N on purpose."""
+        self.patience = Patience()
         self.varying: set[str] = set()
         """Numbers of accumulation steps that change on the way: what they decide is not known."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import conditions, ranges
 from gradlint.simulate.blocks import BREAK, Flowing, Returned, Signal, run_block
 from gradlint.simulate.callables import Frame
@@ -29,7 +29,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     """Compile `for`."""
     iterable, target, body = expression(node.iter), assign(node.target), compiler.block(node.body)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
-    leads = compiler.aims.of(node.body).leads
+    leads, gives = compiler.aims.of(node.body).leads, _gives(node)
     compiler.numbered.update((id(call), node) for call in _numberings(node.iter))
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
@@ -42,7 +42,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             if ranges.walks_data(machine, value, node):
                 machine.walking.add(id(node))
         level = len(machine.loops)
-        begun = len(machine.events)
+        begun, left = len(machine.events), machine.left
         count = 0
         of_weights = isinstance(value, Parameter)  # what happens to each of them happens once to all
         if not of_weights:
@@ -61,16 +61,23 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
+                machine.patience.pays(node, left - machine.left)
                 _leave(machine, level)
                 return None if signal is BREAK else signal
-            if not leads and count > _enough(machine):
+            if not leads and (count > _enough(machine) or (not gives and machine.patience.is_over(node, left - machine.left))):
                 break
             if count == PASSES and _passed(machine, begun, node) >= PASSES:
                 break
+        machine.patience.pays(node, left - machine.left)
         _leave(machine, level)
         return (yield from run_block(orelse, frame))
 
     return run
+
+
+def _gives(node: cst.For | cst.While) -> bool:
+    """Whether a loop is one of a generator that gives an item in it: what is done with that is done meanwhile."""
+    return any(type(each) is cst.Yield for each in walk(node.body))
 
 
 def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
@@ -106,12 +113,12 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
     """Compile `while`."""
     test, body = expression(node.test), compiler.block(node.body)
     ending = alternatives(node.test, cst.And)
-    leads = compiler.aims.of(node.body).leads
+    leads, gives = compiler.aims.of(node.body).leads, _gives(node)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
-        level = len(machine.loops)
+        level, left = len(machine.loops), machine.left
         machine.loops.append(node)
         machine.draws.append(0)
         count = 0
@@ -128,7 +135,11 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 )  # how often, is nobody's concern if nothing is trained
             if not known:
                 break
-            if not leads and count > _enough(machine):
+            if (
+                not leads
+                and count
+                and (count > _enough(machine) or (not gives and machine.patience.is_over(node, left - machine.left)))
+            ):
                 break
             if count > 4 * machine.world.length + 40:
                 raise Stopped("the loop has no visible end", node)
@@ -136,8 +147,10 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
+                machine.patience.pays(node, left - machine.left)
                 _leave(machine, level)
                 return None if signal is BREAK else signal
+        machine.patience.pays(node, left - machine.left)
         _leave(machine, level)
         return (yield from run_block(orelse, frame))
 

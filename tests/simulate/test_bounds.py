@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from scripts import simulated, training
+from scripts import answers, codes, simulated, training
 
 from gradlint.simulate import machine
 from gradlint.simulate.torch_names import FUNCTIONS
+from gradlint.simulate.verdicts import Answer
 
 LOOP = """\
 def train(model, criterion, loader, optimizer, accum_steps):
@@ -125,3 +126,62 @@ def test_a_known_function_that_is_called_wrongly_ends_no_run(path: str) -> None:
     head = f"from {module or 'torch'} import {name}\n" if module != "builtins" else ""
     tried = (f"try:\n    z = {name}({given})\n    z[0]\n    z > 2\nexcept Exception:\n    pass\n" for given in (*_ODD, *_ODDER))
     assert simulated(head + training(f"loss = model(x).mean()\n{''.join(tried)}loss.backward()\noptimizer.step()\n"))
+
+
+# Loops that lead to no backward pass
+
+_SIFTED = """\
+labels = y.clone()
+for row in range(labels.shape[0]):
+    at = 0
+    while at < labels.shape[1] and labels[row][at] != args.sep:
+        labels[row][at] = -100
+        at += 1
+    for end in torch.where(labels[row] == args.end)[0]:
+        place = end + 1
+        while place < labels.shape[1] and labels[row][place] != args.sep:
+            labels[row][place] = -100
+            place += 1
+(criterion(model(x), labels) / args.accum_steps).backward()
+{clip}
+if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):
+    {step}
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+_CLIP = "clip_grad_norm_(model.parameters(), 1.0)"
+
+
+def test_a_run_gets_beyond_loops_that_prepare_data() -> None:
+    assert not codes(training(_SIFTED.format(clip="pass", step=_CLIP)))
+    assert {each.answer for each in answers(training(_SIFTED.format(clip="pass", step=_CLIP)))} == {Answer.VERIFIED}
+    assert codes(training(_SIFTED.format(clip=_CLIP, step="pass"))) == {"GRD301"}
+
+
+def test_a_run_gets_beyond_a_loop_that_waits_for_data() -> None:
+    waiting = """\
+import requests
+
+
+def get_batch():
+    try:
+        answer = requests.get(url).content
+    except Exception:
+        return None
+    rows = []
+    for _ in range(int.from_bytes(answer, "big")):
+        rows.append(int.from_bytes(answer, "big"))
+    return rows
+
+
+def train(model, optimizer, loader, steps, accum_steps):
+    for step in range(steps):
+        batch = get_batch()
+        while batch is None:
+            batch = get_batch()
+        (model(batch).mean() / accum_steps).backward()
+        if (step + 1) % accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+    assert {each.answer for each in answers(waiting)} == {Answer.VERIFIED}

@@ -130,9 +130,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 machine.ends(ending, False)
             known = conditions.certain(value)
             if known is None:
-                known = count < (
-                    machine.world.length if leads else PASSES
-                )  # how often, is nobody's concern if nothing is trained
+                known = count < machine.world.length
             if not known:
                 break
             if (

@@ -16,6 +16,7 @@ from gradlint.simulate.pace import repeated
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.skipping import skipping
 from gradlint.simulate.stalling import left_out
+from gradlint.simulate.switched_on import in_pairs
 from gradlint.simulate.thrown_away import thrown_away
 from gradlint.simulate.trace import UPDATES, What
 from gradlint.simulate.views import View
@@ -98,6 +99,7 @@ def _of_other_runs(simulation: Simulation) -> list[Fault]:
     every += [fault for run in simulation.flushes for fault in missed(main.trace, run.trace)]
     every += thrown_away(main, simulation.thrown)
     every += [fault for group in simulation.arms for fault in in_all(group, simulation.runs[1])]
+    every += in_pairs(simulation.switched_on, main.trace)
     every += limits.misjudged(simulation.limited, simulation.runs)
     every += shrunk.told_late(main, simulation.spoken)
     if simulation.hurried is not None:

@@ -20,6 +20,7 @@ from gradlint.simulate.judge import judge
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.stalling import stalls
 from gradlint.simulate.stops import TOO_LONG
+from gradlint.simulate.switched_on import paired
 from gradlint.simulate.text_runs import RAISES, Text
 from gradlint.simulate.thrown_away import Steps, throwing_away
 from gradlint.simulate.trace import Trace, What
@@ -64,6 +65,8 @@ class Simulation:
     """Two runs, with N and with a larger one, in which is shown what is shown every so often, where the usual run does not get to it."""
     arms: tuple[tuple[Played, ...], ...] = ()
     """Runs that take the arms of a branch that the data decide, together all of them, for each where all have a fault in common."""
+    switched_on: tuple[tuple[Played, Played], ...] = ()
+    """Runs that come to steps or schedules which the usual run does not come to, each with one of a larger N."""
     thrown: Steps = frozenset()
     """The steps that do not reach what a pass leaves over, while N grows: it is cleared."""
     caller: str = ""
@@ -148,8 +151,9 @@ def explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, 
     behind = tuple(flushes(runs, play)) if text.left > 0 else ()
     spoken = tuple(shrunk.spoken(runs, play)) if text.left > 0 and shrunk.CODE not in text.unasked else ()
     in_arms = tuple(of_every_arm(runs, play))
+    switched_on = tuple(paired(runs, play)) if text.left > 0 else ()
     thrown = throwing_away(runs, play) if text.left > 0 else frozenset()
-    return Simulation(root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, thrown)
+    return Simulation(root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, switched_on, thrown)
 
 
 def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:

@@ -84,7 +84,12 @@ def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs:
 
 
 def _belongs(fault: Fault, view: View, loop: cst.CSTNode | None) -> bool:
-    """Whether a fault is one of a loop: its event stands in it, or in none around a backward pass."""
+    """Whether a fault is one of a loop: its event stands in it, or in none around a backward pass.
+
+    What the usual run does not come to belongs to the loop that it stands in.
+    """
+    if all(event.node is not fault.event.node for event in view.trace.events):
+        return any(each is loop for each in fault.event.loops)
     nodes = {id(event.node) for _, event in view.events}
     if id(fault.event.node) not in nodes:
         return False

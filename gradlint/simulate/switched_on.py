@@ -1,0 +1,44 @@
+"""What a setting switches on that is off in the usual world, with two values of N: `if args.schedule: scheduler = ...`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from gradlint.simulate.faults import Fault
+from gradlint.simulate.fitting import Played
+from gradlint.simulate.judge import judge
+from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.world import World
+
+_OF_UPDATE = (What.STEP, What.SCHEDULE)
+_CODES = frozenset(("GRD204", "GRD402"))
+"""Faults of steps, and of the schedules that go with them, that two values of N are needed to see."""
+_MOST = 2
+"""Runs at the most that are made again with the larger N."""
+
+
+def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[tuple[Played, Played]]:
+    """The runs that come to steps or schedules which no run before them comes to, each with the one of a larger N."""
+    larger = runs[1].world
+    known = _steps(runs[0].trace)
+    left = _MOST
+    for run in runs[2:]:
+        new = _steps(run.trace) - known
+        if new and left and not run.trace.ended:
+            left -= 1
+            known |= new
+            yield run, play(replace(run.world, n=larger.n, length=larger.length))
+
+
+def in_pairs(pairs: Sequence[tuple[Played, Played]], usual: Trace) -> Iterator[Fault]:
+    """The faults of what the usual run does not come to."""
+    known = _steps(usual)
+    for run, larger in pairs:
+        yield from (
+            fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and id(fault.event.node) not in known
+        )
+
+
+def _steps(trace: Trace) -> frozenset[int]:
+    return frozenset(id(event.node) for event in trace.of(*_OF_UPDATE))

@@ -42,7 +42,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             if ranges.walks_data(machine, value, node):
                 machine.walking.add(id(node))
         level = len(machine.loops)
-        begun, left = len(machine.events), machine.left
+        begun, left, trained = len(machine.events), machine.left, len(machine.trained)
         count = 0
         of_weights = isinstance(value, Parameter)  # what happens to each of them happens once to all
         if not of_weights:
@@ -64,7 +64,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
                 machine.patience.pays(node, left - machine.left)
                 _leave(machine, level)
                 return None if signal is BREAK else signal
-            if not leads and (count > _enough(machine) or (not gives and machine.patience.is_over(node, left - machine.left))):
+            if not leads and len(machine.trained) == trained and _has_enough(machine, node, count, left, gives):
                 break
             if count == PASSES and _passed(machine, begun, node) >= PASSES:
                 break
@@ -104,9 +104,9 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
     return batches(machine, Loader("what is walked", node), node) if known is None else items
 
 
-def _enough(machine: Machine) -> int:
-    """How often a loop runs that leads to no backward pass: its whole length is nobody's concern."""
-    return 2 * machine.world.length + 4
+def _has_enough(machine: Machine, node: cst.CSTNode, count: int, left: int, gives: bool) -> bool:
+    """Whether a loop has run often enough that has trained nothing: its whole length is nobody's concern."""
+    return count > 2 * machine.world.length + 4 or (not gives and machine.patience.is_over(node, left - machine.left))
 
 
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
@@ -118,7 +118,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
-        level, left = len(machine.loops), machine.left
+        level, left, trained = len(machine.loops), machine.left, len(machine.trained)
         machine.loops.append(node)
         machine.draws.append(0)
         count = 0
@@ -133,11 +133,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 known = count < machine.world.length
             if not known:
                 break
-            if (
-                not leads
-                and count
-                and (count > _enough(machine) or (not gives and machine.patience.is_over(node, left - machine.left)))
-            ):
+            if count and not leads and len(machine.trained) == trained and _has_enough(machine, node, count, left, gives):
                 break
             if count > 4 * machine.world.length + 40:
                 raise Stopped("the loop has no visible end", node)

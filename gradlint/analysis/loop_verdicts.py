@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -121,13 +121,13 @@ class _Judged:
         first, last = self._rows(node_of(verdict.loop, simulation))
         places = (node for fault in verdict.faults for node in (fault.place, fault.event.node))
         touched = {*range(first, last + 1), *self._touched(verdict, simulation), *map(self.whole.row_of, places)}
-        here = [each for each in self.found if each.span.start.row in touched and not each.code.startswith(_OF_THE_TEXT)]
+        faulty = {fault.code for fault in verdict.faults}
+        here = [each for each in self.found if not each.code.startswith(_OF_THE_TEXT) and _is_of(each, touched, faulty)]
         codes = tuple(sorted({each.code for each in here}))
         if any(each.severity is not Severity.INFO for each in here):
             return LoopVerdict("", first, last, "wrong", codes)
         if verdict.answer is Answer.WRONG:
-            faults = tuple(sorted({fault.code for fault in verdict.faults}))
-            return LoopVerdict("", first, last, "wrong", faults, silenced=True)
+            return LoopVerdict("", first, last, "wrong", tuple(sorted(faulty)), silenced=True)
         row = self.whole.row_of(verdict.node) if verdict.node is not None else None
         return LoopVerdict("", first, last, _WORDS[verdict.answer], codes, verdict.reason, row or 0)
 
@@ -143,3 +143,10 @@ class _Judged:
         """The first and last row of a node; those of the whole text for one of another file."""
         start, end = self.whole.span(node) or (0, max(len(self.whole.text) - 1, 0))
         return self.whole.row_column(start)[0], self.whole.row_column(end)[0]
+
+
+def _is_of(found: Diagnostic, touched: Collection[int | None], faulty: Collection[str]) -> bool:
+    """Whether a finding is of a loop: it stands where the loop comes to, or its other place does, as that of a fault does."""
+    if found.span.start.row in touched:
+        return True
+    return found.code in faulty and any(each.span.start.row in touched for each in found.related)

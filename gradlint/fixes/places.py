@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import libcst as cst
@@ -20,6 +21,11 @@ class Place:
 
     function: cst.FunctionDef | None
     around: tuple[tuple[cst.CSTNode, Suite], ...]
+
+    @cached_property
+    def within(self) -> frozenset[int]:
+        """The identities of the statements around it."""
+        return frozenset([id(each) for each, _ in self.around])
 
 
 class Places:
@@ -84,7 +90,7 @@ class Places:
     def holds(self, statement: cst.CSTNode, node: cst.CSTNode) -> bool:
         """Whether a node stands in a statement."""
         found = self._of.get(id(node))
-        return found is not None and any(each is statement for each, _ in found.around)
+        return found is not None and id(statement) in found.within
 
     # Names
 

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 
 from gradlint.files.decode import Decoded, decode
@@ -36,6 +35,8 @@ class Repository:
 
     def digest(self, paths: Iterable[str]) -> str:
         """What the texts of some files are known by, as they are read here."""
+        from hashlib import blake2b  # no file without a training loop needs it
+
         known = blake2b(digest_size=16)
         for path in paths:
             known.update(path.encode("utf-8", "surrogatepass") + b"\0")

@@ -83,6 +83,12 @@ class Simulation:
         return any(run.trace.ended == TOO_LONG for run in self.runs)
 
     @cached_property
+    def met(self) -> frozenset[int]:
+        """The backward passes that the runs come to, and the calls that lead to them."""
+        events = (event for run in self.runs for event in run.trace.of(What.BACKWARD))
+        return frozenset([id(node) for event in events for node in (event.node, *event.stack)])
+
+    @cached_property
     def faults(self) -> tuple[Fault, ...]:
         """What the runs show to be wrong; judged once, however many fixes are compared with them."""
         from gradlint.simulate.agreement import faults

@@ -61,8 +61,8 @@ def simulate(
             found.append(explore(text, definition.node, start_of(definition, called=called)))
             _strike(found[-1], wanted)
     telling = _telling(found)
-    if wanted.keys() - {key for each in telling for key in _met(each)}:
-        telling += [each for each in found if each.given_up and not _met(each)][:1]
+    if wanted.keys() - {key for each in telling for key in each.met}:
+        telling += [each for each in found if each.given_up and not each.met][:1]
     return tuple(telling)
 
 
@@ -84,10 +84,10 @@ def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int]
     own = caller.modules[caller.here]
     text = Text(own.statements, [*walk_all(own.statements), *nodes], target.words, caller, target.unasked)
     found = explore(text, None, None)
-    if not (_updates(found) and _met(found) & wanted):
+    if not (_updates(found) and found.met & wanted):
         for definition in _own_starts(text, wanted)[:_ROOTS_OF_A_CALLER]:
             found = explore(text, definition.node, start_of(definition))
-            if _updates(found) and _met(found) & wanted:
+            if _updates(found) and found.met & wanted:
                 break
         else:
             return None
@@ -121,12 +121,6 @@ def foreign(nodes: Iterable[cst.CSTNode]) -> bool:
     return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
-def _met(simulation: Simulation) -> set[int]:
-    """The backward passes that the runs of a root come to, and the calls that lead to them."""
-    events = (event for run in simulation.runs for event in run.trace.of(What.BACKWARD))
-    return {id(node) for event in events for node in (event.node, *event.stack)}
-
-
 def met_in(simulations: Iterable[Simulation]) -> set[int]:
     """The identities of what happens in some runs, and of the calls that lead there."""
     events = [event for each in simulations for run in each.runs for event in run.trace.events]
@@ -140,16 +134,16 @@ def _updates(simulation: Simulation) -> bool:
 
 def _strike(simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
     """Take off the list what was met on the way to an update; where none came, another root may tell more."""
-    for key in _met(simulation) if _updates(simulation) else ():
+    for key in simulation.met if _updates(simulation) else ():
         wanted.pop(key, None)
 
 
 def _telling(found: Sequence[Simulation]) -> list[Simulation]:
     """The simulations that say something: of those that come to no update, the ones with backward passes that no other has."""
-    told = {key for each in found if _updates(each) for key in _met(each)}
+    told = {key for each in found if _updates(each) for key in each.met}
     telling = []
     for each in found:
-        met = _met(each)
+        met = each.met
         if met and (_updates(each) or met - told):
             telling.append(each)
             told |= met

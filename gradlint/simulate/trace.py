@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -122,6 +123,11 @@ class Event:
         made = object.__new__(cls)
         made.__dict__.update(given)
         return made
+
+    @cached_property
+    def micros(self) -> frozenset[int]:
+        """The micro-batches in a backward pass, or in gradients; every judge of a trace asks for them."""
+        return frozenset([source.micro for source, _ in self.terms])
 
     def concerns(self, optimizer: int) -> bool:
         """Whether the gradients, or the weights, of an optimizer have to do with the event."""

@@ -79,7 +79,7 @@ class Window:
 
 def micros_of(event: Event) -> frozenset[int]:
     """The micro-batches in a backward pass, or in gradients."""
-    return frozenset(source.micro for source, _ in event.terms)
+    return event.micros
 
 
 def pending(events: Iterable[Event]) -> set[int]:

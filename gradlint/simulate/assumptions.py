@@ -63,6 +63,8 @@ class Assumptions:
         self.varying: set[str] = set()
         """Numbers of accumulation steps that change on the way: what they decide is not known."""
 
+        self._told: dict[str, int] = {}
+        """The numbers that names which spell accumulation steps were first given in a loop."""
         self._counting: dict[str, bool] = {}
         """Of the names that were asked for, whether they are N."""
 
@@ -174,6 +176,8 @@ class Assumptions:
             plain = int(plain)
         if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
             return value
+        if type(value) is int and self.in_loop and self._told.setdefault(name, value) != value:
+            return value  # an index, whatever it is called: it is another number each time
         if plain < 2 and type(value) is not Num:
             return value
         if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):

@@ -13,7 +13,7 @@ from gradlint.simulate.imports import attribute_of_module, module_frame
 from gradlint.simulate.iteration import part_of_list
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute
+from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute, told_by
 from gradlint.simulate.taken import along
 from gradlint.simulate.things import Gradient, Loader, Parameter, Scaler, Thing
 from gradlint.simulate.trace import SHORT, What
@@ -41,6 +41,9 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         return unknown(machine, f"{value.last}.{name}") if spells_setting(path) and not known_package(path) else External(path)
     if isinstance(value, ModuleValue):
         return attribute_of_module(machine, value, name)
+    told = told_by(machine, value, name, node)
+    if told is not None:
+        return told
     if type(value) is Opaque:
         if name == "grad":
             return Gradient(owner=value)

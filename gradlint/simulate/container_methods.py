@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.simulate.contents import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import Opaque, Tensor
 
 
 def list_method(machine: Machine, value: list[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -101,7 +101,9 @@ def string_method(machine: Machine, value: str, name: str, args: list[Any], kwar
 
 
 def number_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A method of a number."""
+    """A method of a number; what is made a whole number by one is a comparison of tensors."""
+    if name in ("int", "long", "bool"):
+        return Tensor(frozenset(), None)
     return (
         value
         if name in ("item", "round", "to", "cuda", "float", "detach", "cpu", "clone", "__int__")

@@ -6,12 +6,17 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.names.vocabulary import Role
+from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate.contents import models_of
 from gradlint.simulate.engines import accelerate
+from gradlint.simulate.iteration import length
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.owners import spells_model
 from gradlint.simulate.reductions import switch
 from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Schedule, Thing
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import ONE, Factor, Opaque
+from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor
 
 _ATTRIBUTES: dict[type, frozenset[str]] = {
     Optimizer: frozenset(("param_groups", "state", "optimizer", "defaults")),
@@ -33,6 +38,27 @@ def has_attribute(value: Thing, name: str) -> bool:
     """Whether an object of training has an attribute of a name that is no method."""
     known = _ATTRIBUTES.get(type(value))
     return known is not None and name in known
+
+
+def told_by(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
+    """What an attribute of a loader or of a model says that is made anew, or is no setting: its length, its last loss; else None."""
+    if name == "num_batches" and (
+        isinstance(value, Loader) or (type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER)
+    ):
+        return length(machine, value)
+    if (
+        name.endswith("_loss")
+        and any(machine.draws)
+        and (
+            isinstance(value, Network)
+            or (type(value) is Opaque and isinstance(node, cst.Attribute) and spells_model(Opaque(last_name(node.value) or "")))
+        )
+    ):
+        if name in value.kept:
+            return value.kept[name]
+        drawn, models = frozenset(machine.draws[-1:]) - {0}, models_of(value)
+        return Tensor(drawn, ((Source(machine.micro(drawn), node, models), ONE),), models, reduced=True)
+    return None
 
 
 def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode) -> Any:

@@ -118,8 +118,8 @@ def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> 
 
 def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str = "", *, scaled: bool = False) -> None:
     """Update the weights."""
-    if waits(optimizer):
-        return
+    if waits(optimizer) or not (machine.in_loop or machine.trained):
+        return  # before the first backward pass weights have no gradients, and are passed over
     around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)

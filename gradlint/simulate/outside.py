@@ -113,7 +113,9 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
         return perhaps_engine(machine, value, name, args, kwargs, node)
     if name in ("add_argument",):
         return _argument(machine, args, kwargs)
-    if name in ("parse_args", "parse_known_args", "parse_args_into_dataclasses"):
+    if name == "parse_args_into_dataclasses":
+        return Opaque(f"{name}()")  # one thing for each class that the parser was given
+    if name in ("parse_args", "parse_known_args"):
         found = _arguments(machine)
         return found if name == "parse_args" else (found, [])
     if name in _FIXED and isinstance(value, Opaque):

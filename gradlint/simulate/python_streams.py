@@ -62,13 +62,17 @@ def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
 def _zip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     walked = [items_of(machine, each, node) for each in args]
     shortest = min(args, key=lambda each: number(length(machine, each)) or ENDLESS, default=None)
-    return Stream((_together(group) for group in zip(*walked, strict=False)), shortest)
+    apart = len({id(each) for each in args}) < len(args)
+    return Stream((_together(machine, group, apart) for group in zip(*walked, strict=False)), shortest)
 
 
-def _together(group: tuple[Any, ...]) -> tuple[Any, ...]:
+def _together(machine: Machine, group: tuple[Any, ...], apart: bool) -> tuple[Any, ...]:
     """What is walked side by side belongs to one micro-batch, unless it is walked from one stream."""
     tensors = [each for each in group if type(each) is Tensor]
     if 1 < len(tensors) == len(group) and len({id(each) for each in tensors}) == len(tensors):
+        drawn = {each for tensor in tensors for each in tensor.draws}
+        if not apart and len(drawn) == len(group):
+            machine.together.update(dict.fromkeys(drawn, max(drawn)))
         return group
     draws = frozenset().union(*(each.draws for each in tensors)) if tensors else frozenset()
     return tuple(Tensor(draws, each.terms, each.models) if type(each) is Tensor else each for each in group)

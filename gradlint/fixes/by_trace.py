@@ -30,15 +30,15 @@ from gradlint.simulate.trace import COUNTS, What
 def move_behind_step(scene: Scene, message: str) -> Outcome:
     """Move a call that comes once an update, and too early, behind what steps the optimizer in its own suite."""
     places, node = scene.script.once(Places), scene.event.node
-    line = places.line_of(node)
-    if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
+    line = _statement_of(node, places)
+    if line is None:
         return withheld("the call shares its line with other code, or something uses its result")
     shared = called_apart(line, scene, places)
     if shared is not None:
         return withheld(shared)
     moves: dict[int, Edit] = {}
     for event in scene.view.of(scene.event.what):
-        piece = places.line_of(event.node)
+        piece = _statement_of(event.node, places) or places.line_of(event.node)
         suite = places.suite_of(piece) if piece is not None else ()
         steps = [each for each in suite if any(places.holds(each, step.node) for step in scene.view.steps)]
         if piece is not None and len(steps) == 1 and _leads_to(piece, steps[0], suite, scene, places):
@@ -47,6 +47,17 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     if id(line) not in moves:
         return withheld("the optimizer does not step in the same block")
     return Fix(message, tuple(moves.values())), None
+
+
+def _statement_of(node: cst.CSTNode, places: Places) -> cst.BaseStatement | None:
+    """The statement that is a call and nothing else, or the loop that gives each of some weights no gradient and does nothing else."""
+    line = places.line_of(node)
+    small = line.body[0] if line is not None else None
+    if isinstance(small, cst.Expr) and small.value is node:
+        return line
+    cleared = isinstance(small, cst.Assign) and len(small.targets) == 1 and small.targets[0].target is node
+    around = places.around(node)[1:2] if cleared and len(places.suite_of(line or node)) == 1 else []
+    return next((each for each in around if isinstance(each, cst.For) and each.orelse is None), None)
 
 
 def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Outcome:

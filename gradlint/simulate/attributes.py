@@ -14,8 +14,9 @@ from gradlint.simulate.iteration import part_of_list
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute, told_by
+from gradlint.simulate.reading import gradient_of
 from gradlint.simulate.taken import along
-from gradlint.simulate.things import Gradient, Loader, Parameter, Scaler, Thing
+from gradlint.simulate.things import Loader, Parameter, Scaler, Thing
 from gradlint.simulate.trace import SHORT, What
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import NOTHING, SIZES, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
@@ -46,7 +47,7 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         return told
     if type(value) is Opaque:
         if name == "grad":
-            return Gradient(owner=value)
+            return gradient_of(machine, value, node)
         if name in value.kept:
             return value.kept[name]
         models = NOTHING if value.identity in ("args", "cfg", "config") else value.models

@@ -55,6 +55,8 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
                 break
             if not of_weights:
                 machine.begin(item)
+            elif isinstance(item, Parameter):
+                item = Parameter(owner=item.owner, walked=len(machine.path))
             if leads:
                 ranges.asks(machine, value, node, item)
             target(frame, item)

@@ -13,6 +13,7 @@ from gradlint.simulate.engines import accelerate
 from gradlint.simulate.iteration import length
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.owners import spells_model
+from gradlint.simulate.reading import gradient_of
 from gradlint.simulate.reductions import switch
 from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Schedule, Thing
 from gradlint.simulate.unknown import unknown
@@ -74,7 +75,7 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
     if isinstance(value, Accelerator):
         return accelerate.attribute(machine, value, name)
     if isinstance(value, Parameter):
-        return Gradient(owner=value) if name == "grad" else value if name == "data" else Opaque(f"parameter.{name}")
+        return gradient_of(machine, value, node) if name == "grad" else value if name == "data" else Opaque(f"parameter.{name}")
     if isinstance(value, Gradient):
         return value if name == "data" else Opaque(f"grad.{name}")
     if isinstance(value, Network):
@@ -99,7 +100,7 @@ def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.
 
     if isinstance(value, Parameter) and name == "grad":
         if new is None:
-            clear(machine, value, node, one_by_one=True)
+            clear(machine, value, node, one_by_one=value.walked != len(machine.path))
         elif isinstance(new, Gradient):
             if owners_of(new).isdisjoint(owners_of(value)):
                 rescale(machine, value, Factor(doubt="the script replaces the gradients by those of other weights"), node)

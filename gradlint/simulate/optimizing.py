@@ -82,7 +82,7 @@ def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
 def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool = False) -> None:
     """Zero the gradients of an optimizer, of a model's weights, or, where that is not known, all of them.
 
-    Where they are cleared one by one, those that keep theirs may not be in sight.
+    Where they are cleared one by one, and not by a loop over all of them, those that keep theirs may not be in sight.
     """
     if isinstance(owner, Optimizer):
         if waits(owner):

@@ -138,9 +138,13 @@ class Loader(Thing):
 
 @dataclass(eq=False)
 class Parameter(Thing):
-    """The parameters of a model, or of an optimizer, as one: a table by parameter has one entry for all of them."""
+    """The parameters of a model, or of an optimizer, as one: a table by parameter has one entry for all of them.
+
+    What a loop over all of them walks has how many conditions are around that loop: `walked`.
+    """
 
     owner: Any = None
+    walked: int | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Parameter) and self.owner is other.owner

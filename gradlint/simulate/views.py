@@ -57,11 +57,22 @@ class View:
     @cached_property
     def size(self) -> int:
         """The size of a whole window: the commonest of those that neither begin nor end a pass over the data."""
-        inner = [len(window.micros) for window in self.closed if not (window.begins or self.ends(window))]
+        ending = self._broken_off
+        inner = [len(each.micros) for each in self.closed if not (each.begins or self.ends(each) or each in ending)]
         sizes = [size for size in inner or self.sizes if size]
         counts = Counter(sizes)
         told = {self.trace.n if self.trace.n_names else 0, *self.trace.literals}
         return max(counts, key=lambda size: (counts[size], size in told, size), default=0)
+
+    @property
+    def _broken_off(self) -> list[Window]:
+        """The windows behind which a pass over the data is left before its end; if any is, the last one of the run, too."""
+        found = [
+            window
+            for window, following in zip(self.windows, self.windows[1:], strict=False)
+            if following.opens and not self.ends(window)
+        ]
+        return [*found, *self.closed[-1:]] if found else []
 
     @property
     def actual(self) -> int:

@@ -34,6 +34,11 @@ class Window:
         """Whether a pass over the data begins in it."""
         return bool(self.of(What.PASS))
 
+    @property
+    def opens(self) -> bool:
+        """Whether it begins with a pass over the data."""
+        return next((e.what is What.PASS for _, e in self.events if e.what in (What.PASS, What.BACKWARD)), False)
+
     @cached_property
     def micros(self) -> frozenset[int]:
         """The micro-batches that were backpropagated for the step: without those that a pass left behind and that were cleared."""

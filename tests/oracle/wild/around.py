@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .code import Draft, Spell
+from .code import Draft, Spell, indent
 from .objects import per_pass
 
 Lines = list[str]
@@ -59,13 +59,44 @@ def after_forward(draft: Draft) -> Lines:
     return lines
 
 
+def rescued(draft: Draft, lines: Lines) -> Lines:
+    """A forward and a backward pass that may run out of memory."""
+    if draft.plan.rescue != "memory":
+        return lines
+    cleared = f"    {draft.own('optimizer')}.zero_grad()"
+    caught = ['    if "out of memory" not in str(error):', "        raise", '    print("out of memory")', cleared]
+    return ["try:", *indent(lines), "except RuntimeError as error:", *caught]
+
+
 def each_micro_batch(draft: Draft) -> Lines:
     lines = ["bar.update(1)"] if "bar" in draft.plan.around else []
     lines += ["right += int((y == y).sum())"] if "accuracy" in draft.plan.around else []
     if "logged" in draft.plan.around:
         mean = 'print("lately", (lately - told_before) / LOG_EVERY)'
         lines += ["seen_in_all += 1", "if seen_in_all % LOG_EVERY == 0:", f"    {mean}", "    told_before = lately"]
-    return lines
+    return [*lines, *watching(draft)]
+
+
+def watching(draft: Draft) -> Lines:
+    """Something that looks at the gradients after an update, in a function: where they are always there, it asks for none."""
+    asked = "" if draft.plan.has("GRD203", "GRD205") else " if p.grad is not None"
+    model = draft.own("model")
+    sizes = f"sum(float(p.grad.norm()) for p in {{}}.parameters(){asked})"
+    match draft.plan.watch:
+        case "function":
+            draft.block("def size_of_gradients(model):", f"    return {sizes.format('model')}")
+            return [f'print("norm", size_of_gradients({model}))']
+        case "nested":
+            draft.once += ["def size_of_gradients():", f"    return {sizes.format(model)}", ""]
+            return ['print(f"norm {size_of_gradients():.4f}")']
+        case "class":
+            draft.block(
+                "class Watcher:", "    def __init__(self, model):", "        self.model = model", "", "    def report(self):",
+                f'        print("norm", {sizes.format("self.model")})',
+            )  # fmt: skip
+            draft.once.append(f"watcher = Watcher({model})")
+            return ["watcher.report()"]
+    return []
 
 
 def before_step(draft: Draft, s: Spell) -> Lines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .code import Draft, indent
 from .walks import Walk
@@ -27,13 +27,16 @@ def under(test: str) -> Callable[[Lines], Lines]:
     return lambda block: [f"if {test}:", *indent(block)]
 
 
-def guard(draft: Draft, place: Walk) -> Guard:
-    """The boundary of a plan."""
+def guard(draft: Draft, place: Walk, close: Lines) -> Guard:
+    """The boundary of a plan, around an update and what else stands there."""
     plan = draft.plan
     slip = (-1 if plan.slip == "first" else 1) if plan.has("GRD201") else 0
     last = place.last if plan.tail == "guard" and not plan.has("GRD202") else ""
     asked = _Asked(draft, place.count(slip), place.count(), slip, last, f"{_closed(place.count())} % {draft.n}")
-    return _KINDS[plan.boundary](asked)
+    if plan.gate == "early return":
+        return _gate(asked, close)
+    found = _KINDS[plan.boundary](asked)
+    return replace(found, wrap=lambda block: found.wrap([*close, *block]))
 
 
 def _closed(expression: str) -> str:
@@ -81,6 +84,15 @@ class _Asked:
         plan = self.draft.plan
         goes_on = plan.resumed and not plan.restarts and plan.counter != "epochs"
         return self.draft.own('checkpoint["step"]') if goes_on else "0"
+
+
+def _gate(a: _Asked, close: Lines) -> Guard:
+    """A function that returns early inside a window, and otherwise has the update."""
+    given, test = ("number, last=False", " and not last") if a.last else ("number", "")
+    lines = [f"if number % {a.n} != 0{test}:", "    return False", *close, "return True"]
+    call = f"close_window({a.count}{', ' if a.last else ''}{a.last})"
+    once = (f"def close_window({given}):", *indent(lines), "")
+    return Guard(lambda block: [f"if {call}:", *indent(block)] if block else [call], once=once, leftover=a.leftover)
 
 
 def _plain(a: _Asked) -> Guard:

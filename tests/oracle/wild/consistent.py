@@ -58,6 +58,18 @@ def _without(*around: str) -> Callable[[Wild], Wild]:
 _NEED_LENGTH = ("range", "order", "indices", "inner while", "listed", "chunks")
 
 _CHOICES = (
+    Choice(lambda p: p.data == "stream", _to(feed="plain"), "the stream has no length, either"),
+    Choice(
+        lambda p: p.feed in ("pairs", "sizeless", "cut") and p.walk in (*_NEED_LENGTH, *UNENDING),
+        _to(feed="plain"),
+        "these walks ask for the length, or for more than a pass",
+    ),
+    Choice(lambda p: p.feed == "generator" and p.walk == "progress", _to(feed="plain"), "the bar asks for a length"),
+    Choice(lambda p: not p.counted, _to(gate="inline"), "no test tells which micro-batch closes a window"),
+    Choice(lambda p: p.gate == "early return", _to(boundary="plain"), "the function has the test"),
+    Choice(lambda p: not p.finite, _to(each_pass="inline", rescue="no"), "there is no pass"),
+    Choice(lambda p: p.walk == "losses", _to(watch="no"), "the losses of a window have no gradients before its end"),
+    Choice(lambda p: p.walk == "losses" and p.rescue == "memory", _to(rescue="no"), "the losses have one backward pass"),
     Choice(
         lambda p: p.data == "stream" and p.walk in (*_NEED_LENGTH, *UNENDING),
         _to(data="loader"),
@@ -149,9 +161,24 @@ _CHOICES = (
         _to(engines="one"),
         "an Accelerator takes a loss, and has the scaler",
     ),
+    Choice(
+        lambda p: not p.amp or p.precision == "option" or p.scheduler == "no" or p.scheduling != "always",
+        _to(advance="always"),
+        "no scaler tells whether it stepped",
+    ),
+    Choice(
+        lambda p: p.update in ("context", "callbacks", "aliases"),
+        _to(advance="always"),
+        "the scaler is asked where the schedule advances",
+    ),
 )
 
 _ASKED_BY_BUGS = (
+    Choice(
+        lambda p: p.has("GRD204", "GRD305", "GRD306", "GRD307", "GRD401", "GRD403"),
+        _to(advance="always"),
+        "the schedule asks the scaler after its step",
+    ),
     Choice(
         lambda p: p.has("GRD204", "GRD302", "GRD304", "GRD305", "GRD306", "GRD307"),
         _to(precision="settled"),
@@ -206,6 +233,7 @@ _NO_PLACE = (
         lambda p: not p.measured and p.restarts and p.walk != "prefetch" and p.boundary not in _REMEMBERS,
         "no length tells the last micro-batch, and at such a boundary the leftover is another one",
     ),
+    _some("GRD201", lambda p: p.feed == "cut", "a pass is too short to have a full window after the first"),
     _some("GRD202", lambda p: not p.finite or not p.restarts, "there is no tail to drop"),
     _some("GRD101 GRD102 GRD103", lambda p: p.division == "gradients" and p.walk == "losses", "nothing divides a loss"),
     _some(

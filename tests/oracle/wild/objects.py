@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .code import Draft
+from .feeds import built
 from .plan import Wild
 
 _OPTIMIZERS = {
@@ -88,7 +89,8 @@ def _data(draft: Draft) -> None:
             "class Stream(IterableDataset):", "    def __iter__(self):", "        for k in range(len(dataset)):",
             "            yield dataset[k]",
         )  # fmt: skip
-    draft.make("loader", f"DataLoader({'Stream()' if plan.data == 'stream' else 'dataset'}, batch_size={size})")
+    loader = f"DataLoader({'Stream()' if plan.data == 'stream' else 'dataset'}, batch_size={size})"
+    draft.make("loader", built(draft, loader))
 
 
 def _schedule(draft: Draft) -> None:

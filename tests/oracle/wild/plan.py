@@ -90,6 +90,12 @@ class Wild:
     bugs: frozenset[str] = frozenset()
     scheduling: str = _late("always", "always", "if given")
     engines: str = _late("one", "one", "arms")
+    feed: str = _late("plain", "plain", "plain", "pairs", "sizeless", "generator", "cut")
+    gate: str = _late("inline", "inline", "inline", "inline", "early return")
+    advance: str = _late("always", "if stepped")
+    each_pass: str = _late("inline", "inline", "function")
+    rescue: str = _late("no", "no", "memory", "finally")
+    watch: str = _late("no", "no", "no", "function", "nested", "class")
 
     def has(self, *bugs: str) -> bool:
         """Whether the program carries any of some bugs."""
@@ -113,4 +119,4 @@ class Wild:
     @property
     def measured(self) -> bool:
         """Whether the data have a length."""
-        return self.data != "stream"
+        return self.data != "stream" and self.feed not in ("pairs", "sizeless", "cut")

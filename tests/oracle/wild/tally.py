@@ -11,7 +11,8 @@ from .plan import BUGS, Wild
 
 _TABLES = (
     "boundary", "walk", "counter", "frame", "settings", "data", "loss", "terms", "optional", "division", "backward", "update",
-    "report", "stage", "tail", "zero", "amp", "precision", "forward", "clip", "clipping", "passes", "scheduling", "engines", "around",
+    "report", "stage", "tail", "zero", "amp", "precision", "forward", "clip", "clipping", "passes", "scheduling", "engines",
+    "feed", "gate", "advance", "each_pass", "rescue", "watch", "around",
 )  # fmt: skip
 _OF_COUNTED = ("boundary", "counter", "tail")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import around, boundaries, divisions, losses, reports, updates
+from . import around, boundaries, divisions, losses, parts, reports, updates
 from .code import Draft, indent
+from .feeds import walked
 from .walks import walk
 from .windows import windows
 
@@ -35,19 +36,26 @@ def training(draft: Draft) -> Lines:
         ]
     begin = f'{draft.own("checkpoint")}["epoch"], ' if draft.plan.resumed else ""
     opened = [*around.begin_pass(draft), *reports.before_pass(draft)]
-    inside = [*opened, *one_pass, *reports.after_pass(draft), *around.each_pass(draft)]
+    inside = [*opened, *one_pass, *reports.after_pass(draft)]
+    inside = parts.one_pass(draft, start, inside) if draft.plan.each_pass == "function" else inside
+    inside += around.each_pass(draft)
     if draft.plan.passes == "while":
         epoch = begin.removesuffix(", ") or "0"
-        return [*start, f"epoch = {epoch}", "while epoch < EPOCHS:", *indent([*inside, "epoch += 1"])]
-    return [*start, f"for epoch in range({begin}EPOCHS):", *indent(inside)]
+        return [*start, f"epoch = {epoch}", *_finally(draft, ["while epoch < EPOCHS:", *indent([*inside, "epoch += 1"])])]
+    return [*start, *_finally(draft, [f"for epoch in range({begin}EPOCHS):", *indent(inside)])]
+
+
+def _finally(draft: Draft, loop: Lines) -> Lines:
+    """A loop, with what is said however it ends."""
+    return ["try:", *indent(loop), "finally:", '    print("training is over")'] if draft.plan.rescue == "finally" else loop
 
 
 def _counted(draft: Draft, close: Lines) -> tuple[Lines, Lines]:
     """Micro-batches one by one, with the update under a test."""
     plan = draft.plan
     place = walk(draft)
-    guard = boundaries.guard(draft, place)
-    closing = guard.wrap([*close, *around.in_window(draft)])
+    guard = boundaries.guard(draft, place, close)
+    closing = guard.wrap(around.in_window(draft))
     late = [*_strays_after(draft), *around.each_micro_batch(draft)]
     rest = [*late, *closing] if plan.boundary == "continue" else [*closing, *late]
     moved = around.before_forward(draft, place.count())
@@ -74,7 +82,6 @@ def _windowed(draft: Draft, close: Lines) -> tuple[Lines, Lines]:
 
 def _listed_losses(draft: Draft, close: Lines) -> Lines:
     """Losses are kept in a list, of which the sum has one backward pass."""
-    loader = draft.own("loader")
     joint = [
         "loss = sum(pending)",
         *divisions.divide(draft, "pending"),
@@ -85,7 +92,7 @@ def _listed_losses(draft: Draft, close: Lines) -> Lines:
     made = [*around.before_forward(draft), *_forward(draft), *reports.after_forward(draft), *around.after_forward(draft)]
     body = [*made, "pending.append(loss)", *around.each_micro_batch(draft)]
     guarded = [f"if len(pending) == {draft.n}:", *indent([*joint, *around.in_window(draft)])]
-    return ["pending = []", f"for x, y in {loader}:", *indent([*body, *guarded]), "if pending:", *indent(joint)]
+    return ["pending = []", f"for x, y in {walked(draft)}:", *indent([*body, *guarded]), "if pending:", *indent(joint)]
 
 
 def _forward(draft: Draft) -> Lines:
@@ -96,16 +103,15 @@ def _forward(draft: Draft) -> Lines:
 def _micro_batch(draft: Draft, members: str = "") -> Lines:
     """Forward, division, backward; and what bugs do at each micro-batch before the boundary."""
     first = updates.zero(draft, draft.here) if draft.plan.has("GRD203") else []
-    return [
-        *first,
+    lines = [
         *_forward(draft),
         *reports.after_forward(draft),
         *around.after_forward(draft),
         *divisions.divide(draft, members),
         *reports.after_division(draft, members),
         *divisions.backward(draft, members),
-        *_strays_before(draft),
     ]
+    return [*first, *around.rescued(draft, lines), *_strays_before(draft)]
 
 
 def _strays_before(draft: Draft) -> Lines:

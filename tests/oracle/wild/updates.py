@@ -130,7 +130,8 @@ def step(draft: Draft, s: Spell) -> Lines:
     updated = [] if plan.has("GRD305", "GRD307") else [f"{scaler}.update()"]
     if plan.has("GRD306") and plan.slip == "first":
         return [f"{optimizer}.step()", *updated]
-    return [f"{scaler}.step({optimizer})", *updated]
+    asked = [f"scale_before = {scaler}.get_scale()"] if plan.advance == "if stepped" else []
+    return [*asked, f"{scaler}.step({optimizer})", *updated]
 
 
 def zero(draft: Draft, s: Spell) -> Lines:
@@ -147,6 +148,8 @@ def zero(draft: Draft, s: Spell) -> Lines:
 def schedule(draft: Draft, s: Spell) -> Lines:
     scheduler = s.own("scheduler")
     lines = [f"{scheduler}.step()"] if draft.plan.scheduler != "no" else []
+    if draft.plan.advance == "if stepped":
+        return [f"if {s.own('scaler')}.get_scale() >= scale_before:", *indent(lines)]
     return [f"if {scheduler} is not None:", *indent(lines)] if lines and draft.plan.scheduling == "if given" else lines
 
 

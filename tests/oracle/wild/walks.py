@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .code import UPDATES, Draft
+from .feeds import walked
 from .plan import INDEXED
 
 
@@ -45,47 +46,47 @@ def walk(draft: Draft) -> Walk:
 
 
 def _base(draft: Draft) -> Walk:
-    loader = draft.own("loader")
+    loader, data = draft.own("loader"), walked(draft)
     length = f"i + 1 == len({loader})"
-    batches = f"batches = iter({loader})"
+    batches = f"batches = iter({data})"
     before: tuple[str, ...]
     top: tuple[str, ...]
     match draft.plan.walk:
         case "batch":
-            return Walk(f"for i, batch in enumerate({loader}):", "i", top=("x, y = batch",), last=length)
+            return Walk(f"for i, batch in enumerate({data}):", "i", top=("x, y = batch",), last=length)
         case "from one":
-            return Walk(f"for i, (x, y) in enumerate({loader}, 1):", "i", True, last=f"i == len({loader})")
+            return Walk(f"for i, (x, y) in enumerate({data}, 1):", "i", True, last=f"i == len({loader})")
         case "range":
             return Walk(f"for i in range(len({loader})):", "i", before=(batches,), top=("x, y = next(batches)",), last=length)
         case "steps":
             draft.use("import itertools")
-            stream = f"stream = itertools.cycle({loader})"
+            stream = f"stream = itertools.cycle({data})"
             return Walk(f"for i in range({UPDATES} * {draft.n}):", "i", once=(stream,), top=("x, y = next(stream)",))
         case "restarted":
             top = ("try:", "    x, y = next(batches)", "except StopIteration:", f"    {batches}", "    x, y = next(batches)")
             return Walk(f"for i in range({UPDATES} * {draft.n}):", "i", once=(batches,), top=top)
         case "progress":
             draft.use("from tqdm import tqdm")
-            before, bottom = (f"watched = tqdm({loader}, disable=True)",), ("watched.set_postfix(number=i)",)
+            before, bottom = (f"watched = tqdm({data}, disable=True)",), ("watched.set_postfix(number=i)",)
             return Walk("for i, (x, y) in enumerate(watched):", "i", before=before, bottom=bottom, last="i + 1 == len(watched)")
         case "zip count":
             draft.use("import itertools")
-            return Walk(f"for i, (x, y) in zip(itertools.count(1), {loader}):", "i", True, last=f"i == len({loader})")
+            return Walk(f"for i, (x, y) in zip(itertools.count(1), {data}):", "i", True, last=f"i == len({loader})")
         case "order":
-            before = (f"batches = list({loader})", "order = list(reversed(range(len(batches))))")
+            before = (f"batches = list({data})", "order = list(reversed(range(len(batches))))")
             top = ("x, y = batches[position]",)
             return Walk("for i, position in enumerate(order):", "i", before=before, top=top, last="i + 1 == len(order)")
         case "indices":
-            before = (f"batches = list({loader})", "following = 0")
+            before = (f"batches = list({data})", "following = 0")
             top = ("i = following", "following = i + 1", "x, y = batches[i]")
             return Walk("while following < len(batches):", "i", before=before, top=top, last="following == len(batches)")
         case "numbered":
             draft.block(
                 "def numbered(batches):", "    for number, batch in enumerate(batches, 1):", "        yield number, batch"
             )
-            return Walk(f"for i, (x, y) in numbered({loader}):", "i", True, last=f"i == len({loader})")
+            return Walk(f"for i, (x, y) in numbered({data}):", "i", True, last=f"i == len({loader})")
         case "bare":
-            return Walk(f"for x, y in {loader}:")
+            return Walk(f"for x, y in {data}:")
         case "try next":
             top = ("try:", "    x, y = next(batches)", "except StopIteration:", "    break")
             return Walk("while True:", before=(batches,), top=top)
@@ -97,7 +98,7 @@ def _base(draft: Draft) -> Walk:
             return Walk(
                 "while batch is not None:", before=before, top=top, bottom=("batch = following",), last="following is None"
             )
-    return Walk(f"for i, (x, y) in enumerate({loader}):", "i", last=length)
+    return Walk(f"for i, (x, y) in enumerate({data}):", "i", last=length)
 
 
 def _in_epochs(draft: Draft, base: Walk) -> Walk:

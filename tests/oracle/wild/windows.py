@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .code import UPDATES, Draft
+from .feeds import walked
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,17 @@ _YIELDED = (
 def windows(draft: Draft) -> Windows:
     """The windows of a plan."""
     loader, n = draft.own("loader"), draft.n
-    batches = f"batches = iter({loader})"
+    data = walked(draft)
+    batches = f"batches = iter({data})"
     inner = "for x, y in window:"
     match draft.plan.walk:
         case "batched":
             draft.use("import itertools")
             draft.block(*_BATCHED)
-            return Windows(f"for window in batched({loader}, {n}):", inner, members="window")
+            return Windows(f"for window in batched({data}, {n}):", inner, members="window")
         case "yielded":
             draft.block(*_YIELDED)
-            return Windows(f"for window in windows_of({loader}, {n}):", inner, members="window")
+            return Windows(f"for window in windows_of({data}, {n}):", inner, members="window")
         case "islice":
             draft.use("import itertools")
             outer = f"while window := list(itertools.islice(batches, {n})):"
@@ -51,15 +53,15 @@ def windows(draft: Draft) -> Windows:
         case "listed":
             size = draft.plan.n
             cut = f"windows = [batches[k : k + {size}] for k in range(0, len(batches), {size})]"
-            return Windows("for window in windows:", inner, before=(f"batches = list({loader})", cut), members="window")
+            return Windows("for window in windows:", inner, before=(f"batches = list({data})", cut), members="window")
         case "zip iters":
-            return Windows(f"for window in zip(*[iter({loader})] * {n}):", inner, members="window")
+            return Windows(f"for window in zip(*[iter({data})] * {n}):", inner, members="window")
         case "chunks":
             opened = (f"parts = list(zip(inputs.chunk({n}), targets.chunk({n})))",)
-            return Windows(f"for inputs, targets in {loader}:", "for x, y in parts:", opened=opened, members="parts")
+            return Windows(f"for inputs, targets in {data}:", "for x, y in parts:", opened=opened, members="parts")
         case "inner range":
             draft.use("import itertools")
-            once = (f"stream = itertools.cycle({loader})",)
+            once = (f"stream = itertools.cycle({data})",)
             return Windows(f"for update in range({UPDATES}):", f"for _ in range({n}):", once=once, top=("x, y = next(stream)",))
     return Windows(
         "while remaining > 0:",

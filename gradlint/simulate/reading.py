@@ -1,0 +1,24 @@
+"""Notes where a script looks at gradients that were cleared: it would find None, and a report of them nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from gradlint.simulate.machine import Machine
+from gradlint.simulate.owners import optimizers_of
+from gradlint.simulate.things import Gradient
+
+
+def gradient_of(machine: Machine, value: Any, node: cst.CSTNode) -> Gradient:
+    """The gradient of some weights."""
+    looks(machine, value, node)
+    return Gradient(owner=value)
+
+
+def looks(machine: Machine, value: Any, node: cst.CSTNode) -> None:
+    """Something looks at the gradients of some weights."""
+    chosen = optimizers_of(machine, value)
+    if machine.trained and chosen and not any(each.held for each in chosen):
+        machine.risks.add(f"`{machine.compiler.spelled(node)}` would find no gradients")

@@ -9,7 +9,11 @@ from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
-_WHY = {What.STEP: "another step closes the window", What.ZERO: "gradients are zeroed once per window"}
+_WHY = {
+    What.STEP: "another step closes the window",
+    What.ZERO: "gradients are zeroed once per window",
+    What.CLIP: "gradients are clipped once per window",
+}
 
 
 @trace_rule(

@@ -50,6 +50,8 @@ class Assumptions:
         """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
         self.units: frozenset[str] = frozenset()
         """What something is divided by where a function is the root: that counts nothing, whatever its name is."""
+        self.beside: dict[Any, tuple[Any, int]] = {}
+        """The first stream that an iteration took something of by hand, and what that was."""
         self.counted = {CALLERS_INDEX}
         self.quotients: dict[float, set[int]] = {}
         """Numbers that were divided by plain whole ones, and by which."""
@@ -221,6 +223,12 @@ class Assumptions:
             self.asked.deciding.add(key)
             if self.in_loop:
                 self.asked.looped.add(key)
+        return known != question.negated
+
+    def seek(self, question: Question, wanted: bool) -> bool:
+        """What this world says to a condition whose answer leads to a loop, or past it to others: it leads there, as a rule."""
+        known = self.answers.get(question.key, wanted != question.negated)
+        self.asked.passed_by[question.key] = known
         return known != question.negated
 
     def _closes(self, flag: str) -> bool:

@@ -16,14 +16,13 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute, told_by
 from gradlint.simulate.reading import gradient_of
 from gradlint.simulate.taken import along
-from gradlint.simulate.things import Loader, Parameter, Scaler, Thing
+from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.trace import SHORT, What
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import NOTHING, SIZES, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
 from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
-
 
 TORCH_NOW = "2.9.1"
 """The PyTorch that a script is run with: what asks for an old one is not what is trained with. As a string it is above all before it."""
@@ -45,6 +44,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
     told = told_by(machine, value, name, node)
     if told is not None:
         return told
+    if type(value) is Optimizer and name in ("optimizer", "_optimizer"):
+        return value  # what it wraps, beside a schedule
     if type(value) is Opaque:
         if name == "grad":
             return gradient_of(machine, value, node)

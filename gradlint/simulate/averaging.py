@@ -42,8 +42,16 @@ def _may_be_wrapped(machine: Machine, callee: Any) -> bool:
     return not known and spells_model(callee)
 
 
+def _is_of_others(machine: Machine, network: Network) -> bool:
+    """Whether the optimizers step the weights of other models, and of one that is wrapped in sight none: it teaches."""
+    if network is machine.reductions.presumed(network.models):
+        return False
+    stepped = [optimizer.models for optimizer in machine.gradients.optimizers if optimizer.models]
+    return bool(network.models and stepped) and all(models.isdisjoint(network.models) for models in stepped)
+
+
 def forwarded(machine: Machine, network: Network, made: Tensor, node: cst.CSTNode) -> None:
     """Note a forward pass, or a call of what is given the model and may make one."""
     made.reduced = network.syncs
-    if not machine.strange:  # what is not in sight may switch the average off
+    if not machine.strange and not _is_of_others(machine, network):  # what is not in sight may switch the average off
         machine.reductions.passed(network, node)

@@ -33,8 +33,8 @@ class Choice:
 
     `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `leads` in which arms a
     backward pass is, `gate` that the condition has a say in what is trained. `refuses` is the answer that a program is not ended
-    by, `seeks` the one that leads to the loop: before it, no setting keeps a run from it. `keeps` is the answer of the data by
-    which no optimizer is built anew: that is no matter of one micro-batch.
+    by, `seeks` the one that leads to the loop: before it, no setting keeps a run from it; `passes` says that there are other loops
+    behind that one. `keeps` is the answer of the data by which no optimizer is built anew: that is no matter of one micro-batch.
     """
 
     usual: bool
@@ -43,6 +43,7 @@ class Choice:
     gate: bool
     refuses: bool | None
     seeks: bool | None
+    passes: bool
     keeps: bool | None
 
 
@@ -130,7 +131,8 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
         seeks = not leaves[0]
     leads = aims[0].leads, aims[1].leads
     keeps = not aims[0].builds if aims[0].builds != aims[1].builds and not any(leads) else None
-    return Choice(usual, decides, leads, decides or any(leaves), refuses, seeks, keeps)
+    passes = compiler.ahead and aims[0].loops != aims[1].loops
+    return Choice(usual, decides, leads, decides or any(leaves), refuses, seeks, passes, keeps)
 
 
 def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
@@ -140,7 +142,8 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if choice.refuses is not None and assumed:
         return choice.refuses, False
     if choice.seeks is not None and assumed and not machine.in_loop:
-        return choice.seeks, False
+        question = conditions.question_of(value) if known is None and choice.passes else None
+        return (choice.seeks if question is None else machine.seek(question, choice.seeks)), False
     if known is None:
         called = bool(machine.loops) and not machine.in_loop
         decides = choice.decides or (choice.gate and called)

@@ -72,6 +72,33 @@ def _filled(window: Window, clip: Event, first: Event) -> bool:
     return False
 
 
+def of_windows(view: View, larger: View | None) -> Iterator[Fault]:
+    """A clip comes once in N micro-batches, although each of them is stepped: it was meant for a step that closes a window."""
+    if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
+        return
+    if view.trace.of(What.COUNT):
+        return  # an engine counts windows, and may be what skips the other steps
+    for clip in {id(each.node): each for each in view.of(What.CLIP)}.values():
+        if all(_gaps(seen, clip) == {seen.trace.n} for seen in (view, larger)):
+            yield Fault("GRD204", view.steps[0], clip)
+            return
+
+
+def _gaps(view: View, clip: Event) -> set[int]:
+    """How many backward passes come from one clip of a place to the next of the same pass over the data."""
+    found = set[int]()
+    count, before = 0, -1
+    for _, event in view.events:
+        if event.what is What.BACKWARD:
+            count += 1
+        elif event.what in (What.PASS, What.END):
+            before = -1
+        elif event.node is clip.node:
+            found |= {count - before} if before >= 0 else set()
+            before = count
+    return found
+
+
 _NORMS = frozenset(f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "clip_grad_norm", "clip_grad.clip_grad_norm_"))
 
 

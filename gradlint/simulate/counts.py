@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import walk
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Remainder, Trace, What
 from gradlint.simulate.views import View, views
@@ -39,7 +40,7 @@ def repeated(runs: Sequence[Trace], hurried: Trace) -> Iterator[Fault]:
             continue
         view = next((view for view in views(hurried) if _inside(asked, view)), None)
         own = next((each for each in views(runs[0]) if view is not None and each.key == view.key), None)
-        done = _done_again(asked, view, hurried) if view is not None else None
+        done = _done_again(asked, view, hurried) if view is not None and not _makes_losses(asked[0].branch, hurried) else None
         if own is not None and done is not None:
             yield Fault("GRD405", own.steps[0], done, at=getattr(asked[0].branch, "test", asked[0].branch))
 
@@ -83,6 +84,12 @@ def _repeats(asked: Sequence[Remainder], view: View) -> bool:
         if number == following and bisect_left(backwards, one.place) < bisect_left(backwards, other.place)
     }
     return len(again) > 1 or (len(again) == 1 and len(set(steps)) == 2)
+
+
+def _makes_losses(branch: cst.CSTNode, trace: Trace) -> bool:
+    """Whether a term of a loss is computed in an arm: each micro-batch of the update is to have it."""
+    made = {id(source.node) for event in trace.of(What.BACKWARD) for source, _ in event.terms}
+    return any(id(each) in made for each in walk(branch))
 
 
 def _done_again(asked: Sequence[Remainder], view: View, trace: Trace) -> Event | None:

@@ -114,13 +114,15 @@ def _refused(trace: Trace) -> bool:
     return trace.ended.startswith(RAISES) and not trace.of(What.STEP)
 
 
-def explore(text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None) -> Simulation:
-    """The usual world with two values of N, and worlds in which one answer is another one."""
+def explore(
+    text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None, *answers: tuple[str, bool]
+) -> Simulation:
+    """The usual world with two values of N, and worlds in which one answer is another one; some `answers` all of them give."""
 
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
-    world = World(SMALL, room(SMALL))
+    world = World(SMALL, room(SMALL), answers=answers)
     first = turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,), play)
@@ -185,6 +187,8 @@ def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> 
             if _averages(played.trace):
                 yield played
                 return
+            if played.asked.wraps:
+                return  # it wraps others than the model that is trained
 
 
 def _averages(trace: Trace) -> bool:

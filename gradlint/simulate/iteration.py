@@ -10,7 +10,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.callables import Instance, Stream
-from gradlint.simulate.contents import is_data
+from gradlint.simulate.contents import draws_in, is_data
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Schedule, Thing
 from gradlint.simulate.trace import What
@@ -179,6 +179,17 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
         yield Tensor(frozenset((drawn,)))
     loader.at_end = False
     machine.note(What.END, node, text=loader.identity)
+
+
+def put_beside(machine: Machine, stream: Stream, item: Any) -> Any:
+    """An item of a stream: what several streams give in one iteration is one micro-batch: images of a source, and of a target."""
+    draws = draws_in(item)
+    iteration = tuple(map(id, machine.loops)), machine.turns.get(len(machine.loops))
+    if draws and machine.loops:
+        first, drawn = machine.beside.setdefault(iteration, (stream, max(draws)))
+        if first is not stream:
+            machine.together.update(dict.fromkeys(draws, drawn))
+    return item
 
 
 def walked_as(value: Any) -> Loader | None:

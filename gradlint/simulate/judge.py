@@ -115,7 +115,8 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
         yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))
     else:
         yield from zeroing.between_parts(seen)
-        yield from losses.stepping_inside(view, larger)
+        inside = list(losses.stepping_inside(view, larger))
+        yield from inside or clipping.of_windows(view, larger)
 
 
 def _without(fault: Fault, seen: View, larger: View | None) -> Iterator[Fault]:

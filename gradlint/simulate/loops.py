@@ -19,7 +19,7 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.stops import Stopped
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Loader, Parameter
-from gradlint.simulate.trace import What
+from gradlint.simulate.trace import Event, What
 from gradlint.simulate.world import PASSES
 
 _NOTHING = object()
@@ -68,7 +68,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
                 return None if signal is BREAK else signal
             if not leads and len(machine.trained) == trained and _has_enough(machine, node, count, left, gives):
                 break
-            if count == PASSES and _passed(machine, begun, node) >= PASSES:
+            if count == PASSES and _passed(machine, begun, node, level) >= PASSES:
                 break
         machine.patience.pays(node, left - machine.left)
         _leave(machine, level)
@@ -166,16 +166,16 @@ def close(machine: Machine, level: int) -> None:
     del machine.loops[level:], machine.draws[level:]
 
 
-def _passed(machine: Machine, begun: int, node: cst.For) -> int:
-    """How many passes over data that train began since an event, in loops further in."""
-    found = 0
-    waiting: dict[str, tuple[cst.CSTNode, ...]] = {}
+def _passed(machine: Machine, begun: int, node: cst.For, level: int) -> int:
+    """In how many iterations of a loop passes over data that train began since an event, in loops further in."""
+    found = set[int]()
+    waiting: dict[str, Event] = {}
     for each in machine.events[begun:]:
         if each.what is What.PASS and each.node is not node:
-            waiting[each.text] = each.loops
+            waiting[each.text] = each
         elif each.what is What.END:
             waiting.pop(each.text, None)
         elif each.what is What.BACKWARD:
-            found += sum(len(loops) <= len(each.loops) for loops in waiting.values())
+            found |= {passed.turns[level] for passed in waiting.values() if level < len(passed.loops) <= len(each.loops)}
             waiting.clear()
-    return found
+    return len(found)

@@ -35,6 +35,8 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
         by_event.setdefault(id(term.event), []).append(states[key])
     for key, term in mine.items():
         code = _code(states[key], by_event[id(term.event)], set(states.values()))
+        if code == "GRD101" and any(id(source.node) not in mine for source, _ in term.event.terms):
+            continue  # it stands beside a loss of parts of one batch, of which nothing is known
         again = superfluous(term.event, term.factor, view.size, view.trace) if State.TWICE in states.values() else None
         if again is not None and not term.doubt and states[key] in (State.WEIGHTED, State.UNKNOWN):
             code = "GRD102"  # beside a loss that is divided twice, a weighted one is as well

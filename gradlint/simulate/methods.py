@@ -28,10 +28,12 @@ from gradlint.simulate.optimizing import (
     rescale,
     scaler_update,
     step,
+    stepped,
     unknown_call,
     unscale,
 )
 from gradlint.simulate.owners import is_part, spells_model
+from gradlint.simulate.spelled_calls import steps_by_name
 from gradlint.simulate.tensors import answer_method, gradient_method, tensor_method
 from gradlint.simulate.things import (
     AVERAGES,
@@ -80,9 +82,11 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
 def _of_optimizer(
     machine: Machine, value: Optimizer, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> Any:
-    if name == "step":
+    if steps_by_name(name):
         from gradlint.simulate.calling import call
 
+        if args and isinstance(args[0], Scaler):
+            return _of_scaler(machine, args[0], "step", [value], {}, node)
         if args and isinstance(args[0], (Function, Partial, Bound)):
             call(machine, args[0], [], {}, node)
         step(machine, value, node)
@@ -146,15 +150,6 @@ def _of_scaler(machine: Machine, value: Scaler, name: str, args: list[Any], kwar
     elif name in ("get_scale", "state_dict"):
         unknown_call(machine, f"scaler.{name}", [value], node)
     return Opaque(f"{value.identity}.{name}()")
-
-
-def stepped(machine: Machine, value: Opaque) -> Optimizer:
-    """What a scaler steps is an optimizer, whatever its name is."""
-    known = value.kept.get("<optimizer>")
-    if known is None:
-        known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
-    assert isinstance(known, Optimizer)
-    return known
 
 
 def _of_average(machine: Machine, value: Average, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:

@@ -131,6 +131,15 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
     around_step(machine, optimizer, "register_step_post_hook")
 
 
+def stepped(machine: Machine, value: Opaque) -> Optimizer:
+    """What a scaler steps is an optimizer, whatever its name is."""
+    known = value.kept.get("<optimizer>")
+    if known is None:
+        known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
+    assert isinstance(known, Optimizer)
+    return known
+
+
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "", text: str = "") -> Any:
     """Bound gradients; their norm. `text` is the full name of the function that does it."""
     if _measures(args, kwargs):

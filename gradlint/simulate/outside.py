@@ -21,9 +21,9 @@ from gradlint.simulate.given_back import given_back
 from gradlint.simulate.joined import joined
 from gradlint.simulate.logs import log, tell
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, unknown_call
+from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, stepped, unknown_call
 from gradlint.simulate.owners import is_stepped, spells_model
-from gradlint.simulate.spelled_calls import Does, does, name_of_update, wraps
+from gradlint.simulate.spelled_calls import Does, does, name_of_update, steps_by_name, wraps
 from gradlint.simulate.tensors import of_norm, usual_answer
 from gradlint.simulate.things import Average, Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import BATCH_NORMS, FUNCTIONS, construct
@@ -99,9 +99,9 @@ def call_unknown(
 def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A method of something unknown."""
     from gradlint.simulate.attributes import get_attribute
-    from gradlint.simulate.methods import method, network_method, stepped
+    from gradlint.simulate.methods import method, network_method
 
-    if name == "step" and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
+    if steps_by_name(name) and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
         return method(machine, stepped(machine, value), name, args, kwargs, node)  # options have no such method
     if name == "zero_grad" and isinstance(value, Opaque) and "<engine>" in value.kept:
         return deepspeed.method(machine, value.kept["<engine>"], name, args, kwargs, node)

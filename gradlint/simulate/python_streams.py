@@ -11,7 +11,7 @@ from gradlint.model.names.vocabulary import WRAPS_ITERABLE
 from gradlint.simulate.callables import Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import is_data
-from gradlint.simulate.iteration import ENDLESS, items_of, length, walked_as
+from gradlint.simulate.iteration import ENDLESS, items_of, length, put_beside, walked_as
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.ranges import of_lengths
 from gradlint.simulate.stops import Raised
@@ -111,7 +111,7 @@ def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
         loader = walked_as(given.source)
         if loader is not None and loader.at_end and given not in machine.spent:
             machine.spent.append(given)
-        return item
+        return put_beside(machine, given, item)
     if isinstance(given, Instance):
         found, method = given.cls.lookup("__next__")
         if found:

@@ -14,7 +14,7 @@ from gradlint.simulate.explored import Simulation, explore
 from gradlint.simulate.fitting import LARGE, SMALL, Played
 from gradlint.simulate.imports import imported
 from gradlint.simulate.roots import Definition, backwards_among, reached, starts
-from gradlint.simulate.starting import start_of
+from gradlint.simulate.starting import Start, start_of
 from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.text_runs import RAISES, Text
 from gradlint.simulate.trace import What
@@ -53,17 +53,32 @@ def simulate(
         found += led
         for each in led:
             _strike(each, wanted)
+    found += _past(text, found[0], None, wanted)
     for definition in _own_starts(text, set(wanted)):
         if not wanted or text.left <= 0:
             break
         if any(id(each) in wanted for each in _reached(definition, text)):
             called = any(last_name(each.func) == definition.name for other in text.every for each in other.calls)
-            found.append(explore(text, definition.node, start_of(definition, called=called)))
+            start = start_of(definition, called=called)
+            found.append(explore(text, definition.node, start))
             _strike(found[-1], wanted)
+            found += _past(text, found[-1], start, wanted)
     telling = _telling(found)
     if wanted.keys() - {key for each in telling for key in each.met}:
         telling += [each for each in found if each.given_up and not each.met][:1]
     return tuple(telling)
+
+
+def _past(text: Text, first: Simulation, start: Start | None, wanted: dict[int, cst.Call]) -> list[Simulation]:
+    """The runs of a root that go past a loop, to others that the first runs have not come to."""
+    found = []
+    for key, answer in first.main.asked.passed_by.items():
+        if wanted and text.left > 0:
+            further = explore(text, first.root, start, (key, not answer))
+            if further.met & wanted.keys():
+                found.append(further)
+                _strike(further, wanted)
+    return found
 
 
 def _imported(around: Surroundings) -> list[cst.Call]:

@@ -70,6 +70,11 @@ def name_of_update(last: str, node: cst.CSTNode) -> bool:
     return type(node) is cst.Call and type(node.func) is cst.Attribute and last in UPDATES
 
 
+def steps_by_name(name: str) -> bool:
+    """Whether a method of what is called like an optimizer steps, and does more besides: `step_and_update_lr`."""
+    return name == "step" or name.startswith("step_and_")
+
+
 def wraps(last: str, kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
     first = node.args[0].value if isinstance(node, cst.Call) and node.args else node
     spelled = last.lower().endswith("scaler") or not BOUNDARY_ARGUMENTS.isdisjoint(kwargs)

@@ -24,6 +24,9 @@ from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num, Tensor
 from gradlint.simulate.world import spells_counter
 
+Start = Callable[[Machine, Frame], None]
+"""How a run of a root begins."""
+
 TRIES = 3
 """Calls of a root after which no backward pass is expected of it any more."""
 
@@ -35,20 +38,21 @@ _BATCH = re.compile(r"(^|_)(mini|micro)?_?batch$|^(inputs|samples)$")
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
-def start_of(definition: Definition, *, called: bool = False) -> Callable[[Machine, Frame], None]:
+def start_of(definition: Definition, *, called: bool = False) -> Start:
     """Calls a function again and again, as what is out of sight would, until its windows were seen.
 
     `called` says that the text calls it as well: what it is handed there is not what its parameters' names say alone.
     """
 
-    walked, divisors = frozenset(_walked(definition.node)), frozenset(_divisors(definition.node))
+    walked = frozenset(_walked(definition.node))
+    units = frozenset((*_divisors(definition.node), *_totals(definition.node)))
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
         if function is None:
             return
         loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
-        machine.units = divisors
+        machine.units = units
         if instance is not None:
             configure(machine, instance)
         machine.loops.append(definition.node)
@@ -87,6 +91,17 @@ def _walked(node: cst.CSTNode) -> Iterator[str]:
         ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
         bounds = {id(part) for each in ranges for part in walk(each)}
         yield from (each.value for each in walk(loop.iter) if isinstance(each, cst.Name) and id(each) not in bounds)
+
+
+def _totals(node: cst.CSTNode) -> Iterator[str]:
+    """The names of totals that numbers are compared with, and that nothing adds to: they count nothing."""
+    compared, changed = set[str](), set[str]()
+    for each in walk(node):
+        if type(each) is cst.Comparison:
+            compared.update(dotted(part) or "" for part in (each.left, *(other.comparator for other in each.comparisons)))
+        elif isinstance(each, (cst.AugAssign, cst.AssignTarget)):
+            changed.add(dotted(each.target) or "")
+    yield from (name for name in compared - changed if name.startswith("total"))
 
 
 def _divisors(node: cst.CSTNode) -> Iterator[str]:

@@ -83,6 +83,7 @@ def construct(
         models = owners_of(given[:1])
         sharded = bool(_SHARDS.match(path)) and _divides_weights(args, kwargs, node)
         way, reduces = tuple(machine.path), path in _DISTRIBUTED
+        machine.asked.wraps = True
         return Network(last, node, models=models, parallel=last, reduces=reduces, sharded=sharded, path=way)
     if role is Role.LOADER:
         return loader(machine, given, node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 import libcst as cst
@@ -183,12 +183,12 @@ def _of_other_stretches(one: Event, other: Event) -> bool:
 def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Event]:
     """The zeroings between two backward passes that clear what no step used of the first."""
     used = {place for step in view.steps for place in step.held}
-    nodes = {id(view.trace.events[place].node) for step in view.steps for place in step.held}
+    places = _used_or_alike(view, used)
     for window in view.windows:
         for index, (_, zero) in enumerate(window.events):
             if zero.what is not What.ZERO:
                 continue
-            gone = [each for each in zero.held if each not in used and id(view.trace.events[each].node) in nodes]
+            gone = [each for each in zero.held if each not in used and id(view.trace.events[each].node) in places]
             following = next((event for _, event in window.events[index:] if event.what is What.BACKWARD), None)
             if not gone or following is None or not following.terms:
                 continue
@@ -198,6 +198,23 @@ def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Eve
             apart = any(event.what in (What.END, What.PASS) for event in between)
             if not apart and are_apart(view.trace.events[gone[-1]], following):
                 yield zero
+
+
+def _used_or_alike(view: View, used: Iterable[int]) -> frozenset[int]:
+    """The places of the backward passes that some step uses, and of those that other micro-batches have of the same loss:
+    the last one of a window may have a backward pass of its own, which synchronises."""
+    taken = [view.trace.events[place] for place in used]
+    losses = {_losses(event) for event in taken}
+    micros = frozenset[int]().union(*map(micros_of, taken))
+    places = {id(event.node) for event in taken}
+    beside = {id(event.node) for event in view.backwards if not micros_of(event).isdisjoint(micros)}
+    alike = {id(event.node) for event in view.backwards if _losses(event) in losses}
+    return frozenset(places | (alike - beside))
+
+
+def _losses(event: Event) -> frozenset[int]:
+    """Where the losses of a backward pass are computed."""
+    return frozenset(id(source.node) for source, _ in event.terms)
 
 
 def begin_alike(view: View, larger: View) -> bool:

@@ -118,7 +118,8 @@ class Asked:
     with the numbers of events before it whenever it was met; `absent` says which numbers of accumulation steps are asked where
     whether they are 0 or None; `drifting` the numbers of accumulation steps that a count
     decides, with how often they were computed; `paces` the settings that something is divided by for the remainder; `varied` are
-    all branches in loops that the data decide, with their numbers in the order in which they are met.
+    all branches in loops that the data decide, with their numbers in the order in which they are met; `passed_by` the questions
+    whose other answer leads past a loop, to others; `wraps` says that it has come to what wraps a model for several processes.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -140,6 +141,8 @@ class Asked:
     forks: dict[cst.CSTNode, list[int]] = field(default_factory=dict)
     paces: set[str] = field(default_factory=set)
     varied: dict[cst.CSTNode, int] = field(default_factory=dict)
+    passed_by: dict[str, bool] = field(default_factory=dict)
+    wraps: bool = False
 
 
 def spells_epochs(name: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import libcst as cst
+from typing import Any
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.project import Project, Runs
@@ -51,8 +50,8 @@ class _Watched(Project):
         return self._watched(Project(self.taught, self.neighbours).followed)
 
     def _watched(self, runs: Runs) -> Runs:
-        def watched(statements: Sequence[cst.BaseStatement]) -> tuple[Simulation, ...]:
+        def watched(*given: Any, **settings: Any) -> tuple[Simulation, ...]:
             self.go_on()
-            return runs(statements)
+            return runs(*given, **settings)
 
         return watched

@@ -1,7 +1,7 @@
 """The Python interface: typed functions over sources and paths.
 
-Results and errors can be pickled, so the functions can be mapped over process pools and clusters, whether their processes are
-forked or spawned. They can be called from several threads at once.
+Results and errors can be pickled, so you can map the functions over process pools and clusters, whether their processes are
+forked or spawned. You can call them from several threads at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _QUIET = Quiet()
 
 @dataclass(frozen=True)
 class FixedSource:
-    """A repaired source, the findings whose fixes were applied to it in order, and what is left in it."""
+    """A fixed source, the findings whose fixes were applied, in order, and the findings that remain."""
 
     source: str
     applied: tuple[Diagnostic, ...]
@@ -43,23 +43,23 @@ class FixedSource:
 
     @property
     def changed(self) -> bool:
-        """Whether the source is another one than was given."""
+        """Whether the fixes changed the source."""
         return bool(self.applied)
 
 
 class CheckFailed(RuntimeError):
-    """gradlint itself failed on a file; the message names it and holds the traceback."""
+    """gradlint itself failed on a file. The message contains its name and the traceback."""
 
 
 def check_source(
     source: str, filename: str = "<string>", *, select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
 ) -> tuple[Diagnostic, ...]:
-    """What gradlint finds in the source of a script, sorted by place. No configuration is read.
+    """Return what gradlint finds in the source of a script, sorted by place. No configuration is read.
 
-    `filename` is only a name that the findings bear. `select` and `ignore` take what `--select` and `--ignore` take; without
-    a selection every rule of severity error or warning runs. A source that cannot be parsed gives one finding, GRD000.
+    `filename` only names the file in the findings. `select` and `ignore` take the values of `--select` and `--ignore`. Without
+    `select`, every rule with severity error or warning runs. If the source does not parse, the only finding is GRD000.
 
-    Raises UnknownRule for a selector that names no rule.
+    Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
     with _QUIET:
@@ -69,11 +69,11 @@ def check_source(
 def judge_source(
     source: str, filename: str = "<string>", *, select: Iterable[str] | None = None, ignore: Iterable[str] | None = None
 ) -> tuple[LoopVerdict, ...]:
-    """One answer for each training loop that a simulated run of the script comes to, by line: verified, wrong or unknown.
+    """Return the verdict on each training loop of a script, by line: verified, wrong or unknown.
 
-    The arguments are those of `check_source`. There is none for a source that cannot be parsed, or that trains nothing.
+    Takes the arguments of `check_source`. The result is empty if the source does not parse or trains nothing.
 
-    Raises UnknownRule for a selector that names no rule.
+    Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
     with _QUIET:
@@ -99,11 +99,11 @@ def fix_source(
     select: Iterable[str] | None = None,
     ignore: Iterable[str] | None = None,
 ) -> FixedSource:
-    """The source of a script after all safe fixes, and with `unsafe_fixes` after the unsafe ones as well.
+    """Return the source of a script after all safe fixes, or with `unsafe_fixes` after all fixes.
 
-    The arguments are those of `check_source`. A source that cannot be parsed comes back as it is.
+    Takes the arguments of `check_source`. A source that does not parse is returned unchanged.
 
-    Raises UnknownRule for a selector that names no rule.
+    Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
     with _QUIET:

@@ -1,4 +1,4 @@
-"""What gradlint reports, as plain data: sortable, picklable, free of syntax-tree nodes."""
+"""What gradlint reports, as plain data that you can sort and pickle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Applicability(str, Enum):
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A position in a file's text; both numbers count from 1, columns in code points."""
+    """A position in the text of a file. Rows and columns count from 1, columns in code points."""
 
     row: int
     column: int
@@ -47,7 +47,7 @@ class TextEdit:
 
 @dataclass(frozen=True)
 class TextFix:
-    """A repair; its edits belong together and are applied all or none."""
+    """A fix. Its edits are applied all together or not at all."""
 
     message: str
     applicability: Applicability
@@ -56,7 +56,7 @@ class TextFix:
 
 @dataclass(frozen=True, order=True)
 class Related:
-    """A second place that explains a finding."""
+    """Another place that helps to explain a finding."""
 
     span: Span
     message: str

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness import FIXTURES, difference, read_marked
+from two_files import ENGINE, MAIN, PER_MICRO_BATCH
 
 from gradlint.analysis.neighbours import MOST_MODULES
 from gradlint.config.selection import Layer, Selection
@@ -47,38 +48,6 @@ def test_markers_are_met(repository: Path, tmp_path: Path) -> None:
         assert difference(path.read_text(encoding="utf-8"), result.diagnostics, expected) == "", path
 
 
-ENGINE = """\
-import torch.nn.functional as F
-
-
-def train(model, loader, optimizer, scheduler, steps):
-    for index, (inputs, targets) in enumerate(loader):
-        loss = F.cross_entropy(model(inputs), targets) / steps
-        loss.backward()
-        if (index + 1) % steps == 0 or index + 1 == len(loader):
-            optimizer.step()
-            scheduler.step()
-            optimizer.zero_grad()
-"""
-PER_MICRO_BATCH = ENGINE.replace("            scheduler.step()\n", "") + "        scheduler.step()\n"
-MAIN = """\
-import argparse
-
-import torch
-from torch.utils.data import DataLoader
-
-from engine import train
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--steps", type=int, default=4)
-args = parser.parse_args()
-model = torch.nn.Linear(4, 2)
-loader = DataLoader(pairs, batch_size=8)
-optimizer = torch.optim.AdamW(model.parameters())
-scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10 * len(loader))
-for _ in range(10):
-    train(model, loader, optimizer, scheduler, args.steps)
-"""
 LENGTH = [(14, "GRD402")]
 
 

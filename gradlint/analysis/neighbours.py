@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -112,9 +112,9 @@ class Neighbours:
         return found
 
 
-def neighbours_of(filename: str, text: str) -> Neighbours | None:
-    """The modules around a file with a text, as far as it lies in a repository."""
-    repository = repository_of(Path(filename))
+def neighbours_of(filename: str, text: str, unsaved: Mapping[str, str] | None = None) -> Neighbours | None:
+    """The modules around a file with a text, if it lies in a repository; `unsaved` texts count before what their files hold."""
+    repository = repository_of(Path(filename), unsaved)
     return Neighbours(repository, os.path.realpath(filename), text) if repository is not None else None
 
 

@@ -181,7 +181,7 @@ def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]
 
 
 def broken(results: Sequence[FileResult]) -> list[str]:
-    """What could not be read, which is told even where findings are not."""
+    """The files that could not be read: these are reported even if findings are not."""
     return [
         f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}"
         for result in results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,13 +84,18 @@ class Repository:
         return found.text if isinstance(found, Decoded) else None
 
 
-def repository_of(path: Path) -> Repository | None:
-    """The repository of a file: the nearest folder above it with a mark of one, else as far up as folders hold Python files."""
+def repository_of(path: Path, unsaved: Mapping[str, str] | None = None) -> Repository | None:
+    """The repository of a file: the nearest folder above it with a mark of one, else as far up as folders hold Python files.
+
+    `unsaved` are texts by the real paths of their files, which are not read then.
+    """
     try:
         folder = os.path.dirname(os.path.realpath(path))
         if not os.path.isdir(folder):
             return None
-        return Repository(_root(folder))
+        root = _root(folder)
+        inside = {path: text for path, text in (unsaved or {}).items() if path.startswith(root + os.sep)}
+        return Repository(root, dict[str, str | None](inside))
     except (OSError, ValueError):
         return None
 

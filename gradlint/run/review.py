@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gradlint.analysis import engine
@@ -31,13 +31,15 @@ Repair = Callable[["Review"], FixOutcome]
 class Review:
     """A text as it was read, and what is asked of it. The methods take the text as it is by then.
 
-    `refusal` says of a new text why it cannot be written to the file, if it cannot; a fix that makes it so is none.
+    `refusal` says why a new text cannot be written to the file; a fix that makes such a text is withheld. `unsaved` are the texts of
+    other files that an editor has not written yet, by their paths.
     """
 
     name: str
     text: str
     task: Task
     refusal: Callable[[str], str | None] | None = None
+    unsaved: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -47,7 +49,7 @@ class Review:
     def project(self) -> Project:
         """What is known beside the text."""
         taught = self.task.names.taught(self.task.max_size)
-        return Project(taught, neighbours_of(self.name, self.text) if self.task.follow else None)
+        return Project(taught, neighbours_of(self.name, self.text, self.unsaved) if self.task.follow else None)
 
     @property
     def context(self) -> Context:

@@ -40,6 +40,8 @@ class Server(LanguageServer):
         """Tell what was found; a client that pulls asks for it itself, except for the cells of a notebook."""
         self.tell(checked)
         if self.client.pulls and isinstance(checked.document, Script):
+            if checked.among:
+                self.refresh()
             return
         versions = _versions(checked.document)
         for uri, found in diagnostics(checked, self.client).items():
@@ -81,6 +83,10 @@ class Server(LanguageServer):
         """Check everything that is open."""
         for document in self.session.documents.all():
             self.session.check_again(document.uri)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Have a client that pulls ask again."""
         if get_capability(self.client_capabilities, "workspace.diagnostics.refresh_support"):
             self.workspace_diagnostic_refresh(None)
 
@@ -180,25 +186,20 @@ async def _fetch_settings(server: Server) -> bool:
 def _answer_scripts(server: Server) -> None:
     session = server.session
 
-    def changed(uri: str) -> None:
-        if not server.client.pulls:
-            session.check_soon(uri)
-
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
         session.documents.open(params.text_document)
-        changed(params.text_document.uri)
+        session.check_soon(params.text_document.uri, quiet=0)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(params: types.DidChangeTextDocumentParams) -> None:
         session.documents.change(params)
-        changed(params.text_document.uri)
+        session.check_soon(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
         session.reconfigure()
-        if not server.client.pulls:
-            session.check_again(params.text_document.uri)
+        session.check_again(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
@@ -223,7 +224,7 @@ def _answer_notebooks(server: Server) -> None:
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenNotebookDocumentParams) -> None:
         session.documents.open_notebook(params)
-        session.check_soon(params.notebook_document.uri)
+        session.check_soon(params.notebook_document.uri, quiet=0)
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def did_change(params: types.DidChangeNotebookDocumentParams) -> None:
@@ -242,7 +243,7 @@ def _answer_notebooks(server: Server) -> None:
 
 def _answer_requests(server: Server) -> None:
     session = server.session
-    pull = types.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier=SOURCE)
+    pull = types.DiagnosticOptions(inter_file_dependencies=True, workspace_diagnostics=False, identifier=SOURCE)
 
     @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, pull)
     async def pulled(params: types.DocumentDiagnosticParams) -> types.RelatedFullDocumentDiagnosticReport:

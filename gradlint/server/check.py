@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import overload
 
@@ -19,7 +19,7 @@ from gradlint.run.review import Review
 from gradlint.run.task import Task
 from gradlint.server.documents import Document
 from gradlint.server.found import Checked, GoOn, Superseded
-from gradlint.server.outline import Outline, Unmovable, moved, outline
+from gradlint.server.outline import Outline, Unmovable, covers, moved, outline
 from gradlint.server.policy import Policies, Policy
 from gradlint.server.reader import Reader
 from gradlint.suppression.add_ignore import add_ignores
@@ -35,6 +35,8 @@ class Memory:
     policy: Policy | None = None
     seen: Outline | None = None
     found: tuple[Diagnostic, ...] = ()
+    document: Document | None = None
+    """The version that this is known of."""
 
 
 Memories = dict[str, Memory]
@@ -42,32 +44,54 @@ Memories = dict[str, Memory]
 
 
 def check(document: Document, policies: Policies, memories: Memories, go_on: GoOn) -> Checked:
-    """Check a document. Raises Superseded, and nothing else: a failure is told in the result."""
+    """Check a document by itself. Raises Superseded, and nothing else: a failure is told in the result."""
+
+    def judge(policy: Policy) -> Checked:
+        memory = memories.setdefault(document.uri, Memory())
+        return Checked(document, _findings(document, policy.by_itself, memory, go_on), policy.task.unsafe)
+
+    return guarded(document, policies, go_on, judge)
+
+
+def guarded(document: Document, policies: Policies, go_on: GoOn, judge: Callable[[Policy], Checked]) -> Checked:
+    """What a check says of a document; a failure is told in the result. Raises Superseded."""
     try:
         go_on()
-        memory = memories.setdefault(document.uri, Memory())
         policy = policies.of(document.path)
         if policy is None:
             return Checked(document)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
-            return Checked(document, _findings(document, policy, memory, go_on), policy.task.unsafe)
+            return judge(policy)
     except Superseded:
         raise
     except (ConfigError, BaselineError) as error:
         return Checked(document, problem=str(error))
     except RecursionError:
-        return Checked(document, (unreadable(_name(document), 1, 1, "the code is nested too deeply to be checked"),))
+        return Checked(document, (unreadable(name_of(document), 1, 1, "the code is nested too deeply to be checked"),))
     except Exception:
         return Checked(document, crash=traceback.format_exc(limit=-5).strip())
 
 
-def repair(document: Document, policies: Policies) -> str:
-    """The code of a document after all its fixes, as `--fix` writes it. Raises ConfigError and BaselineError."""
+def remember(checked: Checked, memories: Memories) -> None:
+    """Take what was found among the modules for what is known of the text, if it moves with lines that do not matter."""
+    memory = memories.get(checked.document.uri)
+    if memory is None or memory.document is not checked.document or memory.seen is None:
+        return
+    if covers(memory.seen, checked.raw):
+        memory.found = checked.raw
+
+
+def repair(document: Document, policies: Policies, unsaved: Mapping[str, str] | None = None) -> str:
+    """The code of a document after all its fixes, as `--fix` writes it. Raises ConfigError and BaselineError.
+
+    With `unsaved` texts by their paths, among the modules around the document.
+    """
     policy = policies.of(document.path)
-    if policy is None or not _worth_reading(document.code, policy.task):
+    if policy is None or not worth_reading(document.code, policy.task):
         return document.code
-    return Review(_name(document), document.code, policy.task).fixed().text
+    task = policy.task if unsaved is not None else policy.by_itself.task
+    return Review(name_of(document), document.code, task, unsaved=unsaved or {}).fixed().text
 
 
 def silence(document: Document, finding: Diagnostic) -> str:
@@ -79,24 +103,31 @@ def silence(document: Document, finding: Diagnostic) -> str:
     return add_ignores(document.code, judge).text
 
 
-def _name(document: Document) -> str:
+def name_of(document: Document) -> str:
+    """What the findings of a document call it."""
     return str(document.path or document.uri)
 
 
-def _worth_reading(code: str, task: Task) -> bool:
+def worth_reading(code: str, task: Task) -> bool:
+    """Whether a text can hold a finding."""
     return prefilter_of(task.selection, task.names).admits(code.encode("utf-8", "surrogatepass"))
 
 
 def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -> tuple[Diagnostic, ...]:
     code = document.code
-    if not _worth_reading(code, policy.task):
+    if not worth_reading(code, policy.task):
         return ()
-    review = Review(_name(document), code, policy.task)
+    review = Review(name_of(document), code, policy.task)
     seen = outline(code, review.project.taught)
     found = _known(seen, policy, memory)
     if found is None:
         found = _analyzed(code, seen, review, memory.reader, go_on)
-    memory.policy, memory.seen, memory.found = policy, seen, found
+    memory.policy, memory.seen, memory.found, memory.document = policy, seen, found, document
+    return reported(code, found, policy, review)
+
+
+def reported(code: str, found: tuple[Diagnostic, ...], policy: Policy, review: Review) -> tuple[Diagnostic, ...]:
+    """What an editor shows of what was found in a text."""
     shown = (each for each in keep(code, found) if policy.syntax_errors or each.code != ALWAYS_ON)
     fixes = policy.task.selection.fixes
     wanted = tuple(each if fixes(each.code, each.name) else replace(each, fix=None) for each in shown)
@@ -108,7 +139,7 @@ def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, g
         source = reader.read(text, seen, go_on) if seen is not None and fits(seen.code, review.project.taught) else None
         return source if source is not None else read(text, review.project.taught)
 
-    located = examine(code, review.name, _Watched(review.rules, go_on), parsed, review.project)
+    located = examine(code, review.name, Watched(review.rules, go_on), parsed, review.project)
     return tuple(each.diagnostic for each in located)
 
 
@@ -123,7 +154,7 @@ def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagno
 
 
 @dataclass(frozen=True)
-class _Watched(Sequence[Rule]):
+class Watched(Sequence[Rule]):
     """Rules between which a run that is in vain can end."""
 
     rules: tuple[Rule, ...]

@@ -21,8 +21,9 @@ GoOn = Callable[[], None]
 class Checked:
     """What was found in one version of a document, at places of the document's code.
 
-    `unsafe` tells whether unsafe fixes are among all fixes, `problem` what is wrong with the configuration; `crash` is set
-    where gradlint itself failed.
+    `unsafe` says whether unsafe fixes are among all fixes, and `problem` what is wrong with the configuration. `crash` is set if
+    gradlint itself failed. `among` says that the modules around the text were read as well; `raw` then has everything that was
+    found, before comments and settings, and `followed` the paths of the modules.
     """
 
     document: Document
@@ -30,3 +31,16 @@ class Checked:
     unsafe: bool = False
     problem: str | None = None
     crash: str | None = None
+    among: bool = False
+    raw: tuple[Diagnostic, ...] = ()
+    followed: frozenset[str] = frozenset()
+
+    def says(self, other: Checked) -> bool:
+        """Whether an editor would show the same for the other result."""
+        if self.document is not other.document or (self.problem, self.crash) != (other.problem, other.crash):
+            return False
+        return list(map(_all, self.findings)) == list(map(_all, other.findings))
+
+
+def _all(found: Diagnostic) -> tuple[object, ...]:
+    return (found, found.severity, found.fix, found.related, found.note, found.reason)

@@ -129,6 +129,19 @@ def moved(found: tuple[Diagnostic, ...], old: Outline, new: Outline) -> tuple[Di
     """What was found in a text, at its places in another that differs in what is passed over. Raises Unmovable."""
     if all(a.first == b.first for a, b in zip(old.pieces, new.pieces, strict=True)):
         return found
+    return _moved(found, old, new)
+
+
+def covers(seen: Outline, found: tuple[Diagnostic, ...]) -> bool:
+    """Whether all places of some findings lie in the lines that were read."""
+    try:
+        _moved(found, seen, seen)
+    except Unmovable:
+        return False
+    return True
+
+
+def _moved(found: tuple[Diagnostic, ...], old: Outline, new: Outline) -> tuple[Diagnostic, ...]:
     firsts = [piece.first for piece in old.pieces]
     last = len(firsts) - 1
 

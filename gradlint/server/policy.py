@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from gradlint.config.load import FILE_NAMES, Config, Configs
@@ -18,7 +19,7 @@ from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"
-_ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore", "follow"))
+_ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))
 """Keys of configuration files that mean nothing in an editor."""
 _KEYS = {key: each for key, each in KEYS.items() if key not in _ELSEWHERE}
 _HUMP = re.compile(r"(?<=[a-z])[A-Z]")
@@ -70,6 +71,11 @@ class Policy:
     task: Task
     syntax_errors: bool = True
 
+    @property
+    def by_itself(self) -> Policy:
+        """The same without the modules around the file: to follow those takes longer than anybody waits after a keystroke."""
+        return replace(self, task=replace(self.task, follow=False))
+
 
 @dataclass
 class Policies:
@@ -82,9 +88,14 @@ class Policies:
     _configs: Configs | None = None
     _baselines: Baselines = field(default_factory=Baselines)
     _stamps: dict[Path, object] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def of(self, path: Path | None) -> Policy | None:
         """The policy of a file, which need not exist; None for one that is left out. Raises ConfigError and BaselineError."""
+        with self._lock:
+            return self._of(path)
+
+    def _of(self, path: Path | None) -> Policy | None:
         config = self._config(path.parent if path is not None else Path.cwd())
         if path is None:
             return self._policy(config, (), None)
@@ -94,8 +105,7 @@ class Policies:
 
     def _policy(self, config: Config, silenced: tuple[str, ...], accepted: Entries | None) -> Policy:
         selection = Selection(config.layers, config.severity, silenced)
-        # To follow other files takes longer than anybody waits after a keystroke.
-        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=False, max_size=config.max_size)
+        task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=config.follow, max_size=config.max_size)
         return Policy(task, self.settings.syntax_errors)
 
     def _config(self, folder: Path) -> Config:

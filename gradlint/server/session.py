@@ -1,42 +1,55 @@
-"""What is open and what was found in it: checks run in one thread of their own, the newest version of a text wins."""
+"""What is open and what was found in it. Checks run in threads, and the newest version of a text wins.
+
+A keystroke is answered by the file alone. Among its modules a file is judged in the background: when it is opened or saved, and
+after a pause. That answer replaces the first one, and stays as long as the text does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradlint.diagnostic import Diagnostic
-from gradlint.server.documents import Document, Documents
+from gradlint.server.documents import Document, Documents, Script
 from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.policy import Policies, Settings
 
 PAUSE = 0.01
 """Seconds without a keystroke after which a text is checked: what an editor sends in one go is checked once."""
+QUIET = 0.5
+"""Seconds without a keystroke after which a text is checked among the modules around it."""
+
+Running = asyncio.Future[Checked]
 
 
 @dataclass
 class Session:
-    """The state of a connection. All methods belong to the event loop; the worker sees only unchanging versions of texts.
+    """The state of a connection. All methods belong to the event loop; the workers see only unchanging versions of texts.
 
-    `publish` is called with every new result of a text that is still current.
+    `publish` is called with every new result for a text that is still current.
     """
 
     publish: Callable[[Checked], None]
     documents: Documents = field(default_factory=Documents)
     _policies: Policies = field(default_factory=Policies)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "gradlint"))
+    _background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "gradlint-follows"))
     _memories: dict[str, Any] = field(default_factory=dict)
-    _results: dict[str, tuple[Document, asyncio.Future[Checked]]] = field(default_factory=dict)
+    _alone: dict[str, tuple[Document, Running]] = field(default_factory=dict)
+    _among: dict[str, tuple[Document, Running]] = field(default_factory=dict)
+    _shown: dict[str, Checked] = field(default_factory=dict)
     _waiting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def configure(self, settings: Settings) -> None:
         """Take other settings; what was found under the old ones is forgotten."""
         self._policies = Policies(settings)
-        self._results.clear()
+        self._alone.clear()
+        self._among.clear()
 
     def reconfigure(self) -> None:
         """Configuration files have changed."""
@@ -44,37 +57,45 @@ class Session:
 
     def forget(self, uri: str) -> None:
         """A document is closed."""
-        self._memories.pop(uri, None)
-        self._results.pop(uri, None)
+        for kept in (self._memories, self._alone, self._among, self._shown):
+            kept.pop(uri, None)
         waiting = self._waiting.pop(uri, None)
         if waiting is not None:
             waiting.cancel()
 
-    def check_soon(self, uri: str, pause: float = PAUSE) -> None:
-        """Check a document once it has been left alone for some seconds, and publish what is found."""
+    def check_soon(self, uri: str, pause: float = PAUSE, quiet: float = QUIET) -> None:
+        """Check a document once it has been left alone for `pause` seconds, and among its modules after `quiet` more."""
         waiting = self._waiting.get(uri)
         if waiting is not None:
             waiting.cancel()
-        self._waiting[uri] = asyncio.get_running_loop().create_task(self._check(uri, pause))
+        self._waiting[uri] = asyncio.get_running_loop().create_task(self._check(uri, pause, quiet))
 
     def check_again(self, uri: str) -> None:
         """Check a document although its text is the same."""
-        self._results.pop(uri, None)
-        self.check_soon(uri, 0)
+        self._alone.pop(uri, None)
+        self._among.pop(uri, None)
+        self.check_soon(uri, 0, 0)
 
     async def checked(self, uri: str) -> Checked | None:
-        """What is found in the current version of a document, or in the notebook of a cell; None where it is not open."""
+        """What is found in the current version of a document, or in the notebook of a cell; None where it is not open.
+
+        Once a text was judged among its modules, that is the answer for it.
+        """
         while (document := self.documents.get(uri)) is not None:
+            shown = self._shown.get(document.uri)
+            among = shown is not None and shown.among and shown.document.code == document.code
             try:
                 # Shielded, because several requests may wait for one result and each of them can be cancelled.
-                return await asyncio.shield(self._result(document))
+                return await asyncio.shield(self._running(document, among=among))
             except Superseded:
                 continue
         return None
 
     async def repaired(self, document: Document) -> str:
         """The code of a document after all its fixes. Raises ConfigError and BaselineError."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, _repair, document, self._policies)
+        shown = self._shown.get(document.uri)
+        unsaved = self._unsaved() if shown is not None and shown.among else None
+        return await asyncio.get_running_loop().run_in_executor(self._worker, _repair, document, self._policies, unsaved)
 
     async def silenced(self, document: Document, finding: Diagnostic) -> str:
         """The code of a document with a comment that silences a finding; unchanged where none can."""
@@ -85,19 +106,56 @@ class Session:
         self._worker.submit(_warm_up)
 
     def close(self) -> None:
-        """End the worker, once it is done with what it is at."""
+        """End the workers, once they are done with what they are at."""
         for waiting in self._waiting.values():
             waiting.cancel()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        for worker in (self._worker, self._background):
+            worker.shutdown(wait=False, cancel_futures=True)
 
-    async def _check(self, uri: str, pause: float) -> None:
+    async def _check(self, uri: str, pause: float, quiet: float) -> None:
         await asyncio.sleep(pause)
         checked = await self.checked(uri)
-        if checked is not None:
+        if checked is None:
+            return
+        self._show(checked)
+        await asyncio.sleep(quiet)
+        await self._follow(uri)
+        for other in self._depending_on(checked.document):
+            self._among.pop(other.uri, None)
+            await self._follow(other.uri)
+
+    async def _follow(self, uri: str) -> None:
+        """Judge a document among its modules, and show what is found."""
+        document = self.documents.get(uri)
+        if document is None:
+            return
+        try:
+            checked = await asyncio.shield(self._running(document, among=True))
+        except Superseded:
+            return  # the newer version is checked by itself
+        if self.documents.get(uri) is document:
+            self._show(checked)
+
+    def _depending_on(self, document: Document) -> list[Document]:
+        """The other open documents that were judged with a document beside them, and that no check is under way of."""
+        path = os.path.realpath(document.path) if document.path is not None else ""
+        done = [each for each in self.documents.all() if (task := self._waiting.get(each.uri)) is None or task.done()]
+        return [each for each in done if (shown := self._shown.get(each.uri)) is not None and path in shown.followed]
+
+    def _show(self, checked: Checked) -> None:
+        """Publish a result, unless it is what is shown for this text already."""
+        uri = checked.document.uri
+        shown = self._shown.get(uri)
+        self._shown[uri] = checked
+        if checked.among:
+            self._worker.submit(_remember, checked, self._memories)
+        if not (checked.among and shown is not None and shown.says(checked)):
             self.publish(checked)
 
-    def _result(self, document: Document) -> asyncio.Future[Checked]:
-        known = self._results.get(document.uri)
+    def _running(self, document: Document, *, among: bool) -> Running:
+        """The check of a version of a document, which may be done already."""
+        kept = self._among if among else self._alone
+        known = kept.get(document.uri)
         if known is not None and known[0] is document:
             return known[1]
 
@@ -105,19 +163,29 @@ class Session:
             if self.documents.get(document.uri) is not document:
                 raise Superseded
 
-        future = asyncio.get_running_loop().run_in_executor(self._worker, _check, document, self._policies, self._memories, go_on)
+        loop = asyncio.get_running_loop()
+        if among:
+            unsaved = self._unsaved()
+            future = loop.run_in_executor(self._background, _check_among, document, self._policies, unsaved, go_on)
+        else:
+            future = loop.run_in_executor(self._worker, _check, document, self._policies, self._memories, go_on)
         future.add_done_callback(_seen)
-        self._results[document.uri] = document, future
+        kept[document.uri] = document, future
         return future
 
+    def _unsaved(self) -> Mapping[str, str]:
+        """The open scripts by their paths, as the editor has them."""
+        opened = (each for each in self.documents.all() if isinstance(each, Script))
+        return {os.path.realpath(each.path): each.code for each in opened if each.path is not None}
 
-def _seen(future: asyncio.Future[Checked]) -> None:
+
+def _seen(future: Running) -> None:
     """Take note of a failure that nobody waits for any more, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
 
 
-# In the worker, which imports what the analysis needs when there is something to analyse: a server must start at once.
+# In the workers, which import what the analysis needs when there is something to analyse: a server must start at once.
 
 
 def _warm_up() -> None:
@@ -136,10 +204,22 @@ def _check(document: Document, policies: Policies, memories: dict[str, Any], go_
     return check(document, policies, memories, go_on)
 
 
-def _repair(document: Document, policies: Policies) -> str:
+def _check_among(document: Document, policies: Policies, unsaved: Mapping[str, str], go_on: GoOn) -> Checked:
+    from gradlint.server.check_among import check_among
+
+    return check_among(document, policies, unsaved, go_on)
+
+
+def _remember(checked: Checked, memories: dict[str, Any]) -> None:
+    from gradlint.server.check import remember
+
+    remember(checked, memories)
+
+
+def _repair(document: Document, policies: Policies, unsaved: Mapping[str, str] | None) -> str:
     from gradlint.server.check import repair
 
-    return repair(document, policies)
+    return repair(document, policies, unsaved)
 
 
 def _silence(document: Document, finding: Diagnostic) -> str:

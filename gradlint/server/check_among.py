@@ -1,0 +1,57 @@
+"""What is wrong with one version of a text among the modules around it, of which the editor may hold unsaved ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gradlint.analysis.engine import examine
+from gradlint.analysis.project import Project, Runs
+from gradlint.run.review import Review
+from gradlint.server.check import Watched, guarded, name_of, reported, worth_reading
+from gradlint.server.documents import Document
+from gradlint.server.found import Checked, GoOn
+from gradlint.server.policy import Policies, Policy
+from gradlint.simulate.simulation import Simulation
+
+
+def check_among(document: Document, policies: Policies, unsaved: Mapping[str, str], go_on: GoOn) -> Checked:
+    """Check a document among the modules around it, `unsaved` ones by their paths. Raises Superseded, and nothing else."""
+
+    def judge(policy: Policy) -> Checked:
+        if not worth_reading(document.code, policy.task):
+            return Checked(document, (), policy.task.unsafe, among=True)
+        review = Review(name_of(document), document.code, policy.task, unsaved=unsaved)
+        project = _Watched(review.project.taught, review.project.neighbours, go_on)
+        located = examine(document.code, review.name, Watched(review.rules, go_on), project=project)
+        raw = tuple(each.diagnostic for each in located)
+        found = reported(document.code, raw, policy, review)
+        return Checked(document, found, policy.task.unsafe, among=True, raw=raw, followed=frozenset(review.context.followed))
+
+    return guarded(document, policies, go_on, judge)
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched(Project):
+    """A project whose runs end once they are in vain."""
+
+    go_on: GoOn = field(default=lambda: None)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs the text by itself."""
+        return self._watched(Project(self.taught).runs)
+
+    @cached_property
+    def followed(self) -> Runs:
+        """Runs the text among its modules."""
+        return self._watched(Project(self.taught, self.neighbours).followed)
+
+    def _watched(self, runs: Runs) -> Runs:
+        def watched(*given: Any, **settings: Any) -> tuple[Simulation, ...]:
+            self.go_on()
+            return runs(*given, **settings)
+
+        return watched

@@ -144,7 +144,12 @@ def test_many_modules_that_import_each_other_are_followed_as_far_as_the_bounds_g
     (pair / "main.py").write_text("import part0\n" + MAIN)
     read: list[str] = []
     text = Repository.text
-    monkeypatch.setattr(Repository, "text", lambda self, path: (read.append(path), text(self, path))[1])
+
+    def noted(self: Repository, path: str) -> object:
+        read.append(path)
+        return text(self, path)
+
+    monkeypatch.setattr(Repository, "text", noted)
     assert codes(pair / "main.py") == [(15, "GRD402")]
     assert 0 < len(set(read)) <= MOST_MODULES + MOST_READ
 

@@ -24,9 +24,9 @@ def test_everything_has_a_value(text: str) -> None:
 
 
 def test_names_without_a_value() -> None:
-    assert unbound("def f(a):\n    return a / n\n") == {(".f", "n")}
-    assert unbound("class A:\n    n = 1\n    def f(self):\n        return n\n") == {(".A.f", "n")}
-    assert unbound("cfg = dict(n=1)\nprint(n)\n") == {("", "n")}
+    assert unbound("def f(a):\n    return a / n\n") == frozenset([(".f", "n")])
+    assert unbound("class A:\n    n = 1\n    def f(self):\n        return n\n") == frozenset([(".A.f", "n")])
+    assert unbound("cfg = dict(n=1)\nprint(n)\n") == frozenset([("", "n")])
 
 
 def test_what_a_text_does_not_tell() -> None:

@@ -82,6 +82,8 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return value.copied() if name in _COPIES and value.terms else value
     if name == "size":
         return along(Tensor(value.draws, None, frozenset(), text=name), args[0] if args else kwargs.get("dim"), value)
+    if name in ("numel", "nelement") and any(factor.doubt == OVER_ROWS for _, factor in value.terms or ()):
+        return 1  # the sum is one number, however many rows it is over
     if name in ("numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
         return Tensor(value.draws, None, frozenset(), text=name)
     if name in _ASKS:

@@ -79,3 +79,8 @@ def fit(model, loader, optimizer, criterion, size):
 """
     assert codes(script) == set()
     assert codes(script.replace("/ len(batch)", "/ len(batch[start : start + size])")) == {"GRD101"}
+
+
+def test_a_sum_is_one_number() -> None:
+    """A loss that was summed over its rows has one element: what divides by that leaves the sum what it is."""
+    assert told("errors.sum() / errors.sum().numel()") == set()

@@ -91,7 +91,7 @@ def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
 
 
 def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:
-    """The items of a loop. One that leads to training gets batches if it never had items: nobody writes a loop that never runs."""
+    """The items of a loop. One that leads to training gets batches if it had none: nobody writes a loop that never runs."""
     items = items_of(machine, value, node)
     known = machine.entered.get(node)
     if not leads or known is False:

@@ -43,9 +43,9 @@ class Assumptions:
         self.answers = dict(world.answers)
         self.strings = dict(world.strings)
         self.incremented: frozenset[str] = frozenset()
+        """Names that the text increments: they are counters, not settings."""
         self.cuts: frozenset[str] = frozenset()
         """The last names of the settings that a range uses as sizes to cut something into pieces."""
-        """Names that the text increments: they are counters, not settings."""
         self.turn: int | None = None
         """How often the unseen caller has called the root function, which is also what an unknown counter counts."""
         self.units: frozenset[str] = frozenset()

@@ -118,7 +118,7 @@ def _tells_nothing(fault: Fault, main: _Judged, other: _Judged) -> bool:
 
 
 def _of_a_schedule_alike(fault: Fault, main: _Judged, other: _Judged) -> bool:
-    """Whether a world steps the schedule just as often, and its length is the same or comes from an unknown part of another arm.
+    """Whether a world also repeats the schedule's step, and its length is the same, or unknown because another string is set.
 
     What the length counts only shows with another N, and only the usual world is run with one.
     """

@@ -49,7 +49,7 @@ class Assumptions:
         self.turn: int | None = None
         """How often the unseen caller has called the root function, which is also what an unknown counter counts."""
         self.units: frozenset[str] = frozenset()
-        """The divisors in a root function. They do not count anything, whatever their names are."""
+        """The divisors and totals in a root function. They are not counters, whatever their names are."""
         self.beside: dict[Any, tuple[Any, int]] = {}
         """The first stream that an iteration drew from by hand, and the item it drew."""
         self.counted = {CALLERS_INDEX}
@@ -66,7 +66,7 @@ class Assumptions:
         """Accumulation steps that change during the run, so that conditions on them are unknown."""
 
         self._told: dict[str, int] = {}
-        """The first number, within a loop, of each name that is spelled like accumulation steps."""
+        """The first number, within a loop, of each name that looks like accumulation steps."""
         self._counting: dict[str, bool] = {}
         """Caches whether each name is N."""
 
@@ -163,9 +163,9 @@ class Assumptions:
         return value if number(value) is not None else None
 
     def named(self, name: str, value: Any, frame: Any) -> Any:
-        """A number that gets a name spelled like accumulation steps. It becomes a setting, even if it is certain, unless it is 1.
+        """A number whose name looks like accumulation steps. It becomes a setting, even if it is certain, unless it is 1.
 
-        The length of something visible is not a setting.
+        The length of a known object is not a setting.
         """
         plain = number(value)
         if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:

@@ -143,7 +143,7 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class ModuleValue:
-    """A module of the repository, with its dotted path as the module at `origin` spells it. A package folder has no `path`."""
+    """A module of the repository, with its dotted path as written in the module at `origin`. A package folder has no `path`."""
 
     dotted: str
     path: str

@@ -113,7 +113,7 @@ def _of_instance(machine: Machine, callee: Instance, args: list[Any], kwargs: di
 
 
 def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """An object of a class of the text."""
+    """Instantiate a class of the text."""
     made = Instance(cls, identity=cls.name)
     if cls.is_data:
         for name, value in [*zip(cls.fields, args, strict=False), *kwargs.items()]:
@@ -207,7 +207,7 @@ def _resumed(machine: Machine, running: Generator[Any, Any, Any], own: tuple[lis
 
 
 def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], frame: Frame, node: cst.CSTNode) -> None:
-    """Give a function's parameters their values."""
+    """Bind a function's parameters to the arguments of a call."""
     parameters = function.parameters
     names = frame.names
     names.update(zip(parameters.positional, args, strict=False))

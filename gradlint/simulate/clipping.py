@@ -37,7 +37,7 @@ def _clipped_behind(window: Window) -> bool:
 
 
 def _bounds_nothing(clip: Event, view: View) -> bool:
-    """Whether a clip never meets gradients that a later step uses, for any optimizer, whenever it runs."""
+    """Whether a clip never finds gradients that a later step uses, for any optimizer, no matter when it runs."""
     same = [
         (place, event) for place, event in enumerate(view.trace.events) if event.what is What.CLIP and event.node is clip.node
     ]

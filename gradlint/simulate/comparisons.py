@@ -1,4 +1,4 @@
-"""Comparisons of the values of a run."""
+"""Compares the values of a run."""
 
 from __future__ import annotations
 

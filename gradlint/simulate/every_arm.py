@@ -65,7 +65,7 @@ def _each(world: World, node: cst.CSTNode, number: int, play: Play) -> Iterator[
 
 
 def _open(run: Played, within: cst.CSTNode | None) -> list[cst.CSTNode]:
-    """The branches in an arm of another that the data decide, and that decide about a part of an update."""
+    """The branches that the data decide, and that affect part of an update. If `within` is given, only those in its arms."""
     found: dict[int, cst.CSTNode] = {}
     for view in views(run.trace):
         for event in filter(view.uncertain, view.of(*_OF_UPDATE)):

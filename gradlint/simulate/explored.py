@@ -97,7 +97,7 @@ class Simulation:
 
 
 def _is_plain(trace: Trace) -> bool:
-    """Whether every micro-batch is stepped, nothing counts them, and nothing is wrong: other worlds would show nothing more."""
+    """Whether the optimizer steps on every micro-batch, nothing counts them, and nothing is wrong: other worlds show nothing more."""
     if trace.ended or trace.n_names or trace.literals or any(view.size > 1 or view.doubt for view in views(trace)):
         return False
     return bool(trace.of(What.STEP)) and not judge(trace, None)
@@ -138,7 +138,7 @@ def explore(
         elif all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
             return Simulation(root, (first,), play, stalls=tuple(stalls(first, play)))
     larger = POWERS[1] if asked.masked else LARGE
-    # Where the text fixes the window size, the longer pass has one more window, so that lengths can be told apart.
+    # Where the text fixes the window size, the longer pass has one more window, so that lengths stay distinct.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
     runs = [first, play(replace(world, n=larger, length=longer))]
     runs[0] = exact(first, runs[1], play)

@@ -14,7 +14,7 @@ WORTH_KNOWING = frozenset("GRD105 GRD106 GRD107 GRD108 GRD502 GRD503 GRD504 GRD6
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """The event that shows a fault, the event it is measured against, and the node to report if it is not the event's own.
+    """The event that shows a fault, the event it is measured against, and the node to report if it is not the event's.
 
     `about` is the code that causes the fault, if that is not an event. `beside` is a step that is wrong itself: the fault shows
     if that step is ignored.

@@ -169,7 +169,7 @@ def is_whole(trace: Trace) -> bool:
 
 
 def _clears_by_n(trace: Trace) -> bool:
-    """Whether every micro-batch is stepped, but gradients are repeatedly cleared only once every N micro-batches."""
+    """Whether the optimizer steps on every micro-batch, but gradients are repeatedly cleared only once every N of them."""
     for view in views(trace):
         cleared = [len(micros_of(event)) for event in view.of(What.ZERO)]
         if view.size == 1 and cleared.count(trace.n) > 1 and max(cleared) == trace.n:

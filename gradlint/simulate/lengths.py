@@ -104,7 +104,7 @@ def not_in_updates(before: Trace, after: Trace) -> str:
 
 
 def _same_settings(length: Factor, before: Trace, after: Trace) -> bool:
-    """Whether the settings behind a number kept their values: these depend on the order in which settings are met."""
+    """Whether the settings behind a number kept their values, which depend on the order in which a run finds the settings."""
     return all(before.settings.get(name) == after.settings.get(name) for name in length.of)
 
 

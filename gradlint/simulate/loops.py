@@ -83,7 +83,7 @@ def _gives(node: cst.For | cst.While) -> bool:
 
 
 def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
-    """The calls of `enumerate` that a loop iterates over, inside a progress bar or not."""
+    """The calls of `enumerate` that a loop iterates over, wrapped in a progress bar or not."""
     while isinstance(walked, cst.Call) and walked.args:
         if last_name(walked.func) == "enumerate":
             yield walked

@@ -171,7 +171,7 @@ def rate_makes_up(view: View, larger: View | None) -> bool:
 
 
 def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
-    """Every micro-batch is stepped, by the loop or by a backward hook, although its loss is divided by N."""
+    """The optimizer steps on every micro-batch, in the loop or in a backward hook, although the loss is divided by N."""
     if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
         return
     if len(view.steps) < 2:

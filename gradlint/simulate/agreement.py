@@ -174,7 +174,7 @@ def _in_doubt(fault: Fault, other: _Judged) -> bool:
 
 
 def _closes_windows(fault: Fault, other: _Judged) -> bool:
-    """Whether a step closes one backward pass in the usual world, but several in this one, which the division is for."""
+    """Whether a step closes one backward pass in the usual world, but several in this one: the division is meant for this one."""
     windows = (window for view in other.views for window in view.closed)
     mine = [window.backwards for window in windows if window.step is not None and window.step.node is fault.event.node]
     return any(len({id(event.node) for event in each}) < len(each) for each in mine)

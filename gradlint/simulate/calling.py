@@ -191,7 +191,7 @@ def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNod
 
 
 def _resumed(machine: Machine, running: Generator[Any, Any, Any], own: tuple[list[Any], ...], node: cst.CSTNode) -> Iterator[Any]:
-    """The items of a generator that runs with separate stack, branches, loops and counts of batches."""
+    """The items of a generator that runs with a separate stack, branches, loops and batches."""
     while True:
         machine.tick(node)
         before = (machine.stack, machine.path, machine.loops, machine.draws)

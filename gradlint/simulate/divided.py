@@ -102,7 +102,7 @@ def _of_literal(term: Term, view: View) -> State:
 def _divided_once(term: Term, divisor: int) -> bool:
     """Whether the text itself divides a term once, and not by the number of terms that it averages.
 
-    A plain backward pass does not divide, while an engine's does.
+    A plain backward pass only divides by what the text passes to it. An engine divides without being asked.
     """
     divisors = term.factor.divisors
     by_engine = divisors[0] is term.event.node and term.event.through not in ("", "scaler")

@@ -97,7 +97,7 @@ class Simulation:
 
 
 def _is_plain(trace: Trace) -> bool:
-    """Whether the optimizer steps on every micro-batch, nothing counts them, and nothing is wrong: other worlds show nothing more."""
+    """Whether the optimizer steps on every micro-batch, nothing counts them, and nothing is wrong: other worlds add nothing."""
     if trace.ended or trace.n_names or trace.literals or any(view.size > 1 or view.doubt for view in views(trace)):
         return False
     return bool(trace.of(What.STEP)) and not judge(trace, None)

@@ -1,4 +1,4 @@
-"""Which faults the runs of a loop agree on: what one world shows and no other refutes."""
+"""Decides which faults the runs of a loop agree on: one world shows the fault, and no other world refutes it."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import in_real_loop
 
 _OF_TWO = frozenset("GRD101 GRD102 GRD103 GRD104 GRD105 GRD108 GRD204 GRD211 GRD402 GRD504".split())
-"""Faults that two values of N are needed to see."""
+"""Faults that take two values of N to see."""
 
 _OF_A_SCALER = frozenset(("GRD302", "GRD307"))
-"""Faults that are none where no loss is scaled."""
+"""Faults that only apply where a loss is scaled."""
 
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
-"""Faults that a run which ended early has not come to."""
+"""Faults that a run may miss by ending early."""
 
 _WITHIN_AN_UPDATE = frozenset(("GRD303", "GRD306", "GRD403"))
-"""Faults of what is done together with a step, and of what that finds, whenever it comes."""
+"""Faults in what happens together with a step, and in the gradients it finds, whenever the step runs."""
 
 _EVERYWHERE = frozenset(("GRD208", "GRD308", "GRD309"))
-"""Faults that no run which comes to their event is without: one that is tells of an arm where it is right."""
+"""Faults that every run shows if it reaches their event. A run without the fault means that the code is right in some arm."""
 
 _OF_PROCESSES = frozenset(("GRD601", "GRD602", "GRD603"))
-"""Faults that only a run can have whose model is wrapped for several processes."""
+"""Faults that a run can only have if its model is wrapped for several processes."""
 
 _OF_ONE_ARM = frozenset(
     "GRD101 GRD102 GRD104 GRD203 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 GRD309 GRD401 GRD404 GRD601 GRD602 GRD603".split()
 )
-"""Faults that are reported where only another world than the usual one reaches their event."""
+"""Faults that are reported even if only an unusual world reaches their event."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """A run, its faults, and how each optimizer sees it."""
+    """A run, its faults, and the view of each optimizer."""
 
     run: Played
     faults: Sequence[Fault]
     views: Sequence[View]
 
     def met(self, fault: Fault) -> bool:
-        """Whether the event of a fault happens in the run."""
+        """Whether the run contains the event of a fault."""
         own = [event for event in self.run.trace.events if event.node is fault.event.node]
         return any(event.parallel for event in own) if fault.code in _OF_PROCESSES else bool(own)
 
     def shows(self, fault: Fault) -> bool:
-        """Whether the run has a fault."""
+        """Whether the run shows a fault."""
         return any(each.key == fault.key for each in self.faults)
 
     @property
     def accumulates(self) -> bool:
-        """Whether an update is made of several micro-batches."""
+        """Whether some update is made of several micro-batches."""
         return any(view.accumulates for view in self.views)
 
 
@@ -91,7 +91,7 @@ def faults(simulation: Simulation) -> list[Fault]:
 
 
 def _of_other_runs(simulation: Simulation) -> list[Fault]:
-    """The faults that show where the data take another arm than usual, N grows on the way, or what waits for a count happens."""
+    """The faults found by the extra runs: other arms of data conditions, an N that grows during the run, flushes, and so on."""
     main = simulation.main
     every = [fault for run in simulation.detours for fault in skipping(main.trace, run.trace)]
     every += [fault for run in simulation.stalls for fault in left_out(main.trace, run.trace)]
@@ -113,14 +113,14 @@ def _judged(run: Played, larger: Played | None) -> _Judged:
 
 
 def _tells_nothing(fault: Fault, main: _Judged, other: _Judged) -> bool:
-    """Whether a world cannot show a fault of the usual one."""
+    """Whether a world is unable to refute a fault of the usual one."""
     return _ends_sooner(fault, main, other) or _of_a_schedule_alike(fault, main, other)
 
 
 def _of_a_schedule_alike(fault: Fault, main: _Judged, other: _Judged) -> bool:
-    """Whether a world advances a schedule of the same length as often, or one that another name stands for, of a length out of sight.
+    """Whether a world also repeats the schedule's step, and its length is the same, or unknown because another string is set.
 
-    What a length counts shows where N is another one, which no other world is run with.
+    What the length counts only shows with another N, and only the usual world is run with one.
     """
     if fault.code != "GRD401" or not any(e.node is fault.event.node for v in other.views for e, _ in repeated(v, What.SCHEDULE)):
         return False
@@ -133,7 +133,7 @@ def _of_a_schedule_alike(fault: Fault, main: _Judged, other: _Judged) -> bool:
 
 
 def _ends_sooner(fault: Fault, main: _Judged, other: _Judged) -> bool:
-    """Whether a world has no second pass that would show what becomes of what the first leaves, as the usual world has."""
+    """Whether a world lacks the second pass over the data that would show the fault, while the usual world has it."""
     if fault.code != "GRD202" or fault.other is None:
         return False
     first, second = (sum(each.text == fault.other.text for each in run.trace.of(What.PASS)) for run in (main.run, other.run))
@@ -141,9 +141,9 @@ def _ends_sooner(fault: Fault, main: _Judged, other: _Judged) -> bool:
 
 
 def _holds(fault: Fault, other: _Judged) -> bool:
-    """Whether a fault shows in a world, or its event does not run there, or not in a loop that accumulates.
+    """Whether a world is consistent with a fault: it shows the fault, never reaches the event, or does not accumulate.
 
-    Where the scaler is switched off, nothing of the scaler is wrong.
+    Where the scaler is switched off, no fault of the scaler can show.
     """
     off = any(key.endswith(".enabled") and not answer for key, answer in other.run.world.answers)
     if off and fault.code.startswith("GRD30"):
@@ -155,35 +155,35 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     if fault.code in _EVERYWHERE:
         return other.shows(fault) or not other.met(fault)
     if fault.code == "GRD106":
-        return True  # what another setting does to the gradients changes nothing about what is shown
+        return True  # another setting may change the gradients, but not what is logged
     if fault.code in _OF_TWO:
         return not (_in_doubt(fault, other) or (fault.code == "GRD204" and _closes_windows(fault, other)))
     return other.shows(fault) or not other.met(fault) or not other.accumulates
 
 
 def _without_scaler(fault: Fault, other: _Judged) -> bool:
-    """Whether a world scales no loss, and a fault is about what scaled ones need."""
+    """Whether a fault is about scaled losses, and a world scales none."""
     return fault.code in _OF_A_SCALER and not _any_scales([other])
 
 
 def _in_doubt(fault: Fault, other: _Judged) -> bool:
-    """Whether a world has a doubt about the factors of what a fault is about: another setting may make up for it."""
+    """Whether a world is unsure of the factors of the fault's terms: another setting may make up for the fault."""
     nodes = {id(source.node) for source, factor in fault.event.terms if not (factor.doubt or source.doubt)}
     steps = other.run.trace.of(What.STEP)
     return any(factor.doubt and id(source.node) in nodes for step in steps for source, factor in step.terms)
 
 
 def _closes_windows(fault: Fault, other: _Judged) -> bool:
-    """Whether a step that has one backward pass in the usual world is one after many in another: what divides is for that one."""
+    """Whether a step closes one backward pass in the usual world, but several in this one: the division is meant for this one."""
     windows = (window for view in other.views for window in view.closed)
     mine = [window.backwards for window in windows if window.step is not None and window.step.node is fault.event.node]
     return any(len({id(event.node) for event in each}) < len(each) for each in mine)
 
 
 def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
-    """Whether a fault belongs to an arm that the usual world does not take, with all that the fault is measured against."""
+    """Whether a fault belongs to an arm that the usual world does not take, and so does everything it is measured against."""
     if fault.code == "GRD307" and UPDATES in own.run.trace.unreached:
-        return False  # the text has an update, which may hang on something else as well
+        return False  # the text has an update, which may depend on other conditions too
     worlds = [each for each in worlds if not _without_scaler(fault, each)]
     if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
         return False
@@ -192,19 +192,19 @@ def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
 
 
 def _loss_known(fault: Fault, other: _Judged) -> bool:
-    """Whether a world has the backward pass that a fault of the scaler is measured against only where it has the fault."""
+    """Whether a world only reaches the backward pass that the fault is measured against if it shows the fault."""
     return fault.other is None or other.shows(fault) or not any(e.node is fault.other.node for e in other.run.trace.events)
 
 
 def _any_scales(worlds: Sequence[_Judged]) -> bool:
-    """Whether some world scales a loss: the condition that asks for it may be the one that asks for the scaler's step."""
+    """Whether some world scales a loss: the condition that scales it may be the one that guards the scaler's step."""
     return any(event.scaled for each in worlds for event in each.run.trace.of(What.BACKWARD))
 
 
 def _told(main: _Judged, others: Sequence[_Judged]) -> bool:
-    """Whether something out of sight says if the optimizer steps: one answer makes all steps vanish, and not the backward passes.
+    """Whether unseen code decides if the optimizer steps: one answer removes every step but keeps the backward passes.
 
-    Where only calls repeat the steps, the backward passes may vanish as well.
+    Where the steps repeat only because their function is called repeatedly, the backward passes may disappear too.
     """
     called = bool(main.views) and not any(in_real_loop(step) for view in main.views for step in view.steps)
     without = [other.run for other in others if other.run.world.answers and not other.views]

@@ -1,4 +1,4 @@
-"""What in a text leads to training: by the names of its functions, and of what they call."""
+"""Finds the code that leads to training, by the names of functions and of what they call."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from gradlint.model.syntax.expressions import last_name, subnodes, walk
 from gradlint.simulate.roots import Definition, is_backward
 
 _COMMON = frozenset(("step", "update", "get", "append"))
-"""Names that too many other things have as well."""
+"""Names that are too common to follow."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What a suite holds, or calls: anything of training, a backward pass, a loop around one, what builds a schedule, or an
-    optimizer."""
+    """What a suite contains or calls.
+
+    `matters` is set for anything that affects training, `leads` for a backward pass, `loops` for a loop around one, `schedules`
+    for a new scheduler, and `builds` for a new optimizer.
+    """
 
     matters: bool = False
     leads: bool = False
@@ -29,7 +32,7 @@ class Aim:
 
 _NONE = Aim()
 _SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock, cst.SimpleStatementLine))
-"""What nests, and the lines in it, so that each is walked once, and not again for each suite around it."""
+"""Nested suites and the lines in them. Each is walked once, and not again for every suite around it."""
 
 
 class Aims:
@@ -39,7 +42,7 @@ class Aims:
         self.names = frozenset(each.name for each in found)
         calls = {each.name: {called(call) for call in each.calls} | each.handed for each in found}
         self.acting = _callers(calls, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
-        """The names of functions that do something to training, or call one that does."""
+        """The names of functions that affect training, or that call such a function."""
         self.leading = _callers(calls, {each.name for each in found if any(map(is_backward, each.calls))})
         self.building = _callers(calls, {each.name for each in found if any(map(_is_built, map(called, each.calls)))})
         self._known: dict[int, Aim] = {}
@@ -57,7 +60,7 @@ class Aims:
         return self._known[id(node)]
 
     def _of(self, node: cst.CSTNode) -> Aim:
-        """What a suite leads to, whose inner ones are known."""
+        """What a suite leads to, given the results for the suites inside of it."""
         matters = leads = loops = schedules = builds = False
         rest: list[cst.CSTNode] = [node]
         while rest:
@@ -85,7 +88,7 @@ class Aims:
 
 
 def called(call: cst.Call) -> str:
-    """The last name of what is called; none for `model.train()`, which sets a mode."""
+    """The last name of the callee. It is empty for `model.train()`, which only sets a mode."""
     name = last_name(call.func) or ""
     return "" if name == "train" and isinstance(call.func, cst.Attribute) and not call.args else name
 
@@ -96,7 +99,7 @@ def _is_built(name: str) -> bool:
 
 
 def _callers(calls: Mapping[str, Set[str]], names: set[str]) -> frozenset[str]:
-    """Some functions, and all that call them, by name; `calls` are what each function calls."""
+    """Some functions, and everything that calls them directly or indirectly, by name. `calls` maps functions to their callees."""
     while True:
         more = {name for name, callees in calls.items() if name not in names and not names.isdisjoint(callees)}
         if not more:
@@ -105,7 +108,7 @@ def _callers(calls: Mapping[str, Set[str]], names: set[str]) -> frozenset[str]:
 
 
 def _circles(definition: Definition, leading: frozenset[str]) -> bool:
-    """Whether a loop in a function leads to a backward pass."""
+    """Whether a function has a loop that leads to a backward pass."""
     wanted = {id(each) for each in definition.calls if is_backward(each) or called(each) in leading}
     loops = [each for each in walk(definition.node.body) if type(each) is cst.For or type(each) is cst.While] if wanted else ()
     return any(not wanted.isdisjoint(map(id, walk(each.body))) for each in loops)

@@ -1,4 +1,4 @@
-"""Operators over the values of a run."""
+"""Operators on the values of a run."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ OF_AUGMENTED: dict[type, type] = {
 
 
 _NUMBERS = frozenset((Num, int, float, bool))
-"""Kinds of operands that nothing else is asked of; most are, in conditions."""
+"""Plain numbers, which most operands in conditions are. They take the fast path."""
 
 
 def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
@@ -104,7 +104,7 @@ def binary(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNod
 
 
 def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
-    """An operator both of whose operands are numbers."""
+    """An operator with two numeric operands."""
     first, second = number(left), number(right)
     assert first is not None
     assert second is not None
@@ -122,26 +122,26 @@ def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.C
     if whole > 1:
         machine.quotients.setdefault(float(found), set()).add(whole)
     if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
-        found = machine.world.length  # a quotient of two guesses is one itself, and mostly a number of batches
+        found = machine.world.length  # the quotient of two guesses is a guess too, usually of a number of batches
     if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
         machine.split |= settings_of(left)
     if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
         return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
     if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
-        found = machine.world.length  # as many as the batches of a pass are in this world
+        found = machine.world.length  # the number of all batches in a pass, which this world defines
     if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
         machine.asked.rests[node] = int(found)
     return made(found, left, right)
 
 
 def _inverted(kind: type, left: Any, right: Any) -> int:
-    """The plain whole number that a quotient is taken by: `1 / 8` or `8 ** -1`; 0 where there is none."""
+    """The plain whole number in `1 / 8` or `8 ** -1`, or 0 if the expression is something else."""
     by = right if kind is cst.Divide else left if kind is cst.Power and right == -1 else 0
     return by if type(by) is int else 0
 
 
 def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether two numbers are settings of which nothing is known, the first is no rate, and neither counts accumulation steps."""
+    """Whether the first number is an unknown setting and not a rate, the second is a setting, and neither is N."""
     of = settings_of(total), settings_of(part)
     if any(spells_rate(last_part(each)) for each in of[0]):
         return False
@@ -150,7 +150,7 @@ def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
 
 
 def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether the rows of some data are divided by those of a batch."""
+    """Whether the number of rows in a dataset is divided by the batch size."""
     whole, of = settings_of(total), settings_of(part)
     if not all(each.startswith("len(") for each in whole) or BATCHES in whole:
         return False
@@ -158,7 +158,7 @@ def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
 
 
 def _counts_all(left: Any, right: Any) -> bool:
-    """Whether the length of each of some data is multiplied by how many these are."""
+    """Whether the length of one dataset out of several is multiplied by the number of datasets."""
     sides = settings_of(left), settings_of(right)
     return any(
         bool(one)
@@ -169,7 +169,7 @@ def _counts_all(left: Any, right: Any) -> bool:
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:
-    """Two numbers, never a huge one."""
+    """Compute an operator, but never a huge number."""
     if kind in (cst.Power, cst.LeftShift) and (abs(second) > 64 or abs(first) > 1 << 20):
         return _LARGE
     try:
@@ -182,7 +182,7 @@ def _computed(kind: type, first: int | float, second: int | float) -> int | floa
 
 
 def _of_python(kind: type, left: Any, right: Any) -> Any:
-    """Python's own containers and strings; everything else is unknown."""
+    """Operators on Python containers and strings. Everything else is unknown."""
     if kind is cst.Add and type(left) is type(right) and isinstance(left, (list, tuple, str)):
         return left + right if len(left) + len(right) < 10_000 else left
     if kind is cst.Multiply:
@@ -205,7 +205,7 @@ def _of_python(kind: type, left: Any, right: Any) -> Any:
 
 
 def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Factor:
-    """What multiplying with, or dividing by, a value does to a term."""
+    """How a term changes if it is multiplied or divided by a value."""
     known = machine.number_of(value)
     if known is None or kind not in (cst.Multiply, cst.Divide, cst.FloorDivide):
         return Factor(doubt="the loss is multiplied by something unknown")
@@ -214,7 +214,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
         parts = machine.quotients.get(plain, ()) if not settings_of(known) else ()
         if len(parts) == 1 and isclose(plain * (whole := next(iter(parts))), 1.0):
             machine.divisors[node] = whole, False
-            return Factor(plain, divisors=(node,), by=float(whole))  # to multiply by 1 / 8 is to divide by 8
+            return Factor(plain, divisors=(node,), by=float(whole))  # multiplying by 1 / 8 divides by 8
         return Factor(plain, settings_of(known), weights=() if settings_of(known) else (plain,))
     if plain == 0.0:
         return Factor(doubt="the loss is divided by a number that may be 0")
@@ -223,7 +223,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
 
 
 def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
-    """An operator one of whose operands varies with the data."""
+    """An operator with an operand that varies with the data."""
     counted = of_rows(kind, left, right)
     if counted is not None:
         return counted
@@ -252,7 +252,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
     if left.terms is None and right.terms is None:
         return Tensor(draws, None, models)
     if left.terms is None or right.terms is None or left.detached != right.detached:
-        # Data, and numbers that were taken from the graph, are no terms: their sum shifts, their product weighs.
+        # Data and detached numbers are not terms: adding one shifts a loss, and multiplying by one weights it.
         graph = left if right.terms is None or (right.detached and not left.detached and left.terms is not None) else right
         if kind in (cst.Add, cst.Subtract):
             return Tensor(draws, graph.terms, models, scaler, graph.detached, reduced)
@@ -275,7 +275,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         source = Source(machine.micro(draws), node, models)
         return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Divide and not right.models:
-        # No model had a part in it: a count of tokens or rows, which may be the whole window's.
+        # No model produced the divisor. It counts tokens or rows, possibly those of the whole window.
         counted = left.scaled_by(Factor(doubt="the loss is divided by a count"))
         return Tensor(draws, counted.terms, models, scaler, left.detached, reduced)
     return joined(machine, node, (left, right), anew=kind is cst.Divide)

@@ -1,4 +1,4 @@
-"""What a run assumes of everything that the text leaves open: numbers, truths, and which settings are N."""
+"""Everything a run assumes where the text leaves something open: numbers, truths, and which settings are N."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from gradlint.simulate.world import (
 )
 
 CALLERS_INDEX = "an index that the caller counts"
-"""The setting that an index is, where a function is the root that its caller hands one."""
+"""The name of the setting for a root's parameter that is an index which its caller passes."""
 
 
 STEPS_OUT_OF_SIGHT = ".gradient_accumulation_steps()"
-"""How the number of an engine that is built elsewhere is named: it counts what the text counts."""
+"""How to recognise the accumulation steps of an engine that is built elsewhere. They are the same as the text's N."""
 
 ROWS = 2
-"""Rows of a batch, where a script takes too long to collect more."""
+"""The batch size if a script would take too long to collect more rows."""
 
 
 class Assumptions:
-    """The assumptions of one run, and what they were asked."""
+    """The assumptions of one run, and the questions that it asked."""
 
     def __init__(self, world: World, words: Any) -> None:
         self.world = world
@@ -43,41 +43,41 @@ class Assumptions:
         self.answers = dict(world.answers)
         self.strings = dict(world.strings)
         self.incremented: frozenset[str] = frozenset()
+        """Names that the text increments: they are counters, not settings."""
         self.cuts: frozenset[str] = frozenset()
-        """The last names of the sizes of what a range cuts something into."""
-        """Names that the text adds to: they count, and are no settings."""
+        """The last names of the settings that a range uses as sizes to cut something into pieces."""
         self.turn: int | None = None
-        """How often the caller out of sight has called, where a function is the root: what it counts, counts that."""
+        """How often the unseen caller has called the root function, which is also what an unknown counter counts."""
         self.units: frozenset[str] = frozenset()
-        """What something is divided by where a function is the root: that counts nothing, whatever its name is."""
+        """The divisors and totals in a root function. They are not counters, whatever their names are."""
         self.beside: dict[Any, tuple[Any, int]] = {}
-        """The first stream that an iteration took something of by hand, and what that was."""
+        """The first stream that an iteration drew from by hand, and the item it drew."""
         self.counted = {CALLERS_INDEX}
         self.quotients: dict[float, set[int]] = {}
-        """Numbers that were divided by plain whole ones, and by which."""
+        """The quotients by plain whole numbers, with these divisors."""
         self.split: set[str] = set()
-        """Settings that were divided by N: what they count may be that of a whole window."""
+        """Settings that were divided by N: they may count per window."""
         self.listed: dict[int, str] = {}
-        """The items of collections of data that a display walked: each may be a batch, or data itself."""
+        """The items of data collections that a display iterated over. Each may be a batch, or data itself."""
         self.in_windows: set[str] = set()
-        """Lengths of data that are a multiple of N on purpose."""
+        """Lengths of data that are deliberately a multiple of N."""
         self.patience = Patience()
         self.varying: set[str] = set()
-        """Numbers of accumulation steps that change on the way: what they decide is not known."""
+        """Accumulation steps that change during the run, so that conditions on them are unknown."""
 
         self._told: dict[str, int] = {}
-        """The numbers that names which spell accumulation steps were first given in a loop."""
+        """The first number, within a loop, of each name that looks like accumulation steps."""
         self._counting: dict[str, bool] = {}
-        """Of the names that were asked for, whether they are N."""
+        """Caches whether each name is N."""
 
     @property
     def in_loop(self) -> bool:
-        """Whether a loop of the text runs."""
+        """Whether a loop of the text is running."""
         raise NotImplementedError
 
     @property
     def iterations_before(self) -> int:
-        """How many iterations of the innermost loop came before the one that runs."""
+        """How many iterations of the innermost loop came before the current one."""
         raise NotImplementedError
 
     def counts_steps(self, name: str) -> bool:
@@ -114,14 +114,14 @@ class Assumptions:
         return Num(known, frozenset((name,)))
 
     def _actual(self, default: Any) -> int | float | None:
-        """What a default is outside of this world, in which other settings have other values."""
+        """The real value of a default, outside of this world's assumptions about other settings."""
         if type(default) is not Num:
             return number(default)
         return self.asked.actual.get(next(iter(default.of))) if len(default.of) == 1 else None
 
     def _assumed(self, name: str, default: int | float | None) -> int | float:
         if self.counts_steps(name):
-            # One name for it in two places, as of the arguments and of an engine, is one number.
+            # The same name in two places, such as an argument and an engine's configuration, is the same number.
             if name.endswith(STEPS_OUT_OF_SIGHT):
                 return self.world.n
             others = (each for each in self.asked.numbers if not each.endswith(STEPS_OUT_OF_SIGHT))
@@ -142,19 +142,19 @@ class Assumptions:
         return PRIMES[len(self.asked.numbers) % len(PRIMES)]
 
     def asks_for_none(self, value: Any, node: Any = None) -> None:
-        """Remember a number of accumulation steps of which a node asks whether there is one; what counts down from it is another."""
+        """Record that a node tests if accumulation steps are set. A number that counts down from them is not N."""
         names = value.of if type(value) is Num else (value.identity,) if type(value) is Opaque else ()
         if type(value) is Num and isinstance(value.value, bool):
-            return  # it is a truth about N
+            return  # a truth about N, not N
         if len(names) == 1 and self.counts_steps(name := next(iter(names))):
             is_steps = type(value) is Opaque or value.value == self.asked.numbers.get(name)
             self.asked.absent[node, name] = is_steps and self.asked.absent.get((node, name), True)
 
     def number_of(self, value: Any) -> Any:
-        """A value as a number, where it is one or may be one."""
+        """The value as a number, if it is or may be one."""
         if type(value) is Opaque:
             if type(value.default) is Opaque:
-                return self.number_of(value.default)  # an option whose default the environment gives
+                return self.number_of(value.default)  # an option whose default comes from the environment
             if value.has_default and not isinstance(value.default, (int, float, Num, type(None))):
                 return None
             if type(value.default) is Num:
@@ -163,9 +163,9 @@ class Assumptions:
         return value if number(value) is not None else None
 
     def named(self, name: str, value: Any, frame: Any) -> Any:
-        """A number that is given a name which spells accumulation steps: a setting, however certain, unless it is 1.
+        """A number whose name looks like accumulation steps. It becomes a setting, even if it is certain, unless it is 1.
 
-        The length of something in sight is no setting.
+        The length of a known object is not a setting.
         """
         plain = number(value)
         if self.counts_steps(name) and _is_unknown(value) and getattr(value, "identity", "") != name:
@@ -179,7 +179,7 @@ class Assumptions:
         if not isinstance(plain, int) or isinstance(plain, bool) or not self.counts_steps(name):
             return value
         if type(value) is int and self.in_loop and self._told.setdefault(name, value) != value:
-            return value  # an index, whatever it is called: it is another number each time
+            return value  # an index, whatever its name is: it changes each time
         if plain < 2 and type(value) is not Num:
             return value
         if isinstance(value, Num) and any(self.counts_steps(each) or each.startswith("len(") for each in value.of):
@@ -187,7 +187,7 @@ class Assumptions:
         return self.setting(name, plain)
 
     def _drifted(self, name: str) -> Any:
-        """A number of accumulation steps that a count decides, as it is in this iteration."""
+        """The accumulation steps in this iteration, if a count decides them."""
         computed = self.asked.drifting.get(name, 0)
         self.asked.drifting[name] = computed + 1
         known = self.setting(name)
@@ -195,19 +195,19 @@ class Assumptions:
         return Num(known.value + DRIFTS, known.of) if late else known
 
     def plays_out(self, names: frozenset[str]) -> bool:
-        """Whether all that changes of some settings is how N grows, which this world says: nothing about that is left open."""
+        """Whether the changes of some settings are fully explained by the way this world lets N grow."""
         changing = self.varying & names
         return bool(changing) and changing <= self.world.growing
 
     def overridable(self, name: str, value: Any) -> Any:
-        """A default that a caller, or the command line, may replace: a setting where it counts accumulation steps."""
+        """A default that a caller or the command line may replace. It becomes a setting if it counts accumulation steps."""
         plain = number(value)
         if isinstance(plain, int) and not isinstance(plain, bool) and self.counts_steps(name.rsplit(".", 1)[-1]):
             return self.setting(name, value)
         return value
 
     def answer(self, question: Question, usual: bool = True, *, decides: bool = True) -> bool:
-        """What this world says to an unknown condition."""
+        """This world's answer to an unknown condition."""
         key = question.key
         if self.in_loop and last_part(key) in self.words.boundaries:
             return self._closes(key) != question.negated
@@ -226,26 +226,26 @@ class Assumptions:
         return known != question.negated
 
     def seek(self, question: Question, wanted: bool) -> bool:
-        """What this world says to a condition whose answer leads to a loop, or past it to others: it leads there, as a rule."""
+        """This world's answer to a condition that leads to a loop or past it. By default, it leads to the loop."""
         known = self.answers.get(question.key, wanted != question.negated)
         self.asked.passed_by[question.key] = known
         return known != question.negated
 
     def _closes(self, flag: str) -> bool:
-        """Whether a flag that the configuration calls a boundary is true: on every N-th iteration of the innermost loop."""
+        """Whether a flag that the configuration lists as a boundary is true: on every N-th iteration of the innermost loop."""
         name = f"{WINDOW_OF}{flag}"
         steps = number(self.setting(name))
         self.asked.gates.add(name)
         return steps is not None and (self.iterations_before + 1) % steps == 0
 
     def known(self, question: Question) -> bool | None:
-        """The answer that was given already."""
+        """The answer already given to a question, if any."""
         found = self.answers.get(question.key, self.asked.questions.get(question.key))
         return None if found is None else found != question.negated
 
 
 def _is_unknown(value: Any) -> bool:
-    """Whether a value may be any number: what is out of sight, or what was computed there of no data."""
+    """Whether a value may be any number: it comes from unseen code, and not from data."""
     if type(value) is Tensor:
         return not value.draws
     return type(value) is Opaque and not isinstance(value.default, str)

@@ -1,4 +1,4 @@
-"""Attributes and items: how they are read, set and deleted."""
+"""Reads, sets and deletes attributes and items."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gradlint.simulate.world import known_package, spells_setting
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
 
 TORCH_NOW = "2.9.1"
-"""The PyTorch that a script is run with: what asks for an old one is not what is trained with. As a string it is above all before it."""
+"""The PyTorch version that a script sees: branches for old versions are not taken. As a string, it sorts after older ones."""
 
 
 def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
@@ -45,7 +45,7 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
     if told is not None:
         return told
     if type(value) is Optimizer and name in ("optimizer", "_optimizer"):
-        return value  # what it wraps, beside a schedule
+        return value  # what it wraps, such as an optimizer with a schedule
     if type(value) is Opaque:
         if name == "grad":
             return gradient_of(machine, value, node)
@@ -64,7 +64,7 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         if has_attribute(value, name):
             return thing_attribute(machine, value, name, node)
         if isinstance(value, Scaler) and name.startswith("_"):
-            # Whoever reaches into its state may do what its own methods do.
+            # Code that reaches into its state may do what its methods do.
             machine.note(What.CALL, node, handed=frozenset(("scaler",)), text=f"scaler.{name}")
         return Bound(value, name)
     return Bound(value, name)
@@ -101,7 +101,7 @@ _IS_METHOD = frozenset(
 
 
 def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> Any:
-    """An attribute or an item of data: of a loss that nothing has scaled a term of its own, else what it is a part of."""
+    """An attribute or item of data. For an unscaled loss it is a new term, otherwise it is a part of the same one."""
     try:
         kept = value.kept.get(name)
     except TypeError:
@@ -132,7 +132,7 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
 def set_attribute(machine: Machine, value: Any, name: str, new: Any, node: cst.CSTNode) -> None:
     """`value.name = new`."""
     if isinstance(new, Bound) and new.receiver is value and new.method == name:
-        return  # it is given the method that it has
+        return  # the attribute is set to the method that it already is
     if isinstance(value, (Instance, ClassValue)):
         value.names[name] = new
     elif isinstance(value, ModuleValue) and value.path:
@@ -163,7 +163,7 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
             return value.kept[key]
         item = unknown(machine, f"{value.identity}[{text}]", models=value.models)
         if type(item) is Opaque and "<optimizer>" in value.kept:
-            item.kept["<optimizer>"] = value.kept["<optimizer>"]  # one of what came back is what was handed in
+            item.kept["<optimizer>"] = value.kept["<optimizer>"]  # an item of a result may be the optimizer that was passed in
         return item
     if isinstance(value, Thing):
         key = f"[{plain(index)!r}]"
@@ -182,9 +182,9 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
 
 
 def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
-    """An item of data, or a piece of a batch: what begins elsewhere is another one."""
+    """An item of data, or a slice of a batch. A slice that starts elsewhere is another batch."""
     if is_data(index) and value.terms is None and not index.draws <= value.draws:
-        return Tensor(value.draws | index.draws)  # the rows that other data choose
+        return Tensor(value.draws | index.draws)  # rows that other data select
     start = number(index.start) if isinstance(index, slice) else None
     if isinstance(index, tuple) and value.terms is None:
         return _stretch(machine, value, index, node)
@@ -199,7 +199,7 @@ def _cut(machine: Machine, value: Tensor, index: Any, node: cst.CSTNode) -> Any:
 
 
 def _stretch(machine: Machine, value: Tensor, index: tuple[Any, ...], node: cst.CSTNode) -> Any:
-    """A part of each sample, where a loop backpropagates one after the other: they are of one micro-batch all the same."""
+    """A part of each sample, if a loop backpropagates the parts one by one. They all belong to one micro-batch."""
     starts = (each.start for each in index if isinstance(each, slice))
     start = next((int(each) for each in starts if type(each) is Beginning), None)
     if start is None or not machine.loops or not machine.compiler.aims.of(getattr(machine.loops[-1], "body", None)).leads:
@@ -261,7 +261,7 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
 
 
 def _entry_named(machine: Machine, value: dict[Any, Any], index: Any) -> str | None:
-    """The key that a setting names of a table of things by name, as if it were compared with each of them."""
+    """The key that a setting selects in a table of functions or classes, as if it were compared with each key."""
     if type(index) is not Opaque or not all(isinstance(key, str) for key in value):
         return None
     if not all(isinstance(each, (External, Function, ClassValue)) for each in value.values()):

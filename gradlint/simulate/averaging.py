@@ -1,4 +1,4 @@
-"""Forward passes of models whose gradients are averaged over processes, and the contexts that leave the average out."""
+"""Forward passes of models whose gradients are averaged over processes, and the contexts that skip the average."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from gradlint.simulate.values import Tensor
 
 
 def held_back(machine: Machine, model: Any, node: cst.CSTNode, flag: Any = True) -> Context:
-    """The context in which nothing is averaged for a model; where no wrapper of the model is in sight, there is one out of sight."""
+    """The context in which no gradients are averaged for a model. If we see no wrapper, there must be one in unseen code."""
     if not (isinstance(model, Network) and model.parallel) and models_of(model):
         model = machine.reductions.presume(models_of(model))
     return Context("no_sync", node, kind="no_sync", subject=model, flag=flag)
 
 
 def is_trained(machine: Machine, callee: Any) -> bool:
-    """Whether an optimizer steps weights of what is called."""
+    """Whether an optimizer steps the weights of the callee."""
     models = models_of(callee)
     return bool(models) and any(models & optimizer.models for optimizer in machine.gradients.optimizers)
 
 
 def wrapper_of(machine: Machine, callee: Any) -> Network | None:
-    """What wraps a model out of sight: it was asked for its `no_sync`, or in this world a caller wraps what is trained."""
+    """The unseen wrapper of a model: its `no_sync` was called, or in this world a caller wraps the trained model."""
     models = models_of(callee)
     if machine.world.wrapper is not None and models and _may_be_wrapped(machine, callee):
         return machine.reductions.presume(models, machine.world.wrapper)
@@ -35,7 +35,7 @@ def wrapper_of(machine: Machine, callee: Any) -> Network | None:
 
 
 def _may_be_wrapped(machine: Machine, callee: Any) -> bool:
-    """Whether something is the model that a caller wraps: its weights are stepped, or it is called so and nobody's are known."""
+    """Whether a caller may wrap this model: an optimizer steps it, or it has a model's name and no stepped model is known."""
     if is_trained(machine, callee):
         return True
     known = any(optimizer.models for optimizer in machine.gradients.optimizers)
@@ -43,7 +43,7 @@ def _may_be_wrapped(machine: Machine, callee: Any) -> bool:
 
 
 def _is_of_others(machine: Machine, network: Network) -> bool:
-    """Whether the optimizers step the weights of other models, and of one that is wrapped in sight none: it teaches."""
+    """Whether the optimizers step other models than this one, which the text wraps: it may be a teacher."""
     if network is machine.reductions.presumed(network.models):
         return False
     stepped = [optimizer.models for optimizer in machine.gradients.optimizers if optimizer.models]
@@ -51,7 +51,7 @@ def _is_of_others(machine: Machine, network: Network) -> bool:
 
 
 def forwarded(machine: Machine, network: Network, made: Tensor, node: cst.CSTNode) -> None:
-    """Note a forward pass, or a call of what is given the model and may make one."""
+    """Record a forward pass, or a call that is given the model and may run one."""
     made.reduced = network.syncs
-    if not machine.strange and not _is_of_others(machine, network):  # what is not in sight may switch the average off
+    if not machine.strange and not _is_of_others(machine, network):  # unseen code may switch the average off
         machine.reductions.passed(network, node)

@@ -1,4 +1,4 @@
-"""What accumulation makes of the large batch's memory and of its samples (GRD502 to GRD504)."""
+"""How accumulation differs from the large batch in memory and in the samples that are seen together (GRD502 to GRD504)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gradlint.simulate.windows import micros_of
 
 
 def normalised(view: View) -> Iterator[Fault]:
-    """A layer normalises by the statistics of a batch, and sees one micro-batch of several."""
+    """A layer normalises by batch statistics, and only sees one micro-batch at a time."""
     if view.size > 1:
         yield from (Fault("GRD502", view.steps[0], at=norm) for norm in view.trace.norms)
 
 
 def compared(view: View) -> Iterator[Fault]:
-    """A loss compares the samples of a batch with each other, and sees one micro-batch of several."""
+    """A loss compares the samples of a batch with each other, and only sees one micro-batch at a time."""
     for step in view.steps:
         if len(micros_of(step)) != view.size or view.size < 2:
             continue
@@ -29,7 +29,7 @@ def compared(view: View) -> Iterator[Fault]:
 
 
 def kept(view: View, larger: View | None) -> Iterator[Fault]:
-    """The losses of a whole window are summed with their graphs, and backpropagated at its end: N of them, whatever N is."""
+    """The losses of a whole window are summed with their graphs and backpropagated at its end, so N graphs are kept in memory."""
     if larger is None:
         return
     by_setting = (view.size, larger.size) == (view.trace.n, larger.trace.n)
@@ -48,7 +48,7 @@ def _whole(view: View) -> list[Event]:
 
 
 def _is_summed(event: Event, size: int) -> bool:
-    """Whether a backward pass goes through the same loss of each micro-batch of a window, none of which reaches into another's graph."""
+    """Whether a backward pass sums one loss over all micro-batches of a window, whose graphs are independent of each other."""
     if any(source.met - {source.micro} for source, _ in event.terms):
         return False
     losses: dict[int, set[int]] = {}

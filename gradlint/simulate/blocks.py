@@ -1,4 +1,4 @@
-"""Blocks of compiled statements, and the signals by which a statement says why what follows does not run."""
+"""Blocks of compiled statements, and the signals with which a statement stops the rest of its block."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Returned:
 
 
 def run_block(block: Block, frame: Frame) -> Generator[Any, Any, Signal]:
-    """Run statements until one of them says that what follows does not run."""
+    """Run statements until one of them signals to stop."""
     for flowing, statement in block:
         signal = (yield from statement(frame)) if flowing else statement(frame)
         if signal is not None:

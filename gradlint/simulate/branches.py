@@ -1,4 +1,4 @@
-"""Compiles `if` and `match`: which arm a run takes."""
+"""Compiles `if` and `match`, and decides which arm a run takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradlint.simulate.trace import What
 from gradlint.simulate.values import OF_NORM, Answer, of_length
 
 _INSTALLED = re.compile(r"^_?is_\w+_(available|installed|enabled|initialized)$")
-"""Questions of what is installed or set up, by the functions that answer them."""
+"""Functions that check if something is installed or set up."""
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
 
@@ -31,10 +31,10 @@ _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 class Choice:
     """How an unknown condition is answered.
 
-    `usual` is the answer of a world that says nothing else; `decides` says that training is in an arm, `leads` in which arms a
-    backward pass is, `gate` that the condition has a say in what is trained. `refuses` is the answer that a program is not ended
-    by, `seeks` the one that leads to the loop: before it, no setting keeps a run from it; `passes` says that there are other loops
-    behind that one. `keeps` is the answer of the data by which no optimizer is built anew: that is no matter of one micro-batch.
+    `usual` is the default answer. `decides` is set if training is in an arm, `leads` holds for each arm whether it has a backward
+    pass, and `gate` is set if the condition affects what is trained. `refuses` is the answer that does not end the program.
+    `seeks` is the answer that leads to the loop: until the loop is reached, no setting keeps a run from it. `passes` is set if
+    more loops follow that one. `keeps` is the answer that builds no new optimizer, which a single micro-batch should not decide.
     """
 
     usual: bool
@@ -95,13 +95,13 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
 
 
 def _of_the_machine(test: cst.BaseExpression) -> bool:
-    """Whether a condition asks what is installed or set up, and that alone: the answer is the same each time, whatever the data are."""
+    """Whether a condition only checks what is installed or set up, so that its answer is the same for all data."""
     asked = test.expression if isinstance(test, cst.UnaryOperation) else test
     return isinstance(asked, cst.Call) and not asked.args and _INSTALLED.search(last_name(asked.func) or "") is not None
 
 
 def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:
-    """Whether a condition asks something else than it did before: an entry of a table, at another place."""
+    """Whether a condition asks another question than before, such as another entry of a table."""
     question = question_of(value) if conditions.certain(value) is None else None
     return question is not None and machine.asked.branches.setdefault(node, question.key) != question.key
 
@@ -136,7 +136,7 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
 
 
 def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
-    """Which way a condition goes, and whether the data decide that."""
+    """Which way a condition goes, and whether the data decide it."""
     known = conditions.certain(value)
     assumed = known is None or bool(conditions.gates(value))
     if choice.refuses is not None and assumed:
@@ -198,12 +198,12 @@ def match(compiler: Any, node: cst.Match) -> Flowing:
 
 
 def _leaves(suite: Any) -> bool:
-    """Whether a suite leaves what it stands in, whatever happens before."""
+    """Whether a suite always leaves the block around it, whatever happens first."""
     return _leaving(suite) is not None
 
 
 def _leaving(suite: Any) -> cst.CSTNode | None:
-    """The statement at its end by which a suite leaves what it stands in."""
+    """The last statement of a suite, if it leaves the block around the suite."""
     if suite is None or isinstance(suite, cst.If):
         return None
     body = suite.body
@@ -218,14 +218,14 @@ def _leaving(suite: Any) -> cst.CSTNode | None:
 
 
 def _ends_with(suite: Any, kinds: tuple[type, ...]) -> bool:
-    """Whether the last statement of a suite is one of some kinds."""
+    """Whether the last statement of a suite is of one of these kinds."""
     body = suite.body.body if isinstance(suite.body, (cst.IndentedBlock, cst.SimpleStatementSuite)) else suite.body
     last = body[-1].body[-1] if body and isinstance(body[-1], cst.SimpleStatementLine) else None
     return isinstance(last, kinds)
 
 
 def _raises(suite: Any) -> bool:
-    """Whether a suite ends the program: nobody means to train where it does."""
+    """Whether a suite ends the program: a run that trains does not take it."""
     body = suite.body
     if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
         body = body.body

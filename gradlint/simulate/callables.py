@@ -1,4 +1,4 @@
-"""What can be called in a simulated run: functions and classes of the text, and names that come from outside of it."""
+"""Things that a simulated run can call: functions and classes of the text, and imported names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import libcst as cst
 
 @dataclass(eq=False)
 class Frame:
-    """One activation: its names, where free names are looked up, and the machine that runs it."""
+    """One activation of a function: its names, its enclosing frame, and the machine that runs it."""
 
     machine: Any
     names: dict[str, Any]
@@ -20,10 +20,10 @@ class Frame:
     declared: dict[str, Frame] = field(default_factory=dict)
     owner: ClassValue | None = None
     origin: str = ""
-    """The module whose names these are, for the outermost one: its path in the repository."""
+    """For the outermost frame: the path of its module in the repository."""
 
     def lookup(self, name: str) -> tuple[bool, Any]:
-        """Whether the name has a value here or outside, and the value."""
+        """Whether the name is bound here or in an enclosing frame, and its value."""
         frame: Frame | None = self
         while frame is not None:
             if name in frame.names:
@@ -32,7 +32,7 @@ class Frame:
         return False, None
 
     def bind(self, name: str, value: Any) -> None:
-        """Give a name a value, where the function's declarations say that it lives."""
+        """Bind a name, in the frame that `global` or `nonlocal` declares for it."""
         self.declared.get(name, self).names[name] = value
 
     @property
@@ -45,7 +45,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """A signature. Defaults are compiled expressions, `kinds` the names of what parameters are annotated with."""
+    """A signature. `defaults` holds compiled expressions; `kinds` holds the names in the annotations."""
 
     positional: tuple[str, ...] = ()
     keyword_only: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Parameters:
 
 @dataclass(eq=False)
 class Function:
-    """A function or a lambda of the text, with the frame that it closes over."""
+    """A function or lambda of the text, with the frame that it closes over."""
 
     name: str
     node: cst.CSTNode
@@ -74,7 +74,7 @@ class Function:
 
 @dataclass(eq=False)
 class ClassValue:
-    """A class of the text: its own names, and its bases, which may be unknown."""
+    """A class of the text, with its names and its bases, which may be unknown."""
 
     name: str
     node: cst.CSTNode
@@ -84,7 +84,7 @@ class ClassValue:
     fields: tuple[str, ...] = ()
 
     def lookup(self, name: str) -> tuple[bool, Any]:
-        """A name of the class or of the bases that are in sight."""
+        """Look up a name in the class, and in the bases that we can see."""
         seen: list[ClassValue] = [self]
         for each in seen:
             if name in each.names:
@@ -94,7 +94,7 @@ class ClassValue:
 
     @property
     def outside(self) -> tuple[str, ...]:
-        """The dotted names of the bases that are not in the text."""
+        """The dotted names of the bases defined outside of the text."""
         found: list[str] = []
         seen: list[ClassValue] = [self]
         for each in seen:
@@ -105,7 +105,7 @@ class ClassValue:
 
 @dataclass(eq=False)
 class Instance:
-    """An object of a class of the text."""
+    """An instance of a class of the text."""
 
     cls: ClassValue
     names: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A method of an object of the text, or of anything else under its name."""
+    """A method with its receiver. For receivers not defined in the text, the method is a name."""
 
     receiver: Any
     method: Any
@@ -123,7 +123,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A call that waits for the rest of its arguments."""
+    """A call that is still missing arguments."""
 
     call: Any
     args: tuple[Any, ...]
@@ -132,7 +132,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """Something that is imported, or a builtin, by its full dotted name."""
+    """An import or a builtin, by its full dotted name."""
 
     path: str
 
@@ -143,7 +143,7 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class ModuleValue:
-    """A module of the repository, by its dotted path as the module at `origin` spells it; no `path` for a folder of modules."""
+    """A module of the repository, with its dotted path as written in the module at `origin`. A package folder has no `path`."""
 
     dotted: str
     path: str
@@ -152,10 +152,10 @@ class ModuleValue:
 
 @dataclass(eq=False)
 class Stream:
-    """What is walked item by item: a generator, an iterator, what `enumerate` makes.
+    """Something consumed item by item: a generator, an iterator, the result of `enumerate`.
 
-    `source` is what `len` would be asked of; `of` are the settings that say how long a range is, `stop` is the number that it ends
-    before, `by_data` whether the data say so, `level` how many loops ran where `iter` made it.
+    `source` is the object to take `len` of. `of` names the settings that give a range its length, and `stop` is the end of the
+    range. `by_data` is set if the data give the length. `level` is the number of loops running where `iter` was called.
     """
 
     items: Iterator[Any]
@@ -169,7 +169,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Super:
-    """What `super()` gives."""
+    """The result of `super()`."""
 
     instance: Instance
     after: ClassValue

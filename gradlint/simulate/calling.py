@@ -1,4 +1,4 @@
-"""Calls: of functions and classes of the text, of methods, and of what is out of sight."""
+"""Calls of functions and classes of the text, of methods, and of unseen code."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def call(
 
 
 _CALLED = frozenset((External, Function, Bound, ClassValue, Partial, Instance))
-"""Kinds of what is called of which more is known than a name; the others come first, as they are the most."""
+"""Kinds of callees that we know more about than a name. They are checked last, since all others are more common."""
 
 
 def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -90,7 +90,7 @@ def call_method(machine: Machine, receiver: Any, name: str, args: list[Any], kwa
 
 
 def _stand_in(machine: Machine, node: cst.CSTNode) -> Any:
-    """What stands where None is asked for a method: somebody out of sight has put an object there, which its name may tell."""
+    """The object that replaces None as a receiver: unseen code has assigned one, and its name may say what it is."""
     owner = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
     return unknown(machine, text(owner)) if isinstance(owner, (cst.Name, cst.Attribute)) else None
 
@@ -113,7 +113,7 @@ def _of_instance(machine: Machine, callee: Instance, args: list[Any], kwargs: di
 
 
 def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """An object of a class of the text."""
+    """Instantiate a class of the text."""
     made = Instance(cls, identity=cls.name)
     if cls.is_data:
         for name, value in [*zip(cls.fields, args, strict=False), *kwargs.items()]:
@@ -169,7 +169,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 
 def _beside_training(machine: Machine, function: Function) -> AbstractContextManager[None]:
-    """What limits a function that neither does anything to training nor leads to it."""
+    """Limits the steps of a function that neither affects training nor leads to it."""
     aims = machine.compiler.aims
     follows = function.name in aims.acting or aims.of(getattr(function.node, "body", None)).leads
     return nullcontext() if follows else machine.aside(function.node)
@@ -178,20 +178,20 @@ def _beside_training(machine: Machine, function: Function) -> AbstractContextMan
 def _not_followed(
     machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, why: str
 ) -> Any:
-    """What a function gives that is not run to its end."""
+    """The result of a function whose run was cut short."""
     made = call_unknown(machine, Opaque(function.name), args, kwargs, node)
     return made.scaled_by(Factor(doubt=why)) if is_data(made) else made
 
 
 def _stream(machine: Machine, function: Function, frame: Frame, node: cst.CSTNode) -> Iterator[Any]:
-    """What a generator yields. While it runs it has loops and branches of its own, from where it was made."""
+    """The items of a generator. It starts with the loops and branches where it was made, and keeps them to itself."""
     running: Generator[Any, Any, Any] = run_block(machine.compiler.body_of(function), frame)
     own: tuple[list[Any], ...] = ([*machine.stack, node], list(machine.path), list(machine.loops), list(machine.draws))
     return _resumed(machine, running, own, node)
 
 
 def _resumed(machine: Machine, running: Generator[Any, Any, Any], own: tuple[list[Any], ...], node: cst.CSTNode) -> Iterator[Any]:
-    """The items of a generator that runs with a stack, branches, loops and data of its own."""
+    """The items of a generator that runs with a separate stack, branches, loops and batches."""
     while True:
         machine.tick(node)
         before = (machine.stack, machine.path, machine.loops, machine.draws)
@@ -207,7 +207,7 @@ def _resumed(machine: Machine, running: Generator[Any, Any, Any], own: tuple[lis
 
 
 def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], frame: Frame, node: cst.CSTNode) -> None:
-    """Give a function's parameters their values."""
+    """Bind a function's parameters to the arguments of a call."""
     parameters = function.parameters
     names = frame.names
     names.update(zip(parameters.positional, args, strict=False))
@@ -230,7 +230,7 @@ def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str
 
 
 def bind_unknown(machine: Machine, function: Function, frame: Frame) -> None:
-    """Give the parameters of a function whose callers are not in sight what their names, classes and defaults say."""
+    """Bind the parameters of a function with unknown callers, using their names, annotations and defaults."""
     from gradlint.simulate.only_method import of_kind
 
     parameters = function.parameters

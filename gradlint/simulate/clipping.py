@@ -1,4 +1,4 @@
-"""Clips that bound nothing, and clips of shards (GRD308, GRD309)."""
+"""Clips that have no effect, and clips of sharded gradients (GRD308, GRD309)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, same_iteration
 
 _MAY_FILL = frozenset(("gradient", "parameters", "optimizer", "network", "an object of an unknown class"))
-"""What something out of sight is handed that may put gradients there."""
+"""Kinds of arguments through which unseen code may write gradients."""
 
 
 def before_backward(view: View) -> Iterator[Fault]:
-    """Gradients are clipped where there are none yet, or only those that are cleared unused, and not again before the step."""
-    late = {id(fault.event.node) for fault in clip_after_step(view)}  # meant for the step that came before
+    """Gradients are clipped before there are any, or when they are only stale ones, and not again before the step."""
+    late = {id(fault.event.node) for fault in clip_after_step(view)}  # meant for the previous step
     for window in view.closed:
         step = window.step
         first = next(iter(window.backwards), None)
@@ -32,12 +32,12 @@ def before_backward(view: View) -> Iterator[Fault]:
 
 
 def _clipped_behind(window: Window) -> bool:
-    """Whether the gradients of a window are clipped once there are some."""
+    """Whether a window is clipped again after its first backward pass."""
     return len(window.of(What.CLIP)) > len(window.before_first(What.CLIP))
 
 
 def _bounds_nothing(clip: Event, view: View) -> bool:
-    """Whether no optimizer has gradients, at any clip of a place, that a step still uses."""
+    """Whether a clip never finds gradients that a later step uses, for any optimizer, no matter when it runs."""
     same = [
         (place, event) for place, event in enumerate(view.trace.events) if event.what is What.CLIP and event.node is clip.node
     ]
@@ -45,7 +45,7 @@ def _bounds_nothing(clip: Event, view: View) -> bool:
 
 
 def _goes_unused(place: int, clip: Event, view: View) -> bool:
-    """Whether what a clip finds was used by an earlier step, and is cleared before anything is added to it."""
+    """Whether an earlier step used the gradients that a clip finds, and they are cleared before anything is added to them."""
     events = view.trace.events
     used = {held for event in events[:place] if event.what is What.STEP for held in event.held}
     if not set(clip.held) <= used:
@@ -60,7 +60,7 @@ def _goes_unused(place: int, clip: Event, view: View) -> bool:
 
 
 def _filled(window: Window, clip: Event, first: Event) -> bool:
-    """Whether something out of sight may have put gradients there before a clip: what computes the loss is not meant."""
+    """Whether unseen code may have written gradients before a clip. The code that computes the loss does not count."""
     losses = {id(source.node) for source, _ in first.terms}
     for _, event in window.events:
         if event is clip:
@@ -73,11 +73,11 @@ def _filled(window: Window, clip: Event, first: Event) -> bool:
 
 
 def of_windows(view: View, larger: View | None) -> Iterator[Fault]:
-    """A clip comes once in N micro-batches, although each of them is stepped: it was meant for a step that closes a window."""
+    """Gradients are clipped once every N micro-batches, but the optimizer steps on each: the step was meant to close a window."""
     if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
         return
     if view.trace.of(What.COUNT):
-        return  # an engine counts windows, and may be what skips the other steps
+        return  # an engine counts windows, and may skip the other steps
     for clip in {id(each.node): each for each in view.of(What.CLIP)}.values():
         if all(_gaps(seen, clip) == {seen.trace.n} for seen in (view, larger)):
             yield Fault("GRD204", view.steps[0], clip)
@@ -85,7 +85,7 @@ def of_windows(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def _gaps(view: View, clip: Event) -> set[int]:
-    """How many backward passes come from one clip of a place to the next of the same pass over the data."""
+    """How many backward passes there are between consecutive runs of a clip, within a pass over the data."""
     found = set[int]()
     count, before = 0, -1
     for _, event in view.events:
@@ -103,7 +103,7 @@ _NORMS = frozenset(f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "cli
 
 
 def of_shards(view: View) -> Iterator[Fault]:
-    """The norm of a model's gradients is taken of the part that this process holds."""
+    """A gradient norm is computed from this process's shard only."""
     for clip in view.of(What.CLIP):
         if clip.sharded and clip.text in _NORMS:
             yield Fault("GRD309", clip)

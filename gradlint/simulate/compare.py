@@ -1,4 +1,4 @@
-"""Translation validation: whether a repaired text does what its fix promises, and nothing else.
+"""Translation validation: whether a fixed text does what its fix promises, and nothing else.
 
 Both texts are simulated in the same worlds, and their traces are compared event by event.
 """
@@ -34,18 +34,18 @@ JUDGED = frozenset(
     "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
     "GRD309 GRD310 GRD401 GRD402 GRD403 GRD404 GRD405".split()
 )
-"""The rules whose faults a trace shows."""
+"""The rules whose faults show in a trace."""
 
 _SEEN_WITH_A_WRAPPER = frozenset(("GRD601", "GRD602", "GRD603"))
-"""The rules whose faults a trace shows where it is in sight what wraps the model."""
+"""The rules whose faults show in a trace if we see what wraps the model."""
 
 _OF_UNDIVIDED = frozenset(("GRD101", "GRD104"))
-"""The rules whose fixes divide."""
+"""The rules whose fixes add a division."""
 
 _OF_OTHER_DATA = frozenset(("GRD209", "GRD210", "GRD310"))
 
 _OF_LENGTH = frozenset(("GRD202",))
-"""The fault of a partial window at the end of a pass: wrong windows hide it where they happen to fit the data."""
+"""A partial window at the end of a pass. Wrong windows hide it if they happen to fit the data."""
 
 _OF_UPDATE = frozenset(
     (What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.RESCALE, What.CALL)
@@ -54,7 +54,7 @@ _OF_UPDATE = frozenset(
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a repair compares: `refused` says why it must not be offered, `unseen` why it cannot be called safe."""
+    """The result of comparing a fix. `refused` says why it must not be offered, `unseen` why it cannot be called safe."""
 
     refused: str = ""
     unseen: str = ""
@@ -67,7 +67,7 @@ def compare(
     promise: Promise,
     at: Callable[[cst.CSTNode], bool] = lambda node: True,
 ) -> Comparison:
-    """Hold a repair to its promise; `at` tells the nodes of the place where the fault was found."""
+    """Check whether a fix keeps its promise. `at` selects the nodes at the place of the finding."""
     if not before:
         return Comparison(unseen="gradlint cannot simulate the loop")
     known = _faults(before, code)
@@ -115,26 +115,26 @@ def _has_length(event: Event) -> bool:
 
 
 def _faults(simulations: Sequence[Simulation], code: str) -> list[Fault]:
-    """The faults of the usual data, with one N: what others do to a window is hidden where it is wrong already, and no repair's doing.
+    """The faults to compare: those of other data are left out, unless they belong to the rule `code`.
 
-    Those that are repaired, of which `code` is the rule, are among them.
+    A wrong window hides what other data do to it, so the fix is not to blame if they show afterwards.
     """
     left_out = (_OF_OTHER_DATA | WORTH_KNOWING) - {code}
     return [fault for each in simulations for fault in each.faults if fault.code not in left_out]
 
 
 def _of_other_data(simulations: Sequence[Simulation]) -> set[str]:
-    """The faults that show where the data take another arm than usual, or N grows."""
+    """The faults that show if the data take an unusual arm, or if N grows."""
     return {fault.code for each in simulations for fault in each.faults} & _OF_OTHER_DATA
 
 
 def places_of_each(found: Iterable[Fault]) -> Counter[str]:
-    """How many places have each fault."""
+    """The number of places with each fault."""
     return Counter(code for code, _ in {(fault.code, id(fault.place)) for fault in found})
 
 
 def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
-    """The runs of the same root in the same world; the repaired text is run where it was not, since nothing is wrong with it any more."""
+    """Pairs the runs of each root in the same world. The fixed text is run in worlds that it was not explored in."""
     repaired = dict(named(after))
     others = {(name, run.world): run for name, each in repaired.items() for run in each.runs}
     for name, each in named(before):
@@ -146,7 +146,7 @@ def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterat
 
 
 def named(simulations: Sequence[Simulation]) -> Iterator[tuple[tuple[str, int], Simulation]]:
-    """The simulations by the names of their roots; methods of several classes have one name, and are told apart by their order."""
+    """The simulations by the name of their root. Methods with the same name in several classes are numbered in order."""
     counts: Counter[str] = Counter()
     for each in simulations:
         name = f"{each.caller}:{each.root.name.value}" if each.root is not None else each.caller
@@ -158,8 +158,8 @@ def named(simulations: Sequence[Simulation]) -> Iterator[tuple[tuple[str, int], 
 
 
 def _differs(before: Trace, after: Trace, promise: Promise) -> str:
-    """What a fix changed that it did not promise to; empty where it kept its word."""
-    # How many steps a schedule has left hangs on the length of the data: where it has too few in one world, it may in others.
+    """What a fix changed without promising to; empty if it kept its promise."""
+    # The length of the data decides how many steps a schedule has left: too few in one world may be too few in others.
     raised = after.raises - (before.raises - {PAST_END} if promise.windows else before.raises)
     if raised:
         return sorted(raised)[0]
@@ -185,7 +185,7 @@ def _differs(before: Trace, after: Trace, promise: Promise) -> str:
         return "the clip would come before the gradients are divided"
     if advances(after, promise) - advances(before, promise):
         return "something that advances once per update would advance twice"
-    kinds = promise.events & _ONCE_AN_UPDATE if What.STEP not in promise.events else ()  # else updates are others
+    kinds = promise.events & _ONCE_AN_UPDATE if What.STEP not in promise.events else ()  # with STEP, the updates differ
     lost = next((what for what in sorted(kinds) if loses(before, after, what)), None)
     if lost is not None:
         return f"one update would lose its {lost.value}"
@@ -204,7 +204,7 @@ _ONCE_AN_UPDATE = frozenset((What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.S
 
 
 def _crossed(old: Timeline, new: Timeline, pairs: Sequence[tuple[Event, Event]], promise: Promise) -> str:
-    """Whether a moved event passes something, in the same micro-batch, that it was on the other side of."""
+    """What a moved event would pass within a micro-batch, although it was on the other side before; empty if nothing."""
     for one, other in pairs:
         if one.what not in _OF_UPDATE:
             continue
@@ -245,11 +245,11 @@ _MENDED = frozenset(
         (What.SCHEDULE, What.UNSCALE),
     )
 )
-"""Pairs whose order a fault may turn round, or that do not see each other; the judge looks at what their order does."""
+"""Pairs that a fault may put in the wrong order, or that do not affect each other. The judge checks what their order does."""
 
 
 def _reordered(before: Trace, after: Trace) -> str:
-    """Where windows end elsewhere, what happens at an end is still what happened at one, in the same order."""
+    """Where windows end elsewhere, every window end must still do what some window end did before, in the same order."""
     known = {tuple(group) for group in _updates(before)}
     for group in _updates(after):
         if tuple(group) not in known and group:
@@ -258,7 +258,7 @@ def _reordered(before: Trace, after: Trace) -> str:
 
 
 def _updates(trace: Trace) -> Iterator[list[tuple[What, str]]]:
-    """What happens between two backward passes, where weights are updated there."""
+    """The events between two backward passes, where the weights are updated there."""
     group: list[tuple[What, str]] = []
     steps = False
     for event in trace.events:

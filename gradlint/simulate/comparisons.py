@@ -1,4 +1,4 @@
-"""Comparisons of the values of a run."""
+"""Compares the values of a run."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _LARGER, _SMALLER = (cst.GreaterThan, cst.GreaterThanEqual), (cst.LessThan, cst.
 
 
 def of_pieces(machine: Machine, kind: type, left: Any, right: Any, names: tuple[str, str]) -> bool | None:
-    """The truth of a comparison with the size that a batch is cut by, which `names` spell: the pieces are smaller than the batch."""
+    """The truth of comparing a batch's size with that of its pieces, which are smaller. `names` are the names of both sides."""
     if not machine.cuts:
         return None
     for one, other, name, true in ((left, right, names[1], _LARGER), (right, left, names[0], _SMALLER)):
@@ -92,7 +92,7 @@ def of_pieces(machine: Machine, kind: type, left: Any, right: Any, names: tuple[
 
 
 def remember(machine: Machine, node: cst.CSTNode, left: Any, right: Any, found: Any) -> None:
-    """Keep the two numbers that a comparison was about, for the condition that it stands in."""
+    """Keep the two numbers of a comparison, for the condition around it."""
     answer = number(found)
     if not machine.loops or answer is None:
         return
@@ -105,14 +105,14 @@ def remember(machine: Machine, node: cst.CSTNode, left: Any, right: Any, found: 
 
 
 def alternatives(test: cst.CSTNode, kind: type) -> frozenset[cst.CSTNode]:
-    """The parts of a condition that `kind` joins, the condition itself where nothing does: one of them may decide it alone."""
+    """The operands that `kind` joins in a condition, or the condition itself. Each may decide the condition alone."""
     if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, kind):
         return alternatives(test.left, kind) | alternatives(test.right, kind)
     return frozenset((test,))
 
 
 def _of_sizes(value: Any, other: Any) -> bool:
-    """Whether a size is compared with another one: any batch may be empty, but only the last of a pass is short."""
+    """Whether a size is compared with another one. Any batch may be empty, but only the last batch of a pass is short."""
     return type(value) is Tensor and value.text in SIZES and number(other) != 0
 
 
@@ -120,7 +120,7 @@ _PLAIN = (str, int, float, bool, type(None), tuple, list)
 
 
 def made_truth(value: bool, *parts: Any) -> Any:
-    """A truth about numbers, which remembers their settings."""
+    """A truth about numbers that remembers their settings."""
     of = frozenset().union(*(settings_of(part) for part in parts))
     return Num(value, of) if of else value
 
@@ -147,7 +147,7 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
 
 
 def _string(machine: Machine, left: Opaque, right: str, negated: bool) -> bool:
-    """A setting that is compared with strings is one of them, the first unless the world says otherwise; a device is no CPU."""
+    """Compare a setting with a string. It equals the first string it is compared with, unless the world gives another."""
     asked = machine.asked.compared.setdefault(left.identity, [])
     if right not in asked:
         asked.append(right)

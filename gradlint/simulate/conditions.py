@@ -1,4 +1,4 @@
-"""Which way an unknown condition goes."""
+"""Decides which way an unknown condition goes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gradlint.simulate.values import OF_SIZES, Answer, Num, Opaque, Question, Te
 from gradlint.simulate.world import spells_resumption
 
 _UNCERTAIN = frozenset((Tensor, Answer, Question, Opaque))
-"""Kinds of values whose truth is assumed."""
+"""Kinds of values whose truth has to be assumed."""
 
 
 def certain(value: Any) -> bool | None:
-    """The truth of a value that no assumption is needed for."""
+    """The truth of a value, if it is certain without any assumption."""
     kind = type(value)
     if kind is Num:
         return bool(value.value)
@@ -25,13 +25,13 @@ def certain(value: Any) -> bool | None:
 
 
 def answered(value: Any) -> bool | None:
-    """The truth that a value is, where it is one that was asked of numbers; None for everything else."""
+    """The truth value itself, if the value results from comparing numbers; None for everything else."""
     plain = value.value if type(value) is Num else value
     return plain if isinstance(plain, bool) else None
 
 
 def settled(machine: Machine, value: Any) -> Any:
-    """A number of accumulation steps whose truth is asked is the number that it has in this world."""
+    """Replace accumulation steps that are tested for truth with their number in this world."""
     if machine.in_loop and type(value) in (Num, Opaque):
         machine.asks_for_none(value)
     if type(value) is not Opaque or not machine.counts_steps(value.identity):
@@ -42,7 +42,7 @@ def settled(machine: Machine, value: Any) -> Any:
 
 
 def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = False) -> bool:
-    """The truth of a value in this world; `usual` is what a condition of the data, or one never asked before, is."""
+    """The truth of a value in this world. `usual` is the answer for data, and for questions that never came up before."""
     value = settled(machine, value)
     known = certain(value)
     if known is not None:
@@ -54,19 +54,19 @@ def truth(machine: Machine, value: Any, usual: bool = True, *, decides: bool = F
 
 
 def varies(value: Any) -> bool:
-    """Whether the data decide the truth of a value that is not certain: a check that numbers are finite decides nothing."""
+    """Whether the data decide a truth. A check that numbers are finite does not count, since it has a usual answer."""
     return question_of(value) is None and not (isinstance(value, Answer) and value.usual is not None)
 
 
 def of_data(value: Any) -> bool:
-    """Whether other data may change a truth, however certain it is as long as nothing goes wrong; sizes change at the end alone."""
+    """Whether other data may change a truth, even one that is certain while nothing goes wrong. Sizes only change at the end."""
     if isinstance(value, Answer) and value.text == OF_SIZES:
         return False
     return (type(value) is Num and value.usual) or (certain(value) is None and question_of(value) is None)
 
 
 def negation(machine: Machine, value: Any) -> Any:
-    """`not value`, which stays a question where the value is one."""
+    """`not value`. The negation of a question is a question."""
     value = settled(machine, value)
     known = certain(value)
     if known is not None:
@@ -81,7 +81,7 @@ def negation(machine: Machine, value: Any) -> Any:
 
 
 def both(machine: Machine, left: Any, right: Any) -> Any:
-    """`left and right`, where the left is not certain."""
+    """`left and right`, where the left side is not certain."""
     known = certain(right)
     if known is False:
         return right
@@ -95,7 +95,7 @@ def both(machine: Machine, left: Any, right: Any) -> Any:
 
 
 def either(machine: Machine, left: Any, right: Any) -> Any:
-    """`left or right`, where the left is not certain."""
+    """`left or right`, where the left side is not certain."""
     known = certain(right)
     if known is True and type(right) in (bool, Num):
         return right
@@ -111,7 +111,7 @@ def either(machine: Machine, left: Any, right: Any) -> Any:
 
 
 def _unsure(machine: Machine, left: Any, right: Any) -> Any:
-    """Of two unknown truths, one that decides: data before settings, which are answered as usual."""
+    """Of two unknown truths, the one that decides: data come before settings, which take their usual answer."""
     return left if question_of(left) is None else right
 
 
@@ -121,7 +121,7 @@ def gates(value: Any) -> frozenset[str]:
 
 
 def question_of(value: Any) -> Question | None:
-    """The unknown truth that a value is, where it is one."""
+    """The question that a value asks, if its truth is unknown."""
     if type(value) is Question:
         return value
     if type(value) is Opaque:

@@ -1,4 +1,4 @@
-"""Methods of Python's own containers, strings and numbers."""
+"""Methods of Python's containers, strings and numbers."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def set_method(machine: Machine, value: set[Any], name: str, args: list[Any], kw
 
 
 _LONGEST = 1_000
-"""Characters of a string that is split."""
+"""How many characters of a string are split."""
 
 
 def string_method(machine: Machine, value: str, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -101,7 +101,7 @@ def string_method(machine: Machine, value: str, name: str, args: list[Any], kwar
 
 
 def number_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A method of a number; what is made a whole number by one is a comparison of tensors."""
+    """A method of a number. Converting one to an integer means that it is a comparison of tensors."""
     if name in ("int", "long", "bool"):
         return Tensor(frozenset(), None)
     return (

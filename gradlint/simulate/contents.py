@@ -1,4 +1,4 @@
-"""What a value holds: the tensors of lists, tuples and dictionaries, their terms, and what they say when they are shown."""
+"""What a value contains: the tensors in lists, tuples and dictionaries, their terms, and what is shown of them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from gradlint.simulate.values import (
 )
 
 _SINGLE = frozenset((Tensor, Num, Opaque, int, float, str, bool, type(None)))
-"""Kinds of values that hold no others."""
+"""Kinds of values that contain no others."""
 
 
 def terms_in(values: Any) -> tuple[tuple[Source, Factor], ...]:
-    """The terms of all that some values hold or show."""
+    """The terms of everything that some values contain or show."""
     found = (value for value in flattened(values) if is_data(value) or isinstance(value, Shown))
     return tuple(term for value in found for term in value.terms or ())
 
 
 def shown_in(values: Iterable[Any], nodes: Sequence[cst.CSTNode | None] = ()) -> str:
-    """A string that shows some values, which some expressions give."""
+    """A string that shows some values, with the expressions that they come from."""
     made, values = Shown("text"), list(values)
     made.terms = terms_in(values)
     made.values = tuple(values_in(values, nodes)) if made.terms else ()
@@ -38,7 +38,7 @@ def shown_in(values: Iterable[Any], nodes: Sequence[cst.CSTNode | None] = ()) ->
 
 
 def values_in(values: Sequence[Any], nodes: Sequence[cst.CSTNode | None] = ()) -> Iterator[tuple[Terms, cst.CSTNode | None]]:
-    """The terms of each value that varies with the data, with the expression that gives it, if that is in sight."""
+    """The terms of each value that varies with the data, and the expression that it comes from, if we see it."""
     for value, node in zip_longest(values, nodes[: len(values)]):
         if isinstance(value, dict) and isinstance(node, cst.Dict):
             parts = [each.value for each in node.elements]
@@ -52,10 +52,10 @@ def values_in(values: Sequence[Any], nodes: Sequence[cst.CSTNode | None] = ()) -
 
 
 def flattened(values: Any, depth: int = 3) -> list[Any]:
-    """The values in some containers, not too many of them."""
+    """The values in some containers, up to a limit."""
     found: list[Any] = []
     for value in values:
-        if type(value) in _SINGLE:  # most are, and to ask for every kind of container takes long
+        if type(value) in _SINGLE:  # most values are single, and checking for every kind of container is slow
             found.append(value)
             if len(found) > 200:
                 break
@@ -74,7 +74,7 @@ def flattened(values: Any, depth: int = 3) -> list[Any]:
 
 
 def models_of(value: Any) -> frozenset[str]:
-    """The unknown things that a value was made from."""
+    """The unknown objects that a value was made from."""
     found = getattr(value, "models", None)
     return found if isinstance(found, frozenset) else frozenset()
 
@@ -85,7 +85,7 @@ def is_data(value: Any) -> TypeGuard[Tensor]:
 
 
 def draws_in(item: Any) -> frozenset[int]:
-    """The data in what a loop is given."""
+    """The batches in an item that a loop iterates over."""
     if type(item) is Tensor:
         return item.draws
     if isinstance(item, (tuple, list)):

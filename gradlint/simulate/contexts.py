@@ -1,4 +1,4 @@
-"""What entering and leaving a `with` block does."""
+"""Enters and leaves `with` blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradlint.simulate.values import ONE, Opaque, Tensor
 
 
 def enter(machine: Machine, manager: Any, node: cst.CSTNode) -> Any:
-    """Enter a context; the value that `as` binds."""
+    """Enter a context and return the value that `as` binds."""
     if isinstance(manager, Context):
         return _entered(machine, manager)
     if isinstance(manager, Stream):
@@ -52,7 +52,7 @@ _COUNTS = re.compile("accum|sync", re.I)
 
 
 def _may_count(machine: Machine, node: cst.CSTNode) -> bool:
-    """Whether a context out of sight may count for an engine: it is called so, or it was made with the engine at hand."""
+    """Whether an unseen context may count micro-batches for an engine: its name suggests it, or it was made from the engine."""
     spelled = last_name(node.func if isinstance(node, cst.Call) else node) or ""
     made = machine.events[-1] if machine.events else None
     return bool(_COUNTS.search(spelled)) or (made is not None and made.node is node and "accelerator" in made.handed)
@@ -84,7 +84,7 @@ def _entered(machine: Machine, context: Context) -> Any:
 
 
 def _scaled(loss: Any) -> Any:
-    """A loss as a context gives it that scales it: what is backpropagated is as it was, what is shown is not."""
+    """The loss that a scaling context returns: backpropagating it has no net effect, but a logged value is scaled."""
     if not isinstance(loss, Tensor):
         return loss
     made = loss.scaled_by(ONE)
@@ -93,7 +93,7 @@ def _scaled(loss: Any) -> Any:
 
 
 def push(machine: Machine, stack: Context, manager: Any, node: cst.CSTNode) -> Any:
-    """Enter a context that is left together with a stack of them."""
+    """Enter a context that is left together with its stack."""
     stack.kept.setdefault("<entered>", []).append((manager, node))
     return enter(machine, manager, node)
 

@@ -1,4 +1,4 @@
-"""Losses that compare the samples of a batch with each other: by their names, or because each sample's class is its own place."""
+"""Losses that compare the samples of a batch with each other, by their names or because each sample's position is its class."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gradlint.simulate.values import Opaque, Tensor, settings_of
 from gradlint.simulate.world import last_part
 
 PLACES = "arange"
-"""What the numbers 0, 1, 2, ... of the samples of a batch are called."""
+"""Marks the numbers 0, 1, 2, ... of the samples of a batch."""
 
 _NAMED = re.compile(
     r"^(InfoNCE|NT_?Xent|Multiple_?Negatives(Symmetric)?Ranking|(Open)?CLIP|SigLIP|SupCon|SimCLR|NPairs?)_?(Loss)?$", re.I
 )
 _QUEUED = re.compile(r"^InfoNCE", re.I)
-"""Losses that may be handed negatives of their own, behind the two things that they compare."""
+"""Losses that accept separate negatives, after the two arguments that they compare."""
 _LOSS = re.compile(r"loss|criteri|entropy|^ce$", re.I)
 _SAMPLES = re.compile(r"batch|(^|_)bsz?$", re.I)
 
 
 def places(given: Sequence[Any]) -> Tensor | None:
-    """`torch.arange(len(batch))`: the places of the samples in their batch; None for other ranges."""
+    """`torch.arange(len(batch))`: the positions of samples in their batch. None for other ranges."""
     draws = frozenset().union(*(each.draws for each in given if is_data(each)))
     names = {name for each in given for name in (settings_of(each) or ((each.identity,) if type(each) is Opaque else ()))}
     if draws or any(_SAMPLES.search(last_part(name)) for name in names):
@@ -46,7 +46,7 @@ def compares(callee: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> boo
 
 
 def marked(callee: Instance, value: Any) -> Any:
-    """What a loss of the text gives, where its name says that it compares samples."""
+    """The result of a loss class of the text, marked if the class name says that it compares samples."""
     if not is_data(value) or not value.terms or not _NAMED.search(callee.cls.name):
         return value
     terms = tuple((replace(source, across=True), factor) for source, factor in value.terms)
@@ -54,7 +54,7 @@ def marked(callee: Instance, value: Any) -> Any:
 
 
 def class_of(callee: Any) -> str:
-    """The name of a function, or of the class of an object that is called."""
+    """The name of a function, or of the class of a called object."""
     if isinstance(callee, Instance):
         return callee.cls.name
     if is_data(callee) and callee.terms:

@@ -1,4 +1,4 @@
-"""Micro-batches that an engine is told of twice, or never (GRD207, GRD208)."""
+"""Micro-batches that an engine counts twice, or never (GRD207, GRD208)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.simulate.windows import in_real_loop, micros_of, same_iteration
 
 
 def twice(view: View) -> Iterator[Fault]:
-    """A micro-batch is counted again before the context of its first count is left, and backpropagated within both."""
+    """A micro-batch is counted again inside the context that counted it first, and backpropagated inside both."""
     counts = {place: event for place, event in view.events if event.what is What.COUNT}
     for backward in view.backwards:
         around = {place: counts[place] for place in backward.inside if place in counts and _beside(counts[place], backward)}
@@ -23,18 +23,18 @@ def twice(view: View) -> Iterator[Fault]:
 
 
 def _beside(count: Event, backward: Event) -> bool:
-    """Whether a count is of the innermost iteration that a backward pass is in."""
+    """Whether a count belongs to the innermost iteration that a backward pass is in."""
     return backward.loops == count.loops[: len(backward.loops)] and same_iteration(count, backward)
 
 
 def _ends_early(count: Event, times: int) -> bool:
-    """Whether counts that come several at a time meet a multiple of N before N micro-batches, for some N where a setting gives it."""
+    """Whether counting several at a time reaches a multiple of N before N micro-batches, for some N if it is a setting."""
     steps = count.value
     return steps is not None and not steps.doubt and (bool(steps.of) or gcd(round(steps.value), times) > 1)
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:
-    """An engine divides each loss by N, and steps after each, as nothing ever tells it of a micro-batch."""
+    """An engine divides each loss by N but steps after each one, because no micro-batch is ever counted."""
     for each in (view, larger):
         if each is not None and not (_steps_each(each) and all(map(_is_divided, each.backwards))):
             return
@@ -46,13 +46,13 @@ def never(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def _steps_each(view: View) -> bool:
-    """Whether each backward pass, or all those of a micro-batch, have a step of their own, which finds nothing else."""
+    """Whether every step only uses the gradients of a single backward pass, or of a single micro-batch."""
     found = [step for step in view.steps if step.held]
     return bool(found) and all(len(step.held) == 1 or len(micros_of(step)) == 1 for step in found)
 
 
 def _is_divided(backward: Event) -> bool:
-    """Whether an engine divides a loss by N, and nothing makes up for that."""
+    """Whether an engine divides a loss by N, and nothing makes up for it."""
     by = backward.value
     if by is None or by.doubt or not backward.terms or (isclose(by.value, 1.0) and not by.of):
         return False

@@ -1,4 +1,4 @@
-"""What counts updates, and is asked about at each micro-batch: what waits for a count then happens several times for one (GRD405)."""
+"""Counts of updates that are checked on every micro-batch, so that their action runs several times for one count (GRD405)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SHOWS = frozenset(
     "print pprint write echo info debug warning warn error set_postfix set_postfix_str set_description set_description_str update "
     "refresh display append extend add clear eval train flush collect empty_cache synchronize barrier wait_for_everyone".split()
 )
-"""Calls that may be repeated: they show something, or do nothing that lasts."""
+"""Calls that may be repeated: they show something, or have no lasting effect."""
 
 
 def asked_inside(trace: Trace) -> Iterator[cst.CSTNode]:
-    """The remainders of a count of updates that conditions ask for several times within one window."""
+    """The remainders of a count of updates that conditions check several times within one window."""
     seen = views(trace)
     for node, asked in _by_node(trace).items():
         if any(_counts_updates(asked, view) and _repeats(asked, view) for view in seen):
@@ -29,9 +29,9 @@ def asked_inside(trace: Trace) -> Iterator[cst.CSTNode]:
 
 
 def repeated(runs: Sequence[Trace], hurried: Trace) -> Iterator[Fault]:
-    """What a condition on a count of updates does more than once for one count, in all runs that ask.
+    """The actions that a condition on a count of updates repeats for the same count, in every run that checks it.
 
-    `hurried` is the run in which the remainders are 0 whenever they are asked.
+    In the `hurried` run, the remainders are 0 whenever they are checked.
     """
     everywhere = [_by_node(trace) for trace in runs]
     for node, asked in _by_node(hurried).items():
@@ -58,21 +58,21 @@ def _inside(asked: Sequence[Remainder], view: View) -> bool:
 
 
 def _steps_before(asked: Sequence[Remainder], view: View) -> list[int]:
-    """How often the optimizer has stepped before each of some places."""
+    """How often the optimizer has stepped before each remainder was taken."""
     own = {id(step) for step in view.steps}
     places = [place for place, event in enumerate(view.trace.events) if id(event) in own]
     return [bisect_left(places, each.place) for each in asked]
 
 
 def _counts_updates(asked: Sequence[Remainder], view: View) -> bool:
-    """Whether what is divided goes up by one with each update, and stays what it is in between."""
+    """Whether the dividend goes up by one with each update, and does not change in between."""
     steps = _steps_before(asked, view)
     apart = {each.count - number for each, number in zip(asked, steps, strict=True)}
     return len(apart) == 1 and len(set(steps)) > 1
 
 
 def _repeats(asked: Sequence[Remainder], view: View) -> bool:
-    """Whether it is asked again, at another micro-batch, before the next update, in each whole window."""
+    """Whether whole windows check the remainder again, on another micro-batch, before the next update."""
     if view.doubt or not view.accumulates:
         return False
     steps = _steps_before(asked, view)
@@ -87,13 +87,13 @@ def _repeats(asked: Sequence[Remainder], view: View) -> bool:
 
 
 def _makes_losses(branch: cst.CSTNode, trace: Trace) -> bool:
-    """Whether a term of a loss is computed in an arm: each micro-batch of the update is to have it."""
+    """Whether an arm computes a term of a loss, which every micro-batch of the update needs."""
     made = {id(source.node) for event in trace.of(What.BACKWARD) for source, _ in event.terms}
     return any(id(each) in made for each in walk(branch))
 
 
 def _done_again(asked: Sequence[Remainder], view: View, trace: Trace) -> Event | None:
-    """What the condition's arm does at two micro-batches between the same two updates, and lasts."""
+    """An action of the condition's arm that has a lasting effect and runs on two micro-batches between the same two updates."""
     branch, level = asked[0].branch, len(asked[0].loops)
     own = {id(step) for step in view.steps}
     first: dict[tuple[int, int], Event] = {}

@@ -1,4 +1,4 @@
-"""Calls through which no factor goes: what they give is a term of its own, however the values are scaled that they are handed."""
+"""Nonlinear calls: their result is a new term, however their arguments are scaled."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from gradlint.simulate.values import Opaque
 _OF_TORCH = re.compile(
     r"^torch\.(nn\.functional\.)?(\w+_loss|\w*cross_entropy\w*|kl_div|\w*softmax|\w*sigmoid|softplus|exp|log)$"
 )
-"""Functions of PyTorch that are so far from linear that nobody hands them a loss: they make one, or a part of one."""
+"""Nonlinear functions of PyTorch. Nobody passes a loss to them; they produce a loss, or a part of one."""
 _CRITERION = re.compile(r"loss|criteri|entropy", re.I)
 
 
 def begins_anew(machine: Machine, callee: Any, given: Sequence[Any]) -> bool:
-    """Whether a call is of a model that is trained, or of a criterion, which is told by its name and has something of the batch
-    beside what a model made of it."""
+    """Whether a call runs a trained model or a criterion.
+
+    A criterion is recognised by its name, and by an argument from the batch besides the model's output.
+    """
     if type(callee) is Opaque and _OF_TORCH.search(callee.identity):
         return True
     if is_trained(machine, callee):

@@ -1,4 +1,4 @@
-"""What decides on which micro-batches an optimizer steps: the condition whose answer goes with the steps, and what it counts."""
+"""Finds out which micro-batches an optimizer steps on: the condition whose answer matches the steps, and what it counts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gradlint.simulate.trace import Event, Remainder, What
 from gradlint.simulate.views import View
 
 Turn = tuple[int, ...]
-"""An iteration of the loop over the micro-batches, with those of the loops around it."""
+"""An iteration of the loop over micro-batches, including those of the loops around it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The remainders that one condition asked for, in order; `closes` is the answer with which the optimizer steps."""
+    """The remainders that one condition took, in order. `closes` is the answer that makes the optimizer step."""
 
     asked: Sequence[Remainder]
     closes: bool
@@ -32,39 +32,40 @@ class Decision:
 
     @property
     def branch(self) -> cst.CSTNode:
-        """What asks it."""
+        """The statement or expression that checks it."""
         return self.asked[0].branch
 
     @cached_property
     def node(self) -> cst.BinaryOperation | None:
-        """The remainder by the size of the windows, where the condition asks for just one."""
+        """The remainder by the window size, if the condition takes exactly one."""
         found = {id(each.node): each.node for each in self.asked if each.by == self.view.size}
         node = next(iter(found.values()), None)
         return node if len(found) == 1 and isinstance(node, cst.BinaryOperation) else None
 
     @cached_property
     def begins(self) -> int | None:
-        """What is divided at the first micro-batch, where it goes up by one with each; None where it does not."""
+        """The dividend at the first micro-batch, if it goes up by one with each; else None."""
         found = self._beginnings
         first = found[0] if found else None
         return int(first) if first is not None and float(first).is_integer() else None
 
     @property
     def restarts(self) -> bool:
-        """Whether what is divided begins anew with each pass over the data; so it does where there is but one."""
+        """Whether the dividend starts over with each pass over the data, which is always true of a single pass."""
         return len(set(self._beginnings)) == 1
 
     @cached_property
     def _beginnings(self) -> list[float | None]:
-        """What is divided at the first iteration of each pass, None where it does not go up by one with each.
+        """The dividend at the first iteration of each pass, or None if it does not go up by one with each iteration.
 
-        Iterations are numbered as the loop runs, or, where what it walks runs loops as well, by their backward passes.
+        Iterations are numbered by the loop. If that fails because inner loops run in it, they are numbered by their backward
+        passes.
         """
         by_loop = self._less(lambda event, known: event.rounds[len(event.loops) - 1])
         return by_loop if None not in by_loop else self._less(lambda event, known: known)
 
     def _less(self, number: Callable[[Event, int], int]) -> list[float | None]:
-        """What is divided less the number of the iteration, for each pass; None where that differs."""
+        """The dividend minus the number of the iteration, for each pass; None if the difference varies."""
         ends = [place for place, event in self.view.events if event.what is What.END]
         passes: dict[int, dict[Turn, int]] = {}
         for place, event in self.view.events:
@@ -86,14 +87,14 @@ class Decision:
 
 
 def turn_of(event: Event | Remainder, view: View) -> Turn | None:
-    """In which iteration of the innermost loop around the backward passes something happens."""
+    """The iteration of the innermost loop around the backward passes that something happens in."""
     loops = view.backwards[0].loops if view.backwards else ()
     level = len(loops)
     return event.turns[:level] if level and event.loops[:level] == loops else None
 
 
 def decided(view: View, step: Event) -> Decision | None:
-    """What decides about a step, among what asks for remainders."""
+    """The condition that decides about a step, among those that take remainders."""
     groups: dict[int, list[Remainder]] = {}
     for each in view.trace.remainders:
         groups.setdefault(id(each.branch), []).append(each)
@@ -114,25 +115,25 @@ def _together(asked: Remainder, step: Event, view: View) -> bool:
 
 
 def _named_by(step: Event) -> list[cst.CSTNode]:
-    """What the branches around a step ask, and what the calls on the way to it are handed."""
+    """The parts of the conditions around a step, and the arguments of the calls that lead to it."""
     tests = [part for node, _, _ in step.path if isinstance(node, cst.If) for part in walk(node.test)]
     calls = (node for node in (step.node, *step.stack) if isinstance(node, cst.Call))
     return [*tests, *(arg.value for call in calls for arg in call.args)]
 
 
 def _gives(branch: cst.CSTNode, named: Sequence[cst.CSTNode]) -> bool:
-    """Whether an assignment gives a value to one of some names."""
+    """Whether an assignment binds one of some names."""
     targets = {dotted(each.target) for each in branch.targets} if isinstance(branch, cst.Assign) else set()
     return any(dotted(each) in targets for each in named if isinstance(each, (cst.Name, cst.Attribute)))
 
 
 def _feeds(node: cst.CSTNode, view: View) -> bool:
-    """Whether the backward passes stand under a branch as well."""
+    """Whether the backward passes are under a branch as well."""
     return any(other is node for event in view.backwards for other, _, _ in event.path)
 
 
 def goes_with(asked: Sequence[Remainder], view: View) -> bool | None:
-    """The answer that a condition has wherever the optimizer steps, and nowhere else; None where it has none."""
+    """The answer of a condition on exactly the turns on which the optimizer steps; None if no answer matches them."""
     stepped = {turn for step in view.steps if (turn := turn_of(step, view)) is not None}
     answers: dict[Turn, bool] = {}
     for each in asked:

@@ -1,4 +1,4 @@
-"""Functions and classes of the text: their signatures, and what running their definitions gives."""
+"""Functions and classes of the text: their signatures, and the values of their definitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def signature(node: cst.Parameters) -> Parameters:
 
 
 def decorators(node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
-    """The last names of what decorates a definition."""
+    """The last names of a definition's decorators."""
     found = set()
     for each in node.decorators:
         target = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
@@ -40,7 +40,7 @@ def decorators(node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
 
 
 def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Evaluate:
-    """The closure that makes a function of its definition."""
+    """The closure that creates a function from its definition."""
     name = node.name.value
     marks = decorators(node)
     parameters: list[Parameters] = []
@@ -58,7 +58,7 @@ def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Eval
 
 
 def define_class(node: cst.ClassDef, compiler: Any, qualname: str) -> Evaluate:
-    """The closure that makes a class of its definition."""
+    """The closure that creates a class from its definition."""
     from gradlint.simulate.expressions import expression
 
     bases = [expression(each.value) for each in node.bases]
@@ -86,7 +86,7 @@ def define_class(node: cst.ClassDef, compiler: Any, qualname: str) -> Evaluate:
 
 
 def _fields(node: cst.ClassDef) -> tuple[str, ...]:
-    """The names that are annotated in a class's body."""
+    """The annotated names in a class body."""
     found = []
     for line in _lines(node.body.body):
         if isinstance(line, cst.AnnAssign) and isinstance(line.target, cst.Name):

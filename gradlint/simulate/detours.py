@@ -1,4 +1,4 @@
-"""Runs in which a branch that the data decide takes its other arm once, where that may harm a window."""
+"""Runs in which a branch that the data decide takes its other arm once, if that can spoil a window."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gradlint.simulate.windows import micros_of
 from gradlint.simulate.world import World
 
 _MOST = 4
-"""Branches at the most that are tried."""
+"""How many branches are tried."""
 
 Pick = Callable[[list[int]], int | None]
-"""Of the times that a branch is met in a window, the one at which it takes its other arm."""
+"""Picks when a branch takes its other arm, from the times that it is reached in a window."""
 
 
 def detours(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
-    """The runs with a detour that show a fault, with both values of N; those with the first."""
+    """The runs with a detour that shows a fault with both values of N. Those with the smaller N are returned."""
     if len(runs) < 2 or not any(map(steady, views(runs[0].trace))):
         return
     for node in list(runs[0].asked.forks)[:_MOST]:
@@ -42,7 +42,7 @@ def _inner(times: list[int]) -> int | None:
 
 
 def _shown(run: Played, node: cst.CSTNode, pick: Pick, play: Callable[[World], Played]) -> Played | None:
-    """The run with a detour at a branch, where it shows a fault."""
+    """A run with a detour at a branch, if it shows a fault."""
     for view in filter(steady, views(run.trace)):
         time = pick(_in_window(view, run.asked.forks.get(node, [])))
         other = play(replace(run.world, detour=(node, time))) if time is not None else None
@@ -52,7 +52,7 @@ def _shown(run: Played, node: cst.CSTNode, pick: Pick, play: Callable[[World], P
 
 
 def _in_window(view: View, met: list[int]) -> list[int]:
-    """Which times a branch is met in the first whole window."""
+    """The times that a branch is reached in the first whole window."""
     for window in view.closed:
         step = whole_step(window)
         if step is not None and len(micros_of(step)) == view.size:

@@ -1,4 +1,4 @@
-"""Compiles displays and comprehensions: what is written out as a container."""
+"""Compiles displays and comprehensions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gradlint.simulate.things import Parameter
 
 Evaluate = Callable[[Frame], Any]
 _LONGEST = 400
-"""Elements of a literal that are told apart; the rest of a longer one can be no list of losses."""
+"""How many elements of a literal are evaluated. Longer literals are not lists of losses."""
 
 
 def display(node: Any, make: Callable[[Any], Any]) -> Evaluate:
-    """A tuple, a list or a set that is written out."""
+    """A tuple, list or set display."""
     from gradlint.simulate.expressions import expression
 
     parts = [(isinstance(each, cst.StarredElement), expression(each.value)) for each in node.elements[:_LONGEST]]
@@ -37,7 +37,7 @@ def display(node: Any, make: Callable[[Any], Any]) -> Evaluate:
 
 
 def set_of(values: list[Any]) -> Any:
-    """A set, or a list where that is impossible."""
+    """A set, or a list if an element cannot be hashed."""
     try:
         return set(values)
     except TypeError:
@@ -45,7 +45,7 @@ def set_of(values: list[Any]) -> Any:
 
 
 def dictionary(node: cst.Dict) -> Evaluate:
-    """A dictionary that is written out."""
+    """A dictionary display."""
     from gradlint.simulate.expressions import expression
 
     parts = [
@@ -72,7 +72,7 @@ def dictionary(node: cst.Dict) -> Evaluate:
 
 
 def comprehension(node: Any) -> Evaluate:
-    """A comprehension, or a generator expression."""
+    """A comprehension or a generator expression."""
     from gradlint.simulate.expressions import expression
     from gradlint.simulate.targets import assign
 
@@ -102,7 +102,7 @@ def comprehension(node: Any) -> Evaluate:
 
     def run(frame: Frame) -> Any:
         inner = Frame(frame.machine, {"<scope>": True}, frame, None, {}, frame.owner)
-        found = walk(inner, 0, fors[0][0](frame))  # a generator's first iterable is asked for where it is built
+        found = walk(inner, 0, fors[0][0](frame))  # the first iterable of a generator is evaluated where it is built
         if isinstance(node, cst.GeneratorExp):
             return Stream(found)
         values = list(found)

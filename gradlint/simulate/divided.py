@@ -1,4 +1,4 @@
-"""What a term of a loss was divided by, told from two runs whose windows have two sizes."""
+"""Finds out what a loss term was divided by, from two runs with different window sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.window_terms import CLOSE, Term, terms
 
 
 class State(Enum):
-    """What happened to a term on its way to the gradients."""
+    """How a term was scaled on its way to the gradients."""
 
     DIVIDED = "divided by the size of its window"
     UNDIVIDED = "not divided"
@@ -27,13 +27,13 @@ class State(Enum):
 
 
 def states_of(view: View, larger: View | None) -> dict[int, State]:
-    """What happened to each term of the loss on its way to the gradients."""
+    """How each term of the loss was scaled on its way to the gradients."""
     theirs = terms(larger) if larger is not None else {}
     return {key: _state(term, view, theirs.get(key), larger) for key, term in terms(view).items()}
 
 
 def open_terms(view: View, larger: View) -> Iterator[Term]:
-    """The terms that are not seen to be divided by the size of their window, whatever the loss of a micro-batch is by itself."""
+    """The terms that are not known to be divided by the window size, even if each micro-batch's loss is taken as given."""
     theirs = terms(larger)
     for key, term in terms(view).items():
         other = theirs.get(key)
@@ -42,7 +42,7 @@ def open_terms(view: View, larger: View) -> Iterator[Term]:
 
 
 def _counted(term: Term) -> Term:
-    """A term without a doubt that has nothing to do with how many micro-batches there are."""
+    """A term without its doubt, if the doubt has nothing to do with the number of micro-batches."""
     return replace(term, doubt="") if term.doubt in WITHOUT_STEPS else term
 
 
@@ -67,7 +67,7 @@ def _state(term: Term, view: View, other: Term | None, larger: View | None) -> S
 
 
 def _of_constant(term: Term, view: View) -> State:
-    """A factor that does not depend on the size of the window."""
+    """A factor that does not depend on the window size."""
     if isclose(term.factor.value, 1.0, rel_tol=CLOSE) and not (term.factor.divisors and term.factor.of):
         return State.UNDIVIDED
     if not term.factor.divisors:
@@ -100,9 +100,9 @@ def _of_literal(term: Term, view: View) -> State:
 
 
 def _divided_once(term: Term, divisor: int) -> bool:
-    """Whether the text itself divides a term, once, and not by the number of terms whose mean it takes.
+    """Whether the text itself divides a term once, and not by the number of terms that it averages.
 
-    A plain backward pass is given what it divides by; another one does so by itself.
+    A plain backward pass only divides by what the text passes to it. An engine divides without being asked.
     """
     divisors = term.factor.divisors
     by_engine = divisors[0] is term.event.node and term.event.through not in ("", "scaler")
@@ -110,20 +110,23 @@ def _divided_once(term: Term, divisor: int) -> bool:
 
 
 def _together(term: Term) -> int:
-    """How many terms the loss of one micro-batch has in a backward pass that weigh as much as one of them: its mean may be taken."""
+    """How many terms of one micro-batch have the same weight as this one in a backward pass: the loss may be their mean."""
     alike = (source.micro for source, each in term.event.terms if isclose(each.value, term.factor.value, rel_tol=CLOSE))
     return max(Counter(alike).values(), default=0)
 
 
 def _whole(factor: Factor) -> int:
-    """The whole number above 1 that a factor divides by; 0 where it is none."""
+    """The whole number above 1 that a factor divides by; 0 if there is none."""
     inverse = abs(factor.by) if factor.divisors else 1.0 / abs(factor.value)
     near = round(inverse)
     return near if near > 1 and isclose(inverse, near, rel_tol=CLOSE) else 0
 
 
 def _by_other_setting(term: Term, view: View) -> bool:
-    """Divided by another accumulation setting than the window's, where both stand in one configuration, or have numbers."""
+    """Whether another accumulation setting than the window's divides a term.
+
+    Both must come from one configuration, or have different known values.
+    """
     trace = view.trace
     named = [name for name in term.factor.of if name in trace.n_names | trace.other_n]
     windows = [name for name in trace.n_names if trace.settings.get(name) == view.size]

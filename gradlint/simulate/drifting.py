@@ -1,4 +1,4 @@
-"""Windows of no size that was asked for: N changes on the way, and the boundary asks for a remainder (GRD210)."""
+"""Windows whose size was never asked for: N changes during the run, and the boundary checks a remainder (GRD210)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradlint.simulate.world import DRIFTS, World
 
 
 def drifts(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
-    """A run with each value of N in which it grows and a window is of neither size, where there is one with both."""
+    """A run in which N grows and a window has neither the old nor the new size, if that happens with both values of N."""
     found: list[Played] = []
     for run in runs[:2]:
         shown = next((other for other in _grown(run, play) if any(irregular(run, other))), None)
@@ -28,7 +28,7 @@ def drifts(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[
 
 
 def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
-    """The runs in which a number of accumulation steps grows after the first window, in a pass that has room for it."""
+    """The runs in which N grows after the first window, in a pass that is long enough."""
     if not _made_by_n(run):
         return
     n = run.world.n
@@ -37,7 +37,7 @@ def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
 
 
 def irregular(usual: Played, other: Played) -> Iterator[Fault]:
-    """The steps whose window is smaller, or larger, than any N was; at the events of the usual run."""
+    """The steps whose window is smaller or larger than N ever was, reported at the events of the usual run."""
     if other.trace.ended:
         return
     known = _sizes_of_n(usual)
@@ -51,12 +51,12 @@ def irregular(usual: Played, other: Played) -> Iterator[Fault]:
 
 
 def _sizes_of_n(run: Played) -> list[int]:
-    """The numbers of accumulation steps of a run that a count decides."""
+    """The accumulation steps of a run that a count decides."""
     return [int(run.trace.settings.get(name, 0)) for name in run.asked.drifting]
 
 
 def _made_by_n(run: Played) -> list[View]:
-    """The optimizers whose windows are those that such a number makes."""
+    """The optimizers whose window size is such a number."""
     known = _sizes_of_n(run)
     found = []
     for view in views(run.trace) if known else ():
@@ -74,6 +74,6 @@ def _inner(view: View) -> Iterator[Window]:
 
 
 def _test(step: Event) -> cst.CSTNode | None:
-    """The condition by which an N that changes decides whether the optimizer steps."""
+    """The condition on a changing N that decides whether the optimizer steps."""
     tests = (getattr(node, "test", None) for node, _, varies in reversed(step.path) if varies)
     return next((test for test in tests if isinstance(test, cst.CSTNode)), None)

@@ -1,4 +1,4 @@
-"""Runs that together take every arm of a branch that the data decide: what is wrong in each of them is wrong whatever the data are."""
+"""Runs that together take every arm of a branch that the data decide: a fault in all of them does not depend on the data."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gradlint.simulate.world import World
 
 _OF_UPDATE = (What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE)
 _CODES = frozenset("GRD203 GRD301 GRD304 GRD305 GRD401 GRD404".split())
-"""Faults of something that happens too often."""
+"""Faults of actions that run too often."""
 _MOST = 3
-"""Branches at the most of which one is in an arm of another."""
+"""How deeply such branches may be nested."""
 _TRIED = 3
-"""Branches at the most whose arms are tried."""
+"""How many branches have their arms tried."""
 
 Play = Callable[[World], Played]
 
 
 def of_every_arm(runs: Sequence[Played], play: Play) -> Iterator[tuple[Played, ...]]:
-    """For each branch that decides about a part of an update, the runs that take its arms, where they all have a fault in common."""
+    """For each branch that decides about a part of an update, the runs that take its arms, if they share a fault."""
     if len(runs) < 2:
         return
     for node in _open(runs[0], None)[:_TRIED]:
@@ -37,7 +37,7 @@ def of_every_arm(runs: Sequence[Played], play: Play) -> Iterator[tuple[Played, .
 
 
 def in_all(group: Sequence[Played], larger: Played) -> Iterator[Fault]:
-    """The faults that all runs of a group have, each at its own place."""
+    """The faults that all runs of a group share, each at its place in its run."""
     found = [
         [fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and _hangs(fault.event, run)] for run in group
     ]
@@ -46,12 +46,12 @@ def in_all(group: Sequence[Played], larger: Played) -> Iterator[Fault]:
 
 
 def _hangs(event: Event, run: Played) -> bool:
-    """Whether an event is in an arm of a branch that the runs of a group are about."""
+    """Whether an event is in an arm of one of the branches that a group of runs is about."""
     return any(run.asked.varied.get(node) in run.world.settled for node, _, _ in event.path)
 
 
 def _each(world: World, node: cst.CSTNode, number: int, play: Play) -> Iterator[Played]:
-    """The runs that take the arms of a branch, and those of the branches in them that decide about a part of an update."""
+    """The runs that take each arm of a branch, and of the branches inside it that decide about a part of an update."""
     for flipped in (False, True):
         here = replace(world, elsewhere=world.elsewhere ^ {number}) if flipped else world
         run = play(here)
@@ -65,7 +65,7 @@ def _each(world: World, node: cst.CSTNode, number: int, play: Play) -> Iterator[
 
 
 def _open(run: Played, within: cst.CSTNode | None) -> list[cst.CSTNode]:
-    """The branches, in an arm of another one, that the data decide, and by which they decide about a part of an update."""
+    """The branches that the data decide, and that affect part of an update. If `within` is given, only those in its arms."""
     found: dict[int, cst.CSTNode] = {}
     for view in views(run.trace):
         for event in filter(view.uncertain, view.of(*_OF_UPDATE)):

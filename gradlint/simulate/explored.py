@@ -1,4 +1,4 @@
-"""Runs one root of a text in the worlds that tell something about it."""
+"""Runs one root of a text in every world that can show something new about it."""
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ NONE_OF_THEM = "(none of them)"
 """A string that no text compares a setting with."""
 
 WITHIN = 3
-"""Worlds at the most in which an answer is another one that is asked for only where others are."""
+"""How many worlds may flip an answer that only comes up after another answer was flipped."""
 
 PROCESSES = 2
-"""How many processes train, where a text wraps its model for several and the usual world has one."""
+"""How many processes train if a text wraps its model for several and the usual world has one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """All runs of one root: the function that was started, or None for the module. The first two differ in N alone.
+    """All runs of one root: the function that was started, or None for the module. The first two runs differ only in N.
 
-    In each of the `detours`, one branch takes once the arm that is not the usual one, to the harm of a window; in each of the
-    `drifts`, N grows on the way, to the same; in each of the `stalls`, such a branch leaves out an update of the scaler.
+    In each of the `detours`, one branch takes its unusual arm once, and that spoils a window. In each of the `drifts`, N grows
+    during the run, and that spoils a window. In each of the `stalls`, a branch that the data decide skips the scaler's update.
     """
 
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
     play: Callable[[World], Played] | None = None
-    """Runs it in one world more."""
+    """Runs the root in another world."""
     detours: tuple[Played, ...] = ()
     drifts: tuple[Played, ...] = ()
     stalls: tuple[Played, ...] = ()
     hurried: Played | None = None
-    """A run like the first, in which all that waits for a count of updates, and is asked about at each micro-batch, happens."""
+    """Like the first run, but every action that waits for a count of updates, and checks it on each micro-batch, happens."""
     limited: tuple[tuple[Played, Played], ...] = ()
-    """Runs that end where two different counts meet, each with one of a larger N."""
+    """Runs in which a loop ends by comparing two different counts, each with a run of a larger N."""
     flushes: tuple[Played, ...] = ()
-    """Runs with passes of other lengths, where a step behind the loop closes what they leave."""
+    """Runs with passes of other lengths, where a step after the loop closes the last window."""
     spoken: tuple[Played, ...] = ()
-    """Two runs, with N and with a larger one, in which is shown what is shown every so often, where the usual run does not get to it."""
+    """Two runs, with N and with a larger N, that reach the periodic log output where the usual run does not get to it."""
     arms: tuple[tuple[Played, ...], ...] = ()
-    """Runs that take the arms of a branch that the data decide, together all of them, for each where all have a fault in common."""
+    """Groups of runs that take every arm of a branch that the data decide, if all arms have a fault in common."""
     switched_on: tuple[tuple[Played, Played], ...] = ()
-    """Runs that come to steps or schedules which the usual run does not come to, each with one of a larger N."""
+    """Runs that reach steps or schedules which the usual run does not reach, each with a run of a larger N."""
     thrown: Steps = frozenset()
-    """The steps that do not reach what a pass leaves over, while N grows: it is cleared."""
+    """The steps that lose what a pass leaves over while N grows, because it is cleared first."""
     caller: str = ""
-    """The module that was run to come to the text, where it was not the text itself."""
+    """The module that was run to reach the text, unless the text was run directly."""
 
     @property
     def main(self) -> Played:
@@ -79,45 +79,45 @@ class Simulation:
 
     @property
     def given_up(self) -> bool:
-        """Whether the steps did not suffice for one of its runs, so that what no run comes to may still be trained."""
+        """Whether a run exceeded its budget of steps, so that code which no run reached may still train."""
         return any(run.trace.ended == TOO_LONG for run in self.runs)
 
     @cached_property
     def met(self) -> frozenset[int]:
-        """The backward passes that the runs come to, and the calls that lead to them."""
+        """The backward passes that the runs reach, and the calls that lead to them."""
         events = (event for run in self.runs for event in run.trace.of(What.BACKWARD))
         return frozenset([id(node) for event in events for node in (event.node, *event.stack)])
 
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
-        """What the runs show to be wrong; judged once, however many fixes are compared with them."""
+        """The faults that the runs show. They are judged once, however many fixes are compared with them."""
         from gradlint.simulate.agreement import faults
 
         return tuple(faults(self))
 
 
 def _is_plain(trace: Trace) -> bool:
-    """Whether each micro-batch has an update of its own, nothing counts them, and nothing is wrong: no other world tells more."""
+    """Whether the optimizer steps on every micro-batch, nothing counts them, and nothing is wrong: other worlds add nothing."""
     if trace.ended or trace.n_names or trace.literals or any(view.size > 1 or view.doubt for view in views(trace)):
         return False
     return bool(trace.of(What.STEP)) and not judge(trace, None)
 
 
 def _waits_for_its_question(run: Played) -> bool:
-    """Whether updates wait for the number whose truth was turned over: `if n: ... % n`, where n is None by default."""
+    """Whether updates depend on the number whose truth was flipped: `if n: ... % n`, where n is None by default."""
     key, answer = run.world.answers[-1]
     return answer and key in run.asked.gates and key in run.asked.numbers
 
 
 def _refused(trace: Trace) -> bool:
-    """Whether the program ends with an exception before it trains: it does not take such settings."""
+    """Whether the program raises before it trains: it does not accept these settings."""
     return trace.ended.startswith(RAISES) and not trace.of(What.STEP)
 
 
 def explore(
     text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None, *answers: tuple[str, bool]
 ) -> Simulation:
-    """The usual world with two values of N, and worlds in which one answer is another one; some `answers` all of them give."""
+    """Runs the usual world with two values of N, then worlds that flip one answer each. All of them share the given `answers`."""
 
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
@@ -138,7 +138,7 @@ def explore(
         elif all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
             return Simulation(root, (first,), play, stalls=tuple(stalls(first, play)))
     larger = POWERS[1] if asked.masked else LARGE
-    # Where windows are of a size of their own, a pass has one more of them, so that lengths are told apart.
+    # Where the text fixes the window size, the longer pass has one more window, so that lengths stay distinct.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)
     runs = [first, play(replace(world, n=larger, length=longer))]
     runs[0] = exact(first, runs[1], play)
@@ -165,7 +165,7 @@ def explore(
 
 
 def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
-    """Runs of the arms that only another arm leads to which the usual world does not take: `if native: ... elif apex: ... else: ...`."""
+    """Runs of the arms that only come up in an unusual arm: `if native: ... elif apex: ... else: ...`."""
     known = usual.deciding | {key for run in found for key, _ in run.world.answers}
     waiting = list(found)
     left = WITHIN
@@ -180,7 +180,7 @@ def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callab
 
 
 def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
-    """A run in which several processes train; where it does not come to what wraps the model, that is done by a caller."""
+    """A run in which several processes train. If the text never wraps its model, a caller does."""
     for each in (replace(world, processes=PROCESSES), replace(world, processes=PROCESSES, wrapper=text.wrapper)):
         if text.left > 0:
             played = play(each)
@@ -188,7 +188,7 @@ def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> 
                 yield played
                 return
             if played.asked.wraps:
-                return  # it wraps others than the model that is trained
+                return  # it wraps something other than the trained model
 
 
 def _averages(trace: Trace) -> bool:
@@ -197,7 +197,9 @@ def _averages(trace: Trace) -> bool:
 
 
 def _flipped(world: World, asked: Asked) -> list[World]:
-    """The worlds in which one more answer that decides about training is another one; what has a backward pass in its other arm
-    comes first, then what is asked in a loop."""
+    """The worlds that flip one more answer that decides about training.
+
+    Answers with a backward pass in their other arm come first, then those that a loop asks for.
+    """
     keys = sorted(asked.deciding, key=lambda key: (key not in asked.leading, key not in asked.looped, key))
     return [replace(world, answers=(*world.answers, (key, not asked.questions[key]))) for key in keys]

@@ -1,4 +1,4 @@
-"""Compiles LibCST's expressions to closures over a frame."""
+"""Compiles LibCST expressions to closures over a frame."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _subscript(node: cst.Subscript) -> Evaluate:
 
 
 def subscript_index(node: cst.Subscript) -> Evaluate:
-    """The closure for what stands between the brackets: one value, a slice, or a tuple of them."""
+    """The closure for an index: one value, a slice, or a tuple of them."""
     parts = [_index(each.slice) for each in node.slice]
     if len(parts) == 1:
         return parts[0]
@@ -93,7 +93,7 @@ def _index(node: cst.BaseSlice) -> Evaluate:
 
 
 def _call(node: cst.Call) -> Evaluate:
-    # Nothing is compiled twice: what nests would be so as often as 2 to the power of its depth.
+    # Compile everything once: nested calls would otherwise take time exponential in their depth.
     starred = any(arg.star for arg in node.args)
     plain = [_argument(arg.value) for arg in node.args if arg.keyword is None] if not starred else []
     named = [(arg.keyword.value, _argument(arg.value)) for arg in node.args if arg.keyword is not None]
@@ -125,7 +125,7 @@ _TRUTHS = frozenset((cst.Comparison, cst.BooleanOperation, cst.UnaryOperation))
 
 
 def _argument(node: cst.BaseExpression) -> Evaluate:
-    """What a call is handed: a truth that asks for remainders is kept, with its answer."""
+    """An argument of a call. If it is a truth that takes remainders, they are recorded with its answer."""
     value = expression(node)
     if type(node) not in _TRUTHS:
         return value
@@ -187,7 +187,7 @@ def _boolean(node: cst.BooleanOperation) -> Evaluate:
 
 
 def _with_settings(first: Any, second: Any) -> Any:
-    """What decides in the end, with the settings of what let it."""
+    """The value that decides in the end, with the settings that led to it."""
     of = conditions.gates(first) | conditions.gates(second)
     known = conditions.certain(second)
     if of and known is not None and type(second) in (bool, Num):

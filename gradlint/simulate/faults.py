@@ -1,4 +1,4 @@
-"""A fault of the catalogue, as a trace shows it."""
+"""A fault of the catalogue, found in a trace."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import libcst as cst
 from gradlint.simulate.trace import Event
 
 WORTH_KNOWING = frozenset("GRD105 GRD106 GRD107 GRD108 GRD502 GRD503 GRD504 GRD601 GRD603".split())
-"""Faults that may be a choice, or cost time alone: no loop is called wrong for one, and no fix is refused that leaves one behind."""
+"""Faults that may be intended, or that only cost time. They do not make a loop wrong, and a fix may leave them in place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fault:
-    """At which event it shows, the event that it is measured against, and the node to point at where it is not the event's.
+    """The event that shows a fault, the event it is measured against, and the node to report if it is not the event's.
 
-    `about` is the code that makes it one, where that is no event; `beside` a step that is wrong itself, and without which it is seen.
+    `about` is the code that causes the fault, if that is not an event. `beside` is a step that is wrong itself: the fault shows
+    if that step is ignored.
     """
 
     code: str
@@ -29,10 +30,10 @@ class Fault:
 
     @property
     def place(self) -> cst.CSTNode:
-        """The node that it is reported at."""
+        """The node to report the fault at."""
         return self.at if self.at is not None else self.event.node
 
     @property
     def key(self) -> tuple[str, int]:
-        """What makes two faults the same in two worlds."""
+        """Identifies the same fault in different worlds."""
         return self.code, id(self.place)

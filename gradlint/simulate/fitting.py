@@ -1,4 +1,4 @@
-"""Finds the world that a text is run in: one in which weights are updated, by whole windows."""
+"""Finds the world to run a text in: one that updates the weights, in whole windows."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from gradlint.simulate.windows import micros_of
 from gradlint.simulate.world import Asked, World, assumed_number, last_part, spells_rows
 
 SMALL, LARGE = 3, 5
-"""N in the usual world, and in the one that is held against it."""
+"""N in the usual world, and in the world it is compared with."""
 
 POWERS = 4, 8
-"""The same where N has to be a power of two."""
+"""The same, for programs whose N must be a power of two."""
 
 
 TURNS = 8
-"""Answers at the most that are turned over to come to an update."""
+"""How many answers may be flipped to reach an update."""
 
 
 FLIPS = 6
-"""Worlds at the most in which one answer is another one."""
+"""How many worlds may flip one answer."""
 
 
 ARMS = 2
-"""The same for a loop that has nothing to see in the usual world, and for what the data decide there."""
+"""The same for a loop with nothing to check in the usual world, and for branches that the data decide there."""
 
 
 _LONGEST = 64
-"""Micro-batches that a window whose size is a plain number may have to be run."""
+"""The largest window that is run in full if its size is a plain number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +44,15 @@ class Played:
 
 
 def room(size: int) -> int:
-    """Batches of a pass that has two whole windows of a size, and leaves some over."""
+    """The length of a pass that holds two whole windows of a size, and a partial one."""
     return 2 * size + (2 if size > 2 else 1)
 
 
 def turned(first: Played, play: Callable[[World], Played]) -> Played:
-    """The run that comes to an update; answers that keep it from that are turned over one at a time, the latest first.
+    """A run that reaches an update: answers that prevent it are flipped one at a time, the latest first.
 
-    Where nothing is backpropagated, answers that lead past a backward pass come before all others, and what the data decide is
-    turned over, too. From the first answer that leads to a backward pass and to no update, it goes on: with the answers that
-    have led there.
+    If nothing is backpropagated, answers that skip a backward pass come first, and branches that the data decide are flipped too.
+    An answer that leads to a backward pass but not to an update is kept, and the search goes on from there.
     """
     if first.trace.of(What.STEP):
         return first
@@ -69,7 +68,7 @@ def turned(first: Played, play: Callable[[World], Played]) -> Played:
 
 
 def _turned_over(first: Played) -> list[World]:
-    """The worlds in which one more answer is another one, or a branch that the data decide takes its other arm."""
+    """The worlds that flip one more answer, or take the other arm of a branch that the data decide."""
     asked, answered = first.asked, {key for key, _ in first.world.answers}
     keys = [each for each in reversed(asked.questions) if each in asked.deciding - answered]
     arms = range(0)
@@ -85,7 +84,7 @@ def _turned_over(first: Played) -> list[World]:
 
 
 def _nearer(first: Played, play: Callable[[World], Played]) -> Played | None:
-    """The first run with one answer turned over that comes to an update, or to a backward pass where none was."""
+    """The first run with one answer flipped that reaches an update, or a backward pass if there was none before."""
     for world in _turned_over(first):
         again = play(replace(world, seeking=True))
         if again.trace.of(What.STEP) or (again.trace.of(What.BACKWARD) and not first.trace.of(What.BACKWARD)):
@@ -94,7 +93,7 @@ def _nearer(first: Played, play: Callable[[World], Played]) -> Played | None:
 
 
 def fitted(first: Played, play: Callable[[World], Played]) -> Played:
-    """The run in a world that has room for the windows of the text: their N, and passes that are long enough."""
+    """The run in a world that fits the windows of the text: it has the right N, and passes that are long enough."""
     if first.asked.masked:
         first = play(replace(first.world, n=POWERS[0], length=room(POWERS[0])))
     first = _told_apart(first, play)
@@ -127,7 +126,7 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
 
 
 def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
-    """Of several settings whose names spell accumulation steps, those are N that an update waits for, or whose last name is theirs."""
+    """Chooses N among several settings named like accumulation steps: those that updates depend on, compared by last name."""
     spelled = first.trace.n_names
     waiting = {last_part(each) for each in spelled & first.asked.gates if not each.endswith(STEPS_OUT_OF_SIGHT)}
     others = frozenset(each for each in spelled if last_part(each) not in waiting and not each.endswith(STEPS_OUT_OF_SIGHT))
@@ -140,17 +139,17 @@ def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
 def _may_be_steps(name: str) -> bool:
     return (
         not name.startswith(("len(", "accelerator.sync"))
-        and ".split(" not in name  # part of a text, as of the name of a file
+        and ".split(" not in name  # part of a string, such as a file name
         and "epoch" not in name.lower()
         and assumed_number(name, None) is None
     )
 
 
 def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Played:
-    """The run with the N of the text itself, where numbers of the text go with that N, and tell nothing with another one.
+    """The run with the N that the text gives, if constants in the text only make sense with that N.
 
-    These are numbers that a counter begins at, lists as long as the run, windows whose size is a number beside a loss that is
-    divided by a setting, and a first window of one size with any N; or with another N no update comes at all.
+    Such constants are the start of a counter, a list as long as the run, a window size next to a loss that is divided by a
+    setting, or a first window whose size does not change with N. The same applies if another N never reaches an update.
     """
     n = first.trace.actual_n
     if not 1 < n <= _LONGEST or n == first.world.n:
@@ -165,12 +164,12 @@ def exact(first: Played, larger: Played, play: Callable[[World], Played]) -> Pla
 
 
 def is_whole(trace: Trace) -> bool:
-    """Whether whole updates are made of just N micro-batches."""
+    """Whether whole updates are made of exactly N micro-batches."""
     return trace.n in sizes(trace)
 
 
 def _clears_by_n(trace: Trace) -> bool:
-    """Whether gradients are cleared once in N micro-batches, again and again, each of which has an update."""
+    """Whether the optimizer steps on every micro-batch, but gradients are repeatedly cleared only once every N of them."""
     for view in views(trace):
         cleared = [len(micros_of(event)) for event in view.of(What.ZERO)]
         if view.size == 1 and cleared.count(trace.n) > 1 and max(cleared) == trace.n:
@@ -179,5 +178,5 @@ def _clears_by_n(trace: Trace) -> bool:
 
 
 def sizes(trace: Trace) -> dict[int, int]:
-    """Of how many micro-batches the whole updates of each optimizer are made, and how often."""
+    """The number of micro-batches in a whole update of each optimizer, and how often updates of that size occur."""
     return {view.size: view.sizes.count(view.size) for view in views(trace)}

@@ -1,4 +1,4 @@
-"""Passes of other lengths, where a step behind the loop is to close what they leave: it may ask for the wrong remainder (GRD202)."""
+"""Runs passes of other lengths, where a step after the loop may check for the wrong remainder (GRD202)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.world import World
 
 
 def flushes(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
-    """The runs with a tail of one micro-batch, and of all but one of a window, where an update is made behind the loop as well."""
+    """Runs with a tail of one micro-batch, and of N - 1, if the optimizer also steps after the loop."""
     last = runs[1] if len(runs) > 1 else runs[0]
     if last.trace.ended or not any(map(steps_behind, views(last.trace))):
         return
@@ -26,7 +26,7 @@ def flushes(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator
 
 
 def steps_behind(view: View) -> bool:
-    """Whether the optimizer also steps outside of the loop around the backward passes."""
+    """Whether the optimizer steps both inside and outside of the loop around the backward passes."""
     loops = {id(event.loops[-1]) for event in view.backwards if event.loops}
     return any(loops.isdisjoint(map(id, step.loops)) for step in view.steps) and any(
         not loops.isdisjoint(map(id, step.loops)) for step in view.steps
@@ -34,7 +34,7 @@ def steps_behind(view: View) -> bool:
 
 
 def missed(usual: Trace, other: Trace) -> Iterator[Fault]:
-    """The tails that a run of another length drops, at the steps of the usual run."""
+    """The tails that are dropped in a run of another length, reported at the steps of the usual run."""
     if other.ended:
         return
     own = {view.key: view for view in views(usual)}

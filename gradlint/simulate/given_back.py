@@ -1,4 +1,4 @@
-"""What a call out of sight gives back: something of the data, a loss, or a setting."""
+"""Guesses the result of an unseen call: data, a loss, or a setting."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, 
 from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
-"""What is no loss, whatever is added to it."""
+"""Tensors that are not losses, whatever is added to them."""
 _CLASS = re.compile(r"_?[A-Z]\w*[a-z]\w*")
-"""How classes are called."""
+"""How class names look."""
 _ASKS = re.compile(r"(is|has|supports)_?[a-z]")
 _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob datetime socket platform".split())
 
@@ -32,9 +32,9 @@ _OF_FILES = frozenset("os json pathlib sys shutil re logging yaml pickle glob da
 def given_back(
     machine: Machine, args: list[Any], kwargs: dict[str, Any], parts: list[Any], node: cst.CSTNode, callee: Any
 ) -> Any:
-    """What a call out of sight gives: something of the data where it is handed data, or where it runs in a loop; else a setting.
+    """The result of an unseen call: data if it is given data or runs in a loop, otherwise a setting.
 
-    `parts` are the values in all that it is handed.
+    `parts` are all the values in its arguments.
     """
     asked = last_name(node.func) if isinstance(node, cst.Call) else None
     if asked is not None and machine.in_loop and asked in machine.words.boundaries:
@@ -90,7 +90,7 @@ def given_back(
 
 
 def _held(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> dict[str, Any]:
-    """What an object of a class out of sight holds of the objects of training that it is built with, by the names that these have."""
+    """The training objects that an unseen class is built with, under the names of its arguments."""
     given = node.args if isinstance(node, cst.Call) else ()
     names = [last_name(each.value) or "" for each in given if each.keyword is None and not each.star]
     parts = [*zip(names, args, strict=False), *kwargs.items()]
@@ -98,7 +98,7 @@ def _held(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> dict[st
 
 
 def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> Any:
-    """The one loader that a call is handed whose result walks it, batch by batch: no number says how many it gives at once."""
+    """The loader that the result of a call iterates over batch by batch. No argument may give a number of batches per item."""
     if not isinstance(callee, Opaque) or known_package(callee.identity):
         return None
     if any(number(each) is not None or (type(each) is Opaque and machine.counts_steps(each.identity)) for each in parts):
@@ -109,43 +109,43 @@ def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) 
 
 
 def _spells_loader(machine: Machine, value: Any) -> bool:
-    """Whether something unknown is called like what gives batches."""
+    """Whether an unknown value is named like a loader."""
     return type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER
 
 
 def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a criterion adds up the losses of its rows, as it is told, or was when it was built."""
+    """Whether a criterion sums over its rows, as passed to the call or to its constructor."""
     told = kwargs.get("reduction")
     return told == "sum" or (told is None and type(callee) is Opaque and "<sums>" in callee.kept)
 
 
 def _asked_anew(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) -> bool:
-    """Whether a function of numbers was handed other ones before: what else is out of sight may keep to its own count."""
+    """Whether a numpy function is called with other numbers than before. Other unseen code may keep its own count."""
     if not (isinstance(callee, Opaque) and callee.identity.startswith("numpy.")):
         return False
     numbers = tuple(number(each) for each in parts)
     if machine.handed.setdefault(node, numbers) == numbers:
         return False
-    machine.handed[node] = ()  # once is enough, whatever it is handed later
+    machine.handed[node] = ()  # one change is enough, whatever it is called with later
     return True
 
 
 def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any, args: list[Any]) -> bool:
-    """Whether what a call in a loop gives has nothing to do with the data: files, the clock, the number of accumulation steps."""
+    """Whether a call in a loop does not depend on the data: files, the clock, the accumulation steps."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     called = last_name(node.func) if isinstance(node, cst.Call) else None
     if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "") or _asks_for_member(called or "", args):
         return True
-    # A class makes an object of what it is handed, and that is no data.
+    # A class wraps its arguments in an object, which is not data.
     return isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None and not known_package(path)
 
 
 def _asks_for_member(called: str, args: list[Any]) -> bool:
-    """Whether a call asks if an object has something, by its name: `is_implemented(model, "optimize")`. It has or has not."""
+    """Whether a call checks if an object has a member, by its name: `is_implemented(model, "optimize")`."""
     return len(args) == 2 and isinstance(args[1], str) and args[1].isidentifier() and _ASKS.match(called) is not None
 
 
 def _computes(callee: Any, node: cst.CSTNode) -> bool:
-    """Whether a call that is handed data may be a forward pass: whatever is no function of the data alone."""
+    """Whether a call with data may be a forward pass, because it is not a plain function of the data."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     return not path.startswith(("torch.tensor", "torch.cat", "torch.stack", "numpy.", "np.", "torch.from_numpy", "torch.zeros"))

@@ -1,4 +1,4 @@
-"""What the gradients of each optimizer hold: the one state by which a training loop is right or wrong."""
+"""The gradients of each optimizer: the state that decides whether a training loop is right."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from gradlint.simulate.things import Held, Optimizer
 from gradlint.simulate.values import Factor, Tensor, Terms
 
 _MOST = 512
-"""Terms that gradients hold at the most: a loop that never clears them need not remember all."""
+"""How many terms the gradients hold at most. A loop that never clears them need not remember all of them."""
 
 
 class Gradients:
-    """The gradients of all optimizers of a run. One that is not built in sight holds what was left before it was met."""
+    """The gradients of all optimizers of a run. An optimizer built in unseen code starts with all gradients so far."""
 
     def __init__(self) -> None:
         self.optimizers: list[Optimizer] = []
         self.strays: list[Held] = []
         self.toggled: Optimizer | None = None
-        """The one whose weights alone have gradients now."""
+        """If set, only this optimizer's weights receive gradients."""
 
     def add(self, optimizer: Optimizer) -> Optimizer:
-        """Take an optimizer into account from now on; one that is built anew, at its place, for the same weights goes on as itself."""
+        """Register an optimizer. If it is rebuilt at the same place for the same weights, it continues as the old one."""
         former = next((each for each in self.optimizers if optimizer.node is not None and each.node is optimizer.node), None)
         if former is not None and _same(former, optimizer):
             optimizer.number, optimizer.held = former.number, former.held
@@ -35,9 +35,9 @@ class Gradients:
         return optimizer
 
     def fed_by(self, models: frozenset[str]) -> list[Optimizer]:
-        """The optimizers whose weights a loss that these computed depends on.
+        """The optimizers that receive gradients from a loss that these models computed.
 
-        Only a loss that is known to belong to others leaves an optimizer out: what computes a loss may hold a model unseen.
+        An optimizer is only left out if the loss is known to belong to others, since unseen code may use any model.
         """
         if self.toggled is not None:
             return [self.toggled]
@@ -47,9 +47,9 @@ class Gradients:
         return [each for each in self.optimizers if not each.models or each in known]
 
     def accumulate(self, loss: Tensor, factor: Factor, event: int) -> tuple[Terms, frozenset[int]]:
-        """Add a loss's terms to the gradients, each multiplied by a factor; the terms, and the optimizers that they reach.
+        """Add a loss's terms to the gradients, times a factor. Returns the terms, and the optimizers that they reach.
 
-        A loss that was computed without a graph of the weights reaches none: its backward pass is for the inputs' gradients.
+        A detached loss reaches none: its backward pass is for the gradients of the inputs.
         """
         terms = tuple((source, each.times(factor)) for source, each in loss.terms or ())
         if loss.detached:
@@ -67,7 +67,7 @@ class Gradients:
         return terms, frozenset(fed)
 
     def of(self, models: frozenset[str]) -> list[Optimizer]:
-        """The optimizers of some models; all of them where nothing is known of the models, or of whose weights they step."""
+        """The optimizers of some models. Those with unknown weights are included; without models, all optimizers are."""
         if not models:
             return list(self.optimizers)
         found = [each for each in self.optimizers if each.models & models]
@@ -75,7 +75,7 @@ class Gradients:
         return [each for each in self.optimizers if each in found or each in unknown]
 
     def sharing(self, chosen: list[Optimizer]) -> list[Optimizer]:
-        """Some optimizers, and those that step the very same weights."""
+        """Some optimizers, and those that step exactly the same weights."""
         known = {_identity(each.weights) for each in chosen if each.weights}
         alike = [each for each in self.optimizers if tuple(map(id, each.weights)) in known] if known else []
         return chosen + [each for each in alike if each not in chosen]
@@ -99,20 +99,20 @@ class Gradients:
 
 
 def _same(one: Optimizer, other: Optimizer) -> bool:
-    """Whether two optimizers step the same weights, as both were built in sight."""
+    """Whether two optimizers step the same weights. Both must have been built in visible code."""
     return bool(one.weights) and _identity(one.weights) == _identity(other.weights)
 
 
 def _identity(weights: tuple[Any, ...]) -> tuple[int, ...]:
-    """What tells whose parameters some are."""
+    """Identifies a tuple of weights."""
     return tuple(map(id, weights))
 
 
 def terms_of(optimizer: Optimizer) -> Terms:
-    """What the gradients of an optimizer hold."""
+    """The terms in the gradients of an optimizer."""
     return tuple((each.source, each.factor) for each in optimizer.held)
 
 
 def held_by(optimizer: Optimizer) -> tuple[int, ...]:
-    """The places, among the events, of the backward passes whose gradients an optimizer holds."""
+    """The positions, among the events, of the backward passes whose gradients an optimizer holds."""
     return tuple(dict.fromkeys(each.event for each in optimizer.held))

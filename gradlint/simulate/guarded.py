@@ -88,7 +88,7 @@ def try_block(compiler: Any, node: Any) -> Flowing:
 
 
 def _caught(handler: Any) -> frozenset[str]:
-    """The last names of the exceptions that a handler is for; none where it is for all."""
+    """The last names of the exceptions that a handler catches; empty if it catches all."""
     if handler.type is None:
         return frozenset()
     types = [each.value for each in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]

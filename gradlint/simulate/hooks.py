@@ -1,4 +1,4 @@
-"""Functions that PyTorch calls by itself: hooks of parameters, and of an optimizer's step."""
+"""Functions that PyTorch calls: hooks on parameters, and on an optimizer's step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REGISTER = OF_GRADIENTS | OF_PARAMETERS | OF_STEPS
 
 @dataclass(frozen=True, eq=False)
 class Hook:
-    """A function that was registered, what it was registered with, and the call that did it."""
+    """A registered function, the object it was registered on, and the call that registered it."""
 
     name: str
     owner: Any
@@ -29,12 +29,12 @@ class Hook:
 
 
 def register(machine: Machine, owner: Any, name: str, args: list[Any], node: cst.CSTNode) -> None:
-    """Remember a hook."""
+    """Record a hook."""
     machine.hooks.append(Hook(name, owner, args[-1] if args else None, node))
 
 
 def factor_of_hooks(machine: Machine) -> Factor:
-    """What the hooks of gradients multiply those of a backward pass by, before they are added up."""
+    """The factor that gradient hooks apply to the gradients of a backward pass, before they are accumulated."""
     factor = ONE
     for hook in machine.hooks:
         if hook.name in OF_GRADIENTS:
@@ -55,7 +55,7 @@ def _factor(machine: Machine, hook: Hook) -> Factor:
 
 
 def after_backward(machine: Machine) -> None:
-    """Call what waits for the gradients of a parameter, or step the optimizer that does."""
+    """Call the hooks that run once a parameter's gradient is accumulated, or step the optimizer registered there."""
     from gradlint.simulate.calling import call
     from gradlint.simulate.optimizing import clear, step
 
@@ -72,7 +72,7 @@ def after_backward(machine: Machine) -> None:
 
 
 def around_step(machine: Machine, optimizer: Optimizer, name: str) -> None:
-    """Call what is registered with an optimizer's step."""
+    """Call the hooks that are registered on an optimizer's step."""
     from gradlint.simulate.calling import call
 
     for hook in machine.hooks:

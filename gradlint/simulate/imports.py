@@ -1,4 +1,4 @@
-"""What an import binds: a module of the repository, a value of one, or a name that is known by its dotted path alone."""
+"""Resolves imports to a module of the repository, to a value in one, or to a name of which only the dotted path is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.world import known_package, spells_constant
 
 
 def imported(node: cst.Import | cst.ImportFrom) -> list[tuple[str, str]]:
-    """The names that an import gives, each with the full dotted name of what it is."""
+    """The names that an import binds, each with its full dotted name."""
     found: list[tuple[str, str]] = []
     if isinstance(node, cst.Import):
         for alias in node.names:
@@ -35,12 +35,12 @@ def imported(node: cst.Import | cst.ImportFrom) -> list[tuple[str, str]]:
 
 
 def module_of(node: cst.ImportFrom) -> str:
-    """The dotted path of the module that names are imported from, with leading dots."""
+    """The dotted path of the module in a `from` import, with leading dots."""
     return "." * len(node.relative) + (dotted(node.module) or "" if node.module is not None else "")
 
 
 def run_import(frame: Frame, node: cst.Import | cst.ImportFrom) -> None:
-    """Bind what an import gives."""
+    """Bind the names of an import."""
     module = module_of(node) if isinstance(node, cst.ImportFrom) else ""
     if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar):
         _bind_all(frame, module)
@@ -62,7 +62,7 @@ def attribute_of_module(machine: Machine, value: ModuleValue, name: str) -> Any:
 
 
 def module_frame(machine: Machine, path: str) -> Frame:
-    """The names of a module, which runs when it is first imported."""
+    """The names of a module, which is run when it is first imported."""
     found: Frame | None = machine.frames.get(path)
     if found is None:
         found = machine.frames[path] = Frame(machine, {}, origin=path)
@@ -75,7 +75,7 @@ def module_frame(machine: Machine, path: str) -> Frame:
 
 
 def _in_sight(frame: Frame, module: str, name: str | None) -> tuple[bool, Any]:
-    """Whether the repository has what is imported, and its value; without a name, the module itself."""
+    """Whether the repository defines the import, and its value. Without a name, this is the module itself."""
     machine, origin = frame.machine, frame.module.origin
     if name is None:
         value = _submodule(machine, origin, module)
@@ -93,7 +93,7 @@ def _submodule(machine: Machine, origin: str, path: str) -> ModuleValue | None:
     if (origin, path) in imports:
         return ModuleValue(path, imports[origin, path], origin)
     if any(who == origin and each.startswith(f"{path}.") for who, each in imports):
-        return ModuleValue(path, "", origin)  # a folder of modules
+        return ModuleValue(path, "", origin)  # a package folder
     return None
 
 

@@ -1,4 +1,4 @@
-"""Walking things item by item."""
+"""Iterates over values."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from gradlint.simulate.values import (
 from gradlint.simulate.world import spells_setting
 
 ENDLESS = 10_000
-"""Batches that a stream without an end gives; the run is over long before."""
+"""The length of an endless stream. The run is over long before."""
 
 _FIELDS = 4
-"""Fields of a batch that is unpacked."""
+"""The number of fields if a batch is unpacked."""
 
 
 def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
-    """The items that walking a value gives."""
+    """The items of an iterable."""
     if isinstance(value, (set, frozenset)):
         return iter(in_order(value))
     if isinstance(value, (list, dict)):
@@ -60,16 +60,16 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
         return _of_instance(machine, value, node)
     if type(value) is Opaque:
         return _of_opaque(machine, value, node)
-    apart = isinstance(node, (cst.Tuple, cst.List))  # each has a name of its own
+    apart = isinstance(node, (cst.Tuple, cst.List))  # each item gets a separate name
     if isinstance(value, (Optimizer, Schedule, Scaler)) and value.node is None and not apart:
-        return iter([value])  # several of them under one name stay what they are from one walk to the next: one stands for all
+        return iter([value])  # one object represents all those under a name: they are the same on every iteration
     if isinstance(value, (Thing, Answer)):
         return iter([Opaque("an item")])
     return iter([])
 
 
 def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[Any]:
-    """Something unknown that is walked is data; what the settings hold, and several optimizers, are things that stay what they are."""
+    """The items of something unknown, which usually is data. Settings, optimizers and models are persistent objects instead."""
     if "param" in value.last.lower() and not value.has_default:
         return iter([Parameter(owner=value)])
     role = machine.words.role_of_spelling(value.last.removesuffix("s"))
@@ -88,7 +88,7 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
 
 
 def entries(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> list[Any] | None:
-    """What `values`, `items` or `keys` of objects of one kind that are held by name gives; None where it is no such mapping."""
+    """The result of `values`, `items` or `keys` on a mapping of optimizers, models and the like; None for other objects."""
     if name not in _ENTRIES or not _stands_for_several(machine, value):
         return None
     each = list(items_of(machine, value, node))
@@ -105,7 +105,7 @@ def _stands_for_several(machine: Machine, value: Any) -> bool:
 
 
 def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
-    """Whether names of files are walked to no backward pass, outside of any loop: they are there before anything is trained."""
+    """Whether this iterates over file names outside of any loop, without a backward pass: it happens before training."""
     leads = isinstance(node, cst.For) and machine.compiler.aims.of(node.body).leads
     return not (machine.in_loop or leads) and _FILES.search(value.identity) is not None
 
@@ -113,14 +113,14 @@ def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
 _OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
 _ENTRIES = frozenset(("values", "items", "keys"))
 _MODELS = re.compile(r"(^|_)(models|nets|networks)$")
-"""Several models under one name, of which one stands for all, as with optimizers."""
+"""Names for several models, which one model represents, as for optimizers."""
 _FILES = re.compile(r"(^|\.)(listdir|scandir|glob|iglob|rglob|iterdir)\(")
 """Calls that list files, whatever the folder is called."""
 _DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set$", re.I)
 
 
 def loader_of(machine: Machine, value: Opaque) -> Loader:
-    """The data that an unknown thing is, by its name: finite, endless, or not known to be either."""
+    """The data that an unknown object holds. Its name decides whether they are finite, endless, or possibly both."""
     role = machine.words.role_of_spelling(value.last.removesuffix("()"))
     finite = True if role is Role.LOADER else False if role is Role.ENDLESS else None
     return Loader(value.identity, None, finite=finite, in_windows=IN_WINDOWS in value.kept)
@@ -159,7 +159,7 @@ _ENDS = {True: "", False: "endless", None: "unknown"}
 
 
 def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any]:
-    """One pass over data: each batch is a new piece, and the end is an event of the next pass."""
+    """One pass over data. Each batch is new, and the end of the pass is an event."""
     count = length_of(machine, loader)
     machine.note(
         What.PASS,
@@ -182,7 +182,7 @@ def batches(machine: Machine, loader: Loader, node: cst.CSTNode) -> Iterator[Any
 
 
 def put_beside(machine: Machine, stream: Stream, item: Any) -> Any:
-    """An item of a stream: what several streams give in one iteration is one micro-batch: images of a source, and of a target."""
+    """Combine the items that several streams give in one iteration into one micro-batch, such as source and target images."""
     draws = draws_in(item)
     iteration = tuple(map(id, machine.loops)), machine.turns.get(len(machine.loops))
     if draws and machine.loops:
@@ -193,7 +193,7 @@ def put_beside(machine: Machine, stream: Stream, item: Any) -> Any:
 
 
 def walked_as(value: Any) -> Loader | None:
-    """The data that a value gives where it is walked, if it has been."""
+    """The loader that a value became when it was iterated over, if it was."""
     loader = value.kept.get(("walked", None)) if type(value) is Opaque else value
     return loader if isinstance(loader, Loader) else None
 
@@ -208,7 +208,7 @@ def length_of(machine: Machine, loader: Loader) -> Any:
 
 
 def _pieces(machine: Machine, value: Tensor, node: cst.CSTNode) -> Iterator[Any]:
-    """The pieces of data, as many as there are micro-batches; or the parts of what was computed, and the fields of a batch."""
+    """The pieces of a batch, N of them; or the parts of a computed value, or the fields of a batch."""
     if isinstance(node, cst.BaseComp):
         return iter([part(value) for _ in range(_FIELDS if value.terms is None else 2)])
     pieces = value.kept.get("<pieces>")
@@ -226,18 +226,18 @@ def part(value: Tensor) -> Tensor:
 
 
 def piece(machine: Machine, value: Tensor) -> Tensor:
-    """A part of a batch that is trained on by itself."""
+    """A part of a batch that is trained on separately."""
     drawn = machine.draw()
     machine.pieces.add(drawn)
     return Tensor(frozenset((drawn,)), value.terms, value.models, value.scaler, value.detached)
 
 
 SIZED = "<sized>"
-"""The mark of something unknown whose length was asked for."""
+"""Marks an unknown object whose length was taken."""
 
 
 def part_of_list(machine: Machine, value: Opaque, index: slice) -> list[Any] | None:
-    """As many batches as a slice of a list of them has; None where the bounds, or what is cut, are not known to be such."""
+    """The batches in a slice of a list; None if the bounds are unknown, or the object may not be a list of batches."""
     start, stop = number(index.start if index.start is not None else 0), number(index.stop)
     if (
         value.kept.keys().isdisjoint((SIZED, ("walked", None)))

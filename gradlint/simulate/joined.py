@@ -1,4 +1,4 @@
-"""Tensors made of several: which terms the sum, the product and the list of them have."""
+"""Tensors made from several others: the terms of sums, products and lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gradlint.simulate.values import (
 
 
 def rest_of(weight: Tensor) -> Tensor:
-    """What a number of the data leaves of 1."""
+    """The tensor `1 - weight`, for a weight that the data give."""
     if REST in weight.kept:
         return cast("Tensor", weight.kept[REST])
     rest = Tensor(weight.draws, None, weight.models, text=weight.text)
@@ -37,7 +37,7 @@ def rest_of(weight: Tensor) -> Tensor:
 
 
 def mixed(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
-    """A sum whose terms share a number of the data and what that leaves of 1: the weights add up to 1, whatever they are."""
+    """A sum with some terms weighted by w, and others by 1 - w: the weights add up to 1, whatever w is."""
     shares = {factor.share for _, factor in terms if factor.share is not None}
     whole = {share for share in shares if (share[0], not share[1]) in shares}
     return (
@@ -46,7 +46,7 @@ def mixed(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Facto
 
 
 def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Factor], ...]:
-    """A sum with each source once: factors of the same source add up."""
+    """A sum in which every source occurs once: factors of the same source are added."""
     found: dict[Source, Factor] = {}
     for source, factor in terms[:2000]:
         old = found.get(source)
@@ -61,7 +61,7 @@ def merged(terms: tuple[tuple[Source, Factor], ...]) -> tuple[tuple[Source, Fact
 
 
 def derived(machine: Machine, tensor: Tensor, node: cst.CSTNode) -> Tensor:
-    """Data that was computed from data."""
+    """Data computed from other data."""
     return Tensor(tensor.draws, None, tensor.models, text=tensor.text)
 
 
@@ -75,10 +75,10 @@ def joined(
     across: bool = False,
     anew: bool = False,
 ) -> Tensor:
-    """What an unknown computation makes of values that hold no others: a term of its own, in doubt where their factors were no ones.
+    """The result of an unknown computation: a new term, which is in doubt unless the terms of its inputs all had factor 1.
 
-    A number of accumulation steps among them may have divided it. `micro` is its micro-batch, where that is not told by the data;
-    `across` says that it compares the samples of a batch, `anew` that no factor of what it is given goes through it.
+    An input that is N may have divided it. `micro` is its micro-batch, if the data do not say. `across` says that it compares the
+    samples of a batch, and `anew` that the factors of its inputs do not carry over.
     """
     draws: frozenset[int] = frozenset()
     scaler, detached, graphs, reduced = None, not models, False, True
@@ -108,7 +108,7 @@ def joined(
 
 
 def _carried(machine: Machine, factor: Factor, anew: bool) -> str:
-    """Why what a value was multiplied by may be a factor of what is computed from it; "" where it is none."""
+    """Why a factor of an input may carry over to the result of a computation; "" if it does not."""
     by_steps = any(map(machine.counts_steps, factor.of))
     if by_steps or (not anew and (factor.divisors or factor.doubt not in WITHOUT_STEPS)):
         return "unknown code receives the divided loss"

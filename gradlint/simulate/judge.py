@@ -1,7 +1,7 @@
-"""Tells the catalogue's faults from traces. Nothing here has seen the text of the program.
+"""Finds the catalogue's faults in traces, without looking at the program's text.
 
-A trace is cut, for each optimizer, into windows: what happens from one of its steps to the next. What each step finds in the
-gradients decides.
+For each optimizer, the trace is cut into windows, each running from one step to the next. The gradients that each step finds
+decide whether something is wrong.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from gradlint.simulate.views import View, own_paces, views
 __all__ = ["Fault", "View", "judge", "views"]
 
 _OF_ALL = frozenset((What.SCHEDULE, What.AVERAGE, What.SCALER_UPDATE))
-"""Events that belong to no optimizer in particular, where it is not known to which."""
+"""Events that may concern every optimizer, if we do not know which one they belong to."""
 
 
 def judge(trace: Trace, larger: Trace | None) -> list[Fault]:
-    """The faults of a run; `larger` is the run of the same world with a larger N, which tells what depends on N."""
+    """The faults of a run. `larger` is the run of the same world with a larger N, and shows what depends on N."""
     return judged(meant(trace), meant(larger) if larger is not None else None)
 
 
 def judged(own: Meant, larger: Meant | None) -> list[Fault]:
-    """As `judge`, of traces whose views are known."""
+    """Like `judge`, for traces whose views are already known."""
     others = {view.key: view for view in larger.meant} if larger is not None else {}
     apart = own_paces(own.seen)
     pairs = zip(own.seen, own.meant, strict=True)
@@ -58,31 +58,31 @@ def judged(own: Meant, larger: Meant | None) -> list[Fault]:
 
 
 def _faults(own: Meant, seen: View, view: View, larger: View | None, apart: frozenset[tuple[int, int]]) -> Iterator[Fault]:
-    """The faults that one optimizer sees, at the events of the trace itself."""
+    """The faults that one optimizer sees, mapped back to the events of the trace itself."""
     for fault in _certain(view, _of_view(seen, view, larger, seen.key in apart)):
         other = fault.other
         yield replace(fault, event=own.origin(fault.event), other=own.origin(other) if other is not None else None)
 
 
 def _in_all(fault: Fault, by_view: Sequence[tuple[View, list[Fault]]]) -> bool:
-    """Whether all optimizers that an event concerns see a fault."""
+    """Whether every optimizer that an event concerns shows the fault."""
     concerned = [found for view, found in by_view if any(event is fault.event for _, event in view.events)]
     return all(any(each.key == fault.key for each in faults) for faults in concerned)
 
 
 def _certain(view: View, faults: Iterator[Fault]) -> Iterator[Fault]:
-    """The faults whose events do not hang on what the data decide."""
+    """The faults whose events do not depend on the data."""
     for fault in faults:
         if fault.code in _AT_ONCE or not (view.uncertain(fault.event) or view.uncertain(fault.other)):
             yield fault
 
 
 _AT_ONCE = frozenset(("GRD106", "GRD108", "GRD302", "GRD306", "GRD307", "GRD601", "GRD603"))
-"""Faults that one event is enough for, whether it happens at each turn or not."""
+"""Faults that a single event proves, even if it does not happen on every turn."""
 
 
 def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterator[Fault]:
-    """The faults of what an optimizer sees, and of what it was meant to see."""
+    """The faults in what an optimizer does, and in what it was meant to do."""
     yield from precision.without_unscale(view)
     yield from precision.bypassed(view)
     yield from precision.never_updated(view)
@@ -110,7 +110,8 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
         yield from never
     elif seen.accumulates or view.accumulates:
         yield from zeroing.inside_window(seen)
-        # Cleared once, right before its last backward pass, a window is meant to be one micro-batch: nothing is to be divided.
+        # Gradients cleared once, right before the last backward pass, mean a window of one micro-batch: there is nothing to
+        # divide.
         alone = max(seen.held, default=0) == 1 and not zeroing.at_each(seen)
         yield from (fault for fault in _of_windows(view, larger) if not (alone and fault.code == "GRD101"))
     else:
@@ -120,9 +121,9 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
 
 
 def _without(fault: Fault, seen: View, larger: View | None) -> Iterator[Fault]:
-    """Where the windows begin that another step closes, if one inside of them is wrong.
+    """Checks where the windows of the other step begin, if a step inside of them is wrong.
 
-    What a pass leaves over, that one has used.
+    Gradients left over from a pass over the data have been used by the wrong step.
     """
     node = fault.event.node
     rest = seen.without(node)

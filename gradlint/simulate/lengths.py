@@ -1,4 +1,4 @@
-"""Schedules that advance once an update, and whose lengths count micro-batches (GRD402)."""
+"""Schedules that advance once per update, but whose length counts micro-batches (GRD402)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradlint.simulate.windows import micros_of
 
 
 def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
-    """A schedule advances once an update, and a length that it is told counts micro-batches."""
+    """A schedule advances once per update, but a length that it is given counts micro-batches."""
     if larger is None or (larger.size == view.size and not view.literal):
         return
     seen: set[int] = set()
@@ -34,14 +34,14 @@ def length_of_schedule(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def too_long(length: Length, event: Event, view: View) -> bool:
-    """Whether a length of a schedule is that of micro-batches, or of updates N times where an engine counts those for it."""
+    """Whether a schedule's length counts micro-batches, or N times the updates where an engine already multiplies by N."""
     if view.literal and view.size in length.beside:
-        return False  # the factor divides by N itself
+        return False  # the factor itself divides by N
     return _of_micro_batches(length.count, view) or (event.through == "accelerator" and multiplied(length.count, view))
 
 
 def multiplied(length: Factor, view: View) -> bool:
-    """Whether a length is a number of the settings, or of the batches of whole passes, N times."""
+    """Whether a length is N times a number from the settings, or N times the batches of whole passes."""
     if length.doubt or not length.of & view.trace.n_names or view.size < 2:
         return False
     rest = replace(length, value=length.value / view.size, of=length.of - view.trace.n_names)
@@ -52,7 +52,7 @@ def multiplied(length: Factor, view: View) -> bool:
 
 
 def _told_of_updates(event: Event, view: View) -> bool:
-    """Whether a schedule is told a number that goes up by one each time: where it is then, and not what it goes by."""
+    """Whether a schedule is passed a number that goes up by one each time: its current position."""
     told = [each.numbers[:1] for each in view.of(What.SCHEDULE) if each.node is event.node]
     return all(one and other and isclose(other[0] - one[0], 1.0) for one, other in pairwise(told))
 
@@ -66,18 +66,18 @@ def _per_update(event: Event, view: View) -> bool:
 
 
 def _of_micro_batches(length: Factor, view: View) -> bool:
-    """Whether a length is that of the passes in which the micro-batches were, or of a run that ends after so many of them."""
+    """Whether a length is the number of micro-batches in whole passes, or in a run that ends after a set number of them."""
     passes = passes_in(length, view)
     return (passes > 0 and not _by_usual(passes, length, view)) or _of_limit(length, view)
 
 
 def _by_usual(passes: int, length: Factor, view: View) -> bool:
-    """Whether a length may be that of all passes, divided by the number that N is where nobody sets it."""
+    """Whether a length may be that of all passes divided by N, with N taken from its default."""
     return view.actual > 1 and len(length.of) > 1 and passes * view.actual == len(view.of(What.PASS))
 
 
 def _of_limit(length: Factor, view: View) -> bool:
-    """Whether a length is no shorter than a limit that micro-batches are counted up to, and is given by the same setting."""
+    """Whether a length covers at least the limit that micro-batches are counted up to, and both come from the same setting."""
     settings = view.trace.settings
     if length.doubt or length.of & view.trace.n_names:
         return False
@@ -86,7 +86,7 @@ def _of_limit(length: Factor, view: View) -> bool:
 
 
 def not_in_updates(before: Trace, after: Trace) -> str:
-    """What is wrong with the lengths of schedules that a repair has changed: they are no numbers of updates; "" where nothing is."""
+    """Why the schedule lengths that a fix changed are not numbers of updates; "" if they are."""
     seen = views(before)
     for event, other in zip(before.of(What.SCHEDULE), after.of(What.SCHEDULE), strict=False):
         sizes = {before.n, *(view.size for view in seen if view.optimizer.number == event.target)}
@@ -104,12 +104,12 @@ def not_in_updates(before: Trace, after: Trace) -> str:
 
 
 def _same_settings(length: Factor, before: Trace, after: Trace) -> bool:
-    """Whether what a number is computed from has the values that it had: settings are numbered in the order in which they are met."""
+    """Whether the settings behind a number kept their values, which depend on the order in which a run finds the settings."""
     return all(before.settings.get(name) == after.settings.get(name) for name in length.of)
 
 
 def _as_many(length: Factor, updates: Factor, size: int, trace: Trace) -> bool:
-    """Whether a number is as it was, or that of the updates, rounded up or down in each pass, for a number of micro-batches."""
+    """Whether a number is unchanged, or went from micro-batches to updates, rounded up or down in each pass."""
     passes = [each.value.value for each in trace.of(What.PASS) if each.value is not None and of_same(each.value, length.of)]
     each = passes[0] if passes and passes[0] else length.value
     shares = (floor(each / size) / each * length.value, ceil(each / size) / each * length.value) if size and each else (0.0, 0.0)
@@ -117,6 +117,6 @@ def _as_many(length: Factor, updates: Factor, size: int, trace: Trace) -> bool:
 
 
 def _of_whole_run(length: Factor, trace: Trace) -> bool:
-    """Whether a number is that of all micro-batches of a run."""
+    """Whether a number counts all micro-batches of a run."""
     micros = {micro for event in trace.of(What.BACKWARD) for micro in micros_of(event)}
     return isclose(length.value, len(micros))

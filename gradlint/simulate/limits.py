@@ -1,4 +1,4 @@
-"""Loops that end where a count of updates reaches a number of micro-batches, or the other way round (GRD406)."""
+"""Loops that end by comparing a count of updates with a number of micro-batches, or the other way round (GRD406)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOO_SHORT = "the run ends N times too soon"
 
 
 def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[tuple[Played, Played]]:
-    """The runs in which something is wrong with such a limit, each with the run of the same world with a larger N."""
+    """The runs with such a wrong limit, each with a run of the same world with a larger N."""
     usual, larger = runs[0], runs[1]
     unset = (play(replace(usual.world, answers=(*usual.world.answers, (key, True)))) for key in _left_open(usual))
     for run in (usual, *runs[2:], *unset):
@@ -34,14 +34,16 @@ def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[
 
 
 def _left_open(run: Played) -> list[str]:
-    """The questions whether limits that nobody has to set are missing, so that the program computes them."""
+    """The questions whether an optional limit is missing, in which case the program computes it."""
     limits = {name for each in run.trace.bounds for side in each.sides for name in side.of}
     return [key for key, missing in sorted(run.asked.questions.items()) if not missing and key.removesuffix(" is None") in limits]
 
 
 def misjudged(pairs: Sequence[tuple[Played, Played]], runs: Sequence[Played]) -> Iterator[Fault]:
-    """The ends of loops whose counter and limit count different things, with both values of N, and in all worlds in which the
-    limit is a number of either; at the steps of the usual run."""
+    """Loop ends whose counter and limit count different things, reported at the steps of the usual run.
+
+    They must do so with both values of N, and in all worlds in which the limit is a number of updates or micro-batches.
+    """
     others = [run.trace for run in (*runs[:1], *runs[2:])]
     own = {view.key: view for view in views(runs[0].trace)}
     for run, larger in pairs:
@@ -52,7 +54,7 @@ def misjudged(pairs: Sequence[tuple[Played, Played]], runs: Sequence[Played]) ->
 
 @dataclass(frozen=True, eq=False)
 class _Meter:
-    """What one condition that ends a loop compares in one run, for one optimizer."""
+    """A condition that ends a loop, as one run evaluates it, for one optimizer."""
 
     node: cst.CSTNode
     asked: Sequence[Bound]
@@ -64,18 +66,18 @@ class _Meter:
 
     @cached_property
     def _limit_side(self) -> int | None:
-        """Which of its two numbers is the limit: it stays what it is, and the other one does not."""
+        """Which of the two compared numbers is the limit: the one that is constant while the other changes."""
         varying = [len({each.sides[side].value for each in self.asked}) > 1 for side in (0, 1)]
         return varying.index(False) if varying.count(True) == 1 else None
 
     @property
     def fixed(self) -> Factor | None:
-        """The number that stays what it is."""
+        """The compared number that is constant."""
         return self.asked[0].sides[self._limit_side] if self._limit_side is not None else None
 
     @cached_property
     def limit(self) -> Factor | None:
-        """The number at which it ends the loop, where that is computed from a number of batches and reached from below."""
+        """The number that ends the loop, if it is computed from a number of batches and reached from below."""
         side, limit = self._limit_side, self.fixed
         if side is None or limit is None:
             return None
@@ -83,7 +85,7 @@ class _Meter:
         return limit if of_data(limit.of) and isfinite(limit.value) and not early else None
 
     def _begins_at(self, places: Sequence[int]) -> float | None:
-        """What the counter is before the first of some places of the trace, if it goes up by one with each and nowhere else."""
+        """The counter's value before the first of some places in the trace, if it goes up by exactly one at each of them."""
         side = self._limit_side
         assert side is not None
         first = {each.sides[1 - side].value - bisect_left(places, each.place) for each in self.asked}
@@ -91,7 +93,7 @@ class _Meter:
 
     @cached_property
     def counts(self) -> What | None:
-        """What the counter counts, updates or micro-batches; None where it is neither, or where these are as many."""
+        """What the counter counts, updates or micro-batches. None if it counts neither, or if there are as many of both."""
         own = {id(step) for step in self.view.steps}
         steps = [place for place, event in enumerate(self.trace.events) if id(event) in own]
         by_step, by_micro = self._begins_at(steps) is not None, self._begins_at(self._micros) is not None
@@ -99,7 +101,7 @@ class _Meter:
 
     @cached_property
     def _micros(self) -> list[int]:
-        """Where in the trace each micro-batch is backpropagated first."""
+        """The first backward pass of each micro-batch, by its place in the trace."""
         seen: set[int] = set()
         found: list[int] = []
         for place, event in enumerate(self.trace.events):
@@ -110,14 +112,14 @@ class _Meter:
 
     @property
     def micro_batches(self) -> Factor | None:
-        """How many micro-batches have been counted when the limit is met, where a setting says so."""
+        """How many micro-batches have been counted when the limit is reached, if a setting gives it."""
         if self.fixed is None or not self.fixed.of or self.counts is not What.BACKWARD:
             return None
         return replace(self.fixed, value=self.fixed.value - (self._begins_at(self._micros) or 0.0))
 
     @cached_property
     def passes(self) -> frozenset[tuple[str, int]]:
-        """For how many passes over the data the limit is a number of micro-batches, or of updates, and by which rounding."""
+        """How many passes over the data the limit corresponds to, in micro-batches or updates, with each rounding that fits."""
         limit = self.limit
         lengths = [
             each.value.value for each in self.trace.of(What.PASS) if each.value and limit and of_same(each.value, limit.of)
@@ -147,7 +149,7 @@ class _Meter:
 
     @property
     def why(self) -> str:
-        """What is wrong; "" where nothing is known to be."""
+        """What is wrong; "" if nothing is known to be."""
         if self.limit is None or not self.passes:
             return ""
         if self.of_updates:
@@ -156,7 +158,7 @@ class _Meter:
 
     @property
     def _goes_on(self) -> bool:
-        """Whether nothing else ends the run: all loops that the condition may leave have no other end, or the run went too far."""
+        """Whether nothing else ends the run: the loops it leaves have no other end, or the run went past the limit."""
         assert self.limit is not None
         loops = [loop for loop in self.asked[0].loops if type(loop).__name__ != "FunctionDef"]
         endless = bool(loops) and all(type(loop).__name__ == "While" for loop in loops)
@@ -167,7 +169,7 @@ class _Meter:
         return endless or len(micros) > self.limit.value
 
     def denied_by(self, trace: Trace) -> bool:
-        """Whether in another world the same condition's limit is a number of either, and nothing is wrong."""
+        """Whether the same condition is fine in another world in which its limit is a number of updates or micro-batches."""
         theirs = [each for each in _meters(trace) if each.node is self.node and each.view.key == self.view.key]
         return any(each.limit is not None and each.why != self.why for each in theirs)
 
@@ -182,14 +184,14 @@ def _meters(trace: Trace) -> Iterator[_Meter]:
 
 
 def met_by_micro_batches(view: View) -> Iterator[Factor]:
-    """The numbers of micro-batches, by settings, after which a loop ends."""
+    """The numbers of micro-batches after which a loop ends, where settings give them."""
     for meter in _meters(view.trace):
         if meter.view.key == view.key and meter.micro_batches is not None:
             yield meter.micro_batches
 
 
 def _of_run(trace: Trace) -> Iterator[_Meter]:
-    """The conditions with which something is wrong, the first one of each limit."""
+    """The conditions that are wrong, but only the first for each limit."""
     seen: set[tuple[tuple[int, int], Factor]] = set()
     for meter in _meters(trace):
         view = meter.view
@@ -202,7 +204,7 @@ def _of_run(trace: Trace) -> Iterator[_Meter]:
 
 
 def _agrees(meter: _Meter, larger: Trace) -> bool:
-    """Whether a larger N leaves the units what they are, and the limit that of as many passes."""
+    """Whether the units are the same with a larger N, and the limit corresponds to as many passes."""
     for view in views(larger):
         if view.key == meter.view.key:
             asked = [each for each in larger.bounds if each.node is meter.node]

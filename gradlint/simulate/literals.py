@@ -1,4 +1,4 @@
-"""The values of literals, as far as a run has to know them."""
+"""The values of literals, to the extent that a run needs them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 _PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _PLAIN_STRING = re.compile(r"'[^'\\\n\r]*'|\"[^\"\\\n\r]*\"")
-"""Numbers and strings that are written as they are: to ask Python's own parser takes long."""
+"""Numbers and strings that need no parsing: Python's own parser is slow."""
 
 _LONGEST = 10_000
-"""Characters of a literal whose value may matter."""
+"""How long a literal may be for its value to matter."""
 
 
 def value_of(text: str) -> Any:
-    """The value of a number or a string; an empty one for what is too long, a large one for a number that is too large."""
+    """The value of a number or a string. Literals that are too long become empty strings, and huge numbers become a large one."""
     if _PLAIN_NUMBER.fullmatch(text):
         return int(text)
     if len(text) >= _LONGEST:

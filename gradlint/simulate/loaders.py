@@ -1,4 +1,4 @@
-"""What a DataLoader of the text is: whether its passes end, and whether `len()` of it has an answer."""
+"""DataLoaders of the text: whether their passes end, and whether they have a `len()`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from gradlint.simulate.values import IN_WINDOWS, Num, Opaque
 
 _STREAM = re.compile(r"stream|iterable|infinite|endless|cycle", re.I)
 _ANEW = frozenset(("cycle", "count", "repeat"))
-"""Functions that give the same again and again."""
+"""Functions that repeat their items endlessly."""
 _SIZED = frozenset(
     (
         "TensorDataset Subset ImageFolder DatasetFolder FakeData MNIST FashionMNIST EMNIST KMNIST QMNIST CIFAR10 CIFAR100 SVHN "
         "STL10 CelebA VOCDetection VOCSegmentation CocoDetection CocoCaptions Cityscapes"
     ).split()
 )
-"""Data sets of PyTorch and torchvision, which have a length."""
+"""Datasets of PyTorch and torchvision that have a length."""
 _SAMPLERS = frozenset(
     "RandomSampler SequentialSampler SubsetRandomSampler WeightedRandomSampler DistributedSampler BatchSampler".split()
 )
 
 
 def loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
-    """A DataLoader: its length is unknown, and whether it has one is a matter of its data set."""
+    """A DataLoader. Its length is unknown, and whether it has one depends on its dataset."""
     data = given[0] if given else None
     finite: bool | None = True
     sized: bool | None = None
@@ -50,13 +50,13 @@ def loader(machine: Machine, given: list[Any], node: cst.CSTNode) -> Loader:
 
 
 def _told_of_windows(machine: Machine, given: list[Any], node: cst.CSTNode) -> bool:
-    """Whether a loader of somebody's own is handed N, which PyTorch's has no use for: it may give whole windows alone."""
+    """Whether a custom loader is given N, which PyTorch's own loader has no use for: it may only yield whole windows."""
     own = isinstance(node, cst.Call) and last_name(node.func) != "DataLoader"
     return own and any(counts_windows(machine, each) for each in given)
 
 
 def counts_windows(machine: Machine, value: Any) -> bool:
-    """Whether a number is N, or was multiplied by it."""
+    """Whether a number is N, or a multiple of it."""
     if type(value) is Opaque:
         return machine.counts_steps(value.identity)
     if type(value) is not Num or value.value <= 0 or value.value % machine.world.n:
@@ -65,7 +65,7 @@ def counts_windows(machine: Machine, value: Any) -> bool:
 
 
 def _of_stream(data: Instance) -> bool | None:
-    """Whether a data set that only iterates ends, as far as its class tells."""
+    """Whether an iterable dataset ends, if its class shows it."""
     method = data.cls.lookup("__iter__")[1]
     if not isinstance(method, Function):
         return None
@@ -77,7 +77,7 @@ def _goes_on(node: cst.CSTNode) -> bool:
 
 
 def _walks_by_index(given: list[Any], node: cst.CSTNode) -> bool:
-    """Whether a loader is told to shuffle, or given a sampler: PyTorch refuses both for data that only iterate."""
+    """Whether a loader shuffles or has a sampler: PyTorch allows neither for iterable datasets."""
     told = keywords(node) if isinstance(node, cst.Call) else {}
     if "shuffle" in told and literal(told["shuffle"]) is True:
         return True

@@ -1,4 +1,4 @@
-"""What is logged: the terms of what a call that prints or logs is handed, and what else becomes of numbers taken of a loss."""
+"""Records what is logged, and what else happens to numbers that were taken from a loss."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gradlint.simulate.trace import What
 from gradlint.simulate.values import Tensor
 
 LOGGED = "log"
-"""What carries out a report that is printed or logged, and not only read."""
+"""The `through` of a report that is printed or logged, and not only read."""
 TOLD = "effect"
-"""What carries out the report of a number that is handed to something out of sight, which gives nothing back."""
+"""The `through` of a report by a call for its effect: unseen code receives the number, and returns nothing."""
 RETURNED = "return"
-"""What carries out the report of a number that is given to a caller out of sight."""
+"""The `through` of a report of a number that is returned to an unseen caller."""
 
 _LOGS = frozenset(
     (
@@ -33,7 +33,7 @@ _METERS = re.compile(r"meter|logger|(^|_)(avg|average|running)(_|$)", re.I)
 
 
 def log(machine: Machine, name: str, given: Iterable[Any], node: cst.CSTNode) -> None:
-    """Note what a call logs, if its name says that it logs."""
+    """Record what a call logs, if its name says that it logs."""
     if name in _LOGS:
         given = list(given)
         terms = terms_in(given)
@@ -43,9 +43,9 @@ def log(machine: Machine, name: str, given: Iterable[Any], node: cst.CSTNode) ->
 
 
 def tell(machine: Machine, name: str, given: Sequence[Any], node: cst.CSTNode) -> None:
-    """Note the numbers taken of a loss that are handed to what is called for its effect alone: a meter, a plot.
+    """Record numbers taken from a loss that are passed to a call made only for its effect, such as a meter or a plot.
 
-    A meter takes the number of a loss by itself.
+    A meter takes the number from a loss itself.
     """
     if id(node) in machine.effects and name not in _LOGS and not name.endswith("_") and usual_answer(name) is None:
         losses = (taken_at(each, node) if each.terms else each for each in flattened(given) if type(each) is Tensor)
@@ -53,13 +53,13 @@ def tell(machine: Machine, name: str, given: Sequence[Any], node: cst.CSTNode) -
 
 
 def _is_meter(name: str, node: cst.CSTNode) -> bool:
-    """Whether a method is that of an object which keeps numbers to show them, by their names: `metric_logger.update(loss=loss)`."""
+    """Whether a method belongs to a meter, by its name: `metric_logger.update(loss=loss)`."""
     owner = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
     return name == "update" and _METERS.search(owner or "") is not None
 
 
 def give(machine: Machine, value: Any, node: cst.CSTNode) -> None:
-    """Note the numbers taken of a loss that a root returns."""
+    """Record the numbers taken from a loss that a root returns."""
     _report(machine, [value], node, RETURNED)
 
 
@@ -71,6 +71,6 @@ def _report(machine: Machine, given: Sequence[Any], node: cst.CSTNode, through: 
 
 
 def _arguments(node: cst.CSTNode) -> list[cst.CSTNode]:
-    """The expressions of what a call is handed, where each is one value."""
+    """The argument expressions of a call, if each is a single value."""
     args = node.args if isinstance(node, cst.Call) else ()
     return [] if any(each.star for each in args) else [each.value for each in args]

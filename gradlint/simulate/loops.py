@@ -44,7 +44,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
         level = len(machine.loops)
         begun, left, trained = len(machine.events), machine.left, len(machine.trained)
         count = 0
-        of_weights = isinstance(value, Parameter)  # what happens to each of them happens once to all
+        of_weights = isinstance(value, Parameter)  # what happens to one parameter happens to all of them once
         if not of_weights:
             machine.loops.append(node)
             machine.draws.append(0)
@@ -78,12 +78,12 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
 
 
 def _gives(node: cst.For | cst.While) -> bool:
-    """Whether a loop is one of a generator that gives an item in it: what is done with that is done meanwhile."""
+    """Whether a loop yields items from a generator: the consumer runs between its iterations."""
     return any(type(each) is cst.Yield for each in walk(node.body))
 
 
 def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
-    """The calls of `enumerate` that a loop walks, behind a progress bar or not."""
+    """The calls of `enumerate` that a loop iterates over, wrapped in a progress bar or not."""
     while isinstance(walked, cst.Call) and walked.args:
         if last_name(walked.func) == "enumerate":
             yield walked
@@ -91,7 +91,7 @@ def _numberings(walked: cst.BaseExpression) -> Iterator[cst.Call]:
 
 
 def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iterator[Any]:
-    """The items of a loop; batches where it leads to a backward pass and never had any: nobody writes a loop that does not run."""
+    """The items of a loop. One that leads to training gets batches if it had none: nobody writes a loop that never runs."""
     items = items_of(machine, value, node)
     known = machine.entered.get(node)
     if not leads or known is False:
@@ -107,7 +107,7 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
 
 
 def _has_enough(machine: Machine, node: cst.CSTNode, count: int, left: int, gives: bool) -> bool:
-    """Whether a loop has run often enough that has trained nothing: its whole length is nobody's concern."""
+    """Whether a loop that trains nothing has run often enough: its exact length does not matter."""
     return count > 2 * machine.world.length + 4 or (not gives and machine.patience.is_over(node, left - machine.left))
 
 
@@ -154,7 +154,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
 
 
 def _leave(machine: Machine, level: int) -> None:
-    """Leave a loop; with it, the passes are over that it walked by hand, up to their last batches."""
+    """Leave a loop, and end the passes that it iterated by hand, if they are at their last batch."""
     for stream in [each for each in machine.spent if each.level >= level]:
         machine.spent.remove(stream)
         next(stream.items, None)
@@ -162,12 +162,12 @@ def _leave(machine: Machine, level: int) -> None:
 
 
 def close(machine: Machine, level: int) -> None:
-    """Leave the loops further in than a level."""
+    """Leave the loops nested deeper than a level."""
     del machine.loops[level:], machine.draws[level:]
 
 
 def _passed(machine: Machine, begun: int, node: cst.For, level: int) -> int:
-    """In how many iterations of a loop passes over data that train began since an event, in loops further in."""
+    """In how many iterations of a loop an inner loop began a pass over data that trains, since an event."""
     found = set[int]()
     waiting: dict[str, Event] = {}
     for each in machine.events[begun:]:

@@ -1,4 +1,4 @@
-"""What the terms of a loss were divided by, held against the size of their window (GRD101 to GRD104, and GRD204 by that)."""
+"""Compares the division of each loss term with the size of its window (GRD101 to GRD104, and GRD204 where that shows it)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN = (State.UNDIVIDED, State.WEIGHTED)
 
 
 def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
-    """The faults of a loss whose update is made of several micro-batches; `larger` is the view of the same world with a larger N."""
+    """The faults of a loss accumulated over several micro-batches; `larger` is the view of the same world with a larger N."""
     if rate_makes_up(view, larger) or COMM_HOOK in view.trace.unreached or _is_one_sum(view, larger):
         return
     mine, states = terms(view), states_of(view, larger)
@@ -36,10 +36,10 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
     for key, term in mine.items():
         code = _code(states[key], by_event[id(term.event)], set(states.values()))
         if code == "GRD101" and any(id(source.node) not in mine for source, _ in term.event.terms):
-            continue  # it stands beside a loss of parts of one batch, of which nothing is known
+            continue  # it shares a backward pass with a loss over parts of one batch, which we know nothing about
         again = superfluous(term.event, term.factor, view.size, view.trace) if State.TWICE in states.values() else None
         if again is not None and not term.doubt and states[key] in (State.WEIGHTED, State.UNKNOWN):
-            code = "GRD102"  # beside a loss that is divided twice, a weighted one is as well
+            code = "GRD102"  # next to a loss that is divided twice, a weighted one is divided twice as well
         if code:
             at = about = None
             if code == "GRD102":
@@ -57,7 +57,7 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def squared(view: View, larger: View | None) -> Iterator[Fault]:
-    """An engine that counts a window of N calls by itself is called at the end of a window only: N squared micro-batches are one."""
+    """An engine that counts N calls per window is only called once per window, so an update takes N squared micro-batches."""
     for node, counts in view.trace.calls.items() if larger is not None else ():
         others = larger.trace.calls.get(node, ()) if larger is not None else ()
         steps = [each for each in view.steps if each.node is node]
@@ -66,11 +66,11 @@ def squared(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 SQUARED = "the engine counts windows"
-"""Why: the window is one of windows."""
+"""Why: the engine counts windows instead of micro-batches."""
 
 
 def of_places(view: View) -> Iterator[Fault]:
-    """What divides a loss counts the micro-batches of its window, and is another number for each of them."""
+    """The divisor of a loss is the running count of micro-batches, so it differs within a window."""
     whole = [window.step for window in view.closed if window.step and len(micros_of(window.step)) == view.size > 2]
     for key in dict.fromkeys(id(source.node) for step in whole for source, _ in step.terms):
         parts = [[factor for source, factor in step.terms if id(source.node) == key] for step in whole]
@@ -81,13 +81,13 @@ def of_places(view: View) -> Iterator[Fault]:
 
 
 def _counts_on(factors: list[Factor]) -> bool:
-    """Whether each factor is one through a number that is one more than the one before."""
+    """Whether each factor divides by a single number that is one larger than the number before."""
     plain = all(not each.doubt and len(each.divisors) == 1 and isclose(each.value * each.by, 1.0) for each in factors)
     return plain and all(isclose(after.by - before.by, 1.0) for before, after in pairwise(factors))
 
 
 def _of_tails(view: View, whole: Mapping[int, Term]) -> Iterator[Fault]:
-    """The tail has a backward pass of its own, and there the loss is not divided."""
+    """The tail has a separate backward pass, and its loss is not divided."""
     known = {id(term.event.node) for term in whole.values()}
     for step in view.steps:
         used = {(id(source.node), source.micro): factor for source, factor in step.terms}
@@ -99,16 +99,16 @@ def _of_tails(view: View, whole: Mapping[int, Term]) -> Iterator[Fault]:
 
 
 def _as_made(factor: Factor, whole: Term | None, size: int) -> bool:
-    """Whether a term of the tail is what it is in whole windows before it is divided there."""
+    """Whether a term of the tail equals the undivided term of a whole window."""
     if factor.doubt or (factor.divisors and (whole is None or len(factor.divisors) >= len(whole.factor.divisors))):
         return False
     return isclose(factor.value, whole.factor.value * size if whole is not None else 1.0, rel_tol=CLOSE)
 
 
 def _underscaled(view: View, whole: Mapping[int, Term]) -> Iterator[Fault]:
-    """The tail is divided by the size of a whole window, although the program works out how many micro-batches the tail has.
+    """The tail is divided by the size of a whole window, although the program computes how many micro-batches the tail has.
 
-    To divide by the same number throughout gives each sample the same weight: unless the program knows better, that is right.
+    Dividing by the same number throughout weights every sample equally, which is right unless the program knows the real size.
     """
     for window in view.closed:
         step, left = window.step, len(window.micros)
@@ -122,12 +122,12 @@ def _underscaled(view: View, whole: Mapping[int, Term]) -> Iterator[Fault]:
 
 
 def _as_whole(factor: Factor, whole: Term | None) -> bool:
-    """Whether a term of the tail is multiplied by what the same term is multiplied by in whole windows."""
+    """Whether a term of the tail has the same factor as in whole windows."""
     return whole is not None and not factor.doubt and isclose(factor.value, whole.factor.value, rel_tol=CLOSE)
 
 
 def _is_one_sum(view: View, larger: View | None) -> bool:
-    """Whether each update has one backward pass, of a sum whose number of terms no setting decides: an episode, a list."""
+    """Whether each update makes one backward pass, through a sum whose length no setting controls: an episode, a list."""
     unset = larger is not None and view.size == larger.size and view.size not in view.trace.literals
     return (unset or not view.trace.n_names) and all(len(window.backwards) == 1 for window in view.closed)
 
@@ -145,7 +145,7 @@ def _code(state: State, mates: list[State], all_states: set[State]) -> str:
 
 
 def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> State:
-    """Terms that are all multiplied by one plain number: it stands where the division should, if it is a share."""
+    """The state of terms that all share one constant weight: if the weight is a share, it may take the place of the division."""
     shared = set(mates[0].factor.weights).intersection(*(each.factor.weights for each in mates))
     shares = [weight for weight in shared if 0 < weight < 1 and isclose(1 / weight, round(1 / weight), rel_tol=CLOSE)]
     if len(mates) < 2 or not shares:
@@ -158,7 +158,7 @@ def _of_shared_weight(mates: list[Term], view: View, larger: View | None) -> Sta
 
 
 def rate_makes_up(view: View, larger: View | None) -> bool:
-    """The learning rate is divided by N, or by the number that N is, which makes up for an undivided loss."""
+    """Whether the learning rate is divided by N, or by the number that N is, to make up for an undivided loss."""
     if not view.optimizer.rate_by.isdisjoint((view.actual, *(view.trace.literals & {view.size}))):
         return True
     rate, other = view.optimizer.rate, larger.optimizer.rate if larger is not None else None
@@ -171,11 +171,11 @@ def rate_makes_up(view: View, larger: View | None) -> bool:
 
 
 def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
-    """Each micro-batch is stepped although its loss is divided by N: by the loop, or by a hook of its backward pass."""
+    """The optimizer steps on every micro-batch, in the loop or in a backward hook, although the loss is divided by N."""
     if larger is None or view.size != 1 or larger.size != 1 or view.trace.n == larger.trace.n:
         return
     if len(view.steps) < 2:
-        return  # one update tells no pace: what is handed to something out of sight is called once
+        return  # one update has no pace: unseen code may be called just once
     others = terms(larger)
     for key, term in terms(view).items():
         other = others.get(key)
@@ -189,11 +189,11 @@ def stepping_inside(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def _division(term: Term) -> cst.CSTNode | None:
-    """What divided a term last."""
+    """The last division of a term."""
     return term.factor.divisors[-1] if term.factor.divisors else None
 
 
 def _by_engine_alone(term: Term, view: View) -> bool:
-    """Whether an engine divides a term that nothing tells it to accumulate: its backward pass divides always, meant or not."""
+    """Whether an engine that was never asked to accumulate divides a term: its backward pass always divides, intended or not."""
     divides = term.event.value is not None or (term.event.through == "deepspeed" != view.steps[0].through)
     return divides and term.factor.divisors == (term.event.node,) and not view.trace.of(What.COUNT)

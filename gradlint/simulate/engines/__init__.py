@@ -1,1 +1,1 @@
-"""The frameworks that own a part of accumulation, a module each."""
+"""The frameworks that handle part of the accumulation themselves, one per module."""

@@ -1,6 +1,6 @@
-"""Accelerate: `accumulate()` counts micro-batches, `backward()` divides, prepared objects act at boundaries only.
+"""Accelerate: `accumulate()` counts micro-batches, `backward()` divides, and prepared objects only act at boundaries.
 
-Read in accelerate 1.15: `Accelerator._do_sync`, `accumulate`, `backward`, `prepare`; `AcceleratedOptimizer.step` and
+Based on accelerate 1.15: `Accelerator._do_sync`, `accumulate`, `backward`, `prepare`; `AcceleratedOptimizer.step` and
 `zero_grad`; `AcceleratedScheduler.step`.
 """
 
@@ -36,14 +36,14 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
 
 
 def named_steps(machine: Machine, steps: Any) -> Any:
-    """N of an engine: the setting that is given for it counts as accumulation steps; a plain number is what it is."""
+    """The N of an engine. A setting passed for it counts as accumulation steps; a plain number keeps its value."""
     known = machine.number_of(steps) if type(steps) is Opaque else steps
     machine.asked.gates |= settings_of(known)
     return known
 
 
 def accumulate(machine: Machine, engine: Accelerator, node: cst.CSTNode) -> int:
-    """Enter `accumulate()`: one more micro-batch of the window, whatever was entered before; the place of its event."""
+    """Enter `accumulate()`, which adds a micro-batch to the window even if it is nested. Returns the place of its event."""
     engine.used = True
     known = machine.number_of(engine.steps)
     steps = max(int(number(known) or 1), 1)
@@ -60,12 +60,12 @@ def accumulate(machine: Machine, engine: Accelerator, node: cst.CSTNode) -> int:
 
 
 def leave(machine: Machine, place: int) -> None:
-    """Leave the `accumulate()` whose event stands at a place: what it set stays."""
+    """Leave the `accumulate()` whose event is at a place. The state that it set is kept."""
     machine.told = [each for each in machine.told if each[1] != place]
 
 
 def set_boundary(machine: Machine, engine: Accelerator, flag: Any) -> None:
-    """The script itself says whether the window is complete."""
+    """Mark the window as complete or not, as the script itself decides."""
     engine.used, engine.syncs = True, truth(machine, flag)
     engine.doubt = "the script sets `sync_gradients` itself"
 
@@ -111,7 +111,7 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
 
 
 def prepared(machine: Machine, engine: Accelerator, value: Any, node: cst.CSTNode) -> Any:
-    """What `prepare` makes of an object: the same, under the engine's rule."""
+    """The result of `prepare`: the same object, marked as belonging to the engine."""
     if isinstance(value, (Optimizer, Schedule, Network, Loader)):
         value.prepared = engine
         if isinstance(value, Loader) and value not in engine.loaders:
@@ -135,7 +135,7 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
     if name in ("gradient_accumulation_steps", "num_steps"):
         return engine.steps
     if name == "gradient_state":
-        return engine  # what it says of the window, its engine says
+        return engine  # the engine answers for its gradient state
     if name == "end_of_dataloader":
         return any(loader.at_end for loader in engine.loaders)
     if name in ("num_processes", "process_index", "local_process_index"):
@@ -146,6 +146,6 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
 
 
 def waits(thing: Thing) -> bool:
-    """Whether a prepared object does nothing now, as the window is not complete."""
+    """Whether a prepared object skips its action because the window is not complete."""
     engine = getattr(thing, "prepared", None)
     return isinstance(engine, Accelerator) and not engine.syncs

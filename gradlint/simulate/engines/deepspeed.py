@@ -1,6 +1,6 @@
-"""DeepSpeed: the engine divides the loss, counts micro-batches in `step()`, and updates at each N-th.
+"""DeepSpeed: the engine divides the loss, counts micro-batches in `step()`, and updates on every N-th.
 
-Read in deepspeed 0.16: `DeepSpeedEngine.backward`, `step`, `is_gradient_accumulation_boundary`, `initialize`.
+Based on deepspeed 0.16: `DeepSpeedEngine.backward`, `step`, `is_gradient_accumulation_boundary`, `initialize`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> t
     """`deepspeed.initialize(...)`: engine, optimizer, loader and schedule."""
     config = kwargs.get("config", kwargs.get("config_params"))
     steps: Any = Opaque(f"deepspeed{STEPS_OUT_OF_SIGHT}")
-    # Where both batch sizes are given and N is not, DeepSpeed works it out, with the number of processes.
+    # If both batch sizes are given but N is not, DeepSpeed computes it from them and the number of processes.
     if isinstance(config, dict) and ("gradient_accumulation_steps" in config or not config.keys() >= _BATCHES):
         steps = config.get("gradient_accumulation_steps", 1)
     engine = Engine("engine", node, steps=named_steps(machine, steps))
@@ -74,7 +74,7 @@ def method(machine: Machine, engine: Engine, name: str, args: list[Any], kwargs:
 
 
 def _count_call(machine: Machine, engine: Engine, node: cst.CSTNode) -> None:
-    """Keep how many micro-batches came since the last call, which the engine takes for one."""
+    """Record how many micro-batches ran since the last call, which the engine counts as one."""
     trained = len(machine.trained)
     if not engine.told and number(machine.number_of(engine.steps)) == machine.world.n:
         machine.calls.setdefault(node, []).append(trained - engine.trained)

@@ -1,4 +1,7 @@
-"""Lightning's Fabric: it moves and wraps, and divides nothing. Read in lightning 2.6: `Fabric.backward`, `clip_gradients`."""
+"""Lightning Fabric moves and wraps objects, but divides nothing.
+
+Based on lightning 2.6: `Fabric.backward`, `clip_gradients`.
+"""
 
 from __future__ import annotations
 

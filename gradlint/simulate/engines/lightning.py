@@ -1,6 +1,6 @@
-"""Lightning's automatic optimization: the Trainer divides, and backpropagates, the loss that `training_step` returns.
+"""Lightning's automatic optimization: the Trainer divides and backpropagates the loss that `training_step` returns.
 
-Read in lightning 2.6: `loops/optimization/automatic.py`, `ClosureResult.from_training_step_output`.
+Based on lightning 2.6: `loops/optimization/automatic.py`, `ClosureResult.from_training_step_output`.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from gradlint.simulate.starting import method_of
 from gradlint.simulate.values import Tensor
 
 AUTOMATIC = "lightning, automatically"
-"""Through what a loss is backpropagated that a method returns."""
+"""The `through` of the backward pass of a loss that `training_step` returns."""
 
 _STEPS = "accumulate_grad_batches"
 
 
 def trainer_among(nodes: Iterable[cst.CSTNode]) -> cst.Call | None:
-    """The call that tells a Trainer to accumulate."""
+    """The call that makes a Trainer with accumulation."""
     calls = (each for each in nodes if type(each) is cst.Call)
     return next((each for each in calls if (last_name(each.func) or "").endswith("Trainer") and _STEPS in keywords(each)), None)
 
 
 def steps_of(found: Sequence[Definition]) -> Iterator[Definition]:
-    """The methods whose loss a Trainer optimizes: those of classes that may be LightningModules."""
+    """The methods whose loss a Trainer optimizes, in classes that may be LightningModules."""
     return (each for each in found if each.name == "training_step" and each.owner is not None and each.outer is None)
 
 
 def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, Frame], None]:
-    """Calls `training_step` for one micro-batch after the other, as a Trainer does."""
+    """Calls `training_step` for one micro-batch after another, like a Trainer."""
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
@@ -64,7 +64,7 @@ def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, F
 
 
 def _optimize(machine: Machine, returned: Any, steps: Any, trainer: cst.Call) -> None:
-    """Divide and backpropagate what was returned."""
+    """Divide and backpropagate the returned loss."""
     from gradlint.simulate.optimizing import backward
 
     loss = returned.get("loss") if isinstance(returned, dict) else returned

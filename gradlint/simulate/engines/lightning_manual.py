@@ -1,7 +1,7 @@
-"""Lightning's manual optimization: what `configure_optimizers` builds, and what `toggle_optimizer` leaves out.
+"""Lightning's manual optimization: the result of `configure_optimizers`, and the effect of `toggle_optimizer`.
 
-Read in lightning 2.6: `core/module.py` (`optimizers`, `toggle_optimizer`), `core/optimizer.py` (`_init_optimizers_and_lr_schedulers`,
-`LightningOptimizer.toggle_model`).
+Based on lightning 2.6: `core/module.py` (`optimizers`, `toggle_optimizer`), `core/optimizer.py`
+(`_init_optimizers_and_lr_schedulers`, `LightningOptimizer.toggle_model`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from gradlint.simulate.things import Optimizer, Schedule
 from gradlint.simulate.unknown import unknown
 
 HELD = frozenset(("optimizers", "lr_schedulers"))
-"""Methods that give what the Trainer holds for a module."""
+"""Methods that return what the Trainer holds for a module."""
 TOGGLES = frozenset(("toggle_optimizer", "untoggle_optimizer"))
-"""Methods that say whose weights alone have gradients."""
+"""Methods that restrict gradients to the weights of one optimizer, or lift that."""
 
 _BUILT = "<configured>"
 
 
 def configure(machine: Machine, module: Instance) -> None:
-    """Build the optimizers of a module, as a Trainer does before it trains."""
+    """Build the optimizers of a module, as a Trainer does before training."""
     from gradlint.simulate.calling import call
 
     found, function = module.cls.lookup("configure_optimizers")
@@ -32,7 +32,7 @@ def configure(machine: Machine, module: Instance) -> None:
 
 
 def held(machine: Machine, module: Any, name: str) -> Any:
-    """What `module.optimizers()`, or `module.lr_schedulers()`, gives: one, or a list of them."""
+    """The result of `module.optimizers()` or `module.lr_schedulers()`: a single object or a list."""
     made = getattr(module, "kept", {}).get(_BUILT)
     if name == "optimizers":
         return _one_or_all(list(_optimizers_in(made))) or unknown(machine, "self.optimizer")
@@ -44,7 +44,7 @@ def _one_or_all(found: list[Any]) -> Any:
 
 
 def _optimizers_in(made: Any) -> Iterator[Optimizer]:
-    """The optimizers of what was configured: one, several, `{"optimizer": ...}`, or a pair of lists."""
+    """The configured optimizers: one, several, `{"optimizer": ...}`, or a pair of lists."""
     if isinstance(made, Optimizer):
         yield made
     elif isinstance(made, dict):
@@ -55,7 +55,7 @@ def _optimizers_in(made: Any) -> Iterator[Optimizer]:
 
 
 def _schedules_in(made: Any) -> Iterator[Schedule]:
-    """The schedules of what was configured, each beside its optimizer or in a list of their own."""
+    """The configured schedules, next to their optimizers or in a separate list."""
     if isinstance(made, Schedule):
         yield made
     elif isinstance(made, dict):
@@ -66,6 +66,6 @@ def _schedules_in(made: Any) -> Iterator[Schedule]:
 
 
 def toggle(machine: Machine, name: str, args: list[Any]) -> None:
-    """Let the weights of one optimizer alone have gradients, or those of all again."""
+    """Restrict gradients to the weights of one optimizer, or allow all of them again."""
     chosen = args[0] if args and name == "toggle_optimizer" else None
     machine.gradients.toggled = chosen if isinstance(chosen, Optimizer) else None

@@ -63,7 +63,7 @@ def analysis(
     reader: Callable[[str], Source | Problem] | None = None,
     project: Project = BARE,
 ) -> Analysis:
-    """Analyzes a text. `reader` replaces the fast path; the tests pass the plain reader to compare the two.
+    """Analyses a text. `reader` replaces the fast path. The tests pass the plain reader to compare the two.
 
     `project` holds what is known besides the text.
     """
@@ -169,7 +169,7 @@ def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterat
 def _proven(
     rule: Rule, finding: Finding, validator: Validator, source: Source, row: int
 ) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
-    """Returns the fix of a finding if simulation confirms what it promises; otherwise a note that says why it does not."""
+    """Returns the fix of a finding if simulation confirms its promise, and a note if the fix is withheld or unsafe."""
     if finding.fix is None:
         return None, (), finding.note
     try:

@@ -16,7 +16,7 @@ from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
 
 _OF_WINDOWS = ("GRD1", "GRD2")
-"""Code prefixes of faults that belong to the loop, wherever the call that shows them is."""
+"""Code prefixes of faults that belong to the loop, even if the call that shows them is in another file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,10 @@ class Following:
     is_here: Callable[[cst.CSTNode], bool]
 
     def upheld(self, own: Sequence[Scene]) -> Iterator[Scene]:
-        """The faults that the file shows by itself, without those that never occur in runs from the modules around it."""
+        """The faults that the file shows by itself.
+
+        A fault is dropped if the runs of surrounding modules reach its code and none of them shows it.
+        """
         for scene in own:
             if scene.fault.code in WORTH_KNOWING:
                 yield scene  # these faults do not depend on where the loop is called from
@@ -66,7 +69,7 @@ class Following:
 
 
 def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:
-    """The only module whose runs show a fault, or an empty string if all runs that reach its place show it."""
+    """A module whose runs show a fault, or an empty string if all runs that reach its place show it."""
     showing = [each for each in leading if each.shows(scene.fault)]
     return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
 

@@ -1,4 +1,4 @@
-"""Recognizes comments that head a paragraph of code. They stay in place when the first statement below them moves."""
+"""Recognises comments that head a paragraph of code. They stay in place when the first statement below them moves."""
 
 from __future__ import annotations
 

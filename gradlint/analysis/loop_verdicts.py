@@ -42,7 +42,7 @@ def node_of(loop: cst.CSTNode | None, simulation: Simulation) -> cst.CSTNode:
 
 
 def unreached(validator: Validator) -> list[cst.Call]:
-    """The backward passes that no run reaches, including runs from the modules around the text."""
+    """The backward passes that no run reaches, not even a run from the modules around the text."""
     met = met_in((*validator.before, *validator.among))
     unmet = [call for call in backwards_among(validator.nodes) if id(call) not in met]
     return [] if unmet and foreign(validator.nodes) else unmet
@@ -63,7 +63,7 @@ class _Judged:
                 each = self._of_loop(verdict, simulation)
                 known = by_line.get(each.line)
                 if known is not None and TOO_LONG in (known.reason, each.reason):
-                    # the loop was followed to its end on another path
+                    # on another path, the loop was followed to its end
                     by_line[each.line] = each if known.reason == TOO_LONG else known
                 elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
                     by_line[each.line] = each
@@ -146,7 +146,10 @@ class _Judged:
 
 
 def _is_of(found: Diagnostic, touched: Collection[int | None], faulty: Collection[str]) -> bool:
-    """Whether a finding belongs to a loop: the loop runs its line, or it is about a fault of the loop and a related line runs."""
+    """Whether a finding belongs to a loop.
+
+    It is on a line that the loop runs, or it reports a fault of the loop and a related place is on such a line.
+    """
     if found.span.start.row in touched:
         return True
     return found.code in faulty and any(each.span.start.row in touched for each in found.related)

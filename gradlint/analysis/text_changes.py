@@ -163,7 +163,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
 def _written(page: _Page, start: int, end: int, new: str = "") -> Change:
     if "#" in page.text[start:end] and any(start <= at < end and words not in new for at, words in page.comments.items()):
         raise Unrenderable("there is a comment inside the expression")
-    # Text that the model quotes from several lines has normalized newlines.
+    # Text that the model quotes from several lines has normalised newlines.
     return Change(start, end, new.replace("\r\n", "\n").replace("\n", page.source.newline))
 
 

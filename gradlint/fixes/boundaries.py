@@ -25,8 +25,9 @@ _OF_UPDATE = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """A condition with a remainder. `node` is the remainder, `branch` the code that tests it, `closes` its value at a window's
-    end.
+    """A condition with a remainder.
+
+    `node` is the remainder, `branch` the code that tests the condition, and `closes` its value at the end of a window.
     """
 
     node: cst.BinaryOperation
@@ -52,9 +53,7 @@ class Boundary:
 
     @cached_property
     def guards(self) -> list[Guard]:
-        """The guards, without duplicates: that of the step, those of other parts of the update, and those that skip gradient
-        averaging.
-        """
+        """The guards, without duplicates: of the step, of other parts of the update, and of contexts that skip gradient averaging."""
         found = {id(self.node): Guard(self.node, self.decision.test, self.decision.branch, self.decision.closes)}
         home = self.places.function_of(self.node)
         for node, asked in self._others():
@@ -157,7 +156,7 @@ class Boundary:
         return None
 
     def decides_apart(self) -> bool:
-        """Whether a separate test controls gradient synchronization: `no_backward_sync(model, enabled=i % N != 0)`."""
+        """Whether a separate test controls gradient synchronisation: `no_backward_sync(model, enabled=i % N != 0)`."""
         own = {id(each.node) for each in self.guards}
         calls = (each for each in self._in_loop(cst.Call) if switches(last_name(each.func) or ""))
         nodes = (node for call in calls for arg in call.args for node in walk(arg.value))

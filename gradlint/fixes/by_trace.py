@@ -1,5 +1,6 @@
-"""Fixes for faults in a simulated run. They edit the code at the events, and are offered because a run of the result proves
-them.
+"""Fixes for faults in a simulated run.
+
+They edit the code at the events, and are offered because a run of the result proves them.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
 
 
 def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Outcome | None:
-    """Makes lines next to a step that an accelerator skips run only if the step runs. Returns None if no accelerator skips it.
+    """If an accelerator skips the step inside a window, makes the lines next to it skip as well. Otherwise returns None.
 
     Zeroing the gradients of a prepared optimizer is skipped as well, so it moves after the step.
     """

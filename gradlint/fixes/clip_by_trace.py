@@ -45,9 +45,9 @@ def unscale_first(scene: Scene) -> Outcome:
 
 
 def _only_where_scaled(line: cst.CSTNode, clip: Event, steps: list[Event], places: Places) -> str | None:
-    """The condition under which the scaler steps but the clip's own conditions do not cover, or "" if there is none.
+    """The `if` header for a condition of the scaler's steps that the clip does not have, or "" if there is none.
 
-    Returns None if the condition cannot be tested at the clip.
+    Returns None if that condition cannot be tested at the clip.
     """
     arms = {(id(node), arm) for node, arm, _ in clip.path}
     extra = {id(node): (node, arm) for step in steps for node, arm, _ in step.path if (id(node), arm) not in arms}

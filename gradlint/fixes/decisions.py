@@ -143,7 +143,7 @@ def following(found: Decision, update: cst.CSTNode, kinds: Collection[What], sce
     if scene.event.what is not What.UNSCALE or What.CLIP not in kinds:
         return
     suite, met = places.suite_of(found.statement), {id(found.statement)}
-    # another rule handles a clip after the update
+    # Another rule handles a clip after the update.
     suite = suite[: next((place for place, each in enumerate(suite) if places.holds(each, update)), len(suite))]
     for event in _events(scene):
         for node in (event.node, *event.stack) if event.what is What.CLIP else ():

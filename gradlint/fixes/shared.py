@@ -62,7 +62,7 @@ def operand(node: cst.BaseExpression) -> str:
 def bare(node: cst.BaseExpression) -> str:
     """The text of an expression without the parentheses around it."""
     whole = text(node)
-    # The parentheses are all there is of an empty tuple, and code on several lines may need them.
+    # An empty tuple is only parentheses, and code on several lines may need them.
     if not getattr(node, "lpar", ()) or isinstance(node, cst.Tuple) or "\n" in whole:
         return whole
     return text(node.with_changes(lpar=(), rpar=()))

@@ -95,7 +95,7 @@ def _operator(operator: cst.BaseCompOp, other: object) -> str | None:
 def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
     """Code outside the guards that reads a name without a usable value before the first update.
 
-    A count of updates can start at 0, unless the code divides by it or tests its remainder. A remainder of 0 makes things due.
+    A count of updates is usable as 0, unless the code divides by it or takes its remainder, since 0 is always a multiple.
     """
     blocks = [block for each in boundary.guards if (block := each.block) is not None]
     given = {name for block in blocks for name in _given(block)}

@@ -23,9 +23,7 @@ _OF_STEP = (What.STEP, What.SCALER_UPDATE)
 
 
 def step_once(scene: Scene) -> Outcome:
-    """Removes a step if another one closes the window, moves it to the code that closes the window, or adds a guard to the
-    update.
-    """
+    """Removes a step if another one closes the window, moves it to where the window closes, or adds a guard to the update."""
     places, step = scene.script.once(Places), scene.event
     unit = update_at(step.node, scene, places)
     if unit is None:

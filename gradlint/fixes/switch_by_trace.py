@@ -1,4 +1,4 @@
-"""The fix for a synchronization switch that a simulated run finds off when the optimizer steps."""
+"""The fix for a synchronisation switch that a simulated run finds off when the optimizer steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
 
 
 def decide_as_the_step(scene: Scene) -> Outcome:
-    """Sets a switch by the guard of the step. A run of the result shows whether the guard's names are known at the switch."""
+    """Makes a switch follow the guard of the step. A run of the result shows whether the switch knows the guard's value."""
     places, guard = scene.script.once(Places), scene.guard
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):

@@ -27,9 +27,7 @@ def line_beside_step(scene: Scene, places: Places) -> cst.SimpleStatementLine | 
 
 
 def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The statement that steps in the function of a line: the step itself, a call that leads to it, or an `if` whose branches
-    all step.
-    """
+    """The statement in a line's function that steps: the step itself, a call that leads to it, or an `if` that always steps."""
     function = places.function_of(line)
     for node in (scene.step.node, *reversed(scene.step.stack)):
         if places.function_of(node) is function:
@@ -99,8 +97,9 @@ _OF_GRADIENTS = frozenset(("gradient", "parameters"))
 
 
 def ranks_of(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
-    """The parts of an update that a statement contains. Empty if it backpropagates, because nothing moves across a backward
-    pass.
+    """The parts of an update that a statement contains.
+
+    Empty if the statement backpropagates, because nothing moves across a backward pass.
     """
     if backpropagates(statement, scene, places):
         return set()
@@ -160,7 +159,7 @@ def backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool
 
 
 def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """Why changing a function would affect code outside the loop: it has a call that the run does not reach."""
+    """Why changing a function would affect code outside the loop: it has several calls, and the run does not reach all of them."""
     function = places.function_of(node)
     if function is None:
         return None

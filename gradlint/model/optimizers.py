@@ -71,7 +71,7 @@ def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cs
 
 
 def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode, tree: Tree) -> Iterator[cst.BaseExpression]:
-    """The `weight_decay` values in parameter groups: written as a literal, behind a local name, or added later."""
+    """The `weight_decay` values in parameter groups: in a literal list, in a list with a local name, or added later."""
     first = argument(call, 0, "params")
     sources: list[cst.CSTNode] = [first] if first is not None else []
     name = dotted(first) if first is not None else None

@@ -32,7 +32,7 @@ class Page:
 
     @cached_property
     def _reads(self) -> dict[str, Counter[str]] | None:
-        """How often each name may be read, by the word before its dot. None if the text cannot be tokenized."""
+        """How often each name may be read, by the word before its dot. None if the text cannot be tokenised."""
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         try:
             tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))

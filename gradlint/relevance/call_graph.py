@@ -134,8 +134,9 @@ class Reach:
                 yield number
 
     def _namesakes(self, classes: Set[str]) -> Iterator[int]:
-        """The units that define a class with one of the names inside a function. The model treats classes with one name as one
-        class.
+        """The units that define a class with one of the names inside a function.
+
+        The model treats classes with the same name as one class.
         """
         for name in classes & self._by_name.keys():
             yield from (n for n in self._by_name[name] if name in self.units[n].contents.classes)

@@ -53,7 +53,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Sign:
-    """Something recognizable in the bytes of a file, in one of several forms.
+    """Something recognisable in the bytes of a file, in one of several forms.
 
     Words are checked first, because searching for a word is much cheaper than matching a pattern.
     """

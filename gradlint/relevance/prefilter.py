@@ -25,7 +25,7 @@ class Prefilter:
     def admits(self, data: bytes) -> bool:
         """Whether the bytes of a file can contain a finding.
 
-        Always true for binary data, and for encodings in which names have other bytes than in ASCII.
+        Always true for binary data, and for encodings that do not write names as ASCII.
         """
         for word in self._openings:
             if word in data:

@@ -176,7 +176,7 @@ def _is_end(call: ast.Call, units: Units, taught: Taught) -> bool:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     if not isinstance(owner, ast.Attribute) or not isinstance(owner.value, ast.Name) or owner.value.id != "self":
         return True
-    # nothing here assigns the attribute, so only its name can show what it is
+    # Nothing here assigns the attribute, so only its name can show what it is.
     return _may_step(owner.attr, taught) or any(unit.gives_any({owner.attr}) for unit in units.all)
 
 
@@ -187,7 +187,7 @@ def _may_step(word: str, taught: Taught) -> bool:
 
 
 def _is_wrapper(call: ast.Call) -> bool:
-    """Recognizes `loss_scaler(loss, optimizer, update_grad=...)`, by the conditions of the model that names can answer."""
+    """Recognises `loss_scaler(loss, optimizer, update_grad=...)`, by the conditions of the model that names can answer."""
     if len(call.args) < 2 or not any(LOSS_SPELLING.search(name) for name in names_in(call.args[0])):
         return False
     flagged = any(keyword.arg in BOUNDARY_ARGUMENTS for keyword in call.keywords)
@@ -224,7 +224,7 @@ def _clearing(units: Units, kept: Set[int]) -> Iterator[int]:
 
 
 def _normalising(units: Units) -> Iterator[int]:
-    """The units with batch normalization, and those that build the classes that use it."""
+    """The units with batch normalisation, and those that build the classes that use it."""
     norms = {number for number, unit in enumerate(units.all) if unit.calls_any(_NORMS)}
     owners = {owner for number in norms if (owner := units[number].owner) is not None}
     names = owners | units.aliases(owners)

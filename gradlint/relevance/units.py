@@ -100,8 +100,9 @@ class Units:
     # Search
 
     def calling(self, *names: str) -> list[int]:
-        """The units that may call something with one of the names, judged by their text. A name may be just the end of a longer
-        one.
+        """The units that may call something with one of the names, judged by their text.
+
+        A name may be just the end of a longer one.
         """
         found: dict[int, None] = {}
         for name in names:

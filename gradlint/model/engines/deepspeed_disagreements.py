@@ -107,8 +107,9 @@ class Disagreements:
     def differs(
         self, name: str, node: cst.BaseExpression | None, key: str, values: Mapping[str, Stated], reader: Reader
     ) -> Iterator[Disagreement]:
-        """Yields a disagreement if the script and the configuration give different numbers. A clipping bound of 0 means no
-        clipping.
+        """Yields a disagreement if the script and the configuration give different numbers.
+
+        A clipping bound of 0 means no clipping.
         """
         own = self.constants.number(node) if node is not None else None
         stated = values.get(key)

@@ -197,7 +197,7 @@ def _is_item(node: cst.CSTNode) -> TypeGuard[cst.Subscript]:
 
 
 def _is_output(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
-    """Whether an expression is a name, or the result of a call of the model."""
+    """Whether an expression may be the model's output: it is no call, or one of the given calls."""
     return not isinstance(node, cst.Call) or any(node is call for call in calls)
 
 

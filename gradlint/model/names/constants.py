@@ -27,7 +27,7 @@ class Constants:
         return None
 
     def resolved(self, node: cst.BaseExpression) -> cst.BaseExpression:
-        """The expression itself, or the value behind the name that it is."""
+        """An expression, or the value that its name is given."""
         seen: list[cst.BaseExpression] = [node]
         while (given := self.given(seen[-1])) is not None and len(seen) < 8:
             seen.append(given)

@@ -175,7 +175,7 @@ def _uses(tree: Tree, body: Runs) -> tuple[frozenset[str], bool]:
 def _divisions(tree: Tree, body: Runs) -> Iterator[bool]:
     for kind in (cst.Divide, cst.DivideAssign):
         yield bool(tree.at(kind, *body))
-    # a remainder may be a boundary, but string formatting is not
+    # A remainder may be a boundary, but string formatting is not.
     yield any(
         type(each.operator) is cst.Modulo and not isinstance(each.left, _STRINGS) for each in tree.at(cst.BinaryOperation, *body)
     )

@@ -117,7 +117,7 @@ def _printer() -> cst.Module:
 def dotted(node: cst.CSTNode) -> str | None:
     """`a.b["c"][0]` as one key, or None if the node is not a chain of names and literal indices.
 
-    Quotes are normalized, so `out['loss']` and `out["loss"]` give the same key.
+    Quotes are normalised, so `out['loss']` and `out["loss"]` give the same key.
     """
     if type(node) is cst.Name:  # `isinstance` is slow on abstract classes, and this function is called the most
         return node.value

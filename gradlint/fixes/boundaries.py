@@ -53,7 +53,7 @@ class Boundary:
 
     @cached_property
     def guards(self) -> list[Guard]:
-        """The guards, without duplicates: of the step, of other parts of the update, and of contexts that skip gradient averaging."""
+        """The guards, without duplicates: of the step, of other parts of the update, and of contexts that skip averaging."""
         found = {id(self.node): Guard(self.node, self.decision.test, self.decision.branch, self.decision.closes)}
         home = self.places.function_of(self.node)
         for node, asked in self._others():

@@ -1,4 +1,4 @@
-"""Applies fixes until nothing changes: non-overlapping ones together, with the text analyzed again after each round."""
+"""Applies fixes until nothing changes: non-overlapping ones together, with the text analysed again after each round."""
 
 from __future__ import annotations
 

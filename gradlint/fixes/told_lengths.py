@@ -41,7 +41,7 @@ class Told:
 
     @cached_property
     def trail(self) -> tuple[tuple[Definition, ...], cst.BaseExpression | None]:
-        """The definitions from the argument to the `len()` call behind it, and that call. It is None if there is no single one."""
+        """The definitions between the argument and the `len()` call it comes from, and that call, or None if it is unknown."""
         place, entry = self.length.place, self.length.name if self.in_settings else ""
         if entry or self.is_name:
             first = self.names.of(place, entry)

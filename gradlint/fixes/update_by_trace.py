@@ -159,7 +159,7 @@ def backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool
 
 
 def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """Why changing a function would affect code outside the loop: it has several calls, and the run does not reach all of them."""
+    """Why changing a function would affect code outside the loop: the run does not reach all of its calls."""
     function = places.function_of(node)
     if function is None:
         return None

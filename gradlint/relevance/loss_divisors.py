@@ -40,7 +40,7 @@ def names_in(node: ast.AST) -> Iterator[str]:
 
 
 class Divisors:
-    """Answers questions about one text. If no step is in reach, only a name can show that something counts accumulation steps."""
+    """Answers questions about one text. Without a step in reach, only a name can show what counts accumulation steps."""
 
     def __init__(self, reach: Reach, taught: Taught) -> None:
         self._reach = reach

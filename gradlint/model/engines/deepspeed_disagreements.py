@@ -47,7 +47,7 @@ class Disagreement:
 
 @dataclass(frozen=True, eq=False)
 class NoMultiple:
-    """A batch size that is not a multiple of the micro-batch size and the accumulation steps."""
+    """A batch size that is not a multiple of the micro-batch size times the accumulation steps."""
 
     batch: Stated
     micro: Stated

@@ -121,7 +121,7 @@ def _is_collator(arg: cst.Arg) -> bool:
 
 
 def delegates(method: cst.FunctionDef) -> bool:
-    """Whether the method calls one of the Trainer's with `super()`."""
+    """Whether the method calls one of the Trainer's methods with `super()`."""
     funcs = (call.func for call in calls_in(method.body))
     return any(
         isinstance(func, cst.Attribute) and isinstance(func.value, cst.Call) and last_name(func.value.func) == "super"
@@ -197,7 +197,7 @@ def _is_item(node: cst.CSTNode) -> TypeGuard[cst.Subscript]:
 
 
 def _is_output(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
-    """Whether an expression may be the model's output: it is no call, or one of the given calls."""
+    """Whether an expression may be the model's output: it is not a call, or it is one of the given calls."""
     return not isinstance(node, cst.Call) or any(node is call for call in calls)
 
 

@@ -1,1 +1,1 @@
-"""From the text of one file to its findings: parse what matters, build the model, ask the rules, place what they say."""
+"""Checks the text of one file: parse the parts that matter, build the model, run the rules, and locate their findings."""

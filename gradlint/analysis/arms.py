@@ -1,4 +1,7 @@
-"""Arms of one loss are repaired together or not unattended: half a repair makes one run of a script train unlike another."""
+"""Fixes the branches of one loss together, or marks the fix as unsafe.
+
+If only one branch is fixed, runs of the same script that take different branches train differently.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _NOTE = "the fix is not safe: the loss of another branch, on line {}, would stay
 
 
 def of_all_arms(found: Sequence[Located], whole: Callable[[], Source | Problem]) -> Iterator[Located]:
-    """The findings, with the fix of an undivided loss unsafe where another one in the same function has no safe fix."""
+    """Yields the findings. The fix of an undivided loss becomes unsafe if another one in the same function has no safe fix."""
     own = [each for each in found if each.diagnostic.code == _OF_ARMS]
     left = [each for each in own if not _is_safe(each)]
     bounds = _functions(whole()) if left and len(left) < len(own) else []

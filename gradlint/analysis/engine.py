@@ -1,4 +1,4 @@
-"""From text to diagnostics: read it, run its loops, ask every rule, locate what they find."""
+"""Checks one text: parse it, simulate its loops, run the rules, and locate their findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gradlint.timings import stage
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What the rules find in a text, sorted by place, and the runs that they asked; none where they asked none."""
+    """The findings in a text, sorted by position, and the simulated runs they used, if any."""
 
     located: tuple[Located, ...]
     runs: Validator | None = None
@@ -36,12 +36,12 @@ class Analysis:
         return tuple(each.diagnostic for each in self.located)
 
     def loops(self, reported: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
-        """The verdict on each training loop, given what is reported of it."""
+        """Returns the verdict on each training loop, given the findings that are reported."""
         return loop_verdicts(self.runs, reported, filename) if self.runs is not None else ()
 
 
 def analyze(text: str, filename: str, rules: Sequence[Rule], project: Project = BARE) -> tuple[Diagnostic, ...]:
-    """Everything the rules find in a decoded text, sorted; a text that does not parse gives one GRD000."""
+    """Returns all findings in a decoded text, sorted. A text that does not parse gives a single GRD000."""
     return analysis(text, filename, rules, project=project).diagnostics
 
 
@@ -52,7 +52,7 @@ def examine(
     reader: Callable[[str], Source | Problem] | None = None,
     project: Project = BARE,
 ) -> tuple[Located, ...]:
-    """As `analyze`, with the changes of every fix."""
+    """Like `analyze`, but each finding comes with the text changes of its fix."""
     return analysis(text, filename, rules, reader, project).located
 
 
@@ -63,9 +63,9 @@ def analysis(
     reader: Callable[[str], Source | Problem] | None = None,
     project: Project = BARE,
 ) -> Analysis:
-    """All that is known of a text. `reader` stands in for the fast path: the plain one, to compare.
+    """Analyses a text. `reader` replaces the fast path. The tests pass the plain reader to compare the two.
 
-    `project` is what is known beside the text.
+    `project` holds what is known besides the text.
     """
     try:
         return _analysis(text, filename, rules, reader, project)
@@ -93,7 +93,7 @@ def _analysis(
 
 
 def _located(file: TrainingFile | None, validator: Validator, filename: str, rules: Sequence[Rule]) -> list[Located]:
-    """What the rules find, each place once a rule; nothing in a file of which nothing matters."""
+    """The findings of the rules, at most one per rule and position. A file with nothing relevant has none."""
     located: dict[tuple[str, Place], Located] = {}
     if file is not None:
         _add(located, ((rule, finding) for rule in rules for finding in rule.check(file)), validator, validator.source, filename)
@@ -104,7 +104,7 @@ def _located(file: TrainingFile | None, validator: Validator, filename: str, rul
 
 
 def _take_along(located: dict[tuple[str, Place], Located]) -> None:
-    """Give findings without a fix the one of their rule that takes away what they are about."""
+    """Gives a finding without a fix the fix of another finding of the same rule, if that one deletes the code in question."""
     for key in [each for each in located if located[each].diagnostic.fix is None]:
         other = next((each for each in located.values() if _takes_along(each, *key)), None)
         if other is not None:
@@ -113,7 +113,7 @@ def _take_along(located: dict[tuple[str, Place], Located]) -> None:
 
 
 def _takes_along(each: Located, code: str, place: Place) -> bool:
-    """Whether the fix of a finding takes away what another one of its rule is about."""
+    """Whether the fix of this finding deletes the code that another finding of the same rule is about."""
     fix = each.diagnostic.fix if each.diagnostic.code == code else None
     return fix is not None and any(edit.span.start <= place < edit.span.end and not edit.content for edit in fix.edits)
 
@@ -125,7 +125,7 @@ def _add(
     source: Source,
     filename: str,
 ) -> None:
-    """Locate findings whose nodes are those of a source, and keep the first at each place."""
+    """Locates findings on nodes of a source, and keeps the first one at each position."""
     for rule, finding in findings:
         span = _span(source, finding.at)
         if span is not None and (rule.code, span.start) not in located:
@@ -135,7 +135,7 @@ def _add(
 def _remarked(
     rule: Rule, located: Sequence[Located], file: TrainingFile | None, validator: Validator, filename: str, asked: set[str]
 ) -> Iterator[Located]:
-    """What is wrong with the suppression comments, given what all rules find, those too that were not asked."""
+    """Reports unused suppression comments, judged against the findings of all rules, including those not selected."""
     peers, source = rule.peers or (), validator.source
     others = _located(file, validator, filename, [each for each in peers if each.code not in asked])
     for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
@@ -158,7 +158,7 @@ def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, 
 
 
 def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterator[str]:
-    """What a finding points at in other files, each with its place."""
+    """The related places of a finding that are in other files."""
     neighbours = validator.project.neighbours
     for node, message in finding.related if neighbours is not None else ():
         place = neighbours.place(node) if neighbours is not None and _span(source, node) is None else None
@@ -169,7 +169,7 @@ def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterat
 def _proven(
     rule: Rule, finding: Finding, validator: Validator, source: Source, row: int
 ) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
-    """The fix of a finding, as far as simulation shows that it does what it promises; and the note that says why it does not."""
+    """Returns the fix of a finding if simulation confirms its promise, and a note if the fix is withheld or unsafe."""
     if finding.fix is None:
         return None, (), finding.note
     try:

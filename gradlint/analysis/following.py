@@ -1,4 +1,4 @@
-"""Holds what a file shows by itself against what it shows among the modules around it."""
+"""Compares what a file shows by itself with what it shows in the context of the modules around it."""
 
 from __future__ import annotations
 
@@ -16,41 +16,47 @@ from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
 
 _OF_WINDOWS = ("GRD1", "GRD2")
-"""How the codes begin of faults that belong to the loop, wherever the call stands that shows them."""
+"""Code prefixes of faults that belong to the loop, even if the call that shows them is in another file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Following:
-    """The runs among the modules around a file; `is_here` tells the nodes of the file."""
+    """The runs of a file together with the modules around it. `is_here` says whether a node belongs to the file."""
 
     runs: Sequence[Simulation]
     is_here: Callable[[cst.CSTNode], bool]
 
     def upheld(self, own: Sequence[Scene]) -> Iterator[Scene]:
-        """The faults that the file shows by itself, but for those that whatever leads to the same code is without."""
+        """The faults that the file shows by itself.
+
+        A fault is dropped if the runs of surrounding modules reach its code and none of them shows it.
+        """
         for scene in own:
             if scene.fault.code in WORTH_KNOWING:
-                yield scene  # what is shown, or costs time, is what it is wherever the loop is called
+                yield scene  # these faults do not depend on where the loop is called from
                 continue
             known = [each for each in self._known if id(scene.event.node) in each.usual]
             if not known or any(each.shows(scene.fault) for each in known):
                 yield replace(scene, caller=_only_from(scene, known))
 
     def adds(self, scenes: Sequence[Scene], own: Sequence[Scene]) -> Iterator[Scene]:
-        """The faults of the file's code that only the modules around it show, given the scenes of these runs and of its own."""
+        """The faults in the file's code that only runs with the surrounding modules show.
+
+        `scenes` are the scenes of those runs, and `own` those of the file by itself.
+        """
         known = {scene.fault.key for scene in own}
         for scene in scenes:
             if scene.fault.key in known or not self.is_here(scene.place):
                 continue
             if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
-                continue  # it is reported where the loop is
+                continue  # reported in the file that contains the loop
             leading = self._leading(scene)
             if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in leading):
-                continue  # how long a pass is, what gives the data knows, and no helper of the loop
+                continue  # only the code that provides the data knows the length of a pass, not a helper of the loop
             yield replace(scene, caller=_only_from(scene, leading))
 
     def _leading(self, scene: Scene) -> list[_Known]:
-        """The runs that come to what a fault is about."""
+        """The runs that reach the code a fault is about."""
         return [each for each in self._all if id(scene.event.node) in each.met]
 
     @cached_property
@@ -63,7 +69,7 @@ class Following:
 
 
 def _only_from(scene: Scene, leading: Sequence[_Known]) -> str:
-    """The module that alone shows a fault; none where all that lead to its place do."""
+    """A module whose runs show a fault, or an empty string if all runs that reach its place show it."""
     showing = [each for each in leading if each.shows(scene.fault)]
     return next((each.simulation.caller for each in showing), "") if len(showing) < len(leading) else ""
 
@@ -74,23 +80,23 @@ def _nodes(trace: Trace) -> frozenset[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """The runs of one root, and what they come to."""
+    """The runs from one root, and the code they reach."""
 
     simulation: Simulation
 
     @cached_property
     def met(self) -> frozenset[int]:
-        """The calls on the way to what happens in an update, and these themselves."""
+        """The events of an update, and the calls that lead to them."""
         return frozenset().union(*(_nodes(run.trace) for run in self.simulation.runs))
 
     @cached_property
     def usual(self) -> frozenset[int]:
-        """Those of the usual world: what only another arm comes to may be known too little."""
+        """The events and calls of the usual world. Too little may be known about code that only another branch reaches."""
         return _nodes(self.simulation.main.trace)
 
     @cached_property
     def is_sure(self) -> bool:
-        """Whether its loops accumulate, and nothing about them is left open."""
+        """Whether its loops accumulate and all of them have a definite verdict."""
         if not any(view.accumulates for view in views(self.simulation.main.trace)):
             return False
         return all(each.answer is not Answer.UNKNOWN for each in verdicts(self.simulation))

@@ -1,4 +1,4 @@
-"""The verdict on each training loop of a text: verified, wrong or unknown, with the reason."""
+"""Gives each training loop of a text a verdict: verified, wrong or unknown, with the reason."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from gradlint.simulate.verdicts import Answer, Verdict, verdicts
 
 UNUSUAL = "gradlint reaches it only with other settings than the usual ones"
 _OF_THE_TEXT = "GRD0"
-"""How the codes of rules begin that judge a text or its comments, whatever it trains."""
+"""Code prefix of rules that judge the text or its comments, not the training."""
 _AROUND = (cst.For, cst.While, cst.FunctionDef)
 _WORDS = {Answer.VERIFIED: "verified", Answer.WRONG: "wrong", Answer.UNKNOWN: "unknown"}
 
 
 def loop_verdicts(validator: Validator, found: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
-    """The verdict on each training loop of a text, by line; `found` is what the rules find in it."""
+    """Returns the verdict on each training loop of a text, by line. `found` are the findings in it."""
     whole = validator.whole
     if isinstance(whole, Problem):
         return ()
@@ -35,14 +35,14 @@ def loop_verdicts(validator: Validator, found: Sequence[Diagnostic], filename: s
 
 
 def node_of(loop: cst.CSTNode | None, simulation: Simulation) -> cst.CSTNode:
-    """What a loop is known by: a backward pass outside of loops by the function that the run starts from, or by itself."""
+    """The node that identifies a loop. For a backward pass outside of any loop, it is the root function or the call itself."""
     known = loop if loop is not None else simulation.root
     events = (event for run in simulation.runs for event in run.trace.of(What.BACKWARD))
     return known if known is not None else next(event.node for event in events if not event.loops)
 
 
 def unreached(validator: Validator) -> list[cst.Call]:
-    """The backward passes that no run reaches, not even one among the modules around the text."""
+    """The backward passes that no run reaches, not even a run from the modules around the text."""
     met = met_in((*validator.before, *validator.among))
     unmet = [call for call in backwards_among(validator.nodes) if id(call) not in met]
     return [] if unmet and foreign(validator.nodes) else unmet
@@ -63,7 +63,7 @@ class _Judged:
                 each = self._of_loop(verdict, simulation)
                 known = by_line.get(each.line)
                 if known is not None and TOO_LONG in (known.reason, each.reason):
-                    # another way to the loop was followed to its end
+                    # on another path, the loop was followed to its end
                     by_line[each.line] = each if known.reason == TOO_LONG else known
                 elif known is None or ANSWERS.index(each.answer) > ANSWERS.index(known.answer):
                     by_line[each.line] = each
@@ -78,9 +78,9 @@ class _Judged:
         return [by_line[line] for line in sorted(by_line)]
 
     def _among(self) -> dict[int, LoopVerdict]:
-        """The verdicts that the modules around the text give, if all that lead to a loop give one.
+        """The verdicts from the runs of the surrounding modules, if all that reach a loop give one.
 
-        A fault that is reported in another file decides nothing here.
+        A fault that is reported in another file does not count.
         """
         given: dict[int, list[LoopVerdict]] = {}
         for simulation in self.validator.among:
@@ -95,7 +95,7 @@ class _Judged:
         }
 
     def _unusual(self) -> Iterator[LoopVerdict]:
-        """The loops that runs reach only with other settings than the usual ones."""
+        """The loops that runs reach only with unusual settings."""
         for simulation in self.validator.before:
             for event in (event for run in simulation.runs for event in run.trace.of(What.BACKWARD)):
                 if event.through != AUTOMATIC:
@@ -103,7 +103,7 @@ class _Judged:
                     yield LoopVerdict("", first, last, "unknown", reason=UNUSUAL, reason_line=first)
 
     def _unreached(self) -> Iterator[LoopVerdict]:
-        """The loops, or functions, around the backward passes that no run reaches."""
+        """The loops or functions around the backward passes that no run reaches."""
         unmet = unreached(self.validator)
         given_up = any(each.given_up for each in self.validator.before)
         outer = [each for each in self.validator.nodes if isinstance(each, _AROUND)] if unmet else []
@@ -132,7 +132,7 @@ class _Judged:
         return LoopVerdict("", first, last, _WORDS[verdict.answer], codes, verdict.reason, row or 0)
 
     def _touched(self, verdict: Verdict, simulation: Simulation) -> Iterator[int]:
-        """The rows of what happens in a loop, including what helpers do."""
+        """The rows of the events of a loop, including those in helpers."""
         for event in simulation.main.trace.events:
             if verdict.loop is None or any(loop is verdict.loop for loop in event.loops):
                 row = self.whole.row_of(event.node)
@@ -140,13 +140,16 @@ class _Judged:
                     yield row
 
     def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
-        """The first and last row of a node; those of the whole text for one of another file."""
+        """The first and last row of a node, or of the whole text if the node is in another file."""
         start, end = self.whole.span(node) or (0, max(len(self.whole.text) - 1, 0))
         return self.whole.row_column(start)[0], self.whole.row_column(end)[0]
 
 
 def _is_of(found: Diagnostic, touched: Collection[int | None], faulty: Collection[str]) -> bool:
-    """Whether a finding is of a loop: it stands where the loop comes to, or its other place does, as that of a fault does."""
+    """Whether a finding belongs to a loop.
+
+    It is on a line that the loop runs, or it reports a fault of the loop and a related place is on such a line.
+    """
     if found.span.start.row in touched:
         return True
     return found.code in faulty and any(each.span.start.row in touched for each in found.related)

@@ -1,4 +1,4 @@
-"""What the repository around a file adds to its runs: the modules that it imports, and those that lead to it."""
+"""Finds the modules in the repository that a file imports, and the programs that lead to it, to add them to its runs."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import Module, Surroundings
 
 MOST_MODULES = 16
-"""Modules that are followed from one text."""
+"""How many modules are followed from one text."""
 
 MOST_OUTLINED = 400_000
-"""Characters of the modules that are looked through for what is needed of them."""
+"""How many characters of other modules are searched for the code that is needed."""
 
 MOST_CHARACTERS = 200_000
-"""Characters of code that are parsed of all of them together."""
+"""How many characters of other modules are parsed, in total."""
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The modules around the file at `path`, read when they are first asked for."""
+    """The modules around the file at `path`, read on first use."""
 
     repository: Repository
     path: str
     text: str
     _sources: list[dict[str, Source]] = field(default_factory=list)
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
-    """The outlines of modules by their texts: the file's programs import much of what it imports itself."""
+    """The outlines of modules, by text. The programs that lead to a file often import the same modules as the file."""
 
     def place(self, node: cst.CSTNode) -> str | None:
-        """Where a node of another module stands, as `lib/engine.py:12`."""
+        """The place of a node in another module, such as `lib/engine.py:12`."""
         for sources in self._sources:
             for path, source in sources.items():
                 row = source.row_of(node)
@@ -57,18 +57,18 @@ class Neighbours:
 
     @cached_property
     def leads(self) -> bool:
-        """Whether what the file imports speaks of training."""
+        """Whether the modules that the file imports mention training."""
         return leads_to_training(self.repository, self.path, self.text)
 
     @property
     def statements(self) -> list[cst.BaseStatement]:
-        """What was parsed of the modules around the file."""
+        """The parsed statements of the modules around the file."""
         return [each for sources in self._sources for source in sources.values() for each in source.statements]
 
     def simulate(
         self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
     ) -> tuple[Simulation, ...]:
-        """The runs of the file's statements, or of a repaired text's, among the modules around it; none where none are."""
+        """Runs the statements of the file, or of a fixed text, with the modules around it. Returns nothing if there are none."""
         trains = bool(backwards(statements))
         if not ((trains and self._callers) or any(each.statements for each in self._imported.modules.values())):
             return ()
@@ -78,7 +78,7 @@ class Neighbours:
 
     @property
     def context(self) -> Context:
-        """What the answer depends on beside the text; nothing where nothing of it was ever asked for."""
+        """What the result depends on besides the text. Empty if none of it was used."""
         around = (self._imported, *self.__dict__.get("_callers", ())) if "_imported" in self.__dict__ else ()
         if not (around or self.settings.paths):
             return NO_CONTEXT
@@ -87,12 +87,12 @@ class Neighbours:
 
     @cached_property
     def settings(self) -> NamedSettings:
-        """The files of settings that the file names."""
+        """The settings files that the file names."""
         return named_settings(self.repository, self.path, self.text)
 
     @cached_property
     def _imported(self) -> Surroundings:
-        """What the file imports."""
+        """The modules that the file imports."""
         linking = _Linking(self.repository, self._outlines)
         around = linking.around(self.path, self.text)
         self._sources.append(linking.sources)
@@ -100,7 +100,7 @@ class Neighbours:
 
     @cached_property
     def _callers(self) -> list[Surroundings]:
-        """The programs that lead to the file, each with what it imports."""
+        """The programs that lead to the file, each with the modules it imports."""
         found = []
         for path in programs(self.repository, self.path):
             text = self.repository.text(path) or ""
@@ -113,28 +113,28 @@ class Neighbours:
 
 
 def neighbours_of(filename: str, text: str, unsaved: Mapping[str, str] | None = None) -> Neighbours | None:
-    """The modules around a file with a text, if it lies in a repository; `unsaved` texts count before what their files hold."""
+    """Returns the modules around a file, if it is in a repository. `unsaved` texts take precedence over the files on disk."""
     repository = repository_of(Path(filename), unsaved)
     return Neighbours(repository, os.path.realpath(filename), text) if repository is not None else None
 
 
 class _Linking:
-    """Follows imports from a text, nearest modules first, and parses of each module what its importers need."""
+    """Follows the imports of a text, nearest modules first, and parses from each module what its importers need."""
 
     def __init__(self, repository: Repository, outlines: dict[str, Outline | None], whole: Iterable[str] = ()) -> None:
-        """`outlines` are those that are known, by their texts."""
+        """`outlines` are the known outlines, by text."""
         self.repository = repository
         self._outlines = outlines
         self.links: dict[tuple[str, str], str] = {}
         self.unlinked: set[tuple[str, str]] = set()
         self.wanted: dict[str, set[str] | None] = {}
-        """The names that are needed of each module, in the order in which modules are met; None where that is all of them."""
+        """The names needed from each module, in the order the modules are found. None means all names."""
         self.sources: dict[str, Source] = {}
         self.whole = frozenset(whole)
-        """The modules that somebody else parses, all of them."""
+        """The modules that the caller parses in full."""
 
     def around(self, path: str, text: str) -> Surroundings:
-        """The modules around a text."""
+        """Returns the modules around a text."""
         outlines: dict[str, Outline] = {}
         own = self._outline(text)
         if own is None:
@@ -142,7 +142,7 @@ class _Linking:
         outlines[path] = own
         self._link(path, (each for statement in own.statements for each in statement.imported), text)
         done: dict[str, frozenset[str] | None] = {}
-        for _ in range(MOST_MODULES):  # what is needed of a module grows while others are read
+        for _ in range(MOST_MODULES):  # reading one module can add to what is needed of another
             waiting = [each for each in self.wanted if each != path and done.get(each, frozenset()) != self._asked(each)]
             if not waiting:
                 break
@@ -171,7 +171,7 @@ class _Linking:
         return None if names is None else frozenset(names)
 
     def _follow(self, path: str, outlines: dict[str, Outline]) -> None:
-        """Link what the needed part of a module imports."""
+        """Links the imports in the needed part of a module."""
         if path not in outlines:
             text = self.repository.text(path)
             left = MOST_OUTLINED - sum(len(each.text) for each in outlines.values())
@@ -185,7 +185,7 @@ class _Linking:
     def _link(self, path: str, imports: Iterable[Import], text: str) -> None:
         for each in imports:
             target = self._linked(path, each.module)
-            if each.names is None:  # the module itself
+            if each.names is None:  # the module itself is imported
                 if target is not None:
                     self._want(target, each.used_in(text))
                 for prefix in each.packages:
@@ -217,7 +217,7 @@ class _Linking:
 
 
 def _read(found: Outline, names: Iterable[str] | None) -> Source | None:
-    """What is needed of a module, parsed."""
+    """Parses the needed part of a module."""
     rows: list[tuple[int, int]] = []
     for each in found.needed(names):
         if rows and each.rows[0] <= rows[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""Where every node of a module stands, as LibCST writes it."""
+"""Computes the position of every node of a module, by generating its code with LibCST."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from libcst._nodes.internal import CodegenState
 
 
 def positions(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
-    """Between which characters each node stands, by its identity, of a module that begins at `base`.
+    """Maps the identity of each node to its start and end offsets. The module begins at `base` in the file's text.
 
-    `pieces` say for each run of lines where it begins in the module, and where in the file's text.
+    For each run of lines, `pieces` gives its offset in the module and its offset in the file's text.
     """
     state = _Recorder(module)
     module._codegen(state)
     offsets = [base]
     for token in state.tokens:
         offsets.append(offsets[-1] + len(token))
-    offsets.append(offsets[-1])  # the last token may have been taken back, and a node ends behind it
+    offsets.append(offsets[-1])  # the last token may have been removed again, and a node may end after it
     begins, ends = (_placed(offsets, pieces), _placed(offsets, pieces, ending=True)) if pieces else (offsets, offsets)
     return {node: (begins[start], ends[end]) for node, (start, end) in state.marks.items()}
 
 
 def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
-    """Growing offsets in what was parsed, as offsets in the file's text; an end belongs to the piece before it."""
+    """Converts increasing offsets in the parsed text to offsets in the file's text. An end belongs to the piece before it."""
     found, place = [], 0
     for offset in offsets:
         while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:
@@ -34,7 +34,7 @@ def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending
 
 
 class _Recorder(CodegenState):
-    """Code generation that notes, for every node, between which tokens it stands."""
+    """Generates code and records the first and last token of every node."""
 
     def __init__(self, module: cst.Module) -> None:
         super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
@@ -48,14 +48,14 @@ class _Recorder(CodegenState):
         start = self.open.pop()
         self.marks.setdefault(id(node), (start, len(self.tokens)))
 
-    def record_syntactic_position(  # type: ignore[override]  # whoever asks enters it, and no more
+    def record_syntactic_position(  # type: ignore[override]  # LibCST only uses the result as a context manager
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
     ) -> _Within:
         return _Within(self, node, start_node, end_node)
 
 
 class _Within:
-    """Notes where a node stands without its layout; a class, as a generator for each node takes longer."""
+    """Records the position of a node without its layout. This is a class because a generator per node is slower."""
 
     __slots__ = ("between", "node", "start", "state")
 

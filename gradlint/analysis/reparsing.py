@@ -1,4 +1,4 @@
-"""Parses a repaired text: of its top-level statements those that the repair changes, while the others are those of the text before."""
+"""Parses a fixed text. Only the top-level statements that the fix changes are parsed again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradlint.model.names.vocabulary import Taught
 def repaired_statements(
     source: Source | Problem, text: str, changes: Sequence[Change], taught: Taught
 ) -> Sequence[cst.BaseStatement] | Problem:
-    """The statements of a text with some changes; `source` is what was read of the text before for runs."""
+    """Returns the statements of a text after some changes. `source` is the text before them, as parsed for its runs."""
     if isinstance(source, Source) and source.is_whole and _is_plain(text):
         found = _repaired(source, sorted(changes))
         if found is not None:
@@ -26,13 +26,13 @@ def repaired_statements(
 
 
 def _is_plain(text: str) -> bool:
-    """Whether all of a text is read, however a repair changes it, and its lines are those that the interpreter sees."""
+    """Whether the text is small enough to be read in full before and after a fix, and has only ordinary line breaks."""
     few = len(text) < WHOLE // 2 and text.count("\n") < MOST_ROWS // 2
     return few and "\f" not in text and "\r" not in text.replace("\r\n", "")
 
 
 def _repaired(source: Source, changes: Sequence[Change]) -> list[cst.BaseStatement] | None:
-    """The statements, those of the runs of lines that a change touches anew; None where these are no statements by themselves."""
+    """The statements, with those touched by a change parsed again. None if a changed part does not parse by itself."""
     statements, text = source.statements, source.text
     begins = list(_begins(text))
     if len(begins) != len(statements) or not changes:
@@ -42,7 +42,7 @@ def _repaired(source: Source, changes: Sequence[Change]) -> list[cst.BaseStateme
     for each in changes:
         if each.start < each.end:
             first, last = bisect_right(begins, each.start) - 1, bisect_left(ends, each.end)
-        else:  # what is put between two statements may belong to either
+        else:  # an insertion between two statements may belong to either
             first, last = max(bisect_left(begins, each.start) - 1, 0), min(bisect_right(ends, each.end), len(ends) - 1)
         if touched and first <= touched[-1][1]:
             begun, until, mine = touched.pop()
@@ -65,7 +65,7 @@ def _repaired(source: Source, changes: Sequence[Change]) -> list[cst.BaseStateme
 
 
 def _begins(text: str) -> Iterator[int]:
-    """Where the top-level statements of a text begin, each with the lines above it; those that share a line are one."""
+    """The start offset of each top-level statement, including the lines above it. Statements that share a line count as one."""
     starts = (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
     before = 0
     for node in parse(text).body:

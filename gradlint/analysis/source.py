@@ -1,7 +1,7 @@
-"""Reads a file: parses only the top-level statements that can matter, and knows where every node stands.
+"""Reads a file: parses only the top-level statements that can matter, and knows the position of every node.
 
-LibCST is lossless, so a module is the concatenation of its top-level statements. `ast`, which is ten times cheaper,
-says where each begins and which of them the rules can be about; only these are parsed by LibCST.
+LibCST is lossless, so a module is the concatenation of its top-level statements. `ast` is ten times cheaper: it finds where each
+statement begins and whether a rule could be about it. LibCST parses only those.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a text could not be parsed; row and column count from 1."""
+    """Why a text could not be parsed. Row and column count from 1."""
 
     row: int
     column: int
@@ -36,37 +36,37 @@ class Problem:
 
 _TOO_DEEP = Problem(1, 1, "nested too deeply to be read")
 MOST_PARSED = 150_000
-"""Words and signs that LibCST parses of one text, as it takes some thousand bytes of memory for each; usual code of 600 KB has so many."""
+"""How many tokens of one text LibCST parses. Each takes several kilobytes of memory; 600 KB of typical code has this many."""
 CHARACTERS = 4
-"""How many characters of usual code make one word or sign."""
+"""The average number of characters per token in typical code."""
 _RAISED = "`max-size` in the configuration raises this"
 _BACKWARD = re.compile(r"^[^#\n]*backward *\(", re.M)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 WHOLE = 200_000
-"""Characters up to which all of a text is parsed where what does not matter to the rules may matter to a run."""
+"""Texts up to this many characters are parsed in full, since code that is irrelevant to the rules may matter to a run."""
 MOST_ROWS = 5_000
-"""Rows up to which it is: each may be a statement, which a run takes a step for."""
+"""Texts up to this many rows are parsed in full. Each row may be a statement, and a run takes one step per statement."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """Whole lines that LibCST parsed together; `offset` is where they begin in the file's text.
+    """Whole lines that LibCST parsed together, starting at `offset` in the file's text.
 
-    LibCST drops form feeds between statements, so they are taken out before: `feeds` are their places in what is left.
-    Where lines between them were passed over, `pieces` says for each run of lines where it begins in what was parsed, and
-    where in the file's text.
+    LibCST drops form feeds between statements, so they are removed first. `feeds` are their offsets in the remaining text. If
+    lines in between were skipped, `pieces` gives for each run of lines its offset in the parsed text and its offset in the file's
+    text.
     """
 
     module: cst.Module
     offset: int
     length: int
-    """How many characters were parsed."""
+    """The number of parsed characters."""
     feeds: tuple[int, ...] = ()
     pieces: tuple[tuple[int, int], ...] = ()
 
     @cached_property
     def spans(self) -> dict[int, tuple[int, int]]:
-        """Character offsets in the file's text, by node identity, without the layout around the node."""
+        """Start and end offsets in the file's text, by node identity, without the layout around the node."""
         if self.pieces:
             return positions(self.module, 0, self.pieces)
         found = positions(self.module, self.offset)
@@ -75,7 +75,7 @@ class Slice:
         return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
 
     def in_text(self, offset: int) -> int:
-        """An offset of the text without form feeds, as one of the text with them."""
+        """Converts an offset in the text without form feeds to one in the text with them."""
         return offset + bisect_right(self.feeds, offset)
 
 
@@ -86,7 +86,7 @@ class Source:
     text: str
     slices: tuple[Slice, ...]
     rows: tuple[Rows, ...] = field(default=(), kw_only=True)
-    """Those that were parsed, where some were passed over."""
+    """The rows that were parsed, if some were skipped."""
 
     @property
     def statements(self) -> tuple[cst.BaseStatement, ...]:
@@ -94,15 +94,15 @@ class Source:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the text was passed over."""
+        """Whether all of the text was parsed."""
         return len(self.slices) == 1 and not self.slices[0].pieces
 
     def whole(self, taught: Taught) -> Source | Problem:
-        """The whole text; of a large one what can matter."""
+        """The whole text, or the relevant part of a large one."""
         return self if self.is_whole else read_for_runs(self.text, taught, self)
 
     def span(self, node: cst.CSTNode) -> tuple[int, int] | None:
-        """Where a node stands, as character offsets; None for a node that is not of this text."""
+        """The start and end offsets of a node, or None if it is not in this text."""
         for part in self.slices:
             found = part.spans.get(id(node))
             if found is not None:
@@ -114,40 +114,40 @@ class Source:
         return (0, *(match.end() for match in NEWLINE.finditer(self.text)))
 
     def row_column(self, offset: int) -> tuple[int, int]:
-        """Row and column, both counted from 1."""
+        """The row and column of an offset, both counted from 1."""
         row = bisect_right(self.line_starts, offset)
         return row, offset - self.line_starts[row - 1] + 1
 
     def row_of(self, node: cst.CSTNode) -> int | None:
-        """The row in which a node begins; None for a node that is not of this text."""
+        """The row where a node begins, or None if it is not in this text."""
         found = self.span(node)
         return self.row_column(found[0])[0] if found is not None else None
 
     @cached_property
     def functions(self) -> tuple[tuple[int, int], ...]:
-        """Where the functions and methods stand, as character offsets."""
+        """The start and end offsets of all functions and methods."""
         nodes = (each for statement in self.statements for each in walk(statement) if type(each) is cst.FunctionDef)
         return tuple(span for node in nodes if (span := self.span(node)) is not None)
 
     @cached_property
     def newline(self) -> str:
-        """The line ending that the text uses first."""
+        """The first line ending in the text."""
         found = NEWLINE.search(self.text)
         return found.group() if found else "\n"
 
 
 def read_for_runs(text: str, taught: Taught = UNTAUGHT, known: Source | None = None) -> Source | Problem:
-    """The whole module, or of a large one what can matter; `known` if that is what was read before."""
+    """Reads the whole module, or the relevant part of a large one. `known` is returned if it is what would be read."""
     return read_whole(text) if is_read_whole(text) else read(text, taught, known)
 
 
 def is_read_whole(text: str) -> bool:
-    """Whether a text is small enough for all of it to be parsed for its runs."""
+    """Whether a text is small enough to be parsed in full for its runs."""
     return len(text) <= WHOLE and text.count("\n") <= MOST_ROWS
 
 
 def read_whole(text: str) -> Source | Problem:
-    """The plain path: the whole module as one slice."""
+    """The plain path: reads the whole module as one slice."""
     feeds = tuple(match.start() - count for count, match in enumerate(re.finditer("\f", text)))
     try:
         return Source(text, (Slice(cst.parse_module(text.replace("\f", "")), 0, len(text) - len(feeds), feeds),))
@@ -167,14 +167,14 @@ def _too_large(row: int, size: int, most: int) -> Problem:
 
 
 def _all_of(text: str, taught: Taught) -> Source | Problem:
-    """The whole module, where that is not too much."""
+    """Reads the whole module, unless it is too large."""
     most = _most_parsed(taught)
     size = _size(text, most)
     return _too_large(1, size, most) if size > most else read_whole(text)
 
 
 def fits(code: str, taught: Taught) -> bool:
-    """Whether code that can matter is not too much to be parsed."""
+    """Whether the relevant code is small enough to be parsed."""
     return _size(code, _most_parsed(taught)) <= _most_parsed(taught)
 
 
@@ -183,7 +183,7 @@ def _most_parsed(taught: Taught) -> int:
 
 
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
-    """What is wrong, as the interpreter says it; as LibCST does where the interpreter finds nothing wrong."""
+    """Describes the error in Python's words, or in LibCST's if Python accepts the text."""
     try:
         parse(text)
     except SyntaxError as problem:
@@ -196,11 +196,11 @@ def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
 def read(
     text: str, taught: Taught = UNTAUGHT, known: Source | None = None, *, every_loop: bool = False, runs: bool = False
 ) -> Source | Problem:
-    """The fast path: only the statements and methods that can matter; the plain path where `ast` cannot help.
+    """The fast path: reads only the statements and methods that can matter. Falls back to the plain path if `ast` fails.
 
-    With `every_loop`, training loops of which no rule can have anything to say matter too. `known` is given back where it is
-    what would be read of the text. `runs` says that what trains is going to be run, for which all of the text is read: it is
-    parsed once, then. A loop gets a verdict even if no rule can find anything in the text.
+    With `every_loop`, it also reads training loops that no rule can say anything about. `known` is returned if it is what would
+    be read. `runs` means that training code will be simulated: a small text is then read in full, so it is parsed only once. A
+    loop gets a verdict even if no rule can find anything in the text.
     """
     if len(text) > most_read(taught):
         return Problem(1, 1, f"too large to be checked: more than {most_read(taught) // 1_000_000} MB of code; {_RAISED}")
@@ -234,7 +234,10 @@ def read(
 
 
 def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
-    """Some top-level statements of a module, by their rows; None for what LibCST does not read, reads with other rows, or is too much."""
+    """Reads some top-level statements of a module, by rows.
+
+    Returns None if there are too many, LibCST cannot parse them, or it counts the rows differently.
+    """
     if _size(text, MOST_PARSED, rows) > MOST_PARSED or "\f" in text or "\r" in text.replace("\r\n", ""):
         return None
     part = _parsed(text, rows)
@@ -242,7 +245,7 @@ def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
 
 
 def _size(text: str, most: int, rows: Sequence[tuple[int, int]] | None = None) -> int:
-    """How many words and signs some rows have, or all; 0 where that is not too much whatever they are."""
+    """The number of tokens in some rows, or in the whole text. Returns 0 if the text is too short to exceed the limit."""
     if len(text) <= most:
         return 0
     if rows is not None:
@@ -251,7 +254,7 @@ def _size(text: str, most: int, rows: Sequence[tuple[int, int]] | None = None) -
 
 
 def _trains(text: str, rows: Sequence[tuple[int, int]]) -> bool:
-    """Whether some rows of a text that is not too large spell a backward pass."""
+    """Whether some rows contain a backward pass, in a text that is not too large."""
     return len(text) <= MOST_PARSED and text.count("\n") <= MOST_ROWS and any(map(_BACKWARD.search, _in_rows(text, rows)))
 
 
@@ -261,12 +264,12 @@ def _in_rows(text: str, rows: Sequence[tuple[int, int]]) -> list[str]:
 
 
 def _starts(text: str) -> tuple[int, ...]:
-    """Where the lines of a text begin, and where it ends."""
+    """The offsets where the lines of a text begin, and where the text ends."""
     return (0, *(match.end() for match in NEWLINE.finditer(text)), len(text))
 
 
 def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
-    """Runs of rows, parsed as one module: what is left of a text without some of its statements is one as well."""
+    """Parses runs of rows as one module. A module without some of its statements is still a module."""
     starts = _starts(text)
     runs, pieces, length = [], [], 0
     for first, last in rows:

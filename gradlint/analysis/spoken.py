@@ -1,15 +1,15 @@
-"""What the words of a file say against a fix, where nothing else is known: a comment, a setting, a string."""
+"""Looks for words in a file that argue against a fix, in a comment, a setting or a string."""
 
 from __future__ import annotations
 
 import re
 
 _SUMS = re.compile(r"reductions?\W{0,6}(is|of|by)?\W{0,4}sum\b", re.I)
-"""`reduction="sum"`, "we use reduction==sum"."""
+"""Matches `reduction="sum"` and "we use reduction==sum"."""
 
 
 def doubted_by(code: str, text: str) -> str:
-    """Why a fix of a rule is not safe, as the file speaks of what the fix assumes not to be; empty where it does not."""
+    """Why a fix is not safe, if the file mentions something the fix assumes is absent. Empty otherwise."""
     if code != "GRD101":
         return ""
     if _SUMS.search(text) is None:

@@ -1,4 +1,4 @@
-"""Turns edits on nodes into edits on text: lines move with their comments, and everything else stays byte for byte."""
+"""Turns edits of nodes into edits of text. Lines move with their comments, and everything else stays byte for byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradlint.suppression.comments import comments
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """Replace the characters from `start` to `end` by `content`."""
+    """Replaces the characters from `start` to `end` with `content`."""
 
     start: int
     end: int
@@ -27,15 +27,15 @@ class Change:
 
 
 class Unrenderable(Exception):
-    """An edit has no faithful form in this text; the fix is withheld."""
+    """An edit cannot be written faithfully in this text, so the fix is withheld."""
 
 
 def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
-    """The changes that carry out a fix. Raises Unrenderable where one of its edits cannot be written safely."""
+    """Returns the changes that carry out a fix. Raises Unrenderable if an edit cannot be written safely."""
     changes: dict[tuple[int, int], Change] = {}
     for each in (change for edit in dict.fromkeys(edits) for change in _render(edit, _Page(source))):
         same = changes.get((each.start, each.end))
-        # What goes to one place stands there in the order of the edits.
+        # Insertions at the same offset keep the order of the edits.
         changes[each.start, each.end] = (
             replace(each, content=same.content + each.content) if same and each.start == each.end else each
         )
@@ -61,13 +61,13 @@ class _Page:
         return self.source.line_starts[row - 1]
 
     def line_end(self, offset: int) -> int:
-        """The offset behind the newline of the line that holds an offset."""
+        """The offset after the newline of the line that contains an offset."""
         row, _ = self.source.row_column(offset)
         starts = self.source.line_starts
         return starts[row] if row < len(starts) else len(self.text)
 
     def lines_of(self, statement: cst.CSTNode) -> tuple[int, int]:
-        """The whole lines of a statement; it must have them for itself."""
+        """The whole lines of a statement. Raises Unrenderable if it shares them with another statement."""
         start, end = self.span(statement)
         begin, stop = self.line_start(start), self.line_end(max(end - 1, start))
         if self.text[begin:start].strip() or self.continues(begin):
@@ -78,21 +78,21 @@ class _Page:
         return begin, stop
 
     def continues(self, begin: int) -> bool:
-        """Whether the line that begins here continues the one above, which ends with a backslash."""
+        """Whether the line that begins here continues a line that ends with a backslash."""
         return self.text[:begin].endswith(("\\\n", "\\\r\n", "\\\r"))
 
     @property
     def comments(self) -> dict[int, str]:
-        """Every comment of the text by its offset; what only looks like one within a string is none."""
+        """Every comment of the text, by offset. Strings that only look like comments do not count."""
         return _comments(self.text)
 
     def comments_in(self, begin: int, stop: int) -> str:
-        """The comments of some lines, each on a line of its own at the indentation of the first."""
+        """The comments in some lines, each on a separate line with the indentation of the first line."""
         found = (words for at, words in sorted(self.comments.items()) if begin <= at < stop)
         return "".join(f"{_indent(self.text[begin:])}{words}{self.source.newline}" for words in found)
 
     def with_comments(self, begin: int) -> int:
-        """The start of the comment lines that stand directly above a line, at its own indentation."""
+        """The start of the comment lines directly above a line with the same indentation."""
         indent = _indent(self.text[begin:])
         while begin > 0:
             above = self.line_start(begin - 1)
@@ -105,20 +105,20 @@ class _Page:
         return begin
 
     def and_gap(self, begin: int, stop: int) -> int:
-        """The end of a block together with one blank line below it, where it stands between blank lines."""
+        """The end of a block, including one blank line below it if there is also a blank line above it."""
         above = self.text[self.line_start(begin - 1) : begin] if begin else ""
         below = self.text[stop : self.line_end(stop)] if stop < len(self.text) else ""
         blank = begin > 0 and not above.strip() and below != "" and not below.strip()
         return self.line_end(stop) if blank else stop
 
     def complete(self, offset: int) -> str:
-        """What must be written before new lines at an offset: a newline where the text does not end with one."""
+        """The newline needed before new lines at an offset, if the text does not end with one."""
         if offset == len(self.text) and self.text and self.text[-1] not in "\r\n":
             return self.source.newline
         return ""
 
 
-@lru_cache(maxsize=2)  # the edits of one text ask in turn
+@lru_cache(maxsize=2)  # the edits of one text share a cached result
 def _comments(text: str) -> dict[int, str]:
     return {each.start: each.text for each in comments(text)}
 
@@ -129,7 +129,7 @@ def _margin(line: str) -> str:
 
 
 def _indent(line: str) -> str:
-    """The indentation, which a form feed begins anew."""
+    """The indentation of a line. A form feed restarts it."""
     return _margin(line).rpartition("\f")[2]
 
 
@@ -163,7 +163,7 @@ def _render(edit: Edit, page: _Page) -> list[Change]:
 def _written(page: _Page, start: int, end: int, new: str = "") -> Change:
     if "#" in page.text[start:end] and any(start <= at < end and words not in new for at, words in page.comments.items()):
         raise Unrenderable("there is a comment inside the expression")
-    # What the model quotes of a text of several lines has its own newlines.
+    # Text that the model quotes from several lines has normalised newlines.
     return Change(start, end, new.replace("\r\n", "\n").replace("\n", page.source.newline))
 
 
@@ -246,7 +246,7 @@ def _unwrap(edit: Unwrap, page: _Page) -> list[Change]:
 
 
 def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst.CSTNode]:
-    """The statements of a block from one to another."""
+    """The statements of a block from `first` to `last`."""
     for part in page.source.slices:
         for node in walk(part.module):
             body = getattr(node, "body", None)
@@ -256,7 +256,7 @@ def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst
 
 
 def _add_import(edit: AddImport, page: _Page) -> list[Change]:
-    """Above the first import of the module; nothing where the import is there already."""
+    """Adds an import above the first import of the module, unless it is already there."""
     place: int | None = None
     for part in page.source.slices:
         for statement in part.module.body:
@@ -274,7 +274,7 @@ def _add_import(edit: AddImport, page: _Page) -> list[Change]:
 
 
 def apply(text: str, changes: tuple[Change, ...]) -> str:
-    """The text with non-overlapping changes carried out."""
+    """Returns the text with non-overlapping changes applied."""
     parts: list[str] = []
     position = 0
     for change in sorted(changes):
@@ -286,7 +286,7 @@ def apply(text: str, changes: tuple[Change, ...]) -> str:
 
 
 def edited(text: str, edits: Sequence[TextEdit]) -> str:
-    """The text with the edits of a fix carried out."""
+    """Returns the text with the edits of a fix applied."""
     starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
 
     def offset(place: Place) -> int:

@@ -1,4 +1,4 @@
-"""Whether fixes that are right one by one spoil each other: by a simulation of the text before and after all of them."""
+"""Checks whether fixes that are right one by one conflict, by simulating the text before and after applying all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.simulate.simulation import RAISES, Simulation
 
 
 def spoils(before: str, after: str, project: Project) -> bool:
-    """Whether a repaired text has more faults of any kind than the text before, or does what PyTorch refuses."""
+    """Whether a fixed text has more faults of any kind than the original, or does something that PyTorch refuses."""
     runs, repaired = _runs(before, project), _runs(after, project)
     return bool(_counts(repaired) - _counts(runs)) or bool(_refused(repaired) - _refused(runs))
 
@@ -23,7 +23,7 @@ def _runs(text: str, project: Project) -> tuple[Simulation, ...]:
 
 
 def _counts(simulations: tuple[Simulation, ...]) -> Counter[str]:
-    """How many places have each fault."""
+    """The number of places with each fault."""
     return places_of_each(fault for each in simulations for fault in each.faults if fault.code not in WORTH_KNOWING)
 
 

@@ -1,4 +1,4 @@
-"""From the faults that runs show to findings, one for each place."""
+"""Turns the faults that runs show into findings, one per place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene
 
 
 def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iterator[tuple[Rule, Finding]]:
-    """The findings for the faults of some runs: one for a place, whatever loops come to it."""
+    """The findings for the faults of some runs. Each place gets one finding, no matter how many loops reach it."""
     placed = [scene for scene in found if source.row_of(scene.place) is not None]
     for rule in rules:
         if rule.shown is None:
@@ -30,7 +30,7 @@ def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iter
 
 
 def _joined(findings: Sequence[Finding]) -> Finding:
-    """One finding for a place that several loops come to: mended in all of them at once, or in none."""
+    """Merges the findings of several loops that reach one place. The fix applies only if every loop has one."""
     bare = next((each for each in findings if each.fix is None), None)
     if bare is not None or len(findings) == 1:
         return bare or findings[0]

@@ -1,4 +1,4 @@
-"""The names that a text reads and gives no value to: what a fix adds to them would raise `NameError`."""
+"""Finds names that a text reads but never binds. If a fix introduced one, the code would raise `NameError`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _GIVEN = frozenset(dir(builtins)) | {"__file__", "__path__", "__annotations__", 
 _ALL_OF_ANOTHER = re.compile(r"^\s*from\s[^#\n]*\simport\s*\*", re.M)
 
 Reads = frozenset[tuple[str, str]]
-"""Scopes, each by the names of those around it, with a name that is read there."""
+"""Pairs of a scope path and a name that is read in that scope."""
 
 
 def unbound(text: str) -> Reads | None:
-    """What is read in the scopes of a text and bound in none that Python looks in; None where the text does not tell."""
+    """The names that a text reads without binding them in any visible scope. None if the text does not allow an answer."""
     if _ALL_OF_ANOTHER.search(text):
         return None
     try:
         module = symtable.symtable(text, "train.py", "exec")
-    except (SyntaxError, ValueError, RecursionError):  # a newer syntax than that of this Python, or nested too deeply
+    except (SyntaxError, ValueError, RecursionError):  # the syntax is newer than this Python, or nested too deeply
         return None
     scopes = list(_scopes(module, ""))
     known = {each.get_name() for each in module.get_symbols() if _binds(each)} | _GIVEN

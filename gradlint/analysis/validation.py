@@ -1,4 +1,4 @@
-"""Holds each fix to its promise before it is offered, by a simulation of the text before and after it."""
+"""Checks each fix against its promise before offering it, by simulating the text before and after the fix."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from gradlint.simulate.scene import Scene, scenes
 from gradlint.simulate.simulation import Simulation
 
 MOST_TRIED = 30_000
-"""What the runs of all repaired texts of a file may come to together: events, their terms, and what each run costs whatever it holds."""
+"""The budget for simulating all fixed texts of a file, counted in events and their terms, plus a base cost per run."""
 ONE_TRY = 200
 CHARACTERS_OF_A_STEP = 20
-"""To parse and compile so many of a text costs about as much as an event does."""
+"""Parsing and compiling this many characters costs about as much as one event."""
 
 
 class Validator:
-    """Asks the runs of one text what is wrong with it, and what its fixes do; the text itself is simulated once, when first asked.
+    """Simulates one text to find its faults, and to check its fixes. The unchanged text is simulated once, on first use.
 
-    It reads the whole text, however little of it the rules were asked about: a hook, a property or a data set may lie anywhere.
+    It reads the whole text, however little of it the rules need, because a hook, a property or a data set may be anywhere.
     """
 
     def __init__(self, source: Source, project: Project) -> None:
@@ -46,26 +46,26 @@ class Validator:
 
     @cached_property
     def whole(self) -> Source | Problem:
-        """The whole text, parsed; of a large one what can matter."""
+        """The whole text, parsed, or the relevant part of a large one."""
         return self.source.whole(self.project.taught)
 
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
-        """The runs of the text as it is."""
+        """The runs of the unchanged text."""
         return () if isinstance(self.whole, Problem) else self.project.runs(self.whole.statements)
 
     @cached_property
     def among(self) -> tuple[Simulation, ...]:
-        """The runs of the text among the modules around it; none where none are followed."""
+        """The runs of the text with the modules around it. Empty if none are followed."""
         return () if isinstance(self.whole, Problem) else self.project.followed(self.whole.statements)
 
     @cached_property
     def following(self) -> Following:
-        """What the modules around the text say of it."""
+        """The comparison of the text with the modules around it."""
         return Following(self.among, lambda node: self._row_of(node) is not None)
 
     def asked(self, rules: Sequence[Rule]) -> bool:
-        """Whether any of the rules is told by runs, and there is something to run."""
+        """Whether any of the rules uses runs, and there is something to run."""
         return any(rule.shown is not None for rule in rules) and self._trains
 
     @cached_property
@@ -77,7 +77,7 @@ class Validator:
 
     @cached_property
     def _known_nodes(self) -> list[cst.CSTNode]:
-        """All nodes of what was read of the text."""
+        """All nodes of the part that was read first."""
         return walk_all(self.source.statements)
 
     @cached_property
@@ -87,12 +87,12 @@ class Validator:
 
     @cached_property
     def _leads(self) -> bool:
-        """Whether the text trains nothing itself, and may lead to what does."""
+        """Whether the text trains nothing itself, but may lead to code that does."""
         neighbours = self.project.neighbours
         return neighbours is not None and may_lead(self.source.text) and neighbours.leads
 
     def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
-        """What the runs show to be wrong, with the source of its nodes."""
+        """Yields the findings that runs show, with the source of their nodes."""
         if not self.asked(rules):
             return
         whole = self.whole
@@ -101,7 +101,7 @@ class Validator:
                 yield rule, finding, whole
 
     def _scenes(self, whole: Source) -> list[Scene]:
-        """The faults of the text: those that it shows by itself, unless the modules around it refute them, and those that these add."""
+        """The faults of the text, without those that the surrounding modules refute, plus those that they add."""
         own = list(scenes(self.before, whole.statements))
         if not self.among:
             return own
@@ -110,9 +110,9 @@ class Validator:
         return [*self.following.upheld(own), *added]
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int, *, safe: bool = True) -> Comparison:
-        """What simulation says of the text with some changes, against the text without them; `row` is where the finding is.
+        """Compares the text with and without some changes, by simulation. `row` is the row of the finding.
 
-        What is not `safe` by itself is not held against the modules around the text as well.
+        Only a fix that is `safe` by itself is also checked with the modules around the text.
         """
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
@@ -137,7 +137,7 @@ class Validator:
         return unbound(self.source.text)
 
     def _nameless(self, repaired: str) -> str | None:
-        """A name that a repaired text reads without a value, and the text before it does not."""
+        """A name that a fixed text reads without a value, although the original does not."""
         before, after = self._unbound, unbound(repaired)
         if before is None or after is None:
             return None
@@ -147,7 +147,7 @@ class Validator:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
     def _runs(self, repaired: Sequence[cst.BaseStatement], runs_of: Runs, unasked: frozenset[str]) -> tuple[Simulation, ...]:
-        """The runs of a repaired text."""
+        """The runs of a fixed text, charged to the budget."""
         found = runs_of(repaired, unasked=unasked)
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found

@@ -1,1 +1,1 @@
-"""Repairs: what several rules share, and the loop that applies fixes until nothing changes."""
+"""Fixes: the code that several rules share, and the loop that applies fixes until nothing changes."""

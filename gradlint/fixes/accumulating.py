@@ -1,4 +1,4 @@
-"""Fixes for how an Accelerator is told of micro-batches: one `accumulate()` where there are two, and one where there is none."""
+"""Fixes for `accumulate()` of an Accelerator: joins two nested contexts, or adds a missing one."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _OF_MICRO_BATCH = (
     What.SCHEDULE,
     What.AVERAGE,
 )
-"""What belongs into the context: it acts at the end of a window only, where the accelerator prepared it."""
+"""These calls belong inside the context, because prepared objects make them act only at the end of a window."""
 
 
 def join_contexts(scene: Scene) -> Outcome:
-    """Give the models of a second `accumulate()` to the one around it."""
+    """Passes the models of an inner `accumulate()` to the outer one."""
     places, inner = scene.script.once(Places), scene.event.node
     outer = scene.fault.other.node if scene.fault.other is not None else inner
     if not (isinstance(inner, cst.Call) and isinstance(outer, cst.Call)):
@@ -61,13 +61,13 @@ def _in_parentheses(*calls: cst.Call) -> bool:
 
 
 def _with_of(call: cst.Call, places: Places) -> cst.With | None:
-    """The `with` that enters what a call makes."""
+    """The `with` statement that enters the context created by a call."""
     found = (each for each in places.around(call) if isinstance(each, cst.With) and any(i.item is call for i in each.items))
     return next(found, None)
 
 
 def enter_accumulate(scene: Scene) -> Outcome:
-    """Put what a micro-batch does, from the forward pass to the last part of its update, under `accumulate()`."""
+    """Puts the work of a micro-batch under `accumulate()`, from the forward pass to the last part of its update."""
     places, call = scene.script.once(Places), scene.event.node
     loop = scene.loop
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not isinstance(loop, (cst.For, cst.While)):
@@ -93,18 +93,18 @@ def enter_accumulate(scene: Scene) -> Outcome:
 
 
 def _holds(statement: cst.CSTNode, event: Event, places: Places) -> bool:
-    """Whether an event happens in a statement, or in what it calls."""
+    """Whether an event happens in a statement or in something it calls."""
     return any(places.holds(statement, node) for node in (event.node, *event.stack))
 
 
 def _called(statement: cst.CSTNode, name: str, scene: Scene) -> Iterator[str]:
-    """The models that an accelerator prepares and that a statement calls."""
+    """The models that a statement calls and an accelerator has prepared."""
     calls = {text(each.func) for each in walk(statement) if isinstance(each, cst.Call)}
     yield from (model for model in _prepared(name, scene) if model in calls)
 
 
 def _prepared(name: str, scene: Scene) -> Iterator[str]:
-    """What an accelerator gives back as prepared, as the text names it."""
+    """The names to which the text assigns what an accelerator prepares."""
     for statement in scene.script.statements:
         for each in walk(statement):
             if not (isinstance(each, cst.Assign) and isinstance(each.value, cst.Call)):
@@ -116,7 +116,7 @@ def _prepared(name: str, scene: Scene) -> Iterator[str]:
 
 
 def _is_count(statement: cst.CSTNode) -> bool:
-    """Whether a line of the loop's own adds one to a counter."""
+    """Whether a statement adds one to a counter."""
     small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
     one = isinstance(small, cst.AugAssign) and isinstance(small.operator, cst.AddAssign)
     return one and isinstance(small, cst.AugAssign) and text(small.value) == "1"

@@ -1,4 +1,4 @@
-"""The guards of a window that ask its counter for a remainder by N, as a run shows them: those that move together, and what would not."""
+"""Finds the guards of a window that test its counter modulo N in a run: which must change together, and what would not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _OF_UPDATE = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """A condition that asks for the remainder: `node` is that, `branch` what asks, `closes` the answer at a window's end."""
+    """A condition with a remainder.
+
+    `node` is the remainder, `branch` the code that tests the condition, and `closes` its value at the end of a window.
+    """
 
     node: cst.BinaryOperation
     test: cst.CSTNode
@@ -34,12 +37,12 @@ class Guard:
 
     @property
     def block(self) -> cst.BaseSuite | None:
-        """What it lets run, where it is a branch."""
+        """The block that the guard controls, if it is a branch."""
         return self.branch.body if isinstance(self.branch, cst.If) else None
 
 
 class Boundary:
-    """All guards of a window that ask the same counter for the same remainder, the one of the step first."""
+    """All guards of a window that test the same counter modulo the same number. The guard of the step comes first."""
 
     def __init__(self, scene: Scene, decision: Decision, node: cst.BinaryOperation) -> None:
         self.scene = scene
@@ -50,7 +53,7 @@ class Boundary:
 
     @cached_property
     def guards(self) -> list[Guard]:
-        """The guards, each once: of the step, and of what else belongs to an update or leaves an average over processes out."""
+        """The guards, without duplicates: of the step, of other parts of the update, and of contexts that skip averaging."""
         found = {id(self.node): Guard(self.node, self.decision.test, self.decision.branch, self.decision.closes)}
         home = self.places.function_of(self.node)
         for node, asked in self._others():
@@ -73,7 +76,7 @@ class Boundary:
                 yield node, asked
 
     def _role(self, asked: Remainder) -> bool | None:
-        """The answer with which a condition lets happen what belongs to the end of a window; None where it does not."""
+        """The value of a condition that runs the end-of-window code, or None if it controls no such code."""
         branch = asked.branch
         steps = [event for run in self.scene.runs or (self.scene.run,) for event in run.trace.of(What.STEP)]
         calls = [node for event in steps for node in (event.node, *event.stack) if isinstance(node, cst.Call)]
@@ -91,7 +94,7 @@ class Boundary:
 
     @cached_property
     def begins(self) -> int | None:
-        """What is divided at the first micro-batch, where that is the same in all runs: no setting has a say in it."""
+        """The value of the dividend at the first micro-batch, if it is the same in all runs, whatever the settings."""
         seen = (
             view for run in self.scene.runs or (self.scene.run,) for view in views(run.trace) if view.key == self.scene.view.key
         )
@@ -101,13 +104,13 @@ class Boundary:
 
     @cached_property
     def counters(self) -> set[str]:
-        """What is counted, by name."""
+        """The names of the counted variables."""
         return {name for each in walk(self.node.left) if (name := dotted(each)) is not None}
 
-    # What would not move along
+    # Code that would not move along
 
     def asked_elsewhere(self) -> cst.CSTNode | None:
-        """What else in the loop asks for a remainder by N, but for what opens a window."""
+        """Another remainder by N that the loop tests, other than one that opens a window."""
         tests = [self.comparisons(guard) for guard in self.guards]
         opening = {id(each.node) for each in self.scene.run.trace.remainders if self._opens(each)}
         for node in self._in_loop(cst.BinaryOperation):
@@ -118,12 +121,12 @@ class Boundary:
         return None
 
     def _opens(self, asked: Remainder) -> bool:
-        """Whether a condition lets gradients be cleared before the backward pass of its iteration."""
+        """Whether a condition controls clearing the gradients before the backward pass of its iteration."""
         zeroings = self.scene.run.trace.once(_opening)
         return any(node is asked.branch for event in zeroings for node, _, _ in event.path)
 
     def comparisons(self, guard: Guard) -> cst.CSTNode:
-        """The condition of a guard, or the comparison itself where that stands in another place."""
+        """The condition of a guard, or only the comparison if it is somewhere else."""
         return guard.test if _holds(guard.test, guard.node) else guard.node
 
     def _in_loop(self, kind: type[Node]) -> list[Node]:
@@ -138,7 +141,7 @@ class Boundary:
         return nodes
 
     def beneath(self) -> cst.CSTNode | None:
-        """What asks for another remainder of the same counter where the guards let it: to log, to save, to evaluate."""
+        """Another remainder of the same counter that is tested under the guards, for example to log, save or evaluate."""
         steps = [step.node for step in self.scene.view.steps]
         blocks: list[cst.CSTNode] = [block for each in self.guards if (block := each.block) is not None and each.closes]
         lines = [self.places.around(step) for step in steps]
@@ -153,7 +156,7 @@ class Boundary:
         return None
 
     def decides_apart(self) -> bool:
-        """Whether gradients are synchronised by a test of its own: `no_backward_sync(model, enabled=i % N != 0)`."""
+        """Whether a separate test controls gradient synchronisation: `no_backward_sync(model, enabled=i % N != 0)`."""
         own = {id(each.node) for each in self.guards}
         calls = (each for each in self._in_loop(cst.Call) if switches(last_name(each.func) or ""))
         nodes = (node for call in calls for arg in call.args for node in walk(arg.value))
@@ -163,7 +166,7 @@ class Boundary:
         )
 
     def asks_for_an_end(self) -> bool:
-        """Whether a guard compares what it counts with something else as well, beside the remainder: a flush that was meant."""
+        """Whether a guard also compares its counter with something else, which suggests an intended flush."""
         for guard in self.guards:
             own = comparison_around(guard.test, guard.node)
             for each in walk(guard.test):
@@ -173,13 +176,13 @@ class Boundary:
         return False
 
     def shared(self) -> str | None:
-        """Why a change of the guards would serve others than the loop, where they stand in a function that it calls."""
+        """Why changing the guards would affect code outside the loop, if they are in a function that the loop calls."""
         loop, home = self.scene.loop, self.places.function_of(self.node)
         own = isinstance(loop, (cst.For, cst.While)) and self.places.function_of(loop) is home
         return None if own else called_apart(self.node, self.scene, self.places)
 
     def skips_first(self, guard: Guard) -> cst.BooleanOperation | None:
-        """The part of a guard that joins its comparison with `i > 0`, `i != 0` or `i`: it lets the first micro-batch go."""
+        """The part of a guard that joins its comparison with `i > 0`, `i != 0` or `i`, to skip the first micro-batch."""
         whole = comparison_around(guard.test, guard.node)
         for each in walk(guard.test):
             if isinstance(each, cst.BooleanOperation) and isinstance(each.operator, cst.And) and whole in (each.left, each.right):
@@ -191,14 +194,14 @@ class Boundary:
 
 
 def boundary_of(scene: Scene) -> Boundary | None:
-    """The boundary that an optimizer's step asks for, where that is one remainder."""
+    """The boundary that controls an optimizer's step, if it is a single remainder."""
     decision = decided(scene.view, scene.step)
     node = decision.node if decision is not None else None
     return Boundary(scene, decision, node) if decision is not None and node is not None else None
 
 
 def _behind(trace: Trace) -> list[Event]:
-    """What happens for an update behind the backward passes of its iteration, or in one that has none."""
+    """The update events after the last backward pass of their iteration, or in an iteration without one."""
     found: list[Event] = []
     following: Event | None = None
     for event in reversed(trace.events):
@@ -218,7 +221,7 @@ def _opening(trace: Trace) -> list[Event]:
 
 
 def _is_context(node: cst.BaseExpression) -> bool:
-    """Whether something is a context that leaves the average over processes out."""
+    """Whether an expression is a context that skips averaging the gradients over processes."""
     return isinstance(node, cst.Call) and switches(last_name(node.func) or "")
 
 

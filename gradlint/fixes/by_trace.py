@@ -1,4 +1,7 @@
-"""Fixes for what a simulated run shows: written where the events stand, and offered because a run of the result proves them."""
+"""Fixes for faults in a simulated run.
+
+They edit the code at the events, and are offered because a run of the result proves them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from gradlint.simulate.trace import COUNTS, What
 
 
 def move_behind_step(scene: Scene, message: str) -> Outcome:
-    """Move a call that comes once an update, and too early, behind what steps the optimizer in its own suite."""
+    """Moves a call that runs once per update, but too early, after the optimizer's step in the same block."""
     places, node = scene.script.once(Places), scene.event.node
     line = _statement_of(node, places)
     if line is None:
@@ -50,7 +53,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
 
 
 def _statement_of(node: cst.CSTNode, places: Places) -> cst.BaseStatement | None:
-    """The statement that is a call and nothing else, or the loop that gives each of some weights no gradient and does nothing else."""
+    """The statement that consists only of a call, or the loop that only sets the gradient of each parameter to None."""
     line = places.line_of(node)
     small = line.body[0] if line is not None else None
     if isinstance(small, cst.Expr) and small.value is node:
@@ -61,10 +64,10 @@ def _statement_of(node: cst.CSTNode, places: Places) -> cst.BaseStatement | None
 
 
 def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Outcome:
-    """Move a call beside the optimizer's step, to its place in an update, and write it beside the other steps that lack it.
+    """Moves a call next to the optimizer's step, to its place in the update, and copies it to other steps that lack it.
 
-    What stands in an arm goes with the condition, and with what of its kind stands in the other arms; events of the kinds `along`
-    that the same decision is about, or that need it, go too.
+    A call in a branch takes its condition along, and so do similar calls in the other branches. Events of the kinds `along` move
+    too if the same decision controls them or they need it.
     """
     places, what = scene.script.once(Places), scene.event.what
     line = line_beside_step(scene, places)
@@ -109,9 +112,9 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
 
 
 def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Outcome | None:
-    """Let lines beside a step that an accelerator holds back run only when that does not; None where none holds it back.
+    """If an accelerator skips the step inside a window, makes the lines next to it skip as well. Otherwise returns None.
 
-    What the accelerator holds back as well, the zeroing of an optimizer, goes behind the step.
+    Zeroing the gradients of a prepared optimizer is skipped as well, so it moves after the step.
     """
     name = _accelerator(found, scene, places)
     if name is None:
@@ -133,7 +136,7 @@ def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: P
 
 
 def _accelerator(found: Decision, scene: Scene, places: Places) -> str | None:
-    """The accelerator that counts the micro-batches of the loop, as the function of some lines names it."""
+    """The accelerator that counts the micro-batches of the loop, by its name in the function."""
     counts = [event.node for event in scene.run.trace.of(What.COUNT) if places.holds(scene.loop or event.node, event.node)]
     funcs = [node.func for node in counts if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)]
     function = places.function_of(found.statement)
@@ -142,18 +145,18 @@ def _accelerator(found: Decision, scene: Scene, places: Places) -> str | None:
 
 
 def _receiver(call: cst.CSTNode) -> str | None:
-    """What a method is called on."""
+    """The object that a method is called on."""
     return text(call.func.value) if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) else None
 
 
 def _leads_from(step: cst.CSTNode, found: Decision, places: Places) -> bool:
-    """Whether some lines stand behind the step."""
+    """Whether the lines come after the step."""
     order = [each for each in places.suite_of(step) if each is step or each is found.statement]
     return len(order) == 2 and order[0] is step
 
 
 def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
-    """Whether a condition names what the text gives a value more than once."""
+    """Whether a condition reads a name that the text assigns more than once."""
     names = {each.value for each in walk(test) if isinstance(each, cst.Name)} - {"self"}
     nodes = scene.script.once(walk_all)
     given = Counter(last_name(each.target) for each in nodes if isinstance(each, cst.AssignTarget))
@@ -163,9 +166,9 @@ def _may_change(test: cst.CSTNode, scene: Scene) -> bool:
 
 
 def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene, places: Places) -> bool:
-    """Whether a statement comes before a step in its suite, and what is moved may cross what stands between.
+    """Whether a statement comes before a step in its block, and the call can move across the code in between.
 
-    A loop that backpropagates is no step, and a zeroing before a backward pass is for that one.
+    A loop that backpropagates is not a step, and a zeroing before a backward pass belongs to that pass.
     """
     start = next(place for place, each in enumerate(suite) if each is piece)
     end = next(place for place, each in enumerate(suite) if each is step)
@@ -174,7 +177,7 @@ def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene,
 
 
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
-    """Write a line behind the optimizer's step, and behind the others that the loop has in that function."""
+    """Inserts a line after the optimizer's step, and after the loop's other steps in the same function."""
     places, function = scene.script.once(Places), None
     inserts: dict[int, Insert] = {}
     for event in (scene.event, *scene.view.steps):

@@ -1,4 +1,4 @@
-"""Writes what a clip lacks: the unscaling before it, or its place behind the backward pass."""
+"""Fixes for gradient clipping: adds the missing unscaling before it, or moves it after the backward pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Event, What
 
 
 def unscale_first(scene: Scene) -> Outcome:
-    """Write `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
+    """Inserts `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
     places, clip = scene.script.once(Places), _first_clip(scene)
     line = places.line_of(clip.node)
     if line is None:
@@ -45,7 +45,10 @@ def unscale_first(scene: Scene) -> Outcome:
 
 
 def _only_where_scaled(line: cst.CSTNode, clip: Event, steps: list[Event], places: Places) -> str | None:
-    """The condition, "" for none, under which the scaler steps and the clip does not stand; None where it cannot be asked at the clip."""
+    """The `if` header for a condition of the scaler's steps that the clip does not have, or "" if there is none.
+
+    Returns None if that condition cannot be tested at the clip.
+    """
     arms = {(id(node), arm) for node, arm, _ in clip.path}
     extra = {id(node): (node, arm) for step in steps for node, arm, _ in step.path if (id(node), arm) not in arms}
     if not extra:
@@ -68,7 +71,7 @@ def _under(header: str, lines: list[str]) -> str:
 
 
 def move_behind_backward(scene: Scene, message: str) -> Outcome:
-    """Move a clip that comes before the backward pass to its place before the step, and unscale there where a scaler steps."""
+    """Moves a clip from before the backward pass to just before the step, and unscales there if a scaler steps."""
     places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):
@@ -96,14 +99,14 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
 
 
 def _named_at(line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """The call that unscales what the step uses, where its names are those of a line's function."""
+    """The call that unscales the gradients of the step, if a line can use its names because it is in the same function."""
     return (
         _unscaling(scene.step, line, scene, places) if places.function_of(scene.step.node) is places.function_of(line) else None
     )
 
 
 def _stand_in(scene: Scene) -> str | None:
-    """A class of the text that scales and steps as a scaler does, and does not unscale."""
+    """A class in the text that scales and steps like a scaler but has no `unscale_`."""
     for statement in scene.script.statements:
         for each in walk(statement):
             if isinstance(each, cst.ClassDef) and not each.bases:
@@ -114,7 +117,7 @@ def _stand_in(scene: Scene) -> str | None:
 
 
 def _first_clip(scene: Scene) -> Event:
-    """The first clip of the update that the fault's own is in: gradients are unscaled once, for all of them."""
+    """The first clip of the same update. Gradients are unscaled once, for all clips."""
     events = scene.run.trace.events
     first = scene.event
     for event in reversed(events[: next(place for place, each in enumerate(events) if each is first)]):
@@ -126,7 +129,7 @@ def _first_clip(scene: Scene) -> Event:
 
 
 def _steps_after(clip: Event, scene: Scene) -> Iterator[Event]:
-    """The scaler's steps that a clip is for; none where another backward pass comes before them."""
+    """The scaler's steps that use the clipped gradients, or none if another backward pass comes first."""
     events = scene.run.trace.events
     place = next(index for index, event in enumerate(events) if event is clip)
     seen = False
@@ -142,7 +145,10 @@ def _steps_after(clip: Event, scene: Scene) -> Iterator[Event]:
 
 
 def _unscaling(step: Event, line: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """The call that unscales what a step uses, before a line: under the loop over optimizers that it stands in, and the line does not."""
+    """The call that unscales the gradients of a step, to insert before a line.
+
+    If the step is in a loop over optimizers that does not contain the line, the call gets the same loop.
+    """
     call = step.node
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not call.args:
         return None

@@ -1,4 +1,4 @@
-"""A decision as text: its tests written anew around the lines that go with it."""
+"""Writes a decision as text: its conditions around the lines that move."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_text(node: cst.CSTNode, going: Collection[int]) -> list[str]:
 
 
 def line_text(node: cst.SimpleStatementLine) -> list[str]:
-    """A line of code without its comment; the lines that it goes on for are indented anew."""
+    """A line of code without its comment. Its continuation lines get new indentation."""
     plain = node.with_changes(leading_lines=(), trailing_whitespace=cst.TrailingWhitespace())
     first, *rest = text(plain).split("\n")
     if not rest:

@@ -1,4 +1,4 @@
-"""What goes to the update together: the lines of one decision that are to run there, and the decision written anew around them."""
+"""Finds the lines that move to the update together, and rewrites the conditions around them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gradlint.simulate.trace import Event, What
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The outermost statement around some lines that the update is not in; `pieces` are its largest parts that hold nothing else.
+    """The outermost statement that contains some lines but not the update.
 
-    `guard` is the condition of the update, where the lines have to stay and ask for it, since an arm holds nothing else; `reported`
-    are the names of what they return that is read, but decides nothing, where the update may not have been. `same` says that the
-    update stands under the same condition, so that they need none of their own there.
+    `pieces` are its largest parts that contain only those lines. `guard` is the condition of the update: if moving the lines
+    would leave a branch empty, they stay and test it. `reported` are the names of results that may be read where no update has
+    run, but decide nothing there. `same` means that the update is under the same condition, so the lines need none there.
     """
 
     statement: cst.CSTNode
@@ -35,7 +35,7 @@ class Decision:
 
     @property
     def bare(self) -> bool:
-        """Whether no condition stands around the pieces."""
+        """Whether the pieces are under no condition."""
         pieces = {id(each) for each in self.pieces}
         conditions = (each for each in walk(self.statement) if isinstance(each, cst.If) and id(each) not in pieces)
         return not any(_holds(each, self.pieces) for each in conditions)
@@ -46,7 +46,7 @@ class Decision:
         return "\n".join(as_text(self.statement, {id(each) for each in self.lines}))
 
     def edits(self, anchor: cst.CSTNode, *, after: bool) -> list[Edit]:
-        """What takes the lines beside a statement, or lets them run only when that does."""
+        """The edits that move the lines next to a statement, or make them run only if it does."""
         if self.guard:
             return [Wrap(block[0], block[-1], f"if {self.guard}:") for block in adjacent(self.statement, self.pieces)]
         if self.same:
@@ -58,7 +58,7 @@ class Decision:
 
 
 def decision_of(line: cst.CSTNode, update: cst.CSTNode, kinds: Collection[What], scene: Scene, places: Places) -> Decision | str:
-    """What moves with a line to the update, or why it cannot; `kinds` are the events that go there."""
+    """The decision that moves with a line to the update, or why it cannot move. `kinds` are the kinds of events that move."""
     whole = next(each for each in reversed(places.around(line)) if not places.holds(each, update))
     moved = [event for event in _events(scene) if event.what in kinds and event.target in (-1, scene.event.target)]
     lines = list(_lines(whole, moved, scene, places))
@@ -81,7 +81,7 @@ def decision_of(line: cst.CSTNode, update: cst.CSTNode, kinds: Collection[What],
 
 
 def _stands_alike(found: Decision, update: cst.CSTNode, places: Places) -> bool:
-    """Whether a condition that holds nothing but some lines is that of the update, which stands directly under it."""
+    """Whether the condition around the lines contains nothing else and equals the condition directly around the update."""
     whole = found.statement
     if not isinstance(whole, cst.If) or whole.orelse is not None or list(whole.body.body) != list(found.lines):
         return False
@@ -91,12 +91,12 @@ def _stands_alike(found: Decision, update: cst.CSTNode, places: Places) -> bool:
 
 
 def _asked(node: cst.If) -> str:
-    """What a condition asks, on one line."""
+    """The condition of an `if`, on one line."""
     return " ".join(text(node.test.with_changes(lpar=(), rpar=())).split())
 
 
 def _guard_of(whole: cst.CSTNode, update: cst.CSTNode, places: Places) -> cst.BaseExpression | None:
-    """The condition under which the update stands in the suite of a decision, if it only asks."""
+    """The condition directly around the update, in the block of the decision, if it has no side effects."""
     outer = next((each for each in places.suite_of(whole) if places.holds(each, update)), None)
     if not isinstance(outer, cst.If) or not any(each is update for each in outer.body.body):
         return None
@@ -104,7 +104,7 @@ def _guard_of(whole: cst.CSTNode, update: cst.CSTNode, places: Places) -> cst.Ba
 
 
 def adjacent(statement: cst.CSTNode, pieces: Sequence[cst.CSTNode]) -> Iterator[list[cst.CSTNode]]:
-    """The pieces of each block that follow on each other."""
+    """The pieces in each block, grouped into runs of adjacent statements."""
     going = {id(each) for each in pieces}
     if any(each is statement for each in pieces):
         yield [statement]
@@ -122,7 +122,7 @@ def adjacent(statement: cst.CSTNode, pieces: Sequence[cst.CSTNode]) -> Iterator[
 
 
 def _lines(whole: cst.CSTNode, moved: Sequence[Event], scene: Scene, places: Places) -> Iterator[cst.SimpleStatementLine]:
-    """The lines of a decision that lead to some events, and those in arms that no run takes that call the same."""
+    """The lines of a decision that lead to some events, and lines in branches that no run takes that call the same functions."""
     lines = [each for each in walk(whole) if isinstance(each, cst.SimpleStatementLine)]
     own = {id(each) for each in lines if _leads(each, moved, places)}
     called = {func for each in lines if id(each) in own and (func := _called(each)) is not None}
@@ -132,18 +132,18 @@ def _lines(whole: cst.CSTNode, moved: Sequence[Event], scene: Scene, places: Pla
 
 
 def _called(line: cst.SimpleStatementLine) -> str | None:
-    """What a line that is one call calls."""
+    """The callee of a line that consists of one call."""
     small = line.body[0] if len(line.body) == 1 else None
     value = small.value if isinstance(small, (cst.Expr, cst.Assign)) else None
     return text(value.func) if isinstance(value, cst.Call) else None
 
 
 def following(found: Decision, update: cst.CSTNode, kinds: Collection[What], scene: Scene, places: Places) -> Iterator[Decision]:
-    """The clips beside unscaled gradients that are to go to the update: left behind, they would bound scaled ones."""
+    """The clips that must follow the unscaling to the update. Left in place, they would clip scaled gradients."""
     if scene.event.what is not What.UNSCALE or What.CLIP not in kinds:
         return
     suite, met = places.suite_of(found.statement), {id(found.statement)}
-    # A clip behind the update is another rule's.
+    # Another rule handles a clip after the update.
     suite = suite[: next((place for place, each in enumerate(suite) if places.holds(each, update)), len(suite))]
     for event in _events(scene):
         for node in (event.node, *event.stack) if event.what is What.CLIP else ():
@@ -168,12 +168,12 @@ def _events(scene: Scene) -> Iterator[Event]:
 
 
 def _leads(line: cst.CSTNode, events: Sequence[Event], places: Places) -> bool:
-    """Whether a line holds one of some events, or a call that leads to it."""
+    """Whether a line contains one of some events, or a call that leads to one."""
     return any(places.holds(line, node) for event in events for node in (event.node, *event.stack))
 
 
 def _pieces(statement: cst.CSTNode, going: Collection[int]) -> Iterator[cst.CSTNode]:
-    """The largest statements that hold lines that go, and no others."""
+    """The largest statements that contain moving lines and no others."""
     lines = [id(each) in going for each in walk(statement) if isinstance(each, cst.SimpleStatementLine)]
     if lines and all(lines):
         yield statement
@@ -184,7 +184,7 @@ def _pieces(statement: cst.CSTNode, going: Collection[int]) -> Iterator[cst.CSTN
 
 
 def _blocks(statement: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
-    """The blocks of a compound statement, those of all its arms."""
+    """The blocks of a compound statement, including those of all its branches."""
     for child in subnodes(statement):
         if isinstance(child, cst.IndentedBlock):
             yield child
@@ -193,7 +193,7 @@ def _blocks(statement: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
 
 
 def _unsettled(found: Decision, update: cst.CSTNode, places: Places, guard: cst.CSTNode | None = None) -> str:
-    """What the lines and their conditions name, and gets another value on the way to the update."""
+    """Why the lines cannot move, if a name that they or their conditions use changes before the update."""
     suite = places.suite_of(found.statement)
     start = next(index for index, each in enumerate(suite) if each is found.statement)
     end = next((index for index, each in enumerate(suite) if places.holds(each, update)), None)
@@ -212,7 +212,7 @@ def named_anew(
     going: Collection[int] = (),
     own: Collection[str | None] = (),
 ) -> str | None:
-    """What some nodes name, but for `own`, and the statements, but for what is `going`, give another value."""
+    """A name that the nodes use and the statements change. Ignores the names in `own` and the nodes in `going`."""
     parts = [nodes] if isinstance(nodes, cst.CSTNode) else nodes
     named = {dotted(each) for node in parts for each in walk(node) if isinstance(each, (cst.Name, cst.Attribute))}
     for each in (node for statement in statements for node in walk(statement) if id(node) not in going):
@@ -223,7 +223,7 @@ def named_anew(
 
 
 def _unwritable(found: Decision) -> str:
-    """Why the decision cannot be written a second time, in the update."""
+    """Why the decision cannot be written again in the update."""
     for each in walk(found.statement):
         if isinstance(each, (cst.Try, cst.Match, cst.FunctionDef, cst.ClassDef)) and _holds(each, found.lines):
             return "the call has its own condition"
@@ -236,6 +236,3 @@ def _unwritable(found: Decision) -> str:
 def _holds(node: cst.CSTNode, lines: Sequence[cst.CSTNode]) -> bool:
     inside = {id(each) for each in walk(node)}
     return any(id(each) in inside for each in lines)
-
-
-# The decision as text

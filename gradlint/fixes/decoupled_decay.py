@@ -1,4 +1,4 @@
-"""Writes an optimizer of Adam's family with a weight decay that does not pass through the adaptive denominator."""
+"""Rewrites an optimizer of the Adam family so that its weight decay does not pass through the adaptive denominator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradlint.model.syntax.expressions import text, walk
 
 
 def decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
-    """AdamW in place of Adam, with its import; of the others of the family the argument that says so."""
+    """Replaces Adam with AdamW, including the import. Other optimizers of the family get `decoupled_weight_decay=True`."""
     unsafe = Applicability.UNSAFE
     if name != "Adam":
         last = built.call.args[-1] if built.call.args else None

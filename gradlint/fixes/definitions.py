@@ -1,4 +1,4 @@
-"""What one line gives a name, an attribute or an entry of a dictionary, and who reads it."""
+"""Finds the single definition of a name, an attribute or a dictionary entry, and the code that reads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradlint.model.syntax.expressions import dotted, keywords, last_name, liter
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A name that is read at a node, and the only value that a text gives it."""
+    """A name that is read at a node, and the only value that the text assigns to it."""
 
     read: cst.CSTNode
     name: str
@@ -22,7 +22,7 @@ class Definition:
 
 
 def names_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The names, whole chains of attributes and entries, that a value is computed from; no callees."""
+    """The names that a value is computed from, with their attributes and entries, but without callees."""
     if dotted(node) is not None:
         yield node
     elif isinstance(node, cst.Call):
@@ -34,7 +34,7 @@ def names_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 class Definitions:
-    """The names of a text that have one value each."""
+    """The names of a text that have a single value."""
 
     def __init__(self, statements: Sequence[cst.BaseStatement]) -> None:
         self.places = Places(statements)
@@ -42,7 +42,7 @@ class Definitions:
         self._rank = {id(each): rank for rank, each in enumerate(self._nodes)}
 
     def of(self, node: cst.CSTNode, entry: str = "") -> Definition | None:
-        """What a name is given, or an entry of the dictionary that a name stands for."""
+        """The value of a name, or of an entry of the dictionary that it names."""
         key = dotted(node)
         if key is None:
             return None
@@ -61,7 +61,7 @@ class Definitions:
         return Definition(node, key, value) if value is not None else None
 
     def read_alone(self, each: Definition, readers: Sequence[cst.CSTNode]) -> bool:
-        """Whether nothing but some nodes, and what is read by them alone, reads a name."""
+        """Whether only some nodes read a name, directly or through names that only they read."""
         owner, _, item = each.name.partition("[")
         last = owner.rpartition(".")[2]
         inside = {id(node) for reader in readers for node in walk(reader)}
@@ -77,7 +77,7 @@ class Definitions:
         return all(self._passed_on(node, readers) for node in strangers)
 
     def _passed_on(self, node: cst.CSTNode, readers: Sequence[cst.CSTNode], hops: int = 4) -> bool:
-        """Whether a node is part of what another name is given, that some nodes alone read."""
+        """Whether a node is part of the value of another name that only some nodes read."""
         line = self.places.line_of(node)
         small = line.body[0] if line is not None else None
         if not isinstance(small, cst.Assign) or len(small.targets) != 1 or not isinstance(small.targets[0].target, cst.Name):
@@ -89,7 +89,7 @@ class Definitions:
         return scope is not None and hops > 0 and all(self._passed_on(each, readers, hops - 1) for each in strangers)
 
     def behind(self, node: cst.CSTNode) -> set[str]:
-        """The names that a value may be computed from, over all that any line gives them."""
+        """All names that a value may be computed from, over every assignment to them."""
         found: set[str] = set()
         nodes = [node]
         for each in nodes:
@@ -99,7 +99,7 @@ class Definitions:
         return found
 
     def unchanged(self, name: str, start: cst.CSTNode, end: cst.CSTNode) -> bool:
-        """Whether a name means at one node of a function what it means at an earlier one."""
+        """Whether a name has the same value at two nodes of a function, `start` being the earlier one."""
         function = self.places.function_of(start)
         if self.places.function_of(end) is not function:
             return False
@@ -111,7 +111,7 @@ class Definitions:
         return not any(ranks[0] < self._rank[id(each)] < ranks[1] for each in bound)
 
     def _scope(self, owner: str, function: cst.FunctionDef | None) -> Sequence[cst.CSTNode] | None:
-        """The nodes among which a name is bound; None where a parameter, or something else than a line, binds it."""
+        """The nodes among which a name is bound. None if it is a parameter, or bound by anything but an assignment."""
         if "." in owner:
             return self.places.module
         while function is not None:
@@ -144,7 +144,7 @@ class Definitions:
 
     @cached_property
     def _not_read(self) -> set[int]:
-        """The names that are bound, that name an argument, or an attribute."""
+        """Names that are not reads: targets of assignments, keywords of arguments, attributes and parameters."""
         found: set[int] = set()
         for each in self._nodes:
             if isinstance(each, cst.AssignTarget):
@@ -166,7 +166,7 @@ class Definitions:
 
 
 def _entry(value: cst.BaseExpression, key: str) -> cst.BaseExpression | None:
-    """An entry of a dictionary that is written out."""
+    """An entry of a dictionary literal or a `dict()` call."""
     name = literal(cst.parse_expression(key.partition("[")[2].rpartition("]")[0]))
     if isinstance(value, cst.Call) and last_name(value.func) == "dict":
         return keywords(value).get(str(name))

@@ -1,4 +1,4 @@
-"""Takes away, or mends, what divides a loss, for what a simulated run shows."""
+"""Removes or corrects the division of a loss, for faults in a simulated run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradlint.simulate.twice import superfluous
 
 
 def parts_of(node: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpression] | None:
-    """What a node divides, and by what."""
+    """The dividend and the divisor of a node, if it divides."""
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.Divide, cst.FloorDivide, cst.Multiply)):
         return node.left, node.right
     if isinstance(node, cst.AugAssign) and isinstance(node.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
@@ -39,13 +39,13 @@ def _multiplies(node: cst.CSTNode) -> bool:
 
 
 def divisor_of(node: cst.CSTNode) -> cst.BaseExpression | None:
-    """By what a node divides."""
+    """The divisor of a node, if it divides."""
     parts = parts_of(node)
     return parts[1] if parts is not None else None
 
 
 def undo_division(scene: Scene) -> Outcome:
-    """Remove the division that comes on top of another; where another arm has no other one, write it there."""
+    """Removes a division that comes on top of another. If a branch has no other division, adds one there."""
     node, places = scene.place, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None or _multiplies(node):
@@ -79,7 +79,7 @@ def undo_division(scene: Scene) -> Outcome:
 
 
 def divide_by_steps(scene: Scene) -> Outcome:
-    """Divide by the accumulation steps what is divided by another number."""
+    """Replaces the divisor of a loss with the accumulation steps."""
     node, steps, places = scene.place, scene.steps_here, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None:
@@ -92,7 +92,10 @@ def divide_by_steps(scene: Scene) -> Outcome:
 
 
 def _removal(node: cst.CSTNode, dividend: cst.BaseExpression, places: Places) -> Edit | str:
-    """What takes a division away: its whole line, if that does nothing else, and a branch that holds nothing else; or why nothing does."""
+    """The edit that removes a division, or why there is none.
+
+    It deletes the whole line if that does nothing else, and the whole branch if that contains nothing else.
+    """
     line = places.line_of(node)
     small = line.body[0] if line is not None else None
     whole = small is node or (isinstance(small, cst.Expr) and small.value is node)
@@ -110,7 +113,7 @@ def _removal(node: cst.CSTNode, dividend: cst.BaseExpression, places: Places) ->
 
 
 def _in_place_of(node: cst.CSTNode, dividend: cst.BaseExpression, line: cst.CSTNode) -> Edit:
-    """What writes a dividend where its quotient stands: `loss.backward()` for `(loss / N).backward()`."""
+    """The edit that puts the dividend in place of the quotient: `(loss / N).backward()` becomes `loss.backward()`."""
     owner = next((each for each in walk(line) if isinstance(each, cst.Attribute) and each.value is node), None)
     alone = isinstance(dividend, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) and "\n" not in text(node)
     if owner is None or not alone or owner.lpar:
@@ -119,7 +122,7 @@ def _in_place_of(node: cst.CSTNode, dividend: cst.BaseExpression, line: cst.CSTN
 
 
 def _is_own(branch: cst.If, places: Places) -> bool:
-    """Whether an `if` is a statement of its own, and no `elif`."""
+    """Whether an `if` is a separate statement, not an `elif`."""
     return any(each is branch for each in places.suite_of(branch))
 
 
@@ -130,7 +133,7 @@ def _only_divides(small: cst.CSTNode | None, node: cst.CSTNode, dividend: cst.Ba
 
 
 def _needing(scene: Scene) -> list[Event]:
-    """The backward passes that get the quotient, and that nothing else divides."""
+    """The backward passes that use the quotient and have no other division."""
     found: dict[int, Event] = {}
     for run in scene.runs:
         for event in run.trace.of(What.BACKWARD):
@@ -142,14 +145,14 @@ def _needing(scene: Scene) -> list[Event]:
 
 
 def _unmet(scene: Scene, places: Places) -> list[cst.Call]:
-    """The backward passes of the function that no run comes to."""
+    """The backward passes in the function that no run reaches."""
     function = places.function_of(scene.place)
     met = {id(event.node) for run in scene.runs for event in run.trace.of(What.BACKWARD)}
     return [each for each in backwards([function] if function is not None else []) if id(each) not in met]
 
 
 def _given_back(scene: Scene, places: Places) -> cst.CSTNode | None:
-    """What hands the quotient to callers out of sight."""
+    """The `return` that passes the quotient to unknown callers."""
     function, dividend = places.function_of(scene.place), text((parts_of(scene.place) or (cst.Name("_"),))[0])
     if function is None or not any(each is function for each in scene.event.loops):
         return None
@@ -163,7 +166,7 @@ def _apart(event: Event, scene: Scene, places: Places) -> bool:
 
 
 def _reader(scene: Scene) -> cst.CSTNode | None:
-    """What reports the quotient."""
+    """The call that reports the quotient."""
     for run in scene.runs:
         for event in run.trace.of(What.REPORT):
             if any(each is scene.place for _, factor in event.terms for each in factor.divisors):

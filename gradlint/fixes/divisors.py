@@ -1,4 +1,4 @@
-"""What a loss is divided by, as the text writes it, where that means the same at another place."""
+"""Finds the divisor of a loss, as written in the text, if it means the same at another place."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.scene import Scene
 
 _DIVIDING = frozenset(("div", "divide", "true_divide"))
-"""The methods of a tensor that divide it."""
+"""The tensor methods that divide."""
 
 
 def divisor_at(division: cst.CSTNode | None, place: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """The divisor of a division at a place of the same function, or else N, if it has a name there."""
+    """The divisor of a division, if a place in the same function can use it; otherwise N, if it has a name there."""
     if division is not None and places.function_of(division) is places.function_of(place):
         found = divisor_of(division)
         if found is not None:
@@ -25,7 +25,7 @@ def divisor_at(division: cst.CSTNode | None, place: cst.CSTNode, scene: Scene, p
 
 
 def divisor_of(division: cst.CSTNode) -> str | None:
-    """What an expression, or a statement, divides by; None where it multiplies by an inverse."""
+    """The divisor of an expression or a statement. None if it multiplies by an inverse."""
     if isinstance(division, cst.BinaryOperation) and isinstance(division.operator, (cst.Divide, cst.FloorDivide)):
         return text(division.right)
     if isinstance(division, cst.AugAssign) and isinstance(division.operator, (cst.DivideAssign, cst.FloorDivideAssign)):
@@ -36,14 +36,14 @@ def divisor_of(division: cst.CSTNode) -> str | None:
 
 
 def steps_at(place: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """N by the name that it has at a place."""
+    """N, by a name that is known at a place."""
     name = re.match(r"\w+", scene.steps or "")
     known = name is not None and (name[0].isdigit() or places.knows(places.function_of(place), name[0]))
     return scene.steps if known else None
 
 
 def pieces_in(scene: Scene, places: Places) -> str | None:
-    """How many pieces a loop over a range cuts a batch into, where the loop is the window of a backward pass in it."""
+    """The number of pieces into which a loop over a range cuts a batch, if that loop is the window of the backward pass."""
     loop = next((each for each in places.around(scene.event.node) if isinstance(each, (cst.For, cst.While))), None)
     if not isinstance(loop, cst.For) or loop is not scene.loop or places.holds(loop, scene.step.node):
         return None

@@ -1,4 +1,4 @@
-"""Applies fixes until nothing changes: non-overlapping ones together, the text read anew after each round."""
+"""Applies fixes until nothing changes: non-overlapping ones together, with the text analysed again after each round."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Keep = Callable[[str, tuple[Diagnostic, ...]], tuple[Diagnostic, ...]]
 
 @dataclass(frozen=True)
 class FixOutcome:
-    """The repaired text and what was applied to it, in order."""
+    """The fixed text and the findings that were fixed, in order."""
 
     text: str
     applied: tuple[Diagnostic, ...]
 
 
 def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: Keep, project: Project = BARE) -> FixOutcome:
-    """Apply every admitted fix, to a fixed point.
+    """Applies every admitted fix until none is left.
 
-    `keep(text, diagnostics)` drops what is suppressed. Suppression comments that are unused go last: another fix may yet
-    bring up what they silence. The input comes back unchanged where a repaired text would not parse or the rounds do not
-    settle. Fixes that spoil each other are applied one by one, each judged by what those before it have left.
+    `keep(text, diagnostics)` drops suppressed findings. Unused suppression comments are removed last, because another fix may
+    bring up the findings that they silence. Returns the input unchanged if the rounds do not settle, and skips a fix whose result
+    does not parse. Fixes that conflict are applied one at a time, each judged on the result of the previous ones.
     """
     current = text
     applied: list[Diagnostic] = []
@@ -55,7 +55,7 @@ def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: 
 
 
 def fixed_together(text: str, located: Sequence[Located], project: Project) -> tuple[str, bool]:
-    """The text after those fixes that can be applied at once, and whether these are all."""
+    """Returns the text after all fixes that can be applied at once, and whether that is every fix."""
     chosen = _disjoint([each for each in located if each.changes])
     changed = apply(text, tuple(change for each in chosen for change in each.changes))
     if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, project)):
@@ -64,13 +64,13 @@ def fixed_together(text: str, located: Sequence[Located], project: Project) -> t
 
 
 def apply_one(text: str, located: Located) -> str | None:
-    """The text with one fix applied; None where it would no longer parse."""
+    """Returns the text with one fix applied, or None if it would no longer parse."""
     changed = apply(text, located.changes)
     return changed if _parses(changed, text) else None
 
 
 def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep: Keep, project: Project) -> list[Located]:
-    """The findings whose fixes may be applied, in the order of their places; `keep` as for `fix`."""
+    """The findings whose fixes may be applied, in order of position. `keep` is as for `fix`."""
     located = examine(text, filename, rules, project=project)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
     return [
@@ -84,7 +84,7 @@ def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep
 
 
 def _disjoint(located: Sequence[Located]) -> list[Located]:
-    """As many fixes as do not touch each other, earlier codes first so that the result does not depend on places."""
+    """A set of fixes that do not touch each other. Lower codes come first, so the result does not depend on positions."""
     chosen: list[Located] = []
     taken: list[Change] = []
     for each in sorted(located, key=lambda one: (one.diagnostic.code, one.diagnostic)):
@@ -103,7 +103,7 @@ def _key(located: Located) -> tuple[str, str, int]:
 
 
 def _parses(text: str, before: str) -> bool:
-    """Whether the new text parses; a text that `ast` could not read to begin with is judged by LibCST alone."""
+    """Whether the new text parses. LibCST decides if `ast` cannot parse the original text either."""
     try:
         parse(text, len(text))
         return True

@@ -1,4 +1,4 @@
-"""Lets an update run on the last micro-batch of the data too: `or (i + 1) == len(loader)` in its guard."""
+"""Adds a flush to the guard of an update: `or (i + 1) == len(loader)` runs it on the last micro-batch of the data too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradlint.simulate.views import views
 
 
 def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
-    """Ask, in every guard of the window, for the last micro-batch of the data too."""
+    """Extends every guard of the window to also accept the last micro-batch of the data."""
     if boundary is None:
         return withheld("the guard tests no index that the fix could compare with the length of the loader")
     begun = _pass_of(scene)
@@ -59,7 +59,7 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
 
 
 def _pass_of(scene: Scene) -> Event | None:
-    """The beginning of the pass over the data whose end is lost; None where no data are walked."""
+    """The start of the pass over the data whose last window is lost. None if no data is iterated."""
     end = scene.fault.other
     if end is not None and end.what is What.BACKWARD:
         return None  # the loop is over a range
@@ -68,7 +68,7 @@ def _pass_of(scene: Scene) -> Event | None:
 
 
 def _unfit(boundary: Boundary, scene: Scene) -> str | None:
-    """Why a flush has no place in the guards as they are."""
+    """Why the current guards cannot take a flush."""
     if boundary.decides_apart():
         return "a separate test decides when gradients are synchronised"
     if _before_backward(scene):
@@ -96,7 +96,7 @@ def _asks_itself(guard: Guard) -> bool:
 
 
 def _part(guard: Guard) -> cst.BaseExpression | None:
-    """The one part of a guard that asks for the remainder; None where it is part of something else."""
+    """The one part of a guard that tests the remainder. None if it is part of something else."""
     node = guard.test
     while isinstance(node, cst.BooleanOperation):
         sides = [side for side in (node.left, node.right) if any(each is guard.node for each in walk(side))]
@@ -108,7 +108,7 @@ def _part(guard: Guard) -> cst.BaseExpression | None:
 
 
 def _extended(guard: Guard, part: cst.BaseExpression, last: str, length: str) -> Edit:
-    """The alternative beside the part that asks for the boundary; the conditions that go with it stay above both."""
+    """Adds the alternative next to the part that tests the boundary. Other conditions in the guard still apply to both."""
     test = guard.test
     above = cst.And if guard.closes else cst.Or
     loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr))
@@ -123,14 +123,14 @@ def _extended(guard: Guard, part: cst.BaseExpression, last: str, length: str) ->
 
 
 def _told_of_updates(scene: Scene) -> str | None:
-    """The argument that tells an optimizer with a schedule of its own, such as BertAdam, how many steps the run has."""
+    """The argument that gives an optimizer with a built-in schedule, such as BertAdam, the number of steps in the run."""
     built = [each.node for run in scene.runs for each in run.trace.optimizers]
     told = [word for node in built if isinstance(node, cst.Call) for word in keywords(node)]
     return next((word for word in told if word in LENGTH_ARGUMENTS), None)
 
 
 def _has_length(begun: Event, scene: Scene) -> bool:
-    """Whether the data surely have a length: by what they are made of, or because the text asks for it wherever the pass begins."""
+    """Whether the data certainly has a length: its type is known, or the text takes its `len()` wherever the pass begins."""
     arms = {(id(node), arm) for node, arm, _ in begun.path}
     return begun.sized is True or any(
         name in (begun.text, begun.rows) and all((id(node), arm) in arms for node, arm, _ in path)

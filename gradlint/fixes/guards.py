@@ -1,4 +1,4 @@
-"""What a fix may write of the condition that an optimizer steps under."""
+"""How fixes may reuse the condition that an optimizer steps under."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import libcst as cst
 from gradlint.model.syntax.expressions import last_name, text, walk
 
 _ASKING = frozenset(("len", "isinstance", "hasattr", "getattr", "int", "bool", "float", "any", "all", "callable"))
-"""Functions that only ask."""
+"""Functions without side effects."""
 
 
 def only_asks(test: cst.CSTNode) -> bool:
-    """Whether a condition does nothing but ask, so that it may be asked twice."""
+    """Whether a condition has no side effects, so it can be tested twice."""
     return not any(isinstance(each, (cst.NamedExpr, cst.Await)) or _acts(each) for each in walk(test))
 
 
 def _acts(node: cst.CSTNode) -> bool:
-    """Whether a node is a call that may do something."""
+    """Whether a node is a call that may have side effects."""
     return isinstance(node, cst.Call) and last_name(node.func) not in _ASKING
 
 
 def complement(guard: cst.BaseExpression) -> str:
-    """A condition that holds where another one does not."""
+    """The negation of a condition, as text."""
     if isinstance(guard, cst.UnaryOperation) and isinstance(guard.operator, cst.Not):
         inner = guard.expression
         return f"({text(inner)})" if isinstance(inner, (cst.BooleanOperation, cst.IfExp, cst.Lambda)) else text(inner)

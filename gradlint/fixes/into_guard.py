@@ -1,4 +1,4 @@
-"""A fix for what asks about a count of updates on every micro-batch: it is asked where the count goes up."""
+"""A fix for a test of an update count on every micro-batch: it moves to where the count goes up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene
 
 
 def ask_where_it_counts(scene: Scene) -> Outcome:
-    """Move a condition into the guard directly above it, at the end, where that guard counts."""
+    """Moves a condition to the end of the guard directly above it, if that guard counts the updates."""
     places, test = scene.script.once(Places), scene.place
     asking = next((each for each in places.around(test) if isinstance(each, cst.If) and each.test is test), None)
     if asking is None or asking.orelse is not None:

@@ -1,4 +1,4 @@
-"""Numbers of micro-batches that settings of a Trainer are computed from (GRD701, GRD704)."""
+"""Finds numbers of micro-batches that settings of a Trainer are computed from (GRD701, GRD704)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gradlint.model.syntax.expressions import dotted, last_name, text, walk
 
 
 def other_reader(names: set[str], holder: cst.CSTNode, facts: Facts) -> str | None:
-    """A name on the way from the length to the argument that more than one place reads."""
+    """A name between the length and the argument that is read in more than one place."""
     given = [each for each in walk(holder) if isinstance(each, cst.Assign)]
     counting: set[str] = set()
-    for _ in names:  # as many hops as there are names
+    for _ in names:  # a chain has at most as many hops as there are names
         for each in given:
             if any(_counts(part) or dotted(part) in counting for part in walk(each.value)):
                 counting |= {name for target in each.targets if (name := dotted(target.target)) in names and name is not None}
@@ -28,7 +28,7 @@ def _counts(node: cst.CSTNode) -> TypeGuard[cst.Call]:
 
 
 def loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
-    """The `len(loader)` that a value is computed from, through local names, and every name and divisor on the way."""
+    """The `len(loader)` that a value is computed from through local names, and all names and divisors on the way."""
     names: set[str] = set()
     divisors: set[str] = set()
     found: cst.Call | None = None
@@ -51,5 +51,5 @@ def loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Ca
 
 
 def divides(names: set[str], window: cst.BaseExpression) -> bool:
-    """The window's length takes part in the computation already."""
+    """Whether the computation already uses the window's length."""
     return bare(window) in names or any("accum" in name for name in names)

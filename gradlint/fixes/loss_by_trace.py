@@ -1,4 +1,4 @@
-"""Fixes of what a loss is divided by, for what a simulated run shows: offered because a run of the result proves them."""
+"""Fixes for the division of a loss, for faults in a simulated run. They are offered because a run of the result proves them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradlint.simulate.window_terms import MAY_DIVIDE
 
 
 def divide_backpropagated(scene: Scene) -> Outcome:
-    """Divide what a backward pass is called on, or given, by the accumulation steps; or let the accelerator do it that counts them."""
+    """Divides the backpropagated loss by the accumulation steps, or lets the accelerator that counts them divide it."""
     steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
@@ -55,7 +55,7 @@ def divide_backpropagated(scene: Scene) -> Outcome:
 
 
 def divided_at(call: cst.CSTNode, steps: str, places: Places) -> Enclose | None:
-    """Divides what a backward pass is called on, or given; None where that is not an expression."""
+    """The edit that divides the backpropagated loss. None if it is not written as an expression."""
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
         return None
@@ -67,7 +67,7 @@ def divided_at(call: cst.CSTNode, steps: str, places: Places) -> Enclose | None:
 
 
 def _scaled_in(call: cst.Call, places: Places) -> cst.BaseExpression | None:
-    """The loss that a context scales, where a backward pass is called on what it gives: `with scale_loss(loss, ...) as scaled`."""
+    """The loss that a context scales, if the backward pass uses its result: `with scale_loss(loss, ...) as scaled`."""
     name = call.func.value if isinstance(call.func, cst.Attribute) else None
     for around in places.around(call):
         for item in around.items if isinstance(around, cst.With) else ():
@@ -79,7 +79,7 @@ def _scaled_in(call: cst.Call, places: Places) -> cst.BaseExpression | None:
 
 
 def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
-    """A backward pass in another arm of the branches that the fault's stands in, whose terms may be divided or not."""
+    """A backward pass in another branch whose terms may or may not be divided."""
     own = {id(node): arm for node, arm, _ in scene.event.path}
     events = [event for run in scene.runs for event in run.trace.of(What.BACKWARD)]
     for event in events if own else ():
@@ -93,7 +93,7 @@ def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
 
 
 def _hidden(scene: Scene) -> cst.CSTNode | None:
-    """A call of something out of sight that backpropagates, by its name: what it adds to the gradients is as large as the loss is now."""
+    """A call of unknown code whose name suggests a backward pass. Its gradients would no longer match the divided loss."""
     events = (event for run in scene.runs for event in run.trace.of(What.BACKWARD))
     known = {id(node) for event in events for node in (event.node, *event.stack)}
     calls = (each for each in walk(scene.loop) if isinstance(each, cst.Call)) if scene.loop is not None else ()
@@ -101,19 +101,19 @@ def _hidden(scene: Scene) -> cst.CSTNode | None:
 
 
 def _names_another(name: str) -> bool:
-    """Whether a call is named for a backward pass, and is none itself."""
+    """Whether a name suggests a backward pass but is not `backward` itself."""
     return "backward" in name.lower() and name != "backward"
 
 
 def _may_be_absent(scene: Scene, steps: str) -> bool:
-    """Whether the program asks if there is a number of steps, elsewhere than on the way to the backward pass."""
+    """Whether the program tests if there is a number of steps, other than on the way to the backward pass."""
     tests = [node.test for node, _, _ in scene.event.path if isinstance(node, cst.If)]
     told = any(text(each) == steps for test in tests for each in walk(test) if isinstance(each, (cst.Name, cst.Attribute)))
     return any(scene.run.asked.absent.values()) and not told
 
 
 def _of_single(scene: Scene, places: Places) -> str | None:
-    """Why a division would be wrong for another loop: the same call backpropagates there what is an update of its own."""
+    """Why a division would be wrong for another loop: there, each backward pass of the same call is a complete window."""
     function = places.function_of(scene.event.node)
     for view in views(scene.run.trace):
         if view.size == 1 and view.key[0] == scene.view.key[0] and any(e.node is scene.event.node for e in view.backwards):
@@ -123,7 +123,7 @@ def _of_single(scene: Scene, places: Places) -> str | None:
 
 
 def _accelerator_of(scene: Scene, places: Places) -> str | None:
-    """What counts the micro-batches around a backward pass that goes past it, as the function of the call names it."""
+    """The accelerator whose context surrounds a backward pass that bypasses it, by its name in the function."""
     counts = [scene.run.trace.events[place] for place in scene.event.inside]
     for node in [each.node for each in counts] if not scene.event.through else ():
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
@@ -133,7 +133,7 @@ def _accelerator_of(scene: Scene, places: Places) -> str | None:
 
 
 def _loss_of(call: cst.CSTNode) -> cst.BaseExpression | None:
-    """What is backpropagated: the receiver, what a scaler scales there, or the first argument."""
+    """The backpropagated loss: the receiver of the call, the argument of its `scale()`, or the first argument."""
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
         return None
     if call.args and call.args[0].keyword is None and not call.args[0].star:

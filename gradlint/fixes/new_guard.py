@@ -1,4 +1,4 @@
-"""A guard around an update that has none: it runs on the last micro-batch of each window, counted by the loop's own index."""
+"""Adds a guard to an update that has none. The update then runs on the last micro-batch of each window, by the loop's index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UPDATE = changing(What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.
 
 
 def guard_update(update: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
-    """Put what belongs to an update, from the first part of it to the last, under `(i + 1) % N == 0`, or the end of the data."""
+    """Puts the whole update under `(i + 1) % N == 0`, or the end of the data."""
     loop = scene.loop
     body: Sequence[cst.CSTNode] = loop.body.body if isinstance(loop, cst.For) and isinstance(loop.body, cst.IndentedBlock) else ()
     index, length = _index(loop) if isinstance(loop, cst.For) else (None, None)
@@ -44,7 +44,7 @@ def guard_update(update: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
 
 
 def _divisor(scene: Scene, places: Places) -> str | None:
-    """The accumulation steps as the loss is divided by them, the same throughout in the function of the loop."""
+    """The accumulation steps that divide the loss, if they are the same throughout the function of the loop."""
     trace = scene.run.trace
     named = {last_part(name) for name in trace.n_names if trace.settings.get(name) == trace.n}
     nodes = {id(each): each for event in scene.view.backwards for _, factor in event.terms for each in factor.divisors}
@@ -56,7 +56,7 @@ def _divisor(scene: Scene, places: Places) -> str | None:
 
 
 def _divided_by(node: cst.CSTNode) -> cst.BaseExpression | None:
-    """What a division divides by."""
+    """The divisor of a division."""
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Divide):
         return node.right
     if isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.DivideAssign):
@@ -65,7 +65,7 @@ def _divided_by(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 
 def _index(loop: cst.For) -> tuple[cst.Name | None, str | None]:
-    """The name that `enumerate` counts micro-batches by, from 0, and what it walks."""
+    """The name in which `enumerate` counts micro-batches from 0, and the iterable."""
     if not isinstance(loop.target, cst.Tuple) or not isinstance(loop.iter, cst.Call):
         return None, None
     if last_name(loop.iter.func) != "enumerate" or len(loop.iter.args) != 1:

@@ -1,4 +1,4 @@
-"""Fixes for averages over processes that nothing needs: forward and backward go under `no_sync`, up to the last micro-batch."""
+"""Fixes for needless gradient averaging: forward and backward go under `no_sync` except on the last micro-batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gradlint.simulate.trace import What
 
 
 def hold_back(scene: Scene) -> Outcome:
-    """Put the forward and the backward pass under `no_sync` where the step does not come after them."""
+    """Puts the forward and the backward pass under `no_sync` on micro-batches without a step."""
     places, guard, forward = scene.script.once(Places), scene.guard, scene.event.forward
     model = dotted(forward.func) if isinstance(forward, cst.Call) else None
     if model is None or forward is None:
@@ -53,7 +53,7 @@ def hold_back(scene: Scene) -> Outcome:
 
 
 def _decided_elsewhere(scene: Scene) -> bool:
-    """Whether the boundary is a branch that the step does not stand under: its own guards ask for something else."""
+    """Whether a branch that does not contain the step decides the boundary. The step's own guards then test something else."""
     found = decided(scene.view, scene.step)
     return (
         found is not None and isinstance(found.branch, cst.If) and all(node is not found.branch for node, _, _ in scene.step.path)
@@ -61,7 +61,7 @@ def _decided_elsewhere(scene: Scene) -> bool:
 
 
 def take_forward_in(scene: Scene) -> Outcome:
-    """Move the forward pass, on the line above the block that holds the backward pass back, into it."""
+    """Moves the forward pass from the line above into the block that disables synchronisation for the backward pass."""
     places, forward = scene.script.once(Places), scene.event.forward
     around = places.around(scene.event.node)
     block = next((each for each in around if isinstance(each, cst.With) and places.holds(each, scene.place)), None)
@@ -75,7 +75,7 @@ def take_forward_in(scene: Scene) -> Outcome:
 
 
 def _span(scene: Scene, forward: cst.CSTNode, places: Places) -> tuple[Suite, int, int] | None:
-    """The innermost suite that holds the forward pass and all backward passes of the loop, from the first to the last of them."""
+    """The innermost block that contains the forward pass and all backward passes of the loop, with the first and last index."""
     nodes = [forward, *(event.node for event in scene.view.of(What.BACKWARD))]
     for outer in places.around(forward):
         suite = places.suite_of(outer)

@@ -1,4 +1,4 @@
-"""Where the nodes of a text stand: in which function, on which line, in which suites."""
+"""Finds where the nodes of a text are: in which function, on which line, in which blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Node = TypeVar("Node", bound=cst.CSTNode)
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A node's innermost function, None for the module, and the statements around it with their suites, innermost first."""
+    """The innermost function of a node (None for the module) and the statements around it with their blocks, innermost first."""
 
     function: cst.FunctionDef | None
     around: tuple[tuple[cst.CSTNode, Suite], ...]
@@ -49,30 +49,30 @@ class Places:
             self._visit(child, Place(place.function, around) if id(child) in inside else place)
 
     def below(self, node: cst.CSTNode, kind: type[Node]) -> list[Node]:
-        """The nodes of a class at or below one of the text; found once, as several loops of a text ask for the same."""
+        """The nodes of a class at or below a node. Cached, because several loops of a text need the same ones."""
         key = id(node), kind
         if key not in self._below:
             self._below[key] = [each for each in walk(node) if type(each) is kind]
         return self._below[key]
 
     def function_of(self, node: cst.CSTNode) -> cst.FunctionDef | None:
-        """The innermost function that a node stands in; None for the module."""
+        """The innermost function that contains a node, or None for the module."""
         found = self._of.get(id(node))
         return found.function if found is not None else None
 
     def line_of(self, node: cst.CSTNode) -> cst.SimpleStatementLine | None:
-        """The line that a node stands on, where that holds nothing else."""
+        """The line that contains a node, if it holds only one statement."""
         found = self._of.get(id(node))
         line = found.around[0][0] if found is not None else None
         return line if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
 
     def suite_of(self, statement: cst.CSTNode) -> Suite:
-        """The suite that a statement belongs to."""
+        """The block that a statement belongs to."""
         found = self._of.get(id(statement))
         return found.around[0][1] if found is not None else ()
 
     def piece_of(self, line: cst.CSTNode) -> cst.CSTNode:
-        """A line with the conditions that it stands under alone: `if average is not None:`."""
+        """A line, including the `if` statements that contain nothing else, such as `if average is not None:`."""
         found = self._of[id(line)]
         for (inner, suite), (outer, _) in zip(found.around, found.around[1:], strict=False):
             alone = len(suite) == 1 and isinstance(outer, cst.If) and outer.orelse is None and outer.body.children
@@ -88,14 +88,14 @@ class Places:
         return statements[: next(ends, len(statements))]
 
     def holds(self, statement: cst.CSTNode, node: cst.CSTNode) -> bool:
-        """Whether a node stands in a statement."""
+        """Whether a statement contains a node."""
         found = self._of.get(id(node))
         return found is not None and id(statement) in found.within
 
     # Names
 
     def knows(self, function: cst.FunctionDef | None, name: str) -> bool:
-        """Whether a name means something in a function: it is bound there, around it, or in the module."""
+        """Whether a name is known in a function: it is bound there, in an enclosing function, or in the module."""
         around: set[int] = set()
         while function is not None:
             around.add(id(function))
@@ -114,7 +114,7 @@ def _outside_of_functions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def bound_by(node: cst.CSTNode) -> Iterator[str]:
-    """The names that a node gives a value to, or a part of it: `count` and `self` of `count = self.seen = 0`."""
+    """The names that a node binds or changes a part of: `count` and `self` for `count = self.seen = 0`."""
     if isinstance(node, cst.Param):
         yield node.name.value
     elif isinstance(node, cst.ImportAlias):
@@ -124,7 +124,7 @@ def bound_by(node: cst.CSTNode) -> Iterator[str]:
 
 
 def targets_of(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The names and attributes that a node gives a value: `self.count` is given one in `self.count += 1`, and `self` is not."""
+    """The names and attributes that a node assigns to: `self.count += 1` assigns to `self.count`, not to `self`."""
     if isinstance(node, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.NamedExpr, cst.Del)):
         yield from _given(node.target)
     elif isinstance(node, cst.AsName):

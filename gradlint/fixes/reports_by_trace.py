@@ -1,4 +1,4 @@
-"""The fix for a number that is reported N times too small: it is multiplied by N where it is taken of the loss."""
+"""The fix for a number that is reported N times too small: multiply it by N where it is taken from the loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
 
 
 def multiply_again(scene: Scene) -> Outcome:
-    """Multiply a number by what the loss was divided by, or by N."""
+    """Multiplies a number by the divisor of the loss, or by N."""
     place, places = scene.place, scene.script.once(Places)
     if scene.fault.why:
         return withheld(scene.fault.why)
@@ -32,7 +32,7 @@ def multiply_again(scene: Scene) -> Outcome:
 
 
 def _is_torn(node: cst.CSTNode, holder: cst.CSTNode | None) -> bool:
-    """Whether a product in place of a node needs parentheses there."""
+    """Whether a product needs parentheses if it replaces a node."""
     if isinstance(holder, cst.BinaryOperation):
         first = isinstance(holder.operator, (cst.Multiply, cst.Divide, cst.FloorDivide, cst.Modulo)) and holder.left is node
         return not first and not isinstance(holder.operator, (cst.Add, cst.Subtract))

@@ -1,4 +1,4 @@
-"""What a call that goes to the update returns: whether that is read where no update has been, and decides anything there."""
+"""Checks the result of a call that moves to the update: is it read where no update has run, and does it decide anything?"""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def read_elsewhere(
     loop: cst.CSTNode | None,
     places: Places,
 ) -> tuple[str, ...] | None:
-    """The names of what some lines return that is read where the update may not have been; None where that decides about training.
+    """The names of results that are read where the update may not have run. None if such a read affects training.
 
-    `others` are the events that it must not decide about.
+    `others` are the events that the results must not affect.
     """
     targets = _targets(lines)
     if targets is None:
@@ -43,7 +43,7 @@ def read_elsewhere(
         if not any(around is loop for around in reading) or not each_is_plain(each, names):
             return None
         own = reading[: next(index for index, around in enumerate(reading) if around is loop)]
-        # What it is read for holds no part of training, unless the lines themselves stand there.
+        # Nothing that depends on the value may take part in training, except next to the lines themselves.
         apart = [around for around in own if not any(around is one for one in below)]
         if any(places.holds(around, node) for around in apart if not _gives(around, names) for node in acting):
             return None
@@ -53,7 +53,7 @@ def read_elsewhere(
 
 
 def _targets(lines: Sequence[cst.SimpleStatementLine]) -> list[cst.BaseExpression] | None:
-    """What the lines give a value; None where one of them does something else."""
+    """The names that the lines assign. None if a line does anything else."""
     found: list[cst.BaseExpression] = []
     for small in (line.body[0] for line in lines):
         if isinstance(small, cst.Assign):
@@ -64,12 +64,12 @@ def _targets(lines: Sequence[cst.SimpleStatementLine]) -> list[cst.BaseExpressio
 
 
 def each_is_plain(node: cst.CSTNode, names: set[str]) -> bool:
-    """Whether a name is a plain one, which a line before the loop can give a value."""
+    """Whether a name is a plain one that a line before the loop can assign."""
     return isinstance(node, cst.Name) and node.value in names
 
 
 def _gives(statement: cst.CSTNode, names: set[str]) -> bool:
-    """Whether a statement only gives one of the names another value, as the other arm of a decision does."""
+    """Whether a statement only assigns other values to the names, like another branch of a decision."""
     small = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
     return isinstance(small, cst.Assign) and all(dotted(each.target) in names for each in small.targets)
 

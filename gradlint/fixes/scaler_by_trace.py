@@ -1,4 +1,4 @@
-"""Fixes for what a scaler has to see: each step, each loss, and an update whichever arm the data take."""
+"""Fixes for a scaler: it must handle each step and each loss, and be updated on every branch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAVES = (cst.Continue, cst.Break, cst.Return)
 
 
 def update_in_any_case(scene: Scene) -> Outcome:
-    """Move the update behind the branch that it stands in, or write it also where the branch leaves before it comes."""
+    """Moves the update after the branch that contains it, or copies it to where the branch leaves early."""
     places, call, branch = scene.script.once(Places), scene.event.node, scene.fault.about
     if scene.fault.why == STALE:
         return withheld("skipping the step also skips clearing the gradients, so they would remain")
@@ -44,12 +44,12 @@ def _suite(body: cst.BaseSuite) -> Suite:
 
 
 def _updates(part: cst.CSTNode | None) -> bool:
-    """Whether an arm may update a scaler itself."""
+    """Whether a branch may update a scaler itself."""
     return part is not None and any(isinstance(each, cst.Call) and last_name(each.func) == UPDATES for each in walk(part))
 
 
 def step_through_scaler(scene: Scene) -> Outcome:
-    """Step through the scaler that scaled the loss, with the other optimizers that step beside it."""
+    """Steps through the scaler that scaled the loss, including other plain steps in the same block."""
     places, step = scene.script.once(Places), scene.event
     scaler = next(filter(None, (_scaler_of(each) for each in _feeding(step, scene))), None)
     line = places.line_of(step.node)
@@ -79,7 +79,7 @@ def _feeding(step: Event, scene: Scene) -> list[Event]:
 
 
 def _scaler_of(backward: Event) -> str | None:
-    """The scaler of `scaler.scale(loss).backward()`, as the text names it."""
+    """The scaler in `scaler.scale(loss).backward()`, as written."""
     func = backward.node.func if isinstance(backward.node, cst.Call) else None
     scaled = func.value if isinstance(func, cst.Attribute) else None
     scale = scaled.func if isinstance(scaled, cst.Call) else None
@@ -94,7 +94,7 @@ def _is_plain_step(node: cst.CSTNode) -> bool:
 
 
 def scale_the_loss(scene: Scene) -> Outcome:
-    """Backpropagate the loss as the scaler of the step scales it."""
+    """Scales the backpropagated loss with the scaler that steps."""
     places, step = scene.script.once(Places), scene.event
     backwards = {id(event.node): event.node for run in scene.runs for event in run.trace.of(What.BACKWARD)}
     if len(backwards) != 1:
@@ -114,5 +114,5 @@ def scale_the_loss(scene: Scene) -> Outcome:
 
 
 def _gives(backward: cst.Call) -> bool:
-    """Whether a backward pass is handed what it starts from."""
+    """Whether a backward pass has a positional argument."""
     return any(each.keyword is None for each in backward.args)

@@ -1,4 +1,4 @@
-"""The fix for a schedule that is built for micro-batches: its length is given in updates, where nothing else reads it."""
+"""The fix for a schedule that counts micro-batches: its length is given in updates, unless other code reads it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COUNT = "Count updates"
 
 
 def in_updates(told: Told) -> Outcome:
-    """Divide the length by N where it is counted, if only the schedule reads it, else where it is given."""
+    """Divides the length by N: where it is counted if only the schedule reads it, otherwise where it is passed."""
     scene, (trail, length) = told.scene, told.trail
     edited = (told.length.place, *(each.value for each in trail))
     shared = next((why for node in edited if (why := called_apart(node, scene, told.names.places)) is not None), None)
@@ -58,7 +58,7 @@ def _edits(node: cst.BaseExpression, whole: bool, steps: str, scene: Scene) -> t
 
 
 def _written_out(told: Told, trail: Sequence[Definition], length: cst.BaseExpression) -> Outcome:
-    """Give the schedule the number itself, with what its names stand for: the names keep their meaning for who else reads them."""
+    """Passes the schedule the length itself, with the definitions of its names inlined, since other code reads those names."""
     place, names = told.length.place, told.names
     steps, given = steps_at(told.scene, place, names), _spelled(place, trail, told)
     if steps is None or given is None:
@@ -76,7 +76,7 @@ def _written_out(told: Told, trail: Sequence[Definition], length: cst.BaseExpres
 
 
 def _spelled(place: cst.CSTNode, trail: Sequence[Definition], told: Told) -> str | None:
-    """A length as it can be written where it is given; None where a name would mean something else there."""
+    """A length, written so that it can be passed directly. None if a name would have another value there."""
     if told.in_settings or not trail or not isinstance(place, cst.BaseExpression):
         return None
     names, end = told.names, told.call or place
@@ -89,7 +89,7 @@ def _spelled(place: cst.CSTNode, trail: Sequence[Definition], told: Told) -> str
 
 
 def _with_values(node: cst.BaseExpression, values: dict[str, cst.BaseExpression]) -> str:
-    """The text of an expression with some names replaced by what they are given."""
+    """The text of an expression with some names replaced by their values."""
     name = dotted(node)
     if name in values:
         return _with_values(values[name], values) if name is not None else text(node)
@@ -107,13 +107,13 @@ def _with_values(node: cst.BaseExpression, values: dict[str, cst.BaseExpression]
 
 
 def _binds(node: cst.BaseExpression, value: cst.BaseExpression) -> bool:
-    """Whether a product may stand in a sum or a product as it is."""
+    """Whether a product can be inserted into a sum or a product without parentheses."""
     plain = isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Multiply)
     return plain and isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.Add, cst.Subtract, cst.Multiply))
 
 
 def _whole(told: Told) -> Outcome:
-    """Divide what the schedule is given as it is."""
+    """Divides the length where it is passed to the schedule."""
     place, scene = told.length.place, told.scene
     steps = steps_at(scene, place, told.names)
     if steps is None:
@@ -155,7 +155,7 @@ def _in_micro_batches(each: Length, scene: Scene) -> bool:
 
 
 def _reaches(each: Length, mended: set[int], told: Told) -> bool:
-    """Whether another length is computed from what a fix mends."""
+    """Whether another length is computed from something that a fix changes."""
     values = [each.place]
     for value in values:
         if any(id(node) in mended for node in walk(value)):
@@ -166,7 +166,7 @@ def _reaches(each: Length, mended: set[int], told: Told) -> bool:
 
 
 def _without_steps(told: Told) -> Outcome:
-    """Leave N out of a product: a prepared scheduler advances with the updates as it is."""
+    """Removes N from a product, because a prepared scheduler already advances with the updates."""
     scene, place = told.scene, told.length.place
     spelled = {last_part(name) for name in scene.run.trace.n_names}
     for each in walk(place):

@@ -1,4 +1,4 @@
-"""What several fixes share: how one is withheld or called unsafe, and how a division by N and a shifted index are written."""
+"""Helpers for several fixes: withhold a fix or mark it as unsafe, and write a division by N or a shifted index."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Outcome = tuple[Fix | None, str | None]
 
 
 def withheld(reason: str) -> Outcome:
-    """No fix, with its reason."""
+    """No fix, and the reason."""
     return None, f"gradlint offers no fix: {reason}"
 
 
 def unsafe(fix: Fix, reason: str) -> Outcome:
-    """The fix, as one that assumes something, and what."""
+    """Marks a fix as unsafe, with the assumption that it makes."""
     return replace(fix, applicability=Applicability.UNSAFE), f"the fix is not safe: {reason}"
 
 
 def by_such_a_number(outcome: Outcome, steps: str) -> Outcome:
-    """A division by a number whose name says that it is for something else than accumulation assumes that it is N by intent."""
+    """Makes a division unsafe if the name of its divisor suggests that it is not meant as accumulation steps."""
     fix, _ = outcome
     if fix is None or not measures(last_part(steps)):
         return outcome
@@ -37,12 +37,12 @@ def by_such_a_number(outcome: Outcome, steps: str) -> Outcome:
 
 
 def divided(node: cst.BaseExpression, n: str) -> str:
-    """`node / n` as text, with the parentheses that precedence asks for."""
+    """`node / n` as text, with the parentheses that precedence requires."""
     return f"{operand(node)} / {atom(n)}"
 
 
 def divide(node: cst.BaseExpression, n: str) -> Enclose:
-    """The same where the expression stands, on however many lines."""
+    """The same as an edit in place, however many lines the expression spans."""
     loose = operand(node) != bare(node)
     return Enclose(node, "(" if loose else "", f"{')' if loose else ''} / {atom(n)}")
 
@@ -60,16 +60,16 @@ def operand(node: cst.BaseExpression) -> str:
 
 
 def bare(node: cst.BaseExpression) -> str:
-    """The expression's text without the parentheses around it."""
+    """The text of an expression without the parentheses around it."""
     whole = text(node)
-    # An empty tuple is its parentheses; what goes over several lines may need them.
+    # An empty tuple is only parentheses, and code on several lines may need them.
     if not getattr(node, "lpar", ()) or isinstance(node, cst.Tuple) or "\n" in whole:
         return whole
     return text(node.with_changes(lpar=(), rpar=()))
 
 
 def atom(n: str) -> str:
-    """N as a right operand: parenthesised unless it is a name, a number, a call or a subscript."""
+    """N as a right operand, in parentheses unless it is a name, a number, a call or a subscript."""
     try:
         node = cst.parse_expression(n)
     except cst.ParserSyntaxError:
@@ -79,7 +79,7 @@ def atom(n: str) -> str:
 
 
 def shifted(index: cst.BaseExpression, offset: int) -> str:
-    """`index + offset` as text, constants folded: `i` and 1 give `(i + 1)`, `i + 1` and -1 give `i`."""
+    """`index + offset` as text with constants folded: `i` and 1 give `(i + 1)`, `i + 1` and -1 give `i`."""
     base, constant = index, offset
     if isinstance(index, cst.BinaryOperation) and isinstance(index.operator, (cst.Add, cst.Subtract)):
         right, left = literal(index.right), literal(index.left)
@@ -96,7 +96,7 @@ def shifted(index: cst.BaseExpression, offset: int) -> str:
 
 
 def comparison_around(holder: cst.CSTNode, node: cst.CSTNode) -> cst.CSTNode:
-    """The comparison that has an expression for one of its two sides, in what holds it; the expression itself where none has."""
+    """The comparison in `holder` with the expression as one of its two sides, or the expression itself if there is none."""
     for each in walk(holder):
         if isinstance(each, cst.Comparison) and len(each.comparisons) == 1:
             if each.left is node or each.comparisons[0].comparator is node:
@@ -105,7 +105,7 @@ def comparison_around(holder: cst.CSTNode, node: cst.CSTNode) -> cst.CSTNode:
 
 
 def quoted(node: cst.CSTNode) -> str:
-    """The first line of some code, as a note names it."""
+    """The first line of some code, quoted for a note."""
     words = text(node).partition("\n")[0].strip()
     return f"`{words}`" if len(words) <= 60 else f"`{words[:57]}...`"
 

@@ -18,7 +18,7 @@ _BY_HAND = "the script counts micro-batches itself, and shifting the index would
 
 
 def shift(scene: Scene) -> Outcome:
-    """Ask, in every guard of the window, for the last micro-batch of it."""
+    """Changes every guard of the window to test for its last micro-batch."""
     boundary = boundary_of(scene)
     begins = boundary.begins if boundary is not None else None
     if boundary is None or begins is None:
@@ -72,14 +72,14 @@ def _edit(boundary: Boundary, guard: Guard, offset: int) -> Edit | None:
 
 
 def _holder(boundary: Boundary, guard: Guard) -> cst.CSTNode:
-    """The condition that a remainder stands in, or the function where it stands elsewhere."""
+    """The condition that contains a remainder, or else the statement around the remainder."""
     if any(each is guard.node for each in walk(guard.test)):
         return guard.test
     return boundary.places.around(guard.node)[0]
 
 
 def _operator(operator: cst.BaseCompOp, other: object) -> str | None:
-    """How a remainder is held against 0 instead; None where what it is held against says nothing of the kind."""
+    """The operator that compares the shifted remainder with 0. None if the original comparison has no such equivalent."""
     if isinstance(operator, (cst.Equal, cst.Is)):
         return "=="
     if isinstance(operator, cst.NotEqual):
@@ -89,13 +89,13 @@ def _operator(operator: cst.BaseCompOp, other: object) -> str | None:
     return "==" if isinstance(operator, cst.LessThan) and other == 1 else None
 
 
-# What waits for the first update
+# Code that needs a value from the first update
 
 
 def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
-    """What reads, outside of the guards, a name that has no value before the first update, or none that serves.
+    """Code outside the guards that reads a name without a usable value before the first update.
 
-    A count of updates serves as 0, but for a division by it and for its remainder, which is 0 as it is when something is due.
+    A count of updates is usable as 0, unless the code divides by it or takes its remainder, since 0 is always a multiple.
     """
     blocks = [block for each in boundary.guards if (block := each.block) is not None]
     given = {name for block in blocks for name in _given(block)}
@@ -117,7 +117,7 @@ def awaited(boundary: Boundary, scene: Scene) -> cst.CSTNode | None:
 
 
 def _begun(places: Places, inside: set[int]) -> Iterator[str]:
-    """The names that something outside of the guards gives a value to."""
+    """The names that are assigned outside the guards, including parameters."""
     for each in (node for statement in places.module for node in walk(statement)):
         if type(each) is cst.Param:
             yield each.name.value
@@ -126,14 +126,14 @@ def _begun(places: Places, inside: set[int]) -> Iterator[str]:
 
 
 def _given(block: cst.CSTNode) -> Iterator[str]:
-    """The names that a block gives a value to."""
+    """The names that a block assigns."""
     for each in walk(block):
         if isinstance(each, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign)) and (name := dotted(each.target)) is not None:
             yield name
 
 
 def _targets(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The names of a statement that get a value, and read none."""
+    """The names in a statement that are targets, attributes or keywords, not reads."""
     if isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For)):
         yield from walk(node.target)
     elif isinstance(node, cst.Attribute):

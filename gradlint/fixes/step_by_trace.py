@@ -1,4 +1,4 @@
-"""Fixes for a step on every micro-batch: it goes under the guard that zeroes, or the update gets a guard of its own."""
+"""Fixes for a step on every micro-batch: it moves under the guard that zeroes the gradients, or the update gets a new guard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_STEP = (What.STEP, What.SCALER_UPDATE)
 
 
 def step_once(scene: Scene) -> Outcome:
-    """Remove a step beside the one that closes the window, move it to what closes it, or guard the update."""
+    """Removes a step if another one closes the window, moves it to where the window closes, or adds a guard to the update."""
     places, step = scene.script.once(Places), scene.event
     unit = update_at(step.node, scene, places)
     if unit is None:
@@ -47,13 +47,13 @@ def step_once(scene: Scene) -> Outcome:
 
 
 def _clears_each_time(scene: Scene) -> bool:
-    """Whether a place clears the gradients as often as the optimizer steps."""
+    """Whether some line clears the gradients as often as the optimizer steps."""
     times = Counter(id(event.node) for event in scene.view.of(What.ZERO))
     return max(times.values(), default=0) >= sum(event.node is scene.event.node for event in scene.view.steps)
 
 
 def _closes(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
-    """Whether a statement is a condition under which gradients are cleared, or the schedule advances, once a window."""
+    """Whether a statement is a condition under which gradients are cleared, or the schedule advances, once per window."""
     if not isinstance(statement, cst.If) or backpropagates(statement, scene, places):
         return False
     return bool(_body(statement)) and any(
@@ -62,17 +62,17 @@ def _closes(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
 
 
 def _body(guard: cst.If) -> Suite:
-    """The statements of the arm in which a condition holds."""
+    """The statements that run if a condition holds."""
     return guard.body.body if isinstance(guard.body, cst.IndentedBlock) else ()
 
 
 def _closing(scene: Scene) -> list[Event]:
-    """What closes windows in the usual run."""
+    """The events that close windows in the usual run."""
     return scene.view.of(*_CLOSING)
 
 
 def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
-    """Take the step, with the others beside it and the updates of their scaler, to what follows a step under a condition."""
+    """Moves the step, adjacent steps and the updates of their scaler under a guard, before the code that follows a step."""
     suite = places.suite_of(unit)
     start, end = (next(place for place, each in enumerate(suite) if each is node) for node in (unit, guard))
     going = [each for each in suite[start:end] if _is_of_step(each, scene, places)]
@@ -91,19 +91,19 @@ def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Ou
 
 
 def _is_of_step(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
-    """Whether a statement steps, or updates a scaler that has stepped, and does nothing else in an update."""
+    """Whether a statement steps, or updates a scaler that has stepped, and contains no other part of an update."""
     ranks = ranks_of(statement, scene, places)
     return bool(ranks) and ranks <= {ORDER.index(each) for each in _OF_STEP}
 
 
 def _comes_first(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
-    """Whether a statement under the guard holds what comes before a step in an update."""
+    """Whether a statement under the guard contains a part of the update that comes before the step."""
     ranks = ranks_of(statement, scene, places)
     return bool(ranks) and min(ranks) < ORDER.index(What.STEP)
 
 
 def _flushed_behind(scene: Scene) -> Iterator[Event]:
-    """What is cleared, or advances, when the loop that steps is over."""
+    """Zeroings and schedule steps after the loop that steps, if no step follows that loop."""
     loop = scene.loop
     steps = [event for event in scene.view.steps if not any(each is loop for each in event.loops)]
     for event in _closing(scene) if not steps else ():
@@ -113,7 +113,7 @@ def _flushed_behind(scene: Scene) -> Iterator[Event]:
 
 
 def _leaves_some(guard: cst.If, scene: Scene, places: Places) -> bool:
-    """Whether micro-batches follow on the last time that a guard holds in a pass over the data."""
+    """Whether a pass over the data ends with micro-batches after the guard last held."""
     waiting = 0
     for _, event in scene.view.events:
         if event.what is What.BACKWARD:

@@ -1,4 +1,4 @@
-"""The fix for a switch of the average over processes that a simulated run shows to be off where the optimizer steps."""
+"""The fix for a synchronisation switch that a simulated run finds off when the optimizer steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
 
 
 def decide_as_the_step(scene: Scene) -> Outcome:
-    """Tell a switch what the guard of the step asks for; whether that is known where the switch stands, a run of the result shows."""
+    """Makes a switch follow the guard of the step. A run of the result shows whether the switch knows the guard's value."""
     places, guard = scene.script.once(Places), scene.guard
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):
@@ -34,7 +34,7 @@ def decide_as_the_step(scene: Scene) -> Outcome:
 
 
 def _told(node: cst.CSTNode, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:
-    """What a switch is to be told instead: what is assigned to it, handed to the method that sets it, or chooses its context."""
+    """The edits that change a switch: an assigned value, the argument of its setter, or the condition of its context."""
     if isinstance(node, cst.Call) and last_name(node.func) == "set_requires_gradient_sync":
         return (Replace(node.args[0].value, text(guard)),) if len(node.args) == 1 else None
     if isinstance(node, cst.Call):
@@ -47,7 +47,7 @@ def _told(node: cst.CSTNode, guard: cst.BaseExpression, places: Places) -> tuple
 
 
 def _of_context(node: cst.Call, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:
-    """The edits for `with model.no_sync():`, which stands alone or under a condition of its own."""
+    """The edits for `with model.no_sync():`, with or without a conditional expression."""
     if last_name(node.func) != "no_sync":
         return None
     block = next((each for each in places.around(node) if isinstance(each, cst.With)), None)

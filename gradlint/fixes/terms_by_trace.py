@@ -1,4 +1,4 @@
-"""The fix for a term of a loss that is not divided as its neighbours are."""
+"""The fix for a term of a loss that is not divided like the other terms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene
 
 
 def divide_as_the_rest(scene: Scene) -> Outcome:
-    """The term over what its neighbours are divided by, be it N or the number in this very window."""
+    """Divides the term by the divisor of the other terms, which is N or the size of the current window."""
     term, places = scene.place, scene.script.once(Places)
     if term is scene.event.node or not isinstance(term, cst.BaseExpression):
         return withheld("the term is not a separate part of the sum")

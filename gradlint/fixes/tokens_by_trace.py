@@ -1,4 +1,4 @@
-"""The fix for means over unequal numbers of tokens: a sum over the window, divided by the tokens of the window."""
+"""The fix for averaging means over unequal numbers of tokens: divide a sum over the window by the tokens in the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from gradlint.simulate.scene import Scene
 
 
 def divide_by_tokens(scene: Scene) -> Outcome:
-    """Only where the window's micro-batches are at hand as a list can their tokens be counted before the first backward pass."""
+    """Divides the loss by the number of tokens in the window.
+
+    This needs the micro-batches of the window as a list, so that their tokens can be counted before the first backward pass.
+    """
     loop, call, division = scene.loop, scene.fault.about, scene.place
     if not isinstance(loop, cst.For) or dotted(loop.iter) is None or len(scene.step.loops) >= len(scene.event.loops):
         return withheld("the micro-batches of a window are not available as a list")

@@ -1,4 +1,4 @@
-"""A length that a schedule is told in micro-batches: where that is counted, who reads it, and by what name N is known there."""
+"""A schedule length that counts micro-batches: where it is counted, who reads it, and the name of N there."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gradlint.simulate.windows import micros_of
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """A length that a schedule of a run is told in micro-batches."""
+    """A length in micro-batches that is passed to a schedule of a run."""
 
     scene: Scene
 
     @cached_property
     def length(self) -> Length:
-        """What it is told."""
+        """The length that the schedule gets."""
         here = [each for each in self.scene.event.lengths if each.place is self.scene.place]
         return next((each for each in here if too_long(each, self.scene.event, self.scene.view)), here[0])
 
     @cached_property
     def product(self) -> bool:
-        """Whether it is a number of updates, N times."""
+        """Whether it is a number of updates multiplied by N."""
         return multiplied(self.length.count, self.scene.view)
 
     @cached_property
@@ -41,7 +41,7 @@ class Told:
 
     @cached_property
     def trail(self) -> tuple[tuple[Definition, ...], cst.BaseExpression | None]:
-        """The definitions from where it is told to where it is counted, and the call of `len`; None where that is not in sight."""
+        """The definitions between the argument and the `len()` call it comes from, and that call, or None if it is unknown."""
         place, entry = self.length.place, self.length.name if self.in_settings else ""
         if entry or self.is_name:
             first = self.names.of(place, entry)
@@ -51,7 +51,7 @@ class Told:
 
     @property
     def in_settings(self) -> bool:
-        """Whether it comes with a dictionary of settings."""
+        """Whether it is passed in a dictionary of settings."""
         call = self.call
         return call is not None and any(arg.star == "**" and arg.value is self.length.place for arg in call.args)
 
@@ -68,7 +68,7 @@ class Told:
 
     @cached_property
     def readers(self) -> tuple[cst.CSTNode, ...]:
-        """What may read the length, and mean the schedule's: the call that builds it, or the function that sets the rate."""
+        """The code that reads the length for the schedule: the call that builds it, or the function that sets the rate."""
         if self.call is not None and self.call.args:
             return (self.call,)
         function = self.names.places.function_of(self.length.place)
@@ -78,20 +78,20 @@ class Told:
 
     @property
     def steps(self) -> str:
-        """N as the text writes it where it accumulates, for a message."""
+        """N as written where the script accumulates, for a message."""
         named = next((each for each in map(text, _divisors(self.scene)) if _is_plain(each)), None)
         return f"`{named}`" if named else self.scene.n
 
     @property
     def counted(self) -> str:
-        """What it is counted in, for a message: the length of what."""
+        """The unit of the length, for a message."""
         trail, length = self.trail
         found = batches_in(trail[-1].value if trail else self.length.place, length) if length is not None else None
         return f"the micro-batches of `{text(found)}`" if found is not None else "micro-batches"
 
     @cached_property
     def places(self) -> list[cst.CSTNode]:
-        """Where the call that builds the schedule names what it is told as its length, for a warm-up too."""
+        """All arguments of the call that name the length, including one for the warm-up."""
         key = dotted(self.length.place)
         if self.call is None or key is None:
             return [self.length.place]
@@ -99,7 +99,7 @@ class Told:
 
 
 def _followed(node: cst.CSTNode, names: Definitions, hops: int = 6) -> tuple[tuple[Definition, ...], cst.BaseExpression | None]:
-    """The one call of `len` that a value is computed from, and the definitions on the way."""
+    """The single `len()` call that a value is computed from, and the definitions on the way."""
     found = [each for each in walk(node) if isinstance(each, cst.Call) and last_name(each.func) == "len" and each.args]
     if found:
         return (), found[0] if len(found) == 1 else None
@@ -113,7 +113,7 @@ def _followed(node: cst.CSTNode, names: Definitions, hops: int = 6) -> tuple[tup
 
 
 def batches_in(value: cst.CSTNode, length: cst.BaseExpression) -> cst.BaseExpression:
-    """The number of batches that a length of rows is divided to give, rounded as it is there, or the length itself."""
+    """The number of batches, if the code divides and rounds a number of rows to get it; otherwise the length itself."""
     found = length
     for each in reversed(walk(value)):
         if isinstance(each, cst.BinaryOperation) and isinstance(each.operator, (cst.Divide, cst.FloorDivide)):
@@ -123,11 +123,11 @@ def batches_in(value: cst.CSTNode, length: cst.BaseExpression) -> cst.BaseExpres
     return found
 
 
-# What the runs tell
+# Results from the runs
 
 
 def steps_at(scene: Scene, node: cst.CSTNode, names: Definitions) -> str | None:
-    """N as it can be written at a node: by a name that is known there, or as the number that the text gives."""
+    """N as it can be written at a node: a name that is known there, or the number in the text."""
     function = names.places.function_of(node)
     divisors = list(_divisors(scene))
     beside = [text(each) for each in divisors if names.places.function_of(each) is function]
@@ -143,7 +143,7 @@ def _is_plain(spelled: str) -> bool:
 
 
 def _divisors(scene: Scene) -> Iterator[cst.BaseExpression]:
-    """What the losses are divided by, and what remainders the guard of the step asks for, where that is N."""
+    """The divisors of the losses, and of the remainders in the guard of the step, if they are N."""
     for event in scene.view.backwards:
         for _, factor in event.terms:
             for node in factor.divisors if isclose(factor.by, scene.view.size) else ():
@@ -155,7 +155,7 @@ def _divisors(scene: Scene) -> Iterator[cst.BaseExpression]:
 
 
 def rounds_down(scene: Scene) -> bool:
-    """Whether batches beyond the last whole window of a pass are left out, wherever a run has some: no update is for them."""
+    """Whether runs never use the batches after the last full window of a pass, so that no update covers them."""
     whole = [run.trace for run in scene.runs if not (run.trace.cut or run.trace.ended)]
     seen = [each for trace in whole for view in views(trace) if view.key == scene.view.key for each in _passes(view)]
     uneven = [(batches, micros, steps, size) for batches, micros, steps, size in seen if size and batches % size]
@@ -163,7 +163,7 @@ def rounds_down(scene: Scene) -> bool:
 
 
 def _passes(view: View) -> Iterator[tuple[int, int, int, int]]:
-    """Of each pass: how many batches there are, how many of them are micro-batches, how many updates, and the size of windows."""
+    """For each pass: the number of batches, of micro-batches and of updates, and the size of its windows."""
     batches, micros, steps = 0, set[int](), 0
     for _, event in view.events:
         if event.what is What.PASS:

@@ -1,4 +1,4 @@
-"""Where the update of a simulated run stands in its text, and the place of each of its parts."""
+"""Finds the update of a simulated run in its text, and the place for each of its parts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
 ORDER = (What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.ZERO, What.SCHEDULE, What.AVERAGE)
-"""In which order the parts of an update come."""
+"""The order of the parts of an update."""
 
 
 def line_beside_step(scene: Scene, places: Places) -> cst.SimpleStatementLine | None:
-    """The line of the fault's event, or of a call that leads to it, in a function that the optimizer's step is reached from."""
+    """The line of the fault's event, or of a call that leads to it, in a function on the way to the optimizer's step."""
     stepping = {id(places.function_of(node)) for node in (scene.step.node, *scene.step.stack)}
     for node in (scene.event.node, *reversed(scene.event.stack)):
         if id(places.function_of(node)) in stepping:
@@ -27,7 +27,7 @@ def line_beside_step(scene: Scene, places: Places) -> cst.SimpleStatementLine | 
 
 
 def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """What steps the optimizer in the function of a line: the step's own line, a call that leads to it, or all arms that step."""
+    """The statement in a line's function that steps: the step itself, a call that leads to it, or an `if` that always steps."""
     function = places.function_of(line)
     for node in (scene.step.node, *reversed(scene.step.stack)):
         if places.function_of(node) is function:
@@ -37,7 +37,7 @@ def step_beside(line: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode 
 
 
 def update_at(node: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The statement of a step with the loop over optimizers, and the decision in all arms of which there is one, around it."""
+    """The statement of a step, including a loop over optimizers and any `if` around it whose branches all step."""
     found = outside_of_optimizers(node, scene, places)
     rank = ORDER.index(scene.event.what)
     for outer in places.around(found) if found is not None else ():
@@ -46,13 +46,13 @@ def update_at(node: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | 
         if not _always_steps(outer, scene, places) or backpropagates(outer, scene, places):
             break
         if rank < ORDER.index(What.STEP) and min(ranks_of(outer, scene, places)) < rank:
-            break  # what comes before it in the arms does not come before it outside of them
+            break  # code before this part in the branches would not be before it outside of them
         found = outer
     return found
 
 
 def _always_steps(node: cst.CSTNode | None, scene: Scene, places: Places) -> bool:
-    """Whether a statement cannot be left without a step of the optimizer."""
+    """Whether a statement always steps the optimizer."""
     if isinstance(node, cst.If):
         return _always_steps(node.body, scene, places) and _always_steps(node.orelse, scene, places)
     if isinstance(node, cst.IndentedBlock):
@@ -69,7 +69,7 @@ def _steps_of(scene: Scene) -> list[Event]:
 
 
 def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tuple[cst.CSTNode, bool]:
-    """The statement of an update that something belongs beside, and whether behind it."""
+    """The statement of an update that a part belongs next to, and whether it goes after that statement."""
     suite = places.suite_of(step)
     rank, index = ORDER.index(what), next(place for place, each in enumerate(suite) if each is step)
     if rank < ORDER.index(What.STEP):
@@ -82,7 +82,7 @@ def anchor_of(step: cst.CSTNode, what: What, scene: Scene, places: Places) -> tu
 
 
 def _follows(statement: cst.CSTNode, rank: int, scene: Scene, places: Places) -> bool:
-    """Whether what comes before a step belongs behind what has a rank: later parts of the update, and what is handed gradients."""
+    """Whether a statement before the step must stay after a part: it is a later part of the update, or receives gradients."""
     if backpropagates(statement, scene, places):
         return False
     ranks = ranks_of(statement, scene, places)
@@ -93,11 +93,14 @@ def _follows(statement: cst.CSTNode, rank: int, scene: Scene, places: Places) ->
 
 
 _OF_GRADIENTS = frozenset(("gradient", "parameters"))
-"""Kinds of things by which something out of sight gets at gradients."""
+"""Kinds of arguments that give unknown code access to gradients."""
 
 
 def ranks_of(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
-    """Which parts of an update a statement holds; none of one that backpropagates, which nothing is moved across."""
+    """The parts of an update that a statement contains.
+
+    Empty if the statement backpropagates, because nothing moves across a backward pass.
+    """
     if backpropagates(statement, scene, places):
         return set()
     events = [event for run in scene.runs or (scene.run,) for event in run.trace.events]
@@ -105,7 +108,7 @@ def ranks_of(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
 
 
 def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
-    """The same lines beside the other steps in that function, as at the tail or in another arm, where they have none."""
+    """Copies the lines to the other steps in the function that lack them, such as after the loop or in another branch."""
     seen = {id(step)}
     function, suite = places.function_of(step), places.suite_of(found.statement)
     own_run = {id(event) for event in scene.view.steps}
@@ -126,7 +129,7 @@ def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) 
 
 
 def own_of(suite: Suite, scene: Scene, places: Places, going: Collection[cst.CSTNode] = ()) -> cst.CSTNode | None:
-    """The statement of a suite that does there what happens too often, or too early, in the loop, other than the lines that go."""
+    """The statement in a block that already does what the fault's event does. The moving lines do not count."""
     same = [
         event
         for event in scene.view.of(scene.event.what)
@@ -141,7 +144,7 @@ def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:
 
 
 def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cst.CSTNode | None:
-    """The line of a step, or the loop over optimizers that it stands in."""
+    """The line of a step, or the loop over optimizers around it."""
     statement: cst.CSTNode | None = places.line_of(step)
     for outer in places.around(step):
         if isinstance(outer, cst.For) and not backpropagates(outer, scene, places):
@@ -150,13 +153,13 @@ def outside_of_optimizers(step: cst.CSTNode, scene: Scene, places: Places) -> cs
 
 
 def backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool:
-    """Whether a statement holds a backward pass, or a call that leads to one."""
+    """Whether a statement contains a backward pass, or a call that leads to one."""
     passes = [event for run in scene.runs or (scene.run,) for event in run.trace.of(What.BACKWARD)]
     return any(places.holds(statement, node) for each in passes for node in (each.node, *each.stack))
 
 
 def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """Why a change of a function would serve others than the loop: a call of it is not one that the runs came to."""
+    """Why changing a function would affect code outside the loop: the run does not reach all of its calls."""
     function = places.function_of(node)
     if function is None:
         return None
@@ -169,7 +172,7 @@ def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
 
 
 def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
-    """The calls that may be of a function, by its name: of a function by that alone, of a method on whatever has methods."""
+    """The calls that may call a function, matched by name. Methods only match calls on an object."""
     is_method = bool(function.params.params) and function.params.params[0].name.value in ("self", "cls")
     nodes = scene.script.once(walk_all)
     modules = _told_to_evaluate(nodes) if function.name.value == "train" else set()
@@ -180,7 +183,7 @@ def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:
 
 
 def _told_to_evaluate(nodes: Iterable[cst.CSTNode]) -> set[str]:
-    """What is told `eval()`, and is a module where no class of the text has a method of that name: its `train()` sets a mode."""
+    """The objects on which `eval()` is called, if no class of the text defines it. Their `train()` only sets a mode."""
     told: set[str] = set()
     for each in nodes:
         if type(each) is cst.FunctionDef and each.name.value == "eval":

@@ -1,4 +1,4 @@
-"""What a loop walks, as an expression whose length may be asked for: `for i, batch in enumerate(tqdm(loader))` walks `loader`."""
+"""Finds the iterable of a loop, to take its length: `for i, batch in enumerate(tqdm(loader))` iterates `loader`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HOPS = 4
 
 
 def walked_by(node: cst.CSTNode, places: Places) -> str | None:
-    """What `len()` is to be asked of for a pass that begins at a node: a loop, or a call that walks; None where it has no name."""
+    """The name to pass to `len()` for a pass that begins at a loop or a call. None if the iterable has no name."""
     found = _behind(node.iter if isinstance(node, cst.For) else node, places, _HOPS)
     return text(found) if found is not None and dotted(found) is not None else None
 
@@ -33,7 +33,7 @@ def _behind(node: cst.CSTNode, places: Places, hops: int) -> cst.CSTNode | None:
 
 
 def _given(call: cst.Call) -> cst.BaseExpression | None:
-    """What a call walks as it is."""
+    """The argument that a call iterates unchanged."""
     name = last_name(call.func)
     if name == "zip":
         ending = [each.value for each in call.args if not (isinstance(each.value, cst.Call) and _goes_on(each.value))]
@@ -49,7 +49,7 @@ def _goes_on(call: cst.Call) -> bool:
 
 
 def _values(name: cst.Name, places: Places) -> Iterator[cst.BaseExpression]:
-    """What a name is given in its function, or in the module."""
+    """The values assigned to a name in its function, or in the module."""
     function = places.function_of(name)
     for around in (function,) if function is not None else places.module:
         for each in places.below(around, cst.Assign):

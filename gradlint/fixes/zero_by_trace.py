@@ -1,4 +1,4 @@
-"""A fix for gradients that are never cleared: they are, when the optimizer has stepped."""
+"""A fix for gradients that are never cleared: clear them after the optimizer's step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HARMLESS = frozenset(("len", "print", "sum", "save"))
 
 
 def zero_after_step(scene: Scene) -> Outcome:
-    """Write `optimizer.zero_grad()` behind each step of the optimizer, where that comes in an update."""
+    """Inserts `optimizer.zero_grad()` after each step of the optimizer, at its place in the update."""
     places = scene.script.once(Places)
     shared = called_apart(scene.step.node, scene, places)
     if shared is not None:
@@ -38,7 +38,7 @@ def zero_after_step(scene: Scene) -> Outcome:
 
 
 def _zeroing(step: Event, scene: Scene, places: Places) -> str | None:
-    """The call that clears what a step used, under the loop over optimizers that it stands in."""
+    """The call that clears the gradients a step used, under the loop over optimizers if there is one."""
     call = step.node
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
         return None
@@ -54,7 +54,7 @@ def _zeroing(step: Event, scene: Scene, places: Places) -> str | None:
 
 
 def _readers(anchor: cst.CSTNode, scene: Scene, places: Places) -> Iterator[cst.CSTNode]:
-    """What may look at gradients behind a statement, in the rest of the iteration."""
+    """Code that may read gradients after a statement, in the rest of the iteration."""
     known = {id(event.node) for run in scene.runs for event in run.trace.events if event.what is not What.CALL}
     for outer in (anchor, *places.around(anchor)[1:]):
         if outer is scene.loop:

@@ -1,1 +1,1 @@
-"""The model of training code that every rule is a question to."""
+"""The model of training code that the rules query."""

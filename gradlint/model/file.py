@@ -1,4 +1,4 @@
-"""What rules may ask about a file as a whole: its names, its imports, and the optimizers that it builds."""
+"""Facts about a file as a whole: its names, its imports, and the optimizers that it builds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gradlint.model.page import BLANK, Page
 
 @dataclass(frozen=True, eq=False)
 class TrainingFile:
-    """Everything the rules may ask about one file."""
+    """Everything that rules can query about one file."""
 
     optimizers: tuple[Construction, ...] = ()
     facts: Facts | None = None
     statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
     settings: Mapping[str, SettingsFile] = field(default_factory=dict)
-    """The files of settings that it names, by the paths that it writes."""
+    """The settings files that the file names, by path as written."""
 
 
 def read_file(
@@ -33,6 +33,6 @@ def read_file(
     page: Page = BLANK,
     settings: Mapping[str, SettingsFile] = NO_SETTINGS,
 ) -> TrainingFile:
-    """A file, from its top-level statements (all of them, or those that can matter) and its whole text."""
+    """Reads a file from its top-level statements (all of them, or the relevant ones) and its full text."""
     facts = collect(statements, words, page)
     return TrainingFile(constructions(facts), facts, tuple(statements), tuple(facts.import_nodes), settings)

@@ -1,4 +1,4 @@
-"""Constructors of optimizers, with what they say of weight decay."""
+"""Finds the constructors of optimizers, and their weight decay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAda
 
 
 def constructions(facts: Facts) -> tuple[Construction, ...]:
-    """Every Adam-like optimizer that the module builds, with what it says of weight decay."""
+    """Returns every Adam-like optimizer that the module builds, with its weight decay."""
     found: list[Construction] = []
     if not _COUPLED & facts.constructed:
         return ()
@@ -28,7 +28,7 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
 
 
 def _is_one_of_two(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> bool:
-    """AdamW is on offer on another arm: who takes Adam does so on purpose."""
+    """Whether another branch offers AdamW. Choosing Adam is then deliberate."""
     own = _arm(call, holder, facts)
     return own is not None and any(
         (other := _arm(each, holder, facts)) is not None and other is not own
@@ -38,7 +38,7 @@ def _is_one_of_two(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> bool:
 
 
 def _arm(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> cst.CSTNode | None:
-    """The innermost arm of a choice that a call stands on."""
+    """The innermost branch that contains a call."""
     tree = facts.tree
     arms: list[cst.CSTNode] = [each.body for each in tree.of(cst.If, holder)]
     arms += [each.body for each in tree.of(cst.Else, holder)]
@@ -49,7 +49,7 @@ def _arm(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> cst.CSTNode | Non
 
 
 def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
-    """Every function, method and other statement, with what an attribute of `self` must be looked for in."""
+    """Yields every function, method and other statement, with the code to search for an attribute of `self`."""
     for statement in statements:
         if isinstance(statement, cst.ClassDef):
             yield from ((each, statement) for each in statement.body.body)
@@ -71,7 +71,7 @@ def _construction(call: cst.Call, qualified: str, holder: cst.CSTNode, owner: cs
 
 
 def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode, tree: Tree) -> Iterator[cst.BaseExpression]:
-    """`weight_decay` values in parameter groups: given as a literal, by a local name, or added later."""
+    """The `weight_decay` values in parameter groups: in a literal list, in a list with a local name, or added later."""
     first = argument(call, 0, "params")
     sources: list[cst.CSTNode] = [first] if first is not None else []
     name = dotted(first) if first is not None else None
@@ -95,20 +95,20 @@ def _groups(call: cst.Call, holder: cst.CSTNode, owner: cst.CSTNode, tree: Tree)
 
 
 def _decays(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool:
-    """Whether a decay is another number than zero, or a setting: of settings that another file declares, nothing is known."""
+    """Whether a decay is a nonzero number or a setting. Nothing is known about settings that another file declares."""
     known = _nonzero(node, holder, facts)
     return known if known is not None else not _declared_elsewhere(node, holder, facts)
 
 
 def _declared_elsewhere(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool:
-    """Whether a setting belongs to what a function of another file gave: `args = get_args()`."""
+    """Whether a setting belongs to the result of a function from another file: `args = get_args()`."""
     owner = root_name(node)
     calls = (each for each in _values(owner, holder, facts) if isinstance(each, cst.Call)) if owner is not None else ()
     return any(isinstance(call.func, cst.Name) and "." in facts.qualify(call.func) for call in calls)
 
 
 def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: int = 0) -> bool | None:
-    """Whether a decay is a number other than zero, or a setting with such a default: None where that is not in sight."""
+    """Whether a decay is a nonzero number, or a setting with such a default. None if that is not known."""
     value = literal(node)
     if value is None or isinstance(value, bool):
         return False
@@ -129,13 +129,13 @@ def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: 
 
 
 def _any_nonzero(nodes: Sequence[cst.BaseExpression | None], holder: cst.CSTNode, facts: Facts, hops: int) -> bool | None:
-    """Whether one of several values is another number than zero; None where none is, and one is not in sight."""
+    """Whether one of several values is a nonzero number. None if no value is known to be, and some are unknown."""
     found = [_nonzero(each, holder, facts, hops + 1) if each is not None else None for each in nodes]
     return True if True in found else False if found and None not in found else None
 
 
 def _default_of(call: cst.Call) -> cst.BaseExpression | None:
-    """What a look-up gives where nothing is set, or what is made a number: `cfg.get("weight_decay", 0.0)`, `float(x)`."""
+    """The default of a lookup, or the argument of a conversion: `cfg.get("weight_decay", 0.0)`, `float(x)`."""
     name, plain = last_name(call.func), [arg.value for arg in call.args if arg.keyword is None]
     if name in ("get", "getattr", "pop") and plain:
         return plain[-1] if len(plain) == (3 if name == "getattr" else 2) else None
@@ -143,7 +143,7 @@ def _default_of(call: cst.Call) -> cst.BaseExpression | None:
 
 
 def _values(name: str, holder: cst.CSTNode, facts: Facts) -> Iterator[cst.BaseExpression | None]:
-    """Everything that a bare name can be in a function or module: parameters' defaults and assignments."""
+    """Everything that a bare name can be in a function or module: defaults of parameters, and assigned values."""
     yield from (param.default for param in facts.tree.of(cst.Param, holder) if param.name.value == name)
     lines = (each for each in facts.statements if isinstance(each, cst.SimpleStatementLine))
     for holding in (holder, *lines):

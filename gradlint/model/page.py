@@ -1,4 +1,4 @@
-"""The whole text of a file, of which the statements that the model is built from may be a part."""
+"""The full text of a file. The model may be built from only some of its statements."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _DEFINES = frozenset({"def", "class"})
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """A text, and where the nodes of the model stand in it.
+    """A text, and the rows of the model's nodes in it.
 
-    Who reads a name or calls a function may stand where nothing else matters: such questions are asked of the text.
+    Code that reads a name or calls a function may be in a part that is otherwise irrelevant, so such questions search the full
+    text.
     """
 
     text: str
@@ -31,7 +32,7 @@ class Page:
 
     @cached_property
     def _reads(self) -> dict[str, Counter[str]] | None:
-        """How often each name stands where it may be read, by the word before its dot; None for what has no tokens."""
+        """How often each name may be read, by the word before its dot. None if the text cannot be tokenised."""
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         try:
             tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))
@@ -49,15 +50,15 @@ class Page:
         return dict(found)
 
     def reads(self, name: str) -> Counter[str] | None:
-        """How often a name may be read, other than where it is given a value, by what stands before its dot.
+        """How often a name may be read, rather than assigned, by the word before its dot.
 
-        That is nothing for a bare name, and None is the answer where no name is known.
+        The key of a bare name is an empty string. Returns None if nothing is known about any name.
         """
         return None if self._reads is None else self._reads.get(name, Counter())
 
     @cached_property
     def bound(self) -> Counter[str]:
-        """How often each name of the text, or `.name` of an object in it, is given a value; empty for what does not parse."""
+        """How often each name of the text, or `.name` of an object in it, is bound. Empty if the text does not parse."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -67,7 +68,7 @@ class Page:
         return Counter(name for node in nodes for name in _bound_by(node))
 
     def changed_items(self, name: str) -> frozenset[str] | None:
-        """The literal keys under which a dictionary of a name is given items later; None where any item may be."""
+        """The literal keys of a named dictionary that are assigned later, or None if any item may change."""
         if re.search(
             rf"\b{name}\s*\.\s*(update|pop|popitem|setdefault|clear|__setitem__)\b|\b{name}\s*\|=|\bdel\s+{name}\b", self.text
         ):
@@ -77,13 +78,13 @@ class Page:
         return frozenset(key[1] for key in keys if key is not None) if all(keys) else None
 
     def refuses(self, method: str, keyword: str) -> str | None:
-        """The head of a method of a name that takes no such keyword, on one line; None where the file has none."""
+        """The header of a method that does not take a keyword, on one line. None if the file has no such method."""
         heads = re.finditer(rf"^[ \t]+def[ \t]+{method}[ \t]*\(([^)]*)\)", self.text, re.M)
         found = (head for head in heads if "**" not in head[1] and keyword not in head[1])
         return next((" ".join(head[0].split()) for head in found), None)
 
     def at(self, node: cst.CSTNode) -> str:
-        """` on line 7`, or nothing for what stands on no line."""
+        """Returns ` on line 7`, or nothing if the node has no line."""
         row = self.row_of(node)
         return f" on line {row}" if row is not None else ""
 
@@ -103,4 +104,4 @@ def _bound_by(node: ast.AST) -> tuple[str, ...]:
 
 
 BLANK = Page("", lambda _: None)
-"""No text."""
+"""A page without text."""

@@ -1,1 +1,1 @@
-"""Which files, functions and statements can matter at all, told cheaply: without LibCST and without the rules."""
+"""Decides cheaply which files, functions and statements can matter, without LibCST and without running the rules."""

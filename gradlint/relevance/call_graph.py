@@ -1,8 +1,8 @@
-"""Who reaches whom among the units of a text, by names alone, as the model follows calls by names.
+"""Finds which units of a text call which, by name alone, because the model also follows calls by name.
 
-The model runs the functions that reach a backward pass, and carries out a call of another function of the text where that
-reaches something that rules are about: such functions are *traced*. Of others it reads no more than the *values* that they
-give to attributes, and the constructors in what they return. What is neither takes no part.
+The model runs the functions that reach a backward pass. It also follows calls of other functions in the text if these reach
+something that rules are about. All such functions are *traced*. From other functions it only reads the *values* that they assign
+to attributes, and the constructors in what they return. Everything else is irrelevant.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from functools import cached_property
 from gradlint.relevance.units import Unit, Units
 
 _ENTERED = frozenset({"__call__", "forward"})
-"""What runs where an object is called."""
+"""The methods that run when an object is called."""
 
 
 class Reach:
-    """The questions about one text; each answer may hold more than the model follows, and never less."""
+    """Answers questions about one text. An answer may include more than the model follows, but never less."""
 
     def __init__(self, units: Units) -> None:
         self.units = units
         self._signatures: dict[str, list[ast.arguments]] = {}
 
     def above(self, start: Iterable[int]) -> set[int]:
-        """The units from which one of these may be reached: they call something of its name."""
+        """The units from which one of the given units may be reached: they call something with its name."""
         found = set(start)
         names = self._names(found)
         while names:
@@ -35,9 +35,9 @@ class Reach:
         return found
 
     def traced(self, start: Iterable[int], also_read: Iterable[int] = ()) -> tuple[set[int], set[int]]:
-        """What the model carries out from some units, and what else it reads for the values of what stands in those.
+        """The units that the model follows from some units, and the units whose values it reads.
 
-        `also_read` are units of which no more than the values are wanted.
+        Only the values of the `also_read` units are needed.
         """
         run: set[int] = set(start)
         values: set[int] = {*also_read, *self.units.of_module}
@@ -65,7 +65,10 @@ class Reach:
         return run, values
 
     def _relevant(self, start: Set[int]) -> set[int]:
-        """Of what may be called from some units, those of a name that some unit of it does, or calls, what rules are about."""
+        """The units called from some units, directly or indirectly, that do something relevant to rules or lead to it.
+
+        A unit also counts if another one with its name does.
+        """
         below, new = set(start), set(start)
         callers: dict[int, set[int]] = {}
         while new:
@@ -85,14 +88,14 @@ class Reach:
         return relevant
 
     def heads(self, numbers: Iterable[int]) -> set[int]:
-        """What the classes of some units, and all classes related to them, have besides their methods."""
+        """The statements outside methods of the classes of some units, and of all related classes."""
         live = {name for number in numbers for name in self.clan_of(self.units[number])}
         return {n for n, unit in enumerate(self.units.all) if unit.is_head and not live.isdisjoint(self.clan_of(unit))}
 
     def importing(self, numbers: Set[int]) -> set[int]:
-        """The units that import a name which some units read, where those do not say the same themselves.
+        """The units that import a name which the given units read but do not import in the same way themselves.
 
-        To the model an import is one of the whole text, wherever it stands.
+        The model treats every import as one of the whole text, wherever it is.
         """
         read = set().union(*(self.units[number].contents.read for number in numbers))
         known = set().union(*(self.units[number].contents.imports for number in numbers))
@@ -101,10 +104,10 @@ class Reach:
         return {n for n, imports in given.items() if any(alias in wanted for alias, _ in imports)} if wanted else set()
 
     def clan_of(self, unit: Unit) -> frozenset[str]:
-        """One name for all classes of this text that are related to the class of a unit; none for a function."""
+        """A common name for all classes in this text related to the class of a unit. Empty for a function."""
         return frozenset((self._clan[unit.owner],)) if unit.owner is not None else frozenset()
 
-    # By name
+    # Lookup by name
 
     def signatures(self, name: str | None) -> Iterator[ast.arguments]:
         """The parameters of every function that a call of a name may run."""
@@ -131,7 +134,10 @@ class Reach:
                 yield number
 
     def _namesakes(self, classes: Set[str]) -> Iterator[int]:
-        """The units that define a class of one of the names inside of a function; to the model they are one class."""
+        """The units that define a class with one of the names inside a function.
+
+        The model treats classes with the same name as one class.
+        """
         for name in classes & self._by_name.keys():
             yield from (n for n in self._by_name[name] if name in self.units[n].contents.classes)
 
@@ -145,12 +151,12 @@ class Reach:
 
     @cached_property
     def entered(self) -> set[int]:
-        """The methods that run where an object is called, if one of their class is built in this text."""
+        """The methods that run when an object is called, if their class may be instantiated in this text."""
         return {n for n, names in self._constructors.items() if any(unit.calls_any(names) for unit in self.units.all)}
 
     @cached_property
     def _constructors(self) -> dict[int, frozenset[str]]:
-        """For each method that runs where an object is called, the names of the classes whose objects may have it."""
+        """For each method that runs when an object is called, the names of the classes whose objects may have it."""
         found = {}
         for number in self._named(_ENTERED):
             unit = self.units[number]

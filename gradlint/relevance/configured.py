@@ -1,4 +1,4 @@
-"""What of a text can disagree with a DeepSpeed configuration, told by names."""
+"""Finds the parts of a text that can disagree with a DeepSpeed configuration, by name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gradlint.relevance.units import Units
 _CONFIGURED = frozenset(
     "initialize TrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig Accelerator DeepSpeedPlugin".split()
 )
-"""What is given a DeepSpeed configuration."""
+"""The calls that accept a DeepSpeed configuration."""
 
 
 def of_configurations(units: Units) -> Iterator[int]:
-    """What is given a DeepSpeed configuration, and all that may be a part of it or that trains beside it."""
+    """The units with such a call, and all that may be part of the configuration or train with it."""
     if "deepspeed" not in units.text:
         return
     found = units.calling(*_CONFIGURED)

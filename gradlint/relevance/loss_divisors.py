@@ -1,4 +1,4 @@
-"""What a loss may be divided by: the names of accumulation steps in a text, and those that they are handed on to."""
+"""Finds what may divide a loss: the names of the accumulation steps in a text, and the names they are passed on to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.relevance.unit_contents import Contents, fields_of, last_name
 _DIVIDING = frozenset("div div_ true_divide divide".split())
 _MULTIPLYING = frozenset("mul mul_ multiply".split())
 _SAME = frozenset("int float max get getattr".split())
-"""Calls whose answer is the count that they are given, or that they look up."""
+"""Calls that return the count they get, or look it up."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -36,11 +36,11 @@ def names_in(node: ast.AST) -> Iterator[str]:
         elif kind is str:
             yield each
         else:
-            stack.extend(getattr(each, name) for name in fields_of(kind))  # type: ignore[arg-type]  # every class can be hashed
+            stack.extend(getattr(each, name) for name in fields_of(kind))  # type: ignore[arg-type]  # every class is hashable
 
 
 class Divisors:
-    """The questions about one text. Without a step in reach only a name says that something counts accumulation steps."""
+    """Answers questions about one text. Without a step in reach, only a name can show what counts accumulation steps."""
 
     def __init__(self, reach: Reach, taught: Taught) -> None:
         self._reach = reach
@@ -50,10 +50,10 @@ class Divisors:
         self._parameters: dict[str | None, tuple[list[list[str]], set[str]]] = {}
 
     def may_divide(self, numbers: Iterable[int]) -> bool:
-        """Whether some units divide by what may be the accumulation steps, or multiply by their inverse."""
+        """Whether some units divide by possible accumulation steps, or multiply by their inverse."""
         contents = [self._units[number].contents for number in numbers]
         if any("accumulate" in each.called for each in contents) and any(any(_factors(each)) for each in contents):
-            return True  # the engine's count may be a mere number
+            return True  # the engine's count may be a plain number
         return any(map(self._tells, (factor for each in contents for factor in _factors(each))))
 
     def _tells(self, factor: tuple[ast.AST, bool]) -> bool:
@@ -63,22 +63,22 @@ class Divisors:
         return self._is_count(node) if divides else not self._inverses.isdisjoint(_aliases(node))
 
     def _is_count(self, node: ast.AST) -> bool:
-        """Whether an expression may be the accumulation steps, by its own words or as another name for them."""
+        """Whether an expression may be the accumulation steps, by its own words or by a name that they were passed on to."""
         return not (self._spelled.isdisjoint(names_in(node)) and self._counts.isdisjoint(_aliases(node)))
 
     @cached_property
     def _spelled(self) -> frozenset[str]:
-        """The words of the text under which people keep the accumulation steps."""
+        """The words of the text that are typical names of accumulation steps."""
         return frozenset(word for word in self._units.words if self._taught.spells_steps(word))
 
     @cached_property
     def _counts(self) -> frozenset[str]:
-        """Last names of what may hold the accumulation steps."""
+        """The last parts of names that may hold the accumulation steps."""
         return self._closed(self._spelled)
 
     @cached_property
     def _inverses(self) -> frozenset[str]:
-        """Last names of what may hold one divided by them."""
+        """The last parts of names that may hold the inverse of the accumulation steps."""
         made = (
             name
             for number in self._holding(self._counts)
@@ -89,7 +89,7 @@ class Divisors:
         return self._closed(frozenset(made))
 
     def _closed(self, names: frozenset[str]) -> frozenset[str]:
-        """Some names, with all that they are handed on to."""
+        """The given names, plus all names that their values are passed on to."""
         found, new = {*names}, {*names}
         while new:
             held = [self._handed_on(number) for number in self._holding(new)]
@@ -101,7 +101,7 @@ class Divisors:
         return (n for n, unit in enumerate(self._units.all) if any(name in unit.text for name in names))
 
     def _handed_on(self, number: int) -> dict[str, set[str]]:
-        """What gets a value in a unit, by the last names under which the model knows that value."""
+        """The names that receive a value in a unit, by the last part of the name that the model knows that value under."""
         if number not in self._known:
             known: dict[str, set[str]] = {}
             for value, names in self._given(number):
@@ -111,7 +111,7 @@ class Divisors:
         return self._known[number]
 
     def _given(self, number: int) -> Iterator[tuple[ast.AST, Iterable[str]]]:
-        """Values in a unit with the last names that each may get, by an assignment or as an argument."""
+        """Values in a unit with the last parts of the names that each may get, by assignment or as an argument."""
         contents = self._units[number].contents
         for target, value in contents.bindings:
             yield from ((each, (name,)) for name, each in _bound(target, value))
@@ -121,7 +121,7 @@ class Divisors:
                 yield from self._passed(call)
 
     def _passed(self, call: ast.Call) -> Iterator[tuple[ast.AST, Iterable[str]]]:
-        """Arguments with the names of parameters, of which the first may be the object itself."""
+        """Positional arguments with the possible names of their parameters. The first parameter may be the object itself."""
         name = last_name(call.func)
         if name not in self._parameters:
             found = [[each.arg for each in (*known.posonlyargs, *known.args)] for known in self._reach.signatures(name)]
@@ -133,7 +133,7 @@ class Divisors:
 
 
 def _aliases(node: ast.AST) -> Iterator[str]:
-    """The last names under which the model knows the value of an expression, if it is one of a name or attribute."""
+    """The last parts of the names that the model knows a value under, if it comes from a name or an attribute."""
     if isinstance(node, ast.Subscript):
         yield from names_in(node.slice)
         yield from _aliases(node.value)
@@ -147,7 +147,7 @@ def _aliases(node: ast.AST) -> Iterator[str]:
 
 
 def _factors(contents: Contents) -> Iterator[tuple[ast.AST, bool]]:
-    """What a unit divides by, and what it multiplies with (False)."""
+    """The divisors (True) and the factors (False) in a unit."""
     for node in contents.scales:
         divides = isinstance(node.op, ast.Div)
         if isinstance(node, ast.AugAssign):

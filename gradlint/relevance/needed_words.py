@@ -1,7 +1,7 @@
-"""The words that a file must hold so that a rule can find anything in it.
+"""Lists the words that a file must contain for a rule to find anything in it.
 
-This module imports neither the rules nor a parser, as most files of a tree are told by their bytes alone. The table is not
-trusted: the tests run every rule with nothing but its own entry over all that it is known to find.
+This module imports neither the rules nor a parser, because most files of a project are skipped by their bytes alone. The tests
+check the table: they run every rule with only its own entry on all known findings.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _CALLED = r"""["'\])\s\\]*\("""
-"""What may stand between a name and what is given to it: `fns["backward"](loss)`, `loss.backward (`, but no comment."""
+"""What may come between a name and its arguments, except for comments: `fns["backward"](loss)`, `loss.backward (`."""
 
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @dataclass(frozen=True)
 class Form:
-    """A word, and what must stand around it, if anything.
+    """A word, and what must surround it, if anything.
 
-    Of a `call`, `pattern` begins with the word, as that is found fastest; the name is the word, or the word behind one of
-    `prefixes`; comments, strings in triple quotes and definitions do not count.
+    The `pattern` of a `call` begins with the word, since that is the fastest to search for. The name is the word itself, or one
+    of `prefixes` followed by the word. Comments, triple-quoted strings and definitions do not count.
     """
 
     word: bytes
@@ -32,7 +32,7 @@ class Form:
     prefixes: tuple[bytes, ...] = ()
 
     def shows(self, data: bytes) -> bool:
-        """Whether the bytes can hold it."""
+        """Whether the bytes may contain the form."""
         if self.word not in data:
             return False
         if not self.pattern:
@@ -53,30 +53,30 @@ class Form:
 
 @dataclass(frozen=True)
 class Sign:
-    """Something that shows in the bytes of a file: one of several forms.
+    """Something recognisable in the bytes of a file, in one of several forms.
 
-    To look for a word costs a fraction of what a pattern costs, so the words are asked first.
+    Words are checked first, because searching for a word is much cheaper than matching a pattern.
     """
 
     forms: tuple[Form, ...] = ()
 
     asks: Callable[[bytes], bool] | None = None
-    """Without forms: what is asked of the bytes."""
+    """A test of the bytes, for a sign without forms."""
 
     @property
     def words(self) -> tuple[bytes, ...]:
-        """The words of which one must be there."""
+        """The words of which at least one must be present."""
         return tuple(form.word for form in self.forms)
 
     def shows(self, data: bytes) -> bool:
-        """Whether the bytes can hold the sign."""
+        """Whether the bytes may contain the sign."""
         if self.asks is not None:
             return self.asks(data)
         return any(form.shows(data) for form in self.forms)
 
 
 _NAMING = re.compile(rb"(?:[A-Za-z_0-9]|def )\Z")
-"""What makes a word the end of a longer one, or a definition."""
+"""Matches if a word is only the end of a longer one, or the name in a definition."""
 
 _TRIPLE = re.compile(rb'"""')
 _QUOTE = re.compile(rb"[\"']")
@@ -88,9 +88,9 @@ def _line_before(data: bytes, place: int) -> bytes:
 
 
 def _may_be_code(data: bytes, place: int) -> bool:
-    """False in a string in triple quotes, in a comment, behind a backtick and behind a prompt.
+    """False inside a triple-quoted string or a comment, and after a backtick or a prompt.
 
-    The last three are no code on a line on which no string ends before.
+    Except for triple-quoted strings, this only applies if no quote comes earlier on the line.
     """
     before = _line_before(data, place)
     if not _QUOTE.search(before) and (b"#" in before or b"`" in before or _PROMPT.match(before)):
@@ -98,9 +98,9 @@ def _may_be_code(data: bytes, place: int) -> bool:
     return bisect_right(_docstrings(data), place) % 2 == 0
 
 
-@lru_cache(maxsize=1)  # several signs are looked for in the same file
+@lru_cache(maxsize=1)  # several signs are searched in the same file
 def _docstrings(data: bytes) -> tuple[int, ...]:
-    """Where strings in triple quotes begin and end, in turn; none at all where that takes more than a look at their lines."""
+    """The offsets where triple-quoted strings begin and end, alternating. Empty if a simple scan of their lines cannot decide."""
     found: list[int] = []
     if b"'''" in data:
         return ()
@@ -125,7 +125,7 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
 
 
 def _called(*names: str, prefixes: tuple[bytes, ...] = ()) -> tuple[Form, ...]:
-    """One of the functions or methods is called, and not only defined."""
+    """Matches a call of one of the functions or methods, not just its definition."""
     return tuple(Form(name.encode(), name + _CALLED, call=True, prefixes=prefixes) for name in names)
 
 
@@ -146,10 +146,10 @@ def _flags_boundary(data: bytes) -> bool:
 
 
 Need = tuple[Sign, ...]
-"""Signs that must all show, the rarest first."""
+"""Signs that must all be present, the rarest first."""
 
 WRAPPER = Form(b"scaler", rf"""scaler{_CALLED}[^()#"']*(?:[(#"']|(?i:loss|cost|nll|objective))""")
-"""`loss_scaler(loss, ...)`: what a call is given shows up to its first parenthesis, quote or comment."""
+"""Matches `loss_scaler(loss, ...)`. Arguments are only searched up to the first parenthesis, quote or comment."""
 
 BACKWARD = Sign((*_called("backward", prefixes=(b"manual_",)), WRAPPER))
 """A backward pass, or a scaler that runs one."""
@@ -166,10 +166,10 @@ STEP = Sign(
 """A step of an optimizer, or a wrapper that takes one."""
 
 COUNT = Sign(asks=_counts_steps)
-"""A name under which people keep the accumulation steps."""
+"""A typical name of accumulation steps."""
 
 FLAG = Sign(asks=_flags_boundary)
-"""An argument that tells a wrapper of the optimizer to step."""
+"""An argument that makes a wrapper step the optimizer."""
 
 NO_SYNC = Sign(_called("no_sync", "no_backward_sync"))
 ADAM = Sign((*_called("Adam", prefixes=(b"N", b"R")), Form(b"Adam", r"Adam\s+as\b")))
@@ -189,16 +189,16 @@ LIGHTNING_MODULE = _named("LightningModule")
 COMPUTE_LOSS = Sign((Form(b"compute_loss", r"compute_loss\s*\("),))
 TRANSFORMERS = _named("transformers")
 COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*:[^\r\n]*GRD\d")))
-"""A suppression comment of ours, which may be unused."""
+"""A gradlint suppression comment, which may be unused."""
 
 SCHEDULE = Sign((Form(b"LR("), Form(b"_with_warmup("), Form(b"get_scheduler(")))
-"""A learning-rate schedule is built: its length is right or wrong by how often a loop advances it, which may lie in another file."""
+"""The construction of a learning-rate schedule. Its length can be wrong even if the loop that advances it is in another file."""
 
 UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG))
-"""What most rules are about: a backward pass and the step that uses its gradients."""
+"""What most rules need: a backward pass and the step that uses its gradients."""
 
 DIVIDES: tuple[Need, ...] = (*UPDATES, (BACKWARD, COUNT))
-"""A loss that is divided shows without a step, too."""
+"""A divided loss can be found without a step, too."""
 
 NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD001": ((COMMENT,),),
@@ -216,12 +216,12 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "GRD704": ((WINDOW, WARMUP_STEPS, ARGUMENTS),),
     "GRD705": ((DEEPSPEED, CONFIGURATION),),
 }
-"""Alternatives by the code of the rule; those of the other rules are `UPDATES`."""
+"""The alternatives of each rule, by code. Rules that are not listed need `UPDATES`."""
 
 EVERYTHING: tuple[Need, ...] = tuple(dict.fromkeys(need for needs in (UPDATES, *NEEDS.values()) for need in needs))
-"""What any rule can start from."""
+"""Everything that any rule can start from."""
 
 
 def needs_of(code: str) -> tuple[Need, ...]:
-    """The alternatives of a rule: a file that meets none of them holds no finding of it."""
+    """The alternatives of a rule. A file that meets none of them cannot contain a finding of that rule."""
     return NEEDS.get(code, UPDATES)

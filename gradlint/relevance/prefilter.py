@@ -1,4 +1,4 @@
-"""Which files can hold a finding at all, told from their bytes; imports neither the rules nor a parser."""
+"""Decides from the bytes of a file whether it can contain a finding. Imports neither the rules nor a parser."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LIKE_ASCII = re.compile(rb"(?i)utf[-_]?8|latin|iso[-_]?8859|(us[-_])?ascii|cp12
 
 @dataclass(frozen=True)
 class Prefilter:
-    """Made of what the rules of a run need: a file that meets none of it is passed over."""
+    """Skips files that meet none of the needs of the selected rules."""
 
     needs: tuple[Need, ...]
 
     def admits(self, data: bytes) -> bool:
-        """Whether the bytes of a file can hold a finding.
+        """Whether the bytes of a file can contain a finding.
 
-        Bytes that are no text, and those of an encoding in which names look otherwise, are always worth it.
+        Always true for binary data, and for encodings that do not write names as ASCII.
         """
         for word in self._openings:
             if word in data:
@@ -45,12 +45,12 @@ class Prefilter:
 
     @cached_property
     def _openings(self) -> tuple[bytes, ...]:
-        """The words of the first sign of each need, of which a file holds one; long ones are found fastest."""
+        """The words of the first sign of each need, of which a file must contain one. Long words are the fastest to find."""
         return tuple(sorted({word for need in self.needs for word in need[0].words}, key=len, reverse=True))
 
     @cached_property
     def _open(self) -> bool:
-        """Whether a need begins with a sign that has no words."""
+        """Whether a need begins with a sign without words."""
         return any(not need[0].words for need in self.needs)
 
 
@@ -67,28 +67,31 @@ _FOR_CODE = Prefilter(tuple(need for need in EVERYTHING if need not in NEEDS["GR
 
 
 def worth_reading(data: bytes) -> bool:
-    """Whether the bytes of a file can hold a finding of any rule but the one about comments."""
+    """Whether the bytes of a file can contain a finding of any rule except the one about comments."""
     return _FOR_CODE.admits(data)
 
 
 def mentions_suppression(data: bytes) -> bool:
-    """Whether the bytes of a file can hold a suppression comment of ours, which may be unused."""
+    """Whether the bytes of a file can contain a gradlint suppression comment, which may be unused."""
     return COMMENT.shows(data)
 
 
 @lru_cache(maxsize=64)
 def prefilter_of(selection: Selection, names: Names) -> Prefilter:
-    """The prefilter of the rules that a selection can let run; of more of them where it names rules by their names."""
+    """Returns the prefilter for the rules that a selection can run. It may cover more rules if the selection uses rule names."""
     needs = tuple(dict.fromkeys(need for code in _may_run(selection) for need in needs_of(code)))
     if needs == EVERYTHING and not names.accumulation_steps:
         return _FOR_ALL
-    if names.accumulation_steps:  # N may be kept under any name
+    if names.accumulation_steps:  # N may have any name
         needs = tuple(tuple(sign for sign in need if sign is not COUNT) for need in needs)
     return Prefilter(needs)
 
 
 def _may_run(selection: Selection) -> Iterable[str]:
-    """The codes of the rules of a selection, and perhaps more: severities and names are known to the rules alone."""
+    """The codes of the rules that a selection may run.
+
+    It may include more rules, because only the rules themselves know their severities and names.
+    """
     runs = _codes()
     for layer in selection.layers:
         chosen = (*(layer.select or ()), *layer.extend_select)
@@ -102,6 +105,6 @@ def _may_run(selection: Selection) -> Iterable[str]:
 
 @lru_cache(maxsize=1)
 def _codes() -> list[str]:
-    """The codes of all rules, by the names of their modules."""
+    """The codes of all rules, taken from the names of their modules."""
     names = (path.name for path in (Path(__file__).parent.parent / "rules").iterdir())
     return sorted(name[:6].upper() for name in names if name.startswith("grd"))

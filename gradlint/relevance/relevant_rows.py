@@ -1,8 +1,8 @@
-"""Which rows of a text the rules can be about, told without LibCST.
+"""Finds the rows of a text that rules can be about, without LibCST.
 
-`ast`, which is ten times cheaper, says where every function and method begins; the words in it say whom it can reach.
-What cannot take part in a finding is never parsed by LibCST. To keep more than is needed is always right, so every
-question here is answered by names alone, as the model follows calls by names.
+`ast` is ten times cheaper: it finds where every function and method begins, and the words in them show what they can reach.
+LibCST never parses code that cannot take part in a finding. Keeping too much is always safe, so this module decides by names
+alone, just as the model follows calls by name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ADAM_ARGUMENTS = 5
 
 _WINDOWS = frozenset({"accumulate_grad_batches", "gradient_accumulation_steps"})
 _COUNTED = ("max_steps", "warmup_steps")
-"""What a Trainer counts in optimizer steps."""
+"""The arguments of a Trainer that count optimizer steps."""
 _TRAINERS = frozenset("Trainer TrainingArguments Seq2SeqTrainer Seq2SeqTrainingArguments".split())
 _NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
 _SHARDED = ("FSDP", "FullyShardedDataParallel", "fully_shard")
@@ -37,42 +37,42 @@ _STEPPED = frozenset({Role.OPTIMIZER, Role.SCALER, Role.DEEPSPEED})
 _MODELS = frozenset({"model", "net", "initialize", "AcceleratedOptimizer", "DeepSpeedEngine"})
 _ENGINE = re.compile(r"engine|deepspeed", re.I)
 _ENDS = frozenset({*UPDATES, "no_sync", "no_backward_sync"})
-"""A step, and what leaves the gradients of a backward pass to a later one."""
+"""A step, or a call that leaves the gradients of a backward pass to a later step."""
 
 _STEP = re.compile(r"\.step\b(?!\()")
-"""A step that is handed on, and called by another name."""
+"""A step that is passed on and called by another name."""
 
 _CLEARS = frozenset("zero_grad zero_grads clear_grads clear_gradients reset_grad step_and_zero optimizer_step".split())
 _COUNT = "gradient_accumulation_steps"
 _LOOKED_THROUGH = 7
-"""How much longer than what can matter a text may be."""
+"""How many times longer than its relevant part a text may be."""
 _REMARKED = frozenset({"DistributedDataParallel", "register_comm_hook"})
-"""What is asked of all calls of a file, wherever a loop is."""
+"""Calls that matter anywhere in a file, not only near a loop."""
 
 
-@lru_cache(maxsize=1)  # the runner asks whether there are any, the reader which
+@lru_cache(maxsize=1)  # the runner and the reader both call this for the same text
 def kept_rows(text: str, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
-    """The rows of all that can take part in a finding, in order; none where nothing can.
+    """The rows of everything that can take part in a finding, in order. Empty if nothing can.
 
-    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
+    Raises SyntaxError, ValueError, RecursionError or MemoryError if Python cannot read the text.
     """
     with stage("ast"):
         return _kept(_units(text, taught), taught)
 
 
 def rows_of_loops(text: str, taught: Taught = UNTAUGHT) -> tuple[Rows, ...]:
-    """As `kept_rows`, and also what takes part in a training loop of which no rule has anything to say."""
+    """Like `kept_rows`, but also includes training loops that no rule can say anything about."""
     return _kept(_units(text, taught), None)
 
 
 def most_read(taught: Taught) -> int:
-    """Characters of a text in which what can matter is looked for."""
+    """How many characters of a text are searched for relevant code."""
     return max(MOST_READ, _LOOKED_THROUGH * (taught.max_size or 0))
 
 
 def _units(text: str, taught: Taught) -> Units:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        warnings.simplefilter("ignore")  # warnings of Python's parser about the checked code
         tree = parse(text, most_read(taught))
         if tree_is_deep(text, tree):
             raise RecursionError
@@ -99,7 +99,7 @@ def _kept(units: Units, taught: Taught | None) -> tuple[Rows, ...]:
 
 
 def _merged(rows: Sequence[Rows]) -> Iterator[Rows]:
-    """Runs of rows that follow each other, as one."""
+    """Merges runs of rows that follow each other."""
     current = rows[0]
     for first, last in rows[1:]:
         if first == current[1] + 1:
@@ -114,16 +114,16 @@ def _merged(rows: Sequence[Rows]) -> Iterator[Rows]:
 
 
 def _of_any_loop(units: Units, reach: Reach) -> set[int]:
-    """What the model starts from, where a backward pass is in reach."""
+    """The units that the model starts from, if a backward pass is in reach."""
     backwards = _backwards(units)
     return _starts(units, reach.above(backwards)) | set(units.of_module) if backwards else set()
 
 
 def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
-    """What the model starts from to come to a loop that a rule can say something of.
+    """The units that the model starts from to reach a loop that a rule can say something about.
 
-    A rule needs a backward pass, and what ends its window: a step, or `no_sync`, called here or handed on. Only a loss that
-    is divided twice, or reported as it was divided, shows without.
+    A rule needs a backward pass and something that ends its window: a step or `no_sync`, called here or passed on. Only a loss
+    that is divided twice, or reported after its division, can be found without one.
     """
     backwards = _backwards(units)
     if not backwards:
@@ -144,7 +144,7 @@ def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
 
 
 def _starts(units: Units, numbers: Set[int]) -> set[int]:
-    """The model starts from no method that is itself called `backward`."""
+    """Removes methods that are called `backward` themselves, since the model does not start from them."""
     return {number for number in numbers if not _BACKWARD.issuperset(units[number].names)}
 
 
@@ -160,7 +160,7 @@ def _runs_backward(call: ast.Call) -> bool:
 
 
 def _ends(units: Units, taught: Taught) -> set[int]:
-    """What steps an optimizer, or leaves the gradients of a backward pass to a later one."""
+    """The units that step an optimizer, or leave the gradients of a backward pass to a later step."""
     calling = units.calling("scaler", "sync", *UPDATES)
     if not any(word in units.text for word in ("optimizer", "Optimizer")) and not any(
         _may_step(word, taught) for word in units.words
@@ -176,18 +176,18 @@ def _is_end(call: ast.Call, units: Units, taught: Taught) -> bool:
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     if not isinstance(owner, ast.Attribute) or not isinstance(owner.value, ast.Name) or owner.value.id != "self":
         return True
-    # Only its name says what an attribute is that nothing here gives a value.
+    # Nothing here assigns the attribute, so only its name can show what it is.
     return _may_step(owner.attr, taught) or any(unit.gives_any({owner.attr}) for unit in units.all)
 
 
 def _may_step(word: str, taught: Taught) -> bool:
-    """Whether a word may be the name of what steps, or of what builds it."""
+    """Whether a word may name an object that steps, or its constructor."""
     roles = (taught.role_of_constructor(word), taught.role_of_spelling(word))
     return not _STEPPED.isdisjoint(roles) or word in _MODELS or _ENGINE.search(word) is not None
 
 
 def _is_wrapper(call: ast.Call) -> bool:
-    """`loss_scaler(loss, optimizer, update_grad=...)`: the model's conditions, as far as they can be told by names."""
+    """Recognises `loss_scaler(loss, optimizer, update_grad=...)`, by the conditions of the model that names can answer."""
     if len(call.args) < 2 or not any(LOSS_SPELLING.search(name) for name in names_in(call.args[0])):
         return False
     flagged = any(keyword.arg in BOUNDARY_ARGUMENTS for keyword in call.keywords)
@@ -199,7 +199,7 @@ def _holds_modulus(node: ast.AST) -> bool:
 
 
 def _told(units: Units) -> Iterator[int]:
-    """What says of the whole file how it is distributed, or what its engine accumulates."""
+    """The units that say, for the whole file, how training is distributed or what its engine accumulates."""
     wrapping = _REMARKED | units.aliases(_REMARKED)
     sharding = {alias for alias, name in units.renamed.items() if name.endswith(_SHARDED)}
     for number, unit in enumerate(units.all):
@@ -214,7 +214,7 @@ def _shards(unit: Unit) -> bool:
 
 
 def _clearing(units: Units, kept: Set[int]) -> Iterator[int]:
-    """Where gradients are set to zero apart from any backward pass: one place of the file answers for all."""
+    """The units that zero gradients away from any backward pass. The smallest one is enough."""
     apart = [n for n, unit in enumerate(units.all) if unit.calls_any(_CLEARS)]
     plain = [n for n in apart if _BACKWARD.isdisjoint(units[n].contents.called)]
     if not plain:
@@ -224,18 +224,18 @@ def _clearing(units: Units, kept: Set[int]) -> Iterator[int]:
 
 
 def _normalising(units: Units) -> Iterator[int]:
-    """Batch normalisation, and what builds the classes that use it."""
+    """The units with batch normalisation, and those that build the classes that use it."""
     norms = {number for number, unit in enumerate(units.all) if unit.calls_any(_NORMS)}
     owners = {owner for number in norms if (owner := units[number].owner) is not None}
     names = owners | units.aliases(owners)
     yield from (n for n, unit in enumerate(units.all) if n in norms or unit.calls_any(names))
 
 
-# What is judged without a loop
+# Rules that need no loop
 
 
 def _of_optimizers(units: Units) -> Iterator[int]:
-    """An Adam that is given a weight decay, and what may say which."""
+    """The units that give Adam a weight decay, and those that may determine its value."""
     if "Adam" not in units.text:
         return
     names = _ADAMS | units.aliases(_ADAMS)
@@ -252,7 +252,11 @@ def _decays(units: Units, number: int, names: Set[str]) -> bool:
 
 
 def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
-    """A `training_step` whose loss Lightning divides, or that clips; and what says so, schedules and own losses."""
+    """The units of Lightning and Hugging Face trainers.
+
+    The first set has the `training_step` methods whose loss Lightning divides, or that clip. The second has their settings,
+    schedules and custom losses.
+    """
     steps: set[int] = set()
     others: set[int] = set()
     if any(name in units.text for name in _COUNTED):
@@ -278,7 +282,7 @@ def _of_trainers(units: Units) -> tuple[set[int], set[int]]:
 
 
 def _of_collators(units: Units) -> Iterator[int]:
-    """What is handed to a Trainer to make its batches, and where it is."""
+    """The units that pass a data collator to a Trainer, and those that define it."""
     for number in units.holding({"data_collator"}):
         yield number
         keywords = (keyword for call in units[number].contents.calls for keyword in call.keywords)

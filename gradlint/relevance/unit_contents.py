@@ -1,4 +1,4 @@
-"""What the code of a unit calls, reads, binds and computes, by one walk over its nodes."""
+"""Collects what the code of a unit calls, reads, binds and computes, in one walk over its nodes."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from typing import Any
 from gradlint.model.names.vocabulary import is_trigger
 
 _UNCALLED = frozenset({"ctx", "op", "ops", "type_comment", "kind", "names", "lineno"})
-"""Fields of nodes below which nothing is called or read."""
+"""Fields of nodes that contain no calls or reads."""
 
 _DIVIDING = frozenset({"div", "div_", "mul", "mul_"})
-"""As in the model's facts: calls for which a function is worth following."""
+"""Calls that make a function worth following, as in the model's facts."""
 
 
 @dataclass(eq=False)
 class Contents:
-    """Filled once by `contents_of` and read only afterwards."""
+    """Filled once by `contents_of`, and only read after that."""
 
     read: set[str] = field(default_factory=set)
-    """Names and attributes, wherever they stand."""
+    """All names and attributes."""
 
     called: set[str] = field(default_factory=set)
-    """Last names of what is called."""
+    """The last parts of the names of everything called."""
 
     calls: list[ast.Call] = field(default_factory=list)
     defines: set[str] = field(default_factory=set)
-    """Functions and classes, at whatever depth."""
+    """Functions and classes, including nested ones."""
 
     classes: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
-    """The last names of what these classes derive from."""
+    """The last parts of the names of these classes' bases."""
 
     gives: set[str] = field(default_factory=set)
-    """Attributes of `self` that get a value."""
+    """Attributes of `self` that are assigned."""
 
     keys: set[str] = field(default_factory=set)
-    """What is written out as a key of a dictionary."""
+    """String keys of dictionary literals."""
 
     imports: set[tuple[str, str]] = field(default_factory=set)
-    """Names that are imported, each with what stands for its origin."""
+    """Imported names, each with a string that identifies its origin."""
 
     scales: list[ast.BinOp | ast.AugAssign] = field(default_factory=list)
     """Divisions and products."""
 
     bindings: list[tuple[ast.expr, ast.expr]] = field(default_factory=list)
-    """What is assigned to, with what it gets."""
+    """Assignment targets with their values."""
 
     signatures: list[tuple[str, ast.arguments]] = field(default_factory=list)
-    """Functions by their names, with their parameters."""
+    """The names of functions, with their parameters."""
 
     builds: bool = False
-    """What a call returns is returned."""
+    """Whether a function returns the result of a call."""
 
     computes: bool = False
-    """It divides, or leaves a remainder, or writes a gradient."""
+    """Whether the unit divides, takes a remainder or writes a gradient."""
 
     @property
     def acts(self) -> bool:
-        """Whether the model follows a call of it, for what it does itself; at times True where the model does not."""
+        """Whether the model follows a call of the unit for what it does itself. May be True if the model does not."""
         return self.computes or not self.called.isdisjoint(_DIVIDING) or any(map(_is_trigger, self.called))
 
 
@@ -69,7 +69,7 @@ _is_trigger = cache(is_trigger)
 
 
 def last_name(node: ast.AST) -> str | None:
-    """As the model's `last_name`, over `ast`."""
+    """Like the model's `last_name`, for `ast` nodes."""
     while True:
         if isinstance(node, ast.Name):
             return node.id
@@ -83,7 +83,7 @@ def last_name(node: ast.AST) -> str | None:
 
 
 def contents_of(nodes: Iterable[ast.AST]) -> Contents:
-    """The contents of some statements and expressions."""
+    """Collects the contents of some statements and expressions."""
     found = Contents()
     stack: list[Any] = list(nodes)
     while stack:
@@ -101,7 +101,7 @@ def contents_of(nodes: Iterable[ast.AST]) -> Contents:
         visit = _VISITORS.get(kind)
         if visit is not None:
             visit(found, node)
-        for name in fields_of(kind):  # type: ignore[arg-type]  # every class can be hashed
+        for name in fields_of(kind):  # type: ignore[arg-type]  # every class is hashable
             value = getattr(node, name)
             if type(value) is list:
                 stack.extend(value)
@@ -112,7 +112,7 @@ def contents_of(nodes: Iterable[ast.AST]) -> Contents:
 
 @cache
 def fields_of(kind: type) -> tuple[str, ...]:
-    """The fields in which nodes may stand; none for what is no node, and for a literal."""
+    """The fields that may contain nodes. Empty for literals and for anything that is not a node."""
     if not issubclass(kind, ast.AST) or kind is ast.Constant:
         return ()
     return tuple(name for name in kind._fields if name not in _UNCALLED)

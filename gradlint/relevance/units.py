@@ -1,4 +1,4 @@
-"""Splits a text into units that can be read or passed over: functions, methods, the rest of each class, module-level statements."""
+"""Splits a text into units that are read or skipped as a whole: functions, methods, the rest of each class, other statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import cached_property
 from gradlint.relevance.unit_contents import Contents, contents_of, last_name
 
 Rows = tuple[int, int]
-"""The first and the last of a run of rows, counted from 1."""
+"""The first and last row of a run, counted from 1."""
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGE_LITERAL = 200
@@ -31,25 +31,25 @@ class Unit:
     """Whole rows that are read together, and the statements in them."""
 
     text: str
-    """All text of its rows."""
+    """The full text of its rows."""
     rows: tuple[Rows, ...]
     nodes: tuple[ast.AST, ...]
     names: tuple[str, ...]
-    """Under which others can reach it."""
+    """The names under which other code can reach it."""
     owner: str | None = None
-    """The class whose method, or whose other statements, it is."""
+    """The class of the method, or of the other statements in its body."""
     of_module: bool = False
     bases: frozenset[str] = frozenset()
-    """Of a class, the last names of what it derives from."""
+    """For a class, the last parts of the names of its bases."""
 
     @property
     def is_head(self) -> bool:
-        """Whether it is what a class has besides its methods."""
+        """Whether it contains the statements of a class outside its methods."""
         return self.owner is not None and self.owner in self.names
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Every word of its text, comments and strings included."""
+        """Every word of its text, including comments and strings."""
         return frozenset(_WORD.findall(self.text))
 
     @cached_property
@@ -59,20 +59,20 @@ class Unit:
 
     @cached_property
     def defined(self) -> frozenset[str]:
-        """The names under which others can reach it, and those of all functions and classes that its text may define."""
+        """The names under which other code can reach it, and the names of all functions and classes that its text may define."""
         named = (_NAMED.match(each) for word in ("def", "class") for each in self.text.split(word)[1:])
         return frozenset((*self.names, *(match[1] for match in named if match is not None)))
 
     def defines(self, name: str) -> bool:
-        """Whether one of the names is not in prose alone."""
+        """Whether the code defines one of the names, instead of only mentioning it."""
         return name in self.names or name in self.contents.defines
 
     def calls_any(self, names: Set[str]) -> bool:
-        """Whether something of one of these names is called; a look at its text saves most of the work."""
+        """Whether it calls something with one of these names. Checking the text first is much faster."""
         return any(name in self.text for name in names) and not names.isdisjoint(self.contents.called)
 
     def gives_any(self, names: Set[str]) -> bool:
-        """Whether an attribute of `self` of one of these names gets a value."""
+        """Whether it assigns an attribute of `self` with one of these names."""
         return not names.isdisjoint(self._perhaps_given) and not names.isdisjoint(self.contents.gives)
 
     @cached_property
@@ -81,7 +81,7 @@ class Unit:
 
 
 class Units:
-    """The units of a text, in the order of their first rows, and who reaches whom."""
+    """The units of a text, in the order of their first rows."""
 
     def __init__(self, text: str, tree: ast.Module) -> None:
         self.text = text
@@ -94,13 +94,16 @@ class Units:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Every word of the text, comments and strings included."""
+        """Every word of the text, including comments and strings."""
         return frozenset(_WORD.findall(self.text))
 
-    # Where something stands
+    # Search
 
     def calling(self, *names: str) -> list[int]:
-        """The units in which, by their text, something of one of the names may be called; of which it is perhaps only the end."""
+        """The units that may call something with one of the names, judged by their text.
+
+        A name may be just the end of a longer one.
+        """
         found: dict[int, None] = {}
         for name in names:
             if name in self.text:
@@ -109,31 +112,31 @@ class Units:
         return sorted(found)
 
     def defining(self, name: str) -> list[int]:
-        """The units in which, by their text, a function or method of a name is defined, at whatever depth."""
+        """The units that define a function or method with a name, at any depth, judged by their text."""
         matches = re.finditer(rf"def\s+{re.escape(name)}\b", self.text) if name in self.text else ()
         return sorted({number for match in matches for number in self._at(match.start())})
 
     def holding(self, words: Set[str], endings: tuple[str, ...] = ()) -> Iterator[int]:
-        """The units in which one of the words stands, or a name that one was imported as, or one with such an ending."""
+        """The units that contain one of the words, a name that one was imported as, or a word with one of the endings."""
         wanted = words | self.aliases(words)
         for number, unit in enumerate(self.all):
             if not wanted.isdisjoint(unit.words) or (endings and any(word.endswith(endings) for word in unit.words)):
                 yield number
 
     def aliases(self, names: Set[str]) -> set[str]:
-        """What the names are imported as."""
+        """The names that some names are imported as."""
         return {alias for alias, name in self.renamed.items() if name in names}
 
     @property
     def _lonely(self) -> Set[str]:
-        """Of a large text, the words that stand in it once: what they name is read nowhere."""
+        """The words that occur only once in a large text. Nothing reads the variables that they name."""
         if len(self.text) < _LARGE_TEXT:
             return frozenset()
         return {word for word, times in Counter(_WORD.findall(self.text)).items() if times == 1}
 
     @cached_property
     def renamed(self) -> dict[str, str]:
-        """What stands before `as`, by what stands behind it."""
+        """Maps the name after each `as` to the name before it."""
         found: dict[str, str] = {}
         for match in _RENAMED.finditer(self.text):
             before = _LAST_WORD.search(self.text[max(0, match.start() - 80) : match.start()])
@@ -142,13 +145,13 @@ class Units:
         return found
 
     def bases(self, number: int) -> frozenset[str]:
-        """The last names of what the class of a unit derives from, and the classes inside of it."""
+        """The last parts of the names of the bases of a unit's class, and of the classes inside it."""
         owner = self.all[number].owner
         own = (unit.bases for unit in self.all if owner is not None and unit.owner == owner)
         return frozenset(self.all[number].contents.bases).union(*own)
 
     def family(self, number: int) -> list[int]:
-        """All units of the class that a unit is of, or the unit alone."""
+        """All units of a unit's class, or only the unit itself if it has none."""
         owner = self.all[number].owner
         return [n for n, unit in enumerate(self.all) if unit.owner == owner] if owner is not None else [number]
 
@@ -162,7 +165,7 @@ class Units:
     def _row_starts(self) -> list[tuple[int, int]]:
         return sorted((first, number) for number, unit in enumerate(self.all) for first, _ in unit.rows)
 
-    # Taking apart
+    # Splitting
 
     def _of_module(self, body: Sequence[ast.stmt]) -> Iterator[Unit]:
         for first, last, nodes in _alive(list(_lines(body, 0)), self._lonely):
@@ -220,14 +223,14 @@ class Units:
         return self.text[slice(*self.offsets(first, last))]
 
     def offsets(self, first: int, last: int) -> tuple[int, int]:
-        """Where a run of rows begins and ends in the text."""
+        """The start and end offsets of a run of rows."""
         return self._starts[first - 1], self._starts[last] if last < len(self._starts) else len(self.text)
 
 
 def _defined_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """The functions and classes in some statements, at whatever depth."""
+    """The functions and classes in some statements, at any depth."""
     for node in nodes:
-        if hasattr(node, "body") or hasattr(node, "cases"):  # no other statement holds statements
+        if hasattr(node, "body") or hasattr(node, "cases"):  # no other statement contains statements
             yield from (each.name for each in ast.walk(node) if isinstance(each, (*_DEFINITIONS, ast.ClassDef)))
 
 
@@ -237,7 +240,7 @@ def _first_row(node: ast.stmt) -> int:
 
 
 def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, list[ast.stmt]]]:
-    """Statements with their rows and the gap above them; those that share a row go together."""
+    """Groups statements by row, with their rows and the gap above. Statements that share a row stay together."""
     current: tuple[int, int, list[ast.stmt]] | None = None
     for node in body:
         last = node.end_lineno or node.lineno
@@ -255,7 +258,7 @@ def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, li
 def _alive(
     lines: Sequence[tuple[int, int, list[ast.stmt]]], lonely: Set[str] = frozenset()
 ) -> list[tuple[int, int, list[ast.stmt]]]:
-    """Statements without the plain constants that nothing ever reads: with lonely names, or overwritten before anything else runs."""
+    """Drops plain constants that nothing reads: those with lonely names, or overwritten before anything else runs."""
     kept = []
     overwritten: set[str] = set()
     for line in reversed(lines):
@@ -271,7 +274,7 @@ def _alive(
 
 
 def _given_constant(nodes: Sequence[ast.stmt]) -> str | None:
-    """The one name to which a line gives a constant, and does nothing besides."""
+    """The single name that a line assigns a constant to, if it does nothing else."""
     node = nodes[0]
     if len(nodes) > 1 or not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant) or len(node.targets) > 1:
         return None

@@ -1,1 +1,1 @@
-"""The rules, one module each; `gradlint.registry` finds them."""
+"""The rules, one module each. `gradlint.registry` finds them."""

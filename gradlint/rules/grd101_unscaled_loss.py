@@ -33,7 +33,7 @@ def unscaled_loss(scene: Scene) -> Finding:
 
 
 def _harm(built_by: str) -> str:
-    """What the factor N does with this optimizer, as measured on the page."""
+    """The effect of the factor N with this optimizer, as measured on the rule's page."""
     if built_by == "SGD":
         return "; with SGD, each step is N times as long"
     if built_by in _ADAPTIVE:

@@ -40,7 +40,7 @@ def first_step_boundary(scene: Scene) -> Finding:
 
 
 def _told(scene: Scene, found: Decision | None) -> tuple[str, str]:
-    """What is wrong with the first window, and what that does."""
+    """What is wrong with the first window, and the effect of that."""
     if found is None:
         return "The first window differs in size from the others", f"{scene.there} closes it"
     test, size = brief(found.test, 40), scene.view.first_size

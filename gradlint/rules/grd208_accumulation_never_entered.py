@@ -24,7 +24,7 @@ def accumulation_never_entered(scene: Scene) -> Finding:
 
 
 def _steps(scene: Scene) -> str:
-    """What the accelerator divides by, as a reader knows it."""
+    """The accelerator's divisor, as written for the reader."""
     by = scene.event.value
     if by is None or len(by.of) > 1:
         return "N"

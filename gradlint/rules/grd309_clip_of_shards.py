@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.trace import What
 
 _TAKEN = ("max_norm", "norm_type")
-"""The arguments of `FullyShardedDataParallel.clip_grad_norm_`, in their order."""
+"""The arguments of `FullyShardedDataParallel.clip_grad_norm_`, in order."""
 
 
 @trace_rule(
@@ -35,7 +35,7 @@ def clip_of_shards(scene: Scene) -> Finding:
 
 
 def _by_the_model(call: cst.CSTNode) -> Outcome:
-    """`model.clip_grad_norm_(...)`, which takes the norm over all processes."""
+    """Replaces the call with `model.clip_grad_norm_(...)`, which takes the norm over all processes."""
     if not isinstance(call, cst.Call) or any(each.star for each in call.args):
         return withheld("gradlint does not see the arguments")
     if "#" in text(call):

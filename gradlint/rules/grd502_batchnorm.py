@@ -38,7 +38,10 @@ def batchnorm_under_accumulation(scene: Scene) -> Finding:
 
 
 def _grouped(call: cst.CSTNode) -> Outcome:
-    """GroupNorm with as many groups as divide both 32 and the channels, of two channels at least: one alone is instance norm."""
+    """Uses GroupNorm. The number of groups divides 32 and the channels, and leaves at least two channels in each group.
+
+    A group of one channel would be instance normalisation.
+    """
     if not isinstance(call, cst.Call):
         return withheld("the layer has another name here")
     channels = literal(call.args[0].value) if len(call.args) == 1 and call.args[0].keyword is None else None

@@ -11,7 +11,7 @@ from gradlint.model.file import TrainingFile
 from gradlint.rule import file_rule
 
 _LONGEST = 90
-"""Characters of a header."""
+"""The longest header, in characters."""
 
 _HARM = {
     Reader.TRAINER: "the Trainer compares the two, and raises a ValueError before the first step",

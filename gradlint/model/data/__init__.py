@@ -1,1 +1,1 @@
-"""What is known of a training loop as plain data: its window, its events, its loss, and what the file builds for it."""
+"""Plain data about a file: the optimizers that it builds, and the settings that it names."""

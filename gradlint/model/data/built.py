@@ -9,7 +9,7 @@ import libcst as cst
 
 @dataclass(frozen=True, eq=False)
 class Construction:
-    """A call of a known constructor, with the arguments that may decide a rule."""
+    """A call of a known constructor, with the arguments that rules may depend on."""
 
     call: cst.Call
     qualified: str

@@ -1,4 +1,4 @@
-"""What a file of settings says of accumulation: the DeepSpeed configuration that a script names, for one."""
+"""Settings files that affect accumulation, such as the DeepSpeed configuration that a script names."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ CLIPPING = "gradient_clipping"
 MICRO_BATCH = "train_micro_batch_size_per_gpu"
 BATCH = "train_batch_size"
 MANAGED = "managed_gradient_accumulation"
-"""Whether the engine counts micro-batches; otherwise the script says when to update."""
+"""Whether the engine counts micro-batches. Otherwise the script decides when to update."""
 
 KNOWN = frozenset((STEPS, CLIPPING, MICRO_BATCH, BATCH, MANAGED))
-"""DeepSpeed's keys for what accumulation is about."""
+"""The DeepSpeed keys that affect accumulation."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A number that a file of settings gives, and where, as `ds_config.json:7`."""
+    """A number in a settings file, and its place, such as `ds_config.json:7`."""
 
     value: int | float
     place: str
@@ -26,11 +26,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """The known settings of a file by their keys; a key that it leaves to somebody else ("auto") is not among them."""
+    """The known settings of a file, by key. Keys that are left to another library ("auto") are not included."""
 
     name: str
     values: Mapping[str, Setting] = field(default_factory=dict)
 
 
 NO_SETTINGS: Mapping[str, SettingsFile] = {}
-"""A text names no file of settings, or none is read."""
+"""For a text that names no settings files, or if none are read."""

@@ -1,1 +1,1 @@
-"""Libraries that accumulate on their own: how they are configured, and what they leave to the script."""
+"""Libraries that accumulate by themselves: how they are configured, and what they leave to the script."""

@@ -1,7 +1,7 @@
-"""The DeepSpeed configurations of a file: dictionaries in it, and files of settings that it names by literal paths.
+"""Reads the DeepSpeed configurations of a file: dictionaries in it, and settings files that it names by literal paths.
 
-Read in deepspeed 0.19: `DeepSpeedConfig._set_batch_related_parameters` and `_batch_assertion`; accelerate 1.15:
-`Accelerator._prepare_deepspeed`, `DeepSpeedPlugin`; transformers 5.24: `HfTrainerDeepSpeedConfig.trainer_config_process`.
+Based on deepspeed 0.19 (`DeepSpeedConfig._set_batch_related_parameters` and `_batch_assertion`), accelerate 1.15
+(`Accelerator._prepare_deepspeed`, `DeepSpeedPlugin`) and transformers 5.24 (`HfTrainerDeepSpeedConfig.trainer_config_process`).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from gradlint.model.syntax.expressions import argument, keywords, last_name, lit
 
 _LOADS = frozenset({"json.load", "yaml.safe_load", "yaml.load", "hjson.load"})
 _ARGUMENTS = frozenset("TrainingArguments Seq2SeqTrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig".split())
-"""The arguments of a Hugging Face Trainer, and those of trl, which are made of them."""
+"""The arguments of a Hugging Face Trainer, and their subclasses in trl."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stated:
-    """A number that somebody states: at a node of the file, or at a place of a file of settings."""
+    """A number from a configuration, given at a node of the file or at a place in a settings file."""
 
     value: int | float
     node: cst.BaseExpression
     place: str = ""
-    """Where that is in a file of settings, which the node names."""
+    """The place in a settings file, if the node names one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Handed:
-    """A configuration, and the call that it is handed to."""
+    """A configuration, and the call that receives it."""
 
     call: cst.Call
     values: Mapping[str, Stated]
@@ -41,28 +41,28 @@ class Handed:
 
 @dataclass(frozen=True, eq=False)
 class Configurations:
-    """Reads the configurations that the calls of a file are given."""
+    """Reads the configurations that are passed to the calls of a file."""
 
     facts: Facts
     settings: Mapping[str, SettingsFile]
     constants: Constants
 
     def engines(self) -> Iterator[Handed]:
-        """Those of the engines that the file builds itself: `deepspeed.initialize(config=...)`."""
+        """Configurations of engines that the file builds itself: `deepspeed.initialize(config=...)`."""
         for call in self._calls():
             if self.facts.qualify(call.func) == "deepspeed.initialize":
                 given = argument(call, 10, "config") or argument(call, None, "config_params")
                 yield Handed(call, self._of(given) if given is not None else {})
 
     def trainers(self) -> Iterator[Handed]:
-        """Those of the Hugging Face Trainer: `TrainingArguments(deepspeed=...)`."""
+        """Configurations of the Hugging Face Trainer: `TrainingArguments(deepspeed=...)`."""
         for call in self._calls():
             given = keywords(call).get("deepspeed") if self._makes_arguments(call) else None
             if given is not None:
                 yield Handed(call, self._of(given))
 
     def accelerators(self) -> Iterator[Handed]:
-        """Those of Accelerate: `Accelerator(deepspeed_plugin=DeepSpeedPlugin(...))`."""
+        """Configurations of Accelerate: `Accelerator(deepspeed_plugin=DeepSpeedPlugin(...))`."""
         for call in self._calls():
             given = keywords(call).get("deepspeed_plugin") if last_name(call.func) == "Accelerator" else None
             plugin = self.constants.resolved(given) if given is not None else None
@@ -84,7 +84,7 @@ class Configurations:
         return dict(self._stated((name, value) for name, value in given.items() if name in (STEPS, CLIPPING)))
 
     def _of(self, given: cst.BaseExpression) -> Mapping[str, Stated]:
-        """What a configuration says; nothing of what may be anything else by the time it is read."""
+        """The values of a configuration, without any that may have changed by the time it is read."""
         kept = self.constants.resolved(given)
         path = self.constants.string(kept) if not isinstance(kept, cst.Call) else self._loaded(kept)
         if path is not None:
@@ -99,7 +99,7 @@ class Configurations:
         return self._unchanged(given, values)
 
     def _unchanged(self, given: cst.BaseExpression, values: Mapping[str, Stated]) -> Mapping[str, Stated]:
-        """What is left where the dictionary has a name, under which its items can be given other values."""
+        """The values that cannot change. If the dictionary has a name, code can assign to its items."""
         if not isinstance(given, cst.Name):
             return values
         changed = self.facts.page.changed_items(given.value)
@@ -108,7 +108,7 @@ class Configurations:
         return {key: each for key, each in values.items() if key not in changed}
 
     def _escapes(self, name: str) -> bool:
-        """Whether a dictionary is handed to a function of the file, or has another name."""
+        """Whether a dictionary is passed to a function of the file, or has another name."""
         for call in self._calls():
             if last_name(call.func) in self.facts.by_name and any(_is(each.value, name) for each in call.args):
                 return True
@@ -126,7 +126,7 @@ class Configurations:
                 yield key, Stated(value, node)
 
     def _loaded(self, call: cst.Call) -> str | None:
-        """The path of what `json.load(open(path))` reads, the file opened in place or by the `with` around it."""
+        """The path that `json.load(open(path))` reads, with the file opened in place or by a `with` around the call."""
         if self.facts.qualify(call.func) not in _LOADS or not call.args:
             return None
         opened = call.args[0].value

@@ -1,4 +1,4 @@
-"""Where a script and its DeepSpeed configuration give different numbers, or the configuration contradicts itself."""
+"""Finds where a script and its DeepSpeed configuration give different numbers, or the configuration contradicts itself."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gradlint.model.names.facts import Facts
 from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name
 
 _OF_TRAINER = {STEPS: STEPS, "per_device_train_batch_size": MICRO_BATCH, "max_grad_norm": CLIPPING}
-"""What the Trainer's arguments are called in the configuration."""
+"""Maps the Trainer's arguments to the keys of the configuration."""
 
 _COUNTS = re.compile(r"acc|(^|_)gas?(_|$)", re.I)
-"""What a name holds that is for nothing but the number of micro-batches of a window."""
+"""Matches names that can only mean the number of micro-batches in a window."""
 
 
 class Reader(Enum):
-    """Who reads both numbers."""
+    """The library that reads both numbers."""
 
     TRAINER = "the Trainer compares them"
     ACCELERATE = "Accelerate takes the configuration's"
@@ -35,7 +35,7 @@ class Reader(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Disagreement:
-    """The script gives `own` under a `name` at a node, and the configuration says otherwise under a key."""
+    """The script gives `own` as `name`, at a node, but the configuration gives another number for `key`."""
 
     name: str
     node: cst.BaseExpression
@@ -47,7 +47,7 @@ class Disagreement:
 
 @dataclass(frozen=True, eq=False)
 class NoMultiple:
-    """A batch that no number of processes makes of its micro-batches."""
+    """A batch size that is not a multiple of the micro-batch size times the accumulation steps."""
 
     batch: Stated
     micro: Stated
@@ -55,7 +55,7 @@ class NoMultiple:
 
 
 class Disagreements:
-    """Finds them in one file."""
+    """Finds the disagreements in one file."""
 
     def __init__(self, facts: Facts, settings: Mapping[str, SettingsFile]) -> None:
         self.facts = facts
@@ -66,7 +66,10 @@ class Disagreements:
         self.accelerators = list(known.accelerators())
 
     def no_multiples(self) -> Iterator[NoMultiple]:
-        """DeepSpeed requires batch = micro-batch x N x world size, if all are given; each configuration comes once."""
+        """Finds configurations that break DeepSpeed's rule: batch = micro-batch x N x world size, if all are given.
+
+        Each configuration is reported once.
+        """
         told: set[tuple[str, int]] = set()
         for values in (each.values for each in (*self.engines, *self.trainers, *self.accelerators)):
             batch, micro, steps = (values.get(key) for key in (BATCH, MICRO_BATCH, STEPS))
@@ -78,7 +81,7 @@ class Disagreements:
                 yield NoMultiple(batch, micro, steps)
 
     def of_both(self) -> Iterator[Disagreement]:
-        """Where script and configuration differ."""
+        """Finds differences between the script and the configuration."""
         for handed in self.trainers:
             yield from self._of_trainer(handed)
         if len(self.accelerators) == 1:
@@ -104,7 +107,10 @@ class Disagreements:
     def differs(
         self, name: str, node: cst.BaseExpression | None, key: str, values: Mapping[str, Stated], reader: Reader
     ) -> Iterator[Disagreement]:
-        """Whether the script says one number, and the configuration another; 0 asks for nothing."""
+        """Yields a disagreement if the script and the configuration give different numbers.
+
+        A clipping bound of 0 means no clipping.
+        """
         own = self.constants.number(node) if node is not None else None
         stated = values.get(key)
         if node is None or stated is None or own is None or own == stated.value:
@@ -113,14 +119,14 @@ class Disagreements:
             yield Disagreement(name, node, own, key, stated, reader)
 
     def calls(self, name: str) -> list[cst.Call]:
-        """The calls of a function or method, by its last name."""
+        """The calls of a function or method, by the last part of its name."""
         calls = (call for statement in self.facts.statements for call in self.facts.tree.calls(statement))
         return [call for call in calls if last_name(call.func) == name]
 
 
 @dataclass(frozen=True, eq=False)
 class _OfEngine:
-    """A script that hands its micro-batches to one engine, and what it says itself of what the engine does."""
+    """A script that trains with one engine, and the numbers that it sets itself for what the engine does."""
 
     known: Disagreements
     handed: Handed
@@ -129,7 +135,7 @@ class _OfEngine:
         known, values = self.known, self.handed.values
         passes = known.calls("backward")
         if not passes or not all(self._is_of_engine(each.func) for each in passes):
-            return  # it trains without the engine too
+            return  # it also trains without the engine
         steps = values.get(STEPS)
         if steps is not None and steps.value > 1 and MANAGED not in values:
             for name, node in known.constants.assigned().items():
@@ -142,7 +148,7 @@ class _OfEngine:
                 yield from known.differs("max_norm", argument(call, 1, "max_norm"), CLIPPING, values, Reader.ENGINE_CLIP)
 
     def _is_of_engine(self, method: cst.CSTNode) -> bool:
-        """Whether a method is the engine's, or that of a part of it."""
+        """Whether a method belongs to the engine or a part of it."""
         return (dotted(method) or "").startswith(tuple(f"{each}." for each in self._names))
 
     @cached_property

@@ -1,8 +1,8 @@
-"""Subclasses of the Hugging Face Trainer: which part of its training they leave to it, and what they hand to the model.
+"""Subclasses of the Hugging Face Trainer: which parts of training they leave to it, and what they pass to the model.
 
-Read in `transformers/trainer.py`: `_get_num_items_in_batch` counts only where a batch has "labels" and the model's `forward` takes
-`**kwargs` (5.23; 4.52 alike), and `training_step` divides the loss by the micro-batches of the window wherever nothing was counted
-(since 4.56; until then wherever `forward` takes no `**kwargs`).
+Based on `transformers/trainer.py`. `_get_num_items_in_batch` only counts if a batch has "labels" and the model's `forward` takes
+`**kwargs` (5.23, same in 4.52). `training_step` divides the loss by the number of micro-batches in the window if nothing was
+counted (since 4.56; before that, if `forward` takes no `**kwargs`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from gradlint.model.syntax.expressions import calls_in, dotted, last_name, liter
 _HANDS_ON_THE_COUNT = frozenset(
     {"train", "inner_training_loop", "_inner_training_loop", "training_step", "get_batch_samples", "_get_num_items_in_batch"}
 )
-"""The methods of the Trainer through which the count of a window comes to `compute_loss`."""
+"""The methods of the Trainer that bring the count of a window to `compute_loss`."""
 
 COUNT = "num_items_in_batch"
-"""The keyword by which `training_step` hands on how many items the window has (since 4.46)."""
+"""The keyword by which `training_step` passes the number of items in the window (since 4.46)."""
 
 _OPEN = ("transformers.", "torch.", "typing.", "peft.", "accelerate.")
-"""Where the classes are from that say nothing of a model, or that it is the library's."""
+"""Origins of annotations that say nothing about the model, or that mean it is from the library."""
 _FIELDS = frozenset({"input_ids", "inputs_embeds", "attention_mask", "pixel_values", "input_values", "input_features", "labels"})
-"""What the models of the library take by name."""
+"""Inputs that the library's models take by name."""
 
 
 _FORWARD = _FIELDS | frozenset(
@@ -34,7 +34,7 @@ _FORWARD = _FIELDS | frozenset(
     interpolate_pos_encoding logits_to_keep num_items_in_batch output_attentions output_hidden_states output_router_logits
     past_key_values position_ids return_dict return_loss start_positions token_type_ids use_cache""".split()
 )
-"""What their forward passes take: another keyword is for a model of the author's own."""
+"""All parameters of their forward passes. Any other keyword means a custom model."""
 
 
 def derives_trainer(statement: cst.CSTNode, facts: Facts) -> TypeGuard[cst.ClassDef]:
@@ -43,10 +43,10 @@ def derives_trainer(statement: cst.CSTNode, facts: Facts) -> TypeGuard[cst.Class
 
 
 def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) -> Iterator[cst.FunctionDef]:
-    """Each `compute_loss` of a subclass of the Trainer that the Trainer itself calls and, as far as can be seen, has a count for.
+    """Yields each `compute_loss` of a Trainer subclass that the Trainer calls and probably has a count for.
 
-    Unknown is no: a batch that is no mapping, of which no labels are read, or which the model is handed as a whole, is for a model
-    of the author's own, and its loss the Trainer divides. `collated` says that a collator in sight makes labels.
+    In doubt, a method is left out. A batch that is not a mapping, whose labels are not read, or that is passed to the model as a
+    whole is for a custom model, and the Trainer divides its loss. `collated` means that a known collator makes labels.
     """
     if not derives_trainer(statement, facts):
         return
@@ -67,7 +67,7 @@ def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) 
 
 
 def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | None:
-    """The `compute_loss` of a subclass of the Trainer that takes no count, where the Trainer's own `training_step` passes one."""
+    """The `compute_loss` of a Trainer subclass that takes no count, although the Trainer's `training_step` passes one."""
     if not derives_trainer(statement, facts):
         return None
     methods = {each.name.value: each for each in statement.body.body if isinstance(each, cst.FunctionDef)}
@@ -78,7 +78,7 @@ def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | Non
 
 
 def losses_without_count(statements: Sequence[cst.BaseStatement], facts: Facts) -> Iterator[cst.FunctionDef]:
-    """Each `compute_loss` that takes the count of the window and makes nothing of it."""
+    """Yields each `compute_loss` that takes the count of the window but does not use it."""
     own = [each for each in statements if derives_trainer(each, facts)]
     collated = bool(own) and makes_labels(statements)
     for statement in own:
@@ -88,7 +88,7 @@ def losses_without_count(statements: Sequence[cst.BaseStatement], facts: Facts) 
 
 
 def _ignores_count(method: cst.FunctionDef) -> bool:
-    """Whether a `compute_loss` makes nothing of the count that it takes."""
+    """Whether a `compute_loss` ignores the count that it takes."""
     if delegates(method):
         return False
     body = {node.value for node in walk(method.body) if isinstance(node, cst.Name)}
@@ -96,19 +96,19 @@ def _ignores_count(method: cst.FunctionDef) -> bool:
 
 
 def _scales_by_itself(owner: cst.ClassDef) -> bool:
-    """Whether a subclass of the Trainer says itself how its loss is scaled."""
+    """Whether a Trainer subclass defines how its loss is scaled."""
     told = ("model_accepts_loss_kwargs", "loss_is_scaled_for_ga", "compute_loss_func")
     return any(isinstance(node, cst.Name) and node.value in told for node in walk(owner))
 
 
 def takes_count(method: cst.FunctionDef) -> bool:
-    """Whether a `compute_loss` can be given the number of items."""
+    """Whether a `compute_loss` accepts the number of items."""
     params = (*method.params.params, *method.params.kwonly_params)
     return method.params.star_kwarg is not None or any(param.name.value == COUNT for param in params)
 
 
 def makes_labels(statements: Sequence[cst.CSTNode]) -> bool:
-    """Whether a collator of the file puts "labels" into its batches."""
+    """Whether a collator in the file puts "labels" into its batches."""
     nodes = [node for statement in statements for node in walk(statement)]
     given = {last_name(arg.value) for node in nodes if isinstance(node, cst.Call) for arg in node.args if _is_collator(arg)}
     makers = [node for node in nodes if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.name.value in given]
@@ -121,7 +121,7 @@ def _is_collator(arg: cst.Arg) -> bool:
 
 
 def delegates(method: cst.FunctionDef) -> bool:
-    """The method calls one of the Trainer's own, with `super()`."""
+    """Whether the method calls one of the Trainer's methods with `super()`."""
     funcs = (call.func for call in calls_in(method.body))
     return any(
         isinstance(func, cst.Attribute) and isinstance(func.value, cst.Call) and last_name(func.value.func) == "super"
@@ -134,13 +134,13 @@ def _is_trainer(qualified: str) -> bool:
 
 
 def _is_of_another(model: cst.Param, facts: Facts) -> bool:
-    """The model is annotated with a class that is not the library's."""
+    """Whether the model is annotated with a class that is not from the library."""
     kind = facts.qualify(model.annotation.annotation) if model.annotation is not None else ""
     return bool(kind) and not kind.startswith(_OPEN)
 
 
 def _unpacks(batch: str, method: cst.FunctionDef) -> bool:
-    """`query, passage = inputs`, `inputs[0]`: no mapping, in which nobody finds "labels"."""
+    """Whether the batch is not a mapping, so it has no "labels": `query, passage = inputs`, `inputs[0]`."""
     for node in walk(method.body):
         if isinstance(node, cst.Assign) and dotted(node.value) == batch:
             if any(isinstance(each.target, (cst.Tuple, cst.List)) for each in node.targets):
@@ -151,7 +151,7 @@ def _unpacks(batch: str, method: cst.FunctionDef) -> bool:
 
 
 def _reached(method: cst.FunctionDef, methods: Mapping[str, cst.FunctionDef]) -> list[cst.FunctionDef]:
-    """A method and those of its class that it calls."""
+    """A method, and the methods of its class that it calls, directly or indirectly."""
     found = [method]
     for each in found:
         for call in calls_in(each.body):
@@ -162,7 +162,7 @@ def _reached(method: cst.FunctionDef, methods: Mapping[str, cst.FunctionDef]) ->
 
 
 def _gives_fields(call: cst.Call) -> bool:
-    """`model(**inputs)`, `model(inputs["input_ids"])`, `model(input_ids=x)`: as the models of the library take a batch."""
+    """Whether a call passes a batch like the library's models take it, such as `model(**inputs)` or `model(input_ids=x)`."""
     return any(
         arg.star == "**"
         or (arg.keyword is not None and arg.keyword.value in _FIELDS)
@@ -173,17 +173,17 @@ def _gives_fields(call: cst.Call) -> bool:
 
 
 def _is_of_another_model(call: cst.Call) -> bool:
-    """The model takes a keyword that those of the library do not."""
+    """Whether the model takes a keyword that the library's models do not."""
     return any(arg.keyword is not None and arg.keyword.value not in _FORWARD for arg in call.args)
 
 
 def _names_labels(node: cst.CSTNode) -> bool:
-    """The labels of the batch are read."""
+    """Whether a node names the labels of the batch."""
     return isinstance(node, cst.SimpleString) and literal(node) == "labels"
 
 
 def _reads_loss(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
-    """The loss is read that the model made of the labels: `outputs.loss`, `outputs["loss"]`, `loss = outputs[0]`."""
+    """Whether a node reads the loss that the model computed: `outputs.loss`, `outputs["loss"]`, `loss = outputs[0]`."""
     if isinstance(node, cst.Assign):
         named = any("loss" in (dotted(each.target) or "") for each in node.targets)
         return named and any(_key(each) == 0 and _is_output(each.value, calls) for each in walk(node.value) if _is_item(each))
@@ -197,7 +197,7 @@ def _is_item(node: cst.CSTNode) -> TypeGuard[cst.Subscript]:
 
 
 def _is_output(node: cst.CSTNode, calls: Sequence[cst.Call]) -> bool:
-    """Something that has a name, or what the model gives."""
+    """Whether an expression may be the model's output: it is not a call, or it is one of the given calls."""
     return not isinstance(node, cst.Call) or any(node is call for call in calls)
 
 

@@ -1,7 +1,7 @@
-"""Schedules that a LightningModule hands to its Trainer, which advances them once an epoch unless it is told otherwise.
+"""Schedules that a LightningModule returns to its Trainer, which advances them once per epoch by default.
 
-Read in `lightning/pytorch/core/optimizer.py` (2.6): `_configure_optimizers` tells the forms of what is returned, and
-`LRSchedulerConfig.interval` is "epoch" where nothing else is said.
+Based on `lightning/pytorch/core/optimizer.py` (2.6): `_configure_optimizers` distinguishes the forms of the return value, and
+`LRSchedulerConfig.interval` defaults to "epoch".
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _LENGTHS = {
     "get_cosine_with_hard_restarts_schedule_with_warmup": ("num_training_steps", 2),
     "get_polynomial_decay_schedule_with_warmup": ("num_training_steps", 2),
 }
-"""Where each is given its length: the keyword, and the place among the arguments."""
+"""The length argument of each schedule: its keyword and its position."""
 
 _STEPS = re.compile(r"^(estimated_stepping_batches|(max|total|num|n)_?(train(ing)?_?)?steps|(num_|n_)?warm_?up_steps|t_total)$")
-"""Names of numbers of optimizer steps."""
+"""Matches names that count optimizer steps."""
 _MODULES = frozenset(
     f"{root}.LightningModule" for root in ("lightning", "lightning.pytorch", "pytorch_lightning", "pytorch_lightning.core")
 )
 _TOLD = frozenset({"lr_scheduler_step", "lr_schedulers", "optimizer_step", "automatic_optimization"})
-"""What a module says, or overrides, that advances its schedules itself."""
+"""Names in a module that advances its schedules itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class EpochSchedule:
-    """A schedule that is returned without an interval: the expression, or the dictionary that holds it, and the length in steps."""
+    """A schedule returned without an interval: the expression or the dictionary around it, and its length in steps."""
 
     node: cst.BaseExpression
     built: cst.Call
@@ -49,7 +49,7 @@ class EpochSchedule:
 
 
 def per_epoch(statement: cst.CSTNode, facts: Facts) -> Iterator[EpochSchedule]:
-    """The schedules of a module whose lengths count steps, and that advance once an epoch."""
+    """The schedules of a module that have a length in steps but advance once per epoch."""
     if not isinstance(statement, cst.ClassDef) or len(statement.bases) != 1:
         return
     base = facts.qualify(statement.bases[0].value)
@@ -65,7 +65,7 @@ def _tells(node: cst.CSTNode) -> bool:
 
 
 class _Method:
-    """A `configure_optimizers`, in which a name that is given one value is that value."""
+    """A `configure_optimizers` method. Names with a single value are replaced by it."""
 
     def __init__(self, node: cst.FunctionDef, module: cst.BaseSuite) -> None:
         self.nodes = list(_own(node.body))
@@ -85,14 +85,14 @@ class _Method:
                     self.values.setdefault(dotted(name) or "", []).append(None)
 
     def value(self, node: cst.BaseExpression, hops: int = 4) -> cst.BaseExpression:
-        """What a name stands for, where it is given one value."""
+        """The value of a name, if it has only one."""
         given = self.values.get(dotted(node) or "", ())
         if hops and len(given) == 1 and given[0] is not None and not self._is_changed(node):
             return self.value(given[0], hops - 1)
         return node
 
     def _is_changed(self, node: cst.BaseExpression) -> bool:
-        """Whether an item or an attribute of a name is set, or a method of it is called."""
+        """Whether code sets an item or an attribute of a name, or calls one of its methods."""
         name = dotted(node)
         for each in self.nodes:
             if isinstance(each, cst.AssignTarget) and isinstance(each.target, (cst.Subscript, cst.Attribute)):
@@ -111,7 +111,7 @@ class _Method:
                         yield found
 
     def _returned(self, value: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-        """The schedules, or their dictionaries, of what is returned."""
+        """The returned schedules, or the dictionaries that contain them."""
         if is_dictionary(value):
             entry = _entry(value, "lr_scheduler")
             yield from (entry,) if entry is not None else ()
@@ -143,7 +143,7 @@ class _Method:
     # Lengths
 
     def _length(self, call: cst.Call) -> cst.BaseExpression | None:
-        """What a schedule is given as its length, where that counts steps."""
+        """The length that a schedule gets, if it counts steps."""
         known = _LENGTHS.get(last_name(call.func) or "")
         if any(arg.star for arg in call.args):
             return None
@@ -161,7 +161,7 @@ class _Method:
         return length if length is not None and self._counts(length) else None
 
     def _bound_of(self, factor: cst.BaseExpression) -> cst.BaseExpression | None:
-        """A number of steps that the count which a factor is a function of is compared with, or divided by."""
+        """A number of steps that the factor function compares its count with, or divides it by."""
         function = factor if isinstance(factor, cst.Lambda) else self.functions.get(dotted(factor) or "")
         names = [each.name.value for each in function.params.params if each.name.value != "self"] if function is not None else []
         if function is None or len(names) != 1 or "epoch" in names[0].lower():
@@ -171,7 +171,7 @@ class _Method:
         return next(filter(self._counts, bounds), None)
 
     def _counts(self, node: cst.BaseExpression, *, length: bool = False) -> bool:
-        """Whether a number counts steps: it is the Trainer's own, has the name of one, or is a number of batches times epochs."""
+        """Whether a number counts steps: it comes from the Trainer, is named so, or is a product of batches and epochs."""
         parts = self._parts(node)
         divided = [each.right for each in parts if isinstance(each, cst.BinaryOperation) and _divides(each)]
         if any("accum" not in " ".join(_names(part)) for part in divided):
@@ -189,7 +189,7 @@ class _Method:
         return dotted(self.value(node)) == "self.trainer.estimated_stepping_batches"
 
     def _parts(self, node: cst.BaseExpression, hops: int = 4) -> list[cst.CSTNode]:
-        """The nodes of an expression, and of what its names stand for."""
+        """The nodes of an expression and of the values of its names."""
         found = list(walk(node))
         for each in walk(node) if hops else ():
             if isinstance(each, (cst.Name, cst.Attribute)) and (value := self.value(each, 1)) is not each:
@@ -198,7 +198,7 @@ class _Method:
 
 
 def _own(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The nodes of a body without those of functions within it."""
+    """The nodes of a body, without those of nested functions."""
     stack = [node]
     while stack:
         current = stack.pop()
@@ -208,7 +208,7 @@ def _own(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _held_against(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression]]:
-    """What is compared with, or divided by, what."""
+    """The two sides of a comparison or a division."""
     if isinstance(node, cst.Comparison) and len(node.comparisons) == 1:
         yield node.left, node.comparisons[0].comparator
     elif isinstance(node, cst.BinaryOperation) and _divides(node):
@@ -216,7 +216,7 @@ def _held_against(node: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.BaseExpr
 
 
 def is_dictionary(node: cst.CSTNode) -> bool:
-    """Whether an expression is a dictionary: `{...}`, or `dict(...)`."""
+    """Whether an expression is a dictionary: `{...}` or `dict(...)`."""
     return isinstance(node, cst.Dict) or (isinstance(node, cst.Call) and dotted(node.func) == "dict")
 
 
@@ -228,7 +228,7 @@ def _entry(node: cst.CSTNode, key: str) -> cst.BaseExpression | None:
 
 
 def _is_open(node: cst.CSTNode) -> bool:
-    """Whether a dictionary has entries that are not in sight."""
+    """Whether a dictionary has entries that are not known."""
     if isinstance(node, cst.Call):
         return any(each.keyword is None for each in node.args)
     elements = node.elements if isinstance(node, cst.Dict) else ()

@@ -1,4 +1,4 @@
-"""The `training_step` of a LightningModule: who optimizes, and what is clipped before there is anything to clip."""
+"""The `training_step` of a LightningModule: who optimizes, and which clips come before there are any gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.model.syntax.expressions import last_name, literal
 
 
 def optimized_by_lightning(function: Function, facts: Facts) -> bool:
-    """A `training_step` of a LightningModule that leaves the optimization to the Trainer."""
+    """Whether a function is a `training_step` of a LightningModule that leaves optimization to the Trainer."""
     if function.node.name.value != "training_step" or function.owner is None or function.parent is not None:
         return False
     if not any(base.endswith("LightningModule") for base in facts.bases.get(function.owner, ())):
@@ -22,9 +22,9 @@ def optimized_by_lightning(function: Function, facts: Facts) -> bool:
 
 
 def clips_of_steps(facts: Facts) -> Iterator[cst.Call]:
-    """The clips in a `training_step` whose loss the Trainer backpropagates when it has returned.
+    """Yields the clips in a `training_step` whose loss the Trainer backpropagates after it returns.
 
-    The Trainer calls it first, then clears the gradients, then runs the backward pass: `Closure.closure` (2.6).
+    The Trainer calls the step, then clears the gradients, then runs the backward pass: `Closure.closure` (2.6).
     """
     told = any(each.value == "automatic_optimization" for each in facts.tree.all(cst.Name))
     for function in facts.functions:
@@ -36,7 +36,7 @@ def clips_of_steps(facts: Facts) -> Iterator[cst.Call]:
 
 
 _COMPUTES = frozenset(("backward", "manual_backward", "grad", "vjp", "step"))
-"""Calls in a `training_step` that compute gradients there, or use them."""
+"""Calls in a `training_step` that compute or use gradients there."""
 
 
 def _clips(call: cst.Call, facts: Facts) -> bool:

@@ -1,1 +1,1 @@
-"""What names mean: the facts of a file, who calls what, which value reaches where, and the vocabulary of the field."""
+"""The meaning of names: the facts of a file, its constants, and the vocabulary of the field."""

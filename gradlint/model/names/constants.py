@@ -1,4 +1,4 @@
-"""What a name of a file certainly is, where the file gives it a value once."""
+"""Finds the values of names that a file assigns only once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gradlint.model.syntax.expressions import literal
 
 @dataclass(frozen=True, eq=False)
 class Constants:
-    """The names of a file that are given one value, in one place: no parameter, no option, no field of a data class."""
+    """The names of a file with a single value. Parameters, options and fields of data classes are not included."""
 
     facts: Facts
 
     def given(self, node: cst.CSTNode) -> cst.BaseExpression | None:
-        """The expression that a name, or a setting of a class (`CFG.steps`), is given; None for what has another value somewhere."""
+        """The value of a name or of a class setting (`CFG.steps`), or None if it may have another value."""
         if isinstance(node, cst.Name):
             return self._values.get(node.value) if self.facts.page.bound[node.value] == 1 else None
         if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value in self.facts.bases:
@@ -27,24 +27,24 @@ class Constants:
         return None
 
     def resolved(self, node: cst.BaseExpression) -> cst.BaseExpression:
-        """An expression, or what the name that it is was given."""
+        """An expression, or the value that its name is given."""
         seen: list[cst.BaseExpression] = [node]
         while (given := self.given(seen[-1])) is not None and len(seen) < 8:
             seen.append(given)
         return seen[-1]
 
     def number(self, node: cst.BaseExpression) -> int | float | None:
-        """The number that an expression certainly is."""
+        """The number that an expression always has, or None."""
         value = literal(self.resolved(node))
         return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
     def string(self, node: cst.BaseExpression) -> str | None:
-        """The string that an expression certainly is."""
+        """The string that an expression always has, or None."""
         value = literal(self.resolved(node))
         return value if isinstance(value, str) else None
 
     def assigned(self) -> dict[str, cst.BaseExpression]:
-        """All names that are given one value, with it."""
+        """All names with a single value, and these values."""
         return {name: value for name, value in self._values.items() if self.facts.page.bound[name] == 1}
 
     @cached_property

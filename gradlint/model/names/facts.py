@@ -1,4 +1,4 @@
-"""What a module says about itself before any loop is looked at: imports, definitions, class attributes."""
+"""Facts about a module, collected before any loop is examined: imports, definitions, class attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.model.syntax.expressions import argument, dotted, last_name, liter
 from gradlint.model.syntax.tree import Runs, Tree
 
 _BINDS: tuple[Any, ...] = (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.NamedExpr, cst.For)
-"""Nodes whose `target` gets a value."""
+"""Nodes with a `target` that is assigned."""
 
 _STRINGS = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 
@@ -39,7 +39,7 @@ class Function:
 
 @dataclass(frozen=True, eq=False)
 class AttributeValue:
-    """One `self.name = value` of a class, with the method in which it stands."""
+    """A `self.name = value` in a class, with the method that contains it."""
 
     value: cst.BaseExpression
     method: Function
@@ -47,7 +47,7 @@ class AttributeValue:
 
 @dataclass(eq=False)
 class Facts:
-    """The module's facts; filled once by `collect` and read only afterwards."""
+    """The facts of a module. Filled once by `collect`, and only read after that."""
 
     imports: dict[str, str] = field(default_factory=dict)
     import_nodes: list[cst.CSTNode] = field(default_factory=list)
@@ -64,29 +64,29 @@ class Facts:
 
     @cached_property
     def constructed(self) -> frozenset[str]:
-        """Qualified names of everything that is called anywhere in the module."""
+        """The qualified names of everything called in the module."""
         names = {dotted(call.func) or "" for statement in self.statements for call in self.tree.calls(statement)}
         return frozenset(map(self.full_name, names))
 
     @cached_property
     def called(self) -> frozenset[str]:
-        """Last names of everything that is called anywhere in the module."""
+        """The last parts of the names of everything called in the module."""
         return frozenset(name.rsplit(".", 1)[-1] for name in self.constructed) | frozenset(
             name for function in self.functions for name in function.calls
         )
 
     def qualify(self, node: cst.CSTNode) -> str:
-        """The full dotted name of what an expression refers to, through imports and their aliases."""
+        """The full dotted name that an expression refers to, with imports and aliases resolved."""
         return self.full_name(dotted(node) or "")
 
     def full_name(self, name: str) -> str:
-        """A dotted name, with what its first part was imported as."""
+        """A dotted name, with its first part replaced by what it was imported from."""
         first, _, rest = name.partition(".")
         full = self.imports.get(first, first)
         return f"{full}.{rest}" if rest else full
 
     def method(self, owner: str | None, name: str) -> Function | None:
-        """The method of a class of this module, looked up through its bases in this module."""
+        """The method of a class in this module, looked up through its bases in this module."""
         seen: set[str] = set()
         queue = [owner] if owner else []
         while queue:
@@ -100,7 +100,7 @@ class Facts:
         return None
 
     def attribute(self, owner: str, name: str) -> list[AttributeValue]:
-        """Every value that methods of the class, or of its bases in this module, give to `self.name`."""
+        """Every value assigned to `self.name` in methods of the class or of its bases in this module."""
         found = list(self.attributes.get((owner, name), ()))
         for base in self.bases.get(owner, ()):
             if base != owner:
@@ -109,7 +109,7 @@ class Facts:
 
 
 def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> Facts:
-    """Read the facts of a module from its top-level statements."""
+    """Collects the facts of a module from its top-level statements."""
     facts = Facts(statements=tuple(statements), words=words, tree=Tree(statements), page=page)
     _scan_suite(facts, statements, prefix="", owner=None, parent=None)
     return facts
@@ -132,7 +132,7 @@ def _scan_suite(facts: Facts, body: Iterable[cst.CSTNode], prefix: str, owner: s
 
 
 def suites(statement: cst.CSTNode) -> Iterator[Sequence[cst.CSTNode]]:
-    """The bodies of a compound statement, `elif` and `else` arms and handlers included."""
+    """The bodies of a compound statement, including `elif` and `else` branches and handlers."""
     body = getattr(statement, "body", None)
     if isinstance(body, (cst.IndentedBlock, cst.SimpleStatementSuite)):
         yield body.body if isinstance(body, cst.IndentedBlock) else (cst.SimpleStatementLine(body=body.body),)
@@ -163,7 +163,7 @@ def _scan_function(facts: Facts, node: cst.FunctionDef, prefix: str, owner: str 
 
 
 def _uses(tree: Tree, body: Runs) -> tuple[frozenset[str], bool]:
-    """Names of everything called in a function (nested functions aside), and whether anything is divided."""
+    """The names of everything a function calls, without nested functions, and whether it divides anything."""
     names = {name for call in tree.at(cst.Call, *body) if (name := last_name(call.func))}
     divides = not names.isdisjoint(("div", "div_", "mul", "mul_")) or any(_divisions(tree, body))
     targets: tuple[cst.AssignTarget | cst.AugAssign, ...] = (*tree.at(cst.AssignTarget, *body), *tree.at(cst.AugAssign, *body))
@@ -175,7 +175,7 @@ def _uses(tree: Tree, body: Runs) -> tuple[frozenset[str], bool]:
 def _divisions(tree: Tree, body: Runs) -> Iterator[bool]:
     for kind in (cst.Divide, cst.DivideAssign):
         yield bool(tree.at(kind, *body))
-    # A remainder may be a boundary; a format is none.
+    # A remainder may be a boundary, but string formatting is not.
     yield any(
         type(each.operator) is cst.Modulo and not isinstance(each.left, _STRINGS) for each in tree.at(cst.BinaryOperation, *body)
     )
@@ -234,7 +234,7 @@ def _scan_option(facts: Facts, call: cst.Call) -> None:
 
 
 def matters(facts: Facts) -> frozenset[str]:
-    """Names of the module's functions that reach, directly or through others, a call that some rule is about."""
+    """The names of functions in the module that reach, directly or indirectly, a call that some rule is about."""
     reached = {f.node.name.value for f in facts.functions if f.divides or any(is_trigger(name) for name in f.calls)}
     growing = True
     while growing:

@@ -1,9 +1,8 @@
-"""What names mean: constructors first, then spellings. The one table of the field's vocabulary.
+"""The meaning of names: constructors first, then spellings. This is the single table of the field's vocabulary.
 
-Sources: torch.optim, torch.optim.lr_scheduler, torch.amp and torch.nn.utils of PyTorch 2.13; accelerate 1.15
-(`Accelerator`, `AcceleratedOptimizer`, `AcceleratedScheduler`); lightning.fabric 2.6; transformers 5
-(`transformers.optimization`); diffusers (`diffusers.optimization`); DeepSpeed (`deepspeed.initialize`);
-NVIDIA apex (`apex.amp`).
+Sources: torch.optim, torch.optim.lr_scheduler, torch.amp and torch.nn.utils of PyTorch 2.13; accelerate 1.15 (`Accelerator`,
+`AcceleratedOptimizer`, `AcceleratedScheduler`); lightning.fabric 2.6; transformers 5 (`transformers.optimization`); diffusers
+(`diffusers.optimization`); DeepSpeed (`deepspeed.initialize`); NVIDIA apex (`apex.amp`).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from functools import lru_cache
 
 
 class Role(str, Enum):
-    """What an object is to training."""
+    """The role of an object in training."""
 
     OPTIMIZER = "optimizer"
     SCHEDULER = "scheduler"
@@ -88,7 +87,7 @@ _BY_LAST_NAME: dict[str, Role] = {
 
 @lru_cache(maxsize=8192)
 def role_of_constructor(qualified: str) -> Role | None:
-    """The role of what a call of this qualified name returns; None where the name says nothing."""
+    """The role of the object that a constructor with this qualified name returns, or None if the name does not show it."""
     last = qualified.rsplit(".", 1)[-1]
     if _NOISE_SCHEDULERS.search(qualified) or qualified in ("sched.scheduler", "torch.profiler.schedule"):
         return Role.OTHER
@@ -114,7 +113,7 @@ _NOT_LR = re.compile(r"noise|diffus|ddim|ddpm|beta|sampl|mask|kl_|temperature|cu
 _SCALER_SPELLING = re.compile(r"^(grad(ient)?_?|amp_?|loss_?|fp16_?|native_?)?scaler$|gradscaler|grad_scaler", re.I)
 _EMA_SPELLING = re.compile(r"(^|_)ema(_|\d|$)|^ema|ema$|moving_?average|averaged_model|swa_model", re.I)
 OF_NUMBERS = re.compile(r"loss|reward|metric|stat(s|_|$)|score|(^|_)acc(_|$)|time|norm|shift|baseline", re.I)
-"""What else is averaged over training than weights."""
+"""Matches names of other things than weights that are averaged in training."""
 _LOADER_SPELLING = re.compile(
     r"loader|^dl$|_dl$|^dl_|batches$|^(train_?)?data$|_iterator$|dataset$|^data_?iter$|generator$", re.I
 )
@@ -123,7 +122,7 @@ _ENDLESS_SPELLING = re.compile(r"infinit|endless|cycle|forever|inf_|stream|repea
 
 @lru_cache(maxsize=8192)
 def role_of_spelling(name: str) -> Role | None:
-    """The role that a bare name suggests; used only where its binding says nothing."""
+    """The role that a bare name suggests. Used only if its binding does not show the role."""
     if name in ("accelerator",):
         return Role.ACCELERATOR
     if name in ("fabric",):
@@ -144,7 +143,7 @@ def role_of_spelling(name: str) -> Role | None:
 
 
 LOSS_SPELLING = re.compile(r"loss|cost|nll|objective", re.I)
-"""What a wrapper of the backward pass is given first."""
+"""Matches the first argument of a wrapper around the backward pass."""
 
 _STEPS_SPELLING = re.compile(
     r"accum|acumm?|(^|_)micro(?!_?batch_?size)_?(batch(es)?|steps?)?(_|$)|n_?micro|grad\w*_steps|iter_size|update_?(freq|every|interval)|"
@@ -155,13 +154,15 @@ _STEPS_SPELLING = re.compile(
 
 
 _ASKS_SPELLING = re.compile(r"^(is|should|needs?|do|does|will|has|can|was|first|last)_|ing$", re.I)
-"""Names that answer a question: `is_first_accum_step` is no number of steps."""
+"""Names that are yes-or-no questions or activities. `is_first_accum_step` is not a number of steps."""
 
 
 @dataclass(frozen=True)
 class Taught:
-    """What a project's configuration says of its code: last names beside the field's own, of variables, attributes, and what
-    builds them; and how many characters of a file that can matter are parsed, None for as many as usual.
+    """Settings of a project's configuration.
+
+    These are additional last names of variables, attributes and their constructors. `max_size` is the number of relevant
+    characters that are parsed in a file, or None for the default.
     """
 
     optimizers: frozenset[str] = frozenset()
@@ -171,15 +172,15 @@ class Taught:
     max_size: int | None = None
 
     def role_of_constructor(self, qualified: str) -> Role | None:
-        """As the function of this name; what was taught wins."""
+        """Like the function with this name, but configured names take precedence."""
         return self._role(qualified.rsplit(".", 1)[-1]) or role_of_constructor(qualified)
 
     def role_of_spelling(self, name: str) -> Role | None:
-        """As the function of this name; what was taught wins."""
+        """Like the function with this name, but configured names take precedence."""
         return self._role(name) or role_of_spelling(name)
 
     def spells_steps(self, name: str) -> bool:
-        """True for names, dotted or not, under which the accumulation steps are kept."""
+        """Whether a name, dotted or not, is typical for accumulation steps."""
         last = name.rsplit(".", 1)[-1]
         return last in self.accumulation_steps or _spells_steps(last)
 
@@ -190,30 +191,30 @@ class Taught:
 
 
 UNTAUGHT = Taught()
-"""The field's own names, and no more."""
+"""Only the usual names, without any configuration."""
 
 BOUNDARY_ARGUMENTS = frozenset(
     ("update_grad need_update do_update update_grads need_step do_step step_now is_update should_step").split()
 )
-"""Keyword arguments of optimizer wrappers that take the boundary (MAE's and Swin's NativeScaler, timm's)."""
+"""Keyword arguments that give optimizer wrappers the boundary, as in timm and in the NativeScaler of MAE and Swin."""
 
 CLIPS = frozenset(
     ("clip_grad_norm_ clip_grad_value_ clip_grad_norm clip_grad_value clip_grads_with_norm_ clip_gradients").split()
 )
-"""Functions and methods that bound gradients; the names without underscore are the deprecated and the wrapped ones."""
+"""Functions and methods that clip gradients. Names without a trailing underscore are deprecated or wrappers."""
 
 
 WRAPS_ITERABLE = frozenset(
     ("tqdm trange enumerate_with_progress track progress_bar auto_tqdm Progbar log_every notebook_tqdm").split()
 )
-"""Calls that walk their argument as it is (progress bars, metric loggers)."""
+"""Calls that iterate their argument unchanged, such as progress bars and metric loggers."""
 
 GRADIENT_RESCALERS = re.compile(
     r"^(scale|rescale|normalize|average|avg|div|divide|multiply|mul|unscale_and_average)_?(the_)?(model_)?(grads?|gradients?)_?$|"
     r"^(grads?|gradients?)_(scale|rescale|div|normalize|average|mul)_?$|^scale_grads|^_?foreach_(div|mul)_$|multiply_grads|average_gradients_over_steps",
     re.I,
 )
-"""Helpers that divide the accumulated gradients instead of the loss."""
+"""Matches helpers that divide the accumulated gradients instead of the loss."""
 
 TRIGGERS = frozenset(
     (
@@ -222,7 +223,7 @@ TRIGGERS = frozenset(
         "prepare grad"
     ).split()
 )
-"""Names of calls (and `grad`, of assignments) that make a function worth inlining."""
+"""Names of calls that make a function worth inlining, plus `grad` for assignments."""
 
 
 UPDATES = frozenset(
@@ -231,7 +232,7 @@ UPDATES = frozenset(
         "step_optimiser do_step optim_step apply_gradients update_weights"
     ).split()
 )
-"""Methods of wrappers that update with the optimizer that they are handed."""
+"""Methods of wrappers that update with the optimizer passed to them."""
 
 
 @lru_cache(maxsize=8192)
@@ -241,7 +242,7 @@ def _spells_steps(last: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def is_trigger(name: str) -> bool:
-    """True for calls that some rule is about."""
+    """Whether a call has a name that some rule is about."""
     return name in TRIGGERS or bool(GRADIENT_RESCALERS.search(name))
 
 
@@ -251,7 +252,7 @@ _GRADIENTS = frozenset("grad grads gradient gradients".split())
 
 @lru_cache(maxsize=8192)
 def spells_zeroing(name: str) -> bool:
-    """True for names that say of gradients that they are set back: `set_zero_grad`, `clear_gradients`, `zeroGrads`."""
+    """Whether a name says that gradients are zeroed: `set_zero_grad`, `clear_gradients`, `zeroGrads`."""
     words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name))
     return not words.isdisjoint(_ZEROES) and not words.isdisjoint(_GRADIENTS)
 

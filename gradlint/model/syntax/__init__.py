@@ -1,1 +1,1 @@
-"""Reading LibCST: expressions, the statements of a file, and the decisions on the way to each."""
+"""Reading LibCST: expressions, and the nodes of a file's statements."""

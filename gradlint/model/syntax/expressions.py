@@ -22,7 +22,7 @@ _LONGEST = 60
 
 @cache
 def reader_of(kind: type[cst.CSTNode]) -> Callable[[Any], tuple[Any, ...]] | None:
-    """What reads those fields of a class of nodes that can hold meaning; None for a leaf such as a name."""
+    """A function that reads the meaningful fields of a class of nodes. None for a leaf such as a name."""
     whole = ((each.name, each.type) for each in fields(kind))
     names = [n for n, value in whole if n not in _LAYOUT and not n.startswith("whitespace") and value is not str]
     if len(names) == 1:
@@ -32,30 +32,30 @@ def reader_of(kind: type[cst.CSTNode]) -> Callable[[Any], tuple[Any, ...]] | Non
 
 
 class Shape(Enum):
-    """What a value in a field is to a walk."""
+    """What the value of a field is to a walk."""
 
     NODE = "node"
     NODES = "nodes"
     OTHER = "other"
 
 
-_NODE, _NODES = Shape.NODE, Shape.NODES  # to look up the member of an enumeration takes longer than the rest of a walk
+_NODE, _NODES = Shape.NODE, Shape.NODES  # looking up the member of an enumeration takes longer than the rest of a walk
 
 
 @cache
 def shape_of(kind: type) -> Shape:
-    """What values of a type are to a walk; asked once a type, as `isinstance` is slow on abstract classes."""
-    if cst.CSTNode in kind.__mro__:  # `issubclass` asks every class of nodes before it says no
+    """What values of a type are to a walk. Cached per type, because `isinstance` is slow on abstract classes."""
+    if cst.CSTNode in kind.__mro__:  # `issubclass` checks every node class before it returns False
         return Shape.NODE
     return Shape.NODES if issubclass(kind, (tuple, list)) else Shape.OTHER
 
 
 def subnodes(node: cst.CSTNode) -> list[cst.CSTNode]:
-    """The direct children that carry meaning, in source order; layout is left out."""
+    """The direct children that carry meaning, in source order, without layout."""
     read = reader_of(type(node))
     found: list[cst.CSTNode] = []
     for value in read(node) if read is not None else ():
-        shape = shape_of(type(value))  # type: ignore[arg-type]  # every class can be hashed
+        shape = shape_of(type(value))  # type: ignore[arg-type]  # every class is hashable
         if shape is _NODE:
             found.append(value)
         elif shape is _NODES:
@@ -64,7 +64,7 @@ def subnodes(node: cst.CSTNode) -> list[cst.CSTNode]:
 
 
 def walk(node: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
-    """The node and everything below it, outermost first; bodies of lambdas included."""
+    """The node and everything below it, outermost first, including the bodies of lambdas."""
     found: list[cst.CSTNode] = []
     stack = [node]
     while stack:
@@ -87,18 +87,18 @@ def walk_all(nodes: Iterable[cst.CSTNode]) -> list[cst.CSTNode]:
 
 
 def text(node: cst.CSTNode) -> str:
-    """The node's source text, without the comments and blank lines above it."""
+    """The source text of a node, without the comments and blank lines above it."""
     return _spelled(node) or _printer().code_for_node(node).strip()
 
 
 def brief(node: cst.CSTNode) -> str:
-    """The code of a node on one line, cut where it is long."""
+    """The code of a node on one line, cut if it is long."""
     written = " ".join(text(node).split())
     return written if len(written) <= _LONGEST else f"{written[: _LONGEST - 3]}..."
 
 
 def _spelled(node: cst.CSTNode) -> str | None:
-    """The text of a name, a number or a plain chain of names, in a fraction of the time that printing it takes."""
+    """The text of a name, a number or a plain chain of names. This is much faster than printing the node."""
     if type(node) is cst.Name or type(node) is cst.Integer:
         return None if node.lpar else node.value
     if type(node) is not cst.Attribute or node.lpar:
@@ -115,11 +115,11 @@ def _printer() -> cst.Module:
 
 
 def dotted(node: cst.CSTNode) -> str | None:
-    """`a.b["c"][0]` as one key; None for anything that is not a chain of names and literal indices.
+    """`a.b["c"][0]` as one key, or None if the node is not a chain of names and literal indices.
 
-    Quotes are normalised, so that `out['loss']` and `out["loss"]` are the same key.
+    Quotes are normalised, so `out['loss']` and `out["loss"]` give the same key.
     """
-    if type(node) is cst.Name:  # `isinstance` is slow on abstract classes, and this is asked more than anything else
+    if type(node) is cst.Name:  # `isinstance` is slow on abstract classes, and this function is called the most
         return node.value
     if type(node) is cst.Attribute:
         base = dotted(node.value)
@@ -148,7 +148,7 @@ def root_name(node: cst.CSTNode) -> str | None:
 
 
 def last_name(node: cst.CSTNode) -> str | None:
-    """`c` for `a.b.c`, `a.b.c()` and `a["c"]`: the part that names the thing."""
+    """The last part of a name: `c` for `a.b.c` and `a.b.c()`, and also for `a["c"]`."""
     if type(node) is cst.Name:
         return node.value
     if type(node) is cst.Attribute:
@@ -173,7 +173,7 @@ NOT_LITERAL = _NotLiteral()
 
 
 def literal(node: cst.CSTNode) -> Literal | _NotLiteral:
-    """The value of a literal, with unary signs and the arithmetic of numbers; NOT_LITERAL otherwise."""
+    """The value of a literal, including unary signs and arithmetic on numbers, or NOT_LITERAL."""
     if type(node) is cst.Name:
         return {"True": True, "False": False, "None": None}.get(node.value, NOT_LITERAL)
     if type(node) is cst.Integer:
@@ -202,10 +202,10 @@ def _integer(value: str) -> Literal | _NotLiteral:
 
 
 def arithmetic(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal | _NotLiteral:
-    """The value of an operation on two numbers; NOT_LITERAL where it has none, or none that is worth having."""
+    """The result of an operation on two numbers, or NOT_LITERAL if it has none or is not supported."""
     try:
         return _computed(operator, left, right)
-    except OverflowError:  # an integer that is too long for a float
+    except OverflowError:  # an integer too large for a float
         return NOT_LITERAL
 
 
@@ -224,7 +224,7 @@ def _computed(operator: cst.BaseBinaryOp, left: float, right: float) -> Literal 
 
 
 def argument(call: cst.Call, position: int | None, *names: str) -> cst.BaseExpression | None:
-    """The argument given at a position or under one of the names; None where it is not given plainly."""
+    """The argument at a position or with one of the names. None if it is missing, or may be in a starred argument."""
     for index, arg in enumerate(call.args):
         if arg.star:
             if index == position:
@@ -238,7 +238,7 @@ def argument(call: cst.Call, position: int | None, *names: str) -> cst.BaseExpre
 
 
 def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
-    """The keyword arguments of a call by name."""
+    """The keyword arguments of a call, by name."""
     return {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
 
 
@@ -248,10 +248,10 @@ def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
 
 
 def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
-    """The plain questions that a test's answer settles, each with its own answer.
+    """Yields the simple conditions that the outcome of a test settles, each with its own value.
 
-    `a and not b` being true settles both; `x is not None` is the question whether `x is None`; a true `x` is not None.
-    Questions that call something are left out: they may be answered otherwise the next time. Parentheses ask nothing.
+    If `a and not b` is true, both conditions are settled. `x is not None` is reported as `x is None`, and a true `x` is not None.
+    Conditions with calls are left out, because they may have another value next time. Parentheses are ignored.
     """
     if test.lpar:
         test = test.with_changes(lpar=(), rpar=())
@@ -278,7 +278,7 @@ def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
 
 
 def bound_in_class(cls: cst.ClassDef) -> set[str]:
-    """The names of methods and attributes of a class."""
+    """The names of the methods and attributes of a class."""
     found = {each.name.value for each in cls.body.body if isinstance(each, cst.FunctionDef)}
     lines = (each for each in cls.body.body if isinstance(each, cst.SimpleStatementLine))
     assigned = (small for line in lines for small in line.body if isinstance(small, cst.Assign))

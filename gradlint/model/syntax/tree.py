@@ -1,4 +1,4 @@
-"""The statements of a file as one sequence of nodes, in which everything below a node is one run."""
+"""The statements of a file as one sequence of nodes, where everything below a node is a contiguous run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gradlint.model.syntax.expressions import Shape, reader_of, shape_of, walk
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 Runs = tuple[tuple[int, int], ...]
-"""Parts of the sequence, each from a place to before another, in order."""
+"""Parts of the sequence in order, each from a start to an exclusive end."""
 
 
 class Tree:
-    """Every node of some statements that carries meaning, outermost first, read once.
+    """Every meaningful node of some statements, outermost first, read once.
 
-    Questions about everything below a node are looked up here instead of walked for. A node that is not of these statements
-    (an expression that was made from a name) is walked.
+    Everything below a node is looked up here instead of walked. A node that is not in these statements, such as an expression
+    made from a name, is walked.
     """
 
     def __init__(self, statements: Iterable[cst.CSTNode]) -> None:
@@ -42,7 +42,7 @@ class Tree:
             if read is None:
                 return
             for value in read(node):
-                shape = shape_of(type(value))  # type: ignore[arg-type]  # every class can be hashed
+                shape = shape_of(type(value))  # type: ignore[arg-type]  # every class is hashable
                 if shape is Shape.NODE:
                     take(value)
                 elif shape is Shape.NODES:
@@ -56,12 +56,12 @@ class Tree:
     # Runs
 
     def run(self, node: cst.CSTNode) -> tuple[int, int] | None:
-        """Where a node and everything below it stands; None for a node that is not of these statements."""
+        """The run of a node and everything below it, or None if the node is not in these statements."""
         place = self._begins.get(id(node))
         return None if place is None else (place, self._ends[place])
 
     def own(self, suite: cst.CSTNode) -> Runs:
-        """What belongs to a body itself: neither functions nor classes that are defined in it."""
+        """The runs of a body without the functions and classes defined in it."""
         run = self.run(suite)
         if run is None:
             return ()
@@ -80,7 +80,7 @@ class Tree:
         return sorted((*self._places[cst.FunctionDef], *self._places[cst.ClassDef]))
 
     def at(self, kind: type[Node], *runs: tuple[int, int]) -> list[Node]:
-        """The nodes of a class in runs, in order."""
+        """The nodes of a class in some runs, in order."""
         nodes, places = self._nodes, self._places.get(kind, [])
         return [
             nodes[place]
@@ -91,7 +91,7 @@ class Tree:
     # Nodes
 
     def below(self, node: cst.CSTNode) -> Iterable[cst.CSTNode]:
-        """As `walk`."""
+        """Like `walk`."""
         run = self.run(node)
         return walk(node) if run is None else self._nodes[slice(*run)]
 
@@ -111,7 +111,7 @@ class Tree:
         return self.of(cst.Call, node)
 
     def holds(self, node: cst.CSTNode, inner: cst.CSTNode) -> bool:
-        """Whether a node is the other one, or above it."""
+        """Whether `node` is `inner`, or contains it."""
         run, place = self.run(node), self._begins.get(id(inner))
         if run is None or place is None:
             return any(each is inner for each in walk(node))

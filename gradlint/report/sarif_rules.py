@@ -23,7 +23,7 @@ _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
 def descriptor(code: str, name: str) -> dict[str, Any]:
-    """The reporting descriptor of a rule (3.49): its level by default, its page as Markdown and, in short, as plain text."""
+    """Return the reporting descriptor of a rule (3.49), with its default level, and its page as Markdown and as plain text."""
     try:
         text = page(code, pictures=PICTURES)
     except MissingPage:

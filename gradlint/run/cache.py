@@ -151,7 +151,7 @@ class Store:
         return entry[1]
 
     def remember(self, name: str, seen: os.stat_result, digest: str) -> None:
-        """A file that was read after it was seen, once its times cannot hide another change any more."""
+        """Remember a file that was read after this stat, unless it is so new that its times could hide another change."""
         if max(seen.st_mtime_ns, seen.st_ctime_ns) < self._begun - int(SETTLED * 1e9):
             self._seen[name] = (signature(seen), digest)
             self.changed = True
@@ -166,7 +166,7 @@ class Store:
         return known.hexdigest()
 
     def results(self, name: str, digest: str) -> tuple[tuple[Diagnostic, ...], tuple[LoopVerdict, ...]] | None:
-        """What was found in a content, told of a file, and the verdicts on its loops; None where that is not known."""
+        """Return the findings in a content for a file of this name, and the verdicts on its loops, or None if not known."""
         kept = self._results.get(digest)
         if kept is None:
             return None

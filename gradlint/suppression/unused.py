@@ -20,7 +20,7 @@ _LEAD = re.compile(r"[\s:;,.–—-]+")  # noqa: RUF001 - both dashes introduce 
 
 @dataclass(frozen=True)
 class Remark:
-    """What is wrong with a directive, between two offsets of the text, and the one change that mends it."""
+    """What is wrong with a directive, with offsets in the text, and the change that fixes it."""
 
     start: int
     end: int

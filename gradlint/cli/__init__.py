@@ -40,7 +40,7 @@ class Commands(click.Group):
         return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. An interruption exits with 130, the status shells use, and an unwritable stdout with 2."""
+        """Run a command. An interruption exits with 130, as in shells, and a stream that cannot be written ends the run."""
         from gradlint.cli.terminal import complain, lost
 
         try:

@@ -14,7 +14,7 @@ from gradlint.run.task import FileResult
 def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequence[FileResult]]:
     """Write the baseline if the run asks for one. Return the closing lines of the report, and the results it covers.
 
-    Once a baseline holds all findings, only syntax errors are left in the results, because a baseline cannot accept those. Raises
+    Once a baseline is written, only syntax errors are left in the results, because a baseline cannot accept those. Raises
     BaselineError.
     """
     options = plan.options

@@ -142,7 +142,7 @@ def _read_answer(prompt: str) -> str:
 def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) -> list[Located]:
     """Return the fixes that were not declined.
 
-    Suppression comments come last, because other fixes may bring back what they silence.
+    Those of suppression comments come last, because other fixes may bring up findings that the comments silence.
     """
     left = Counter(declined)
     waiting = []

@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Question:
-    """What the user wants to know: everything, only the `unknown` loops, or `why` these rules report each loop or not."""
+    """What to show: everything, only the `unknown` loops, or `why` the given rules report each loop or not."""
 
     unknown: bool = False
     why: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ def _rules(selectors: Sequence[str]) -> list[Rule]:
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
-    """Describe and draw the loops of a script, or of a notebook if the file name ends in `.ipynb`. Raises Unreadable."""
+    """Describe and draw the loops of a script, or of a notebook if the file name says so. Raises Unreadable."""
     return _shown(draw(text, filename, taught))
 
 

@@ -9,7 +9,7 @@ import sys
 
 
 class _Closed(io.TextIOBase):
-    """A stdout that is missing. Writing to it raises an error, so that no output is lost silently."""
+    """Replaces a missing stdout. Writing to it raises an error, so that no output is lost silently."""
 
     encoding = "utf-8"
 
@@ -22,8 +22,8 @@ class _Closed(io.TextIOBase):
 def settle() -> None:
     """Replace the standard streams that are missing.
 
-    Their descriptors are opened too. Otherwise the next file to be opened would get one of those numbers, and whatever a library
-    prints.
+    Their descriptors are opened too. Otherwise the next file to be opened would get one of those numbers, and receive whatever a
+    library prints there.
     """
     if sys.stdout is None or sys.stderr is None or sys.stdin is None:
         while (number := os.open(os.devnull, os.O_RDWR)) < 3:

@@ -22,7 +22,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class Stepping:
-    """A pattern of the library that is matched part by part, from every place the last part can end to those of the next."""
+    """A pattern of the library that is matched part by part: from all places where one part can end to those of the next."""
 
     pattern: Any
 

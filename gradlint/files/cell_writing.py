@@ -40,7 +40,10 @@ class Spelling:
 
     @cached_property
     def _escapes(self) -> dict[str, str]:
-        """JSON has no backslashes outside of strings, so the whole text can be searched at once."""
+        """The escapes in the file, by character.
+
+        JSON has no backslashes outside of strings, so the whole text is searched at once.
+        """
         return {json.loads(f'"{each}"'): each for each in dict.fromkeys(_ESCAPE.findall(self.text))}
 
     @cached_property
@@ -49,9 +52,9 @@ class Spelling:
 
 
 def with_source(text: str, value: SourceValue, new: str, others: Iterable[SourceValue]) -> str:
-    """Return the JSON of a cell's source after replacing the source.
+    """Return the JSON value of a cell's source with the new source in it.
 
-    `others` are the sources to learn the layout of lists from.
+    `others` are the values from which to learn the layout of lists.
     """
     raw = tuple(text[start + 1 : end - 1] for start, end in value.strings)
     strings = _Strings(raw, tuple(json.loads(f'"{each}"') for each in raw), Spelling(text))
@@ -100,7 +103,7 @@ class _Strings:
     def taking(self, start: int, end: int) -> int:
         """Return the string that takes a replacement: the one with the first replaced character.
 
-        For an insertion, the one before.
+        An insertion goes to the string before it.
         """
         return (bisect_left if start == end else bisect_right)(self.ends, start)
 
@@ -175,7 +178,7 @@ def _changes(strings: _Strings, new: str) -> Iterator[_Change]:
 
 
 def _differences(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield which lines replace which, line by line if their numbers are equal.
+    """Yield which lines replace which, one by one if as many lines come as go.
 
     Matching is slow if many lines are repeated, so only the lines between the common beginning and the common end are matched.
     """

@@ -1,4 +1,4 @@
-"""Whether a terminal supports links, as far as the environment shows."""
+"""Decides from the environment whether a terminal supports links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the files of a file's repository, and none outside of it."""
+"""Reads files of the repository that contains a file, and never files outside of it."""
 
 from __future__ import annotations
 

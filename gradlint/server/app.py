@@ -155,7 +155,7 @@ async def _register(server: Server) -> None:
 
 
 def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registration]:
-    """Return what to watch in the client: changes of configuration files, and of its own settings."""
+    """Return what the client should report: changes of configuration files, and of its settings for gradlint."""
     wanted = []
     if get_capability(capabilities, "workspace.did_change_watched_files.dynamic_registration"):
         watchers = [types.FileSystemWatcher(f"**/{name}") for name in FILE_NAMES]

@@ -74,7 +74,7 @@ def guarded(document: Document, policies: Policies, go_on: GoOn, judge: Callable
 
 
 def remember(checked: Checked, memories: Memories) -> None:
-    """Keep what was found among the modules as known for this text, if it can move along when irrelevant lines change."""
+    """Keep the findings among the modules as the known result for this text, if they can move along with irrelevant lines."""
     memory = memories.get(checked.document.uri)
     if memory is None or memory.document is not checked.document or memory.seen is None:
         return

@@ -1,4 +1,4 @@
-"""Checks one version of a text among the modules around it, some of which may be unsaved in the editor."""
+"""Checks one version of a text among the modules around it, including unsaved ones from the editor."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _RUNS = (Mark.HAPPENS, Mark.MAYBE, Mark.UNKNOWN)
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the fixes of rules change, by their codes: the events of which kind of row, and where windows end."""
+    """What the fixes of rules change, by code: which kinds of row a fix moves events of, and which fixes move window ends."""
 
     moves: Callable[[str, str], bool]
     windows: frozenset[str]
@@ -86,7 +86,7 @@ def _changes(lane: Lane, twin: Lane | None) -> bool:
 
 
 def _shared(lane: Lane, changed: Sequence[Lane], lanes: Sequence[Lane], answers: Answers) -> tuple[str, ...]:
-    """Return the codes for a row that moves with others: those of rows with the same marks, or else of all accused rows."""
+    """Return the codes for a row that moves with others: those of changed rows with the same marks, or of all changed rows."""
     alike = [each for each in changed if each.marks == lane.marks] or list(changed) or [each for each in lanes if each.codes]
     return _answering(lane.kind, {code for each in alike for code in each.codes}, answers)
 

@@ -131,7 +131,7 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selecti
     from gradlint.show.timeline import draw_all
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python's parser warns about is not what the user asked for
+        warnings.simplefilter("ignore")  # Python's parser warns about the code that is shown
         code, place = _code(text, filename)
         try:
             source = read(code, taught, every_loop=True)

@@ -75,7 +75,7 @@ def require_statistics(name: str) -> None:
 
 def _full(found: Report) -> Iterator[str]:
     if not found.diagnostics:
-        return  # skipping the import of what draws excerpts makes the command start faster
+        return  # the command starts faster without the module that draws excerpts
     from itertools import groupby
 
     from gradlint.report.full import full

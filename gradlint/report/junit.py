@@ -37,7 +37,7 @@ def junit(found: Report) -> str:
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="us-ascii")
     text = document.decode("ascii")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + text.replace("##[", "##&#91;")  # or a log has a command
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + text.replace("##[", "##&#91;")  # keeps workflow commands out of logs
 
 
 def _suite(root: ET.Element, path: str, findings: Sequence[Diagnostic], found: Report) -> None:

@@ -60,7 +60,7 @@ class Cache:
         self._own = own
         self._stores: dict[str, Store] = {}
         self._by_task: dict[int, tuple[Task, Store]] = {}
-        """Most files of a run share a task. The tasks are kept alive here, so that no id is used again."""
+        """Most files of a run share a task. The tasks are kept alive here, so that no id is reused."""
         self._by_settings: dict[tuple[Selection, Names, bool, int | None], Store] = {}
         self._begun = time.time_ns()
         self._program: list[str] = []

@@ -59,7 +59,7 @@ def replace_store(path: Path, data: bytes) -> None:
 def make(folder: Path, version: str, *, own: bool) -> None:
     """Create the folder, that of a version in it, and the files that keep them out of repositories and backups.
 
-    Raises OSError, also if a link is in place of either folder.
+    Raises OSError, also for a link in place of the version's folder, or of the folder itself if it is gradlint's `own`.
     """
     if own and folder.is_symlink():
         raise OSError("a link")

@@ -1,4 +1,4 @@
-"""Picks the files to analyse. Files in the cache are not read, and files that cannot contain a finding are dropped."""
+"""Picks the files to analyse. Unchanged clean files are not read, and files that cannot contain a finding are dropped."""
 
 from __future__ import annotations
 

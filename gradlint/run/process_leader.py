@@ -61,7 +61,7 @@ def _end_with_parent() -> None:
 
 
 def lead(connection: Connection, other_end: Connection | None, do: Instructions[Any, Any], workers: int, method: str) -> None:
-    """Pass on the batches that arrive, until the connection closes or a process dies. A None says that batches may come.
+    """Pass on the batches that arrive, until the connection closes or a process dies. Send a None once batches may come.
 
     `method` is a start method of `multiprocessing`. After a fork, `other_end` is this process's copy of the other end of the
     connection.

@@ -118,7 +118,7 @@ def _passed(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]]) -
         before = last
 
 
-# Moving what was found
+# Moving findings
 
 
 class Unmovable(Exception):

@@ -43,8 +43,8 @@ def holds_directives(text: str) -> bool:
 def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule]) -> Iterator[Remark]:
     """Yield what is wrong with the directives of a text.
 
-    `found` is what all of the `rules` find in it, whether selected for this run or silenced, so the verdict on a comment is the
-    same in every run. A text that is skipped as a whole is not judged.
+    `found` is what all of the `rules` find in it, including rules that are not selected and findings that are silenced. So the
+    verdict on a comment is the same in every run. A text that is skipped as a whole is not judged.
     """
     suppressions = read_suppressions(text)
     if suppressions.whole_file:
@@ -126,7 +126,7 @@ def _misplaced(text: str, directive: Directive) -> bool:
     return not text[begin:start].strip()
 
 
-# The cure
+# The fix
 
 
 def _remark(text: str, directive: Directive, told: Sequence[str], gone: Sequence[Named]) -> Remark:

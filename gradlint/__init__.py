@@ -41,7 +41,7 @@ _HOMES = {
     ),
     "gradlint.config.selection": ("UnknownRule",),
 }
-"""Where each public name is imported from, once it is asked for."""
+"""The module of each public name, which is imported on demand."""
 __all__ = [
     "Applicability",
     "CheckFailed",

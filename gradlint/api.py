@@ -1,4 +1,4 @@
-"""The Python interface: typed functions over sources and paths.
+"""The Python interface: typed functions for sources and paths.
 
 Results and errors can be pickled, so you can map the functions over process pools and clusters, whether their processes are
 forked or spawned. You can call them from several threads at once.
@@ -30,7 +30,7 @@ from gradlint.run.task import FileResult
 from gradlint.suppression.comments import keep
 
 _QUIET = Quiet()
-"""One for the process, as the warning filters are."""
+"""One for the process, because warning filters belong to the whole process."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ def check_paths(
 ) -> tuple[Diagnostic, ...]:
     """Return what `gradlint check` finds in files and folders, file by file and sorted by place.
 
-    As in the command, `.gitignore` counts, and each file uses the closest configuration; `config` uses one file for everything,
-    and `isolated` uses none. `select` and `ignore` override the configuration. Nothing is written.
+    As in the command, `.gitignore` is respected, and each file uses the closest configuration. `config` uses one file for
+    everything, and `isolated` uses none. `select` and `ignore` override the configuration. Nothing is written.
 
-    `jobs` is the maximum number of processes, None for one per core; they start only for many files. Leave it at 1 in a process
-    that is itself part of a pool.
+    `jobs` is the maximum number of processes, or None for one per core. They start only for many files. Leave it at 1 in a
+    process that is itself part of a pool.
 
     Raises UnknownRule if a selector names no rule, ConfigError if a configuration or a baseline cannot be read, FileNotFoundError
     if a path cannot be checked, and CheckFailed if gradlint itself fails on a file.
@@ -187,7 +187,10 @@ def _results(
 
 
 def _existing(config: str | os.PathLike[str]) -> str:
-    """The name of a configuration file, which without a file might be taken for a setting of the command line."""
+    """Return the name of a configuration file.
+
+    A missing file must fail here, or its name could be read as a `key = value` setting.
+    """
     if not is_file(Path(config)):
         raise ConfigError(f"{os.fspath(config)}: there is no such file")
     return os.fspath(config)

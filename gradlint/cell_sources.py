@@ -1,4 +1,4 @@
-"""Where the sources of a notebook's cells stand in its JSON, of which Python's parser keeps no places."""
+"""Finds the sources of a notebook's cells in its JSON, because Python's parser does not keep offsets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class SourceValue:
-    """The value of a cell's `source`, between two offsets of the text.
+    """The value of a cell's `source`, with its offsets in the text.
 
-    `strings` are the offsets of its strings with their quotes: of itself, or of the items where it `is_list`. `comma` is
-    what stands between this member of the cell and the one beside it.
+    `strings` are the offsets of its strings with their quotes: of the value itself, or of the items if it `is_list`. `comma` is
+    the text between this member of the cell and the next or previous one.
     """
 
     start: int
@@ -27,10 +27,10 @@ class SourceValue:
 
 
 def source_values(text: str) -> Mapping[int, SourceValue]:
-    """The sources by the numbers of their cells, from 1; where a key stands twice the last one counts, as for the parser.
+    """Return the sources by cell number, counted from 1. If a key occurs twice, the last one applies, as in the parser.
 
-    Only the levels that lead to a source are walked; the parser itself passes over everything else. Raises ValueError and
-    RecursionError as the parser does.
+    Only the levels that lead to a source are walked, and the parser skips everything else. Raises ValueError and RecursionError
+    as the parser does.
     """
     _DECODER.decode(text)
     found: dict[int, SourceValue] = {}
@@ -47,7 +47,7 @@ class _Member:
     start: int
     end: int
     before: str
-    """What stands between the member and the one before it; empty for the first."""
+    """The text between this member and the one before it, empty for the first."""
 
     after: str
 
@@ -60,12 +60,12 @@ def _value(text: str, member: _Member) -> SourceValue:
 
 
 def _last(text: str, start: int, key: str) -> list[_Member]:
-    """The member of an object that a key stands for, if any."""
+    """Return the member of an object with this key, if any."""
     return [member for member in _members(text, start) if member.key == key][-1:]
 
 
 def _members(text: str, start: int) -> Iterator[_Member]:
-    """The members of the object that begins at an offset; none where another value does."""
+    """Yield the members of the object at an offset, or nothing if the value there is not an object."""
     if text[start] != "{":
         return
     at, before = _past_blanks(text, start + 1), ""
@@ -80,7 +80,7 @@ def _members(text: str, start: int) -> Iterator[_Member]:
 
 
 def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """The offsets of the items of the list that begins at an offset; none where another value does."""
+    """Yield the offsets of the items of the list at an offset, or nothing if the value there is not a list."""
     if text[start] != "[":
         return
     at = _past_blanks(text, start + 1)

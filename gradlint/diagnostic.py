@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True, order=True)
 class TextEdit:
-    """Replace the text of `span` by `content`; an empty span inserts."""
+    """Replace the text of `span` by `content`. An empty span inserts."""
 
     span: Span
     content: str
@@ -66,9 +66,9 @@ class Related:
 class Diagnostic:
     """One finding in one file.
 
-    `cell` is the one-based number of the notebook cell that `span` counts its rows in, or None in a script.
-    `message` is its header, of at most 90 characters, and `reason` says why that harms, as a clause; both together are `sentence`.
-    `note` says why no fix is offered, or adds what helps to judge the finding.
+    `cell` is the number, from 1, of the notebook cell that the rows of `span` refer to, or None in a script. `message` is the
+    header, of at most 90 characters. `reason` says why that harms, as a clause. `sentence` is both together. `note` says why no
+    fix is offered, or adds what helps to judge the finding.
     """
 
     filename: str
@@ -85,7 +85,7 @@ class Diagnostic:
 
     @property
     def sentence(self) -> str:
-        """What is wrong and why that harms, for readers who see one text alone."""
+        """What is wrong and why that harms, for readers who see only one text."""
         return f"{self.message}: {self.reason}" if self.reason else self.message
 
 
@@ -96,18 +96,19 @@ def unreadable(filename: str, row: int, column: int, message: str) -> Diagnostic
 
 
 ANSWERS = ("verified", "unknown", "wrong")
-"""The answers for a training loop; if a loop has several optimizers, the answer that comes last here counts."""
+"""The answers for a training loop. If a loop has several optimizers, the answer that comes last here applies."""
 
 
 @dataclass(frozen=True)
 class LoopVerdict:
     """The verdict on one training loop of a file.
 
-    `line` and `last_line` count from 1, in a notebook within the cell with the number `cell`. `answer` is "verified" if every
-    simulated run trains as the large batch does, "wrong" if rules find something in the loop, and "unknown" otherwise. `codes`
-    are the rules that find something; those that are only informational do not make a loop wrong. `silenced` means that comments
-    or settings keep everything from being reported that makes a loop wrong. `reason` says why a loop is unknown, and
-    `reason_line` (in `reason_cell`) which statement that is about: 0 for none.
+    `line` and `last_line` count from 1 and, in a notebook, within the cell with the number `cell`. `answer` is "verified" if
+    every simulated run trains as the large batch does, "wrong" if rules find something in the loop, and "unknown" otherwise.
+
+    `codes` are the rules that find something. Those with severity info do not make a loop wrong. `silenced` means that comments
+    or settings keep everything from being reported that makes the loop wrong. `reason` says why a loop is unknown. `reason_line`,
+    in `reason_cell`, is the line of the statement that it is about, or 0 for none.
     """
 
     filename: str

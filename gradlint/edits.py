@@ -1,4 +1,4 @@
-"""Edits in terms of nodes: what a fix does to statements and expressions, before anybody knows their positions."""
+"""Edits in terms of nodes: what a fix does to statements and expressions, independent of their positions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import libcst as cst
 
 @dataclass(frozen=True)
 class Replace:
-    """Write `text` in place of an expression; parentheses around it stay."""
+    """Replace an expression with `text`. Parentheses around it stay."""
 
     node: cst.CSTNode
     text: str
@@ -17,7 +17,7 @@ class Replace:
 
 @dataclass(frozen=True)
 class Enclose:
-    """Write text directly before and behind an expression, which keeps its own text; parentheses around it stay outside."""
+    """Write text directly before and after an expression, which keeps its text. Parentheses around it stay outside."""
 
     node: cst.CSTNode
     before: str
@@ -26,7 +26,7 @@ class Enclose:
 
 @dataclass(frozen=True)
 class Insert:
-    """Write new lines beside a statement, indented as it is."""
+    """Insert new lines before or after a statement, with its indentation."""
 
     anchor: cst.CSTNode
     line: str
@@ -35,7 +35,7 @@ class Insert:
 
 @dataclass(frozen=True)
 class Move:
-    """Take a statement, with the comments directly above it and on its lines, beside another one."""
+    """Move a statement, with the comments directly above it and on its lines, before or after another one."""
 
     statement: cst.CSTNode
     anchor: cst.CSTNode
@@ -44,7 +44,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove a statement; comments directly above it, and those on its lines, stay."""
+    """Remove a statement. Comments directly above it, and on its lines, stay."""
 
     statement: cst.CSTNode
 
@@ -60,7 +60,7 @@ class Wrap:
 
 @dataclass(frozen=True)
 class Cut:
-    """Remove what stands behind an expression, up to the end of a later one."""
+    """Remove what follows an expression, up to the end of a later one."""
 
     behind: cst.CSTNode
     last: cst.CSTNode
@@ -68,14 +68,14 @@ class Cut:
 
 @dataclass(frozen=True)
 class Unwrap:
-    """Take the statements of a block out of the statement that holds them, whose header goes."""
+    """Replace a `with` statement by the statements in its block."""
 
     statement: cst.With
 
 
 @dataclass(frozen=True)
 class AddImport:
-    """Make an import available at module level, below the imports that are there."""
+    """Make an import available at module level, below the existing imports."""
 
     line: str
 

@@ -1,4 +1,4 @@
-"""The rule pages: found in the installed package, or beside it in a checkout."""
+"""Finds the rule pages in the installed package, or next to it in a checkout."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _PICTURE = re.compile(r"!\[([^\]]*)\]\((?!\w+:)([^)\s]+)\)")
 
 
 class MissingPage(LookupError):
-    """No page for a code: the installation is incomplete."""
+    """There is no page for a code, because the installation is incomplete."""
 
 
 def page(code: str, *, pictures: str | None = None) -> str:
-    """The page of a rule as Markdown, to be read where the folder that it came from is not. Raises MissingPage.
+    """Return the page of a rule as Markdown that is readable outside of its folder. Raises MissingPage.
 
-    The pictures of a page lie beside it in the repository and are not installed. Each gives way to its alternative text,
-    which says the same in words; with `pictures`, the address of the folder `rules`, it is shown from there.
+    The pictures of a page are in the repository, but not installed. Each is replaced by its alternative text, which says the same
+    in words. With `pictures`, the URL of the folder `rules`, they are shown from there instead.
     """
     for home in (importlib.resources.files("gradlint") / "pages", Path(__file__).parent.parent / "rules"):
         candidate = home / f"{code}.md"

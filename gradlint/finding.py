@@ -1,4 +1,4 @@
-"""What a rule yields: places as nodes of the model, and a repair as edits on nodes."""
+"""What a rule yields: places as nodes of the model, and fixes as edits of nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.simulate.promise import Promise
 
 @dataclass(frozen=True)
 class Fix:
-    """A repair in terms of nodes; all edits are applied, or none. `promise` is what it changes, where that is not its rule's."""
+    """A fix in terms of nodes. Its edits are applied all together or not at all. `promise` overrides that of its rule."""
 
     message: str
     edits: tuple[Edit, ...]
@@ -23,9 +23,10 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong at a node; it stays in the worker, where the nodes are.
+    """Something wrong at a node. It stays in the worker process, because its nodes do.
 
-    `message` is its header, of at most 90 characters; `reason` says why that harms, as a clause that can follow it behind a colon.
+    `message` is the header, of at most 90 characters. `reason` says why that harms, as a clause that can follow the header after
+    a colon.
     """
 
     at: cst.CSTNode

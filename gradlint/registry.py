@@ -1,4 +1,4 @@
-"""Finds the rules: the only module that imports them."""
+"""Finds the rules. This is the only module that imports them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.rule import Rule
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the package, in the order of their codes."""
+    """Return every rule of the package, in the order of their codes."""
     found = [
         value
         for module in pkgutil.iter_modules(package.__path__)

@@ -1,4 +1,4 @@
-"""What a rule is: its name in every list, and how it words what runs show, or one pure function over a file."""
+"""Defines a rule: its code and name, and how it words what runs show or checks a whole file."""
 
 from __future__ import annotations
 
@@ -21,13 +21,10 @@ def _nothing(file: TrainingFile) -> Iterator[Finding]:
 class Rule:
     """A rule of the catalogue.
 
-    `shown` words a fault that a simulated run shows; `check` yields what is wrong with a file, whatever runs show.
-
-    `afterwards` is what whoever applied the fix has to know of the training that follows; empty where that is as before.
-
-    `promise` says what its fix changes in a run of the loop; a fix that changes anything else is not offered.
-
-    The rule about the comments that silence the others knows all those as its `peers`, once the registry has put them there.
+    `shown` words a fault that a simulated run shows. `check` yields what is wrong with a file, whatever runs show. `afterwards`
+    is what to know about training after its fix, or empty if nothing changes. `promise` says what its fix changes in a run of the
+    loop: a fix that changes anything else is not offered. `peers` are all other rules, which the registry sets for the rule about
+    suppression comments.
     """
 
     code: str
@@ -42,7 +39,7 @@ class Rule:
 
     @property
     def simulated(self) -> bool:
-        """Whether what its fixes do shows in a run of the training code; it does not where a framework's Trainer runs it."""
+        """Whether a run of the training code shows what its fixes do. It does not if a framework's Trainer runs the loop."""
         return self.promise is not NOTHING
 
     @property
@@ -53,7 +50,7 @@ class Rule:
 def trace_rule(
     code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR, promise: Promise, afterwards: str = ""
 ) -> Callable[[Callable[[Scene], Finding]], Rule]:
-    """Declare a rule that words what simulated runs show, and asks nothing else."""
+    """Declare a rule that only words what simulated runs show."""
 
     def declare(shown: Callable[[Scene], Finding]) -> Rule:
         return Rule(code, name, summary, severity, promise=promise, shown=shown, afterwards=afterwards)
@@ -71,7 +68,7 @@ def file_rule(
     shown: Callable[[Scene], Finding] | None = None,
     afterwards: str = "",
 ) -> Callable[[Callable[[TrainingFile], Iterator[Finding]]], Rule]:
-    """Declare a rule that judges a whole file, whether or not it holds a training loop."""
+    """Declare a rule that judges a whole file, whether or not it contains a training loop."""
 
     def declare(check: Callable[[TrainingFile], Iterator[Finding]]) -> Rule:
         return Rule(code, name, summary, severity, check, promise, shown, afterwards)
@@ -80,5 +77,8 @@ def file_rule(
 
 
 def comment_rule(code: str, name: str, summary: str, *, severity: Severity = Severity.ERROR) -> Rule:
-    """Declare the rule that judges suppression comments, which are no part of the model: `gradlint.suppression.unused` does it."""
+    """Declare the rule about suppression comments, which are not part of the model.
+
+    `gradlint.suppression.unused` implements it.
+    """
     return Rule(code, name, summary, severity, peers=())

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: `--timings`. While nobody asks, a stage costs one look at a context variable."""
+"""Timing of a run, by stage: `--timings`. If it is off, a stage costs one look at a context variable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 STAGES = ("start", "walk", "cache", "read", "prefilter", "ast", "parse", "model", "rules", "report")
-"""In the order in which a file passes through them; those from `ast` to `rules` are summed over all processes."""
+"""In the order in which a file passes through them. Those from `ast` to `rules` are summed over all processes."""
 
 SLOWEST = 10
 
@@ -26,12 +26,12 @@ class Timings:
 
     @classmethod
     def begun(cls) -> Timings:
-        """The timings of a run that begins; what the process did before, imports above all, was its start."""
+        """Start the timings of a run. What the process did before, mostly imports, counts as its start."""
         before = time.process_time()
         return cls({"start": before}, total=before, _last=time.perf_counter())
 
     def lap(self, stage: str | None = None) -> None:
-        """Count the time since the last lap towards the total, and towards a stage."""
+        """Add the time since the last lap to the total, and to a stage if one is given."""
         now = time.perf_counter()
         self.total += now - self._last
         if stage is not None:
@@ -39,21 +39,21 @@ class Timings:
         self._last = now
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count seconds towards a stage."""
+        """Add seconds to a stage."""
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
     def merge(self, other: Timings) -> None:
-        """Count what another process has measured."""
+        """Add what another process has measured."""
         for stage, seconds in other.stages.items():
             self.add(stage, seconds)
         self.files.update(other.files)
 
     def slowest(self) -> list[tuple[str, float]]:
-        """The files that took longest, with their seconds."""
+        """Return the files that took longest, with their seconds."""
         return sorted(self.files.items(), key=lambda each: -each[1])[:SLOWEST]
 
     def lines(self) -> Iterator[str]:
-        """As a table for people."""
+        """Yield the timings as a table for people."""
         from gradlint.report.lines import safe
 
         processes = f", {self.processes} processes" if self.processes > 1 else ""
@@ -65,7 +65,7 @@ class Timings:
             yield from (f"{seconds:8.3f} s  {safe(name)}" for name, seconds in self.slowest())
 
     def to_json(self) -> str:
-        """As one JSON object."""
+        """Return the timings as one JSON object."""
         import json
 
         stages = {stage: round(self.stages.get(stage, 0.0), 6) for stage in STAGES}
@@ -78,7 +78,7 @@ _current: ContextVar[Timings | None] = ContextVar("gradlint_timings", default=No
 
 @contextmanager
 def measuring(timings: Timings | None) -> Iterator[None]:
-    """What is done inside counts towards these timings."""
+    """Count what runs inside towards these timings."""
     token = _current.set(timings)
     try:
         yield
@@ -87,7 +87,7 @@ def measuring(timings: Timings | None) -> Iterator[None]:
 
 
 def stage(name: str) -> AbstractContextManager[None]:
-    """What is done inside counts towards a stage, if anybody measures; stages do not nest."""
+    """Count what runs inside towards a stage, if anybody is measuring. Stages do not nest."""
     timings = _current.get()
     return nullcontext() if timings is None else _measured(timings, name)
 

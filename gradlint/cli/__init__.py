@@ -1,4 +1,7 @@
-"""The command line: the group and its general help. A command is imported when it is asked for, and what it does when it runs."""
+"""The command line: the `gradlint` group and its help.
+
+A command's module is imported on demand, and the code it needs when it runs.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from gradlint import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = ("check", "rule", "rules", "show", "server", "clean", "help")
-"""Each is `command` of the module of its name in `gradlint.cli.commands`."""
+"""Each name is a module of `gradlint.cli.commands` that defines `command`."""
 
 
 class Commands(click.Group):
@@ -30,14 +33,14 @@ class Commands(click.Group):
         return command
 
     def main(self, *args: Any, **settings: Any) -> Any:
-        """As any group's, whatever streams the process was given."""
+        """Run the group after replacing any standard streams that the process lacks."""
         from gradlint.cli.streams import settle
 
         settle()
         return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As any group's; an interruption has the status that shells give it, and a stream that cannot be written ends the run."""
+        """Run a command. An interruption exits with 130, as in shells, and a stream that cannot be written ends the run."""
         from gradlint.cli.terminal import complain, lost
 
         try:
@@ -52,7 +55,10 @@ class Commands(click.Group):
             sys.exit(2)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """As in any group, but a file was meant to be checked, and a word that is nearly a command may be meant for it."""
+        """Resolve a command.
+
+        The error for an unknown word suggests `check` if the word is a path, or else the closest command.
+        """
         word = args[0]
         if self.get_command(ctx, word) is None:
             ctx.fail(f"{word!r} is not a command.{self._meant(ctx, word)}")

@@ -1,4 +1,4 @@
-"""What a run accepts for now: writes its baseline, and says what baselines and written ignore comments hold back."""
+"""Accepts findings for now: writes the baseline, and reports what the baseline and new ignore comments hold back."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gradlint.run.task import FileResult
 
 
 def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequence[FileResult]]:
-    """Write the baseline if one is to be written; what the report closes with, and the results that it is about.
+    """Write the baseline if the run asks for one. Return the closing lines of the report, and the results it covers.
 
-    Once all findings stand in a baseline, only what cannot be accepted is left of them. Raises BaselineError.
+    Once a baseline is written, only syntax errors are left in the results, because a baseline cannot accept those. Raises
+    BaselineError.
     """
     options = plan.options
     lines: list[str] = []
@@ -30,7 +31,7 @@ def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequ
 
 
 def told(results: Sequence[FileResult], stale: int) -> Iterator[str]:
-    """What the report closes with about what is accepted."""
+    """Yield the closing lines about findings that the baseline holds back, and about its stale entries."""
     from gradlint.report.lines import count
 
     held = sum(len(result.held) for result in results)
@@ -42,7 +43,7 @@ def told(results: Sequence[FileResult], stale: int) -> Iterator[str]:
 
 
 def told_of_baseline(path: Path, findings: int, files: int) -> Iterator[str]:
-    """What the report closes with about a baseline that was written."""
+    """Yield the closing line about a baseline that was written."""
     from gradlint.report.lines import count, safe
 
     where = f" of {count(files, 'file', 'files')}" if findings else ""
@@ -50,7 +51,7 @@ def told_of_baseline(path: Path, findings: int, files: int) -> Iterator[str]:
 
 
 def told_of_comments(results: Sequence[FileResult]) -> Iterator[str]:
-    """What the report closes with about the comments that were written."""
+    """Yield the closing lines about ignore comments that were written."""
     from gradlint.report.lines import count
 
     changed = [result for result in results if result.after is not None and result.after != result.before]

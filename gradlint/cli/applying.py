@@ -1,4 +1,4 @@
-"""Writes what was fixed: to stdout where the text came from stdin, or else to the files, as long as they are what was checked."""
+"""Writes fixed text to stdout if it came from stdin, or else to the files, unless they changed since they were checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.run.task import FileResult
 
 
 def apply(results: Sequence[FileResult], plan: Plan) -> tuple[Sequence[FileResult], bool]:
-    """The results of which the fixes are written, and whether one could not be."""
+    """Write the fixes. Return the results, without the fixes that could not be written, and whether any could not."""
     if plan.piped is not None:
         return results, not _emitted(results, plan.piped)
     from gradlint.files.write import sweep
@@ -51,7 +51,7 @@ def _written(result: FileResult, leading_out: frozenset[str]) -> bool:
 
 
 def _leading_out(plan: Plan) -> frozenset[str]:
-    """The links that a walk came to, and that lead out of the folders that it was given."""
+    """Return the links that a walk found and that lead out of the folders it was given."""
     homes = [Path(os.path.realpath(path)) for path in plan.options.paths]
     links = (target.path for target in plan.found.targets if not target.named and target.path.is_symlink())
     return frozenset(str(link) for link in links if not any(home in Path(os.path.realpath(link)).parents for home in homes))

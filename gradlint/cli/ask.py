@@ -1,4 +1,4 @@
-"""`--ask`: fixes one at a time, each with what it is for and what it changes, as `git add --patch` asks."""
+"""`--ask`: offers fixes one at a time, each with its reason and its diff, as `git add --patch` does."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _CELL = re.compile(r"^# gradlint: cell (\d+)$", re.M)
 class Dialogue:
     """Asks about the fixes of one file after another.
 
-    `ask` shows a prompt and gives the answer, or raises EOFError where there is none to come; `tell` shows a line.
+    `ask` shows a prompt and returns the answer, or raises EOFError at the end of the input. `tell` prints a line.
     """
 
     ask: Callable[[str], str]
     tell: Callable[[str], None]
     stopped: bool = False
-    """Whether the answer was to quit."""
+    """Whether the user answered with quit."""
 
     def repair(self, review: Review) -> FixOutcome:
-        """Ask about the fixes of one text, which is analysed anew after each that is applied."""
+        """Ask about the fixes of one text, and analyse the text again after each fix that is applied."""
         current, applied, asked = review.text, list[Diagnostic](), 0
         declined: Counter[Print] = Counter()
         everything = False
@@ -96,10 +96,10 @@ class Dialogue:
 def go_through(
     jobs: Sequence[Job], results: Sequence[FileResult], dialogue: Dialogue | None = None
 ) -> tuple[list[FileResult], bool]:
-    """Ask about every fix that the results offer, file by file; the results after that, and whether a file failed.
+    """Ask about every fix in the results, file by file. Return the new results, and whether a file failed.
 
-    A file is written when its questions are answered. After a `q` those that follow keep their results. Raises
-    KeyboardInterrupt, with the file in question as it was.
+    Each file is written once its questions are answered. After a `q`, the files that follow keep their results. Raises
+    KeyboardInterrupt and leaves the current file unchanged.
     """
     dialogue = dialogue or Dialogue(_read_answer, click.echo)
     tasks = {str(job.path): job.task for job in jobs}
@@ -116,7 +116,7 @@ def go_through(
 
 
 def _repaired(name: str, task: Task, dialogue: Dialogue) -> FileResult:
-    """Ask about one file, and write it. Raises OSError, also where somebody else has changed the file meanwhile."""
+    """Ask about one file, and write it. Raises OSError, also if another program changed the file in the meantime."""
     path = Path(name)
     data = content(path)
     result = process(name, data, task, dialogue.repair)
@@ -140,7 +140,10 @@ def _read_answer(prompt: str) -> str:
 
 
 def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) -> list[Located]:
-    """The fixes that were not declined; those of suppression comments come last, since others may bring up what they silence."""
+    """Return the fixes that were not declined.
+
+    Those of suppression comments come last, because other fixes may bring up findings that the comments silence.
+    """
     left = Counter(declined)
     waiting = []
     for each in located:
@@ -153,7 +156,7 @@ def _waiting(text: str, located: Sequence[Located], declined: Counter[Print]) ->
 
 
 def _shown(name: str, before: str, after: str, diagnostic: Diagnostic) -> Iterator[str]:
-    """What is wrong, what the fix does and of which kind it is, and the change."""
+    """Yield the finding, what its fix does and whether it is safe, and the diff."""
     yield ""
     yield _head(name, before, diagnostic)
     if diagnostic.fix is not None:
@@ -178,7 +181,7 @@ def _is_notebook(name: str) -> bool:
 
 
 def _in_cell(code: str, diagnostic: Diagnostic) -> tuple[str, int]:
-    """The cell of a notebook that a finding lies in, and the row in it."""
+    """Return the notebook cell that contains a finding, and the row in that cell."""
     row = diagnostic.span.start.row
     cell, begin = "?", 1
     for match in _CELL.finditer(code):

@@ -1,4 +1,4 @@
-"""What `gradlint check` prints or writes to the output file: the findings, or a diff, and the lines that close the report."""
+"""Prints what `gradlint check` found, or writes it to the output file: the findings or a diff, then the closing lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradlint.run.task import FileResult
 
 
 def tell(results: Sequence[FileResult], plan: Plan, remarks: Sequence[str]) -> bool:
-    """Print the report and what it closes with; False where a file for it cannot be written."""
+    """Print the report and its closing lines. Return False if an output file cannot be written."""
     options = plan.options
     target = options.output_file
     try:
@@ -91,13 +91,13 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
 
 
 def _columns() -> int:
-    import shutil  # a run that writes to no terminal starts without it
+    import shutil  # runs that write to no terminal start faster without it
 
     return shutil.get_terminal_size().columns
 
 
 def _rules(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """The rules that ran on some file."""
+    """Return the rules that ran on at least one file."""
     from gradlint.config.selection import ALWAYS_ON
     from gradlint.registry import all_rules
 
@@ -106,7 +106,7 @@ def _rules(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 def _advice(results: Sequence[FileResult]) -> tuple[str, ...]:
-    """What the rules whose fixes were applied say of the training that follows."""
+    """Return what to watch for in training after these fixes, from the rules whose fixes were applied."""
     codes = {each.code for result in results for each in result.applied}
     if not codes:
         return ()
@@ -116,17 +116,17 @@ def _advice(results: Sequence[FileResult]) -> tuple[str, ...]:
 
 
 def _accepts(options: Options) -> bool:
-    """Whether the run is for accepting what it finds, and says so in place of the usual summary."""
+    """Whether the run accepts its findings, so that it reports this instead of the usual summary."""
     return options.add_ignore or options.write_baseline is not None
 
 
 def _judged(result: FileResult, plan: Plan) -> bool:
-    """Whether a format names the lines of a notebook's loops."""
+    """Whether the output format needs the line numbers of a notebook's loops."""
     return plan.output_format == "sarif" and bool(result.loops) and result.path.endswith(".ipynb")
 
 
 def _whole(result: FileResult, plan: Plan) -> str:
-    """The text of a notebook as it is now; nothing where it is gone."""
+    """Return the current text of a notebook, or an empty string if the file is gone."""
     from gradlint.files.decode import Decoded, decode
     from gradlint.files.read import content
 
@@ -138,7 +138,7 @@ def _whole(result: FileResult, plan: Plan) -> str:
 
 
 def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
-    """What `--fix-only` and `--ask` say in place of the findings."""
+    """Yield what `--fix-only` and `--ask` print instead of the findings."""
     found = _found(results, plan)
     if plan.output_format not in TEXT or found.quiet:
         return
@@ -152,7 +152,7 @@ def _closing(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
 
 
 def _summary(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
-    """What `--summary markdown` writes beside the report."""
+    """Yield what `--summary markdown` adds to the report."""
     from gradlint.report.markdown import markdown
 
     found = _found(results, plan)
@@ -171,7 +171,7 @@ def _diff(results: Sequence[FileResult]) -> Iterator[str]:
 
 
 def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
-    """The closing line, on stderr so that the diff can be piped into `patch`."""
+    """Yield the closing line. It goes to stderr so that the diff can be piped into `patch`."""
     from gradlint.report.lines import count, counted
 
     fixes = [each for result in results if result.before != result.after for each in result.applied]
@@ -181,7 +181,7 @@ def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]
 
 
 def broken(results: Sequence[FileResult]) -> list[str]:
-    """The files that could not be read: these are reported even if findings are not."""
+    """Return messages for the files that could not be read. They are reported even if findings are not."""
     return [
         f"{each.filename}:{each.span.start.row}:{each.span.start.column}: {each.message}"
         for result in results

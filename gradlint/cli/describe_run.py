@@ -1,4 +1,4 @@
-"""What a run would check and with which settings: `--show-files`, `--show-settings`, and what `--verbose` prints beforehand."""
+"""What a run would check, and with which settings: `--show-files`, `--show-settings`, and the preamble of `--verbose`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gradlint.run.task import Job
 
 
 def files(plan: Plan) -> Iterator[str]:
-    """The files that would be checked, one a line."""
+    """Yield the files to check, one per line."""
     for target in plan.found.targets:
         yield named(str(target.path))
 
 
 def describe(plan: Plan) -> Iterator[str]:
-    """What was left out and why, and where the configuration of what is checked stands."""
+    """Yield the skipped files with the reasons, and the configuration files that apply."""
     for each in plan.found.left_out:
         yield safe(f"left out: {each.path} ({each.why})")
     for source, number in Counter(target.config.source for target in plan.found.targets).items():
@@ -29,7 +29,7 @@ def describe(plan: Plan) -> Iterator[str]:
 
 
 def settings(plan: Plan) -> Iterator[str]:
-    """The settings for the first file, as a gradlint.toml would give them, and the rules that they come to."""
+    """Yield the settings for the first file in the format of a gradlint.toml, with the rules that they select."""
     if not plan.jobs:
         yield "# There is no file to check."
         return

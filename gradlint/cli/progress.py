@@ -1,4 +1,4 @@
-"""A progress bar for long runs: on a terminal only, only after a while, and gone when the work is done."""
+"""A progress bar for long runs. It appears only on a terminal and after a delay, and vanishes when the work is done."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 DELAY = 1.0
-"""Seconds of work without a bar."""
+"""Seconds of work before the bar appears."""
 
 
 def progress(*, quiet: bool) -> Callable[[Iterator[Item], int], Iterator[Item]] | None:
-    """What shows how far a run is; None where nobody would see it."""
+    """Return a wrapper that shows the progress of a run, or None if nobody would see it."""
     if not wanted(sys.stderr, quiet=quiet):
         return None
     return lambda items, total: with_progress(items, total, "Checking")
 
 
 def wanted(stream: TextIO, *, quiet: bool) -> bool:
-    """Whether a stream can show a bar and somebody wants to see it."""
+    """Whether a stream can show a bar, and the user wants one."""
     return not quiet and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -37,9 +37,9 @@ def with_progress(
     delay: float = DELAY,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
-    """The items as they come; once they have taken `delay` seconds, a bar on stderr shows how many of `total` there are.
+    """Yield the items. After `delay` seconds, a bar on stderr shows how many of `total` are done.
 
-    rich is imported only when the bar is drawn. It vanishes at the end, also where the work fails or is interrupted.
+    rich is imported only when the bar is drawn. The bar vanishes at the end, also if the work fails or is interrupted.
     """
     stream = stream or sys.stderr
     if not wanted(stream, quiet=False):

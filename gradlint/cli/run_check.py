@@ -1,4 +1,4 @@
-"""What `gradlint check` does, from its options to the exit status: plan the run, check the files, write them, report."""
+"""What `gradlint check` does, from options to exit status: plans the run, checks the files, writes fixes, and reports."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 FAILED = 2
 CACHE_FROM = 10
-"""Files from which looking into a cache costs less than checking them."""
+"""Number of files from which reading the cache costs less than checking them."""
 
 INTERRUPTED = 130
 
 
 def run_check(options: Options) -> int:
-    """Check, report, and say how to exit: 0 clean, 1 findings, 2 usage or internal error, 130 interrupted while asking."""
+    """Check the files and report.
+
+    Return 0 if clean, 1 for findings, 2 for usage or internal errors, 130 if interrupted while asking.
+    """
     if options.watch:
         from gradlint.cli.watch import watch
 
@@ -77,7 +80,7 @@ def _timings(options: Options) -> Timings | None:
 
 
 def _cache(plan: Plan) -> Cache | None:
-    """What earlier runs found, unless the files are few or a person is asked about each."""
+    """Return the cache of earlier runs, unless the files are few or the user is asked about each fix."""
     options = plan.options
     if options.no_cache or options.ask or options.from_stdin or len(plan.jobs) < CACHE_FROM:
         return None
@@ -87,7 +90,7 @@ def _cache(plan: Plan) -> Cache | None:
 
 
 def _planned(options: Options) -> Plan | None:
-    """What the run will do; None where that cannot be said, after it was told why."""
+    """Return the plan of the run, or None after reporting why there is no plan."""
     try:
         if options.ask and not sys.stdin.isatty():
             raise ConfigError("--ask needs a terminal to ask on; --fix applies all safe fixes, --diff shows them")
@@ -106,7 +109,7 @@ def _planned(options: Options) -> Plan | None:
 
 
 def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
-    """Write what is to be written, report, and say how to exit."""
+    """Write the fixes, report, and return the exit status."""
     failed = _tell_crashes(results) or bool(plan.found.problems)
     if plan.options.applies:
         results, unwritten = apply(results, plan)
@@ -122,7 +125,7 @@ def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
 
 
 def _show(plan: Plan) -> int:
-    """`--show-files` and `--show-settings`: what would be checked, and how."""
+    """Print what would be checked and how, for `--show-files` and `--show-settings`."""
     from gradlint.cli.describe_run import files, settings
 
     try:

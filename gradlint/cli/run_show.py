@@ -1,4 +1,4 @@
-"""What `gradlint show` does: reads the files, draws their loops, and says how to exit."""
+"""What `gradlint show` does: reads the files, draws their loops, and returns the exit status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVERY_RULE = Selection()
 
 @dataclass(frozen=True)
 class Shown:
-    """One file: what the run of each loop does in words, and their picture."""
+    """One file: its loops in words, and their picture."""
 
     words: tuple[tuple[str, ...], ...]
     picture: Picture
@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the loops: all of them, those that are `unknown`, or `why` rules find something or not."""
+    """What to show: everything, only the `unknown` loops, or `why` the given rules report each loop or not."""
 
     unknown: bool = False
     why: tuple[str, ...] = ()
@@ -46,13 +46,13 @@ class Question:
 
 @dataclass
 class _Reader:
-    """Draws the loops of files one by one, and remembers whether one could not be read."""
+    """Draws the loops of files one by one, and remembers whether a file could not be read."""
 
     paths: Sequence[Path]
     failed: bool = field(default=False)
 
     def drawn(self) -> Iterator[tuple[Script, Drawn]]:
-        """The files that may hold a training loop; of folders those that do."""
+        """Yield every named file, and those files in folders that may contain a training loop."""
         for script in scripts(self.paths, self._fail):
             try:
                 text = script.text()
@@ -71,7 +71,7 @@ class _Reader:
 def run_show(
     paths: Sequence[Path], svg: Path | None = None, output_format: str = "text", question: Question | None = None
 ) -> int:
-    """Show every loop of some files as text, as JSON or as one SVG: 0, or 2 where a file could not be read or written."""
+    """Show every loop of the files as text, JSON or one SVG. Return 0, or 2 if a file could not be read or written."""
     reader = _Reader(paths)
     try:
         require_apart({"--svg": svg}, paths)
@@ -99,7 +99,7 @@ def run_show(
 
 
 def _rules(selectors: Sequence[str]) -> list[Rule]:
-    """The rules that are named. Raises UnknownRule."""
+    """Return the rules that these selectors name. Raises UnknownRule."""
     from gradlint.registry import all_rules
 
     rules = all_rules()
@@ -107,7 +107,7 @@ def _rules(selectors: Sequence[str]) -> list[Rule]:
 
 
 def show(text: str, filename: str, taught: Taught = UNTAUGHT) -> Shown:
-    """What the runs of a script do, or of a notebook by its name. Raises Unreadable."""
+    """Describe and draw the loops of a script, or of a notebook if the file name says so. Raises Unreadable."""
     return _shown(draw(text, filename, taught))
 
 
@@ -122,7 +122,7 @@ def _drawn(text: str, script: Script) -> Drawn:
 
 
 def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selection = EVERY_RULE, *, follow: bool = True) -> Drawn:
-    """The loops of a script, or of a notebook by its name, under some settings. Raises Unreadable."""
+    """Draw the loops of a script or notebook with the given settings. The file name says which it is. Raises Unreadable."""
     from gradlint.analysis.neighbours import neighbours_of
     from gradlint.analysis.project import Project
     from gradlint.analysis.source import Problem, read
@@ -131,7 +131,7 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selecti
     from gradlint.show.timeline import draw_all
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is shown
+        warnings.simplefilter("ignore")  # Python's parser warns about the code that is shown
         code, place = _code(text, filename)
         try:
             source = read(code, taught, every_loop=True)
@@ -148,7 +148,7 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selecti
 
 
 def _code(text: str, filename: str) -> tuple[str, Callable[[int], At]]:
-    """The Python of a file, and where its rows are for a reader."""
+    """Return the Python code of a file, and a function that maps its rows to places in the file."""
     if not filename.endswith(".ipynb"):
         return text, At
     from gradlint.files.notebook import NotANotebook, read_notebook
@@ -217,7 +217,7 @@ def _json(pictures: Sequence[Picture]) -> str:
 
 
 def _write_svg(pictures: Sequence[Picture], target: Path) -> bool:
-    """Write the picture; False where there is none, or where it cannot be written."""
+    """Write the picture. Return False if there is nothing to draw, or the file cannot be written."""
     from gradlint.show.svg import draw_svg
 
     full = [each for each in pictures if each.timelines]

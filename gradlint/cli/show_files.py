@@ -1,4 +1,4 @@
-"""The files that `gradlint show` reads: those that are named, and in folders those that may hold a training loop."""
+"""The files that `gradlint show` reads: named files, and files in folders that may contain a training loop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ STDIN = "-"
 
 
 class Unreadable(ValueError):
-    """A file cannot be read, decoded or parsed; the message says which and why."""
+    """A file that cannot be read, decoded or parsed. The message says which and why."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """A file with its settings; a `named` one is one of the arguments, and not only in a folder that is."""
+    """A file with its settings. A `named` file is itself an argument, not only inside a folder that is one."""
 
     path: Path
     config: Config
@@ -37,12 +37,12 @@ class Script:
 
     @property
     def taught(self) -> Taught:
-        """The names that the settings add to the field's own."""
+        """The names that the settings add to the built-in vocabulary."""
         return self.config.names.taught(self.config.max_size)
 
     @property
     def selection(self) -> Selection:
-        """What the settings say of the rules for this file."""
+        """Which rules the settings select for this file."""
         silenced: Sequence[str] = ()
         if self.config.per_file_ignores:
             from gradlint.config.patterns import silencer
@@ -51,11 +51,11 @@ class Script:
         return Selection(self.config.layers, self.config.severity, tuple(silenced))
 
     def runs(self, rule: Rule) -> bool:
-        """Whether the settings let a rule run on the file."""
+        """Whether the settings let this rule run on the file."""
         return self.selection.runs(rule.code, rule.name, rule.severity)
 
     def text(self) -> str | None:
-        """The text of the file; None for one in a folder that cannot hold a training loop. Raises Unreadable."""
+        """Return the text of the file, or None for a file in a folder that cannot contain a training loop. Raises Unreadable."""
         try:
             data = sys.stdin.buffer.read() if str(self.path) == STDIN else content(self.path)
         except (OSError, ValueError) as error:
@@ -69,7 +69,7 @@ class Script:
 
 
 def scripts(paths: Sequence[Path], complain: Callable[[str], None]) -> Iterator[Script]:
-    """The scripts that some paths name, in order; `complain` is told of paths that cannot be read. Raises ConfigError."""
+    """Yield the scripts that the paths name, in order. Problems with paths go to `complain`. Raises ConfigError."""
     configs = Configs()
     for path in paths:
         if str(path) == STDIN:

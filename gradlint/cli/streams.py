@@ -1,4 +1,4 @@
-"""Standard streams that the parent process has closed."""
+"""Replacements for standard streams that the parent process has closed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 
 class _Closed(io.TextIOBase):
-    """Stands in for a stdout that is not there: what is written is not lost in silence."""
+    """Replaces a missing stdout. Writing to it raises an error, so that no output is lost silently."""
 
     encoding = "utf-8"
 
@@ -20,9 +20,10 @@ class _Closed(io.TextIOBase):
 
 
 def settle() -> None:
-    """Give the process the streams that it lacks.
+    """Replace the standard streams that are missing.
 
-    Their numbers are taken, too, so that no file that is opened later gets them, and what a library prints with it.
+    Their descriptors are opened too. Otherwise the next file to be opened would get one of those numbers, and receive whatever a
+    library prints there.
     """
     if sys.stdout is None or sys.stderr is None or sys.stdin is None:
         while (number := os.open(os.devnull, os.O_RDWR)) < 3:

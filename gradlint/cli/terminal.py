@@ -1,4 +1,4 @@
-"""Writing to the terminal, to a pipe or to a file: colours where they are wanted, complaints on stderr."""
+"""Writes to the terminal, a pipe or a file: in colour where that is wanted, and errors to stderr."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 
 
 def complain(message: str) -> None:
-    """One line on stderr that says what is wrong."""
+    """Print an error to stderr, on one line."""
     _tell("error", "red", message)
 
 
 def warn(message: str) -> None:
-    """One line on stderr that says what may surprise."""
+    """Print a warning to stderr, on one line."""
     _tell("warning", "yellow", message)
 
 
@@ -29,7 +29,7 @@ def _tell(kind: str, shade: str, message: str) -> None:
 
 
 def colour(terminal: bool) -> bool:
-    """NO_COLOR and FORCE_COLOR win over what the stream is."""
+    """Whether to use colours. NO_COLOR and FORCE_COLOR override what the stream supports."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -38,20 +38,23 @@ def colour(terminal: bool) -> bool:
 
 
 def emit(lines: Iterable[str], *, err: bool = False) -> None:
-    """Lines on stdout or stderr."""
+    """Print lines to stdout or stderr."""
     shown = colour((sys.stderr if err else sys.stdout).isatty())
     for line in lines:
         click.echo(line, err=err, color=shown)
 
 
 def emit_bytes(data: bytes) -> None:
-    """Bytes on stdout, as they are. Raises OSError."""
+    """Write bytes to stdout unchanged. Raises OSError."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
 def lost(error: OSError) -> None:
-    """Say that stdout cannot be written, and leave it alone from then on. If its reader has seen enough, exit with 0, as Ruff does."""
+    """Report that stdout cannot be written, and stop writing to it.
+
+    If its reader has closed the pipe, exit with 0, as Ruff does.
+    """
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
@@ -60,6 +63,6 @@ def lost(error: OSError) -> None:
 
 
 def write(lines: Iterable[str], path: Path, *, append: bool = False) -> None:
-    """Lines into a file, without colours. Raises OSError."""
+    """Write lines to a file, without colours. Raises OSError."""
     with path.open("a" if append else "w", encoding="utf-8", newline="") as file:
         file.writelines(f"{click.unstyle(line)}\n" for line in lines)

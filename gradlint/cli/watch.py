@@ -1,4 +1,4 @@
-"""`gradlint check --watch`: checks again whatever has changed, and reports all files, until it is interrupted."""
+"""`gradlint check --watch`: checks changed files again and reports on all files, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from gradlint.run.task import FileResult, Job
 
 Stamp = tuple[int, int] | None
 WAKE = 1000
-"""Milliseconds after which a watch that has seen nothing looks for what changed before it had begun."""
+"""Milliseconds without an event after which the watch looks for changes that were made before it began."""
 
 
 class MissingExtra(RuntimeError):
-    """What watches files is not installed; the message says what to install."""
+    """The library that watches files is not installed. The message says what to install."""
 
 
 def watch(
     options: Options, planned: Callable[[Options], Plan | None], finish: Callable[[Plan, Sequence[FileResult]], int]
 ) -> int:
-    """Check and report at once, and again whenever something changes; 0 once it is interrupted.
+    """Check and report at once, and again whenever a file changes. Return 0 once interrupted.
 
-    `planned` and `finish` are the first and the last part of a run. A configuration that is broken while it is edited is
-    told, and the watch goes on; broken at the start it is the end, with 2, as are options that do not go together.
+    `planned` and `finish` are the first and the last part of a run. A configuration that breaks during the watch is reported, and
+    the watch goes on. If it is broken at the start, or the options conflict, return 2.
     """
     watched = Watched(partial(run, workers=options.jobs))
     first = True
@@ -63,14 +63,14 @@ def watch(
 
 @dataclass
 class Watched:
-    """The last result of every file, and what the file looked like when it was read."""
+    """The last result of every file, and the state of the file when it was read."""
 
     check: Callable[[Sequence[Job]], Iterable[FileResult]]
     _seen: dict[Path, tuple[Job, Stamp, FileResult | None]] = field(default_factory=dict)
     _begun: bool = False
 
     def update(self, jobs: Sequence[Job]) -> list[FileResult] | None:
-        """The results of all jobs, of which only those are done that are new, or for which a file has changed; None if none is."""
+        """Check the files that are new, or whose inputs changed. Return the results of all jobs, or None if nothing changed."""
         stamps = {job.path: _stamp(job.path) for job in jobs}
         contexts = Contexts()
         todo = [
@@ -88,12 +88,12 @@ class Watched:
         return [result for _, _, result in self._seen.values() if result is not None]
 
     def _is_stale(self, job: Job, contexts: Contexts) -> bool:
-        """Whether another file has changed that took part in the last result of one."""
+        """Whether a file that the last result depends on has changed."""
         result = self._seen[job.path][2]
         return result is not None and not contexts.holds(str(job.path), result.context)
 
     def settle(self) -> None:
-        """Take what was fixed for written: it is reported once, and not for a change of somebody else's."""
+        """Note that the fixes are written, so that they are reported only once and do not count as changes by the user."""
         for path, (job, stamp, result) in list(self._seen.items()):
             if result is not None and result.after is not None:
                 now = _stamp(path)
@@ -102,10 +102,10 @@ class Watched:
 
 
 def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
-    """Yields at once, and then whenever a file below the paths changes that can matter, or one of `also`.
+    """Yield at once, and then whenever a relevant file below the paths changes, or one of `also`.
 
-    It also yields soon after the watch has begun, for what changed before. A path that is a file is watched through its
-    folder, since editors replace files. Raises MissingExtra.
+    It also yields soon after the watch has begun, to catch changes made before. A path to a file is watched through its folder,
+    because editors replace files. Raises MissingExtra.
     """
     try:
         from watchfiles import Change, watch

@@ -1,1 +1,1 @@
-"""Settings: their files and keys, which rules they choose, and the patterns of paths."""
+"""Settings: their files and keys, the rules they select, and path patterns."""

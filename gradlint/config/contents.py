@@ -1,4 +1,4 @@
-"""Reads what a repository brings along: regular files alone, and none that is larger than its kind ever is."""
+"""Reads settings files of the checked repository, but only regular files of a plausible size."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 MIB = 2**20
 LARGEST_SETTINGS = 4 * MIB
-"""Bytes of the largest configuration or `.gitignore` that is read."""
+"""Size limit of a configuration file or `.gitignore`, in bytes."""
 
 MOST_PATTERNS = 10_000
-"""Patterns of the longest list, or `.gitignore`, that is heeded: each is tried with each file."""
+"""Limit on the patterns of a list or `.gitignore`, because each is tried on every file."""
 
 
 def regular(path: Path, largest: int) -> bytes:
-    """The bytes of a file.
+    """Return the bytes of a file.
 
-    Raises OSError, also for what is no file (a pipe would be waited for, a device never ends) and for what is too large.
+    Raises OSError, also if the file is too large or not a regular file: opening a pipe would block, and a device never ends.
     """
     descriptor = os.open(path, os.O_RDONLY | _AT_ONCE)
     try:
@@ -36,4 +36,4 @@ def regular(path: Path, largest: int) -> bytes:
 
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""A pipe is opened without waiting for anybody to write to it."""
+"""Opens a pipe without waiting for a writer."""

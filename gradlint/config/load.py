@@ -1,4 +1,4 @@
-"""Finds and reads configuration: `.gradlint.toml`, `gradlint.toml` or `[tool.gradlint]` of pyproject.toml in the nearest folder."""
+"""Finds and reads the configuration: the closest `.gradlint.toml`, `gradlint.toml`, or pyproject.toml with `[tool.gradlint]`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from gradlint.config.settings import Settings
 
 PYPROJECT = "pyproject.toml"
 FILE_NAMES = (".gradlint.toml", "gradlint.toml", PYPROJECT)
-"""Where a folder has several, the first counts."""
+"""If a folder has several, the first one applies."""
 _TABLE = ("tool", "gradlint")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 class ConfigError(ValueError):
-    """The configuration is wrong; the message names file, line and key."""
+    """The configuration is wrong. The message names the file, line and key."""
 
 
 @dataclass(frozen=True)
 class Configs:
-    """The configuration of every folder: `given` everywhere, or else the nearest one from the folder upwards.
+    """The configuration of every folder: `given` if it is set, or else the closest one in the folder or above it.
 
-    `overrides` are laid on top of each: settings, and what says so.
+    `overrides` apply on top of each configuration. They are pairs of settings and their source.
     """
 
     given: Config | None = None
@@ -36,7 +36,7 @@ class Configs:
     _seen: dict[Path, Config] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, folder: Path) -> Config:
-        """The configuration that holds in a folder. Raises ConfigError."""
+        """Return the configuration that applies in a folder. Raises ConfigError."""
         home = Path() if self.given is not None else Path(os.path.abspath(folder))
         if home not in self._seen:
             if self.given is not None:
@@ -48,7 +48,7 @@ class Configs:
         return self._seen[home]
 
     def below(self, folder: Path, inherited: Config, *, has_file: bool) -> Config:
-        """As `of`, for a walk that knows what holds above a folder and whether it has a configuration file."""
+        """Like `of`, for a walk that knows what the folder inherits and whether it has a configuration file itself."""
         if self.given is not None or not has_file:
             return inherited
         return self._here(Path(os.path.abspath(folder))) or inherited
@@ -64,7 +64,7 @@ class Configs:
 
 
 def load_config(path: Path) -> Config:
-    """Read a configuration file; a pyproject.toml must have our table. Raises ConfigError."""
+    """Read a configuration file. A pyproject.toml must have a gradlint table. Raises ConfigError."""
     config = _load(path)
     if config is None:
         raise ConfigError(f"{path}: there is no table [tool.gradlint]")
@@ -72,7 +72,7 @@ def load_config(path: Path) -> Config:
 
 
 def read_inline(text: str) -> Settings:
-    """The settings of a `key = value` from the command line. Raises ConfigError."""
+    """Read the settings of a `key = value` from the command line. Raises ConfigError."""
     settings = _settings(_Document("--config", text, (), "")) or {}
     if "extend" in settings:
         raise ConfigError("--config: `extend` only works in configuration files; pass the file to --config instead")
@@ -80,7 +80,7 @@ def read_inline(text: str) -> Settings:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path leads to a file; False as well where it is too long for one, or leads through what may not be read."""
+    """Whether a path leads to a file. False also if the path is too long, or passes through a folder that is not readable."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def _config_in(folder: Path) -> Config | None:
 
 
 def _load(path: Path, below: tuple[Path, ...] = ()) -> Config | None:
-    """The configuration of a file on top of what it extends; None for a pyproject.toml without our table."""
+    """Read a configuration file on top of what it extends. Return None for a pyproject.toml without a gradlint table."""
     try:
         text = regular(path, LARGEST_SETTINGS).decode().replace("\r\n", "\n")
     except OSError as error:
@@ -105,7 +105,7 @@ def _load(path: Path, below: tuple[Path, ...] = ()) -> Config | None:
     elif _TABLE[1] in text:
         document = _Document(str(path), text, _TABLE, " in [tool.gradlint]")
     else:
-        return None  # without reading TOML, as most projects have no table of ours
+        return None  # most projects have no gradlint table, so this saves parsing their TOML
     settings = _settings(document)
     if settings is None:
         return None
@@ -116,7 +116,7 @@ def _load(path: Path, below: tuple[Path, ...] = ()) -> Config | None:
 
 
 def _extended(path: Path, target: Path, below: tuple[Path, ...], document: _Document) -> Config:
-    """What a file extends; `below` are the files that led there."""
+    """Return the configuration that a file extends. `below` are the files that led to it."""
     other = path.parent / target.expanduser()
     if any(os.path.realpath(other) == os.path.realpath(each) for each in below):
         raise document.error(("extend",), f"`extend` leads back to {'this file' if other == path else target}")
@@ -130,7 +130,7 @@ def _extended(path: Path, target: Path, below: tuple[Path, ...], document: _Docu
 
 @dataclass(frozen=True)
 class _Document:
-    """A text with settings: the way to the table that holds them, and how a message names it."""
+    """A text with settings, the path to the table that holds them, and how messages refer to it."""
 
     name: str
     text: str
@@ -138,14 +138,14 @@ class _Document:
     where: str
 
     def error(self, path: tuple[str, ...], message: str, holding: str | None = None) -> ConfigError:
-        """The error for what stands at a path below the table."""
+        """Return the error for a value, given its path below the table."""
         from gradlint.config.toml_lines import line_of
 
         row = line_of(self.text, (*self.table, *path), holding)
         return ConfigError(f"{self.name}{f':{row}' if row and self.name != '--config' else ''}: {message}")
 
     def read(self) -> Mapping[str, Any] | None:
-        """The table, or None where there is none."""
+        """Return the table, or None if there is none."""
         from gradlint.config.toml import loads
 
         try:
@@ -164,7 +164,7 @@ class _Document:
 
 
 def _settings(document: _Document) -> Settings | None:
-    """What a document sets; None where it has no table of ours."""
+    """Return the settings of a document, or None if it has no gradlint table."""
     from gradlint.config.schema import KEYS, Mistake, suggestion
 
     table = document.read()

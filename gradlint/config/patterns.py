@@ -1,4 +1,4 @@
-"""Patterns as in a .gitignore: what they say of a path. The library that reads them is imported with the first pattern."""
+""".gitignore patterns, and their verdict on a path. The library that matches them is imported with the first pattern."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patterns:
-    """The patterns of one file, the folder that they are relative to, and what is told of where they stand."""
+    """The patterns of one file, the folder that they are relative to, and how messages refer to their source."""
 
     home: Path
     spec: GitIgnoreSpec
@@ -25,7 +25,7 @@ class Patterns:
 
     @staticmethod
     def of(home: Path, lines: Iterable[str], source: str) -> Patterns:
-        """Patterns from their lines, of which those that are none are passed over, as git does."""
+        """Compile patterns from their lines, and skip invalid lines, as git does."""
         from pathspec import GitIgnoreSpec
 
         from gradlint.config.stepping import linear
@@ -34,7 +34,7 @@ class Patterns:
         return Patterns(home, GitIgnoreSpec(linear(read.patterns)), source)
 
     def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
-        """True for left out, False for taken in, None for no opinion, as of a path that lies elsewhere."""
+        """Return True if a path is excluded, False if it is included, None if no pattern matches or it is outside the folder."""
         relative = os.path.relpath(path, self.home)
         if relative.startswith(os.pardir):
             return None
@@ -45,7 +45,7 @@ Compiled = tuple[Patterns, ...]
 
 
 def is_pattern(line: str) -> bool:
-    """Whether a line of a .gitignore means something; blank lines and comments do as well."""
+    """Whether a line of a .gitignore is valid. Blank lines and comments are."""
     from pathspec import GitIgnoreSpec
 
     try:
@@ -56,17 +56,17 @@ def is_pattern(line: str) -> bool:
 
 
 def compiled(globs: Iterable[Globs]) -> Compiled:
-    """Patterns that are ready to be asked."""
+    """Compile the patterns."""
     return tuple(Patterns.of(each.home, each.lines, each.source) for each in globs if each.lines)
 
 
 def leaving_out(patterns: Compiled, path: Path, *, is_folder: bool) -> str | None:
-    """The source of the first patterns that name a path."""
+    """Return the source of the first patterns that match a path."""
     return next((each.source for each in patterns if each.verdict(path, is_folder=is_folder)), None)
 
 
 def silencer(ignores: Iterable[FileIgnores]) -> Callable[[Path], tuple[str, ...]]:
-    """What gives the selectors that `per-file-ignores` has for a file."""
+    """Return a function that gives the selectors that `per-file-ignores` has for a file."""
     rows = [(Patterns.of(each.globs.home, each.globs.lines, each.globs.source), each) for each in ignores]
 
     def silenced(path: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The keys of the configuration: how each is read, what it means, and its JSON schema, in one table."""
+"""The keys of the configuration: how each is read, what it means, and its JSON schema, all in one table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SEVERITIES = ("error", "warning", "info", "off")
 
 
 class Mistake(ValueError):
-    """A value that is none: the message goes on after the name of the key.
+    """An invalid value. The message continues after the name of the key.
 
-    `within` is the way from the key to what is wrong, `holding` the string that is wrong.
+    `within` is the path from the key to the mistake, and `holding` is the string that is wrong.
     """
 
     def __init__(self, message: str, within: tuple[str, ...] = (), holding: str | None = None) -> None:
@@ -28,7 +28,7 @@ class Mistake(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """One key: `read` turns a TOML value into a setting or raises Mistake."""
+    """A configuration key. `read` turns a TOML value into a setting, or raises Mistake."""
 
     read: Callable[[object], Any]
     schema: Mapping[str, object]
@@ -153,7 +153,7 @@ def _within(key: str, read: Callable[[object], Any], value: object) -> Any:
 
 
 def suggestion(key: str, known: Mapping[str, object]) -> str:
-    """What an unknown key may have meant, or else all that are known."""
+    """Return a hint that names the closest known key, or lists all known keys."""
     from difflib import get_close_matches
 
     near = get_close_matches(key, known, n=1)

@@ -1,4 +1,4 @@
-"""Which rules run and which of their fixes may be applied: codes, prefixes and names, in layers as Ruff has them."""
+"""Which rules run, and whose fixes may be applied. Selectors are codes, prefixes and names, in layers as in Ruff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALWAYS_ON = "GRD000"
 
 
 class UnknownRule(ValueError):
-    """A selector names no rule; the message says which, and what it may have meant."""
+    """A selector matches no rule. The message says which selector, and what it may have meant."""
 
     def __init__(self, message: str, selector: str = "") -> None:
         super().__init__(message)
@@ -27,7 +27,10 @@ class UnknownRule(ValueError):
 
 @dataclass(frozen=True)
 class Layer:
-    """What one source of settings says of rules: a configuration file, or the command line. None means not said."""
+    """What one source of settings, a configuration file or the command line, says about rules.
+
+    None means that it does not say.
+    """
 
     select: tuple[str, ...] | None = None
     extend_select: tuple[str, ...] = ()
@@ -36,7 +39,7 @@ class Layer:
     unfixable: tuple[str, ...] = ()
 
     def runs(self, code: str, name: str, before: bool) -> bool:
-        """Whether a rule runs that ran, or not, by the layers below: a `select` replaces what they say."""
+        """Whether a rule runs, given whether it runs in the layers below. A `select` replaces what they say."""
         wanted = closest(code, name, (*(self.select or ()), *self.extend_select))
         unwanted = closest(code, name, self.ignore)
         if not wanted and not unwanted:
@@ -44,7 +47,7 @@ class Layer:
         return wanted > unwanted
 
     def fixes(self, code: str, name: str, before: bool) -> bool:
-        """As `runs`, for whether the fixes of a rule may be applied."""
+        """Like `runs`, for whether the fixes of a rule may be applied."""
         wanted, unwanted = closest(code, name, self.fixable or ()), closest(code, name, self.unfixable)
         if not wanted and not unwanted:
             return before and self.fixable is None
@@ -53,10 +56,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Selection:
-    """All that is said of rules for one file; picklable. The selectors are known to name rules.
+    """Everything the settings say about rules for one file. It can be pickled, and all its selectors match rules.
 
-    `layers` go from the outermost settings to the innermost, `severity` holds pairs of a selector and a severity of
-    which the most specific and among those the last counts, `silenced` is what is ignored in this file whatever is selected.
+    `layers` are in order from the outermost settings to the innermost. `severity` holds pairs of a selector and a severity: the
+    most specific one applies, and the last of those that are equally specific. `silenced` is ignored in this file, whatever is
+    selected.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -64,7 +68,7 @@ class Selection:
     silenced: tuple[str, ...] = ()
 
     def severity_of(self, code: str, name: str, default: Severity) -> Severity:
-        """The severity of a rule, which is `default` unless settings say otherwise."""
+        """Return the severity of a rule: `default`, unless settings override it."""
         found, best = default, 1
         for selector, severity in self.severity:
             fits = specificity(code, name, selector)
@@ -73,7 +77,7 @@ class Selection:
         return found
 
     def runs(self, code: str, name: str, default: Severity) -> bool:
-        """Whether a rule of a severity runs: unless settings say otherwise, every rule that is not informational."""
+        """Whether a rule runs. By default, every rule runs whose severity is not info."""
         if closest(code, name, self.silenced):
             return False
         runs = self.severity_of(code, name, default) is not Severity.INFO
@@ -89,7 +93,7 @@ class Selection:
         return may
 
     def choose(self, rules: Iterable[AnyRule]) -> tuple[AnyRule, ...]:
-        """The rules that run, with the severity that settings give them."""
+        """Return the rules that run, with the severity from the settings."""
         chosen = [rule for rule in rules if self.runs(rule.code, rule.name, rule.severity)]
         if not self.severity:
             return tuple(chosen)
@@ -97,7 +101,7 @@ class Selection:
 
 
 def specificity(code: str, name: str, selector: str) -> int:
-    """How closely a selector (a code, the beginning of one, a name, or ALL) names a rule: 0 for not at all."""
+    """Return how closely a selector (a code, its beginning, a name, or ALL) matches a rule: 0 for not at all."""
     if selector.upper() == "ALL":
         return 1
     if selector.lower() == name:
@@ -108,12 +112,12 @@ def specificity(code: str, name: str, selector: str) -> int:
 
 
 def closest(code: str, name: str, selectors: Iterable[str]) -> int:
-    """The greatest specificity among selectors."""
+    """Return the greatest specificity among the selectors."""
     return max((specificity(code, name, selector) for selector in selectors), default=0)
 
 
 def choose(rules: Sequence[AnyRule], select: Iterable[str] | None, ignore: Iterable[str] | None) -> tuple[AnyRule, ...]:
-    """The selected rules less the ignored ones; without a selection every rule that is not informational.
+    """Return the selected rules without the ignored ones. By default, every rule whose severity is not info is selected.
 
     The more specific selector wins, as in Ruff: `--select GRD101 --ignore GRD1` runs GRD101. Raises UnknownRule.
     """
@@ -125,10 +129,10 @@ def choose(rules: Sequence[AnyRule], select: Iterable[str] | None, ignore: Itera
 
 
 def require_known(selectors: Iterable[str]) -> None:
-    """Raise UnknownRule for the first selector that names no rule.
+    """Raise UnknownRule for the first selector that matches no rule.
 
-    Codes are told by the names of the rule modules, so that the rules, and the parser with them, are imported only to
-    look up a name.
+    Codes are recognized by the names of the rule modules. The rules, and the parser with them, are only imported to look up other
+    selectors.
     """
     unsure = [selector for selector in selectors if not _is_code(selector)]
     if unsure:
@@ -138,7 +142,7 @@ def require_known(selectors: Iterable[str]) -> None:
 
 
 def named(rules: Sequence[AnyRule], selector: str) -> list[AnyRule]:
-    """The rules that a code, the beginning of one, a name, or ALL names. Raises UnknownRule where there are none."""
+    """Return the rules that a code, the beginning of a code, a name, or ALL selects. Raises UnknownRule if there are none."""
     found = [rule for rule in rules if specificity(rule.code, rule.name, selector)]
     if not found:
         raise unknown_rule(selector, rules)
@@ -151,7 +155,7 @@ def _is_code(selector: str) -> bool:
 
 
 def unknown_rule(selector: str, rules: Sequence[AnyRule]) -> UnknownRule:
-    """What to say of a selector that names no rule."""
+    """Return the error for a selector that matches no rule."""
     if selector.upper() == ALWAYS_ON:
         return UnknownRule(f"{ALWAYS_ON} is always on: it can be neither selected nor ignored", selector)
     near = _nearest(selector, rules)
@@ -159,7 +163,10 @@ def unknown_rule(selector: str, rules: Sequence[AnyRule]) -> UnknownRule:
 
 
 def _nearest(selector: str, rules: Sequence[AnyRule]) -> str | None:
-    """What a selector may have meant: among codes first one with the same digits, then the one that is nearest in the list."""
+    """Return what a selector may have meant.
+
+    For codes, prefer one with the same digits, then the most similar, then the closest number.
+    """
     from difflib import SequenceMatcher, get_close_matches
 
     text = selector.upper()

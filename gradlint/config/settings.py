@@ -1,4 +1,4 @@
-"""The settings that hold for the files of a folder, as plain data, and how one file's settings are laid on top of another's."""
+"""The settings for the files of a folder, as plain data, and how one source of settings overrides another."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from gradlint.model.names.vocabulary import Taught
 
 Settings = Mapping[str, Any]
-"""Values by their keys, as `schema.KEYS` reads them."""
+"""Values by key, as `schema.KEYS` reads them."""
 
 
 @dataclass(frozen=True)
 class Globs:
-    """Patterns as in a .gitignore, the folder that they are relative to, and where they were written."""
+    """.gitignore patterns, the folder that they are relative to, and where they were written."""
 
     home: Path
     lines: tuple[str, ...]
@@ -27,7 +27,7 @@ class Globs:
 
 @dataclass(frozen=True)
 class FileIgnores:
-    """The rules to ignore in the files that a pattern names, or with `others` in all but those."""
+    """The rules to ignore in the files that match a pattern or, with `others`, in all other files."""
 
     globs: Globs
     selectors: tuple[str, ...]
@@ -36,7 +36,7 @@ class FileIgnores:
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a private framework; of a dotted name the last part."""
+    """The names of a private framework. Of a dotted name, only the last part is kept."""
 
     optimizers: frozenset[str] = frozenset()
     schedulers: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ class Names:
     boundaries: frozenset[str] = frozenset()
 
     def taught(self, max_size: int | None) -> Taught:
-        """The same for the analysis, with the number of characters that it parses of a file."""
+        """Return the names for the analysis, with the number of characters that it parses of a file."""
         from gradlint.model.names.vocabulary import Taught  # only files that may train need it
 
         return Taught(self.optimizers, self.schedulers, self.accumulation_steps, self.boundaries, max_size)
@@ -52,7 +52,10 @@ class Names:
 
 @dataclass(frozen=True)
 class Config:
-    """What holds for the files of a folder; `source` is the file that says so, `exclude` None stands for the usual folders."""
+    """The settings for the files of a folder.
+
+    `source` is the configuration file, and `exclude` is None for the default excludes.
+    """
 
     source: Path | None = None
     layers: tuple[Layer, ...] = ()
@@ -71,11 +74,11 @@ class Config:
 
     @property
     def select(self) -> tuple[str, ...] | None:
-        """The innermost selection, if there is any."""
+        """The innermost selection, if there is one."""
         return next((layer.select for layer in reversed(self.layers) if layer.select is not None), None)
 
     def with_settings(self, settings: Settings, home: Path, source: str) -> Config:
-        """This configuration with settings on top of it whose patterns are relative to a folder."""
+        """Return this configuration with settings on top, whose patterns are relative to `home`."""
         severity = settings.get("severity", ())
         off = tuple(selector for selector, value in severity if value == "off")
         layer = Layer(

@@ -1,4 +1,4 @@
-"""Matches patterns of a .gitignore that hold many wildcards in one pass over the path, where a regular expression would backtrack."""
+"""Matches .gitignore patterns with many wildcards in one pass over the path, where a regular expression would backtrack."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 MOST_WILDCARDS = 3
-"""Up to so many, backtracking ends soon."""
+"""With up to this many, backtracking ends soon."""
 
 _WILDCARD = re.compile(r"(\^\(\?:\.\+/\)\?|\(\?:/\.\+\)\?|\[\^/\][*+])")
-"""What the library writes for `**/`, `/**`, `*`, and a segment that is a `*` alone."""
+"""What the library writes for `**/`, `/**`, `*`, and a segment that is only `*`."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class Stepping:
-    """A pattern of the library, with another way to its answer: from all places that a part leads to, to those of the next."""
+    """A pattern of the library that is matched part by part: from all places where one part can end to those of the next."""
 
     pattern: Any
 
@@ -42,7 +42,7 @@ class Stepping:
         return tuple((part, re.compile(part.removeprefix("^"))) for part in parts if part)
 
     def match_file(self, path: str) -> _Found | None:
-        """As the library's, for a path with forward slashes."""
+        """Match a path with forward slashes, as the library's method does."""
         places: set[int] = {0}
         ends: list[re.Match[str]] = []
         for part, own in self._parts:
@@ -57,7 +57,7 @@ class Stepping:
 
 
 def _reached(part: str, path: str, places: Iterable[int]) -> Iterator[int]:
-    """Where a wildcard may end that begins at one of some places."""
+    """Yield the places where a wildcard may end if it begins at one of these places."""
     if part.startswith("^"):
         yield 0
         yield from (place + 1 for place, char in enumerate(path) if char == "/" and place)
@@ -75,7 +75,7 @@ def _reached(part: str, path: str, places: Iterable[int]) -> Iterator[int]:
 
 
 def linear(patterns: Iterable[Any]) -> list[Any]:
-    """Patterns of the library, those with many wildcards as ones that never backtrack."""
+    """Return the patterns, and replace those with many wildcards by ones that never backtrack."""
     return [Stepping(each) if _is_hard(each) else each for each in patterns]
 
 

@@ -1,4 +1,4 @@
-"""Parses TOML: with the standard library's `tomllib`, or with `tomli`, which that was made from."""
+"""Parses TOML with the standard library's `tomllib`, or with `tomli`, on which it is based."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Read a document. Raises ValueError, also where it is nested too deeply."""
+    """Parse a document. Raises ValueError, also if the document is nested too deeply."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -1,4 +1,4 @@
-"""Finds the line of a TOML text on which a key stands, which `tomllib` does not tell; only asked once a mistake is known."""
+"""Finds the line of a key in a TOML text, which `tomllib` does not report. Used only after a mistake is found."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Path = tuple[str, ...]
 
 
 def line_of(text: str, path: Sequence[str], holding: str | None = None) -> int | None:
-    """The line, counted from 1, of a key in a valid document: the innermost one of its path that is written out.
+    """Return the line of a key in a valid document, counted from 1: that of the innermost part of its path that is written out.
 
-    With `holding`, the line of the first string of this value in what is assigned to the key.
+    With `holding`, return the line of the first string with this value in what is assigned to the key.
     """
     wanted = tuple(path)
     places: dict[Path, int] = {}
@@ -37,7 +37,7 @@ def line_of(text: str, path: Sequence[str], holding: str | None = None) -> int |
 
 
 def _scan(text: str) -> Iterator[tuple[Path, int, str | None]]:
-    """Every key and every header with its line, and every string in a value with that of the key."""
+    """Yield every key and header with its line, and every string in a value with its line and key."""
     table: Path = ()
     parts: Path = ()
     key: Path | None = None

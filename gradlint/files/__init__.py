@@ -1,1 +1,1 @@
-"""Finding, reading, decoding, parsing and writing files, notebooks among them."""
+"""Finds, reads, decodes, parses and writes files, including notebooks."""

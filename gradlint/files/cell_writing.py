@@ -1,4 +1,4 @@
-"""Another source in a cell, in the spelling and the layout of the file: what does not change keeps its very characters."""
+"""Writes a new source into a notebook cell, in the spelling and layout of the file. Unchanged text keeps its exact characters."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from gradlint.cell_sources import SourceValue
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rf"{_PAIR}|\\u[0-9a-fA-F]{{4}}|\\.")
 _CHARACTER = re.compile(rf"{_ESCAPE.pattern}|[^\\]", re.S)
-"""What stands for one character of a string, be it one of the file or an escape."""
+"""One character of a string, as it is written in the file: the character itself or an escape."""
 
 _MATCHED = 2000
-"""Lines that are matched one with another; of more than these all between the first and the last change are written anew."""
+"""Limit on the lines to match with each other. Beyond it, everything from the first change to the last is rewritten."""
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a file writes characters within its strings."""
+    """How a file writes characters in its strings."""
 
     text: str
 
     def of(self, char: str) -> str:
-        """As it is written elsewhere in the file; in the way of its kind where it stands nowhere."""
+        """Return the character as the file writes it elsewhere, or else in the style of the file."""
         plain = json.dumps(char, ensure_ascii=False)[1:-1]
-        surrogate = "\ud800" <= char <= "\udfff"  # half a pair, which no file in UTF-8 can hold as it is
+        surrogate = "\ud800" <= char <= "\udfff"  # half a surrogate pair, which a file in UTF-8 can only hold as an escape
         if plain == char and self.text.count(char) > self.text.count(f"\\{char}"):
             return char
         if char in self._escapes:
@@ -40,7 +40,10 @@ class Spelling:
 
     @cached_property
     def _escapes(self) -> dict[str, str]:
-        """Outside of its strings JSON has no backslash, so that all of the text is searched at once."""
+        """The escapes in the file, by character.
+
+        JSON has no backslashes outside of strings, so the whole text is searched at once.
+        """
         return {json.loads(f'"{each}"'): each for each in dict.fromkeys(_ESCAPE.findall(self.text))}
 
     @cached_property
@@ -49,7 +52,10 @@ class Spelling:
 
 
 def with_source(text: str, value: SourceValue, new: str, others: Iterable[SourceValue]) -> str:
-    """The JSON of a source's value with another source in it; `others` are the values to learn the layout of lists from."""
+    """Return the JSON value of a cell's source with the new source in it.
+
+    `others` are the values from which to learn the layout of lists.
+    """
     raw = tuple(text[start + 1 : end - 1] for start, end in value.strings)
     strings = _Strings(raw, tuple(json.loads(f'"{each}"') for each in raw), Spelling(text))
     touching = strings.touching(_changes(strings, new))
@@ -71,7 +77,7 @@ def with_source(text: str, value: SourceValue, new: str, others: Iterable[Source
 
 @dataclass(frozen=True)
 class _Change:
-    """Replace the characters of a source from `start` to `end`; the new ones go to one of its strings."""
+    """Replace the characters of a source from `start` to `end`. The new ones go to one of its strings."""
 
     start: int
     end: int
@@ -81,7 +87,7 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Strings:
-    """The strings that a source stands in, as the file spells them and as they read."""
+    """The strings that a source consists of, as the file spells them and as they read."""
 
     raw: tuple[str, ...]
     old: tuple[str, ...]
@@ -95,11 +101,14 @@ class _Strings:
         return self.ends[number] - len(self.old[number])
 
     def taking(self, start: int, end: int) -> int:
-        """The string for what comes in place of some characters: that of the first; the one before, for what is put between."""
+        """Return the string that takes a replacement: the one with the first replaced character.
+
+        An insertion goes to the string before it.
+        """
         return (bisect_left if start == end else bisect_right)(self.ends, start)
 
     def touching(self, changes: Iterable[_Change]) -> dict[int, list[_Change]]:
-        """The changes of each string that has any."""
+        """Return the changes of each string that has any."""
         found: dict[int, list[_Change]] = {}
         for change in changes if self.raw else ():
             last = bisect_left(self.ends, change.end)
@@ -108,7 +117,7 @@ class _Strings:
         return found
 
     def items(self, number: int, changes: Sequence[_Change]) -> list[str]:
-        """What becomes of a string of a list: nothing where it is gone, one for each line where it was one line."""
+        """Return what a string of a list becomes: nothing if it is gone, or one item per line if it was a single line."""
         units = self.changed(number, changes)
         if not units and self.old[number]:
             return []
@@ -119,7 +128,7 @@ class _Strings:
         return ["".join(units[end - len(line) : end]) for line, end in zip(lines, ends, strict=True)] or [""]
 
     def changed(self, number: int, changes: Sequence[_Change]) -> list[str]:
-        """The characters of a string afterwards, as they are spelled."""
+        """Return the new characters of a string, as they are spelled."""
         units, begin = _CHARACTER.findall(self.raw[number]), self.begin(number)
         made: list[str] = []
         at = 0
@@ -141,7 +150,7 @@ class _Strings:
 
     @cached_property
     def _known(self) -> dict[str, str]:
-        """How this very source spells its characters."""
+        """How this source itself spells its characters."""
         return {
             char: unit
             for old, raw in zip(self.old, self.raw, strict=True)
@@ -150,7 +159,7 @@ class _Strings:
 
 
 def _changes(strings: _Strings, new: str) -> Iterator[_Change]:
-    """The lines that differ; of a single line only the characters that do, where they stand in one string."""
+    """Yield the changed lines. Of a single line, replace only the changed characters, if they are in one string."""
     old = "".join(strings.old)
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     starts = [0, *accumulate(map(len, before))]
@@ -161,7 +170,7 @@ def _changes(strings: _Strings, new: str) -> Iterator[_Change]:
             same = _common(before[a], content)
             rest = _common(before[a][same:][::-1], content[same:][::-1])
             start, end, content = start + same, end - rest, content[same : len(content) - rest]
-            # What is put before a line belongs to it, and not to the string above.
+            # What is inserted before a line belongs to that line, not to the string above.
             string = strings.taking(start, start + 1) if start < len(old) else strings.taking(start, end)
             if end <= strings.ends[string]:
                 change = _Change(start, end, content, string)
@@ -169,9 +178,9 @@ def _changes(strings: _Strings, new: str) -> Iterator[_Change]:
 
 
 def _differences(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Which lines come in place of which; one by one where as many come as go.
+    """Yield which lines replace which, one by one if as many lines come as go.
 
-    Matching is slow where many lines occur often, so only what lies between the same beginning and the same end is matched.
+    Matching is slow if many lines are repeated, so only the lines between the common beginning and the common end are matched.
     """
     same = _common(before, after)
     rest = _common(before[same:][::-1], after[same:][::-1])
@@ -188,20 +197,20 @@ def _differences(before: list[str], after: list[str]) -> Iterator[tuple[int, int
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many items two sequences begin with in common."""
+    """Return the number of leading items that two sequences share."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What stands before, between and behind the items of a list."""
+    """The text before, between and after the items of a list."""
 
     lead: str
     gap: str
     tail: str
 
     def listed(self, items: Sequence[str], gaps: Sequence[str] = ()) -> str:
-        """The list of these strings; `gaps` are what stands behind each of them where it is not the layout's own."""
+        """Return the list of these strings. `gaps` are the texts after each string, where they differ from the layout."""
         if not items:
             return "[]"
         behind = [*(gaps or [self.gap] * len(items))[: len(items) - 1], self.tail]
@@ -210,7 +219,7 @@ class _Layout:
 
 
 def _layout(text: str, value: SourceValue, others: Iterable[SourceValue]) -> _Layout:
-    """That of the list itself; as far as it is too short to have one, that of another source of the file."""
+    """Return the layout of the list itself, or that of another source in the file if the list is too short to have one."""
     lists = [each for each in others if each.is_list and each.strings]
     gaps = [gap for each in lists if (gap := _gap(text, each)) is not None]
     inline = next((gap for gap in (*gaps, value.comma) if gap and not _breaks(gap)), ", ")
@@ -223,7 +232,7 @@ def _layout(text: str, value: SourceValue, others: Iterable[SourceValue]) -> _La
 
 
 def _gap(text: str, value: SourceValue) -> str | None:
-    """What stands between the first two items of a list."""
+    """Return the text between the first two items of a list."""
     return text[value.strings[0][1] : value.strings[1][0]] if len(value.strings) > 1 else None
 
 

@@ -1,4 +1,4 @@
-"""From bytes to text and back: encoding cookie, byte-order mark and newlines are kept."""
+"""Converts between bytes and text, and keeps the encoding cookie, byte-order mark and newlines."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's text, and what is needed to write it back as it was."""
+    """The text of a file, and what is needed to write it back in the same form."""
 
     text: str
     encoding: str = "utf-8"
     bom: bool = False
     faithful: bool = True
-    """Whether encoding the text again gives the same bytes; where it does not, the file is never rewritten."""
+    """Whether encoding the text gives the same bytes again. If it does not, the file is never rewritten."""
 
     def encode(self, text: str) -> bytes:
-        """The bytes of a new text in the file's own encoding. Raises UnicodeEncodeError where it has no form in it."""
+        """Encode a new text as the file is encoded. Raises UnicodeEncodeError if the encoding lacks a character."""
         return (codecs.BOM_UTF8 if self.bom else b"") + text.encode(self.encoding)
 
     def refusal(self, text: str) -> str | None:
-        """Why a new text cannot be written to the file, if it cannot."""
+        """Return why a new text cannot be written to the file, or None if it can."""
         if not self.faithful:
             return f"in {self.encoding}, writing the file would also change code that no fix touches"
         try:
@@ -35,14 +35,14 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Undecodable:
-    """Why bytes are no text; `row` counts from 1."""
+    """Why bytes cannot be decoded. `row` counts from 1."""
 
     row: int
     message: str
 
 
 def decode(data: bytes) -> Decoded | Undecodable:
-    """Decode Python source by PEP 263: UTF-8 unless a byte-order mark or a cookie says otherwise."""
+    """Decode Python source as PEP 263 says: as UTF-8, unless a byte-order mark or a cookie names another encoding."""
     bom = data.startswith(codecs.BOM_UTF8)
     body = data[len(codecs.BOM_UTF8) :] if bom else data
     if b"\0" in body:
@@ -62,7 +62,7 @@ def decode(data: bytes) -> Decoded | Undecodable:
 
 
 def _not_utf_8(body: bytes) -> Undecodable | None:
-    """Where bytes stop being UTF-8; None where they are."""
+    """Return where bytes stop being UTF-8, or None if they are valid."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:

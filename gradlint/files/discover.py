@@ -1,4 +1,4 @@
-"""Finds the files to check below paths: `.gitignore` respected, the usual folders left out, named files always taken."""
+"""Finds the files to check below paths. It respects `.gitignore`, skips the usual folders, and always takes named files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USUAL = "usually left out"
 
 
 class FileKind(str, Enum):
-    """What a file is, by its name."""
+    """The type of a file, by its suffix."""
 
     SCRIPT = ".py"
     NOTEBOOK = ".ipynb"
@@ -32,7 +32,7 @@ class FileKind(str, Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """A file to check, under the configuration that is nearest to it; `named` if it stood on the command line."""
+    """A file to check, with the closest configuration. It is `named` if the command line names it."""
 
     path: Path
     config: Config
@@ -41,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that is not checked, and what says so."""
+    """A file or folder that is skipped, and the reason."""
 
     path: Path
     why: str
@@ -49,7 +49,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Found:
-    """The files to check, one message for each path that is none, and what was left out on the way."""
+    """The files to check, one message for each path that cannot be checked, and what was skipped."""
 
     targets: tuple[Target, ...]
     problems: tuple[str, ...]
@@ -57,7 +57,7 @@ class Found:
 
 
 def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:
-    """Every Python file below the paths, each once, in a stable order. Raises ConfigError."""
+    """Find every Python file and notebook below the paths, each once, in a stable order. Raises ConfigError."""
     walk = _Walk(configs or Configs(Config()))
     found: dict[str, Target] = {}
     for path in paths:
@@ -78,7 +78,7 @@ def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:
 
 
 def excluded(path: Path, config: Config) -> str | None:
-    """What leaves out a file that was named, by itself or with a folder above it; None where nothing does."""
+    """Return what excludes a named file or a folder above it, or None if nothing does."""
     if config.exclude is None:
         home = config.source.parent if config.source is not None else Path.cwd()
         if not DEFAULT_EXCLUDES.isdisjoint(Path(os.path.relpath(path, home)).parts):
@@ -91,7 +91,7 @@ def _excluding(config: Config) -> Compiled:
 
 
 def _problem(path: Path) -> str | None:
-    """Why a path that was given cannot be checked."""
+    """Return why a given path cannot be checked, or None if it can."""
     try:
         path.stat()
     except OSError as error:
@@ -105,17 +105,17 @@ def _problem(path: Path) -> str | None:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to look into, with what its own files and those of the folders above it say."""
+    """A folder to search, with what its own settings and ignore files say, and those of the folders above it."""
 
     path: Path
     config: Config
     excluded: Compiled
     ignored: Compiled
     real: str
-    """Where it is once all links are followed."""
+    """The path of the folder after following all links."""
 
     def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
-        """What excludes an entry of this folder, or the innermost .gitignore that has an opinion, if it ignores it."""
+        """Return what excludes an entry of this folder: a setting, or the innermost .gitignore that has an opinion."""
         if self.config.exclude is None and path.name in DEFAULT_EXCLUDES:
             return USUAL
         return leaving_out(self.excluded, path, is_folder=is_folder) or _ignored(self.ignored, path, is_folder=is_folder)
@@ -136,7 +136,10 @@ class _Walk:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def below(self, top: Path) -> Iterator[tuple[str, Target]]:
-        """The files of a tree with what they are once links are followed; of folders no link is, so that no loop can arise."""
+        """Yield the files of a tree, each with its path after following links.
+
+        Links to folders are not followed, so there are no cycles.
+        """
         config = self.configs.of(top)
         stack = [
             _Folder(
@@ -181,7 +184,7 @@ def _inside(folder: str, name: str) -> str:
 
 
 def _readable(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file, or a link that leads nowhere, which is reported when it is read; a pipe is neither."""
+    """Whether an entry is a file, or a broken link, which is reported when it is read. A pipe is neither."""
     try:
         return entry.is_file() or not Path(entry.path).exists()
     except OSError:
@@ -199,7 +202,7 @@ def _read_ignores(folder: Path) -> Compiled:
 
 
 def _ignores_above(top: Path) -> Compiled:
-    """The .gitignore files between a folder and the root of its repository; none where there is no repository."""
+    """Return the .gitignore files between a folder and the root of its repository, or none outside of repositories."""
     found: Compiled = ()
     current = Path(os.path.abspath(top))
     if (current / ".git").exists():

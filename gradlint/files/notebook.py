@@ -1,4 +1,4 @@
-"""Jupyter notebooks: code cells as one module in cell order, and back into the cells with everything else untouched.
+"""Turns the code cells of a Jupyter notebook into one module, and writes changes back into the cells without touching the rest.
 
 Format: https://nbformat.readthedocs.io/en/latest/format_description.html (version 4).
 """
@@ -26,23 +26,23 @@ _MASK = re.compile(r"pass  # gradlint: magic (\d+)$", re.M)
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BARE_NEWLINE = re.compile(r"(?<!\r)\n")
 DEEPEST = 200
-"""Levels of JSON in a notebook that is written: every parser reads it then, however much of its stack is in use."""
+"""Limit on the nesting of a notebook that is written, so that every parser can read it, even if little of its stack is left."""
 
 
 class NotANotebook(ValueError):
-    """The text is no notebook of version 4; the message says why."""
+    """The text is not a notebook of version 4. The message says why."""
 
 
 class Unwritable(ValueError):
-    """The code cannot be written back into the cells; the message says why."""
+    """The code cannot be written back into the cells. The message says why."""
 
 
 @dataclass(frozen=True)
 class Notebook:
     """A notebook's Python code as one module, and the way back.
 
-    `code` is the module; `starts` and `cells` are the rows at which cells begin in it and their numbers, counted from 1
-    over all cells as Ruff counts them; `masked` are the magics, in the order of their placeholders.
+    `code` is the module. `starts` and `cells` are the rows at which cells begin in it, and the numbers of these cells, which
+    count all cells from 1, as Ruff does. `masked` are the magics, in the order of their placeholders.
     """
 
     text: str
@@ -53,12 +53,12 @@ class Notebook:
     masked: tuple[str, ...]
 
     def place(self, row: int) -> tuple[int, int]:
-        """The number of the cell that a row of the module lies in, and the row in it."""
+        """Return the cell that contains a row of the module, and the row in that cell."""
         index = max(bisect_right(self.starts, row) - 1, 0)
         return self.cells[index], row - self.starts[index] + 1
 
     def sources_of(self, code: str) -> dict[int, str]:
-        """The sources that are other ones in a new code, by the numbers of their cells. Raises Unwritable."""
+        """Return the sources that a new code changes, by cell number. Raises Unwritable."""
         head, *parts = _CELL.split(code)
         numbers, bodies = [int(number) for number in parts[::2]], parts[1::2]
         if head or tuple(numbers) != self.cells:
@@ -75,7 +75,7 @@ class Notebook:
         return sources
 
     def rewritten(self, code: str) -> str:
-        """The notebook with new code in its cells, and every other character as it was. Raises Unwritable."""
+        """Return the notebook with new code in its cells, and every other character unchanged. Raises Unwritable."""
         sources = self._writable(code)
         parts, at = [], 0
         for number in sorted(sources):
@@ -88,7 +88,7 @@ class Notebook:
         return new
 
     def refusal(self, code: str) -> str | None:
-        """Why new code cannot be written into the cells, if it cannot."""
+        """Return why new code cannot be written into the cells, or None if it can."""
         try:
             self._writable(code)
         except Unwritable as reason:
@@ -112,7 +112,7 @@ class Notebook:
     def _is_deep(self) -> bool:
         try:
             level = [json.loads(self.text)]
-        except RecursionError:  # what could be read with less of the stack in use
+        except RecursionError:  # it could be read earlier, when less of the stack was in use
             return True
         for _ in range(DEEPEST):
             inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
@@ -120,7 +120,7 @@ class Notebook:
         return bool(level)
 
     def localized(self, diagnostic: Diagnostic) -> Diagnostic:
-        """The diagnostic with rows that count in its cell; what lies in other cells is told in its note."""
+        """Return the diagnostic with rows relative to its cell. Its note mentions places in other cells."""
         cell, _ = self.place(diagnostic.span.start.row)
         near = [r for r in diagnostic.related if self.place(r.span.start.row)[0] == cell]
         far = [r for r in diagnostic.related if r not in near]
@@ -140,7 +140,7 @@ class Notebook:
         )
 
     def localized_verdict(self, verdict: LoopVerdict) -> LoopVerdict:
-        """The verdict with lines that count in their cells."""
+        """Return the verdict with lines relative to their cells."""
         cell, line = self.place(verdict.line)
         reason_cell, reason_line = self.place(verdict.reason_line) if verdict.reason_line else (None, 0)
         last = verdict.last_line - verdict.line + line
@@ -151,7 +151,7 @@ class Notebook:
 
 
 def read_notebook(text: str) -> Notebook:
-    """The code of a notebook's Python cells. Raises NotANotebook."""
+    """Read the code of a notebook's Python cells. Raises NotANotebook."""
     try:
         document = json.loads(text)
         cells = document["cells"]
@@ -197,9 +197,9 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _parsable(source: str, masked: list[str]) -> str | None:
-    """The cell as Python: magics and shell lines become placeholders; None where that does not help."""
+    """Return a cell as Python, with placeholders for magics and shell lines, or None if it still does not parse."""
     if _MASK.search(source) or _CELL.search(f"{source}\n"):
-        return None  # it would be taken for a placeholder or for the beginning of a cell
+        return None  # it would be mistaken for a placeholder or for the beginning of a cell
     if _parses(source):
         return source
     if source.lstrip().startswith("%%") and not re.match(r"\s*%%(time|timeit|capture|prun)\b", source):
@@ -226,7 +226,7 @@ def _is_magic(line: str) -> bool:
 
 
 def _unmasked(body: str, masked: Sequence[str]) -> str:
-    """With the magics in their places, wherever their lines have gone and however far they are indented there."""
+    """Put the magics back in place, wherever their lines have moved and however they are indented now."""
     return _MASK.sub(lambda match: masked[int(match.group(1))], body)
 
 
@@ -239,7 +239,7 @@ def _parses(source: str) -> bool:
 
 
 def _differs_in(sources: Mapping[int, str], before: str, after: str) -> bool:
-    """Whether two notebooks are the same but for these sources, which the second has in the form that the first has."""
+    """Whether two notebooks differ only in these sources, and the second has them in the same form: a string or a list."""
     try:
         old, new = json.loads(before), json.loads(after)
         for number, source in sources.items():

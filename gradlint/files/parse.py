@@ -1,7 +1,7 @@
-"""Parses with `ast`, and says whether code nests so deeply that LibCST's parser, recursive native code, would end the process.
+"""Parses with `ast`, and detects code so deeply nested that LibCST's recursive native parser would crash the process.
 
-The interpreter's own parser refuses deep nesting, but it keeps `a and b and c` as one flat node where LibCST nests, and
-of a text with a syntax error it says nothing but the error.
+The interpreter's own parser refuses deep nesting, but it reads `a and b and c` as one flat node, where LibCST nests. For a text
+with a syntax error, it reports only the error.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import sys
 import tokenize
 
 DEEPEST = 1000
-"""Levels of nesting; LibCST's parser takes some twenty thousand on a stack of 8 MB, a thread may have an eighth of that."""
+"""Levels of nesting. LibCST's parser takes about twenty thousand on a stack of 8 MB, and a thread may have an eighth of that."""
 
 MOST_READ = 4_000_000
-"""Characters of code that are parsed, where the configuration does not raise it: a tree takes some hundred bytes of memory for each."""
+"""Default limit on the characters of code that are parsed. A tree takes some hundred bytes of memory for each."""
 
 _JOINS = re.compile(r"\b(?:and|or)\b")
 
 
 def parse(text: str, most: int = MOST_READ) -> ast.Module:
-    """As `ast.parse`, and safe before Python 3.11, where deep nesting ends the process.
+    """Like `ast.parse`, but safe before Python 3.11, where deep nesting crashes the process.
 
-    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter does not read.
+    Raises SyntaxError, ValueError, RecursionError or MemoryError for a text that the interpreter cannot read.
     """
     if len(text) > most:
         raise MemoryError("too large to be parsed")
@@ -35,17 +35,17 @@ def parse(text: str, most: int = MOST_READ) -> ast.Module:
 
 
 def tree_is_deep(text: str, tree: ast.Module) -> bool:
-    """Whether a text that the interpreter has parsed joins more operands by `and` or `or` than LibCST can nest."""
+    """Whether a text that the interpreter has parsed joins more operands with `and` or `or` than LibCST can nest."""
     if (text.count("and") < DEEPEST and text.count("or") < DEEPEST) or len(_JOINS.findall(text)) < DEEPEST:
         return False
     return any(isinstance(node, ast.BoolOp) and len(node.values) > DEEPEST for node in ast.walk(tree))
 
 
 def text_is_deep(text: str) -> bool:
-    """Whether a text that the interpreter cannot parse may nest too deeply, by its tokens.
+    """Whether a text that the interpreter cannot parse may be nested too deeply, judged by its tokens.
 
-    Within a pair of brackets every operator, keyword and string counts as one level until a comma; so does every `elif`
-    until the next line without indentation.
+    Inside brackets, every operator, keyword and string counts as one level until a comma. Every `elif` counts as one until the
+    next line without indentation.
     """
     levels, depth, arms = [0], 0, 0
     try:

@@ -1,4 +1,4 @@
-"""Silences the warnings of Python's parser about the code that is checked, also where several threads check at once."""
+"""Silences warnings by Python's parser about the checked code, even if several threads check at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import TracebackType
 
 
 class Quiet:
-    """Entered any number of times at once, it silences warnings until it was left as often.
+    """Silences warnings until it has been exited as often as it was entered, in any number of threads.
 
-    The filters belong to the whole process. `warnings.catch_warnings` in two threads can put them back in the wrong order,
-    and leave them silent for good.
+    The filters belong to the whole process. With `warnings.catch_warnings`, two threads could restore them in the wrong order,
+    and warnings would stay off for good.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads a file whole, once it is known to be a regular file, and of a size that its content can be checked."""
+"""Reads a whole file, after making sure that it is a regular file of a size that can be checked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from gradlint.config.contents import MIB, regular
 
 LARGEST = 50 * MIB
-"""Bytes of the largest file that is read. Pyright stops at the same size; no code that people write comes near it."""
+"""Size limit of a file, in bytes. Pyright stops at the same size, and no code that people write comes near it."""
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file.
+    """Return the bytes of a file.
 
-    Raises OSError, also for what is no file (a pipe would be waited for, a device never ends) and for what is too large.
+    Raises OSError, also if the file is too large or not a regular file: opening a pipe would block, and a device never ends.
     """
     return regular(path, LARGEST)

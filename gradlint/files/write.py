@@ -1,4 +1,7 @@
-"""Writes a file back: a temporary file in the same folder, then one rename; owner, mode and attributes kept, links followed."""
+"""Replaces a file atomically, through a temporary file in the same folder.
+
+Keeps owner, mode and attributes, and follows links.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,19 @@ from pathlib import Path
 from gradlint.files.read import content
 
 _PREFIX, _SUFFIX = ".gradlint-", ".tmp"
-"""What a temporary file is called does not grow with the name of the file, which may be as long as a name can be."""
+"""Temporary names do not depend on the file's name, which may already be as long as a name can be."""
 _ABANDONED = 600
-"""Seconds after which a temporary file belongs to no run any more: a write lasts a moment."""
+"""Seconds after which a temporary file is abandoned. Writing a file takes only a moment."""
 
 
 class ChangedMeanwhile(OSError):
-    """A file is no longer what it was when it was read."""
+    """The file has changed since it was read."""
 
 
 def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> None:
-    """Replace the content of a file in one step, as long as it is still the `expected` one.
+    """Replace the content of a file in one step, but only if the content is still `expected`.
 
-    Raises OSError, and leaves the old file as it was, on any failure.
+    On any failure, raises OSError and leaves the old file unchanged.
     """
     target = Path(os.path.realpath(path))
     if not os.access(target, os.W_OK):
@@ -51,7 +54,7 @@ def write_atomically(path: Path, data: bytes, expected: bytes | None = None) -> 
 
 
 def _keep_attributes(source: Path, target: str) -> None:
-    """Extended attributes, where the system has them, and as far as they may be set."""
+    """Copy extended attributes, if the system supports them and permits setting them."""
     if not hasattr(os, "listxattr"):
         return
     with suppress(OSError):
@@ -61,7 +64,7 @@ def _keep_attributes(source: Path, target: str) -> None:
 
 
 def sweep(folders: Iterable[Path]) -> None:
-    """Remove what runs that were killed while they wrote have left in some folders."""
+    """Remove temporary files that killed runs have left in these folders."""
     for folder in folders:
         with suppress(OSError):
             for entry in os.scandir(folder):

@@ -1,1 +1,1 @@
-"""One module per output format; reporters see plain diagnostics, never nodes."""
+"""One module per output format. Reporters see plain diagnostics, never syntax nodes."""

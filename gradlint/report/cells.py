@@ -1,4 +1,4 @@
-"""Where the code of a notebook stands in its file, for readers that know lines of files and no cells."""
+"""Maps notebook cells to lines of the notebook file, for readers that know only lines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gradlint.cell_sources import SourceValue, source_values
 
 
 def source_lines(text: str) -> Mapping[int, Sequence[int]]:
-    """For each cell of a notebook, by its number from 1, the lines of the file in which the rows of its source stand.
+    """Return, by cell number from 1, the line of the file for each row of the cell's source.
 
-    Nothing is told of a text that is no notebook.
+    Return nothing for a text that is not a notebook.
     """
     try:
         values = source_values(text)
@@ -27,7 +27,7 @@ def source_lines(text: str) -> Mapping[int, Sequence[int]]:
 
 
 def _lines(text: str, value: SourceValue, line: int) -> Sequence[int]:
-    """The lines of one source that begins on a line."""
+    """Return the file's line for each row of one source, which begins on `line`."""
     lines: list[int] = []
     at, unfinished = value.start, False
     for start, end in value.strings:

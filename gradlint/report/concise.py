@@ -1,4 +1,4 @@
-"""One line a finding: `path:line:col: GRD401 [*] message`."""
+"""The `concise` format, with one line per finding: `path:line:col: GRD401 [*] message`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.report.styles import coloured_code
 
 
 def concise(diagnostics: Iterable[Diagnostic], *, unsafe: bool, links: bool = False) -> Iterator[str]:
-    """The lines of the format."""
+    """Yield the lines of the report."""
     for each in diagnostics:
         start = each.span.start
         place = f"{click.style(where(each), bold=True)}:{start.row}:{start.column}"

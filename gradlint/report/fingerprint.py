@@ -1,4 +1,4 @@
-"""What identifies a finding over time: neither its line nor its wording, but the rule, the file, and the code found wrong."""
+"""Identifies a finding over time: by its rule, its file and the code in question, not by its line or wording."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def fingerprints(found: Report) -> list[str]:
-    """One for each finding, in their order, as 32 hexadecimal digits.
+    """Return a fingerprint for each finding, in order, as 32 hexadecimal digits.
 
-    A finding keeps its own when code above it comes or goes and when its line is indented anew. Findings that look the same
-    in a file are counted, so that no two have the same. A file that could not be read is known by what was said of it.
+    A finding keeps its fingerprint if code above it is added or removed, or its line is indented differently. Identical findings
+    in a file are counted, so that no two fingerprints are equal. A file that could not be read is identified by its error
+    message.
     """
     rows = {place: _NEWLINE.split(text) for place, text in found.texts.items()}
     seen: Counter[tuple[str, str, str]] = Counter()

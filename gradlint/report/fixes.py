@@ -1,4 +1,4 @@
-"""What was fixed, file by file, as `--show-fixes` lists it."""
+"""Lists what was fixed, file by file, for `--show-fixes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradlint.report.lines import counted, safe
 
 
 def fixes(applied: Mapping[str, Sequence[Diagnostic]]) -> Iterator[str]:
-    """The lines for the fixes that were applied to each file, those that were applied most first."""
+    """Yield the fixes that were applied to each file, the most frequent first."""
     yield f"Fixed {counted(each for diagnostics in applied.values() for each in diagnostics)}:"
     for name, diagnostics in applied.items():
         if diagnostics:

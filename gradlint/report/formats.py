@@ -1,4 +1,4 @@
-"""The output formats by name, and the one way to a report; a format's module is imported when it is asked for."""
+"""The output formats by name, and the entry point for reports. The module of a format is imported on demand."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class UnsupportedStatistics(ValueError):
-    """A format that has no place for tallies; the message names those that have one."""
+    """The format cannot show statistics. The message names those that can."""
 
 
 def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[str]:
-    """The lines of a report: the findings or, with `statistics`, how often each rule was found.
+    """Yield the lines of a report: the findings or, with `statistics`, how often each rule was found.
 
-    A text format closes with a summary, unless the report is quiet. A machine format is its document and nothing else, and a
-    valid one where nothing was found. Raises KeyError for a name that is not in `names.NAMES`, UnsupportedStatistics as
+    A text format ends with a summary, unless the report is quiet. A machine format prints only its document, which is valid even
+    if there are no findings. Raises KeyError for a name that is not in `names.NAMES`, and UnsupportedStatistics as
     `require_statistics` does.
     """
     if statistics:
@@ -39,7 +39,7 @@ def report(name: str, found: Report, *, statistics: bool = False) -> Iterator[st
 
 
 def fix_summary(found: Report) -> Iterator[str]:
-    """The lines that tell what was fixed and nothing of what was found, as `--fix-only` wants it."""
+    """Yield what was fixed and not what was found, for `--fix-only`."""
     from gradlint.diagnostic import Applicability
     from gradlint.report.lines import count, counted
 
@@ -52,7 +52,7 @@ def fix_summary(found: Report) -> Iterator[str]:
 
 
 def advice(found: Report) -> Iterator[str]:
-    """What has to be known of the training that follows a fix, which is as new as the fix."""
+    """Yield what to know about training after a fix."""
     yield from (f"note: {each}." for each in found.advice)
 
 
@@ -68,14 +68,14 @@ def _fixes(found: Report) -> Iterator[str]:
 
 
 def require_statistics(name: str) -> None:
-    """Raises UnsupportedStatistics for a format that cannot tell how often each rule was found."""
+    """Raise UnsupportedStatistics for a format that cannot show how often each rule was found."""
     if name not in _STATISTICS:
         raise UnsupportedStatistics(f"`--statistics` has no form in the format `{name}`; it has one in {', '.join(_STATISTICS)}")
 
 
 def _full(found: Report) -> Iterator[str]:
     if not found.diagnostics:
-        return  # the command starts faster without what draws excerpts
+        return  # the command starts faster without the module that draws excerpts
     from itertools import groupby
 
     from gradlint.report.full import full

@@ -1,4 +1,4 @@
-"""What a reporter is given: findings as plain data, the text they are about, and how the run went."""
+"""What a reporter gets: findings as plain data, the text they are about, and how the run went."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from gradlint.report import paths
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a report may tell.
+    """Everything that a report may contain.
 
-    `diagnostics` are in the order of their files and sorted in each. `texts` has the text that their rows and columns count in, by file
-    name and, in a notebook, the number of the cell (None in a script); `notebooks` has the whole of each notebook, for those formats
-    whose readers only know lines of files. `applied` are the findings that were fixed, `advice` what to know after that, `failures` the
-    files on which gradlint itself failed, each with why; `unchecked` says that a file or all of them could not be checked, so that
-    nothing found is no good news. `files` is how many were checked, `loops` has the verdict on each training loop in them, with its
-    file, and `rules` the codes and names of the rules that ran, if the format lists them. `unsafe` and `fixing` are the options,
-    `show_fixes` lists what was applied before the summary, `quiet` leaves both out, `links` puts links to the rules' pages into text
-    for a terminal that follows them, and `columns` is how wide a terminal is. Machine formats name files relative to `root`, and some
-    the `version` of gradlint.
+    `diagnostics` are in the order of their files, and sorted within each file. `texts` holds the text that their rows and columns
+    refer to, by file name and, in a notebook, cell number (None in a script). `notebooks` holds the whole text of each notebook,
+    for formats whose readers only know lines of files.
+
+    `applied` are the findings that were fixed, and `advice` is what to know after that. `failures` are the files on which
+    gradlint itself failed, each with the reason. `unchecked` means that some or all files could not be checked, so that a report
+    without findings is not good news.
+
+    `files` is the number of checked files, `loops` holds the verdict on each training loop in them, and `rules` the codes and
+    names of the rules that ran, if the format lists them.
+
+    `unsafe` and `fixing` are options. `show_fixes` lists what was applied before the summary, and `quiet` leaves out both.
+    `links` adds links to the rules' pages, for a terminal that supports them, and `columns` is the width of a terminal. Machine
+    formats name files relative to `root`, and some name the `version` of gradlint.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -46,15 +51,15 @@ class Report:
     version: str = ""
 
     def path(self, filename: str) -> str:
-        """A file as machine formats name it: relative to the root with forward slashes, absolute where it lies elsewhere."""
+        """Return a file name for machine formats: relative to the root with forward slashes, or absolute if it is outside."""
         return paths.relative(filename, self.root) or paths.absolute(filename)
 
     def line(self, diagnostic: Diagnostic, row: int) -> int:
-        """The line of the file that a row of a finding stands in: in a notebook that of its JSON, or 1 if that is not known."""
+        """Return the line of the file for a row of a finding: in a notebook, the line of its JSON, or 1 if that is unknown."""
         return row if diagnostic.cell is None else self.notebook_line(diagnostic.filename, diagnostic.cell, row)
 
     def notebook_line(self, filename: str, cell: int, row: int) -> int:
-        """The line of a notebook's JSON that a row of a cell is in, or 1 if that is not known."""
+        """Return the line of a notebook's JSON for a row of a cell, or 1 if it is unknown."""
         lines = self._notebook_lines.get(filename, {}).get(cell, ())
         return lines[row - 1] if 0 < row <= len(lines) else 1
 

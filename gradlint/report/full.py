@@ -1,4 +1,4 @@
-"""The `full` format: each finding with its source, the other places that explain it, and what to do."""
+"""The `full` format: each finding with its source, the related places, and what to do."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gradlint.report.styles import COLOURS, coloured_code
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 AROUND = 2
-"""Lines shown above and below a place."""
+"""Number of lines to show above and below a place."""
 COLUMNS = 140
 LONGEST = 8
-"""A place of more lines is shown with its first and its last lines only."""
+"""A place with more lines than this is shown with its first and last lines only."""
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """A place to underline; the finding's own place is `main`."""
+    """A place to underline. That of the finding itself is `main`."""
 
     span: Span
     label: str
@@ -42,7 +42,7 @@ class _Mark:
 def full(
     diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False, columns: int | None = None
 ) -> Iterator[str]:
-    """The lines of all findings in one file, or in one cell of a notebook; prose is wrapped to some columns of a terminal."""
+    """Yield the lines for all findings in a file or notebook cell, with prose wrapped to `columns`."""
     source = _NEWLINE.split(text) if text else []
     for each in diagnostics:
         kind = click.style(each.severity.value, fg=COLOURS[each.severity], bold=True)
@@ -71,7 +71,7 @@ def _finding(each: Diagnostic, source: Sequence[str]) -> Iterator[str]:
 
 
 def _remarks(each: Diagnostic, columns: int | None, star: str) -> Iterator[str]:
-    """Why it harms, what the fix does, marked where `--fix` applies it, and what else to know."""
+    """Yield why it harms, what the fix does (marked if `--fix` applies it), and what else to know."""
     if each.reason:
         yield from _remark("note", each.reason, columns)
     if each.fix is not None:
@@ -82,7 +82,7 @@ def _remarks(each: Diagnostic, columns: int | None, star: str) -> Iterator[str]:
 
 
 def _remark(word: str, told: str, columns: int | None) -> Iterator[str]:
-    """A remark below a finding; the lines that it is wrapped to are indented as its text is."""
+    """Yield a remark below a finding. Wrapped lines are indented to the beginning of its text."""
     text = f"{word}: {one_line(told)}"
     lines = wrap(text, columns, subsequent_indent="      ", break_on_hyphens=False) if columns is not None else [text]
     yield f"{click.style(word, fg='cyan', bold=True)}{lines[0].removeprefix(word)}"
@@ -90,7 +90,7 @@ def _remark(word: str, told: str, columns: int | None) -> Iterator[str]:
 
 
 def _groups(marks: Sequence[_Mark], last: int) -> list[list[_Mark]]:
-    """Marks that stand close together share an excerpt; the one with the finding itself comes first."""
+    """Group marks that are close together, so that they share an excerpt. The group with the finding itself comes first."""
     groups: list[list[_Mark]] = []
     for mark in sorted(marks, key=lambda each: each.span):
         if groups and _rows([mark], last)[0] <= _rows(groups[-1], last)[-1] + 1:
@@ -101,7 +101,7 @@ def _groups(marks: Sequence[_Mark], last: int) -> list[list[_Mark]]:
 
 
 def _rows(group: Sequence[_Mark], last: int) -> range:
-    """The rows of an excerpt."""
+    """Return the rows of an excerpt."""
     first = max(1, min(mark.rows[0] for mark in group) - AROUND)
     return range(first, max(first, min(last, max(mark.rows[-1] for mark in group) + AROUND)) + 1)
 
@@ -132,7 +132,7 @@ def _excerpt(group: Sequence[_Mark], source: Sequence[str], gutter: int) -> Iter
 
 
 def _trimmed(rows: range, group: Sequence[_Mark], source: Sequence[str]) -> range:
-    """The rows without blank lines at either end."""
+    """Return the rows without blank lines at either end."""
     first, last = rows[0], rows[-1]
     while first < min(mark.rows[0] for mark in group) and not source[first - 1].strip():
         first += 1
@@ -142,21 +142,21 @@ def _trimmed(rows: range, group: Sequence[_Mark], source: Sequence[str]) -> rang
 
 
 def _hidden(long: _Mark, group: Sequence[_Mark]) -> range:
-    """The rows of a long place that are left out, unless another mark stands among them."""
+    """Return the rows of a long place to leave out: none if another mark is among them."""
     inside = range(long.rows[0] + 3, long.rows[-1] - 1)
     shown = any(mark is not long and mark.rows[0] in inside for mark in group)
     return range(0) if len(long.rows) <= LONGEST or shown else inside
 
 
 def _left(group: Sequence[_Mark], source: Sequence[str]) -> int:
-    """The first column that is shown: beyond 0 where what is marked would not be seen otherwise."""
+    """Return the first column to show, which is above 0 only if the mark would not be visible otherwise."""
     mark = next((each for each in group if each.main), group[0])
     start, stop = _columns(mark, source)
     return 0 if stop <= COLUMNS or start < COLUMNS // 2 else start - COLUMNS // 4
 
 
 def _columns(mark: _Mark, source: Sequence[str]) -> tuple[int, int]:
-    """Where a mark begins and ends in the first row that it has."""
+    """Return the columns where a mark begins and ends in its first row."""
     line = source[mark.span.start.row - 1] if mark.span.start.row <= len(source) else ""
     end = mark.span.end.column - 1 if len(mark.rows) == 1 else len(line)
     start, stop = width(expand(line[: mark.span.start.column - 1])), width(expand(line[:end]))
@@ -170,7 +170,7 @@ def _under(mark: _Mark, source: Sequence[str], left: int) -> str:
 
 
 def _bar(long: _Mark | None, row: int, *, under: bool = False) -> str:
-    """The two columns in which a place of several lines is drawn, where an excerpt has one."""
+    """Return the two columns in which a place of several lines is drawn, if the excerpt has one."""
     if long is None:
         return ""
     if row == long.rows[0] and not under:

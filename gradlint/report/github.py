@@ -1,7 +1,7 @@
-"""Annotations on a pull request: the workflow commands of GitHub Actions.
+"""Annotations on a pull request, as workflow commands of GitHub Actions.
 
-https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions; the runner reads them as
-https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs does.
+See https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions. The runner parses them in
+https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 
 
 def github(found: Report) -> Iterator[str]:
-    """One command a finding, and one for each file on which gradlint failed."""
+    """Yield one command per finding, and one per file on which gradlint failed."""
     for each in found.diagnostics:
         start, end = each.span.start, each.span.end
         place: dict[str, str | int] = {"file": found.path(each.filename)}
         place |= {"line": found.line(each, start.row), "endLine": found.line(each, end.row)}
-        if each.cell is None and start.row == end.row:  # GitHub refuses columns of a place of several lines
+        if each.cell is None and start.row == end.row:  # GitHub refuses columns for a place of several lines
             place |= {"col": start.column, "endColumn": end.column}
         yield _command(_COMMANDS[each.severity], {**place, "title": f"gradlint ({each.code})"}, "\n".join(_text(each, found)))
     for filename, why in found.failures:
@@ -30,7 +30,7 @@ def github(found: Report) -> Iterator[str]:
 
 
 def _text(each: Diagnostic, found: Report) -> Iterator[str]:
-    """What is shown beside the code and, since the log shows nothing else, names the place once more."""
+    """Yield the text beside the code. It repeats the place, because the log shows nothing else."""
     cell = f"cell {each.cell}:" if each.cell is not None else ""
     path, start = f"{printable(found.path(each.filename))}:{cell}", each.span.start
     yield f"{path}{start.row}:{start.column}: {each.code} {marker(each, unsafe=found.unsafe)}{one_line(each.sentence)}"

@@ -14,7 +14,7 @@ _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.INFO
 
 
 def gitlab(found: Report) -> str:
-    """The whole report as one JSON array."""
+    """Return the whole report as one JSON array."""
     return to_text([_issue(each, mark, found) for each, mark in zip(found.diagnostics, fingerprints(found), strict=True)])
 
 
@@ -26,7 +26,7 @@ def _issue(each: Diagnostic, fingerprint: str, found: Report) -> dict[str, Any]:
     return {
         "type": "issue",
         "check_name": each.code,
-        # GitLab shows the description alone
+        # GitLab shows only the description
         "description": f"{each.code}: {in_cell(each)}{one_line(each.sentence)}",
         "categories": ["Bug Risk"],
         "severity": _SEVERITIES[each.severity],

@@ -1,4 +1,4 @@
-"""The `grouped` format: the findings of a file under its name, places in one column, related places below what they explain."""
+"""The `grouped` format: findings below the name of their file, with aligned places, each followed by its related places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.report.styles import coloured_code
 
 
 def grouped(diagnostics: Iterable[Diagnostic], *, unsafe: bool, links: bool = False) -> Iterator[str]:
-    """The lines of the format; a blank one after each file."""
+    """Yield the lines of the report, with a blank line after each file."""
     for filename, group in groupby(diagnostics, lambda each: each.filename):
         findings = tuple(group)
         yield f"{click.style(named(filename), underline=True)}:"
@@ -30,7 +30,7 @@ def grouped(diagnostics: Iterable[Diagnostic], *, unsafe: bool, links: bool = Fa
 
 
 def _places(diagnostic: Diagnostic) -> Sequence[str]:
-    """The place of a finding and those that explain it, as they are shown."""
+    """Return the places of a finding and of what explains it, as they are shown."""
     cell = f"cell {diagnostic.cell}:" if diagnostic.cell is not None else ""
     places: Iterable[Place] = (diagnostic.span.start, *(each.span.start for each in diagnostic.related))
     return [f"{cell}{place.row}:{place.column}" for place in places]

@@ -1,8 +1,9 @@
-"""JUnit's XML, which Jenkins, GitLab and others show as tests: a suite a file, a failed case a finding.
+"""JUnit's XML, which Jenkins, GitLab and others show as tests: one suite per file, one failed case per finding.
 
-Valid under the schema of Jenkins' xUnit plugin, the strictest of its readers:
+It is valid under the schema of Jenkins' xUnit plugin, the strictest of its readers:
 https://github.com/jenkinsci/xunit-plugin/tree/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd.
-What XML cannot hold even escaped (https://www.w3.org/TR/xml/#charsets) is among what `safe` replaces.
+
+`safe` also replaces the characters that XML cannot contain even if escaped (https://www.w3.org/TR/xml/#charsets).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _BROKEN = "GRD000"
 
 
 def junit(found: Report) -> str:
-    """The whole document, in ASCII. Where nothing was found, one case passes."""
+    """Return the whole document, in ASCII. Without findings, it has one case that passes."""
     root = ET.Element("testsuites", name="gradlint")
     for filename, group in groupby(found.diagnostics, lambda each: each.filename):
         _suite(root, found.path(filename), tuple(group), found)
@@ -36,7 +37,7 @@ def junit(found: Report) -> str:
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="us-ascii")
     text = document.decode("ascii")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + text.replace("##[", "##&#91;")  # no workflow command in a build's log
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + text.replace("##[", "##&#91;")  # keeps workflow commands out of logs
 
 
 def _suite(root: ET.Element, path: str, findings: Sequence[Diagnostic], found: Report) -> None:

@@ -21,25 +21,25 @@ _COMMAND = re.compile(r"##\[(?=[\w-]+[ \]])")
 
 
 def safe(text: str) -> str:
-    """Foreign text as it is shown: names of files and code inject neither terminal escapes nor commands into a build.
+    """Make foreign text safe to show. File names and code can inject neither terminal escapes nor commands into a build.
 
-    GitHub takes `##[command]` for one anywhere in a line of a log.
+    GitHub reads `##[command]` as a command anywhere in a line of a log.
     """
     return _COMMAND.sub("#\N{REPLACEMENT CHARACTER}[", printable(text))
 
 
 _SEPARATORS = "\u2028\u2029"
-"""Characters that some readers of lines take for the end of one."""
+"""Characters that some readers take for the end of a line."""
 
 
 def disarmed(line: str) -> str:
-    """A line of a log without what GitHub takes for a command."""
+    """Return a line of a log without anything that GitHub reads as a command."""
     line = line.replace("::", ":\N{REPLACEMENT CHARACTER}", 1) if line.lstrip().startswith("::") else line
     return _COMMAND.sub("#\N{REPLACEMENT CHARACTER}[", line)
 
 
 def printable(text: str, keep: str = "\t") -> str:
-    """Foreign text without control characters, so that it cannot inject terminal escapes, and without ends of lines."""
+    """Return foreign text without control characters, which could inject terminal escapes, and without line ends."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -51,51 +51,51 @@ def printable(text: str, keep: str = "\t") -> str:
 
 
 def one_line(text: str) -> str:
-    """A safe text whose code of several lines is drawn together into one."""
+    """Return a safe text on one line, joining code of several lines."""
     return safe(flat(text))
 
 
 def flat(text: str) -> str:
-    """A text of several lines as one."""
+    """Join a text of several lines into one."""
     return " ".join(text.split()) if "\n" in text or "\r" in text else text
 
 
 def named(filename: str) -> str:
-    """A file's name where a line begins with it: GitHub takes a line of a log that begins with `::` for a command."""
+    """Return a file name for the beginning of a line. GitHub reads a line of a log that begins with `::` as a command."""
     shown = safe(filename)
     return f"{os.curdir}{os.sep}{shown}" if shown.lstrip().startswith("::") else shown
 
 
 def where(diagnostic: Diagnostic) -> str:
-    """The file of a finding, with the cell in a notebook."""
+    """Return the file of a finding, with the cell in a notebook."""
     cell = f":cell {diagnostic.cell}" if diagnostic.cell is not None else ""
     return f"{named(diagnostic.filename)}{cell}"
 
 
 def in_cell(diagnostic: Diagnostic) -> str:
-    """What a message begins with where its reader knows no cells: `cell 3, line 2: `, or nothing in a script."""
+    """Return the beginning of a message for a reader that does not know cells: `cell 3, line 2: `, or nothing in a script."""
     return f"cell {diagnostic.cell}, line {diagnostic.span.start.row}: " if diagnostic.cell is not None else ""
 
 
 def marker(diagnostic: Diagnostic, *, unsafe: bool) -> str:
-    """`[*] ` where a fix would be applied."""
+    """Return `[*] ` if the fix would be applied."""
     fix = diagnostic.fix
     applied = fix is not None and (unsafe or fix.applicability is Applicability.SAFE)
     return "[*] " if applied else ""
 
 
 def expand(line: str) -> str:
-    """A line of code as it is shown: tabs expanded, control characters replaced."""
+    """Return a line of code as it is shown, with tabs expanded and control characters replaced."""
     return safe(line.expandtabs(TAB))
 
 
 def width(text: str) -> int:
-    """How many terminal columns a text takes."""
+    """Return how many terminal columns a text takes."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def cut(text: str, left: int, right: int) -> str:
-    """The part of a text between two terminal columns; a cut shows as an ellipsis in the first or the last of them."""
+    """Return the part of a text between two terminal columns. A cut shows as an ellipsis in the first or last of them."""
     total = width(text)
     if left == 0 and total <= right:
         return text
@@ -117,19 +117,19 @@ def _columns(char: str) -> int:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """Return a number with its noun."""
     return f"{number} {one if number == 1 else many}"
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:
-    """How many findings there are of each severity: `2 errors and 1 warning`."""
+    """Return how many findings there are of each severity: `2 errors and 1 warning`."""
     number = Counter(each.severity for each in diagnostics)
     parts = [count(number[severity], *nouns) for severity, nouns in _NOUNS.items() if number[severity]]
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0] if parts else "0 errors"
 
 
 def checked(files: int, loops: Sequence[LoopVerdict]) -> str:
-    """How much was checked, and how many training loops have which answer."""
+    """Return how many files were checked, and how many training loops got each verdict."""
     line = f"Checked {count(files, 'file', 'files')}"
     if not loops:
         return f"{line}."
@@ -140,7 +140,7 @@ def checked(files: int, loops: Sequence[LoopVerdict]) -> str:
 
 
 def summary(diagnostics: Sequence[Diagnostic], applied: Sequence[Diagnostic], *, unsafe: bool, fixing: bool) -> list[str]:
-    """The closing lines, as Ruff words them, but errors and warnings are counted apart."""
+    """Return the closing lines, worded as in Ruff, except that errors and warnings are counted separately."""
     left, fixed = len(diagnostics), len(applied)
     if not left and not fixed:
         return ["All checks passed!"]

@@ -1,4 +1,4 @@
-"""Whether a terminal follows links, as far as the environment tells."""
+"""Decides from the environment whether a terminal supports links."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _PROGRAMS = frozenset(("Hyper", "WezTerm", "ghostty", "iTerm.app", "rio", "termi
 _TERMS = frozenset(("alacritty", "foot", "xterm-ghostty", "xterm-kitty"))
 _OWN = ("DOMTERM", "KONSOLE_VERSION", "WT_SESSION")
 _VTE = 5000
-"""The release of the VTE library, 0.50, from which the terminals that are built on it know links."""
+"""The version of the VTE library, 0.50, from which terminals based on it support links."""
 
 
 def hyperlinks(colour: bool, environment: Mapping[str, str]) -> bool:
-    """Whether text may hold links (OSC 8): FORCE_HYPERLINK says so, or there is `colour` and a terminal that follows them.
+    """Whether text may contain links (OSC 8): FORCE_HYPERLINK decides, or else `colour` and a terminal that supports them.
 
-    The terminals are those of https://github.com/Alhadis/OSC8-Adoption that make themselves known; a multiplexer hides which
-    one is behind it.
+    The terminals are those of https://github.com/Alhadis/OSC8-Adoption that can be recognized. A multiplexer hides the terminal
+    that it runs in.
     """
     forced = environment.get("FORCE_HYPERLINK")
     if forced is not None:

@@ -1,4 +1,4 @@
-"""The formats `json` (an array of findings), `json-lines` (one finding per line) and `verdicts`; field names as in Ruff."""
+"""The formats `json` (an array of findings), `json-lines` (one finding per line) and `verdicts`. Field names are as in Ruff."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ESCAPED = re.compile(r"[^\n\x20-\x7e]|(?<=##)\[")
 
 
 def to_text(value: object, *, indent: int | None = 2) -> str:
-    """A document in printable ASCII that any parser takes.
+    """Return a document in printable ASCII that any parser accepts.
 
-    Halves of surrogate pairs, which stand for bytes of file names that are no UTF-8, become U+FFFD. `##[`, which GitHub takes
-    for a command anywhere in a line of a log, is escaped; what a parser reads is the same.
+    Surrogates, which represent bytes of file names that are not UTF-8, become U+FFFD. `##[`, which GitHub reads as a command
+    anywhere in a line of a log, is escaped, which makes no difference to a parser.
     """
     return _ESCAPED.sub(_escape, json.dumps(value, indent=indent, ensure_ascii=False))
 
@@ -33,32 +33,32 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """The whole report as one JSON array."""
+    """Return the whole report as one JSON array."""
     return to_text([as_object(each) for each in diagnostics])
 
 
 def to_json_lines(diagnostics: Iterable[Diagnostic]) -> Iterator[str]:
-    """One JSON object a finding, each on a line of its own."""
+    """Yield each finding as a JSON object on a separate line."""
     return (to_text(as_object(each), indent=None) for each in diagnostics)
 
 
 def statistics_to_json(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> str:
-    """The tallies of `--statistics` as one JSON array."""
+    """Return the tallies of `--statistics` as one JSON array."""
     return to_text([asdict(tally) for tally in tallies(diagnostics, unsafe=unsafe)])
 
 
 def statistics_to_json_lines(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
-    """The tallies of `--statistics`, each as a JSON object on a line of its own."""
+    """Yield each tally of `--statistics` as a JSON object on a separate line."""
     return (to_text(asdict(tally), indent=None) for tally in tallies(diagnostics, unsafe=unsafe))
 
 
 def verdicts_to_json(loops: Iterable[LoopVerdict]) -> str:
-    """The verdict on each training loop as one JSON array."""
+    """Return the verdict on each training loop, as one JSON array."""
     return to_text([_verdict(each) for each in loops])
 
 
 def _verdict(loop: LoopVerdict) -> dict[str, Any]:
-    """One verdict; file names are absolute, rows count from 1, in a notebook within the cell."""
+    """Return one verdict. File names are absolute. Rows count from 1 and, in a notebook, within the cell."""
     reason = {"cell": loop.reason_cell, "row": loop.reason_line} if loop.reason_line else None
     return {
         "cell": loop.cell,
@@ -75,7 +75,7 @@ def _verdict(loop: LoopVerdict) -> dict[str, Any]:
 
 
 def as_object(diagnostic: Diagnostic) -> dict[str, Any]:
-    """One finding; file names are absolute, rows and columns count from 1."""
+    """Return one finding. File names are absolute, and rows and columns count from 1."""
     fix = diagnostic.fix
     return {
         "cell": diagnostic.cell,

@@ -11,7 +11,7 @@ from gradlint.report.lines import count, flat, printable
 from gradlint.report.pages import HOME, page_url
 
 ROWS = 200
-"""The most rows of a table: a comment on GitHub takes 65,536 characters."""
+"""Limit on the rows of a table. GitHub accepts comments of up to 65,536 characters."""
 _MARKUP = re.compile(r"[^\w \"'(),./;=+-]|_|(?<=w)\.(?=\w)", re.ASCII)
 _CODE = re.compile(r"`([^`]+)`")
 _INVISIBLE = "&#8203;"
@@ -20,11 +20,11 @@ _INVISIBLE = "&#8203;"
 def markdown(
     diagnostics: Sequence[Diagnostic], applied: Sequence[Diagnostic] = (), *, unsafe: bool = False, rows: int = ROWS
 ) -> Iterator[str]:
-    """The lines of the summary: how much was found and fixed by each rule, then each finding with its place and its fix.
+    """Yield the lines of the summary: the number found and fixed for each rule, then each finding with its place and fix.
 
-    `diagnostics` are what is left, `applied` what was fixed, with the places of before; `unsafe` says that `--fix` would apply
-    unsafe fixes as well. At most `rows` findings of either kind are listed. Text of code and names of files are shown
-    literally: they make no markup, no HTML, no links, and call nobody by an @.
+    `diagnostics` are the findings that are left. `applied` are those that were fixed, with their places before the fix. With
+    `unsafe`, `--fix` would apply unsafe fixes as well. At most `rows` findings of either kind are listed. Source text and file
+    names are shown literally: they cannot create markup, HTML or links, or mention anyone with an @.
     """
     total, fixed = len(diagnostics) + len(applied), len(applied)
     found = count(total, "finding", "findings") if total else "no findings"
@@ -90,16 +90,16 @@ def _rule(code: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A message: what stands in backticks as code, the rest as words, nothing of it as markup."""
+    """Return a message with text in backticks as code, and the rest as plain words without markup."""
     parts = _CODE.split(printable(flat(text)))
     return "".join(f"<code>{_literal(part)}</code>" if index % 2 else _words(part) for index, part in enumerate(parts))
 
 
 def _words(text: str) -> str:
-    """Words outside of code, where GitHub would link `@somebody` and `#1` even if they are written as references."""
+    """Return text outside of code. GitHub would link `@somebody` and `#1` even if they are escaped as references."""
     return re.sub(r"(&#(?:64|35);)", rf"\1{_INVISIBLE}", _literal(text))
 
 
 def _literal(text: str) -> str:
-    """Every character that could mean something to Markdown or HTML as a numeric reference, which means itself alone."""
+    """Escape every character that could mean something to Markdown or HTML as a numeric reference."""
     return _MARKUP.sub(lambda match: f"&#{ord(match.group())};" if match.group().isascii() else match.group(), text)

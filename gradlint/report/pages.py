@@ -1,4 +1,4 @@
-"""Where the rules' pages stand on the web."""
+"""Where to find the rules' pages on the web."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ PICTURES = f"{HOME}/raw/main/rules"
 
 
 def page_url(code: str) -> str:
-    """Where a rule's page stands."""
+    """Return the URL of a rule's page."""
     return f"{PAGES}/{code}.md"

@@ -1,4 +1,4 @@
-"""Names of files for other programs: relative to the root of a project, or as URIs."""
+"""File names for other programs: relative to the root of a project, or as URIs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
-"""Where GitHub and GitLab say that the repository is; what they are told of a file is relative to it."""
+"""Where GitHub and GitLab keep the checkout. They expect file names relative to it."""
 
 
 def project_root(environment: Mapping[str, str]) -> Path:
-    """The checkout that the current folder lies in, as the environment names it, or else the current folder."""
+    """Return the checkout that contains the current folder, as the environment names it, or else the current folder."""
     here = Path(os.path.abspath(os.curdir))
     for name in _CHECKOUTS:
         if home := environment.get(name):
@@ -22,7 +22,7 @@ def project_root(environment: Mapping[str, str]) -> Path:
 
 
 def relative(filename: str, root: Path) -> str | None:
-    """The way from a folder down to a file, with forward slashes; None where the file is not below it."""
+    """Return the path from a folder down to a file, with forward slashes, or None if the file is not below the folder."""
     for resolve in (os.path.abspath, os.path.realpath):
         try:
             return Path(resolve(filename)).relative_to(resolve(root)).as_posix()
@@ -32,18 +32,18 @@ def relative(filename: str, root: Path) -> str | None:
 
 
 def absolute(filename: str) -> str:
-    """The whole path, with forward slashes."""
+    """Return the absolute path, with forward slashes."""
     return Path(os.path.abspath(filename)).as_posix()
 
 
 def relative_uri(path: str) -> str:
-    """A relative path as a relative reference of RFC 3986, its bytes percent-encoded whatever their encoding."""
+    """Return a relative path as a relative reference of RFC 3986. Its bytes are percent-encoded, whatever their encoding."""
     from urllib.parse import quote
 
     return quote(os.fsencode(path), safe="/")
 
 
 def file_uri(path: str, *, folder: bool = False) -> str:
-    """An absolute path as a `file:` URI; that of a folder ends in a slash, so that references resolve below it."""
+    """Return an absolute path as a `file:` URI. That of a folder ends in a slash, so that references resolve below it."""
     uri = Path(path).as_uri()
     return f"{uri}/" if folder and not uri.endswith("/") else uri

@@ -9,7 +9,7 @@ from gradlint.report.lines import in_cell, named, one_line
 
 
 def pylint(found: Report) -> Iterator[str]:
-    """One line a finding; in a notebook it is the line of the file, and the message names the cell."""
+    """Yield one line per finding. In a notebook, it has the line of the file, and the message names the cell."""
     for each in found.diagnostics:
         line = found.line(each, each.span.start.row)
         yield f"{named(found.path(each.filename))}:{line}: [{each.code}] {in_cell(each)}{one_line(each.sentence)}"

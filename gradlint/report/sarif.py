@@ -18,7 +18,7 @@ from gradlint.report.sarif_rules import descriptor
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 FINGERPRINT = "gradlint/v1"
-"""The name of our fingerprint; GitHub's own, `primaryLocationLineHash`, is computed by the action that uploads."""
+"""The name of gradlint's fingerprint. The action that uploads the log computes GitHub's own, `primaryLocationLineHash`."""
 LOOP_DESCRIPTORS: tuple[dict[str, Any], ...] = (
     {
         "id": "loop-verdict",
@@ -27,7 +27,7 @@ LOOP_DESCRIPTORS: tuple[dict[str, Any], ...] = (
         "helpUri": f"{HOME}/blob/main/docs/show.md#the-verdict",
     },
 )
-"""What the notifications about loops are."""
+"""The descriptor of notifications about loops."""
 _ROOT = "%SRCROOT%"
 _UNREAD = "GRD000"
 _PLACEHOLDER = re.compile(r"\{(\d+)\}")
@@ -36,12 +36,12 @@ Object = dict[str, Any]
 
 
 def sarif(found: Report) -> str:
-    """The whole log, in ASCII."""
+    """Return the whole log, in ASCII."""
     return to_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [_Run(found).as_object()]})
 
 
 class _Run:
-    """One run of gradlint; the rules that ran are numbered."""
+    """One run of gradlint, with the rules that ran and their indices."""
 
     def __init__(self, found: Report) -> None:
         self.found = found
@@ -76,7 +76,7 @@ class _Run:
         }
 
     def notifications(self) -> list[Object]:
-        """Files that were not checked: with one of these, a reader knows that the results are not complete."""
+        """Return notifications for files that were not checked. They warn a reader that the results are incomplete."""
         unread: list[Object] = [
             {
                 "level": "error",
@@ -98,7 +98,7 @@ class _Run:
         return unread + crashed
 
     def loops(self) -> Iterator[Object]:
-        """The verdict on each training loop."""
+        """Yield the verdict on each training loop."""
         for each in self.found.loops:
             first, last = each.line, each.last_line
             if each.cell is not None:
@@ -141,7 +141,10 @@ class _Run:
         return location
 
     def place(self, each: Diagnostic, span: Span) -> Object:
-        """A place in a file; in a notebook whole lines of its JSON, in which the columns of the code mean nothing."""
+        """Return a place in a file.
+
+        In a notebook it covers whole lines of the JSON, because columns of the code mean nothing there.
+        """
         if each.cell is None:
             return {"artifactLocation": self.artifact(each.filename), "region": _region(span)}
         lines = {"startLine": self.found.line(each, span.start.row), "endLine": self.found.line(each, span.end.row)}
@@ -163,7 +166,7 @@ class _Run:
 
 
 def _version(version: str) -> Object:
-    """A version of PEP 440, and as a semantic one (3.19.12) where it is both."""
+    """Return a version of PEP 440, and also as a semantic version (3.19.12) if it is one."""
     semantic = {"semanticVersion": version} if re.fullmatch(r"\d+\.\d+\.\d+", version) else {}
     return {"version": version, **semantic} if version else {}
 
@@ -181,12 +184,12 @@ def _region(span: Span) -> Object:
 
 
 def _link(text: str, number: int) -> str:
-    """An embedded link (3.11.6) to a related place."""
+    """Return an embedded link (3.11.6) to a related place."""
     label = re.sub(r"([\\\[\]])", r"\\\1", _PLACEHOLDER.sub(r"{{\1}}", one_line(text)))
     return f"[{label}]({number})"
 
 
 def _message(text: str) -> Object:
-    """A plain text message in which code is read neither as an embedded link (3.11.6) nor as a placeholder (3.11.5)."""
+    """Return a plain text message, in which code is read neither as an embedded link (3.11.6) nor as a placeholder (3.11.5)."""
     lines = "\n".join(one_line(line) for line in text.split("\n"))
     return {"text": _PLACEHOLDER.sub(r"{{\1}}", lines.replace("](", "] ("))}

@@ -1,4 +1,4 @@
-"""What a SARIF log says of a rule: the text of its page."""
+"""Describes a rule in a SARIF log, with the text of its page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.S)
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _PRECISION = {"error": "very-high", "warning": "high", "note": "medium"}
-"""How seldom a finding is a false alarm; what is off by default is often what its author wants."""
+"""How rarely a finding is a false alarm. What an off-by-default rule finds is often intended."""
 _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
 def descriptor(code: str, name: str) -> dict[str, Any]:
-    """The reporting descriptor of a rule (3.49): its level by default, its page as Markdown and, in short, as plain text."""
+    """Return the reporting descriptor of a rule (3.49), with its default level, and its page as Markdown and as plain text."""
     try:
         text = page(code, pictures=PICTURES)
     except MissingPage:
@@ -48,7 +48,7 @@ def descriptor(code: str, name: str) -> dict[str, Any]:
 
 
 def _summary(text: str) -> str:
-    """The sentence below the line that gives severity and fix."""
+    """Return the sentence below the line with severity and fix."""
     paragraphs = re.split(r"\n{2,}", text.partition("\n## ")[0].strip())
     return _plain(paragraphs[2]) if len(paragraphs) > 2 else ""
 
@@ -59,7 +59,7 @@ def _section(text: str, title: str) -> str:
 
 
 def _help(text: str) -> str:
-    """The sections that say what is wrong and why, for readers that show no Markdown."""
+    """Return the sections that say what is wrong and why, for readers that do not show Markdown."""
     return "\n\n".join(part for part in (_plain(_section(text, title)) for title in _PROSE) if part)
 
 
@@ -69,11 +69,11 @@ def _plain(markdown: str) -> str:
 
 
 def _unwrapped(paragraph: str) -> str:
-    """A paragraph on one line, the items of a list on a line each."""
+    """Put a paragraph on one line, but each list item on a separate line."""
     return re.sub(r"\n(?!\s*[-*|] )\s*", " ", paragraph)
 
 
 def _markdown(text: str) -> str:
-    """The page without its title, which readers show above it, without HTML, and with links that lead somewhere from anywhere."""
+    """Return the page without HTML and without its title, which readers show above it. Relative links become absolute."""
     body = _COMMENT.sub("", _TITLE.sub("", text))
     return _RELATIVE.sub(lambda link: link.group(1) + urljoin(f"{PAGES}/", link.group(2)), body).strip()

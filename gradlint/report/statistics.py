@@ -1,4 +1,4 @@
-"""How often each rule was found, and whether its findings can be fixed."""
+"""Counts how often each rule was found, and how many of its findings can be fixed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.report.lines import marker
 
 @dataclass(frozen=True)
 class Tally:
-    """The findings of one rule; `fixable` are those that a fix would be applied to."""
+    """The findings of one rule. `fixable` counts those whose fix would be applied."""
 
     code: str
     name: str
@@ -21,7 +21,7 @@ class Tally:
 
 
 def tallies(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> list[Tally]:
-    """One tally a rule, the most frequent first."""
+    """Return one tally per rule, the most frequent first."""
     groups: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
     for each in diagnostics:
         groups[each.code, each.name].append(each)
@@ -33,7 +33,7 @@ def tallies(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> list[Tally]:
 
 
 def statistics(diagnostics: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[str]:
-    """The tallies as lines: `[*]` where all findings are fixable, `[-]` where some are, `[ ]` where none is."""
+    """Yield the tallies as lines, marked `[*]` if all findings are fixable, `[-]` if some are, and `[ ]` if none is."""
     found = tallies(diagnostics, unsafe=unsafe)
     digits = max((len(str(tally.count)) for tally in found), default=0)
     for tally in found:

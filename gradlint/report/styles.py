@@ -1,4 +1,4 @@
-"""Colours of the text formats; they are taken out again where they are not wanted."""
+"""Colours of the text formats. They are removed from output that should not have any."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cy
 
 
 def coloured_code(diagnostic: Diagnostic, *, links: bool) -> str:
-    """The rule of a finding, in the colour of its severity; with `links` it leads to the rule's page."""
+    """Return the rule of a finding in the colour of its severity. With `links`, it links to the rule's page."""
     code = click.style(diagnostic.code, fg=COLOURS[diagnostic.severity], bold=True)
     return f"\x1b]8;;{page_url(diagnostic.code)}\x1b\\{code}\x1b]8;;\x1b\\" if links else code

@@ -1,1 +1,1 @@
-"""The files around a file: which of them it imports, and which import it, told from their text alone."""
+"""The files around a file: those that it imports, and those that import it, found from their text alone."""

@@ -1,4 +1,4 @@
-"""Which programs of a repository lead to a file: the scripts that import it, or import what does."""
+"""Finds the programs of a repository that lead to a file: the scripts that import it, directly or through other files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from gradlint.repository.nearby import nearby
 from gradlint.repository.resolve import resolve
 
 MOST_PROGRAMS = 2
-"""Programs that are run for one file."""
+"""Limit on the programs that are run for one file."""
 
 LEVELS = 3
-"""Imports at the most between a program and the file."""
+"""Limit on the number of imports from a program to the file."""
 
 MOST_IMPORTERS = 12
-"""Files of one level that are asked who imports them: what more import is a library, and no program of its own leads to it."""
+"""Limit on the files of one level whose importers are searched.
+
+A file with more importers is a library without a main program.
+"""
 
 _MAIN = re.compile(r"^if\s+__name__\s*==", re.M)
 
 
 def programs(repository: Repository, path: str) -> list[str]:
-    """The programs that come to a file by the fewest imports; where none is a program, the files that import it."""
+    """Return the programs that reach a file with the fewest imports. If there are none, return the files that import it."""
     scripts = nearby(repository, path)
     importers: list[str] = []
     level, seen = [path], {path}
@@ -51,6 +54,6 @@ def _imports(repository: Repository, importer: str, target: str) -> bool:
 
 
 def _stem(path: str) -> str:
-    """The name by which a file is imported."""
+    """Return the name by which a file is imported."""
     folder, name = os.path.split(path)
     return os.path.basename(folder) if name == "__init__.py" else name.removesuffix(".py")

@@ -1,4 +1,4 @@
-"""What the answer about a file depends on beside its own text: a new answer is due where any of that is another."""
+"""What the result for a file depends on besides its text. If any of it changes, the file must be checked again."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from gradlint.repository.nearby import nearby
 
 @dataclass(frozen=True)
 class Context:
-    """The files that were followed from a file, and what they and the scripts that may lead to it are known by."""
+    """The files that were followed from a file, and a digest of them and of the scripts that may lead to it."""
 
     followed: tuple[str, ...] = ()
     digest: str = ""
 
 
 NO_CONTEXT = Context()
-"""Nothing but the text itself was asked."""
+"""The result depends on nothing but the text itself."""
 
 
 class Contexts:
-    """The contexts of files as they are now; each file of a repository is read once, however many ask for it."""
+    """The current contexts of files. Each file of a repository is read only once."""
 
     def __init__(self) -> None:
         self._repositories: dict[str, Repository] = {}
 
     def holds(self, name: str, context: Context) -> bool:
-        """Whether the context of a file is still what it was."""
+        """Whether the context of a file is still the same."""
         if not context.digest:
             return True
         repository = repository_of(Path(name))
@@ -40,6 +40,6 @@ class Contexts:
 
 
 def context_of(repository: Repository, path: str, followed: tuple[str, ...]) -> Context:
-    """The context of a file now."""
+    """Return the current context of a file."""
     real = os.path.realpath(path)
     return Context(followed, repository.digest([*nearby(repository, real), *followed]))

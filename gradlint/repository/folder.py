@@ -1,4 +1,4 @@
-"""Reads the files of the repository that a file lies in, and none outside of it."""
+"""Reads files of the repository that contains a file, and never files outside of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from gradlint.files.decode import Decoded, decode
 
 LARGEST = 1_000_000
-"""Bytes of the largest file that is read on the way from another one."""
+"""Size limit of a file that is followed from another one, in bytes."""
 
 _MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
-"""What lies at the root of a repository."""
+"""What marks the root of a repository."""
 
 _HIGHEST = 40
-"""Folders above a file at the most in which a root is looked for."""
+"""Limit on the folders above a file to search for a root."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,14 @@ class Repository:
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
-        """The text of a file in the folder; None for what is no file, is too large, lies outside, or is no text."""
+        """Return the text of a file in the folder, or None if it is missing, too large, outside of the folder, or not text."""
         if path not in self._texts:
             self._texts[path] = self._on_disk(path)
         return self._texts[path]
 
     def digest(self, paths: Iterable[str]) -> str:
-        """What the texts of some files are known by, as they are read here."""
-        from hashlib import blake2b  # no file without a training loop needs it
+        """Return a digest of the texts of some files, as they are read here."""
+        from hashlib import blake2b  # only files with a training loop need it
 
         known = blake2b(digest_size=16)
         for path in paths:
@@ -48,16 +48,16 @@ class Repository:
         return path in self._texts or os.path.isfile(path)
 
     def is_inside(self, path: str) -> bool:
-        """Whether a path leads into the folder, links followed."""
+        """Whether a path is inside the folder after following links."""
         real = os.path.realpath(path)
         return real == self.root or real.startswith(self.root + os.sep)
 
     def name(self, path: str) -> str:
-        """A path as a reader knows it: from the root, with slashes."""
+        """Return a path as readers know it: relative to the root, with forward slashes."""
         return os.path.relpath(path, self.root).replace(os.sep, "/")
 
     def scripts_of(self, folder: str) -> Iterator[str]:
-        """The Python files in a folder, in the order of their names."""
+        """Yield the Python files in a folder, in the order of their names."""
         try:
             names = sorted(os.listdir(folder))
         except OSError:
@@ -65,7 +65,7 @@ class Repository:
         yield from (os.path.join(folder, each) for each in names if each.endswith(".py"))
 
     def folders_of(self, folder: str) -> Iterator[str]:
-        """The folders in a folder that are no hidden ones and no links, in the order of their names."""
+        """Yield the subfolders of a folder in the order of their names, except links and names that begin with `.` or `_`."""
         try:
             with os.scandir(folder) as found:
                 names = sorted(each.path for each in found if each.name[0] not in "._" and each.is_dir(follow_symlinks=False))
@@ -85,9 +85,10 @@ class Repository:
 
 
 def repository_of(path: Path, unsaved: Mapping[str, str] | None = None) -> Repository | None:
-    """The repository of a file: the nearest folder above it with a mark of one, else as far up as folders hold Python files.
+    """Return the repository of a file: the closest folder above it that has a mark.
 
-    `unsaved` are texts by the real paths of their files, which are not read then.
+    Without a mark, it is the highest folder that can be reached through folders with Python files. `unsaved` are texts by the
+    real paths of their files, which are not read from disk then.
     """
     try:
         folder = os.path.dirname(os.path.realpath(path))

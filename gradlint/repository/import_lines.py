@@ -1,4 +1,7 @@
-"""The modules that a text imports, by its lines alone: to look for who imports whom, many texts are asked and few are parsed."""
+"""Finds the modules that a text imports by its lines.
+
+The search for importers looks at many texts, and parsing them all is slow.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ _PATH = re.compile(r"([\w.]+)(?:\s+as\s+\w+)?")
 
 
 def modules_in(text: str) -> Iterator[str]:
-    """The dotted paths that a text imports, with leading dots; what is taken from a module may be one as well."""
+    """Yield the dotted paths that a text imports, with leading dots.
+
+    A name from a module may be a submodule, so it is included.
+    """
     for match in _IMPORT.finditer(text):
         module, names, plain = match.groups()
         if plain:

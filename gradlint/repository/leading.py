@@ -1,4 +1,4 @@
-"""Whether the imports of a file lead to a backward pass, told by looking for the word: most scripts that might are told so at once."""
+"""Whether the imports of a file lead to a backward pass. A search for the word answers this quickly for most scripts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from gradlint.repository.import_lines import modules_in
 from gradlint.repository.resolve import resolve
 
 LEVELS = 2
-"""Imports at the most between a file and one that trains."""
+"""Limit on the number of imports from a file to one that trains."""
 
 MOST_READ = 40
-"""Files that are looked at for one that is asked about."""
+"""Limit on the files to search for one script."""
 
 
 def leads_to_training(repository: Repository, path: str, text: str) -> bool:
-    """Whether a file that another one imports, or one that this imports, speaks of a backward pass."""
+    """Whether a file that this one imports, directly or through another, mentions a backward pass."""
     level, seen = [(path, text)], {path}
     for _ in range(LEVELS):
         above: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""The scripts near a file, among which those that lead to it are looked for."""
+"""The scripts near a file, which are searched for those that lead to it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from gradlint.repository.folder import Repository
 
 MOST_READ = 300
-"""Files that are looked at for one that is asked about."""
+"""Limit on the scripts to search for one file."""
 
 
 def nearby(repository: Repository, path: str) -> list[str]:
-    """The scripts that are looked at for those that lead to a file."""
+    """Return the scripts to search for those that lead to a file."""
     return [each for each in _nearby(repository, path) if each != path]
 
 
 def _nearby(repository: Repository, path: str) -> Iterator[str]:
-    """The scripts that may lead to a file: in its folder, in those above it up to the root, and in those right below these."""
+    """Yield the scripts that may lead to a file: in its folder, in those above it up to the root, and in their subfolders."""
     left = MOST_READ
     folder, seen = os.path.dirname(path), set[str]()
     while folder.startswith(repository.root):

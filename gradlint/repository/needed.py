@@ -1,4 +1,4 @@
-"""Which top-level statements of a module its importers need, told by names, without running or fully parsing any of it."""
+"""Selects the top-level statements of a module that its importers need, by names, without running or fully analysing it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TRAINS = re.compile(
     r"backward|\.step\b|zero_grad|clip_grad|unscale|[Ss]caler\b|scale_loss|[Oo]ptim|[Ss]chedul|LambdaLR|\bLR\b|accum|no_sync|"
     r"Accelerator|deepspeed|DistributedDataParallel|\bDDP\b|learning_rate|\blr\b|\.grad\b|add_argument|ArgumentParser"
 )
-"""What the text of a function or class holds that a training loop may depend on; others stay out of sight, as any library is."""
+"""What a function or class contains if training may depend on it. Others are not followed, and count as library code."""
 
 _UPDATES = re.compile(r"backward|\.step\b|zero_grad|clip_grad")
 _SHORT = 25
-"""Rows of a helper that is followed whatever it does: it may divide a loss, or say where a window ends."""
+"""Helpers with fewer rows are always followed, because they may divide a loss or decide where a window ends."""
 
 _IS_MODEL = re.compile(r"^class \w+\([^)]*\bModule\b", re.M)
 _GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
@@ -28,12 +28,12 @@ _GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
 _COMMENT = re.compile(r"#.*")
 
 _MOST_STATEMENTS = 3000
-"""Top-level statements of the largest module that is followed: one with more holds data."""
+"""Limit on the top-level statements of a module that is followed. A longer module holds data."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A top-level statement: its first and last row, the names that it gives a value or changes, and those that it reads."""
+    """A top-level statement, with its first and last row, the names that it binds or changes, and those that it reads."""
 
     node: ast.stmt
     rows: tuple[int, int]
@@ -41,7 +41,7 @@ class Statement:
 
     @cached_property
     def gives(self) -> frozenset[str]:
-        """The names of the module that it binds, or whose objects it changes: `config.steps = 4`, `parser.add_argument(...)`."""
+        """The module's names that it binds, or whose objects it changes: `config.steps = 4`, `parser.add_argument(...)`."""
         if isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             return frozenset((self.node.name,))
         return frozenset(_given(self._nodes))
@@ -59,7 +59,7 @@ class Statement:
 
     @cached_property
     def imported(self) -> tuple[Import, ...]:
-        """What it imports, wherever in it."""
+        """Everything that it imports, at any depth."""
         if "import" not in self.text:
             return ()
         found = (each for each in self._nodes if type(each) is ast.Import or type(each) is ast.ImportFrom)
@@ -67,7 +67,7 @@ class Statement:
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
-        """All its nodes in which names stand, outermost first; the interpreter's own walk takes several times as long."""
+        """All its nodes that may contain names, outermost first. `ast.walk` takes several times as long."""
         found: list[ast.AST] = [self.node]
         for node in found:
             for name in _fields_of(type(node)):  # type: ignore[arg-type]  # every class can be hashed
@@ -88,17 +88,18 @@ class Statement:
 
     @cached_property
     def is_main(self) -> bool:
-        """Whether it runs only where the module is the program."""
+        """Whether it runs only if the module is the program."""
         return isinstance(self.node, ast.If) and "__main__" in self.text.partition("\n")[0]
 
     @cached_property
     def matters(self) -> bool:
-        """Whether training may depend on it: what defines a function that does nothing of the kind does not."""
+        """Whether training may depend on it. A definition that does nothing related to training does not matter."""
         if not self.is_definition:
             return True
         code = _COMMENT.sub("", self.text)
         if isinstance(self.node, ast.ClassDef) and (_GIVES_DATA.search(code) or _IS_MODEL.search(code)):
-            # A loader has a length of its own, however it counts; of both the class says only in part what comes of them.
+            # A loader's length comes from the simulated world, however it counts. Neither kind of class shows all of its
+            # behaviour.
             return _UPDATES.search(code) is not None
         return self.rows[1] - self.rows[0] < _SHORT or _TRAINS.search(code) is not None
 
@@ -112,7 +113,7 @@ class Outline:
 
     @cached_property
     def _givers(self) -> dict[str, list[int]]:
-        """The places of the statements that give each name."""
+        """The indices of the statements that give each name."""
         givers: dict[str, list[int]] = {}
         for place, each in enumerate(self.statements):
             for name in each.gives if not each.is_main else ():
@@ -120,7 +121,7 @@ class Outline:
         return givers
 
     def needed(self, names: Iterable[str] | None) -> list[Statement]:
-        """The statements that give names their values, with all that those read, in order; None asks for all of them."""
+        """Return, in order, the statements that these names need, with everything that those read. None means all names."""
         givers = self._givers
         stars = [place for place, each in enumerate(self.statements) if "*" in each.gives]
         waiting = list(givers if names is None else names)
@@ -140,12 +141,12 @@ class Outline:
 
 @cache
 def _fields_of(kind: type) -> tuple[str, ...]:
-    """The fields in which nodes may stand; none for what is no node, and for a literal."""
+    """Return the fields that may contain nodes. Literals, and what is not a node, have none."""
     return tuple(kind._fields) if issubclass(kind, ast.AST) and kind is not ast.Constant else ()
 
 
 def outline(text: str) -> Outline | None:
-    """The outline of a module; None for what the interpreter does not read, or what is too deep or too long to be followed."""
+    """Return the outline of a module, or None if the interpreter cannot parse it, or it is too deep or too long to follow."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""From the dotted path of an import to the file of the repository that it names."""
+"""Finds the repository file for the dotted path of an import."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _OF_OTHERS = frozenset(
     "torch torchvision numpy transformers accelerate deepspeed lightning pytorch_lightning apex fairscale tqdm wandb scipy pandas "
     "matplotlib timm tensorboardX PIL cv2 sklearn yaml".split()
 )
-"""Packages that everybody installs: a file of such a name in a repository is hardly what an import of it means."""
+"""Common third-party packages. A file in the repository with such a name is unlikely to be what an import means."""
 
 
 def resolve(repository: Repository, importer: str, path: str) -> str | None:
-    """The file of a module, by its dotted path as `importer` writes it, with leading dots; None for what is not in sight.
+    """Return the file of a module by its dotted path, as `importer` writes it, with leading dots. Return None if it is not found.
 
-    A package is its `__init__.py`; one without is known by nothing but the modules in it.
+    The file of a package is its `__init__.py`. A package without one has no file, but its modules do.
     """
     names = path.lstrip(".")
     parts = [each for each in names.split(".") if each]
@@ -41,7 +41,7 @@ def _module(repository: Repository, folder: str, parts: list[str]) -> str | None
 
 
 def _bases(repository: Repository, importer: str) -> Iterator[str]:
-    """The folders that an absolute import may start from: the importer's own and those above it, up to the root, and its `src`."""
+    """Yield the folders where an absolute import may start: the importer's, those above up to the root, and the root's `src`."""
     folder = os.path.dirname(importer)
     while folder.startswith(repository.root):
         yield folder

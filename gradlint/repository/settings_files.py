@@ -1,4 +1,4 @@
-"""The files of settings that a script names by literal paths: JSON, and the flat part of YAML that Accelerate writes."""
+"""The settings files that a script names by literal paths: JSON, and the flat YAML that Accelerate writes."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from gradlint.model.data.settings import KNOWN, MANAGED, Setting, SettingsFile
 from gradlint.repository.folder import Repository
 
 LARGEST = 100_000
-"""Characters of the largest file that is taken for one of settings."""
+"""Size limit of a settings file, in characters."""
 
 MOST_FILES = 16
-"""Files that are read for one script."""
+"""Limit on the files that are read for one script."""
 
 _CONFIGURES = re.compile("deepspeed", re.I)
-"""What a script holds that can hand on such a file."""
+"""A script must contain this to use such a file."""
 
 _NAMED = re.compile(r"""["']([^"'\s\\{}]+\.(?:json|ya?ml))["']""")
 _LINE = re.compile(r"""( *)["']?(\w+)["']?\s*:(?:\s+(.*))?$""")
 _NUMBER = re.compile(r"[-+]?(\d+(_\d+)*)?\.?\d+(e[-+]?\d+)?", re.I)
 _SWITCH: Mapping[str, bool] = {"true": True, "false": False}
 _TABLE = "deepspeed_config"
-"""The table of an Accelerate file that holds DeepSpeed's own settings."""
+"""The table of an Accelerate file that holds DeepSpeed's settings."""
 
 
 @dataclass(frozen=True)
 class NamedSettings:
-    """The files that a script names, by the paths that it writes; and every place where one was looked for, there or not."""
+    """The files that a script names, by the path in the script, and every path that was tried, whether or not it exists."""
 
     files: Mapping[str, SettingsFile] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
 
 
 def named_settings(repository: Repository, path: str, text: str) -> NamedSettings:
-    """The files of settings that a script in a repository names. A path that may be either of two files is none."""
+    """Read the settings files that a script in a repository names. A path that matches two files is ignored."""
     if _CONFIGURES.search(text) is None:
         return NamedSettings()
     files: dict[str, SettingsFile] = {}
@@ -55,7 +55,7 @@ def named_settings(repository: Repository, path: str, text: str) -> NamedSetting
 
 
 def read_settings(text: str, name: str) -> SettingsFile:
-    """What the text of a file says; nothing where it is too large, or not what its name says."""
+    """Return the settings in the text of a file, which are empty if it is too large, or not in the format of its suffix."""
     if len(text) > LARGEST:
         return SettingsFile(name)
     try:
@@ -72,12 +72,12 @@ def read_settings(text: str, name: str) -> SettingsFile:
 
 
 def _fits(key: str, value: float) -> bool:
-    """Whether a value is a switch where that is asked for, and a finite number elsewhere."""
+    """Whether a value is a boolean for the key that needs one, and a finite number for the others."""
     return isinstance(value, bool) == (key == MANAGED) and isfinite(value)
 
 
 def _of_json(text: str) -> Iterator[tuple[str, object, int]]:
-    """The members of the object that a text is, each with its row."""
+    """Yield the members of the JSON object, each with its row."""
     if not isinstance(json.loads(text), dict):
         return
     decoder = json.JSONDecoder()
@@ -93,14 +93,14 @@ def _of_json(text: str) -> Iterator[tuple[str, object, int]]:
 
 
 def _next(text: str, place: int) -> int:
-    """The first place from one on that is no space."""
+    """Return the first offset at or after `place` that is not whitespace."""
     while text[place] in " \t\r\n":
         place += 1
     return place
 
 
 def _of_yaml(text: str) -> Iterator[tuple[str, object, int]]:
-    """The entries of the outermost table that stand on one line, and those of DeepSpeed's table in it."""
+    """Yield the one-line entries of the outermost table, and those of DeepSpeed's table in it."""
     table = ""
     inner: int | None = None
     for row, line in enumerate(text.splitlines(), 1):

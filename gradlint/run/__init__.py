@@ -1,1 +1,1 @@
-"""One run over many files: the plan, the processes that carry it out, and the cache."""
+"""A run over many files: its plan, the processes that carry it out, and its cache."""

@@ -1,4 +1,4 @@
-"""The baselines of a run: which is for which file, what of it no longer occurs, and the one that is to be written."""
+"""The baselines of a run: which one applies to which file, which entries are stale, and which one to write."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Baselines:
-    """The baselines of a run: each is read once, when the first file that it is for is planned."""
+    """The baselines of a run. Each is read once, when the first file that it applies to is planned."""
 
     target: Path | None = None
-    """Where a baseline is to be written."""
+    """The baseline to write, if any."""
     _read: dict[Path, Baseline] = field(default_factory=dict)
     _of: dict[Path, Path] = field(default_factory=dict)
     _old: Baseline | None = None
 
     def entries(self, source: Path | None, path: Path) -> Entries | None:
-        """What is accepted in a file by the baseline of its configuration, if any. Raises BaselineError."""
+        """Return what the baseline of a file's configuration accepts in the file, if there is one. Raises BaselineError."""
         if source is None and self.target is None:
             return None
         from gradlint.suppression.baseline import Baseline, read_baseline, to_renew
@@ -41,13 +41,13 @@ class Baselines:
         return self._read[source].of(path)
 
     def require(self, source: Path | None) -> None:
-        """Read a baseline that no file may need, so that a broken one is told in any case. Raises BaselineError."""
+        """Read a baseline even if no file needs it, so that a broken one is always reported. Raises BaselineError."""
         if source is not None or self.target is not None:
             self.entries(source, Path())
             self._of.pop(Path(), None)
 
     def stale(self, jobs: Sequence[Job], results: Sequence[FileResult], roots: Sequence[Path]) -> int:
-        """How many entries no longer occur, of those that the run answers for."""
+        """Return how many entries no longer occur, among those that this run can judge."""
         held = {Path(result.path): len(result.held) for result in results}
         total = 0
         for source, baseline in self._read.items():
@@ -57,7 +57,7 @@ class Baselines:
         return total
 
     def write(self, jobs: Sequence[Job], results: Sequence[FileResult], roots: Sequence[Path]) -> tuple[int, int] | None:
-        """Write what was found as a baseline: the numbers of findings and of files; None where none is to be written.
+        """Write the findings as a baseline. Return the numbers of findings and files, or None if no baseline is to be written.
 
         Raises BaselineError.
         """
@@ -72,7 +72,7 @@ class Baselines:
 
 
 def _answered(jobs: Sequence[Job], results: Sequence[FileResult]) -> dict[Path, frozenset[str]]:
-    """The files that could be checked, with the rules that did not run in them."""
+    """Return the files that could be checked, with the rules that did not run in them."""
     from gradlint.registry import all_rules
 
     rules = all_rules()

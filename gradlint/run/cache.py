@@ -1,10 +1,11 @@
-"""Remembers on disk what earlier runs found, so that a file that did not change is not even read.
+"""Remembers on disk what earlier runs found, so that unchanged files are not even opened.
 
-A file is known again by its name, its inode, and the sizes and times that the file system keeps; one that was touched and
-is the same by its content too. What was found depends on the settings and on the program itself, so each combination
-of these has a store of its own. A store is plain JSON of which every part is checked; one that is damaged, was made in
-another place or by another version is as good as none. Losing it costs time and nothing else, so nothing that goes wrong
-with it is ever told.
+A file is recognized by its name, its inode, and the sizes and times that the file system keeps. One that was only touched is
+recognized by its content. Findings depend on the settings and on the program itself, so each combination of these has a separate
+store.
+
+A store is plain JSON, and every part of it is checked. A store that is damaged, or was written in another place or by another
+version, is ignored. Losing a store only costs time, so errors with it are never reported.
 """
 
 from __future__ import annotations
@@ -32,23 +33,26 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 MOST_FILES = 100_000
-"""A store remembers no more files than this; those of the last run come first."""
+"""Limit on the files that a store remembers. Those of the last run come first."""
 
 SETTLED = 0.1
-"""Seconds after which a change of a file shows in its times: clocks of file systems tick."""
+"""Seconds after which a change of a file shows in its times, because the clocks of file systems are coarse."""
 
 Signature = tuple[int, int, int, int]
 
 
 def signature(found: os.stat_result) -> Signature:
-    """What changes where a file changes: even if its size and its time are set back, the inode's own time is not."""
+    """Return what changes whenever a file does.
+
+    Its size and modification time can be set back, but the inode's change time cannot.
+    """
     return found.st_mtime_ns, found.st_size, found.st_ctime_ns, found.st_ino
 
 
 class Cache:
-    """The stores of one folder; a store is read when the first file that it is for is asked about.
+    """The stores of one folder. A store is read when it is first needed.
 
-    `own` is false of a folder that somebody chose: it may be a link.
+    `own` is False for a folder that the user chose, which may be a link.
     """
 
     def __init__(self, folder: Path, *, own: bool = True) -> None:
@@ -56,13 +60,13 @@ class Cache:
         self._own = own
         self._stores: dict[str, Store] = {}
         self._by_task: dict[int, tuple[Task, Store]] = {}
-        """Most files of a run have one task; the tasks are held, so that no other one takes the place of its number."""
+        """Most files of a run share a task. The tasks are kept alive here, so that no id is reused."""
         self._by_settings: dict[tuple[Selection, Names, bool, int | None], Store] = {}
         self._begun = time.time_ns()
         self._program: list[str] = []
 
     def store(self, task: Task) -> Store | None:
-        """The store for a task; None for a task that changes files."""
+        """Return the store for a task, or None for a task that changes files."""
         known = self._by_task.get(id(task))
         if known is not None:
             return known[1]
@@ -78,7 +82,7 @@ class Cache:
         return self._by_settings[settings]
 
     def save(self) -> None:
-        """Write what is new. Where that cannot be done, nothing is said."""
+        """Write what is new. Errors are ignored."""
         changed = [store for store in self._stores.values() if store.changed]
         if not changed:
             return
@@ -92,14 +96,14 @@ class Cache:
 
 
 def _key(task: Task, program: list[str]) -> str:
-    """What findings depend on besides the file: settings, the program, the parsers."""
+    """Return a key for everything but the file that findings depend on: the settings, the program, and the parsers."""
     names = [sorted(each) for each in astuple(task.names)]
     parts = [FORMAT, program, sys.version, repr(task.selection), names, task.follow, task.max_size]
     return blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
 def _program() -> list[str]:
-    """The versions of this program and its parser, told without importing them; an edited checkout counts as another version."""
+    """Return the versions of gradlint and LibCST without importing them. An edited checkout counts as another version."""
     import importlib.util
 
     found = [__version__, *_code(Path(__file__).parent.parent)]
@@ -111,7 +115,7 @@ def _program() -> list[str]:
 
 
 _SHOWN_BY = ("cli", "report", "server", "show", "__pycache__")
-"""Folders whose code decides how findings are shown, and not what is found."""
+"""Folders whose code only decides how findings are shown, not which ones there are."""
 
 
 def _code(folder: str | Path) -> Iterator[str]:
@@ -125,7 +129,7 @@ def _code(folder: str | Path) -> Iterator[str]:
 
 
 class Store:
-    """The files of one combination of settings."""
+    """The files and results for one combination of settings."""
 
     def __init__(self, path: Path, begun: int) -> None:
         self.path = path
@@ -136,7 +140,10 @@ class Store:
         self._contexts = Contexts()
 
     def known(self, name: str, seen: os.stat_result) -> str | None:
-        """The digest of an unchanged file, which is empty where its bytes can hold no finding; None for any other file."""
+        """Return the digest of an unchanged file, or None for any other file.
+
+        It is empty if the bytes cannot contain a finding.
+        """
         entry = self._files.get(name)
         if entry is None or entry[0] != signature(seen):
             return None
@@ -144,19 +151,22 @@ class Store:
         return entry[1]
 
     def remember(self, name: str, seen: os.stat_result, digest: str) -> None:
-        """A file that was read after it was seen, once its times cannot hide another change any more."""
+        """Remember a file that was read after this stat, unless it is so new that its times could hide another change."""
         if max(seen.st_mtime_ns, seen.st_ctime_ns) < self._begun - int(SETTLED * 1e9):
             self._seen[name] = (signature(seen), digest)
             self.changed = True
 
     def digest(self, name: str, data: bytes) -> str:
-        """What a content is known by in its folder; scripts and notebooks are read differently."""
+        """Return the digest of a content in its folder.
+
+        It includes the type, because scripts and notebooks are read differently.
+        """
         known = blake2b(data, digest_size=16, person=b"ipynb" if name.endswith(".ipynb") else b"py")
         known.update(os.path.dirname(os.path.abspath(name)).encode("utf-8", "surrogatepass"))  # noqa: PTH120
         return known.hexdigest()
 
     def results(self, name: str, digest: str) -> tuple[tuple[Diagnostic, ...], tuple[LoopVerdict, ...]] | None:
-        """What was found in a content, told of a file, and the verdicts on its loops; None where that is not known."""
+        """Return the findings in a content for a file of this name, and the verdicts on its loops, or None if not known."""
         kept = self._results.get(digest)
         if kept is None:
             return None
@@ -176,13 +186,13 @@ class Store:
         loops: tuple[LoopVerdict, ...] = (),
         context: Context = NO_CONTEXT,
     ) -> None:
-        """Remember what was found in a content, in its context."""
+        """Remember what was found in a content, and in which context."""
         around = [list(context.followed), context.digest] if context.digest else []
         self._results[digest] = [[plain(each) for each in diagnostics], [plain_loop(each) for each in loops], around]
         self.changed = True
 
     def write(self) -> None:
-        """Write what is known now, the files of this run before others. Raises OSError."""
+        """Write what is known now, with the files of this run before others. Raises OSError."""
         left = MOST_FILES - len(self._seen)
         others = ((name, entry) for name, entry in self._files.items() if name not in self._seen)
         files = {**dict(_first(others, left)), **self._seen}
@@ -206,7 +216,7 @@ def _first(items: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[str, 
 
 
 def _read(path: Path) -> tuple[dict[str, tuple[Signature, str]], dict[str, list[Any]]]:
-    """The files and results of a store; none of them where anything is wrong with it."""
+    """Return the files and results of a store, or nothing if anything is wrong with it."""
     try:
         document = json.loads(read_store(path).decode("utf-8", "surrogatepass"))
         if document["home"] != identity(path.parent):
@@ -231,7 +241,7 @@ def _entry(entry: Any) -> tuple[Signature, str]:
 
 
 def cache_for(chosen: Path | None, source: Path | None) -> Cache:
-    """The cache that was chosen, or else the one beside the configuration file, or where the program runs."""
+    """Return the cache that the user chose, or else the one next to the configuration file, or in the current folder."""
     if chosen is not None:
         return Cache(chosen, own=False)
     return Cache((source.parent if source is not None else Path()) / FOLDER)

@@ -1,4 +1,4 @@
-"""Turns findings into the plain lists of a cache and back; what comes back is checked, as anybody may have written it."""
+"""Converts findings to and from the plain lists of a cache. What is read back is checked, because anybody may have written it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Damaged(ValueError):
 
 
 def plain(diagnostic: Diagnostic) -> list[Any]:
-    """A finding as lists, strings and numbers, without the name of its file."""
+    """Return a finding as lists, strings and numbers, without its file name."""
     fix = diagnostic.fix
     return [
         _plain_span(diagnostic.span),
@@ -31,13 +31,13 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
 
 
 def plain_loop(loop: LoopVerdict) -> list[Any]:
-    """The verdict on a loop as a list, without the name of its file."""
+    """Return the verdict on a loop as a list, without its file name."""
     place = [loop.line, loop.last_line, loop.cell or 0, loop.reason_line, loop.reason_cell or 0]
     return [*place, loop.answer, list(loop.codes), loop.reason, loop.silenced]
 
 
 def context_from(kept: Any) -> Context:
-    """The context that was made plain. Raises Damaged."""
+    """Return the context from its plain form. Raises Damaged."""
     try:
         followed, digest = kept
         return Context(tuple(map(_text, followed)), _text(digest))
@@ -46,7 +46,7 @@ def context_from(kept: Any) -> Context:
 
 
 def loops_of(kept: Any, filename: str) -> tuple[LoopVerdict, ...]:
-    """The verdicts that were made plain. Raises Damaged."""
+    """Return the verdicts from their plain form. Raises Damaged."""
     try:
         return tuple(_loop(each, filename) for each in kept)
     except (ValueError, TypeError) as error:
@@ -64,7 +64,7 @@ def _loop(kept: Any, filename: str) -> LoopVerdict:
 
 
 def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:
-    """The findings that were made plain. Raises Damaged."""
+    """Return the findings from their plain form. Raises Damaged."""
     try:
         return tuple(_diagnostic(each, filename) for each in kept)
     except (ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The folder of a cache: made, kept small, found and removed, and never taken for one that it is not."""
+"""The folder of a cache: creates it, keeps it small, finds it and removes it, and never touches a folder that is not a cache."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ TAG = (
     "# This file marks a cache of gradlint, which may be deleted at any time; see https://bford.info/cachedir/\n"
 )
 LARGEST = 64 * 1024 * 1024
-"""A store of more bytes is not read."""
+"""Size limit of a store that is read, in bytes."""
 
 MOST_STORES = 16
-"""A cache keeps the stores of so many combinations of settings, the ones used last."""
+"""Limit on the stores in a cache. Each is for one combination of settings, and the most recent ones stay."""
 
 _ABANDONED = 600
-"""Seconds after which a store that is not finished belongs to no run any more."""
+"""Seconds after which an unfinished store is abandoned."""
 _STORE = re.compile(r"[0-9a-f]{32}\.json|\.\w+\.new")
 
 
 def identity(folder: Path) -> list[int]:
-    """What tells a folder from its copies: a cache that came with a checkout or an archive is not trusted."""
+    """Return what distinguishes a folder from its copies. A cache that came with a checkout or an archive is not trusted."""
     seen = folder.stat()
     return [seen.st_dev, seen.st_ino]
 
 
 def read_store(path: Path) -> bytes:
-    """The content of a plain file of a bearable size. Raises OSError; a pipe or a link is not waited for."""
+    """Read a regular file of a reasonable size. Raises OSError, also for a link, and for a pipe without waiting for it."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as file:
@@ -43,7 +43,7 @@ def read_store(path: Path) -> bytes:
 
 
 def replace_store(path: Path, data: bytes) -> None:
-    """Write a store in one step, so that no other process sees a part of it. Raises OSError."""
+    """Write a store in one step, so that other processes never see half of it. Raises OSError."""
     from tempfile import mkstemp
 
     descriptor, name = mkstemp(prefix=".", suffix=".new", dir=path.parent)
@@ -57,9 +57,9 @@ def replace_store(path: Path, data: bytes) -> None:
 
 
 def make(folder: Path, version: str, *, own: bool) -> None:
-    """The folder, the one of a version in it, and what keeps them out of repositories and backups.
+    """Create the folder, that of a version in it, and the files that keep them out of repositories and backups.
 
-    Raises OSError; a link in place of either is not followed.
+    Raises OSError, also for a link in place of the version's folder, or of the folder itself if it is gradlint's `own`.
     """
     if own and folder.is_symlink():
         raise OSError("a link")
@@ -73,7 +73,7 @@ def make(folder: Path, version: str, *, own: bool) -> None:
 
 
 def keep_newest(folder: Path) -> None:
-    """Remove the stores of a version beyond `MOST_STORES`, the oldest first, and what killed runs have left. Raises OSError."""
+    """Remove all but the `MOST_STORES` newest stores of a version, and what killed runs have left. Raises OSError."""
     stores = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     left = [path for path in folder.glob(".*.new") if time.time() - path.stat().st_mtime > _ABANDONED]
     for old in (*stores[MOST_STORES:], *left):
@@ -81,7 +81,7 @@ def keep_newest(folder: Path) -> None:
 
 
 def caches_below(top: Path) -> Iterator[Path]:
-    """The caches in and below a folder; links are not followed."""
+    """Yield the caches in and below a folder, without following links."""
     for folder, below, _ in os.walk(top):
         if FOLDER in below:
             found = Path(folder) / FOLDER
@@ -91,7 +91,7 @@ def caches_below(top: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> bool:
-    """Remove what gradlint has written into a folder, and the folder if nothing is left; False where that is no cache.
+    """Remove what gradlint has written into a folder, and the folder if it is empty then. Return False if it is not a cache.
 
     Raises OSError.
     """

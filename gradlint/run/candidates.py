@@ -1,4 +1,4 @@
-"""Picks the files to analyse: what the cache knows is not read, what is read and can hold no finding goes no further."""
+"""Picks the files to analyse. Unchanged clean files are not read, and files that cannot contain a finding are dropped."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A file that can hold a finding, with its content or with why there is none, and where its results are remembered."""
+    """A file that may contain a finding, with its content or the reason it has none, and the store for its results."""
 
     job: Job
     data: bytes | str
     store: Store | None = None
     digest: str = ""
     barren: bool = False
-    """Whether the bytes of a script that was named can hold no finding and no backward pass: it can only be no Python."""
+    """Whether a named script cannot contain a finding or a backward pass, so that only a syntax error can be found in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A file to read, as it was seen in the file system before."""
+    """A file to read, as its stat was before."""
 
     job: Job
     name: str
@@ -51,12 +51,12 @@ class Intake:
     _filters: dict[int, tuple[Task, Prefilter]] = field(default_factory=dict)
 
     def look_up(self, jobs: Iterable[Job]) -> list[Pending | FileResult]:
-        """What the cache knows of the jobs, and what has to be read; nothing of a file that is known to have nothing."""
+        """Return what the cache knows about the jobs, and what has to be read. Files known to be irrelevant are left out."""
         with _spent(self.timings, "cache"):
             return [each for job in jobs for each in self._look_up(job)]
 
     def take(self, looked_up: Iterable[Pending | FileResult]) -> Iterator[Candidate | FileResult]:
-        """What is to be done and what is known already, in order and as it is read; nothing of a file without a sign."""
+        """Yield in order what has to be checked and what is known already, reading as it goes. Irrelevant files are left out."""
         for each in looked_up:
             if isinstance(each, Pending):
                 yield from self._read(each)
@@ -70,7 +70,7 @@ class Intake:
             yield Pending(job, name)
             return
         try:
-            seen = os.stat(name)  # noqa: PTH116 - half the time of a Path's
+            seen = os.stat(name)  # noqa: PTH116 - takes half the time of a Path's
         except (OSError, ValueError):
             yield Pending(job, name)
             return
@@ -111,7 +111,7 @@ class Intake:
 
 
 def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = None) -> FileResult | None:
-    """What was found in this content before; None where that is not known, or where more than that is wanted."""
+    """Return what was found in this content before, or None if that is not known or not enough."""
     known = store.results(name, digest)
     if known is None:
         return None
@@ -133,7 +133,7 @@ def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = 
 
 
 def read_bytes(name: str) -> bytes:
-    """As `read.content`, in half the time, which counts for thousands of files. Raises OSError."""
+    """Like `read.content`, in half the time, which matters for thousands of files. Raises OSError."""
     descriptor = os.open(name, os.O_RDONLY | _AT_ONCE)
     try:
         seen = os.fstat(descriptor)
@@ -142,11 +142,11 @@ def read_bytes(name: str) -> bytes:
                 return file.read()
     finally:
         os.close(descriptor)
-    return content(Path(name))  # which says what is wrong
+    return content(Path(name))  # raises the error that says what is wrong
 
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""A pipe is opened without waiting for anybody to write to it."""
+"""Opens a pipe without waiting for a writer."""
 
 
 def _spent(timings: Timings | None, stage: str) -> _Stopwatch:

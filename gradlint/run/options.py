@@ -13,12 +13,12 @@ _APART = {
     "--add-ignore": ("--fix", "--fix-only", "--diff", "--show-fixes", "--write-baseline"),
     "--write-baseline": ("--diff", "--fix-only"),
 }
-"""What cannot be done in one run."""
+"""Options that cannot be combined."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command, as given; None where one is not given and the configuration decides."""
+    """The options of the command as given. None means that an option was not given, and the configuration decides."""
 
     paths: tuple[Path, ...]
     fixing: bool = False
@@ -66,12 +66,12 @@ class Options:
 
     @property
     def applies(self) -> bool:
-        """Whether fixed text is written: to the files, or to stdout where the text came over stdin."""
+        """Whether fixed text is written: to the files, or to stdout if it came from stdin."""
         return (self.fixing or self.fix_only or self.add_ignore) and not self.diff
 
 
 def require_compatible(options: Options) -> None:
-    """Raises ConfigError where options contradict each other."""
+    """Raise ConfigError if options contradict each other."""
     given = {
         "--ask": options.ask,
         "--watch": options.watch,

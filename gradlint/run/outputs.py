@@ -1,4 +1,4 @@
-"""Refuses to write a report over a source or a configuration: a name after `-o` may be a slip, or a shell may have put it there."""
+"""Refuses to overwrite a source or configuration file with a report. The name after `-o` may be a slip, or come from a shell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SOURCES = frozenset((".py", ".pyi", ".pyw", ".ipynb"))
 
 
 def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -> None:
-    """Raises ConfigError where what an option names is, or leads to, a source, a configuration, or one of the files that are read."""
+    """Raise ConfigError if an output is, or links to, a source file, a configuration file, or one of the files to check."""
     given = {option: path for option, path in outputs.items() if path is not None and str(path) != "-"}
     for option, path in given.items():
         for name in (path, Path(os.path.realpath(path))):
@@ -32,7 +32,7 @@ def require_apart(outputs: Mapping[str, Path | None], sources: Iterable[Path]) -
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What a file is, whatever the name that leads to it."""
+    """Return the identity of a file, regardless of the name that leads to it."""
     with suppress(OSError, ValueError):
         found = os.stat(path)  # noqa: PTH116 - half the time of a Path's
         return found.st_dev, found.st_ino

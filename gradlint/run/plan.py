@@ -1,4 +1,4 @@
-"""Turns options and configuration into jobs: which files are checked, and what is done with each."""
+"""Turns options and configuration into jobs: which files to check, and what to do with each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gradlint.run.outputs import require_apart
 from gradlint.run.task import Job, Task
 
 STDIN = Path("-")
-"""What is read from stdin is called, unless it is given a name."""
+"""The name of stdin, unless it is given another."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `unsafe` and `output_format` are one for the run; `piped` is what came over stdin."""
+    """What a run will do. `unsafe` and `output_format` apply to the whole run, and `piped` is the content of stdin."""
 
     options: Options
     unsafe: bool
@@ -37,7 +37,7 @@ class Plan:
 
     @cached_property
     def idle(self) -> str:
-        """Why the run checks nothing, so that nothing found is no good news; empty where it checks something."""
+        """Why the run checks nothing, so that having no findings is not good news. Empty if it checks something."""
         if self.found.problems:
             return ""
         if not self.jobs:
@@ -48,7 +48,7 @@ class Plan:
 
 
 def make_plan(options: Options) -> Plan:
-    """What the options come to under the configuration. Raises ConfigError and UnknownRule."""
+    """Turn options and configuration into a plan. Raises ConfigError and UnknownRule."""
     require_compatible(options)
     given = _given(options)
     configs = _configs(options, given)
@@ -73,7 +73,7 @@ def make_plan(options: Options) -> Plan:
 
 
 def _has_rules(selection: Selection) -> bool:
-    """Whether any rule runs; the rules are imported only where what settings ignore may be all that they select."""
+    """Whether any rule runs. The rules are only imported if the settings may ignore everything that they select."""
     ignored = [selector.upper() for layer in selection.layers for selector in layer.ignore]
     selected = any(layer.select is not None for layer in selection.layers)
     if not ignored or not (selected or "ALL" in ignored or "GRD" in ignored):
@@ -84,7 +84,7 @@ def _has_rules(selection: Selection) -> bool:
 
 
 def _home(options: Options) -> Path:
-    """The folder whose configuration decides what is one for the whole run."""
+    """Return the folder whose configuration decides what applies to the whole run."""
     first = options.stdin_filename or options.paths[0]
     try:
         return first if not options.from_stdin and first.is_dir() else first.parent
@@ -93,7 +93,7 @@ def _home(options: Options) -> Path:
 
 
 def _given(options: Options) -> dict[str, Any]:
-    """The options as settings, which win over every configuration."""
+    """Return the options as settings, which override every configuration file."""
     settings: dict[str, Any] = {
         "select": options.select,
         "extend-select": options.extend_select,
@@ -132,7 +132,7 @@ def _require_patterns(*lines: str) -> None:
 
 
 def _configs(options: Options, given: Settings) -> Configs:
-    """Configuration files and `key = value` pairs are told apart as in Ruff: what names a file is one."""
+    """Read configuration files and `key = value` pairs. As in Ruff, an argument that names a file is a file."""
     files = [each for each in options.config if "=" not in each or is_file(Path(each))]
     inline = [(read_inline(each), "--config") for each in options.config if each not in files]
     if len(files) > 1:
@@ -166,7 +166,7 @@ def _piped(name: Path, configs: Configs) -> Found:
 
 
 class _Tasks:
-    """Tasks by configuration; the patterns of each are made ready once."""
+    """Makes the tasks for each configuration, and compiles its patterns only once."""
 
     def __init__(self, options: Options, unsafe: bool, baselines: Baselines) -> None:
         self.fix = options.fixing or options.fix_only or options.diff
@@ -177,7 +177,7 @@ class _Tasks:
         self._made: dict[tuple[int, tuple[str, ...]], Task] = {}
 
     def of(self, target: Target) -> Task:
-        """What to do with a file."""
+        """Return what to do with a file."""
         config = target.config
         silenced, entries = self._silenced(target), self.baselines.entries(config.baseline, target.path)
         made = self._made.get((id(config), silenced)) if entries is None else None

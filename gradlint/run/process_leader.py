@@ -1,4 +1,4 @@
-"""The process that leads the others of a pool: it starts them, and hands them work as it comes, the largest pieces first."""
+"""Leads the worker processes of a pool: starts them, and hands them work as it arrives, the largest pieces first."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Batch = list[tuple[int, Item]]
-"""What is done together: items with their numbers."""
+"""Items that are done together, with their numbers."""
 
 
 @dataclass(frozen=True)
 class Instructions(Generic[Item, Result]):
-    """What to do with an item, what to do before the first one, and what to say of one that ended its process.
+    """What to do with an item, what to do before the first one, and the result for an item that crashed its process.
 
     All three can be pickled.
     """
@@ -32,7 +32,7 @@ class Instructions(Generic[Item, Result]):
 
 
 def executor(workers: int, do: Instructions[Any, Any], method: str, *unused: Connection) -> ProcessPoolExecutor:
-    """Processes that are ready to work, and keep none of the connections open that a fork gave them."""
+    """Start processes that are ready to work, and close the connections that a fork has given them."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -51,7 +51,7 @@ def _begin(prepare: Callable[[], None], unused: Iterable[Connection]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A process of an executor would wait for work for ever if the one that leads it was killed."""
+    """End with the parent. If the leader was killed, a process of the executor would wait for work forever."""
     from multiprocessing import parent_process
 
     parent = parent_process()
@@ -61,10 +61,10 @@ def _end_with_parent() -> None:
 
 
 def lead(connection: Connection, other_end: Connection | None, do: Instructions[Any, Any], workers: int, method: str) -> None:
-    """Hand on the batches that come until the connection ends, or a process does; say with a None that they may come.
+    """Pass on the batches that arrive, until the connection closes or a process dies. Send a None once batches may come.
 
-    The method is one of those of `multiprocessing` to start a process; after a fork, `other_end` is what this process has of the
-    other side of the connection.
+    `method` is a start method of `multiprocessing`. After a fork, `other_end` is this process's copy of the other end of the
+    connection.
     """
     import signal
     from multiprocessing import Pipe
@@ -91,7 +91,7 @@ def lead(connection: Connection, other_end: Connection | None, do: Instructions[
 
 
 class _Crew(Generic[Item, Result]):
-    """Keeps the processes busy, and what waits in the order of its size."""
+    """Keeps the processes busy, and queues what waits by size."""
 
     def __init__(
         self,
@@ -105,14 +105,14 @@ class _Crew(Generic[Item, Result]):
 
         self._processes = processes
         self._work = work
-        self._free = workers + 1  # one more than can run, so that none waits for its next
+        self._free = workers + 1  # one more than can run, so that none waits for its next batch
         self._report = report
         self._give_up = give_up
         self._waiting: list[tuple[int, int, Batch[Item]]] = []
         self._lock = Lock()
 
     def take(self, size: int, batch: Batch[Item]) -> None:
-        """One batch more."""
+        """Add a batch."""
         with self._lock:
             heappush(self._waiting, (-size, batch[0][0], batch))
         self._hand_out()
@@ -128,7 +128,7 @@ class _Crew(Generic[Item, Result]):
                 batch = heappop(self._waiting)[2]
             try:
                 self._processes.submit(_each, self._work, batch).add_done_callback(self._done)
-            except (BrokenProcessPool, RuntimeError):  # no process takes work any more
+            except (BrokenProcessPool, RuntimeError):  # no process accepts work any more
                 return
 
     def _done(self, future: Future[list[tuple[int, Result]]]) -> None:
@@ -136,7 +136,7 @@ class _Crew(Generic[Item, Result]):
             return
         try:
             self._report(future.result())
-        except Exception:  # a process was ended, or nobody listens
+        except Exception:  # a process died, or nobody listens
             self._give_up()
             return
         with self._lock:
@@ -149,4 +149,4 @@ def _each(work: Callable[[Item], Result], batch: Batch[Item]) -> list[tuple[int,
 
 
 def _nothing() -> None:
-    """Work that makes the processes start."""
+    """Do nothing, which makes the processes start."""

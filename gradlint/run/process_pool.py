@@ -1,4 +1,4 @@
-"""Shares work among processes while more of it still comes in; a little of it is done in this process instead."""
+"""Shares work among processes while more of it arrives. If there is little work, this process does it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 MOST = 61
-"""Windows waits for no more processes than this."""
+"""Windows cannot wait for more processes than this."""
 
 TOGETHER = 50_000
-"""Small pieces of work go together up to this size."""
+"""Small items are batched up to this total size."""
 
 UNDERWAY = 8_000_000
-"""How much work the processes hold at once; the rest waits here."""
+"""Limit on the size of the work that the processes hold at once. The rest waits here."""
 
 
 def processors() -> int:
-    """How many processes can run at once."""
+    """Return how many processes can run at once."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 class Pool(Generic[Item, Result]):
-    """Takes items as they come, and gives the results in their order.
+    """Takes items as they come, and yields the results in the same order.
 
-    Processes are started once the sizes of the items add up to `pays_from`, and begin at once. A foreman leads them: where a
-    process can be forked, it alone does what `prepare` does, imports above all, and the others are made from it.
+    Processes start once the sizes of the items add up to `pays_from`, and begin at once. A foreman leads them. If processes can
+    be forked, only the foreman runs `prepare`, mostly imports, and the others are forked from it.
     """
 
     def __init__(self, do: Instructions[Item, Result], workers: int | None = None, pays_from: int = 0) -> None:
@@ -48,15 +48,15 @@ class Pool(Generic[Item, Result]):
         self._batch_size = 0
         self._waiting: deque[tuple[int, Batch[Item]]] = deque()
         self._underway: dict[int, int] = {}
-        """The sizes of the batches that were passed on, by their first numbers."""
+        """The sizes of the batches that were passed on, by their first item's number."""
         self._results: dict[int, Result] = {}
         self._connection: Connection | None = None
         self._is_ready = False
         self.processes = 0
-        """How many processes work besides this one; the foreman does not count."""
+        """How many processes work besides this one, without the foreman."""
 
     def give(self, item: Item, size: int) -> None:
-        """Something more to do, of some bytes."""
+        """Add an item of some size."""
         self._batch.append((len(self._items), item))
         self._items.append(item)
         self._size += size
@@ -68,7 +68,7 @@ class Pool(Generic[Item, Result]):
         self._pass_on()
 
     def results(self) -> Iterator[Result]:
-        """The results of all that was given, in that order."""
+        """Yield the results of all items, in order."""
         if not self.processes:
             yield from map(self._do.work, self._items)
             return
@@ -80,7 +80,7 @@ class Pool(Generic[Item, Result]):
             yield self._results[number] if number in self._results else next(rest)
 
     def _one_by_one(self) -> Iterator[Result]:
-        """The results that are missing after a process was ended: apart, so that one ends no other."""
+        """Yield the results that a dead process left missing. The items run one at a time, so that a crash affects only one."""
         from concurrent.futures.process import BrokenProcessPool
 
         items = [item for number, item in enumerate(self._items) if number not in self._results]
@@ -96,7 +96,7 @@ class Pool(Generic[Item, Result]):
                         break
 
     def close(self) -> None:
-        """End the processes, whatever they do."""
+        """End the processes, whatever they are doing."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -111,13 +111,13 @@ class Pool(Generic[Item, Result]):
         arguments = (theirs, ours if method == "fork" else None, self._do, self.workers, method)
         try:
             context.Process(target=lead, args=arguments).start()  # type: ignore[attr-defined]
-        except OSError:  # the system gives no more processes
+        except OSError:  # the system allows no more processes
             self.workers = 1
             return
         finally:
             theirs.close()
         self._connection = ours
-        atexit.register(self.close)  # or this process would wait for the foreman, which waits for the connection's end
+        atexit.register(self.close)  # or this process would wait for the foreman, which waits for the connection to close
         self.processes = self.workers
 
     def _close_batch(self) -> None:
@@ -126,7 +126,7 @@ class Pool(Generic[Item, Result]):
             self._batch, self._batch_size = [], 0
 
     def _pass_on(self, *, wait: bool = False) -> None:
-        """Take the results that are there, and hand on what waits."""
+        """Take the results that have arrived, and pass on what waits."""
         if self._connection is None:
             return
         try:
@@ -153,7 +153,7 @@ class Pool(Generic[Item, Result]):
 
 
 def _method() -> str:
-    """A fork costs a tenth of a new interpreter; it is safe on Linux, and while there is only one thread."""
+    """Return the start method. A fork costs a tenth of a new interpreter, and is safe on Linux with a single thread."""
     from multiprocessing import get_start_method
     from threading import active_count
 

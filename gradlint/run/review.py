@@ -1,4 +1,4 @@
-"""Checks one text under one task: what is found, what of that is new, and what may be fixed, while the text is being repaired."""
+"""Checks one text under one task while it is being fixed: what is found, what of that is new, and what may be fixed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from gradlint.suppression.comments import keep
 from gradlint.suppression.prints import Print, prints
 
 Repair = Callable[["Review"], FixOutcome]
-"""What makes of a text another one, and says which findings are gone by it."""
+"""Turns a text into another one, and says which findings this removes."""
 
 
 @dataclass(frozen=True)
 class Review:
-    """A text as it was read, and what is asked of it. The methods take the text as it is by then.
+    """A text as it was read, and the answers about it. The methods take the current state of the text.
 
-    `refusal` says why a new text cannot be written to the file; a fix that makes such a text is withheld. `unsaved` are the texts of
-    other files that an editor has not written yet, by their paths.
+    `refusal` says why a new text cannot be written to the file. A fix that would produce such a text is withheld. `unsaved` holds
+    unsaved texts of other files in an editor, by path.
     """
 
     name: str
@@ -47,22 +47,22 @@ class Review:
 
     @cached_property
     def project(self) -> Project:
-        """What is known beside the text."""
+        """What is known from outside the text."""
         taught = self.task.names.taught(self.task.max_size)
         return Project(taught, neighbours_of(self.name, self.text, self.unsaved) if self.task.follow else None)
 
     @property
     def context(self) -> Context:
-        """What the answer depends on beside the text."""
+        """What the result depends on besides the text."""
         neighbours = self.project.neighbours
         return neighbours.context if neighbours is not None else NO_CONTEXT
 
     def found(self, text: str) -> tuple[Diagnostic, ...]:
-        """Everything that no comment silences, without the fixes that the settings do not want."""
+        """Return everything that no comment silences, without fixes that the settings exclude."""
         return self._reported(text, self._analysis(text).diagnostics)
 
     def loops(self, text: str, reported: tuple[Diagnostic, ...]) -> tuple[LoopVerdict, ...]:
-        """The verdict on each training loop, given what is reported."""
+        """Return the verdict on each training loop, given what is reported."""
         return self._analysis(text).loops(reported, self.name)
 
     def _analysis(self, text: str) -> engine.Analysis:
@@ -74,7 +74,7 @@ class Review:
 
     @cached_property
     def _analyses(self) -> dict[str, engine.Analysis]:
-        """That of the last text."""
+        """Cache of the analysis of the last text."""
         return {}
 
     def _reported(self, text: str, found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
@@ -82,7 +82,7 @@ class Review:
         return tuple(self._writable(text, each) for each in wanted)
 
     def split(self, text: str, found: tuple[Diagnostic, ...]) -> Sorted:
-        """What of that is new, and what the baseline holds back."""
+        """Split findings into new ones and those that the baseline holds back."""
         if not self.task.baseline:
             return Sorted(found)
         if text == self.text:
@@ -90,23 +90,23 @@ class Review:
         return sort(text, found, self._matched, loosely=True)
 
     def new(self, text: str) -> tuple[Diagnostic, ...]:
-        """What is reported."""
+        """Return what is reported."""
         return self.split(text, self.found(text)).new
 
     def prints(self, text: str, found: tuple[Diagnostic, ...]) -> tuple[Print, ...]:
-        """What a baseline knows the findings by."""
+        """Return what a baseline identifies the findings by."""
         return prints(text, found)
 
     def fixes(self, text: str) -> list[Located]:
-        """The new findings with a fix that is wanted, in the order of their places."""
+        """Return the new findings whose fixes may be applied, in the order of their places."""
         return admitted(text, self.name, self.rules, self.task.unsafe, self._keep, self.project)
 
     def fixed(self) -> FixOutcome:
-        """The text after all fixes."""
+        """Return the text after all fixes."""
         return fix_all(self.text, self.name, self.rules, unsafe=self.task.unsafe, keep=self._keep, project=self.project)
 
     def annotated(self) -> FixOutcome:
-        """The text with comments that silence what is new in it."""
+        """Return the text with comments that silence its new findings."""
         from gradlint.suppression.add_ignore import add_ignores
 
         outcome = add_ignores(self.text, self.new, self.task.annotate or "")
@@ -114,7 +114,7 @@ class Review:
 
     @cached_property
     def _matched(self) -> Entries:
-        """The entries of the baseline that the text met before anything was changed in it."""
+        """The baseline entries that matched the text before anything in it was changed."""
         held = sort(self.text, self.found(self.text), self.task.baseline or ()).held
         return tuple(sorted(Counter(held).items()))
 
@@ -126,7 +126,7 @@ class Review:
         )
 
     def _writable(self, text: str, diagnostic: Diagnostic) -> Diagnostic:
-        """Without a fix that cannot be written, for which its note says why."""
+        """Return the diagnostic without a fix that cannot be written, and explain that in its note."""
         reason = self._refused(text, diagnostic.fix)
         if reason is None:
             return diagnostic
@@ -141,7 +141,7 @@ class Review:
 
 
 def repair_of(task: Task) -> Repair | None:
-    """What a task wants done with a text; None where it is only to be checked."""
+    """Return how a task changes a text, or None if it only checks."""
     if task.annotate is not None:
         return Review.annotated
     return Review.fixed if task.fix else None

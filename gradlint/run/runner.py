@@ -1,4 +1,4 @@
-"""Checks files in this process or in several: a worker takes the bytes of a file and gives diagnostics and new bytes."""
+"""Checks files in this process or in several. A worker takes the bytes of a file and returns diagnostics and new bytes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from gradlint.timings import Timings
 
 Progress = Callable[[Iterator[FileResult], int], Iterator[FileResult]]
-"""Passes results on as they come, and shows how many of how many there are."""
+"""Passes results on as they come, and shows how many of the total are done."""
 POOL_FROM = 300_000
-"""Bytes of candidate files from which a pool of processes pays for its start."""
+"""Total size of candidate files, in bytes, from which a process pool is worth its start-up time."""
 
 MANY = 1500
-"""Files to read from which it pays in any case, as there is much to read while the processes start."""
+"""Number of files to read from which a pool is always worth it, because reading overlaps with its start."""
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
     cache: Cache | None = None,
     timings: Timings | None = None,
 ) -> Iterator[FileResult]:
-    """Do every job; results come in the order of the jobs. Nothing is written but to the cache."""
+    """Do every job, and yield the results in the order of the jobs. This writes only to the cache."""
     intake = Intake(cache, timings)
     pool = Pool(Instructions(_timed if timings is not None else _untimed, _prepare, _lost), workers)
     try:
@@ -64,7 +64,7 @@ Timed = tuple[FileResult, "Timings | None"]
 
 
 def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], timings: Timings | None) -> Iterator[FileResult]:
-    """What was known and what was done, in the order of the jobs; what is new is remembered."""
+    """Yield known and new results in the order of the jobs, and remember the new ones."""
     for each in taken:
         if isinstance(each, FileResult):
             yield each
@@ -84,7 +84,7 @@ def _can_be_kept(result: FileResult, task: Task) -> bool:
 
 
 def _prepare() -> None:
-    """What a process imports before its first file."""
+    """Import what a process needs before its first file."""
     import gc
 
     import_parser()
@@ -132,7 +132,7 @@ def _guarded(candidate: Candidate) -> FileResult:
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Syntax trees are made of many objects, of which none is garbage before the file is done."""
+    """Turn off garbage collection. Syntax trees consist of many objects, and none is garbage before the file is done."""
     import gc
 
     enabled = gc.isenabled()
@@ -145,12 +145,12 @@ def _without_collecting() -> Iterator[None]:
 
 
 def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:
-    """Check one file's bytes, and repair them as the task says, or as `repair` does where it is given."""
+    """Check the bytes of one file, and fix them with `repair`, or else as the task says."""
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
         return FileResult(name, (unreadable(name, decoded.row, 1, decoded.message),))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+        warnings.simplefilter("ignore")  # Python's parser warns about the checked code
         if name.endswith(".ipynb"):
             return _check_notebook(name, data, decoded, task, repair)
         annotated = mentions_suppression(data) and _is_annotated(decoded.text)
@@ -160,7 +160,7 @@ def process(name: str, data: bytes, task: Task, repair: Repair | None = None) ->
 
 
 def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
-    """As for a script, over the code cells as one module; the result is told in cells again."""
+    """Check the code cells as one module, like a script, and map the result back to cells."""
     from gradlint.files.notebook import NotANotebook, Unwritable, read_notebook
 
     try:
@@ -208,7 +208,7 @@ def _check(
         try:
             after = decoded.encode(outcome.text)
             text, applied = outcome.text, outcome.applied
-        except UnicodeEncodeError:  # the encoding of the file has no form for what would be written
+        except UnicodeEncodeError:  # the encoding of the file lacks a character of the new text
             pass
     found = review.found(text)
     split = review.split(text, found)
@@ -222,19 +222,19 @@ def _check(
 
 
 def _is_annotated(text: str) -> bool:
-    """Whether a text without anything to find has suppression comments, which then are unused."""
+    """Whether a text without findings has suppression comments, which are unused then."""
     from gradlint.suppression.unused import holds_directives
 
     return holds_directives(text)
 
 
 def _is_python(data: bytes) -> bool:
-    """Whether there is nothing to tell of a script whose bytes can hold no finding; imports no more than that needs."""
+    """Whether an irrelevant script parses, so that there is nothing to report. Imports no more than that needs."""
     from gradlint.files.parse import MOST_READ, parse, tree_is_deep
 
     decoded = decode(data)
     if not isinstance(decoded, Undecodable) and len(decoded.text) > MOST_READ:
-        return True  # whether it is Python is nobody's question at such a size
+        return True  # at such a size, nobody needs to know whether it is Python
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -244,7 +244,7 @@ def _is_python(data: bytes) -> bool:
 
 
 def _holds_nothing(text: str, task: Task) -> bool:
-    """Whether a text holds no finding and no loop to judge, told without the parser that the rules need."""
+    """Whether a text has no finding and no loop to judge, decided without the parser that the rules need."""
     from gradlint.relevance.needed_words import BACKWARD
     from gradlint.relevance.programs import may_lead
     from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops

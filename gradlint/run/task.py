@@ -1,4 +1,4 @@
-"""What is done with a file and what comes of it, as plain data that processes can send to each other."""
+"""What to do with a file and the result of that, as plain data that processes can exchange."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What to do with a file; picklable. The selectors are known to name rules."""
+    """What to do with a file. It can be pickled, and all its selectors match rules."""
 
     selection: Selection = field(default_factory=Selection)
     fix: bool = False
     unsafe: bool = False
     names: Names = field(default_factory=Names)
     baseline: Entries | None = None
-    """What is accepted in this file; None where no baseline is in play, and nobody asks for the findings' prints."""
+    """What is accepted in this file, or None if there is no baseline and nobody needs the findings' prints."""
     annotate: str | None = None
-    """Whether to write comments that silence what is found, and the reason that they give."""
+    """The reason to give in comments that silence the findings, or None to write no comments."""
     follow: bool = True
-    """Whether the modules that a file imports, and those that lead to it, are read as well."""
+    """Whether to read the modules that the file imports, and those that lead to it."""
     max_size: int | None = None
-    """How much code of a file is parsed; None for what is usual."""
+    """How much code of a file is parsed. None means the default."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file and what to do with it; a `named` file is read even where its bytes can hold no finding.
+    """A file and what to do with it. A `named` file is checked even if its bytes cannot contain a finding.
 
-    `data` is the content of what is no file: it came over stdin.
+    `data` is the content of stdin, and None for a file.
     """
 
     path: Path
@@ -49,12 +49,12 @@ class Job:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of one file.
+    """The result for one file.
 
-    `text` is what the diagnostics are about, in a notebook `cells` by their numbers; `before` and `after` are set where a
-    fix was applied, `crash` where gradlint itself failed. `held` are the entries of the baseline that hold findings back,
-    `prints` what everything is known by that was found, held back or not. `loops` has the verdict on each training loop.
-    `context` is what that depends on beside the content of the file.
+    `text` is what the diagnostics are about. In a notebook, `cells` are the texts by cell number. `before` and `after` are set if
+    a fix was applied, and `crash` if gradlint itself failed. `held` are the baseline entries that hold findings back, and
+    `prints` identify all findings, held back or not. `loops` holds the verdict on each training loop. `context` is what the
+    result depends on besides the content of the file.
     """
 
     path: str

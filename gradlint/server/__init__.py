@@ -1,5 +1,5 @@
-"""The language server: `gradlint server`, spoken to over stdin and stdout.
+"""The language server that `gradlint server` runs over stdin and stdout.
 
-`app` answers the protocol's messages, `session` keeps what is open and runs the checks in a thread of their own, `check`
-finds out what is wrong with one text, and the other modules translate between gradlint's places and the editor's.
+`app` answers the protocol's messages. `session` holds the open documents and runs checks in background threads. `check` checks
+one text, and the other modules translate between gradlint's places and the editor's.
 """

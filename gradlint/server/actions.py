@@ -21,7 +21,7 @@ KINDS = (types.CodeActionKind.QuickFix.value, FIX_ALL, FIX_NOTEBOOK)
 
 @dataclass(frozen=True)
 class Asked:
-    """What a client asks for: a range of one of the texts, and the kinds that it takes (None for all)."""
+    """A client's request: a range of one of the texts, and the kinds that it accepts (None for all)."""
 
     uri: str
     range: types.Range
@@ -35,12 +35,12 @@ class Asked:
         return Asked(params.text_document.uri, params.range, kinds, tuple(params.context.diagnostics))
 
     def takes(self, kind: str) -> bool:
-        """Whether a kind is wanted: `source` takes `source.fixAll.gradlint` as well."""
+        """Whether a kind is wanted. `source` includes `source.fixAll.gradlint`."""
         return self.only is None or any(kind == each or kind.startswith(f"{each}.") for each in self.only)
 
 
 def quick_fixes(asked: Asked, checked: Checked, client: Client) -> Iterator[types.CodeAction]:
-    """The fixes of what is found in the range, and then the comments that silence it."""
+    """Yield the fixes of the findings in the range, and then the comments that silence them."""
     if not asked.takes(types.CodeActionKind.QuickFix.value):
         return
     here = list(_within(asked, checked, client))
@@ -54,7 +54,10 @@ def quick_fixes(asked: Asked, checked: Checked, client: Client) -> Iterator[type
 
 
 def _ignore(finding: Diagnostic, shown: types.Diagnostic, document: Document) -> types.CodeAction:
-    """The comment that silences a finding; as with all fixes, the edit is made when it is chosen."""
+    """Return the action that silences a finding with a comment.
+
+    As with all fixes at once, the edit is made when the user chooses it.
+    """
     return types.CodeAction(
         f"Ignore {finding.code} on this line",
         types.CodeActionKind.QuickFix,
@@ -70,28 +73,28 @@ def _key(finding: Diagnostic) -> list[str | int]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What an action without an edit stands for: all fixes of a document, or the comment that silences one finding."""
+    """What an action without an edit is for: all fixes of a document, or the comment that silences one finding."""
 
     uri: str
     ignore: Sequence[object] | None = None
 
     @staticmethod
     def of(action: types.CodeAction) -> Choice | None:
-        """Read from what the action was sent with; None of what is no action of ours."""
+        """Read the choice from the data of the action, or return None if the action is not one of gradlint's."""
         data = action.data
         if not isinstance(data, dict) or not isinstance(data.get("uri"), str):
             return None
         return Choice(data["uri"], data.get("ignore"))
 
     def finding(self, checked: Checked) -> Diagnostic | None:
-        """The finding to silence, if it is still there."""
+        """Return the finding to silence, if it is still there."""
         return next((each for each in checked.findings if _key(each) == list(self.ignore or ())), None)
 
 
 def fix_all(asked: Asked, checked: Checked) -> Iterator[types.CodeAction]:
-    """All fixes at once, without the edit, which is costly: it is made when the action is chosen.
+    """Yield the action for all fixes at once. Its edit is costly, so it is made only when the user chooses the action.
 
-    A notebook has a kind of its own: an editor asks every cell for `source.fixAll`, and each would rewrite all of them.
+    Notebooks have a separate kind. An editor requests `source.fixAll` for every cell, and each request would rewrite all cells.
     """
     kind = FIX_ALL if isinstance(checked.document, Script) else FIX_NOTEBOOK
     if asked.takes(kind) and any(_admitted(each, unsafe=checked.unsafe) for each in checked.findings):
@@ -104,7 +107,7 @@ def _admitted(finding: Diagnostic, *, unsafe: bool) -> bool:
 
 
 def _within(asked: Asked, checked: Checked, client: Client) -> Iterator[tuple[Diagnostic, types.Diagnostic]]:
-    """The findings that the range touches, each as the client has it."""
+    """Yield the findings that the range touches, each with the diagnostic that the client has."""
     for finding in checked.findings:
         location = checked.document.location(finding.span)
         if location is None or location.uri != asked.uri or not _touch(location.range, asked.range):

@@ -1,4 +1,4 @@
-"""The messages of the protocol, and what answers each. https://microsoft.github.io/language-server-protocol/"""
+"""The messages of the protocol, and the answer to each. https://microsoft.github.io/language-server-protocol/"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOTEBOOKS = types.NotebookDocumentSyncOptions(
 
 
 class Server(LanguageServer):
-    """The server with its state; what goes wrong in it is logged, and shown only where the user can do something about it."""
+    """The server and its state. Errors in it are logged, and shown only if the user can do something about them."""
 
     def __init__(self) -> None:
         super().__init__(SOURCE, __version__, notebook_document_sync=_NOTEBOOKS)
@@ -37,7 +37,7 @@ class Server(LanguageServer):
         self._crashes: dict[str, str] = {}
 
     def publish(self, checked: Checked) -> None:
-        """Tell what was found; a client that pulls asks for it itself, except for the cells of a notebook."""
+        """Send the findings. A client that pulls requests them itself, except for the cells of a notebook."""
         self.tell(checked)
         if self.client.pulls and isinstance(checked.document, Script):
             if checked.among:
@@ -48,7 +48,7 @@ class Server(LanguageServer):
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, versions[uri]))
 
     def tell(self, checked: Checked) -> None:
-        """Show what is wrong with the configuration, and log where gradlint itself failed; each once."""
+        """Show what is wrong with the configuration, and log crashes of gradlint itself, each only once."""
         if checked.problem is not None:
             self.complain(checked.problem)
         uri = checked.document.uri
@@ -57,21 +57,21 @@ class Server(LanguageServer):
             self.log(f"gradlint itself failed on {uri}:\n{checked.crash}")
 
     def complain(self, problem: str) -> None:
-        """Show a message, once."""
+        """Show a message, but only once."""
         if problem not in self._told:
             self._told.add(problem)
             self.window_show_message(types.ShowMessageParams(types.MessageType.Error, one_line(f"gradlint: {problem}")))
 
     def log(self, message: str) -> None:
-        """Write an error into the client's log."""
+        """Write an error to the client's log."""
         self.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what pygls would show: the user can do nothing about it."""
+        """Log what pygls would show, because the user can do nothing about it."""
         self.log(f"{getattr(source, '__name__', source)}: {error}")
 
     def settle(self, value: object) -> None:
-        """Take the editor's settings."""
+        """Apply the editor's settings."""
         settings, mistakes, strange = read_settings(value)
         for mistake in mistakes:
             self.complain(mistake)
@@ -86,7 +86,7 @@ class Server(LanguageServer):
         self.refresh()
 
     def refresh(self) -> None:
-        """Have a client that pulls ask again."""
+        """Make a client that pulls request the findings again."""
         if get_capability(self.client_capabilities, "workspace.diagnostics.refresh_support"):
             self.workspace_diagnostic_refresh(None)
 
@@ -98,7 +98,7 @@ def _versions(document: Document) -> dict[str, int | None]:
 
 
 def make() -> Server:
-    """A server with all that it answers."""
+    """Create a server with all its handlers."""
     server = Server()
     _answer_lifecycle(server)
     _answer_scripts(server)
@@ -108,9 +108,9 @@ def make() -> Server:
 
 
 def serve() -> None:
-    """Serve one client over stdin and stdout until it leaves."""
+    """Serve one client over stdin and stdout until it disconnects."""
     stdout = sys.stdout.buffer
-    sys.stdout = sys.stderr  # nothing but messages may get between the messages
+    sys.stdout = sys.stderr  # nothing else may be written between the messages
     make().start_io(sys.stdin.buffer, stdout)
 
 
@@ -155,7 +155,7 @@ async def _register(server: Server) -> None:
 
 
 def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registration]:
-    """What the client is asked to tell of: changes of configuration files, and of its own settings."""
+    """Return what the client should report: changes of configuration files, and of its settings for gradlint."""
     wanted = []
     if get_capability(capabilities, "workspace.did_change_watched_files.dynamic_registration"):
         watchers = [types.FileSystemWatcher(f"**/{name}") for name in FILE_NAMES]
@@ -168,7 +168,7 @@ def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registr
 
 
 async def _fetch_settings(server: Server) -> bool:
-    """Ask the client for its settings; False where it gives none, and those that it began with stay."""
+    """Request the client's settings. Return False if it has none, which keeps the initial ones."""
     if not get_capability(server.client_capabilities, "workspace.configuration"):
         return False
     items = [types.ConfigurationItem(section=SOURCE)]
@@ -277,7 +277,7 @@ def _answer_requests(server: Server) -> None:
 
 
 async def _completed(action: types.CodeAction, server: Server) -> types.CodeAction:
-    """An action with its edit, of the text as it is now."""
+    """Return an action with its edit for the current text."""
     choice = Choice.of(action) if action.edit is None else None
     checked = await server.session.checked(choice.uri) if choice is not None else None
     if choice is None or checked is None:

@@ -1,4 +1,4 @@
-"""What is wrong with one version of a text, found out with as little of the work as the last version leaves to do."""
+"""Checks one version of a text, reusing as much as possible from the last version."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Memory:
     seen: Outline | None = None
     found: tuple[Diagnostic, ...] = ()
     document: Document | None = None
-    """The version that this is known of."""
+    """The version that the rest belongs to."""
 
 
 Memories = dict[str, Memory]
-"""By the addresses of the documents."""
+"""Memories by the URIs of their documents."""
 
 
 def check(document: Document, policies: Policies, memories: Memories, go_on: GoOn) -> Checked:
-    """Check a document by itself. Raises Superseded, and nothing else: a failure is told in the result."""
+    """Check a document by itself. Raises only Superseded: the result contains any other failure."""
 
     def judge(policy: Policy) -> Checked:
         memory = memories.setdefault(document.uri, Memory())
@@ -54,14 +54,14 @@ def check(document: Document, policies: Policies, memories: Memories, go_on: GoO
 
 
 def guarded(document: Document, policies: Policies, go_on: GoOn, judge: Callable[[Policy], Checked]) -> Checked:
-    """What a check says of a document; a failure is told in the result. Raises Superseded."""
+    """Return the result of a check, which contains its failure, if any. Raises Superseded."""
     try:
         go_on()
         policy = policies.of(document.path)
         if policy is None:
             return Checked(document)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python's parser has to say of the code that is checked
+            warnings.simplefilter("ignore")  # Python's parser warns about the checked code
             return judge(policy)
     except Superseded:
         raise
@@ -74,7 +74,7 @@ def guarded(document: Document, policies: Policies, go_on: GoOn, judge: Callable
 
 
 def remember(checked: Checked, memories: Memories) -> None:
-    """Take what was found among the modules for what is known of the text, if it moves with lines that do not matter."""
+    """Keep the findings among the modules as the known result for this text, if they can move along with irrelevant lines."""
     memory = memories.get(checked.document.uri)
     if memory is None or memory.document is not checked.document or memory.seen is None:
         return
@@ -83,9 +83,9 @@ def remember(checked: Checked, memories: Memories) -> None:
 
 
 def repair(document: Document, policies: Policies, unsaved: Mapping[str, str] | None = None) -> str:
-    """The code of a document after all its fixes, as `--fix` writes it. Raises ConfigError and BaselineError.
+    """Return the code of a document after all its fixes, as `--fix` writes it. Raises ConfigError and BaselineError.
 
-    With `unsaved` texts by their paths, among the modules around the document.
+    If `unsaved` texts are given, by path, check the document among the modules around it.
     """
     policy = policies.of(document.path)
     if policy is None or not worth_reading(document.code, policy.task):
@@ -95,7 +95,7 @@ def repair(document: Document, policies: Policies, unsaved: Mapping[str, str] | 
 
 
 def silence(document: Document, finding: Diagnostic) -> str:
-    """The code of a document with a comment that silences one finding; unchanged where none can."""
+    """Return the code of a document with a comment that silences one finding, or unchanged if no comment can."""
 
     def judge(code: str) -> tuple[Diagnostic, ...]:
         return keep(code, (finding,))
@@ -104,12 +104,12 @@ def silence(document: Document, finding: Diagnostic) -> str:
 
 
 def name_of(document: Document) -> str:
-    """What the findings of a document call it."""
+    """Return the file name for the findings of a document."""
     return str(document.path or document.uri)
 
 
 def worth_reading(code: str, task: Task) -> bool:
-    """Whether a text can hold a finding."""
+    """Whether a text can contain a finding."""
     return prefilter_of(task.selection, task.names).admits(code.encode("utf-8", "surrogatepass"))
 
 
@@ -127,7 +127,7 @@ def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -
 
 
 def reported(code: str, found: tuple[Diagnostic, ...], policy: Policy, review: Review) -> tuple[Diagnostic, ...]:
-    """What an editor shows of what was found in a text."""
+    """Return what an editor shows of the findings in a text."""
     shown = (each for each in keep(code, found) if policy.syntax_errors or each.code != ALWAYS_ON)
     fixes = policy.task.selection.fixes
     wanted = tuple(each if fixes(each.code, each.name) else replace(each, fix=None) for each in shown)
@@ -144,7 +144,7 @@ def _analyzed(code: str, seen: Outline | None, review: Review, reader: Reader, g
 
 
 def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagnostic, ...] | None:
-    """What was found before, where nothing has changed that it depends on."""
+    """Return the earlier findings, if nothing has changed that they depend on."""
     if seen is None or memory.seen is None or memory.policy != policy or not seen.sees_as(memory.seen):
         return None
     try:
@@ -155,7 +155,7 @@ def _known(seen: Outline | None, policy: Policy, memory: Memory) -> tuple[Diagno
 
 @dataclass(frozen=True)
 class Watched(Sequence[Rule]):
-    """Rules between which a run that is in vain can end."""
+    """Rules that check before each one whether the run is still needed."""
 
     rules: tuple[Rule, ...]
     go_on: GoOn

@@ -1,4 +1,4 @@
-"""What is wrong with one version of a text among the modules around it, of which the editor may hold unsaved ones."""
+"""Checks one version of a text among the modules around it, including unsaved ones from the editor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradlint.simulate.simulation import Simulation
 
 
 def check_among(document: Document, policies: Policies, unsaved: Mapping[str, str], go_on: GoOn) -> Checked:
-    """Check a document among the modules around it, `unsaved` ones by their paths. Raises Superseded, and nothing else."""
+    """Check a document among the modules around it, with `unsaved` ones by path. Raises only Superseded."""
 
     def judge(policy: Policy) -> Checked:
         if not worth_reading(document.code, policy.task):
@@ -35,7 +35,7 @@ def check_among(document: Document, policies: Policies, unsaved: Mapping[str, st
 
 @dataclass(frozen=True, eq=False)
 class _Watched(Project):
-    """A project whose runs end once they are in vain."""
+    """A project that checks before each run whether it is still needed."""
 
     go_on: GoOn = field(default=lambda: None)
 

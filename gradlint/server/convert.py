@@ -1,4 +1,4 @@
-"""Findings as the protocol has them."""
+"""Converts findings to the protocol's types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SEVERITY = {
 
 @dataclass(frozen=True)
 class Client:
-    """What the client can do, as far as it changes what it is sent."""
+    """The capabilities of the client that change what it is sent."""
 
     related: bool = False
     data: bool = False
@@ -35,7 +35,7 @@ class Client:
 
     @staticmethod
     def of(capabilities: types.ClientCapabilities) -> Client:
-        """What the client says of itself."""
+        """Read the client's capabilities."""
         resolve = get_capability(capabilities, "text_document.code_action.resolve_support")
         return Client(
             related=bool(get_capability(capabilities, "text_document.publish_diagnostics.related_information"))
@@ -50,7 +50,7 @@ class Client:
 
 
 def diagnostics(checked: Checked, client: Client) -> dict[str, list[types.Diagnostic]]:
-    """What is shown in each text of a document; an empty list where nothing is."""
+    """Return the diagnostics of each text of a document, which may be empty."""
     shown: dict[str, list[types.Diagnostic]] = {uri: [] for uri in checked.document.texts}
     for finding in checked.findings:
         location = checked.document.location(finding.span)
@@ -60,7 +60,7 @@ def diagnostics(checked: Checked, client: Client) -> dict[str, list[types.Diagno
 
 
 def diagnostic(finding: Diagnostic, location: types.Location, document: Document, client: Client) -> types.Diagnostic:
-    """One finding at its place."""
+    """Convert one finding at its place."""
     message = one_line(finding.sentence)
     return types.Diagnostic(
         location.range,
@@ -75,7 +75,7 @@ def diagnostic(finding: Diagnostic, location: types.Location, document: Document
 
 
 def edit(changes: list[types.TextDocumentEdit], client: Client) -> types.WorkspaceEdit:
-    """Edits of exactly these versions, or as good as it gets with a client that knows no versions of edits."""
+    """Return edits for exactly these versions, or edits without versions if the client does not support versioned ones."""
     if client.document_changes:
         return types.WorkspaceEdit(document_changes=changes)
     return types.WorkspaceEdit(changes={each.text_document.uri: _plain(each) for each in changes})
@@ -91,7 +91,10 @@ def _related(finding: Diagnostic, document: Document) -> list[types.DiagnosticRe
 
 
 def _data(finding: Diagnostic, document: Document) -> dict[str, Any]:
-    """What a client needs to offer the fix itself; in a notebook, whose fixes may reach over cells, it asks for the action."""
+    """Return what a client needs to offer the fix itself.
+
+    Fixes in a notebook may span cells, so the client must request those.
+    """
     fix = finding.fix
     data: dict[str, Any] = {"name": finding.name}
     if fix is not None:
@@ -104,7 +107,7 @@ def _data(finding: Diagnostic, document: Document) -> dict[str, Any]:
 
 
 def _range(each: types.Range) -> dict[str, dict[str, int]]:
-    """A range as plain data: what lies in `data` is not converted any further."""
+    """Return a range as plain data, because `data` is not converted any further."""
     return {
         "start": {"line": each.start.line, "character": each.start.character},
         "end": {"line": each.end.line, "character": each.end.character},

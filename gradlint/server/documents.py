@@ -1,4 +1,4 @@
-"""What is open in the editor: scripts, and notebooks whose cells are one module."""
+"""The documents that are open in the editor: scripts, and notebooks whose cells form one module."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ class Script:
 
     @property
     def path(self) -> Path | None:
-        """Where the file lies, or would lie; None for what has no place in the file system."""
+        """The path of the file, even if it does not exist yet, or None for a document outside of the file system."""
         return path_of(self.uri)
 
     @property
     def code(self) -> str:
-        """What is checked."""
+        """The code to check."""
         return self.text.content
 
     @property
     def texts(self) -> Mapping[str, Text]:
-        """The texts that diagnostics are told for."""
+        """The texts that have diagnostics."""
         return {self.uri: self.text}
 
     def location(self, span: Span) -> types.Location | None:
-        """Where the editor shows a span of the code."""
+        """Return where the editor shows a span of the code."""
         return types.Location(self.uri, self.text.range(span))
 
     def place(self, uri: str, position: types.Position) -> Place | None:
-        """The place in the code of a position in one of the texts."""
+        """Convert a position in one of the texts to a place in the code."""
         return self.text.place(position) if uri == self.uri else None
 
     def repaired(self, edits: Sequence[TextEdit]) -> list[types.TextDocumentEdit]:
-        """Edits of the code, as edits of the editor's texts."""
+        """Convert edits of the code to edits of the editor's texts."""
         found = [types.TextEdit(self.text.range(edit.span), edit.content) for edit in edits]
         return _edited(self.uri, self.version, found)
 
     def rewritten(self, code: str) -> list[types.TextDocumentEdit]:
-        """The edits that make the code a new one."""
+        """Return the edits that change the code into `code`."""
         return _edited(self.uri, self.version, self.text.edits_to(code))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a notebook; only Python ones are part of the module."""
+    """A cell of a notebook. Only Python cells are part of the module."""
 
     uri: str
     version: int | None
@@ -84,7 +84,7 @@ class OpenNotebook:
 
     @cached_property
     def notebook(self) -> Notebook:
-        """The cells as the command would read them from a file, so that both see one module and the same magics."""
+        """The cells as the command would read them from a file, so that both see the same module and the same magics."""
         from gradlint.files.notebook import read_notebook
 
         cells = [{"cell_type": "code" if cell.python else "markdown", "source": cell.text.content} for cell in self.cells]
@@ -134,7 +134,7 @@ Document = Script | OpenNotebook
 
 
 def path_of(uri: str) -> Path | None:
-    """The path of a file's address."""
+    """Return the path for the URI of a file, or None if it has none."""
     path = to_fs_path(uri)
     return Path(path) if path else None
 
@@ -147,9 +147,9 @@ def _edited(uri: str, version: int | None, edits: Sequence[types.TextEdit]) -> l
 
 @dataclass
 class Documents:
-    """The open documents, kept in step with the client's messages.
+    """The open documents, kept in sync with the client's messages.
 
-    pygls keeps texts as well, but splits lines where the protocol does not; see `Text`.
+    pygls keeps texts as well, but splits lines where the protocol does not. See `Text`.
     """
 
     encoding: str = UTF_16
@@ -161,17 +161,17 @@ class Documents:
         return tuple(self._open.values())
 
     def get(self, uri: str) -> Document | None:
-        """The open document of an address: of a cell, its notebook."""
+        """Return the open document of a URI. For a cell, that is its notebook."""
         return self._open.get(self._home.get(uri, uri))
 
     def open(self, item: types.TextDocumentItem) -> None:
-        """Take in a script; some clients send every file, whatever its language."""
+        """Open a script. Some clients send every file, whatever its language."""
         if item.language_id.lower() != "python" and not item.uri.endswith(".py"):
             return
         self._open[item.uri] = Script(item.uri, item.version, Text(item.text, self.encoding))
 
     def change(self, params: types.DidChangeTextDocumentParams) -> None:
-        """Carry out the changes of a script, in their order; nothing for one that is not open."""
+        """Apply the changes of a script in order. Ignore a script that is not open."""
         document = self._open.get(params.text_document.uri)
         if isinstance(document, Script):
             text = document.text
@@ -180,7 +180,7 @@ class Documents:
             self._open[document.uri] = Script(document.uri, params.text_document.version, text)
 
     def close(self, uri: str) -> Document | None:
-        """Forget a document; what was open until now."""
+        """Close a document. Return the document if it was open."""
         self._home = {cell: home for cell, home in self._home.items() if home != uri}
         return self._open.pop(uri, None)
 
@@ -190,7 +190,7 @@ class Documents:
         self._keep(OpenNotebook(book.uri, book.version, tuple(cells)))
 
     def change_notebook(self, params: types.DidChangeNotebookDocumentParams) -> tuple[str, ...]:
-        """Carry out the changes of a notebook; the cells that are no longer in it."""
+        """Apply the changes of a notebook. Return the cells that are no longer in it."""
         book = self._open.get(params.notebook_document.uri)
         if not isinstance(book, OpenNotebook):
             return ()

@@ -1,4 +1,4 @@
-"""What came of checking one version of a document."""
+"""The result of checking one version of a document."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from gradlint.server.documents import Document
 
 
 class Superseded(Exception):
-    """The text has changed in the meantime: what would be found is about a text that is gone."""
+    """The text has changed in the meantime, so findings would be about an old version."""
 
 
 GoOn = Callable[[], None]
-"""Called between the parts of the work; raises Superseded where the rest is in vain."""
+"""Called between the steps of the work. Raises Superseded if the rest is not needed."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found in one version of a document, at places of the document's code.
+    """The findings in one version of a document, at places of the document's code.
 
-    `unsafe` says whether unsafe fixes are among all fixes, and `problem` what is wrong with the configuration. `crash` is set if
-    gradlint itself failed. `among` says that the modules around the text were read as well; `raw` then has everything that was
-    found, before comments and settings, and `followed` the paths of the modules.
+    `unsafe` says whether unsafe fixes are included, and `problem` what is wrong with the configuration. `crash` is set if
+    gradlint itself failed. `among` means that the modules around the text were read as well. Then `raw` has all findings before
+    comments and settings apply, and `followed` the paths of the modules.
     """
 
     document: Document

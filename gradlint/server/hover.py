@@ -1,4 +1,4 @@
-"""The page of a rule, over what it found and over the comments that name it."""
+"""Shows the page of a rule over its findings, and over the comments that name it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradlint.suppression.comments import Directive, read_suppressions
 
 
 def hover(checked: Checked, uri: str, position: types.Position, client: Client) -> types.Hover | None:
-    """What is told at a position: of the comment there, or else of what is found there."""
+    """Return what to show at a position: the rules in a comment there, or else those of the findings there."""
     text = checked.document.texts.get(uri)
     if text is None:
         return None
@@ -36,7 +36,7 @@ def hover(checked: Checked, uri: str, position: types.Position, client: Client) 
 
 
 def _of_comment(directive: Directive, offset: int, text: Text, client: Client) -> types.Hover | None:
-    """The rules that the selector under the cursor names; anywhere else in the comment, those that all of it names."""
+    """Return the rules that match the selector under the cursor. Elsewhere in the comment, return all that it names."""
     selectors = directive.selectors or ()
     under = next((each for each in selectors if each.start <= offset <= each.end), None)
     first, last = (under.start, under.end) if under is not None else (directive.start, directive.end)
@@ -61,7 +61,7 @@ def _shown(codes: Sequence[str], place: types.Range, client: Client) -> types.Ho
 
 
 def _page(code: str, name: str) -> str:
-    """The page as readers of other reports get it too: without HTML, with links and pictures that load from anywhere."""
+    """Return the page as readers of other reports get it: without HTML, and with links and pictures that load from anywhere."""
     help = descriptor(code, name).get("help")
     return f"# [{code}]({page_url(code)}) {name}\n\n{help['markdown'] if help is not None else ''}".strip()
 

@@ -1,4 +1,4 @@
-"""What of a text the rules can see, told without LibCST, so that a keystroke elsewhere costs no analysis."""
+"""Determines without LibCST what the rules can see of a text, so that a keystroke elsewhere needs no new analysis."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _ASKED = frozenset(
         "register_step_pre_hook register_comm_hook"
     ).split()
 )
-"""What is asked of a whole text, wherever it stands."""
+"""What matters anywhere in a text, even in lines that are not analysed."""
 
 _LINE = re.compile(r"\bon line (\d+)")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Lines that are read, or that hold what may be a suppression comment, between lines that are passed over.
+    """A block of lines that are analysed, or that contain a possible suppression comment, between skipped lines.
 
-    `above` and `below` tell what a fix can see of those: whether the last one above looks like a comment, which moves with
-    the statement under it, and whether the first one below is blank.
+    `above` and `below` say what a fix can see of the skipped lines: whether the last one above looks like a comment, which moves
+    with the statement below it, and whether the first one below is blank.
     """
 
     first: int
-    """The row of the first of the lines."""
+    """The row of the first line."""
 
     text: str
     above: bool
@@ -47,16 +47,16 @@ class Piece:
 
     @property
     def rows(self) -> int:
-        """How many lines end in it."""
+        """The number of lines that end in the block."""
         return len(NEWLINE.findall(self.text))
 
 
 @dataclass(frozen=True)
 class Outline:
-    """What is read of a text, and all of it that what is found can depend on.
+    """The part of a text that is analysed, and everything else that its findings can depend on.
 
-    `code` is what is read; `runs` says for each run of its lines where it begins in that, and where in the text. `beyond` is what
-    the rest of the text does with the names in it: who else reads one may count.
+    `code` is what is analysed. `runs` holds, for each run of its lines, the offset in `code` and the offset in the text. `beyond`
+    is what the rest of the text does with the names in `code`, because other uses of a name may matter.
     """
 
     code: str
@@ -66,13 +66,13 @@ class Outline:
     beyond: tuple[str, ...] = ()
 
     def sees_as(self, other: Outline) -> bool:
-        """Whether two texts differ only in what is passed over."""
+        """Whether two texts differ only in skipped lines."""
         mine, theirs = ([(each.text, each.above, each.below) for each in one.pieces] for one in (self, other))
         return (self.newline, self.code, self.beyond) == (other.newline, other.code, other.beyond) and mine == theirs
 
 
 def outline(text: str, taught: Taught = UNTAUGHT) -> Outline | None:
-    """The outline of a text; None for one that is read as a whole, because it does not parse or for its newlines."""
+    """Return the outline of a text, or None if all of it is analysed, because it does not parse or has unusual line breaks."""
     try:
         kept = kept_rows(text, taught)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -90,7 +90,7 @@ def outline(text: str, taught: Taught = UNTAUGHT) -> Outline | None:
 
 
 def _beyond(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]], code: str) -> Iterator[str]:
-    """The names of what is read, and what is asked of a whole text, as they stand in the lines that are not read."""
+    """Yield uses, in lines that are not analysed, of names in the analysed lines, and of what matters anywhere."""
     words = {word for word in _WORD.findall(code) if not iskeyword(word)} | _ASKED
     before = 0
     for first, last in (*kept, (len(starts), len(starts))):
@@ -110,7 +110,7 @@ def _pieces(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]]) -
 
 
 def _passed(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The runs of rows that are passed over and hold nothing like a suppression comment."""
+    """Yield the runs of rows that are skipped and contain nothing like a suppression comment."""
     before = 0
     for first, last in (*kept, (len(starts), len(starts))):
         if before + 1 < first and not _DIRECTIVE.search(text, starts[before], starts[first - 1]):
@@ -118,22 +118,22 @@ def _passed(text: str, starts: Sequence[int], kept: Sequence[tuple[int, int]]) -
         before = last
 
 
-# Moving what was found
+# Moving findings
 
 
 class Unmovable(Exception):
-    """A place lies outside of the lines that were read."""
+    """A place is outside of the lines that were analysed."""
 
 
 def moved(found: tuple[Diagnostic, ...], old: Outline, new: Outline) -> tuple[Diagnostic, ...]:
-    """What was found in a text, at its places in another that differs in what is passed over. Raises Unmovable."""
+    """Move findings to their places in another text, which differs only in skipped lines. Raises Unmovable."""
     if all(a.first == b.first for a, b in zip(old.pieces, new.pieces, strict=True)):
         return found
     return _moved(found, old, new)
 
 
 def covers(seen: Outline, found: tuple[Diagnostic, ...]) -> bool:
-    """Whether all places of some findings lie in the lines that were read."""
+    """Whether all places of these findings are in the analysed lines."""
     try:
         _moved(found, seen, seen)
     except Unmovable:

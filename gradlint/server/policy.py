@@ -1,4 +1,4 @@
-"""What is to be done with a file: its configuration with the editor's settings on top, as the command line's options are."""
+"""Decides how to check a file: its configuration, overridden by the editor's settings as by the command line's options."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"
 _ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))
-"""Keys of configuration files that mean nothing in an editor."""
+"""Keys of configuration files that have no meaning in an editor."""
 _KEYS = {key: each for key, each in KEYS.items() if key not in _ELSEWHERE}
 _HUMP = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the editor sets: the keys of the configuration files, and whether GRD000 is shown while typing."""
+    """The editor's settings: keys of the configuration files, and whether to show GRD000 while typing."""
 
     overrides: Mapping[str, Any] = field(default_factory=dict)
     syntax_errors: bool = True
 
 
 def read_settings(value: object) -> tuple[Settings, tuple[str, ...], tuple[str, ...]]:
-    """The editor's settings, what is wrong with them, and what is unknown, which may be meant for the editor's own part.
+    """Read the editor's settings. Return them, the mistakes in them, and the unknown keys, which may be for the editor plugin.
 
-    What is wrong or unknown is left out. Keys may be written as in the configuration files or in the camel case of editors;
-    they may lie in `settings`, as other servers have it, or in `gradlint`.
+    Wrong and unknown settings are left out. Keys may be written as in configuration files or in camel case, and be nested in
+    `settings`, as with other servers, or in `gradlint`.
     """
     for wrapper in ("settings", "gradlint"):
         if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):
@@ -66,22 +66,22 @@ def read_settings(value: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
 
 @dataclass(frozen=True)
 class Policy:
-    """What holds for one file; equal policies find the same."""
+    """The settings for one file. Equal policies give equal findings."""
 
     task: Task
     syntax_errors: bool = True
 
     @property
     def by_itself(self) -> Policy:
-        """The same without the modules around the file: to follow those takes longer than anybody waits after a keystroke."""
+        """The same policy without the modules around the file, because following them takes too long after a keystroke."""
         return replace(self, task=replace(self.task, follow=False))
 
 
 @dataclass
 class Policies:
-    """The policy of every file; configuration files are read again once they have changed.
+    """The policy of every file. Configuration files are read again when they have changed.
 
-    A baseline, and a file that others extend, are read once: after they may have changed new Policies are needed.
+    A baseline, and a file that others extend, are read only once. If they may have changed, create new Policies.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -91,7 +91,7 @@ class Policies:
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, path: Path | None) -> Policy | None:
-        """The policy of a file, which need not exist; None for one that is left out. Raises ConfigError and BaselineError."""
+        """Return the policy of a file, which need not exist, or None if it is excluded. Raises ConfigError and BaselineError."""
         with self._lock:
             return self._of(path)
 
@@ -119,7 +119,7 @@ class Policies:
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes with the configuration files of a folder and of those above it."""
+    """Return what changes with the configuration files of a folder and of those above it."""
     found = []
     for home in (folder, *folder.parents):
         for name in FILE_NAMES:

@@ -1,4 +1,4 @@
-"""Parses a text by its statements, and keeps them: with the next version only the statement that changed is parsed."""
+"""Parses a text statement by statement, and keeps the results. In the next version, only the changed statement is parsed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gradlint.server.outline import Outline
 
 @dataclass(frozen=True, eq=False)
 class _Pieced(Source):
-    """A text of which each top-level statement was parsed by itself, some of them in an earlier version.
+    """A text whose top-level statements were parsed separately, some of them in an earlier version.
 
-    `begins` are the offsets of the slices in the code that is read, `runs` says for each run of its lines where it begins in
-    that, and where in the text. `rest` parses all of the text, where this is a part of it.
+    `begins` are the offsets of the slices in the analysed code. `runs` holds, for each run of its lines, the offset in that code
+    and the offset in the text. `rest` parses the whole text, if this is only a part of it.
     """
 
     begins: tuple[int, ...]
@@ -45,7 +45,7 @@ class _Pieced(Source):
         return None
 
     def _in_text(self, offset: int, *, ending: bool = False) -> int:
-        """An offset of the code as one of the text; an end belongs to the run of lines before it."""
+        """Convert an offset in the code to one in the text. The end of a span belongs to the run of lines before it."""
         place = (bisect_left if ending else bisect_right)(self.runs, offset, key=lambda run: run[0]) - 1
         start, origin = self.runs[max(place, 0)]
         return offset - start + origin
@@ -53,36 +53,36 @@ class _Pieced(Source):
 
 @dataclass
 class Reader:
-    """What was parsed of the last version of a text: of what the rules can see, and of all of it."""
+    """What was parsed of the last version of a text: the part that the rules can see, and the whole text."""
 
     _seen: _Statements = field(default_factory=lambda: _Statements())
     _all: _Statements = field(default_factory=lambda: _Statements())
 
     def read(self, text: str, seen: Outline, go_on: Callable[[], None]) -> Source | None:
-        """The text, parsed; None where `source.read` must do it. What `go_on` raises ends the work."""
+        """Parse the text, or return None if `source.read` must do it. An exception from `go_on` ends the work."""
         parsed = self._seen.read(seen.code, go_on)
         return _Pieced(text, *parsed, seen.runs, partial(self._whole, text, go_on)) if parsed is not None else None
 
     def _whole(self, text: str, go_on: Callable[[], None]) -> Source | None:
-        """All of a text, parsed; None where `source.read_for_runs` must do it."""
+        """Parse the whole text, or return None if `source.read_for_runs` must do it."""
         parsed = self._all.read(text, go_on) if is_read_whole(text) else None
         return _Pieced(text, *parsed, ((0, 0),)) if parsed is not None else None
 
 
 @dataclass
 class _Statements:
-    """The top-level statements of the last version of some code, by their own texts."""
+    """The top-level statements of the last version of some code, by their text."""
 
     _kept: dict[str, list[Slice]] = field(default_factory=dict)
 
     def read(self, text: str, go_on: Callable[[], None]) -> tuple[tuple[Slice, ...], tuple[int, ...]] | None:
-        """The statements of the next version, and where each begins; None for what LibCST does not read."""
+        """Return the statements of the next version and their offsets, or None if LibCST cannot parse one."""
         kept: dict[str, list[Slice]] = {}
         slices, begins = [], []
         for begin, code in _statements(text):
             known = self._kept.get(code)
             if known:
-                each = known.pop()  # two statements of the same text must not share nodes, which are told apart by identity
+                each = known.pop()  # statements with equal text must not share nodes, which are distinguished by identity
             else:
                 go_on()
                 try:
@@ -97,7 +97,10 @@ class _Statements:
 
 
 def _statements(code: str) -> Iterator[tuple[int, str]]:
-    """The offset and the text of each top-level statement, with the lines above it; those that share a line are one."""
+    """Yield the offset and text of each top-level statement, with the lines above it.
+
+    Statements that share a line count as one.
+    """
     starts = (0, *(match.end() for match in NEWLINE.finditer(code)), len(code))
     body = parse(code).body
     begin = 0

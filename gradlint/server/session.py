@@ -1,7 +1,7 @@
-"""What is open and what was found in it. Checks run in threads, and the newest version of a text wins.
+"""The open documents and their findings. Checks run in threads, and the newest version of a text wins.
 
-A keystroke is answered by the file alone. Among its modules a file is judged in the background: when it is opened or saved, and
-after a pause. That answer replaces the first one, and stays as long as the text does.
+After a keystroke, a file is first checked by itself. The check among its modules runs in the background: when it is opened or
+saved, and after a pause. That result replaces the first one, and stays until the text changes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.policy import Policies, Settings
 
 PAUSE = 0.01
-"""Seconds without a keystroke after which a text is checked: what an editor sends in one go is checked once."""
+"""Seconds without a keystroke before a text is checked, so that messages sent together cause one check."""
 QUIET = 0.5
-"""Seconds without a keystroke after which a text is checked among the modules around it."""
+"""Seconds without a keystroke before a text is checked among the modules around it."""
 
 Running = asyncio.Future[Checked]
 
 
 @dataclass
 class Session:
-    """The state of a connection. All methods belong to the event loop; the workers see only unchanging versions of texts.
+    """The state of a connection. All methods run in the event loop, and the workers see only immutable versions of texts.
 
     `publish` is called with every new result for a text that is still current.
     """
@@ -46,17 +46,17 @@ class Session:
     _waiting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def configure(self, settings: Settings) -> None:
-        """Take other settings; what was found under the old ones is forgotten."""
+        """Replace the settings, and forget what was found with the old ones."""
         self._policies = Policies(settings)
         self._alone.clear()
         self._among.clear()
 
     def reconfigure(self) -> None:
-        """Configuration files have changed."""
+        """Read changed configuration files again."""
         self.configure(self._policies.settings)
 
     def forget(self, uri: str) -> None:
-        """A document is closed."""
+        """Forget a document that was closed."""
         for kept in (self._memories, self._alone, self._among, self._shown):
             kept.pop(uri, None)
         waiting = self._waiting.pop(uri, None)
@@ -64,49 +64,49 @@ class Session:
             waiting.cancel()
 
     def check_soon(self, uri: str, pause: float = PAUSE, quiet: float = QUIET) -> None:
-        """Check a document once it has been left alone for `pause` seconds, and among its modules after `quiet` more."""
+        """Check a document after `pause` seconds without a change, and among its modules after `quiet` more."""
         waiting = self._waiting.get(uri)
         if waiting is not None:
             waiting.cancel()
         self._waiting[uri] = asyncio.get_running_loop().create_task(self._check(uri, pause, quiet))
 
     def check_again(self, uri: str) -> None:
-        """Check a document although its text is the same."""
+        """Check a document even though its text is the same."""
         self._alone.pop(uri, None)
         self._among.pop(uri, None)
         self.check_soon(uri, 0, 0)
 
     async def checked(self, uri: str) -> Checked | None:
-        """What is found in the current version of a document, or in the notebook of a cell; None where it is not open.
+        """Return the result for the current version of a document, or for the notebook of a cell. Return None if it is not open.
 
-        Once a text was judged among its modules, that is the answer for it.
+        Once a text was checked among its modules, return that result.
         """
         while (document := self.documents.get(uri)) is not None:
             shown = self._shown.get(document.uri)
             among = shown is not None and shown.among and shown.document.code == document.code
             try:
-                # Shielded, because several requests may wait for one result and each of them can be cancelled.
+                # Several requests may wait for one result, and cancelling one must not cancel the check.
                 return await asyncio.shield(self._running(document, among=among))
             except Superseded:
                 continue
         return None
 
     async def repaired(self, document: Document) -> str:
-        """The code of a document after all its fixes. Raises ConfigError and BaselineError."""
+        """Return the code of a document after all its fixes. Raises ConfigError and BaselineError."""
         shown = self._shown.get(document.uri)
         unsaved = self._unsaved() if shown is not None and shown.among else None
         return await asyncio.get_running_loop().run_in_executor(self._worker, _repair, document, self._policies, unsaved)
 
     async def silenced(self, document: Document, finding: Diagnostic) -> str:
-        """The code of a document with a comment that silences a finding; unchanged where none can."""
+        """Return the code of a document with a comment that silences a finding, or unchanged if no comment can."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, _silence, document, finding)
 
     def warm_up(self) -> None:
-        """Import what the first check needs, while the user still reads."""
+        """Import what the first check needs while the user is still reading."""
         self._worker.submit(_warm_up)
 
     def close(self) -> None:
-        """End the workers, once they are done with what they are at."""
+        """Stop the workers once their current work is done."""
         for waiting in self._waiting.values():
             waiting.cancel()
         for worker in (self._worker, self._background):
@@ -125,7 +125,7 @@ class Session:
             await self._follow(other.uri)
 
     async def _follow(self, uri: str) -> None:
-        """Judge a document among its modules, and show what is found."""
+        """Check a document among its modules, and show the result."""
         document = self.documents.get(uri)
         if document is None:
             return
@@ -137,13 +137,13 @@ class Session:
             self._show(checked)
 
     def _depending_on(self, document: Document) -> list[Document]:
-        """The other open documents that were judged with a document beside them, and that no check is under way of."""
+        """Return the other open documents whose results depend on this one, and which are not being checked already."""
         path = os.path.realpath(document.path) if document.path is not None else ""
         done = [each for each in self.documents.all() if (task := self._waiting.get(each.uri)) is None or task.done()]
         return [each for each in done if (shown := self._shown.get(each.uri)) is not None and path in shown.followed]
 
     def _show(self, checked: Checked) -> None:
-        """Publish a result, unless it is what is shown for this text already."""
+        """Publish a result, unless the editor already shows the same for this text."""
         uri = checked.document.uri
         shown = self._shown.get(uri)
         self._shown[uri] = checked
@@ -153,7 +153,7 @@ class Session:
             self.publish(checked)
 
     def _running(self, document: Document, *, among: bool) -> Running:
-        """The check of a version of a document, which may be done already."""
+        """Return the check of a version of a document, which may be done already."""
         kept = self._among if among else self._alone
         known = kept.get(document.uri)
         if known is not None and known[0] is document:
@@ -174,18 +174,18 @@ class Session:
         return future
 
     def _unsaved(self) -> Mapping[str, str]:
-        """The open scripts by their paths, as the editor has them."""
+        """Return the open scripts by path, with the text in the editor."""
         opened = (each for each in self.documents.all() if isinstance(each, Script))
         return {os.path.realpath(each.path): each.code for each in opened if each.path is not None}
 
 
 def _seen(future: Running) -> None:
-    """Take note of a failure that nobody waits for any more, so that asyncio does not complain of it."""
+    """Retrieve an exception that nobody waits for any more, so that asyncio does not complain about it."""
     if not future.cancelled():
         future.exception()
 
 
-# In the workers, which import what the analysis needs when there is something to analyse: a server must start at once.
+# The workers import the analysis only when there is something to analyse, because a server must start at once.
 
 
 def _warm_up() -> None:
@@ -195,7 +195,7 @@ def _warm_up() -> None:
     del check
     all_rules()
     gc.collect()
-    gc.freeze()  # what was imported stays: the collector need not look at it again with every analysis
+    gc.freeze()  # imported objects stay, so the collector need not look at them again with every analysis
 
 
 def _check(document: Document, policies: Policies, memories: dict[str, Any], go_on: GoOn) -> Checked:

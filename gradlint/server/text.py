@@ -1,4 +1,4 @@
-"""A text as an editor has it: its lines, and columns counted in the units that client and server agreed on."""
+"""A text as an editor sees it: its lines, and columns in the unit that client and server have agreed on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """An unchanging text.
+    """An immutable text.
 
-    Lines end as the protocol has it, with LF, CRLF or CR and nothing else: `str.splitlines` would also split at form feeds and
-    at the separators of Unicode, and every place behind one would be off.
+    As in the protocol, lines end only in LF, CRLF or CR. `str.splitlines` would also split at form feeds and Unicode separators,
+    which would shift every place after one.
     """
 
     content: str
@@ -34,50 +34,50 @@ class Text:
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """The offset at which each line begins."""
+        """The offset of each line."""
         return (0, *(match.end() for match in _NEWLINE.finditer(self.content)))
 
     def line(self, row: int) -> str:
-        """A line without its ending; rows count from 0."""
+        """Return a line without its ending. Rows count from 0."""
         end = self.starts[row + 1] if row + 1 < len(self.starts) else len(self.content)
         return self.content[self.starts[row] : end].rstrip("\r\n")
 
     def offset(self, position: types.Position) -> int:
-        """The offset of a client's position; one behind the end of a line or of the text is taken to be that end."""
+        """Convert a client's position to an offset. A position past the end of a line or of the text means that end."""
         if position.line >= len(self.starts):
             return len(self.content)
         return self.starts[position.line] + self._index(self.line(position.line), position.character)
 
     def position(self, offset: int) -> types.Position:
-        """The client's position of an offset."""
+        """Convert an offset to a client's position."""
         row = bisect_right(self.starts, offset) - 1
         return types.Position(row, self._units(self.content[self.starts[row] : offset]))
 
     def place(self, position: types.Position) -> Place:
-        """The place of a client's position."""
+        """Convert a client's position to a place."""
         offset = self.offset(position)
         row = bisect_right(self.starts, offset)
         return Place(row, offset - self.starts[row - 1] + 1)
 
     def at(self, place: Place) -> int:
-        """The offset of a place."""
+        """Convert a place to an offset."""
         if place.row > len(self.starts):
             return len(self.content)
         return min(self.starts[place.row - 1] + place.column - 1, len(self.content))
 
     def range(self, span: Span) -> types.Range:
-        """The client's range of a span."""
+        """Convert a span to a client's range."""
         return types.Range(self.position(self.at(span.start)), self.position(self.at(span.end)))
 
     def changed(self, change: types.TextDocumentContentChangeEvent) -> Text:
-        """The text after a change of the client's."""
+        """Return the text after a change by the client."""
         if not isinstance(change, types.TextDocumentContentChangePartial):
             return Text(change.text, self.encoding)
         start, end = self.offset(change.range.start), self.offset(change.range.end)
         return Text(self.content[:start] + change.text + self.content[max(start, end) :], self.encoding)
 
     def edits_to(self, new: str) -> list[types.TextEdit]:
-        """Edits of whole lines that make this text the new one, and leave alone the lines that stay."""
+        """Return edits of whole lines that change this text into the new one. Lines that stay are not touched."""
         before, after = _LINE.findall(self.content), _LINE.findall(new)
         head = _common(before, after)
         tail = _common(before[head:][::-1], after[head:][::-1])
@@ -89,7 +89,7 @@ class Text:
         ]
 
     def _row(self, row: int) -> types.Position:
-        """Where a line begins; the end of the text for the row behind the last."""
+        """Return where a line begins, or the end of the text for the row after the last."""
         return self.position(self.starts[row] if row < len(self.starts) else len(self.content))
 
     def _units(self, part: str) -> int:
@@ -100,7 +100,7 @@ class Text:
         return len(part) + sum(char > "\uffff" for char in part)
 
     def _index(self, line: str, units: int) -> int:
-        """How many characters a number of units makes up; a unit in the middle of a character is taken to be its end."""
+        """Convert a number of units to a number of characters. A position inside a character means its end."""
         if self.encoding == UTF_32 or line.isascii():
             return min(units, len(line))
         counted = 0
@@ -112,7 +112,7 @@ class Text:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """How many lines two lists have in common at their start."""
+    """Return the number of leading lines that two lists share."""
     count = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

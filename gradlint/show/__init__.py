@@ -1,1 +1,1 @@
-"""`gradlint show`: what the model saw of each training loop, in words and as a picture."""
+"""`gradlint show`: what gradlint made of each training loop, in words and as a picture."""

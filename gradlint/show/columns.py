@@ -1,4 +1,4 @@
-"""Fewer columns where a picture would be too wide: runs of micro-batches on which the same happens are shortened."""
+"""Shortens a picture that would be too wide, by leaving out micro-batches on which the same happens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from gradlint.show.grid import Column, Grid, Mark, Timeline
 
 _SHORTEST = 4
-"""A run of so many columns or more is drawn as its first, a gap, and its last."""
+"""A run of at least this many columns is drawn as its first column, a gap, and its last column."""
 
 
 def shortened(timeline: Timeline) -> Timeline:
-    """The timeline with a gap in every long run of columns that are alike in both grids."""
+    """Return the timeline with a gap in every long run of columns that are alike in both grids."""
     grids = (timeline.grid, *((timeline.better,) if timeline.better is not None else ()))
     looks = [tuple(row.marks[index] for grid in grids for row in grid.rows) for index in range(len(timeline.grid.columns))]
     kept: list[int | None] = []
@@ -23,7 +23,7 @@ def shortened(timeline: Timeline) -> Timeline:
 
 
 def _runs(columns: Sequence[Column], looks: Sequence[tuple[Mark, ...]]) -> list[list[int]]:
-    """Neighbours of one part that look alike."""
+    """Group neighbouring columns of the same part that look alike."""
     runs: list[list[int]] = []
     for index, column in enumerate(columns):
         last = runs[-1][-1] if runs else None

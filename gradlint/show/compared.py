@@ -1,4 +1,4 @@
-"""Holds the rows of a loop against those of its repaired text: what happens and should not, and what should and does not."""
+"""Compares the rows of a loop with those of its fixed text: what happens but should not, and what should happen but does not."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from gradlint.show.lanes import Lane, Marks
 from gradlint.simulate.trace import What
 
 _SAID = (LABELS[What.REPORT], LABELS[What.CALL])
-"""What no loop lacks."""
+"""Rows that no loop lacks."""
 _RUNS = (Mark.HAPPENS, Mark.MAYBE, Mark.UNKNOWN)
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the fixes of rules change, by their codes: the events of which kind of row, and where windows end."""
+    """What the fixes of rules change, by code: which kinds of row a fix moves events of, and which fixes move window ends."""
 
     moves: Callable[[str, str], bool]
     windows: frozenset[str]
 
 
 def held_against(lanes: Sequence[Lane], better: Sequence[Lane] | None, left: frozenset[str], answers: Answers) -> list[Lane]:
-    """The rows with their wrong marks, and with the rows that are lacking.
+    """Return the rows with wrong marks, including rows that are missing.
 
-    `better` are the rows of the repaired text, None where there is none; `left` are the codes that it still has; `answers` tells
-    what the fix of a rule changes.
+    `better` are the rows of the fixed text, or None if there is none. `left` are the codes of faults that the fixed text still
+    has. `answers` says what the fix of a rule changes.
     """
     if not any(lane.codes for lane in lanes):
         return list(lanes)
@@ -48,7 +48,7 @@ def held_against(lanes: Sequence[Lane], better: Sequence[Lane] | None, left: fro
 
 
 def _paired(lanes: Sequence[Lane], better: Sequence[Lane]) -> dict[int, Lane]:
-    """For each row the one that it is in the repaired text: of the same kind, whose name is most like its own."""
+    """Pair each row with a row of the fixed text of the same kind, preferring the most similar name."""
     pairs: dict[int, Lane] = {}
     for likeness in (_label, _owner, _kind):
         for lane in lanes:
@@ -76,7 +76,7 @@ def _wanted(lane: Lane, twin: Lane | None) -> Marks:
 
 
 def _moves(lane: Lane, twin: Lane | None) -> bool:
-    """Whether a row has its marks elsewhere in the repaired text."""
+    """Whether the marks of a row are in other places in the fixed text."""
     wanted = _wanted(lane, twin)
     return any((now in _RUNS) is not (then in _RUNS) for now, then in zip(lane.marks, wanted, strict=True))
 
@@ -86,23 +86,23 @@ def _changes(lane: Lane, twin: Lane | None) -> bool:
 
 
 def _shared(lane: Lane, changed: Sequence[Lane], lanes: Sequence[Lane], answers: Answers) -> tuple[str, ...]:
-    """The codes of a row that moves with others: of those that run when it does, or of all that are accused."""
+    """Return the codes for a row that moves with others: those of changed rows with the same marks, or of all changed rows."""
     alike = [each for each in changed if each.marks == lane.marks] or list(changed) or [each for each in lanes if each.codes]
     return _answering(lane.kind, {code for each in alike for code in each.codes}, answers)
 
 
 def _answering(kind: str, codes: set[str], answers: Answers) -> tuple[str, ...]:
-    """Of some codes those whose fix is about a kind of row, if there are any."""
+    """Return the codes whose fix is about this kind of row, or all of them if there are none."""
     return tuple(sorted({code for code in codes if answers.moves(code, kind)} or codes))
 
 
 def _accused(lane: Lane, answers: Answers) -> Lane:
-    """The row of which no repaired text says where it should run: it is wrong where it does, unless its windows are."""
+    """Mark a row as wrong wherever it runs, as no fixed text shows where it should. Leave it if only its windows are wrong."""
     return lane if set(lane.codes) <= answers.windows else _marked(lane, lane.marks)
 
 
 def _marked(lane: Lane, wanted: Marks) -> Lane:
-    """The row with each mark that should not be there and each that is lacking; what stays where it is, is wrong where it runs."""
+    """Mark where the row should not run, and where it should but does not. If nothing moves, it is wrong wherever it runs."""
     if wanted == lane.marks:
         return replace(lane, marks=tuple(Mark.WRONG if mark in _RUNS[:2] else mark for mark in lane.marks))
     return replace(lane, marks=tuple(map(_against, lane.marks, wanted)))
@@ -115,21 +115,21 @@ def _against(now: Mark, then: Mark) -> Mark:
 
 
 def _absent(lane: Lane, lanes: Sequence[Lane], answers: Answers) -> Lane:
-    """A row that only the repaired text has."""
+    """Return a row that only the fixed text has."""
     marks = tuple(Mark.MISSING if mark in _RUNS[:2] else mark for mark in lane.marks)
     codes = _answering(lane.kind, {code for each in lanes for code in each.codes}, answers)
     return replace(lane, nodes=(), marks=marks, codes=codes)
 
 
 def _insert(rows: list[Lane], lane: Lane, above: Sequence[Lane], pairs: dict[int, Lane]) -> None:
-    """Put a row that is lacking where the repaired text has it: behind the nearest one above it."""
+    """Insert a missing row where the fixed text has it: after the nearest row above it."""
     kinds = [(each.kind, each.owner) for each in above]
     places = [index for index, row in enumerate(rows) if (row.kind, row.owner) in kinds[-1:]]
     rows.insert(places[-1] + 1 if places else 0, lane)
 
 
 def _without_idle(rows: Sequence[Lane], changed: Sequence[Lane]) -> list[Lane]:
-    """The rows, of which those that lack a call beside them and are right themselves are not accused."""
+    """Return the rows without accusing those that are right themselves, and only lack a call beside them."""
     lacking = {code for row in rows if not row.nodes for code in row.codes}
     found = []
     for row in rows:

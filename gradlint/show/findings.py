@@ -1,4 +1,4 @@
-"""What `gradlint check` finds, tied to the events of runs: the picture accuses that, and nothing else."""
+"""Ties what `gradlint check` finds to the events of runs, because the picture only accuses what has a finding."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gradlint.simulate.scene import Scene, scenes
 from gradlint.suppression.comments import keep
 
 BESIDE = frozenset("GRD107 GRD108 GRD207 GRD208 GRD209 GRD210 GRD211 GRD402 GRD405 GRD406 GRD407 GRD502 GRD503 GRD504".split())
-"""The rules about what happens once, to no micro-batch of the usual data, or as the author may mean it: no mark is wrong for one."""
+"""Rules about what happens once, only with unusual data, or maybe on purpose. They make no mark wrong."""
 
 
 @dataclass(frozen=True, eq=False)
 class About:
-    """An event that a finding is about: the kind of its row, and the nodes that the row may be known by, the best first."""
+    """An event that a finding is about: the kind of its row, and the nodes that may identify the row, the best first."""
 
     kind: str
     nodes: tuple[cst.CSTNode, ...]
@@ -33,7 +33,7 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class Charge:
-    """A finding, and for each event that it is about what it is; none where it is about something else."""
+    """A finding and the events that it is about, which are none if it is about something else."""
 
     code: str
     name: str
@@ -43,13 +43,13 @@ class Charge:
 
     @property
     def nodes(self) -> frozenset[int]:
-        """The identities of all these nodes."""
+        """The identities of the nodes of all these events."""
         return frozenset(id(node) for each in self.events for node in each.nodes)
 
 
 @dataclass(frozen=True, eq=False)
 class FoundIn:
-    """What all rules find in a text: what no comment silences, and what one does; and its runs."""
+    """What all rules find in a text, split into findings that comments silence and others, and the runs of the text."""
 
     kept: tuple[Located, ...]
     silenced: tuple[Diagnostic, ...]
@@ -57,7 +57,7 @@ class FoundIn:
 
 
 def found_in(source: Source, rules: Sequence[Rule], project: Project) -> FoundIn:
-    """What all rules find in a text, and its runs."""
+    """Check a text with all rules, and keep its runs."""
     known = analysis(source.text, "", rules, lambda _: source, project)
     shown = {id(each) for each in keep(source.text, known.diagnostics)}
     kept = tuple(each for each in known.located if id(each.diagnostic) in shown)
@@ -66,13 +66,13 @@ def found_in(source: Source, rules: Sequence[Rule], project: Project) -> FoundIn
 
 
 def faults_left(runs: Validator) -> list[Charge]:
-    """What the runs of a repaired text still show to be wrong."""
+    """Return the faults that the runs of a fixed text still show."""
     faults = [fault for simulation in runs.before for fault in simulation.faults if fault.code not in BESIDE]
     return [Charge(each.code, "", 0, (About(LABELS.get(each.event.what, ""), (each.place, each.event.node)),)) for each in faults]
 
 
 def charges(located: Sequence[Located], rules: Sequence[Rule], runs: Validator, loops: Sequence[Loop]) -> list[Charge]:
-    """The findings of a text, each with what it is about as the runs show it."""
+    """Return the findings of a text, each with the events that it is about according to the runs."""
     whole = runs.whole
     if isinstance(whole, Problem):
         return []
@@ -82,11 +82,11 @@ def charges(located: Sequence[Located], rules: Sequence[Rule], runs: Validator, 
 
 
 _Shown = tuple[Scene, cst.CSTNode, frozenset[int | None]]
-"""A fault that runs show, the node that it is reported at, and the rows that this may be in."""
+"""A fault that runs show, the node where it is reported, and the rows that this may be in."""
 
 
 def _placed(found: Sequence[Scene], rules: Sequence[Rule], codes: set[str], whole: Source) -> Iterator[_Shown]:
-    """The faults that runs show, as far as rules word them."""
+    """Yield the faults that runs show, if a rule words them."""
     words = {rule.code: rule.shown for rule in rules if rule.code in codes}
     for scene in found:
         shown = words.get(scene.fault.code)
@@ -107,7 +107,7 @@ def _charge(finding: Diagnostic, shown: Sequence[_Shown], loops: Sequence[Loop],
 
 
 def _events_at(row: int, loops: Sequence[Loop], whole: Source) -> Iterator[About]:
-    """The events at the place of a finding that no run shows."""
+    """Yield the events at the place of a finding that no run shows."""
     events = {id(event.node): event for loop in loops for each in loop.passes for _, event in each.events if event.what in LABELS}
     for event in events.values():
         if whole.row_of(event.node) == row:
@@ -120,7 +120,7 @@ def _holds(node: cst.CSTNode, row: int, whole: Source) -> bool:
 
 
 def is_about(charge: Charge, loop: Loop, whole: Source) -> bool:
-    """Whether a finding is one of a loop: its events run there, or the loop is where a run shows it, or it stands there."""
+    """Whether a finding belongs to a loop: its events run there, a run shows it there, or it is inside the loop's lines."""
     if charge.events:
         return any(id(event.node) in charge.nodes for each in loop.passes for _, event in each.events)
     if charge.scene is not None:

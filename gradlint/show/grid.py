@@ -1,4 +1,4 @@
-"""The picture of a training loop as plain data: what happens on each micro-batch, and what should."""
+"""The picture of a training loop as plain data: what happens on each micro-batch, and what should happen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mark(str, Enum):
 
 
 class Part(str, Enum):
-    """Where in one pass over the data a column lies."""
+    """The part of a pass over the data that a column belongs to."""
 
     BEFORE = "before the pass"
     FIRST = "window 1"
@@ -31,7 +31,7 @@ class Part(str, Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One micro-batch, by its number from 1; without a number what lies around them, or micro-batches that are left out."""
+    """A micro-batch, numbered from 1. Without a number, it is the time before or after the pass, or a gap."""
 
     part: Part
     number: int | None = None
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True, order=True)
 class At:
-    """A line of a script, or of one cell of a notebook; both numbers count from 1."""
+    """A line of a script or of a notebook cell. Both numbers count from 1."""
 
     line: int
     cell: int | None = None
@@ -49,18 +49,18 @@ class At:
 
     @property
     def pointer(self) -> str:
-        """As it follows the name of a file."""
+        """The place as it follows a file name."""
         return str(self.line) if self.cell is None else f"cell {self.cell}:{self.line}"
 
     @property
     def words(self) -> str:
-        """As a sentence says it."""
+        """The place as a sentence mentions it."""
         return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One event over the columns of a grid; `codes` are the rules that find it wrong."""
+    """One event over the columns of a grid. `codes` are the rules that accuse it."""
 
     label: str
     at: tuple[At, ...]
@@ -78,7 +78,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule found; `drawn` says that the timeline shows it."""
+    """What a rule found. `drawn` means that the timeline shows it."""
 
     code: str
     name: str
@@ -88,7 +88,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Why a loop cannot be judged: the reason, the line that it is about, and what would help ("" if nothing is known to)."""
+    """Why a loop cannot be judged, the line that the reason is about, and what would help ("" if nothing is known to help)."""
 
     why: str
     at: At
@@ -99,8 +99,8 @@ class Unknown:
 class Timeline:
     """One training loop over two windows and the tail.
 
-    `steps` says what N is; `better` is the grid as it should be, or None where nothing on it is wrong. `answer` says whether the
-    loop is verified, wrong or unknown, and why; `unknown` is set if it cannot be judged.
+    `steps` says what N is. `better` is the grid as it should be, or None if there is no such grid to show. `answer` says whether
+    the loop is verified, wrong or unknown, and why. `unknown` is set if it cannot be judged.
     """
 
     filename: str
@@ -116,7 +116,7 @@ class Timeline:
 
     @property
     def accused(self) -> bool:
-        """Whether a rule finds one of its rows wrong."""
+        """Whether a rule accuses one of the rows."""
         return any(row.codes for row in self.grid.rows)
 
     @property
@@ -128,9 +128,10 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Undrawn:
-    """Training without a timeline: no simulated run reaches it, an engine runs it, or the timeline of another loop shows it too.
+    """Training without a timeline: no simulated run reaches it, an engine runs it, or the timeline of another loop includes it.
 
-    `answer` is the verdict on a loop and `unknown` says why it cannot be judged, as in a timeline. `note` says what else is known.
+    As in a timeline, `answer` is the verdict on a loop, and `unknown` says why it cannot be judged. `note` says what else is
+    known.
     """
 
     at: At
@@ -147,7 +148,7 @@ class Undrawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """All training loops of one file: a timeline for each that runs reach, and the others in `undrawn`.
+    """All training loops of one file: a timeline for each loop that runs reach, and the others in `undrawn`.
 
     `elsewhere` is what rules find outside of the loops. `note` says why there is no loop.
     """

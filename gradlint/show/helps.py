@@ -1,4 +1,4 @@
-"""What would help gradlint to judge a loop that it cannot judge: a name to teach, or code that it does not see."""
+"""What would help gradlint to judge an unknown loop: a name to teach it, or code that it does not see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradlint.simulate.world import known_package
 
 
 def help_for(loop: Loop, node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
-    """What would help with a loop; `node` is what gradlint cannot judge in it. "" if nothing is known to help."""
+    """Return what would help with a loop, or "" if nothing is known to help. `node` is what gradlint cannot judge in it."""
     if not loop.views:
         return _without_step(loop, statements)
     if any(view.doubt for view in loop.views):
@@ -27,7 +27,7 @@ def help_for(loop: Loop, node: cst.CSTNode | None, statements: Sequence[cst.Base
 
 
 def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement]) -> str:
-    """A `step()` of something that may be an optimizer."""
+    """Suggest that the owner of a `step()` is an optimizer."""
     around = (loop.node,) if loop.node is not None else statements
     names = list(dict.fromkeys(_owners(around, "step")))
     zeroed = [name for name in names if name in set(_owners(around, "zero_grad"))]
@@ -38,7 +38,7 @@ def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement]) -> str:
 
 
 def _owners(around: Sequence[cst.CSTNode], method: str) -> Iterator[str]:
-    """What a method is called of, as the text names it."""
+    """Yield the objects that a method is called on, as the text names them."""
     for each in walk_all(around):
         if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value == method:
             name = dotted(each.func.value)
@@ -47,7 +47,7 @@ def _owners(around: Sequence[cst.CSTNode], method: str) -> Iterator[str]:
 
 
 def _of_boundary(test: cst.CSTNode, statements: Sequence[cst.BaseStatement]) -> str:
-    """The call or the flag that a condition asks."""
+    """Suggest that the call or flag in a condition is a boundary."""
     bare = test.expression if isinstance(test, cst.UnaryOperation) else test
     asked = bare.func if isinstance(bare, cst.Call) else bare
     name = dotted(asked)
@@ -58,7 +58,7 @@ def _of_boundary(test: cst.CSTNode, statements: Sequence[cst.BaseStatement]) -> 
 
 
 def _elsewhere(node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
-    """The code out of sight that a node calls."""
+    """Say which call in a node leads to code that gradlint does not see."""
     known = {name: path for name, path in _imports(statements) if not known_package(path)}
     calls = (each for each in walk(node) if isinstance(each, cst.Call)) if node is not None else ()
     for call in calls:

@@ -1,4 +1,4 @@
-"""What the rows of the picture are called: in the field's words, with the loss that is backpropagated or the optimizer that steps."""
+"""The names of the rows: in the field's words, with the loss that is backpropagated or the optimizer that steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DIVIDED = {
 
 
 def label_of(group: Sequence[Event], loop: Loop) -> str:
-    """The name of a row by its events, which are of one place."""
+    """Return the label of a row, given its events, which are all at one place."""
     event = group[0]
     if event.what is What.BACKWARD:
         scaled = "scaled " if all(each.scaled for each in group) else ""
@@ -44,14 +44,14 @@ def label_of(group: Sequence[Event], loop: Loop) -> str:
 
 
 def _divided(states: set[State]) -> str:
-    """What the terms of a loss are divided by; "" where there is no window that it could be divided by."""
+    """Return what the terms of a loss are divided by, or "" if there is no window that it could be divided by."""
     if states >= {State.DIVIDED, State.UNDIVIDED} or states >= {State.DIVIDED, State.WEIGHTED}:
         return "/N in part"
     return next((words for state, words in _DIVIDED.items() if state in states), "")
 
 
 def _loss(node: cst.CSTNode) -> str:
-    """The loss as the code names it at the call; "" where it has no name there."""
+    """Return the loss as the code names it in the call, or "" if it has no name there."""
     if not isinstance(node, cst.Call):
         return ""
     inner: cst.CSTNode = node.func.value if isinstance(node.func, cst.Attribute) else node.func
@@ -64,7 +64,7 @@ def _loss(node: cst.CSTNode) -> str:
 
 
 def owner_of(event: Event, trace: Trace) -> str:
-    """Whose optimizer it is, or which loss, as the code names it; "" for what concerns all of them."""
+    """Return the name of the optimizer or loss that an event belongs to, or "" if it concerns all of them."""
     if event.what in (What.SCHEDULE, What.AVERAGE):
         return short(event.text)
     if event.what is What.BACKWARD:
@@ -80,5 +80,5 @@ def owner_of(event: Event, trace: Trace) -> str:
 
 
 def short(name: str) -> str:
-    """A dotted name, without the object that everything in a method belongs to."""
+    """Return a dotted name without `self.`, which everything in a method has in common."""
     return name.removeprefix("self.")

@@ -1,4 +1,4 @@
-"""From the events of runs to the rows of the picture: alternatives of one call share a row, and so do calls of one helper."""
+"""Turns the events of runs into the rows of the picture. Alternatives to a call share a row, and so do calls of one helper."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ UNSYNCED = "no_sync"
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row in the making: the events of one kind at some places; `owner` is whose optimizer, schedule or average it is.
+    """A row in the making: the events of one kind at some places. `owner` is its optimizer, loss, schedule or average.
 
-    `codes` are the rules that accuse it, an `alternative` runs in the place of another one where a setting is another.
+    `codes` are the rules that accuse it. An `alternative` runs instead of another row if a setting is different.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Lane:
 
 
 def lanes_of(loop: Loop, accused: frozenset[int]) -> list[Lane]:
-    """The rows of a loop in the order in which they run; of loss reports and other calls only those whose nodes are accused."""
+    """Return the rows of a loop in the order in which they run. Loss reports and other calls are included only if accused."""
     first, *others = (list(_rows(each, loop, accused)) for each in loop.passes)
     found = _joined(first)
     for lanes in others:
@@ -49,7 +49,7 @@ def lanes_of(loop: Loop, accused: frozenset[int]) -> list[Lane]:
 
 
 def _rows(part: Pass, loop: Loop, accused: frozenset[int]) -> Iterator[Lane]:
-    """The rows of one run, one for each place of the text."""
+    """Yield the rows of one run, one for each place in the text."""
     groups: dict[tuple[str, int], list[tuple[int, Event]]] = {}
     order: list[tuple[str, int]] = []
     position = 0
@@ -69,7 +69,7 @@ def _rows(part: Pass, loop: Loop, accused: frozenset[int]) -> Iterator[Lane]:
 
 
 def _kinds(event: Event, accused: frozenset[int]) -> Iterator[str]:
-    """The rows that an event has a mark in."""
+    """Yield the kinds of row in which an event has a mark."""
     if event.what is What.BACKWARD and event.at is not None and not event.reduced:
         yield UNSYNCED
     if event.what in LABELS and (event.what not in (What.REPORT, What.CALL) or id(event.node) in accused):
@@ -88,7 +88,7 @@ def _lane(kind: str, group: Sequence[tuple[int, Event]], length: int, loop: Loop
 
 
 def _mark(event: Event, seen: Sequence[View]) -> Mark:
-    """What an event does where it is met: the data may decide whether it does."""
+    """Return the mark for an event. It may depend on the data whether the event happens."""
     for view in seen:
         if event.concerns(view.optimizer.number) and view.uncertain(event):
             return Mark.UNKNOWN if view.doubt else Mark.MAYBE
@@ -96,7 +96,7 @@ def _mark(event: Event, seen: Sequence[View]) -> Mark:
 
 
 def _joined(lanes: Sequence[Lane]) -> list[Lane]:
-    """Rows of the same, of which one has no mark where another has one, are one row."""
+    """Join equal rows that never have a mark in the same column."""
     found: list[Lane] = []
     for lane in lanes:
         twin = next((i for i, each in enumerate(found) if _same(each, lane) and _apart(each.marks, lane.marks)), None)
@@ -107,7 +107,7 @@ def _joined(lanes: Sequence[Lane]) -> list[Lane]:
             outside = all(mark is Mark.NOTHING for mark in found[twin].marks[1:-1])
             joined = replace(found[twin], nodes=(*found[twin].nodes, *lane.nodes), marks=marks)
             found[twin] = joined
-            if outside:  # where the row stands is where it runs on a micro-batch
+            if outside:  # the position of a row is where it runs on a micro-batch
                 found.append(found.pop(twin))
     return found
 
@@ -121,13 +121,13 @@ def _apart(one: Marks, other: Marks) -> bool:
 
 
 def _fitted(lane: Lane, like: Marks) -> Lane:
-    """The row with as many micro-batches as others have."""
+    """Return the row with as many micro-batches as the others have."""
     inner = lane.marks[1:-1][: len(like) - 2]
     return replace(lane, marks=(lane.marks[0], *inner, *[Mark.NOTHING] * (len(like) - 2 - len(inner)), lane.marks[-1]))
 
 
 def _add(found: list[Lane], lane: Lane, met: set[int]) -> None:
-    """Add what only another setting brings: in the place of what that setting takes away, or in addition."""
+    """Add a row that only exists with another setting: in place of a row that this setting removes, or in addition."""
     gone = [each for each in found if each.kind == lane.kind and not any(id(node) in met for node in each.nodes)]
     twin = next((each for each in gone if each.marks == lane.marks and _plain(each.label) == _plain(lane.label)), None)
     if twin is not None:
@@ -140,12 +140,12 @@ def _add(found: list[Lane], lane: Lane, met: set[int]) -> None:
 
 
 def _plain(label: str) -> str:
-    """What a row says, whether it runs through a scaler or not."""
+    """Return a label that is the same with and without a scaler."""
     return label.replace("backward scaled", "backward").replace("scaler step", "step")
 
 
 def _named(lane: Lane, lanes: Sequence[Lane]) -> Lane:
-    """The row with what tells it from others of its kind."""
+    """Return the row with a label that distinguishes it from others of its kind."""
     peers = [each for each in lanes if each.kind == lane.kind]
     label = lane.label
     if lane.kind == LABELS[What.BACKWARD]:

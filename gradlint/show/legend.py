@@ -1,4 +1,4 @@
-"""What the marks of a picture mean, in words that both drawings share."""
+"""The meanings of the marks, in words that both drawings share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MEANINGS = {
 
 
 def used(timelines: Sequence[Timeline]) -> list[tuple[Mark, str]]:
-    """The marks that some timelines hold, with what they mean."""
+    """Return the marks that these timelines contain, with their meanings."""
     marks = frozenset(mark for each in timelines for mark in each.marks)
     return [(mark, meaning) for mark, meaning in MEANINGS.items() if mark in marks]
 
 
 def sentences(timelines: Sequence[Timeline]) -> Iterator[str]:
-    """How to read the columns and the rows."""
+    """Yield how to read the columns and rows."""
     parts = {column.part for each in timelines for column in each.grid.columns}
     yield "One column for each micro-batch, one row for each call, in their order."
     if Part.FIRST in parts:

@@ -1,4 +1,4 @@
-"""The training loops that the runs of a text come to, each with the runs that are drawn."""
+"""The training loops that the runs of a text reach, each with the runs to draw."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from gradlint.simulate.views import View, views
 from gradlint.simulate.world import WINDOW_OF, World
 
 LARGEST = 8
-"""An N up to which it is drawn as it is; larger ones are drawn as the simulation runs them."""
+"""Limit up to which N is drawn as it is. Larger ones are drawn as the simulation runs them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loop:
     """A loop by its node: the innermost loop, or function, around backward passes.
 
-    `runs` are the run that is drawn, and runs of the same data in which settings are others; `name` tells it from the loops of
-    other functions that a run is started from.
+    `runs` are the run to draw, and runs on the same data with other settings. `name` distinguishes it from the loops of other
+    functions where runs start.
     """
 
     node: cst.CSTNode | None
@@ -39,12 +39,12 @@ class Loop:
 
     @property
     def trace(self) -> Trace:
-        """The trace that is drawn."""
+        """The trace to draw."""
         return self.runs[0].trace
 
     @cached_property
     def views(self) -> list[View]:
-        """The trace as each optimizer sees it that its backward passes feed and that steps."""
+        """The trace as seen by each optimizer that steps and gets gradients from the loop's backward passes."""
         own = {id(event) for event in self.trace.of(What.BACKWARD) if innermost(event) is self.node}
         return [view for view in views(self.trace) if any(id(event) in own for event in view.backwards)]
 
@@ -55,18 +55,18 @@ class Loop:
 
     @cached_property
     def passes(self) -> list[Pass]:
-        """The pass of each run that comes to the loop."""
+        """The pass of each run that reaches the loop."""
         runs = [run.trace for run in self.runs if _comes_to(run.trace, self.node)]
         return [first_pass(trace, self.node, self.optimizers) for trace in runs]
 
     @cached_property
     def size(self) -> int:
-        """How many micro-batches share an update: of several optimizers the most."""
+        """The number of micro-batches that share an update. With several optimizers, it is the largest."""
         return max((view.size for view in self.views), default=0)
 
     @cached_property
     def steps(self) -> str:
-        """N as the text writes it; "" where it has no name."""
+        """N as the text writes it, or "" if it has no name."""
         trace = self.trace
         wanted = self.size if self.size > 1 else trace.n
         named = sorted((n for n in trace.n_names if trace.settings.get(n) == wanted), key=lambda n: (len(n), n))
@@ -87,13 +87,13 @@ class Loop:
 
 
 def _of_no_window(view: View) -> dict[int, State]:
-    """The terms that are divided by N, whether or not a whole window is made of them."""
+    """Return the terms that are divided by N, whether or not they belong to a whole window."""
     divided = ((id(source.node), factor) for event in view.backwards for source, factor in event.terms if factor.divisors)
     return {key: State.DIVIDED for key, factor in divided if view.trace.n_names and isclose(factor.value * view.trace.n, 1.0)}
 
 
 def loops_of(simulations: Sequence[Simulation]) -> Iterator[Loop]:
-    """The loops of a text, each once, whatever it is started from."""
+    """Yield the loops of a text, each once, wherever the runs start."""
     seen: set[int] = set()
     counts: Counter[tuple[str, int]] = Counter()
     for name, simulation in named(simulations):
@@ -114,7 +114,7 @@ def loops_of(simulations: Sequence[Simulation]) -> Iterator[Loop]:
 
 
 def _as_written(loop: Loop) -> Loop:
-    """The loop in runs with the N of the text itself, where that is known and small enough to be drawn."""
+    """Return the loop in runs with the N of the text itself, if that is known and small enough to draw."""
     n, play = loop.trace.actual_n, loop.simulation.play
     if not 1 < n <= LARGEST or n == loop.trace.n or loop.size in loop.trace.literals or play is None:
         return loop

@@ -1,4 +1,4 @@
-"""The sentences below a timeline: what its marks do not show."""
+"""The sentences below a timeline, which say what its marks do not show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.simulate.trace import What
 
 @dataclass(frozen=True)
 class Engine:
-    """What an engine does in a loop without a line in the script, and the page that says so."""
+    """What an engine does in a loop without a line in the script, and the page about it."""
 
     words: str
     page: str
@@ -35,7 +35,7 @@ _WRAPPER = "A wrapper from another file runs the backward pass and the step. gra
 
 
 def notes_of(loop: Loop) -> Iterator[str]:
-    """What the marks of a loop do not show."""
+    """Yield what the marks of a loop do not show."""
     through = {event.through for part in loop.passes for _, event in part.events if event.what is What.BACKWARD}
     yield from (engine.words for name, engine in ENGINES.items() if name in through)
     if "wrapper argument" in through:

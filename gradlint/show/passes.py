@@ -1,4 +1,4 @@
-"""One pass over the data in a run: its micro-batches in order, and to which of them each event belongs."""
+"""One pass over the data in a run: its micro-batches in order, and the micro-batch of each event."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.windows import micros_of, same_iteration
 
 BEFORE = -1
-"""The place of what runs before the pass; what runs after it has the number of its micro-batches for its place."""
+"""The place of what runs before the pass. What runs after it has the number of micro-batches as its place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """How many micro-batches it has, its events, each with the place of its micro-batch from 0, and whether the data end in sight."""
+    """How many micro-batches it has, its events with the places of their micro-batches from 0, and whether its data end."""
 
     length: int
     events: tuple[tuple[int, Event], ...]
@@ -24,7 +24,7 @@ class Pass:
 
 
 def first_pass(trace: Trace, loop: cst.CSTNode | None, optimizers: frozenset[int]) -> Pass:
-    """The first pass that backpropagates in a loop, with what concerns some optimizers."""
+    """Return the first pass that backpropagates in a loop, with the events that concern these optimizers."""
     first = next(event for event in trace.events if event.what is What.BACKWARD and innermost(event) is loop)
     level = _level(trace, first)
     inside, around = _parts(trace, first, level)
@@ -41,12 +41,12 @@ def first_pass(trace: Trace, loop: cst.CSTNode | None, optimizers: frozenset[int
 
 
 def innermost(event: Event) -> cst.CSTNode | None:
-    """The innermost loop, or the function, around an event."""
+    """Return the innermost loop, or the function, around an event."""
     return event.loops[-1] if event.loops else None
 
 
 def _level(trace: Trace, first: Event) -> int:
-    """How many loops run around the pass: those around what gives the data, as long as there is more than one update in it."""
+    """Return how many loops surround the pass: those around what provides the data, but few enough to include two updates."""
     opened: list[Event] = []
     for event in trace.events[: trace.events.index(first)]:
         if event.what is What.PASS:
@@ -61,7 +61,7 @@ def _level(trace: Trace, first: Event) -> int:
 
 
 def _parts(trace: Trace, first: Event, level: int) -> tuple[list[Event], list[Event]]:
-    """What happens in the pass of a backward pass, and what around it in the same iterations of the outer loops."""
+    """Return what happens in the pass of a backward pass, and around it in the same iterations of the outer loops."""
     inside, around = [], []
     for event in trace.events:
         shared = min(level, len(event.loops))
@@ -75,13 +75,16 @@ def _parts(trace: Trace, first: Event, level: int) -> tuple[list[Event], list[Ev
 
 
 def _columns(events: Sequence[Event]) -> dict[int, int]:
-    """The places of the micro-batches, by their numbers in the run."""
+    """Map the numbers of micro-batches in the run to their places."""
     micros = sorted({micro for event in events if event.what is What.BACKWARD for micro in micros_of(event) or {event.micro}})
     return {micro: place for place, micro in enumerate(micros)}
 
 
 def _placed(events: Sequence[Event], columns: dict[int, int]) -> list[tuple[int, Event]]:
-    """The events of a pass: what the iteration of a backward pass does before that belongs to its micro-batch already."""
+    """Return the events of a pass with their places.
+
+    What an iteration does before its backward pass belongs to its micro-batch.
+    """
     passes = [(index, event) for index, event in enumerate(events) if event.what is What.BACKWARD]
     found = []
     for index, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""A source that was read, and where its nodes stand for a reader."""
+"""Maps the nodes of a source to the places that a reader knows."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gradlint.show.grid import At
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """The text of a script, or the code of a notebook as one module; `place` tells where one of its rows stands."""
+    """The text of a script, or the code of a notebook as one module. `place` maps its rows to places in the file."""
 
     source: Source
     filename: str
     place: Callable[[int], At] = At
 
     def at(self, node: cst.CSTNode) -> At:
-        """The line on which a node begins."""
+        """Return the line on which a node begins."""
         return self.place(self.source.row_of(node) or 1)
 
     def function(self, node: cst.CSTNode | None) -> str:
-        """The function that a node is in, or is, with the classes around it: `Trainer.fit`."""
+        """Return the function that contains a node, or that is the node, with the classes around it: `Trainer.fit`."""
         return self._function(self.source.span(node) if node is not None else None)
 
     def function_at(self, row: int) -> str:
-        """The function that the code in a row is in, or begins."""
+        """Return the function that contains the code in a row, or begins there."""
         start = self.source.line_starts[row - 1]
         line = self.source.text[start:].partition("\n")[0]
         first = start + len(line) - len(line.lstrip())

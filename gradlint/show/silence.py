@@ -1,4 +1,4 @@
-"""Why a rule reports a training loop, or is silent about it."""
+"""Explains why a rule reports a training loop, or is silent about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gradlint.simulate.trace import What
 
 @dataclass(frozen=True)
 class _Subject:
-    """What a rule is about: the kinds of event that it judges, and what to say of a loop without one."""
+    """What a rule is about: the kinds of event that it judges, and what to say about a loop without any."""
 
     kinds: tuple[What, ...]
     without: str = ""
@@ -53,11 +53,11 @@ _OF_WINDOWS = frozenset(
     "GRD101 GRD102 GRD103 GRD104 GRD105 GRD106 GRD107 GRD108 GRD201 GRD202 GRD203 GRD204 GRD209 GRD210 GRD211 GRD301 GRD304 GRD305 "
     "GRD401 GRD402 GRD404 GRD405 GRD406 GRD502 GRD503 GRD504 GRD601 GRD602".split()
 )
-"""Rules that find something only in a loop which accumulates, or means to."""
+"""Rules that find something only in a loop that accumulates, or is meant to."""
 
 
 def why(rule: Rule, drawn: Drawn, *, runs: bool) -> Iterator[str]:
-    """One line for each training loop of a file; `runs` says whether the settings let the rule run."""
+    """Yield one line for each training loop of a file. `runs` says whether the settings let the rule run."""
     for loop, lanes, timeline in drawn.loops:
         place = drawn.reading.at(loop.node) if loop.node is not None else timeline.at
         yield f"{timeline.filename}:{place.pointer} {timeline.function}: {_of_loop(rule, drawn, (loop, lanes, timeline), runs)}"
@@ -85,7 +85,7 @@ def _first(rule: Rule, found: Sequence[Diagnostic], own: Callable[[int], bool]) 
 
 
 def _rows(loop: Loop, lanes: Sequence[Lane], reading: Reading) -> Callable[[int], bool]:
-    """Whether a row of the text belongs to a loop: it is inside of it, or one of its calls is there."""
+    """Return whether a row of the text belongs to a loop: it is inside the loop, or has one of its calls."""
     source = reading.source
     span = source.span(loop.node) if loop.node is not None else None
     calls = {source.row_of(node) for lane in lanes for node in lane.nodes}
@@ -94,7 +94,7 @@ def _rows(loop: Loop, lanes: Sequence[Lane], reading: Reading) -> Callable[[int]
 
 
 def _since(rule: Rule, loop: Loop, lanes: Sequence[Lane], timeline: Timeline, reading: Reading) -> str:
-    """Why a rule that finds nothing does not."""
+    """Return why a rule finds nothing."""
     subject = _SUBJECTS.get(rule.code, _WINDOW)
     kinds = {LABELS[what] for what in subject.kinds}
     met = [lane for lane in lanes if lane.kind in kinds]
@@ -123,7 +123,7 @@ def _has(subject: _Subject, loop: Loop, met: Sequence[Lane]) -> bool:
 
 
 def _seen(lane: Lane, lanes: Sequence[Lane], reading: Reading) -> str:
-    """What the runs show of one row."""
+    """Return what the runs show for one row."""
     node = min(lane.nodes, key=reading.at)
     steps = {each.marks for each in lanes if each.kind == LABELS[What.STEP]}
     if lane.kind == LABELS[What.BACKWARD]:

@@ -1,4 +1,4 @@
-"""The picture as SVG: one self-contained, accessible file that follows the reader's light or dark theme."""
+"""Draws the picture as SVG: one self-contained, accessible file that follows the reader's light or dark theme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline,
 from gradlint.show.legend import NOTHING_WRONG, sentences, used
 
 CHARACTER = 7.9
-"""The width of a character of the font, in pixels; a little more than that of common ones."""
+"""The width of a character in pixels, a little more than that of common fonts."""
 ROW, CELL, GAP, MARGIN = 24, 24, 10, 24
 _STYLE = """
 .gradlint { --ink: #1f2328; --soft: #59636e; --page: #ffffff; --band: #eef1f4; --wrong: #cf222e; --unknown: #9a6700; }
@@ -39,7 +39,7 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class _Shape:
-    """Where things stand from left to right, in pixels."""
+    """The horizontal positions of the parts, in pixels."""
 
     places: float
     label: float
@@ -53,7 +53,7 @@ class _Shape:
 
 
 def draw_svg(pictures: Sequence[Picture]) -> str:
-    """All loops of some files, one under another, as an XML document in ASCII."""
+    """Draw all loops of some files, one below another, as an XML document in ASCII."""
     timelines = [timeline for picture in pictures for timeline in picture.timelines]
     body: list[str] = []
     top, right = float(MARGIN), 560.0
@@ -90,7 +90,7 @@ def _write(text: str, x: float, y: float, kind: str = "") -> str:
 
 
 def _timeline(timeline: Timeline, top: float) -> tuple[list[str], float, float]:
-    """The elements of a loop, where the next one begins, and how far to the right it reaches."""
+    """Return the elements of a loop, where the next one begins, and how far to the right it extends."""
     shape = _shape(timeline)
     where = f"{timeline.filename}:{timeline.at}" if timeline.at.cell is None else f"{timeline.filename}, {timeline.at.words}"
     title = f"{where} {timeline.function}"
@@ -162,7 +162,7 @@ def _grid(grid: Grid, title: str, shape: _Shape, top: float, timeline: Timeline)
 
 
 def _bands(shape: _Shape) -> Iterator[tuple[Part, float, float]]:
-    """The stretch of each part of the pass."""
+    """Yield each part of the pass with its horizontal extent."""
     start = 0
     columns = shape.columns
     for index, (column, x) in enumerate(columns):
@@ -231,7 +231,7 @@ def _legend(timelines: Sequence[Timeline], top: float) -> tuple[list[str], float
 
 
 def _folded(text: str, space: float) -> Iterator[str]:
-    """A sentence in lines that fit a width in pixels."""
+    """Split a sentence into lines that fit a width in pixels."""
     line = ""
     for word in one_line(text).split(" "):
         if line and (width(line) + 1 + width(word)) * CHARACTER > space:
@@ -242,7 +242,7 @@ def _folded(text: str, space: float) -> Iterator[str]:
 
 
 def _described(timeline: Timeline) -> str:
-    """A loop for readers who do not see the picture."""
+    """Describe a loop for readers who do not see the picture."""
     columns = timeline.grid.columns
     now = "; ".join(_said(row, columns) for row in timeline.grid.rows)
     said = f"{timeline.filename}, {timeline.at.words}, {timeline.function}: {timeline.steps}. As it is: {now}."
@@ -261,7 +261,7 @@ _PHRASES = {
 
 
 def _said(row: Row, columns: Sequence[Column]) -> str:
-    """A row in words: what it does, and on which micro-batches."""
+    """Describe a row in words: what it does, and on which micro-batches."""
     numbered = sum(column.number is not None for column in columns)
     parts = []
     for mark, phrase in _PHRASES.items():

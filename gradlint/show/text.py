@@ -1,4 +1,4 @@
-"""The picture as lines of text, 80 columns wide: a glyph for each mark, so that it can be read without colour."""
+"""Draws the picture as text, 80 columns wide, with a glyph for each mark, so that it is readable without colour."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CODE = 6
 
 @dataclass(frozen=True)
 class Style:
-    """How marks and lines are drawn."""
+    """How to draw marks and lines."""
 
     glyphs: dict[Mark, str] = field(hash=False)
     bar: str
     cut: str
 
     def fits(self, encoding: str | None) -> bool:
-        """Whether a stream of this encoding can print it."""
+        """Whether a stream with this encoding can print the style."""
         try:
             "".join((*self.glyphs.values(), self.bar, self.cut)).encode(encoding or "ascii")
         except (UnicodeError, LookupError):
@@ -65,12 +65,12 @@ ASCII = Style(
 
 
 def style_for(encoding: str | None) -> Style:
-    """The style that a stream can print."""
+    """Return the style that a stream can print."""
     return UNICODE if UNICODE.fits(encoding) else ASCII
 
 
 def draw(timeline: Timeline, style: Style) -> Iterator[str]:
-    """The lines of one training loop: the grid as it is, the grid as it should be, and what there is to say."""
+    """Yield the lines for one training loop: the grid as it is, the grid as it should be, and the notes."""
     shape = _shape(timeline)
     if shape.left + _width(timeline.grid.columns, shape.cell) > COLUMNS:
         timeline = shortened(timeline)
@@ -92,14 +92,14 @@ def draw(timeline: Timeline, style: Style) -> Iterator[str]:
 
 
 def legend(timelines: Sequence[Timeline], style: Style) -> Iterator[str]:
-    """What the glyphs mean that are used in some timelines, and how to read the grids."""
+    """Yield what the glyphs in these timelines mean, and how to read the grids."""
     yield from _lines([f"{style.glyphs[mark]} {meaning}" for mark, meaning in used(timelines)], "   ")
     for sentence in sentences(timelines):
         yield f"  {sentence}"
 
 
 def _lines(items: Sequence[str], gap: str) -> Iterator[str]:
-    """Items side by side, as many to a line as fit."""
+    """Put items side by side, as many on a line as fit."""
     line = ""
     for item in items:
         if line and width(line) + len(gap) + width(item) > COLUMNS - 2:
@@ -139,7 +139,7 @@ def _shape(timeline: Timeline) -> _Shape:
     numbers = [column.number for column in timeline.grid.columns if column.number is not None]
     least = len(str(max(numbers, default=0))) + 1
     codes = max((len(" ".join(row.codes)) for row in rows), default=0)
-    # Narrower columns as long as the codes of a row do not fit beside them.
+    # Make columns narrower until the codes of a row fit beside them.
     for cell, beside, most in ((4, max(codes, _CODE), 40), (3, codes, 40), (3, _CODE, _LABEL), (2, 0, _LABEL)):
         shape = _Shape(places, min(label, most), max(cell, least if least > 3 else 2), heading)
         if shape.left + _width(timeline.grid.columns, shape.cell) + 2 + beside <= COLUMNS:
@@ -195,7 +195,7 @@ def _heading(columns: Sequence[Column], space: int) -> str:
 
 
 def _numbers(columns: Sequence[Column], cell: int, style: Style) -> Iterator[list[str]]:
-    """The numbers of the columns; where they are too narrow for two digits, the tens stand above the units."""
+    """Yield the lines with the column numbers. If columns are too narrow for two digits, the tens go above the units."""
     names = {Part.BEFORE: "pre", Part.AFTER: "end"}
     gap = style.glyphs[Mark.GAP]
     shown = [names.get(column.part, str(column.number) if column.number is not None else gap) for column in columns]
@@ -208,7 +208,7 @@ def _numbers(columns: Sequence[Column], cell: int, style: Style) -> Iterator[lis
 
 
 def _joined(cells: Sequence[str], columns: Sequence[Column], style: Style) -> str:
-    """Cells side by side, with a bar where a part ends."""
+    """Put cells side by side, with a bar where a part ends."""
     line = ""
     for index, cell in enumerate(cells):
         if index and columns[index].part is not columns[index - 1].part:
@@ -233,7 +233,7 @@ def _places(row: Row) -> str:
 
 
 def _codes(row: Row, space: int) -> str:
-    """The rules that accuse a row, as far as there is room: in full, by their numbers, or the first of them."""
+    """Return the rules that accuse a row in the form that fits: full codes, only their numbers, or only the first number."""
     numbers = [code.removeprefix("GRD") for code in row.codes]
     for text in (" ".join(row.codes), " ".join(numbers), f"{numbers[0]}+" if numbers else ""):
         if text and len(text) + 1 <= space:

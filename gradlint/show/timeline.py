@@ -1,4 +1,4 @@
-"""From the runs of a file to its picture: each loop as it is, and as its repaired text runs."""
+"""Turns the runs of a file into its picture: each loop as it is, and as its fixed text runs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from gradlint.simulate.verdicts import verdicts as answers_of
 from gradlint.suppression.comments import keep
 
 _PLAIN = 4
-"""How many micro-batches are drawn where each has its own update."""
+"""The number of micro-batches to draw if each has a separate update."""
 _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A picture, and for each of its timelines the loop and the rows that it was drawn from; `reading` is of the text that runs.
+    """A picture, with the loop and rows behind each of its timelines. `reading` is about the text that runs.
 
-    `found` is what no comment silences, `silenced` what one does.
+    `found` are the findings that no comment silences, and `silenced` the others.
     """
 
     picture: Picture
@@ -47,7 +47,7 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class _Script:
-    """A text with its runs, its loops, and what is found in it; `unfixed` are the codes of findings without a fix."""
+    """A text with its runs, loops and findings. `unfixed` are the codes of findings without a fix."""
 
     runs: Validator
     whole: Source
@@ -58,7 +58,7 @@ class _Script:
     silenced: tuple[Diagnostic, ...] = ()
 
     def rows(self, loop: Loop) -> list[Lane]:
-        """The rows of a loop, accused of what is found in them."""
+        """Return the rows of a loop, with the codes of the findings about them."""
         own = [each for each in self.found if is_about(each, loop, self.whole)]
         lanes = lanes_of(loop, frozenset().union(*(charge.nodes for charge in own)))
         codes: dict[int, set[str]] = {}
@@ -72,9 +72,10 @@ class _Script:
 
 
 def draw_all(reading: Reading, rules: Sequence[Rule], project: Project, reports: Collection[str]) -> Drawn:
-    """Draw every training loop of a text; what is wrong is what the rules find and no comment silences.
+    """Draw every training loop of a text. What the rules find counts as wrong unless a comment silences it.
 
-    `reports` are the codes of the rules that the settings let run: what others find is drawn, and is silenced for the verdict.
+    `reports` are the codes of the rules that the settings let run. Findings of other rules are drawn, but count as silenced in
+    the verdict.
     """
     script = _read(reading.source, rules, project)
     if script is None:
@@ -108,18 +109,18 @@ def _read(source: Source, rules: Sequence[Rule], project: Project) -> _Script | 
 
 
 def _counted(script: _Script, reports: Collection[str]) -> list[Diagnostic]:
-    """What counts for the verdict on a loop: what `gradlint check` reports, and what is informational."""
+    """Return what counts for the verdict on a loop: what `gradlint check` reports, and findings of severity info."""
     found = (each.diagnostic for each in script.located)
     return [each for each in found if each.code in reports or each.severity is Severity.INFO]
 
 
 def _repaired(script: _Script, rules: Sequence[Rule], project: Project) -> _Script | None:
-    """The text after all fixes of what is found in it; None where there is none."""
+    """Return the text after all fixes, or None if there is nothing to fix."""
     if not any(charge.events for charge in script.found) or not any(each.changes for each in script.located):
         return None
     text, settled = fixed_together(script.whole.text, script.located, project)
     mended = _run(text, project) if settled else None
-    if mended is None or mended.found:  # one fix may make another one possible, or show what another one is for
+    if mended is None or mended.found:  # one fix may make another one possible, or reveal why it is needed
         mended = _run(fix(text, "", rules, unsafe=True, keep=keep, project=project).text, project)
     return mended
 
@@ -174,7 +175,7 @@ def _timeline(
 
 
 def _help(loop: Loop, judged: LoopVerdict, script: _Script) -> str:
-    """What would help with a loop that cannot be judged."""
+    """Return what would help with a loop that cannot be judged."""
     if judged.answer != "unknown":
         return ""
     own = (each for each in answers_of(loop.simulation) if each.loop is loop.node and each.reason == judged.reason)
@@ -192,13 +193,13 @@ def _answers(rules: Sequence[Rule]) -> Answers:
 
 
 def _of_length(lanes: Sequence[Lane], length: int) -> list[Lane]:
-    """The rows with as many micro-batches as the longest of them."""
+    """Return the rows with as many micro-batches as the longest of them."""
     nothing = (Mark.NOTHING,)
     return [replace(each, marks=each.marks[:-1] + nothing * (length - len(each.marks)) + each.marks[-1:]) for each in lanes]
 
 
 def _columns(loop: Loop, size: int, length: int, lanes: Sequence[Lane]) -> tuple[tuple[Column, ...], tuple[int | None, ...]]:
-    """The columns that are drawn, and which mark of a row belongs to each; None where micro-batches are left out."""
+    """Return the columns to draw, and the index of the mark for each of them: None for a gap."""
     count = length - 2
     whole = min(2 * size, count) if size > 1 else min(_PLAIN, count)
     tail = count % size if size > 1 and loop.passes[0].ends and count > whole else 0
@@ -235,7 +236,7 @@ def _verdict(charge: Charge, reading: Reading, *, drawn: bool) -> Verdict:
 
 
 def _steps(loop: Loop, size: int) -> str:
-    """What N is, as the text writes it, or that there is none."""
+    """Return what N is, as the text writes it, or that there is none."""
     if size < 2:
         return "an update after every micro-batch" if loop.views else "no window was found"
     if not loop.steps:

@@ -1,4 +1,4 @@
-"""The training of a file that has no timeline: what no run reaches, what an engine runs, and what another timeline shows too."""
+"""The training of a file that has no timeline: no run reaches it, an engine runs it, or another timeline includes it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TRAINER = (
 
 
 def undrawn(runs: Validator, verdicts: Sequence[LoopVerdict], drawn: Collection[int], reading: Reading) -> Iterator[Undrawn]:
-    """What is known of the training that is not drawn; `drawn` are the rows of the loops that are."""
+    """Yield what is known about training that is not drawn. `drawn` are the rows of the loops that are."""
     automatic = {reading.source.row_of(method): method for method in _automatic(reading.source.statements)}
     for each in verdicts:
         if each.line not in drawn:
@@ -43,20 +43,20 @@ def undrawn(runs: Validator, verdicts: Sequence[LoopVerdict], drawn: Collection[
 
 
 def unknown(verdict: LoopVerdict, reading: Reading, help: str = "") -> Unknown | None:
-    """Why a loop cannot be judged; None for one that can."""
+    """Return why a loop cannot be judged, or None if it can."""
     if verdict.answer != "unknown":
         return None
     return Unknown(verdict.reason, reading.place(verdict.reason_line or verdict.line), help)
 
 
 def answer(verdict: LoopVerdict, reading: Reading) -> str:
-    """A verdict in one line, with the place of its reason as a reader knows it."""
+    """Return a verdict on one line, with the place of its reason as a reader knows it."""
     why = unknown(verdict, reading)
     return verdict.words if why is None else f"unknown: {why.why} ({why.at.words})"
 
 
 def _automatic(statements: Sequence[cst.BaseStatement]) -> Iterator[cst.FunctionDef]:
-    """The methods that Lightning calls and that leave the rest to it."""
+    """Yield the methods that Lightning calls, and that leave the rest of the training to it."""
     nodes = [each for statement in statements for each in walk(statement)]
     if not _imports(nodes, ("lightning", "pytorch_lightning")):
         return
@@ -66,13 +66,13 @@ def _automatic(statements: Sequence[cst.BaseStatement]) -> Iterator[cst.Function
 
 
 def why_empty(statements: Sequence[cst.BaseStatement]) -> str:
-    """Why a file has no loop to draw."""
+    """Return why a file has no loop to draw."""
     why = "no backward pass was found, so there is no training loop to show"
     return f"{why}; {_TRAINER}" if _uses_trainer(statements) else why
 
 
 def _uses_trainer(statements: Sequence[cst.BaseStatement]) -> bool:
-    """Whether the file builds a Trainer of transformers, or derives one."""
+    """Whether the file builds a Trainer of transformers, or derives a class from one."""
     nodes = [each for statement in statements for each in walk(statement)]
     made = [each.func for each in nodes if isinstance(each, cst.Call)]
     made += [base.value for each in nodes if isinstance(each, cst.ClassDef) for base in each.bases]

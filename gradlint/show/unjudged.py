@@ -1,4 +1,4 @@
-"""The loops that cannot be judged: where, why, and what would help."""
+"""Lists the loops that cannot be judged: where they are, why, and what would help."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Unjudged:
 
 
 def unjudged(picture: Picture) -> Iterator[Unjudged]:
-    """What cannot be judged in a file."""
+    """Yield what cannot be judged in a file."""
     for each in _loops(picture):
         if each.unknown is not None:
             yield Unjudged(picture.filename, each.at, each.function, each.unknown.why, each.unknown.at, each.unknown.help)
 
 
 def _loops(picture: Picture) -> list[Timeline | Undrawn]:
-    """The loops that have a verdict, each once: several timelines may draw the arms of one."""
+    """Return the loops that have a verdict, each once. Several timelines may draw the branches of one loop."""
     loops: list[Timeline | Undrawn] = [*picture.undrawn, *picture.timelines]
     return list({each.at: each for each in loops if each.answer}.values())
 
 
 def as_text(pictures: Iterable[Picture]) -> Iterator[str]:
-    """Two lines for each, and a line that says how many there are."""
+    """Yield up to two lines for each loop, and a line with their number."""
     loops = missed = 0
     for picture in pictures:
         loops += len(_loops(picture))
@@ -52,5 +52,5 @@ def as_text(pictures: Iterable[Picture]) -> Iterator[str]:
 
 
 def as_json(pictures: Iterable[Picture]) -> Iterator[str]:
-    """The same as one JSON array."""
+    """Yield the loops as one JSON array."""
     yield json.dumps([asdict(each) for picture in pictures for each in unjudged(picture)], indent=2)

@@ -1,4 +1,4 @@
-"""What the run of a training loop does in words, and where: this is what a user reports."""
+"""Describes in words what the run of a training loop does, and where. Users can quote this in a report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gradlint.simulate.divided import State
 from gradlint.simulate.trace import What
 
 _MOST = 8
-"""Updates at the most that are listed."""
+"""Limit on the number of updates to list."""
 
 
 def words(loop: Loop, lanes: Sequence[Lane], timeline: Timeline, reading: Reading) -> Iterator[str]:
-    """A training loop: the answer, N, the condition of the update, and its events with how often they run."""
+    """Describe a training loop: the verdict, N, the condition of the update, and its events with how often they run."""
     cell = f"cell {timeline.at.cell}:" if timeline.at.cell is not None else ""
     yield f"{reading.filename}:{cell}{timeline.at.line} training loop in {timeline.function}"
     yield f"  verdict        {timeline.answer}"
@@ -54,7 +54,7 @@ def _accumulates(loop: Loop, lanes: Sequence[Lane]) -> str:
 
 
 def updates(loop: Loop, lanes: Sequence[Lane]) -> str:
-    """The micro-batches after which a loop updates the weights, and how many there are: `3, 6, 8 of 8`."""
+    """Return the micro-batches after which a loop updates the weights, and how many there are: `3, 6, 8 of 8`."""
     steps = [lane.marks for lane in lanes if lane.kind == LABELS[What.STEP]]
     places = [str(place) for place, marks in enumerate(zip(*steps, strict=True)) if set(marks) != {Mark.NOTHING}]
     last = loop.passes[0].length
@@ -70,7 +70,7 @@ def _steps(loop: Loop) -> str:
 
 
 def _divided(loop: Loop, reading: Reading) -> Iterator[str]:
-    """What divides the loss of a window by N, and where: the text, or an engine."""
+    """Yield what divides the loss of a window by N, and where: the text, or an engine."""
     for _, event in (each for part in loop.passes[:1] for each in part.events):
         states = loop.states.get(id(event.node), set())
         if event.what is not What.BACKWARD or states.isdisjoint((State.DIVIDED, State.TWICE)):
@@ -83,12 +83,12 @@ def _divided(loop: Loop, reading: Reading) -> Iterator[str]:
 
 
 def _bare(node: cst.CSTNode) -> cst.CSTNode:
-    """An expression without the parentheses around it."""
+    """Return an expression without the parentheses around it."""
     return node.with_changes(lpar=(), rpar=()) if isinstance(node, cst.BaseExpression) else node
 
 
 def boundaries(loop: Loop) -> Iterator[cst.CSTNode]:
-    """The conditions under which the optimizers step, and the backward passes run without."""
+    """Yield the conditions under which the optimizers step, but which the backward passes do not depend on."""
     seen: set[int] = set()
     for view in loop.views:
         feeding = {id(node) for event in view.backwards for node, _, _ in event.path}
@@ -100,7 +100,7 @@ def boundaries(loop: Loop) -> Iterator[cst.CSTNode]:
 
 
 def often(lane: Lane, steps: set[tuple[Mark, ...]]) -> str:
-    """How often a row runs, held against the micro-batches and the updates."""
+    """Return how often a row runs, compared with the micro-batches and the updates."""
     inner = lane.marks[1:-1]
     if all(mark is Mark.NOTHING for mark in inner):
         return "outside of it"

@@ -1,1 +1,1 @@
-"""What is found and not reported: comments that silence findings, and baselines."""
+"""What is found but not reported: comments that silence findings, and baselines."""

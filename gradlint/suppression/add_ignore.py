@@ -1,4 +1,4 @@
-"""`--add-ignore`: writes the comments that silence what is found, beside the comments that are there."""
+"""`--add-ignore`: writes comments that silence the findings, and extends those that are already there."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Annotated:
 
 
 def is_reason(text: str) -> bool:
-    """Whether a text can stand behind a directive: one line, and nothing in it that begins another comment or list."""
+    """Whether a text can follow a directive: on one line, and without anything that begins another comment or list."""
     return _REASON.fullmatch(text) is not None
 
 
 def add_ignores(text: str, judge: Callable[[str], tuple[Diagnostic, ...]], reason: str = "") -> Annotated:
     """Silence everything that `judge` finds in a text.
 
-    A comment goes to the first line of a finding, or to its last where the first cannot carry one: inside a string of
-    several lines, before a backslash. The new text is judged again, and given back only if it is the same code and exactly
-    the findings without a comment are left.
+    The comment goes to the first line of a finding, or to its last line if the first cannot have one, because it ends inside a
+    string or in a backslash. The new text is judged again. It is returned only if the code is the same, and exactly the findings
+    without a comment are left.
     """
     found = judge(text)
     if not found:
@@ -65,7 +65,7 @@ def _counted(diagnostics: Sequence[Diagnostic]) -> Counter[tuple[str, str]]:
 
 
 def _same_code(before: str, after: str) -> bool:
-    """Whether two texts are the same code; where `ast` cannot read the first, the rules' own parser has judged both."""
+    """Whether two texts are the same code. If `ast` cannot read the first, trust the rules' parser, which has judged both."""
     try:
         old = ast.dump(parse(before))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -77,7 +77,7 @@ def _same_code(before: str, after: str) -> bool:
 
 
 class _Page:
-    """A text by its lines, with the comments that stand in it and the lines that can carry none."""
+    """A text as lines, with its comments and the lines that cannot have one."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -91,13 +91,13 @@ class _Page:
         self.closed = _inside_strings(text)
 
     def can_carry(self, row: int) -> bool:
-        """Whether a comment can stand at the end of a line."""
+        """Whether a comment can be at the end of a line."""
         if self.closed is None or row > len(self.lines) or row in self.closed:
             return False
         return row in self.comments or not self.lines[row - 1].endswith("\\")
 
     def with_codes(self, codes: dict[int, list[str]], reason: str) -> str:
-        """The text with codes to silence in the comments of some lines."""
+        """Return the text after adding codes to the comments of some lines."""
         starts = self._starts()
         lines = list(self.lines)
         for row, wanted in codes.items():
@@ -122,7 +122,7 @@ class _Page:
 
 
 def _inside_strings(text: str) -> frozenset[int] | None:
-    """The rows that end inside a string of several lines; None for a text that the tokenizer cannot read."""
+    """Return the rows that end inside a string of several lines, or None for a text that the tokenizer cannot read."""
     rows: set[int] = set()
     opened: list[int] = []
     try:

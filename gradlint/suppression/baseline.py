@@ -1,8 +1,8 @@
-"""Baselines: the findings that a project has accepted for now, so that only new ones fail.
+"""Baselines: the findings that a project accepts for now, so that only new ones fail.
 
-A finding is known again by its file, its rule, the function or class it stands in, and its code without layout, so that
-an entry survives whatever moves lines, indents them anew or formats them. The file is JSON with one entry a line, sorted,
-so that a change of it reads well in a diff and merges like text.
+A finding is recognized by its file, its rule, the function or class around it, and its code without layout. An entry survives
+when lines are moved, indented or reformatted. The file is JSON with one entry per line, sorted, so that it is easy to diff and
+merge.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from gradlint.suppression.prints import Print, prints
 
 VERSION = 1
 LARGEST = 50 * MIB
-"""Bytes of the largest baseline that is read."""
+"""Size limit of a baseline that is read, in bytes."""
 
 
 class BaselineError(ConfigError):
-    """A baseline cannot be read or written; the message names the file, and in it the entry."""
+    """A baseline cannot be read or written. The message names the file and the entry."""
 
 
 Entries = tuple[tuple[Print, int], ...]
-"""The accepted findings of one file and how often each occurs; picklable."""
+"""The accepted findings of one file, and how often each occurs. They can be pickled."""
 
 
 # Findings
@@ -38,17 +38,17 @@ Entries = tuple[tuple[Print, int], ...]
 
 @dataclass(frozen=True)
 class Sorted:
-    """Findings that are new, and the prints of those that the entries hold back."""
+    """New findings, and the prints of those that the entries hold back."""
 
     new: tuple[Diagnostic, ...]
     held: tuple[Print, ...] = ()
 
 
 def sort(text: str, diagnostics: tuple[Diagnostic, ...], entries: Entries, *, loosely: bool = False) -> Sorted:
-    """Tell new findings from those that the entries stand for; a syntax error is always new.
+    """Separate new findings from those that match entries. A syntax error is always new.
 
-    Where a fix has changed the text since the entries were matched, `loosely` lets an entry that is left over stand for a
-    finding of the same rule in the same function: it is there, and its code was rewritten with something else's fix.
+    If a fix has changed the text since the entries were matched, `loosely` lets a leftover entry match a finding of the same rule
+    in the same function. The finding is still there, but the fix of another finding rewrote its code.
     """
     left = Counter(dict(entries))
     marks = dict(zip(map(id, diagnostics), prints(text, diagnostics), strict=True))
@@ -72,17 +72,17 @@ def sort(text: str, diagnostics: tuple[Diagnostic, ...], entries: Entries, *, lo
 
 @dataclass(frozen=True)
 class Baseline:
-    """The entries of a baseline by the files that they are about, whose names are relative to the baseline's folder."""
+    """The entries of a baseline by file name, relative to the baseline's folder."""
 
     home: Path
     files: Mapping[str, Entries] = field(default_factory=dict)
 
     def of(self, path: Path) -> Entries:
-        """The entries of a file."""
+        """Return the entries of a file."""
         return self.files.get(self.name(path), ())
 
     def name(self, path: Path) -> str:
-        """A file as a baseline names it: relative, with forward slashes; absolute on another drive."""
+        """Return a file name as a baseline writes it: relative with forward slashes, or absolute on another drive."""
         try:
             relative = os.path.relpath(path, self.home)
         except ValueError:
@@ -90,10 +90,10 @@ class Baseline:
         return relative.replace(os.sep, "/")
 
     def stale(self, answered: Mapping[Path, Collection[str]], roots: Sequence[Path], held: int) -> int:
-        """How many entries no longer occur, of those that a run answers for; it held `held` of them back.
+        """Return how many entries no longer occur, given that the run held `held` entries back.
 
-        A run answers for the files that it has checked, each but for the rules that did not run in it, and for those below
-        its `roots` that are no longer there.
+        A run only judges the entries of the files that it checked, for the rules that ran in them, and of deleted files below its
+        `roots`.
         """
         silent = {self.name(path): rules for path, rules in answered.items()}
         total = 0
@@ -103,14 +103,14 @@ class Baseline:
         return total - held
 
     def covers(self, roots: Sequence[Path], name: str) -> bool:
-        """Whether a file of the baseline lies at or below one of some paths."""
+        """Whether a file of the baseline is one of the given paths, or below one."""
         path = os.path.abspath(self.home / name)
         return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in map(os.path.abspath, roots))
 
     def renewed(
         self, found: Mapping[Path, Sequence[Print]], answered: Mapping[Path, Collection[str]], roots: Sequence[Path]
     ) -> Baseline:
-        """A baseline of what a run found; what the run does not answer for, as in `stale`, stays as it was."""
+        """Return a baseline of what a run found. Entries that the run does not judge, as in `stale`, are kept."""
         silent = {self.name(path): rules for path, rules in answered.items()}
         new = {self.name(path): marks for path, marks in found.items()}
         files = {}
@@ -171,7 +171,7 @@ def _entry(shown: str, number: int, entry: Any) -> tuple[str, Print, int]:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Write a baseline in one step; one that is there is replaced, another file never. Raises BaselineError."""
+    """Write a baseline in one step. It replaces an old baseline, but never another file. Raises BaselineError."""
     from gradlint.files.write import write_atomically
 
     fresh = False
@@ -187,9 +187,9 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
 
 
 def to_renew(path: Path) -> Baseline:
-    """What a baseline that is to be written holds already: nothing where there is no file or an empty one.
+    """Return the old content of a baseline to write, which is empty if the file is missing or empty.
 
-    Raises BaselineError where the file is something else, which must not be written over.
+    Raises BaselineError if the file is something else, which must not be overwritten.
     """
     try:
         if not path.exists() or (path.is_file() and path.stat().st_size == 0):
@@ -203,7 +203,7 @@ def to_renew(path: Path) -> Baseline:
 
 
 def _shown(path: Path) -> str:
-    """A path as a message names it: relative where it lies below the current folder."""
+    """Return a path as messages show it: relative if it is below the current folder."""
     return os.path.relpath(path) if os.path.abspath(path).startswith(os.getcwd() + os.sep) else str(path)
 
 

@@ -12,11 +12,11 @@ from gradlint.config.selection import ALWAYS_ON, specificity
 from gradlint.diagnostic import Diagnostic
 
 UNUSED = ("GRD001", "unused-suppression")
-"""The code and the name of the rule about suppression comments themselves."""
+"""The code and name of the rule about suppression comments themselves."""
 
 _SKIP = re.compile(r"#\s*gradlint:\s*skip-file\b", re.I)
 _IGNORE = re.compile(r"#\s*gradlint:\s*ignore(?![\w-])(?:\[([^\]#]*)\]|(?!\[))", re.I)
-"""No code holds a `#`, so that a bracket that is never closed is not looked for beyond the next comment."""
+"""The list of codes must not contain a `#`, so that the search for a missing bracket ends before the next comment."""
 _RULE = r"(?:[A-Z]+[0-9]+|[A-Z]+(?:-[A-Z]+)+)"
 _NOQA = re.compile(rf"#\s*noqa(?![\w-])(?:\s*:\s*({_RULE}(?:[\s,]+{_RULE})*)?)?", re.I)
 _ANY = re.compile(r"gradlint|noqa", re.I)
@@ -26,7 +26,7 @@ _SELECTOR = re.compile(r"[^\s,]+")
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment with its row, counted from 1, and the offset in the text at which it begins."""
+    """A comment with its row, counted from 1, and its offset in the text."""
 
     row: int
     start: int
@@ -39,7 +39,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Named:
-    """A selector as it stands in a comment, between two offsets of the text."""
+    """A selector in a comment, with its offsets in the text."""
 
     start: int
     end: int
@@ -48,9 +48,9 @@ class Named:
 
 @dataclass(frozen=True)
 class Directive:
-    """The part of a comment that silences findings on its line, between two offsets of the text.
+    """The part of a comment that silences findings on its line, with its offsets in the text.
 
-    Without `selectors` (None) it silences every rule. `ours` is true of `gradlint: ignore`, false of `noqa`, which other
+    With None as `selectors`, it silences every rule. `ours` is True for `gradlint: ignore`, and False for `noqa`, which other
     tools share.
     """
 
@@ -61,7 +61,7 @@ class Directive:
     ours: bool
 
     def names(self, diagnostic: Diagnostic) -> bool:
-        """Whether the directive is about a finding of this rule, wherever that is."""
+        """Whether the directive names the rule of this finding, wherever the finding is."""
         if self.selectors is None:
             return diagnostic.code != UNUSED[0]
         return any(selects(each.text, diagnostic) for each in self.selectors)
@@ -80,16 +80,16 @@ class Suppressions:
         return tuple(each.comment.row for each in self.directives)
 
     def silences(self, diagnostic: Diagnostic) -> bool:
-        """Whether a comment on the first or the last line of the finding names it."""
+        """Whether a comment on the first or last line of the finding names it."""
         if diagnostic.code == ALWAYS_ON:
             return False
         return self.whole_file or any(reaches(each, diagnostic) and each.names(diagnostic) for each in self.directives)
 
 
 def selects(selector: str, diagnostic: Diagnostic) -> bool:
-    """Whether a selector of a comment is about a rule; the one about comments must be named in full.
+    """Whether a selector in a comment matches the rule of a finding. GRD001, the rule about comments, must be named in full.
 
-    Otherwise a comment that silences nothing would silence what is said of it.
+    Otherwise a comment that silences nothing would silence the finding about itself.
     """
     if diagnostic.code == UNUSED[0]:
         return selector.upper() == UNUSED[0] or selector.lower() == UNUSED[1]
@@ -97,12 +97,12 @@ def selects(selector: str, diagnostic: Diagnostic) -> bool:
 
 
 def reaches(directive: Directive, diagnostic: Diagnostic) -> bool:
-    """Whether a directive stands on the first or the last line of a finding."""
+    """Whether a directive is on the first or last line of a finding."""
     return directive.comment.row in (diagnostic.span.start.row, diagnostic.span.end.row)
 
 
 def read_suppressions(text: str) -> Suppressions:
-    """The suppressions of a text; strings that look like comments do not count."""
+    """Read the suppressions of a text. Strings that look like comments do not count."""
     if not _ANY.search(text):
         return Suppressions()
     whole = False
@@ -115,7 +115,7 @@ def read_suppressions(text: str) -> Suppressions:
 
 
 def keep(text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """The diagnostics that no comment of the text silences."""
+    """Return the diagnostics that no comment in the text silences."""
     if not diagnostics:
         return diagnostics
     suppressions = read_suppressions(text)
@@ -123,7 +123,7 @@ def keep(text: str, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ..
 
 
 def comments(text: str) -> Iterator[Comment]:
-    """Every comment of a text in order; where the tokenizer gives up, what came before counts."""
+    """Yield every comment of a text in order. If the tokenizer fails, yield the comments before that."""
     starts = (0, *(match.end() for match in _NEWLINE.finditer(text)))
     try:
         for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
@@ -139,7 +139,7 @@ def _directive(comment: Comment, match: re.Match[str], *, ours: bool) -> Directi
 
 
 def _selectors(comment: Comment, match: re.Match[str], *, bare: bool) -> tuple[Named, ...] | None:
-    """What a directive names; `# noqa: some words` names nothing, and silences nothing."""
+    """Return what a directive names. `# noqa: some words` names nothing, and silences nothing."""
     if match.group(1) is None:
         return None if bare else ()
     base = comment.start + match.start(1)

@@ -1,4 +1,4 @@
-"""What a baseline remembers of a finding: enough to know it again when lines move, and no more."""
+"""What a baseline records of a finding: just enough to recognize it when lines move."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gradlint.diagnostic import Diagnostic, Span
 
 LONGEST = 160
-"""Code of more characters is cut, and told apart by a checksum."""
+"""Longer code is cut, and identified by a checksum."""
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _AROUND_SIGNS = re.compile(r"\s*([^\w\s])\s*")
 _TRAILING_COMMA = re.compile(r",([)\]}])")
@@ -17,17 +17,17 @@ _TRAILING_COMMA = re.compile(r",([)\]}])")
 
 @dataclass(frozen=True, order=True)
 class Print:
-    """What a finding is known by within its file, wherever its lines go."""
+    """What identifies a finding within its file, wherever its lines move."""
 
     rule: str
     scope: str
-    """The qualified name of the innermost function or class around it; empty at module level."""
+    """The qualified name of the innermost function or class around it, empty at module level."""
     text: str
-    """Its code on one line, without layout and comments."""
+    """Its code on one line, without layout or comments."""
 
 
 def prints(text: str, diagnostics: Sequence[Diagnostic]) -> tuple[Print, ...]:
-    """What each finding in a text is known by, in their order."""
+    """Return what identifies each finding in a text, in order."""
     if not diagnostics:
         return ()
     lines = _NEWLINE.split(text)
@@ -36,7 +36,7 @@ def prints(text: str, diagnostics: Sequence[Diagnostic]) -> tuple[Print, ...]:
 
 
 def _scopes(text: str) -> list[tuple[int, int, str]]:
-    """First row, last row and qualified name of every function and class, outer ones first."""
+    """Return the first row, last row and qualified name of every function and class, outer ones first."""
     import ast
 
     from gradlint.files.parse import parse
@@ -81,7 +81,7 @@ def _code(lines: Sequence[str], span: Span) -> str:
 
 
 def _without_comment(row: str) -> str:
-    """A row of code less its comment; a row that is no code by itself is cut at its last `#` outside of quotes."""
+    """Return a row of code without its comment, which begins at the first `#` outside of quotes."""
     quote = ""
     for place, char in enumerate(row):
         if quote:

@@ -1,4 +1,4 @@
-"""GRD001: suppression comments that silence nothing, told once every other rule has spoken."""
+"""GRD001: suppression comments that silence nothing. It runs after all other rules."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _LEAD = re.compile(r"[\s:;,.–—-]+")  # noqa: RUF001 - both dashes introduce 
 
 @dataclass(frozen=True)
 class Remark:
-    """What is wrong with a directive, between two offsets of the text, and the one change that mends it."""
+    """What is wrong with a directive, with offsets in the text, and the change that fixes it."""
 
     start: int
     end: int
     told: Sequence[str]
-    """The faults in words: the first is the header of the finding."""
+    """The faults in words. The first is the header of the finding."""
     cure: str
     cut: tuple[int, int, str]
-    """Replace the characters from the first offset to the second by a text."""
+    """The replacement: a start offset, an end offset, and the new text."""
 
 
 def holds_directives(text: str) -> bool:
-    """Whether a comment of the text is one that this rule judges."""
+    """Whether the text has a comment that this rule judges."""
     words = text.lower()
     if "gradlint" not in words and not ("noqa" in words and "grd" in words):
-        return False  # which is told in a fraction of the time that reading the comments takes
+        return False  # much faster than reading the comments
     found = read_suppressions(text)
     return not found.whole_file and any(map(_is_ours, found.directives))
 
 
 def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule]) -> Iterator[Remark]:
-    """What is wrong with the directives of a text.
+    """Yield what is wrong with the directives of a text.
 
-    `found` is what all of the `rules` find in it, selected for this run or not, silenced or not: so the verdict on a
-    comment is the same in every run. Nothing is said of a text that is skipped as a whole.
+    `found` is what all of the `rules` find in it, including rules that are not selected and findings that are silenced. So the
+    verdict on a comment is the same in every run. A text that is skipped as a whole is not judged.
     """
     suppressions = read_suppressions(text)
     if suppressions.whole_file:
@@ -64,14 +64,14 @@ def unused(text: str, found: Sequence[Diagnostic], rules: Sequence[Rule]) -> Ite
 
 
 def _is_ours(directive: Directive) -> bool:
-    """`# gradlint: ignore`, or a `# noqa` that names one of our codes; a bare `# noqa` is for other tools too."""
+    """Whether a directive is `# gradlint: ignore`, or a `# noqa` with a gradlint code. A bare `# noqa` is for other tools too."""
     return directive.ours or any(_CODE.fullmatch(each.text) for each in directive.selectors or ())
 
 
 def _faults(
     directive: Directive, near: Sequence[Diagnostic], rules: Sequence[Rule], misplaced: bool
 ) -> tuple[list[str], list[Named]] | None:
-    """What to say of the selectors of a directive, and which of them go; None where all is well."""
+    """Return the faults of a directive's selectors, and the selectors to remove, or None if all is well."""
     seen: set[str] = set()
     idle: list[Named] = []
     twice: list[Named] = []
@@ -99,7 +99,7 @@ def _faults(
 
 
 def _silent(shown: Sequence[str], misplaced: bool) -> list[str]:
-    """What to say of selectors that silence nothing."""
+    """Return the faults of selectors that silence nothing."""
     verb = "silences" if len(shown) == 1 else "silence"
     if misplaced:
         return [f"{_joined(shown)} {verb} nothing", "the comment must be at the end of the line that it is about"]
@@ -126,7 +126,7 @@ def _misplaced(text: str, directive: Directive) -> bool:
     return not text[begin:start].strip()
 
 
-# The cure
+# The fix
 
 
 def _remark(text: str, directive: Directive, told: Sequence[str], gone: Sequence[Named]) -> Remark:
@@ -143,7 +143,7 @@ def _remark(text: str, directive: Directive, told: Sequence[str], gone: Sequence
 
 
 def _whole(text: str, directive: Directive, told: Sequence[str]) -> Remark:
-    """The directive goes, with its comment where nothing else is in it, and with its line where that held nothing else."""
+    """Remove the directive, with its comment if nothing else is in it, and with its line if the comment is alone on it."""
     comment = directive.comment
     before, after = text[comment.start : directive.start], text[directive.end : comment.end]
     words = after.partition("#")[0]
@@ -160,7 +160,7 @@ def _whole(text: str, directive: Directive, told: Sequence[str]) -> Remark:
 
 
 def _comment_lines(text: str, directive: Directive) -> tuple[int, int]:
-    """From the code before a comment to its end, or its whole line with the newline."""
+    """Return the offsets from the end of the code before a comment to the comment's end, or those of its whole line."""
     start, end = directive.comment.start, directive.comment.end
     if not _misplaced(text, directive):
         return start - (len(text[:start]) - len(text[:start].rstrip(" \t\f"))), end

@@ -1,1 +1,1 @@
-"""The commands, one module each, with their options and help; what a command does is imported when it runs."""
+"""The commands, one module each, with their options and help. The code that a command needs is imported when it runs."""

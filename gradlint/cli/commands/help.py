@@ -1,4 +1,4 @@
-"""`gradlint help`: the help of a command, for those who ask for it in this way."""
+"""`gradlint help`: prints the help of a command, for users who try this instead of `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradlint rule`: the pages of rules."""
+"""`gradlint rule`: prints the pages of rules."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def command(names: Sequence[str], every: bool, output_format: str | None) -> Non
 
 
 def _codes(names: Sequence[str], *, every: bool) -> list[str]:
-    """The codes of the rules that are named, each once, in the order of their names. Raises UnknownRule."""
+    """Return the codes of the named rules, each once, in the order of the names. Raises UnknownRule."""
     from gradlint.config.selection import ALWAYS_ON, named
     from gradlint.registry import all_rules
 

@@ -1,4 +1,4 @@
-"""Help in sections, as Ruff has it."""
+"""Help text that groups options into sections, as Ruff's does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES, FILES, FIXING, ADOPTING, OUTPUT, STATUS, OTHER = (
 
 
 class Option(click.Option):
-    """An option under a heading."""
+    """An option that belongs to a section of the help text."""
 
     def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -26,7 +26,7 @@ class Option(click.Option):
 
 
 class Sections(click.Command):
-    """A command whose help lists its options under their headings, in the order in which these first occur."""
+    """A command whose help lists its options by section, in the order in which the sections first occur."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -1,4 +1,4 @@
-"""`gradlint server`: what editors talk to."""
+"""`gradlint server`: the language server for editors."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ from gradlint.simulate.values import Factor, Source, Tensor
 from gradlint.simulate.world import World
 
 STEPS = 12_000
-"""Most statements and calls that one run may execute."""
+"""The maximum number of statements and calls in one run."""
 
 ASIDE = 600
-"""Most statements and calls for a function that does not affect training: it only evaluates, or prepares data."""
+"""The same for a function that does not affect training: it only evaluates, or prepares data."""
 
 DEPTH = 24
-"""Most calls of the text that may be nested."""
+"""The maximum number of nested calls of the text."""
 
 TIMES = 2
 """How often the names around a backward pass are recorded: a counter has another value the second time."""
@@ -35,7 +35,7 @@ TIMES = 2
 TERMS_OF_A_STEP = 2
 """How many terms of a loss, or of gradients, in one event cost one step."""
 MOST_OPTIMIZERS = 40
-"""Most optimizers in one run. Each is tracked separately."""
+"""The maximum number of optimizers in one run. Each is tracked separately."""
 
 
 class Machine(Assumptions):
@@ -251,13 +251,13 @@ class Machine(Assumptions):
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
-        """Records an event. Many terms in one event cost as much to judge as many events, so they use up steps too."""
+        """Records an event. Many terms in one event take as long to judge as many events, so they use up steps too."""
         self.left -= len(more.get("terms", ())) // TERMS_OF_A_STEP
         micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
         known = map(self.rounds.get, range(1, len(loops) + 1))
         rounds = tuple([each[2] if each is not None else 0 for each in known])
         stack, path = tuple(self.stack), tuple(self.path)
-        if what is What.CLIP and self.by_norm:  # clipping only when the norm is large is still clipping always
+        if what is What.CLIP and self.by_norm:  # skipping a clip when the norm is small is still clipping
             path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
         where = {"stack": stack, "path": path, "micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
         self.events.append(Event.noted(what=what, node=node, **where, **more))

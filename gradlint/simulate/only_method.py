@@ -59,7 +59,7 @@ def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Functi
         return None
     function = own[0].names[name]
     if function.is_static or function.is_class or function.is_property or function.node in machine.running:
-        return None  # a call on another object is not a call of this class
+        return None  # while the method runs, the name on another object means another method
     if _runs_in(machine, own[0]):
         return None  # an object that calls one of its own methods does so through `self`
     if isinstance(receiver, Network):

@@ -132,7 +132,7 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
 
 
 def stepped(machine: Machine, value: Opaque) -> Optimizer:
-    """The optimizer that a scaler steps. Whatever a scaler steps is an optimizer, whatever its name."""
+    """The optimizer that a scaler steps. Anything that a scaler steps is an optimizer, whatever its name."""
     known = value.kept.get("<optimizer>")
     if known is None:
         known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
@@ -172,7 +172,7 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 
 
 def _of_shards(machine: Machine, given: Any) -> bool:
-    """Whether something is the parameters of a model that is sharded for certain on the current path."""
+    """Whether something is the parameters of a model that is certainly sharded on the current path."""
     owners = [each.owner for each in flattened([given]) if isinstance(each, Parameter)]
     models = [each for each in owners if isinstance(each, Network) and each.sharded]
     return bool(models) and all(each.is_certain(machine.path) for each in models)

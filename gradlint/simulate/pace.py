@@ -57,7 +57,7 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     count = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
     if not _cut_short(view) and isclose(length.value, count):
         return True
-    if larger is None and view.trace.n_names:  # only the settings behind the length are known here
+    if larger is None and view.trace.n_names:  # of such a world, only the length's settings are known
         return bool(length.of) and not counts_updates(event, view.trace)
     other = next((each.value for each in (larger or view).of(What.SCHEDULE) if each.node is event.node), None)
     if other is None or not length.value:
@@ -82,7 +82,7 @@ _UPDATES = re.compile(r"(max|total|num|n)_\w*(steps|updates)$", re.I)
 
 
 def _left_to_prepare(length: Factor, view: View) -> bool:
-    """Whether a schedule's length is a number of updates, which an unprepared schedule under an Accelerator does not wait for.
+    """Whether a schedule's length is a number of updates that an Accelerator counts without knowing the schedule.
 
     A number that ends a loop may count its iterations instead.
     """
@@ -121,7 +121,7 @@ def _cut_short(view: View) -> bool:
 
 
 def passes_in(length: Factor | None, view: View) -> int:
-    """The number of passes that a number of micro-batches covers, if it visibly covers whole passes; else 0."""
+    """How many passes a number of micro-batches covers, if it visibly covers whole passes; else 0."""
     if length is None or length.doubt or not of_data(length.of) or length.of & view.trace.n_names:
         return 0
     passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and of_same(each.value, length.of)]
@@ -136,14 +136,14 @@ def passes_in(length: Factor | None, view: View) -> int:
 
 
 def _one_each(view: View, of: frozenset[str]) -> bool:
-    """Whether the first whole pass over the data that a length was taken of has one micro-batch per batch."""
+    """Whether the first whole pass over the data that a length was computed from has one micro-batch per batch."""
     batches, micros, whole = _first_pass(view, of)
     in_windows = micros == batches // view.size * view.size  # the script may skip the last batches on purpose
     return whole and bool(batches) and (micros == batches or (in_windows and bool(micros)))
 
 
 def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:
-    """The first pass over the data that a length was taken of: its batches, the micro-batches seen, and whether these are all."""
+    """The first pass over the data behind a length: its batches, the micro-batches seen, and whether these are all."""
     batches, micros = 0.0, set[int]()
     for _, event in view.events:
         if event.what is What.BACKWARD:

@@ -26,7 +26,7 @@ class Promise:
     """What a rule's fix changes in a run.
 
     `events` are the kinds of event that it adds, moves or removes. `factors` says that it changes what multiplies the terms of
-    the loss. `windows` says that it changes where windows end, and so when everything happens that happens once per update.
+    the loss. `windows` says that it changes where windows end, and so the timing of everything done once per update.
     `synchronisation` says that it changes which backward passes average gradients over processes.
     """
 

@@ -21,7 +21,7 @@ from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import UNNAMED, Opaque
 
 _LONGEST = 10_000
-"""Most characters of a string to parse."""
+"""The maximum length of a string to parse."""
 
 _VERSIONS = (
     "packaging.version.parse",

@@ -58,7 +58,7 @@ def _of_length(value: Any) -> bool:
 
 
 def _bounded(value: Any) -> Any:
-    """A growing number, capped by what is left of a pass, so that it no longer just grows."""
+    """A growing number that is capped by what is left of a pass, and so may also shrink."""
     if type(value) is not Tensor or value.models.isdisjoint(DRIFT):
         return value
     return Tensor(value.draws, value.terms, value.models - DRIFT, value.scaler, value.detached, value.reduced)

@@ -24,10 +24,10 @@ NOBODY = Stepper(-1, "", None, "", None, frozenset())
 """The optimizer of a loop whose real optimizer is unknown."""
 
 _LONGEST = 60
-"""Most characters of code that a reason quotes."""
+"""The maximum number of characters of code that a reason quotes."""
 
 _BRIEF = 35
-"""Most characters of code that a header quotes."""
+"""The maximum number of characters of code that a header quotes."""
 
 
 Made = TypeVar("Made")

@@ -15,7 +15,7 @@ from gradlint.simulate.windows import micros_of
 from gradlint.simulate.world import World
 
 _MOST = 4
-"""Most branches to try."""
+"""The maximum number of branches to try."""
 _READS = frozenset(("scaler.get_scale", "scaler.state_dict"))
 """Calls that get a scaler and do not change it."""
 _PACKAGES = frozenset(("torch", "math", "np", "numpy"))

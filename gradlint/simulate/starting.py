@@ -94,7 +94,7 @@ def _walked(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _totals(node: cst.CSTNode) -> Iterator[str]:
-    """The names of totals that numbers are compared with and that nothing changes. They are no counters."""
+    """The names of totals that numbers are compared with and that nothing changes. They do not count anything."""
     compared, changed = set[str](), set[str]()
     for each in walk(node):
         if type(each) is cst.Comparison:
@@ -105,7 +105,7 @@ def _totals(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _divisors(node: cst.CSTNode) -> Iterator[str]:
-    """The names that something is divided by. They are no counters."""
+    """The names that something is divided by. They do not count anything."""
     for each in walk(node):
         if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             yield dotted(each.right) or ""

@@ -9,7 +9,7 @@ from gradlint.simulate.trace import Event, Trace
 from gradlint.simulate.values import Tensor
 
 _MOST = 8
-"""Most nested sums that a term is followed through."""
+"""The maximum number of nested sums that a term is followed through."""
 
 
 def add(machine: Machine, left: Tensor, right: Tensor, node: cst.CSTNode) -> None:

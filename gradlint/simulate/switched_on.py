@@ -15,7 +15,7 @@ _OF_UPDATE = (What.STEP, What.SCHEDULE)
 _CODES = frozenset(("GRD204", "GRD402"))
 """Faults of steps, and of their schedules, that take two values of N to see."""
 _MOST = 2
-"""Most runs to repeat with the larger N."""
+"""The maximum number of runs to repeat with the larger N."""
 
 
 def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[tuple[Played, Played]]:

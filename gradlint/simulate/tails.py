@@ -21,7 +21,7 @@ COUNTS = re.compile(
 
 
 def first_window(view: View, larger: View | None) -> Iterator[Fault]:
-    """The first window has another size than the following ones, either by the same amount or with the same size for any N."""
+    """The first window differs in size from the following ones, either by the same amount or with the same size for any N."""
     closed = [window for window in view.closed if window.micros]
     if len(closed) < 2 or len(closed[1].micros) != view.size:
         return
@@ -101,7 +101,7 @@ CLEARED, MIXED, LEFT, USED = "cleared", "mixed", "left", "used"
 
 
 def tails(view: View, fates: frozenset[str] = frozenset((CLEARED, MIXED, LEFT))) -> Iterator[Fault]:
-    """A pass over the data ends inside a window that never fills up, and its micro-batches meet one of these fates."""
+    """A pass over the data ends inside a window that never fills up; `fates` are what may have become of its micro-batches."""
     events = [event for _, event in view.events]
     if view.steps[-1].through == "deepspeed":
         return  # the engine keeps counting across passes
@@ -207,8 +207,8 @@ def _fate(events: Sequence[Event], left: set[int], view: View, *, ahead: bool) -
     """What happens to the micro-batches that a pass leaves over.
 
     They are used if a step comes before other micro-batches do, or if those complete a window of the right size. Otherwise they
-    are cleared, mixed with others into a window of another size, or left when the run is over; "" if that is unknown. With
-    `ahead`, batches are drawn ahead: the last one is backpropagated after the pass ends.
+    are cleared, mixed with others into a window of another size, or left when the run is over; "" if that is unknown.
+    `ahead` says that batches are drawn ahead, so backward passes until the next pass begins still belong to this one.
     """
     came: set[int] = set()
     inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have survived

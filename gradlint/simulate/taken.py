@@ -17,7 +17,7 @@ _ALONG = "<along another dimension>"
 """Marks a size that does not count rows."""
 
 _OF = "<the size of>"
-"""Marks a size. The value is the terms of the loss whose size it is."""
+"""Marks a size. The value is the sources of the loss whose size it is."""
 
 
 def taken_at(value: Tensor, node: cst.CSTNode) -> Tensor:

@@ -122,7 +122,7 @@ STACKED = "<stacked>"
 """Marks stacked values. The value is how many they are."""
 
 SCALED = "<scaled>"
-"""The mark of a loss that a context has scaled for its backward pass."""
+"""Marks a loss that a context has scaled for its backward pass."""
 
 
 def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:

@@ -30,7 +30,7 @@ RAISES = "the script raises "
 _WRAPPERS = frozenset(("DistributedDataParallel", "DDP"))
 
 MOST_STEPS = 40_000
-"""Most statements and calls for all runs of one text together."""
+"""The maximum number of statements and calls in all runs of one text together."""
 
 
 class Text:
@@ -65,7 +65,7 @@ class Text:
         self.quiet: Block = self.compiler.suite([each for each in statements if not self.acts(each)])
 
     def acts(self, statement: cst.CSTNode) -> bool:
-        """Whether a statement of the module trains, or may. Definitions and assignments do not."""
+        """Whether a statement of the module trains, or may. Only the others run when a run starts in a function."""
         if isinstance(statement, (cst.For, cst.While, cst.With)):
             return True
         if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
@@ -133,7 +133,10 @@ def _cuts(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 
 
 def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_Aside]:
-    """The calls that matter to a loop wherever they are: those that clear, set a factor, count micro-batches, or communicate."""
+    """The calls that matter to a loop wherever they are.
+
+    They clear gradients, set a scaler's factor, count micro-batches, or communicate.
+    """
     held = {id(each) for node in nodes if type(node) is cst.With and _measures(node) for each in walk(node)}
     calls = (each for each in nodes if type(each) is cst.Call)
     chosen = [

@@ -27,7 +27,7 @@ class Held:
 
 @dataclass(eq=False)
 class Thing:
-    """An object of training. `identity` is its name if the code that builds it is unknown, and may be empty."""
+    """An object of training, known by its `identity`. `optional` says that it may be None."""
 
     identity: str = ""
     node: cst.CSTNode | None = None
@@ -190,9 +190,10 @@ class Accelerator(Thing):
 
 @dataclass(eq=False)
 class Engine(Thing):
-    """A DeepSpeed engine: divides by `steps`, and updates on every such call of `step()`, unless it is `told` when.
+    """A DeepSpeed engine. It divides by `steps`, and updates on every `steps`-th call of `step()`.
 
-    `trained` is how many micro-batches were backpropagated at its last call.
+    If `told`, the script decides when it updates instead. `trained` is how many micro-batches were backpropagated at its last
+    call.
     """
 
     steps: Any = None

@@ -227,7 +227,7 @@ class Trace:
     refuses to do. `cut` says that the run was stopped because it had seen enough.
 
     `bounded` are the loops that a number from the settings may end. `walking` are those over a range as long as some data:
-    each time one is entered, a pass over the data begins. `counted` says that updates depend on a counter that unknown code
+    each time one is entered, a pass over the data begins. `counted` says that updates depend on a counter that the caller
     keeps. `remainders` are the remainders of counters that conditions use, and `bounds` the comparisons that may have ended
     loops.
 

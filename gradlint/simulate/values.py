@@ -118,7 +118,7 @@ class Source:
     `micro` numbers the micro-batch by the data that went into it. `made_of` are the nodes of the terms passed to the
     evaluation, and of the terms those were made of; `met` are the micro-batches of these. `across` says that it compares the
     samples of a batch with each other. `taken` is where the value left the graph, as a number, and `doubt` is why its factor
-    until then may be wrong. `tokens` says that it is a mean over tokens without a mask.
+    until then may be wrong. `tokens` says that it is a mean over the tokens that a mask keeps.
     """
 
     micro: int

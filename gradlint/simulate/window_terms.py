@@ -48,7 +48,7 @@ def terms(view: View) -> dict[int, Term]:
         by_key = {key: owner.get(id(source), step) for (key, _), (source, _) in parts.items()}
         for (key, _), (source, factor) in parts.items():
             if len(micros[key]) == 1 < view.size and not _in_turns(key, micros, by_key, view.size):
-                continue  # once in a window, it is no mean over it
+                continue  # a term that occurs once in a window is no mean over it
             event = owner.get(id(source), step)
             doubt = graver(factor.doubt, changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else ""))
             doubt = graver(

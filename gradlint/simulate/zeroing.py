@@ -14,7 +14,7 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 _MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object of an unknown class"))
-"""What a call of unknown code may clear the gradients of, or keep them from, when it gets it."""
+"""Arguments with which unknown code may clear gradients, or store them for later."""
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:

@@ -135,7 +135,7 @@ class Machine(Assumptions):
     # Budget
 
     def tick(self, node: cst.CSTNode) -> None:
-        """Pay for one step."""
+        """Pays for one step."""
         self.left -= 1
         if self.left < 0:
             raise Stopped(TOO_LONG, node)

@@ -1,4 +1,4 @@
-"""What ends a run, or a part of it, before its text does."""
+"""Exceptions that end a run, or a part of it, before its text does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 TOO_LONG = "the run takes too many steps to follow"
-"""Why a run ends that has used up its budget."""
+"""The reason if a run has used up its budget."""
 
 
 class Stopped(Exception):

@@ -1,4 +1,4 @@
-"""The objects of training, with the little state that matters."""
+"""The objects of training, reduced to the state that matters."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _belongs(fault: Fault, view: View, loop: cst.CSTNode | None) -> bool:
 def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
     """The first reason why a loop without a fault is not verified; "" if there is none."""
     for place, run in enumerate(runs):
-        if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world has no more to show
+        if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world shows nothing more
             return run.trace.ended, run.trace.ended_at
     if view.doubt:
         return view.doubt, _asked(view) or loop

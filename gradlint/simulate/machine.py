@@ -1,4 +1,4 @@
-"""The machine that runs code abstractly: its budget, its stack, and the events that it notes."""
+"""The abstract machine: its step budget, its call stack, and the events it records."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from gradlint.simulate.values import Factor, Source, Tensor
 from gradlint.simulate.world import World
 
 STEPS = 12_000
-"""Statements and calls that one run may execute."""
+"""The maximum number of statements and calls in one run."""
 
 ASIDE = 600
-"""Statements and calls that a function which does nothing to training may execute: it evaluates, or prepares data."""
+"""The same for a function that does not affect training: it only evaluates, or prepares data."""
 
 DEPTH = 24
-"""Calls of the text within each other."""
+"""The maximum number of nested calls of the text."""
 
 TIMES = 2
-"""How often a backward pass is asked for the numbers around it: what counts is another one the second time."""
+"""How often the names around a backward pass are recorded: a counter has another value the second time."""
 
 TERMS_OF_A_STEP = 2
-"""So many terms of a loss, or of gradients, in one event cost one step."""
+"""How many terms of a loss, or of gradients, in one event cost one step."""
 MOST_OPTIMIZERS = 40
-"""Optimizers of one run: what each of them sees is told apart."""
+"""The maximum number of optimizers in one run. Each is tracked separately."""
 
 
 class Machine(Assumptions):
@@ -47,7 +47,7 @@ class Machine(Assumptions):
         self.gradients = Gradients()
         self.left = steps
         self.floor = 0
-        """How many steps have to be left when the innermost function that does nothing to training is over."""
+        """How many steps must be left when the innermost function that does not affect training returns."""
         self.idle = 0
         """How many micro-batches had been backpropagated when that function was called."""
         self.abandoned: set[cst.CSTNode] = set()
@@ -55,87 +55,87 @@ class Machine(Assumptions):
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []
         self.by_norm: set[cst.CSTNode] = set()
-        """The branches that the norm of gradients alone has decided."""
+        """The branches decided only by the norm of the gradients."""
         self.loops: list[cst.CSTNode] = []
         self.draws: list[int] = []
-        """For each running loop, the piece of data that its iteration was given; 0 where it was given none."""
+        """For each running loop, the piece of data given to its current iteration, or 0 if it got none."""
         self.iterations = 0
         self.rounds: dict[int, tuple[int, cst.CSTNode, int]] = {}
-        """For each level of running loops, the iteration around it, its loop, and how many iterations came before."""
+        """For each nesting level of loops: the iteration around it, its loop, and how many iterations came before."""
         self.turns: dict[int, int] = {}
-        """For each level of running loops, which iteration runs."""
+        """For each nesting level of loops, the running iteration."""
         self.micros: dict[Any, int] = {}
         self.pieces: set[int] = set()
         """The pieces of data that are parts of a batch."""
         self.stretches: set[int] = set()
-        """Those that are a part of each of its samples."""
+        """The pieces of data that are a part of every sample of a batch."""
         self.together: dict[int, int] = {}
-        """For parts of batches that one iteration was given as a pair, the last of these: they are one micro-batch."""
+        """Maps the parts of a batch that one iteration got as a pair to the last of them: they are one micro-batch."""
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
         self.seen: Counter[int] = Counter()
-        """How many of them in each outermost loop."""
+        """How many micro-batches were backpropagated in each outermost loop."""
         self.things: dict[str, Any] = {}
         self.classes: list[Any] = []
-        """The classes of the text that were defined so far."""
+        """The classes of the text defined so far."""
         self.arguments: dict[str, Any] = {}
         self.grad = True
         self.told: list[tuple[Any, int]] = []
-        """The engines whose count of a micro-batch lasts, each with the place of that event."""
+        """The engines whose counting context is open, each with the index of the event that counted the micro-batch."""
         self.strange: set[cst.CSTNode] = set()
-        """Where contexts out of sight were entered that may count micro-batches for an engine."""
+        """The open contexts of unknown code that may count micro-batches for an engine."""
         self.passes: dict[cst.CSTNode, int] = {}
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
         self.around: Surroundings = ALONE
         self.frames: dict[str, Any] = {}
-        """The names of the modules that were run so far, by their paths."""
+        """The names of the modules run so far, by path."""
         self.risks: set[str] = set()
         self.raises: set[str] = set()
         self.handled: list[tuple[frozenset[str], int]] = []
-        """The exceptions that the running `try` statements handle, by their names, each with how many loops run around it."""
+        """The exception names that the running `try` statements handle, each with how many loops run around the statement."""
         self.hooks: list[Any] = []
         self.norms: list[cst.CSTNode] = []
         self.spent: list[Any] = []
-        """The iterators whose last batch was drawn by `next`, and that were not asked for another."""
+        """The iterators whose last batch was drawn by `next` and that were not asked for another."""
         self.bounded: set[int] = set()
         self.walking: set[int] = set()
-        """The loops around a backward pass over ranges that are as long as some data."""
+        """The loops around a backward pass that run over a range as long as some data."""
         self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
-        """The numbers that calls out of sight were handed in a loop; none where they were not the same each time."""
+        """The numbers that calls of unknown code got in a loop; empty if they were not the same each time."""
         self.remainders: list[Remainder] = []
         self.divided: list[tuple[cst.CSTNode, float, float]] = []
-        """The remainders that were taken, each with the numbers of its two sides, until a condition knows that they are its own."""
+        """The remainders taken so far, each with its two operands. A condition claims those it used."""
         self.compared: list[tuple[cst.CSTNode, Factor, Factor, bool]] = []
-        """The numbers that were compared, with the answers, until a condition knows that they are its own."""
+        """The numbers compared so far, with the answers. A condition claims those it used."""
         self.bounds: list[Bound] = []
         self.measured: list[tuple[str, tuple[Guard, ...]]] = []
         self.options: dict[str, Any] = {}
         self.containers: list[Any] = []
         self.calls: dict[cst.CSTNode, list[int]] = {}
-        """Where an engine is told of a micro-batch that counts N of them itself, and how many came since the last time."""
+        """Where an engine that counts to N itself is notified of a micro-batch, and how many came since the last notification."""
         self.divisors: dict[cst.CSTNode, tuple[float, bool]] = {}
-        """What divided a loss, and whether that counts accumulation steps."""
+        """What divided a loss, and whether it counts accumulation steps."""
         self.frame: Any = None
-        """The innermost activation of a function, or the module's."""
+        """The innermost activation record: of a function, or of the module."""
         self.spelled: dict[cst.CSTNode, list[Spelled]] = {}
-        """What the names where a backward pass stands lead to, the first two times."""
+        """The values reachable by name at a backward pass, for its first two executions."""
         self.summands: dict[Source, tuple[cst.CSTNode, ...]] = {}
-        """Where the terms of losses stand in the sums that were made of them, innermost first."""
+        """Where each term of a loss appears in the sums built from it, innermost first."""
         self.spread: set[Tensor] = set()
-        """The data whose tokens were put beside each other."""
+        """The data that were reshaped, so that the tokens of all samples may be side by side."""
         self.effects: set[int] = set()
-        """The calls that are statements of their own: what they give is not used."""
+        """The calls that are statements: their result is not used."""
         self.read: set[tuple[tuple[cst.CSTNode, ...], tuple[int, ...]]] = set()
         """Where files were opened: in which iterations of which loops."""
         self.entered: dict[cst.CSTNode, bool] = {}
-        """The loops around a backward pass that a run came to, with whether they were over an empty range then."""
+        """The loops around a backward pass that a run reached, and whether their range was empty at that time."""
 
     # Budget
 
     def tick(self, node: cst.CSTNode) -> None:
-        """Pay for one step."""
+        """Pays for one step."""
         self.left -= 1
         if self.left < 0:
             raise Stopped(TOO_LONG, node)
@@ -144,11 +144,11 @@ class Machine(Assumptions):
         if self.left < self.floor:
             if len(self.trained) == self.idle:
                 raise Abandoned
-            self.floor = 0  # it trains all the same
+            self.floor = 0  # it trains after all
 
     @contextmanager
     def aside(self, node: cst.CSTNode) -> Iterator[None]:
-        """Run a function that does nothing to training; raises Abandoned where it takes too long, or did before."""
+        """Runs a function that does not affect training. Raises Abandoned if it takes too long, or did so before."""
         if node in self.abandoned:
             raise Abandoned
         floor, idle, grad = self.floor, self.idle, self.grad
@@ -164,7 +164,7 @@ class Machine(Assumptions):
 
     @contextmanager
     def within(self, node: cst.CSTNode) -> Iterator[None]:
-        """Run a call of the text."""
+        """Runs a call of the text."""
         if len(self.stack) >= DEPTH:
             raise Stopped("the calls are nested too deeply to follow", node)
         self.stack.append(node)
@@ -174,12 +174,12 @@ class Machine(Assumptions):
             self.stack.pop()
 
     def expects(self, name: str) -> bool:
-        """Whether the code is prepared for an exception: by its name, or for all, within the running iteration."""
+        """Whether the code handles an exception, by name anywhere, or with a catch-all inside the running iteration."""
         return any(name in names or (level >= len(self.loops) and handles(names, name)) for names, level in self.handled)
 
     @contextmanager
     def handling(self, handlers: list[frozenset[str]]) -> Iterator[None]:
-        """Run what some handlers are for."""
+        """Runs the body of a `try` with its handlers."""
         more = [(names, len(self.loops)) for names in handlers]
         self.handled += more
         try:
@@ -189,7 +189,7 @@ class Machine(Assumptions):
                 self.handled.remove(each)
 
     def told_apart(self, value: Any) -> int:
-        """A number for a container of the run, the same in every process; it is kept, so that none takes its place."""
+        """A number for a container, the same in every process. The container is kept, so that no other object can take its id."""
         for place, each in enumerate(self.containers):
             if each is value:
                 return place
@@ -204,11 +204,11 @@ class Machine(Assumptions):
         return self.iterations
 
     def current(self) -> frozenset[int]:
-        """The piece of data that the innermost loop was given, or a new one."""
+        """The piece of data given to the innermost loop, or a new one."""
         return frozenset((self.draws[-1],)) if self.draws and self.draws[-1] else frozenset((self.draw(),))
 
     def micro(self, draws: frozenset[int]) -> int:
-        """The number of the micro-batch that some data belong to; without data, of the running iteration."""
+        """The number of the micro-batch that some data belong to. Without data, that of the running iteration."""
         if draws:
             key: Any = max(map(self.together.get, draws, draws))
         else:
@@ -218,7 +218,7 @@ class Machine(Assumptions):
         return self.micros.setdefault(key, len(self.micros))
 
     def stretch_of(self, draws: frozenset[int]) -> int:
-        """A new part of each sample of some data, which belongs to their micro-batch."""
+        """A new part of every sample of some data. It belongs to the same micro-batch."""
         made = self.draw()
         self.stretches.add(made)
         self.together[made] = max((self.together.get(each, each) for each in draws), default=made)
@@ -231,11 +231,11 @@ class Machine(Assumptions):
 
     @property
     def in_loop(self) -> bool:
-        """Whether a loop of the text runs, and not only the calls that a root is called by."""
+        """Whether a loop of the text is running, not just the imagined calls of a root function."""
         return bool(self.loops) and not (len(self.loops) == 1 and isinstance(self.loops[0], cst.FunctionDef))
 
     def begin(self, item: Any) -> None:
-        """An iteration of the innermost loop begins, with what it was given."""
+        """Starts an iteration of the innermost loop with the item it was given."""
         self.iterations += 1
         level = len(self.loops)
         around, loop = self.turns.get(level - 1, 0), self.loops[-1]
@@ -251,13 +251,13 @@ class Machine(Assumptions):
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
-        """Record an event; one that carries many terms is as much to judge as many are."""
+        """Records an event. Many terms in one event take as long to judge as many events, so they use up steps too."""
         self.left -= len(more.get("terms", ())) // TERMS_OF_A_STEP
         micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
         known = map(self.rounds.get, range(1, len(loops) + 1))
         rounds = tuple([each[2] if each is not None else 0 for each in known])
         stack, path = tuple(self.stack), tuple(self.path)
-        if what is What.CLIP and self.by_norm:  # gradients are not clipped where they need not be, which is how it is done
+        if what is What.CLIP and self.by_norm:  # skipping a clip when the norm is small is still clipping
             path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
         where = {"stack": stack, "path": path, "micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
         self.events.append(Event.noted(what=what, node=node, **where, **more))
@@ -274,27 +274,27 @@ class Machine(Assumptions):
                 raise Stopped()
 
     def _running(self) -> tuple[int, ...]:
-        """Which iteration of each loop runs."""
+        """The running iteration of each loop."""
         turns = self.turns
         return tuple([turns.get(level, 0) for level in range(1, len(self.loops) + 1)])
 
     def asks(self, branch: cst.CSTNode, test: cst.CSTNode, holds: bool, since: int = 0) -> None:
-        """A condition has asked for the remainders that were taken since `divided` was as long as `since`."""
+        """Records that a condition used the remainders taken since `divided` had `since` entries."""
         place, stack, loops, turns = len(self.events), tuple(self.stack), tuple(self.loops), self._running()
         for node, count, by in self.divided[since:]:
             self.remainders.append(Remainder(node, branch, count, by, test, holds, place, stack, loops, turns))
 
     def opens(self) -> None:
-        """A file is opened: what is read from it is data of its own, whatever names it."""
+        """Records that a file is opened: what is read from it is new data, whatever its name."""
         self.read.add((tuple(self.loops), self._running()))
 
     def measures(self, identity: str) -> None:
-        """The length of some data is asked for, where nobody is prepared for what that may raise."""
+        """Records that the length of some data is needed where the code does not handle the TypeError this may raise."""
         if not self.expects("TypeError"):
             self.measured.append((identity, tuple(self.path)))
 
     def ends(self, own: frozenset[cst.CSTNode], holding: bool) -> None:
-        """A condition that may end the innermost loop was asked: its comparisons are `own`, and end it where they are `holding`."""
+        """Records a condition that may end the innermost loop: its comparisons are `own`, and end it when they are `holding`."""
         place, loops, alone = len(self.events), tuple(self.loops), len(own) == 1
         mine = (each for each in self.compared if each[0] in own)
         self.bounds += [Bound(node, (one, two), answer is holding, place, loops, alone) for node, one, two, answer in mine]

@@ -1,4 +1,4 @@
-"""Means over tokens of micro-batches that weigh alike, however many tokens each has (GRD105)."""
+"""Means over tokens: every micro-batch gets the same weight, however many tokens it has (GRD105)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALONE = "the loss is that mean alone"
 
 
 def means_of_tokens(view: View, larger: View | None) -> Iterator[Fault]:
-    """A mean over tokens is divided by the number of micro-batches, whose tokens are not as many."""
+    """A mean over tokens is divided by the number of micro-batches, although these have different numbers of tokens."""
     of_masks = {id(source.node) for event in view.backwards for source, _ in event.terms if source.tokens}
     if not of_masks or view.doubt or not view.accumulates:
         return

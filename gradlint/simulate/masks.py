@@ -1,4 +1,4 @@
-"""Losses that are means over the tokens which no mask leaves out."""
+"""Losses that are means over the tokens that a mask keeps."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.values import Opaque, Tensor
 
 MASKS = "<masks>"
-"""The mark of a criterion that was told when it was built what it leaves out."""
+"""The mark of a criterion that was built with a setting of what to ignore."""
 _RESHAPES = frozenset("flatten view reshape transpose permute swapaxes movedim".split())
 
 
 def spread(machine: Machine, value: Tensor, name: str) -> None:
-    """Note a method that puts the tokens of all samples beside each other, or the classes of each token in front."""
+    """Records a method that may put the tokens of all samples side by side, or move the classes of each token to the front."""
     if name in _RESHAPES:
         machine.spread.add(value)
 
 
 def of_tokens(machine: Machine, callee: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Tensor) -> Tensor:
-    """What a call gives; a term that is a mean over tokens, if it is told what to leave out of those that it is given.
+    """The result of a call. Its terms are means over tokens if the call ignores some of the tokens that it gets.
 
-    A classifier of whole examples may be told as well, and then leaves out nothing.
+    A classifier of whole examples may have the same argument, but then ignores nothing.
     """
     told = "ignore_index" in kwargs or (type(callee) is Opaque and MASKS in callee.kept)
     if (

@@ -1,4 +1,4 @@
-"""A trace as it was meant: without the zeroings that are wrong themselves, so that the rest of a window can be judged."""
+"""A trace as it was meant: without the zeroings that are wrong, so that the rest of a window can be judged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradlint.simulate.values import Factor, Source
 from gradlint.simulate.views import View, views
 
 _READ = frozenset((What.STEP, What.CLIP, What.UNSCALE, What.ZERO))
-"""Events that say what the gradients hold."""
+"""Events that record the contents of the gradients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +24,12 @@ class Meant:
     origins: dict[int, Event] = field(default_factory=dict)
 
     def origin(self, event: Event) -> Event:
-        """The event of the trace that an event stands for."""
+        """The event of the trace that a replayed event came from."""
         return self.origins.get(id(event), event)
 
 
 def meant(trace: Trace) -> Meant:
-    """The views of a trace, and of what it was meant to be."""
+    """The views of a trace, and of the trace as it was meant."""
     seen = views(trace)
     inside = {id(zero.node) for view in seen for zero in view.lost}
     early = {id(fault.event) for view in seen if not view.blind for fault in zeroing.before_step(view)}
@@ -43,44 +43,44 @@ def meant(trace: Trace) -> Meant:
 
 @dataclass
 class _Gradients:
-    """What the gradients of one optimizer hold, each term with the place of its backward pass."""
+    """The gradients of one optimizer: each term with the index of its backward pass."""
 
     parts: list[tuple[Source, Factor, int]] = field(default_factory=list)
     scaled: bool = False
     used: set[int] = field(default_factory=set)
-    """The places of the backward passes that a step has used."""
+    """The indexes of the backward passes that a step has used."""
     late: bool = False
-    """Whether they are cleared when the optimizer has stepped."""
+    """Whether they are cleared after the optimizer steps."""
 
     def told(self, event: Event) -> Event:
-        """An event that says what they hold."""
+        """An event with the current contents filled in."""
         terms = tuple((source, factor) for source, factor, _ in self.parts)
         held = tuple(dict.fromkeys(place for _, _, place in self.parts))
         return replace(event, terms=terms, held=held, scaled=self.scaled if event.what is What.CLIP else event.scaled)
 
     def add(self, event: Event, place: int) -> None:
-        """A backward pass."""
+        """Adds a backward pass."""
         self.parts += [(source, factor, place) for source, factor in event.terms]
         self.scaled = event.scaled
 
     def rescale(self, by: Factor) -> None:
-        """A multiplication."""
+        """Multiplies the gradients."""
         self.parts = [(source, factor.times(by), place) for source, factor, place in self.parts]
 
     def step(self) -> None:
-        """A step of the optimizer."""
+        """Steps the optimizer."""
         self.used.update(place for _, _, place in self.parts)
         if self.late:
             self.parts, self.late = [], False
 
     def clear(self, *, what_was_used: bool) -> bool:
-        """A zeroing, of all or only of what a step has used; whether it left nothing."""
+        """Clears all gradients, or only those that a step has used; returns whether none are left."""
         self.parts = [each for each in self.parts if what_was_used and each[2] not in self.used]
         return not self.parts
 
 
 def _replayed(trace: Trace, inside: set[int], early: set[int]) -> Iterator[Event]:
-    """The events, where zeroings inside windows clear only what was used, and those before a step come behind it."""
+    """The events, with zeroings inside windows limited to what was used, and zeroings before a step moved after it."""
     every = {optimizer.number: _Gradients() for optimizer in trace.optimizers}
     for place, event in enumerate(trace.events):
         own = every.get(event.target)
@@ -106,5 +106,5 @@ def _replayed(trace: Trace, inside: set[int], early: set[int]) -> Iterator[Event
 
 
 def _unsaid(zero: Event) -> Event:
-    """A zeroing that did not happen."""
+    """A zeroing as if it did not happen."""
     return replace(zero, what=What.CALL, terms=(), held=())

@@ -1,4 +1,4 @@
-"""Methods of everything that is no object of the text."""
+"""Methods of everything that is not an object of the text."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dic
         return Opaque("a handle")
     given = [*args, *kwargs.values()]
     log(machine, name, given, node)
-    if isinstance(value, Tensor):  # what is built in a loop may be anything
+    if isinstance(value, Tensor):  # something built in a loop may be anything
         tell(machine, name, given, node)
     if isinstance(value, Answer):
         return value
@@ -165,7 +165,7 @@ def _of_parameter(
 
 
 def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A model: wrapped, of the text, or unknown."""
+    """A method of a model: wrapped, of the text, or unknown."""
     if name in ("parameters", "named_parameters", "modules", "named_modules", "children", "buffers", "get_parameters"):
         owner = Parameter(owner=value)
         return Stream(iter([("a name", owner)]), owner) if name.startswith("named") else owner
@@ -251,7 +251,7 @@ def _of_other(machine: Machine, value: Any, name: str, args: list[Any], kwargs: 
 
 
 def _of_unseen(machine: Machine, value: Instance, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A call of what an object was given out of sight: `self.model(x)`."""
+    """A call of an attribute that unknown code gave to an object: `self.model(x)`."""
     from gradlint.simulate.attributes import get_attribute
     from gradlint.simulate.calling import call
 
@@ -260,7 +260,7 @@ def _of_unseen(machine: Machine, value: Instance, name: str, args: list[Any], kw
 
 
 def network_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A method of what is a model."""
+    """A method of a model."""
     return _of_network(machine, value, name, args, kwargs, node)
 
 

@@ -1,4 +1,4 @@
-"""What a name means at a place."""
+"""What a name refers to at a place."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from gradlint.simulate.unknown import unknown
 
 CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
 _SHORT = {"np": "numpy"}
-"""What everybody calls a package, where a name comes from everything that another file has."""
+"""Usual short names of packages, for names that come from a star import."""
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 
 def load(frame: Frame, name: str) -> Any:
-    """The value of a name: as it was bound here or outside, Python's own, or unknown."""
+    """The value of a name: bound here or in an outer scope, a builtin, or unknown."""
     if name in CONSTANTS:
         return CONSTANTS[name]
     found, value = frame.lookup(name)

@@ -36,13 +36,13 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
 
 
 def has_attribute(value: Thing, name: str) -> bool:
-    """Whether an object of training has an attribute of a name that is no method."""
+    """Whether an object of training has a known attribute that is not a method."""
     known = _ATTRIBUTES.get(type(value))
     return known is not None and name in known
 
 
 def told_by(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
-    """What an attribute of a loader or of a model says that is made anew, or is no setting: its length, its last loss; else None."""
+    """An attribute of a loader or a model that is computed each time: the loader's length, the model's last loss. Else None."""
     if name == "num_batches" and (
         isinstance(value, Loader) or (type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER)
     ):
@@ -63,7 +63,7 @@ def told_by(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
 
 
 def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode) -> Any:
-    """The attribute."""
+    """Reads the attribute."""
     if isinstance(value, Optimizer) and name == "param_groups":
         group = {"params": [Parameter(owner=value)], "lr": Opaque(f"{value.identity}.lr"), "initial_lr": Opaque("initial_lr")}
         value.kept[name] = [group]
@@ -93,7 +93,7 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
 
 
 def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.CSTNode) -> None:
-    """`thing.name = new`."""
+    """Sets the attribute: `thing.name = new`."""
     from gradlint.simulate.conditions import truth
     from gradlint.simulate.optimizing import clear, rescale
     from gradlint.simulate.owners import owners_of

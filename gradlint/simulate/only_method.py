@@ -1,4 +1,4 @@
-"""Objects that were made out of sight, of classes of the text that train: by the annotation of a parameter, or by a method of theirs."""
+"""Objects that unknown code makes, of training classes of the text: recognized by a parameter's annotation, or by a method."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gradlint.simulate.things import Network
 from gradlint.simulate.values import Opaque
 
 _OF_TORCH = frozenset(("backward", "manual_backward", "forward", "train"))
-"""Methods that whatever is trained has, whatever the text calls its own."""
+"""Method names that models and tensors have anyway, so that they do not identify a class of the text."""
 _MADE_OUTSIDE = re.compile(r"(^|\.)[A-Z]\w*\(")
-"""How the identity of an object of a class of another package is written."""
+"""How the identity of an object of another package's class looks."""
 
 
 def made_out_of_sight(machine: Machine, cls: ClassValue, identity: str = "self") -> Instance:
-    """An object of a class whose constructor runs with what the names and defaults of its parameters say."""
+    """An object of a class. Its constructor runs with what the names and defaults of its parameters suggest."""
     instance = Instance(cls, identity=identity)
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
@@ -33,22 +33,22 @@ def made_out_of_sight(machine: Machine, cls: ClassValue, identity: str = "self")
 
 
 def of_kind(machine: Machine, function: Function, name: str) -> Instance | None:
-    """The object that a parameter is whose annotation names a class which leads to a backward pass; the same each time."""
+    """The object for a parameter whose annotation names a class that leads to a backward pass. It is the same each time."""
     cls = function.frame.lookup(function.parameters.kinds[name])[1]
     if not isinstance(cls, ClassValue) or not any(cls.lookup(each)[0] for each in machine.compiler.aims.leading - _OF_TORCH):
         return None
     key = f"{name}: {cls.name}"
     if key not in machine.things:
-        machine.things[key] = None  # while it is made, it has none of its own kind
+        machine.things[key] = None  # while it is being made, a parameter of the same class is unknown
         machine.things[key] = made_out_of_sight(machine, cls, name)
     made = machine.things[key]
     return made if isinstance(made, Instance) else None
 
 
 def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Function] | None:
-    """The object and the function that `receiver.name` is: one class alone has a method of that name, and that leads to a backward pass.
+    """The object and the function of `receiver.name`, if only one class has that method and it leads to a backward pass.
 
-    `receiver` is something unknown or a model, and `name` one of those that lead to a backward pass.
+    `receiver` is something unknown or a model, and `name` is a method that leads to a backward pass.
     """
     if name in _OF_TORCH:
         return None
@@ -59,9 +59,9 @@ def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Functi
         return None
     function = own[0].names[name]
     if function.is_static or function.is_class or function.is_property or function.node in machine.running:
-        return None  # what it asks of another object is no call of itself
+        return None  # while the method runs, the name on another object means another method
     if _runs_in(machine, own[0]):
-        return None  # an object that calls its own method says so
+        return None  # an object that calls one of its own methods does so through `self`
     if isinstance(receiver, Network):
         return receiver, function
     if own[0] not in receiver.kept:
@@ -70,7 +70,7 @@ def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Functi
 
 
 def _runs_in(machine: Machine, cls: ClassValue) -> bool:
-    """Whether an ordinary method of a class runs now."""
+    """Whether an ordinary method of a class is running."""
     frame = machine.frame
     function = frame.function if frame is not None and frame.owner is cls else None
     return function is not None and not (function.is_static or function.is_class)

@@ -1,4 +1,4 @@
-"""What happens to gradients and weights: each function is one thing that a training loop does, and notes it."""
+"""What happens to gradients and weights. Each function does one thing that a training loop does, and records it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def backward(
     retains: bool = False,
     engines: Factor | None = None,
 ) -> None:
-    """Backpropagate a loss, each term multiplied by a factor; `engines` is what an engine's own part of that is."""
+    """Backpropagates a loss, with each term multiplied by a factor; `engines` is the part of that factor set by an engine."""
     factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
         given = loss_of(machine, each, node)
@@ -71,7 +71,7 @@ def backward(
 
 
 def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
-    """A value as a loss; what does not look like one is a term whose factor is not known."""
+    """A value as a loss. A value that does not look like one becomes a term with an unknown factor."""
     if isinstance(value, Tensor) and value.terms is not None:
         return value
     draws = value.draws if is_data(value) else frozenset()
@@ -80,9 +80,9 @@ def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
 
 
 def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool = False) -> None:
-    """Zero the gradients of an optimizer, of a model's weights, or, where that is not known, all of them.
+    """Zeroes the gradients of an optimizer, of a model's weights, or, if the owner is unknown, all of them.
 
-    Where they are cleared one by one, and not by a loop over all of them, those that keep theirs may not be in sight.
+    If they are cleared one by one, rather than by a loop over all of them, unknown others may keep theirs.
     """
     if isinstance(owner, Optimizer):
         if waits(owner):
@@ -109,7 +109,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool =
 
 
 def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> None:
-    """Multiply gradients."""
+    """Multiplies gradients."""
     chosen = optimizers_of(machine, owner)
     machine.gradients.rescale(chosen, factor)
     for each in chosen:
@@ -117,9 +117,9 @@ def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> 
 
 
 def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str = "", *, scaled: bool = False) -> None:
-    """Update the weights."""
+    """Updates the weights."""
     if waits(optimizer) or not (machine.in_loop or machine.trained):
-        return  # before the first backward pass weights have no gradients, and are passed over
+        return  # before the first backward pass there are no gradients, and PyTorch skips the weights
     around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
     machine.note(What.STEP, node, target=optimizer.number, terms=terms, held=held_by(optimizer), scaled=scaled, through=through)
@@ -132,7 +132,7 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
 
 
 def stepped(machine: Machine, value: Opaque) -> Optimizer:
-    """What a scaler steps is an optimizer, whatever its name is."""
+    """The optimizer that a scaler steps. Anything that a scaler steps is an optimizer, whatever its name."""
     known = value.kept.get("<optimizer>")
     if known is None:
         known = value.kept["<optimizer>"] = machine.gradients.add(Optimizer(value.identity))
@@ -141,7 +141,7 @@ def stepped(machine: Machine, value: Opaque) -> Optimizer:
 
 
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "", text: str = "") -> Any:
-    """Bound gradients; their norm. `text` is the full name of the function that does it."""
+    """Clips gradients and returns their norm. `text` is the full name of the clipping function."""
     if _measures(args, kwargs):
         return Tensor(frozenset(), None, NORM, text="norm")
     if any(isinstance(each, Scale) for each in (*args, *kwargs.values())):
@@ -149,7 +149,7 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
     given = args[0] if args else kwargs.get("parameters", kwargs.get("model"))
     chosen = optimizers_of(machine, given) if given is not None else machine.gradients.optimizers
     known = [each for each in chosen if each.models & owners_of(given)]
-    chosen = known or chosen  # of an optimizer whose weights are not known, only where no other one is meant
+    chosen = known or chosen  # an optimizer with unknown weights is only meant if no other one is
     numbers = tuple(float(number(each) or 0.0) for each in [*args[1:], *kwargs.values()] if number(each) is not None)
     for each in chosen or (None,):
         held = terms_of(each) if each is not None else tuple((s.source, s.factor) for s in machine.gradients.strays)
@@ -172,14 +172,14 @@ def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 
 
 def _of_shards(machine: Machine, given: Any) -> bool:
-    """Whether something is the parameters of a model that is sharded here, whatever the branches on the way to its wrapper were."""
+    """Whether something is the parameters of a model that is certainly sharded on the current path."""
     owners = [each.owner for each in flattened([given]) if isinstance(each, Parameter)]
     models = [each for each in owners if isinstance(each, Network) and each.sharded]
     return bool(models) and all(each.is_certain(machine.path) for each in models)
 
 
 def _measures(args: list[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether a clip only looks at the norm: no norm exceeds its bound, or it is told not to clip."""
+    """Whether a clip only measures the norm: its bound is infinite, or a flag turns clipping off."""
     told = any(value is False and "clip" in name for name, value in kwargs.items())
     return told or any(_endless(each) for each in (*args[1:], *kwargs.values()))
 
@@ -189,7 +189,7 @@ def _endless(bound: Any) -> bool:
 
 
 def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CSTNode) -> None:
-    """Divide the scaler's factor out of the gradients."""
+    """Divides the scaler's factor out of the gradients."""
     again = optimizer.awaits_update is scaler
     terms = terms_of(optimizer)
     machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms, scaled=optimizer.unscaled, again=again)
@@ -201,7 +201,7 @@ def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CS
 
 
 def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CSTNode) -> None:
-    """Set the rate of the next update."""
+    """Sets the learning rate of the next update."""
     if waits(schedule):
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
@@ -233,7 +233,7 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
 
 
 def _told(machine: Machine, schedule: Schedule) -> Iterator[Length]:
-    """The numbers of steps that a schedule was told, as far as they are known."""
+    """The known numbers of steps that a schedule was given."""
     for place, name, value in schedule.lengths:
         count = number(machine.number_of(value))
         if count is not None:
@@ -243,7 +243,7 @@ def _told(machine: Machine, schedule: Schedule) -> Iterator[Length]:
 
 
 def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) -> None:
-    """Take the weights into an average; one that is handed data averages numbers."""
+    """Adds the weights to an average. An average that gets data averages numbers instead."""
     parts = flattened(given)
     if any(is_data(each) for each in parts):
         return
@@ -251,7 +251,7 @@ def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) ->
 
 
 def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
-    """Set the factor of the next windows."""
+    """Sets the scaler's factor for the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
     for each in machine.gradients.optimizers:
         each.through_scaler = False
@@ -264,11 +264,11 @@ def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
 
 
 _SILENT = frozenset((Tensor, str, type(None), External, Function))
-"""Kinds of values of which nothing is noted where they are handed to something out of sight."""
+"""Types of arguments that are not recorded when they are passed to unknown code."""
 
 
 def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNode) -> None:
-    """Note a call of something out of sight, with the values in all that it is handed."""
+    """Records a call of unknown code, with all values inside its arguments."""
     handed: set[str] = set()
     numbers: list[float] = []
     for value in values:

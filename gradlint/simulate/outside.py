@@ -1,4 +1,4 @@
-"""Calls of what is out of sight: by the full name where it is imported, else by what it is handed."""
+"""Calls of unknown code: recognized by full name if it is imported, else by its arguments."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from gradlint.simulate.values import SIZES, Answer, Factor, Opaque, Tensor, whol
 from gradlint.simulate.wrappers import optimizer_in, perhaps_engine, wrapper
 
 _CLIPPER = re.compile(r"clip(per|ping)?$", re.I)
-"""Names of objects that clip what they are handed in a method called `step`."""
+"""Names of objects with a `step` method that clips its argument."""
 _CHANCE = frozenset("random uniform randint randrange rand randn normal gauss random_sample integers beta".split())
-"""What gives another number each time."""
+"""Functions that return another number each time."""
 _TEXTS = frozenset(("builtins.str", "builtins.repr", "builtins.format"))
 _FIXED = frozenset("get format join exists getenv environ keys".split())
 
@@ -42,7 +42,7 @@ _FIXED = frozenset("get format join exists getenv environ keys".split())
 def call_external(
     machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None
 ) -> Any:
-    """A call of something that is imported, or of Python's own."""
+    """Calls something imported, or a builtin."""
     machine.tick(node)
     last = path.rpartition(".")[2]
     if path.partition(".")[0] not in ("math", "numpy", "torch"):
@@ -67,7 +67,7 @@ def call_external(
 def call_unknown(
     machine: Machine, callee: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, name: str = ""
 ) -> Any:
-    """A call of something that nothing is known of but its name."""
+    """Calls something of which only the name is known."""
     machine.tick(node)
     if isinstance(callee, Engine):
         return deepspeed.forward(machine, callee, args, kwargs, node)
@@ -77,7 +77,7 @@ def call_unknown(
         made.detached = not machine.grad
         return made
     if isinstance(callee, Average) and any(is_trained(machine, each) or spells_model(each) for each in (*args, *kwargs.values())):
-        average(machine, node, callee, [*args, *kwargs.values()])  # it is handed the weights, not data to compute with
+        average(machine, node, callee, [*args, *kwargs.values()])  # it gets the weights, not data to compute with
         return None
     if isinstance(callee, Scaler):
         return wrapper(machine, callee.identity, args, kwargs, node)
@@ -97,12 +97,12 @@ def call_unknown(
 
 
 def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """A method of something unknown."""
+    """Calls a method of something unknown."""
     from gradlint.simulate.attributes import get_attribute
     from gradlint.simulate.methods import method, network_method
 
     if steps_by_name(name) and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
-        return method(machine, stepped(machine, value), name, args, kwargs, node)  # options have no such method
+        return method(machine, stepped(machine, value), name, args, kwargs, node)  # a setting has no such method
     if name == "zero_grad" and isinstance(value, Opaque) and "<engine>" in value.kept:
         return deepspeed.method(machine, value.kept["<engine>"], name, args, kwargs, node)
     if name in _OF_MODELS and not (name == "zero_grad" and not isinstance(value, Opaque)):
@@ -114,7 +114,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     if name in ("add_argument",):
         return _argument(machine, args, kwargs)
     if name == "parse_args_into_dataclasses":
-        return Opaque(f"{name}()")  # one thing for each class that the parser was given
+        return Opaque(f"{name}()")  # one object for each class that the parser was given
     if name in ("parse_args", "parse_known_args"):
         found = _arguments(machine)
         return found if name == "parse_args" else (found, [])
@@ -148,7 +148,7 @@ def _is_weights(value: Any) -> bool:
 
 
 def _argument(machine: Machine, args: list[Any], kwargs: dict[str, Any]) -> None:
-    """`parser.add_argument(...)`: an option, and what it is where nobody sets it."""
+    """`parser.add_argument(...)`: records an option and its default."""
     names = [each for each in args if isinstance(each, str)]
     long = next((each for each in names if each.startswith("--")), names[0] if names else "")
     dest = kwargs.get("dest", long.lstrip("-").replace("-", "_"))
@@ -160,7 +160,7 @@ def _argument(machine: Machine, args: list[Any], kwargs: dict[str, Any]) -> None
 
 
 def _arguments(machine: Machine) -> Opaque:
-    """The namespace of the options that were declared."""
+    """The namespace of the declared options."""
     made = Opaque("args")
     for dest, default in machine.options.items():
         made.kept[dest] = unknown(machine, f"args.{dest}", default=default, has_default=default is not None)
@@ -177,7 +177,7 @@ def _by_name(
     callee: Any = None,
     acts: bool = False,
 ) -> Any:
-    """What a function out of sight does, by its name; `acts` says that it may act on what is called, and on all that this holds."""
+    """What unknown code does, judged by its name. `acts` says that it may act on the callee and everything the callee holds."""
     given = [*args, *kwargs.values()]
     done = does(last)
     if done is Does.CLIP:
@@ -238,7 +238,7 @@ def _by_name(
 
 
 def _call_back(machine: Machine, function: Function, args: Any, node: cst.CSTNode) -> None:
-    """Run what trains and is handed to something out of sight, which will call it: `spawn(train, args=(config,))`."""
+    """Runs a training function that is passed to unknown code, which will call it: `spawn(train, args=(config,))`."""
     from gradlint.simulate.calling import bind_unknown, call
 
     if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
@@ -252,7 +252,7 @@ def _call_back(machine: Machine, function: Function, args: Any, node: cst.CSTNod
 
 
 def _every(machine: Machine, pace: Any) -> Any:
-    """`hook.every_n_iters(runner, n)`: whether the micro-batches that the caller counts fill a window."""
+    """`hook.every_n_iters(runner, n)`: whether the micro-batches counted by the caller fill a window."""
     known = machine.number_of(pace)
     counted = (machine.turn or 0) + 1
     return made_truth(counted % max(whole(known, 1), 1) == 0, known)

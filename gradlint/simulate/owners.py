@@ -27,7 +27,7 @@ def layers_of(owner: Any) -> frozenset[str]:
 
 
 def is_part(owner: Any) -> bool:
-    """Whether something is a layer of a model, and not the whole of it."""
+    """Whether something is a layer of a model, not the whole model."""
     inner = owner
     while isinstance(inner, (Parameter, Gradient)):
         inner = inner.owner
@@ -40,7 +40,7 @@ def is_part(owner: Any) -> bool:
 
 
 def is_teacher(machine: Machine, owner: Any) -> bool:
-    """Whether something is a model that others learn from, by its name, and no optimizer is known to step it."""
+    """Whether something has the name of a model that others learn from, and no known optimizer steps it."""
     inner = owner
     while isinstance(inner, (Parameter, Gradient)):
         inner = inner.owner
@@ -49,7 +49,7 @@ def is_teacher(machine: Machine, owner: Any) -> bool:
 
 
 def is_layer(machine: Machine, owner: Any) -> bool:
-    """Whether something is one of several layers of a model of the text that an optimizer was given as a whole."""
+    """Whether something is one of several layers of a model of the text that an optimizer got as a whole."""
     inner = owner
     while isinstance(inner, (Parameter, Gradient)):
         inner = inner.owner
@@ -59,7 +59,7 @@ def is_layer(machine: Machine, owner: Any) -> bool:
 
 
 def is_stepped(machine: Machine, model: Any) -> bool:
-    """Whether an optimizer was given the weights of an object of the text."""
+    """Whether an optimizer got the weights of an object of the text."""
     return any(each is model for optimizer in machine.gradients.optimizers for each in optimizer.weights)
 
 
@@ -76,14 +76,14 @@ def owners_of(owner: Any) -> frozenset[str]:
 
 
 def _with_parts(model: Any, depth: int = 3) -> frozenset[str]:
-    """The models that something is, with those that it was given as parts: `net.head = nn.Linear(...)`."""
+    """The models that something is, including the parts assigned to it: `net.head = nn.Linear(...)`."""
     parts = getattr(model, "kept", {}).values() if depth and isinstance(model, (Opaque, Network)) else ()
     held = (_with_parts(each, depth - 1) for each in parts if isinstance(each, (Opaque, Network)))
     return models_of(model).union(*held)
 
 
 def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:
-    """The optimizers whose gradients something is."""
+    """The optimizers that hold some gradients."""
     for each in flattened([owner]):
         inner = each.owner if isinstance(each, (Parameter, Gradient)) else each
         if isinstance(inner, Optimizer):
@@ -92,5 +92,5 @@ def optimizers_of(machine: Machine, owner: Any) -> list[Optimizer]:
 
 
 def spells_model(value: Any) -> bool:
-    """Whether something is an unknown thing with the name of a model: `unet`, `net_g_network`, `base_model`."""
+    """Whether something unknown has the name of a model: `unet`, `net_g_network`, `base_model`."""
     return isinstance(value, Opaque) and _MODEL.search(value.last) is not None

@@ -24,8 +24,10 @@ def inside_window(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def repeated(view: View, what: What) -> Iterator[tuple[Event, Event]]:
-    """The events of a kind between two micro-batches of a window that happen again after the second of them, in the same pass;
-    with the step of their window."""
+    """The events of a kind between two micro-batches of a window that repeat after the second of them, in the same pass.
+
+    Each comes with the step of its window.
+    """
     ready: dict[int, Event] = {}
     for window in view.windows:
         waiting: dict[int, Event] = {}
@@ -46,7 +48,7 @@ def repeated(view: View, what: What) -> Iterator[tuple[Event, Event]]:
 
 
 def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool:
-    """Whether the length that a schedule was built for counts its steps as they are, or may."""
+    """Whether the length that a schedule was built for matches how often it steps, or may."""
     length = event.value
     if length is None:
         return False
@@ -55,7 +57,7 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
     count = sum(1 for each in view.of(What.SCHEDULE) if each.node is event.node)
     if not _cut_short(view) and isclose(length.value, count):
         return True
-    if larger is None and view.trace.n_names:  # a world with another answer: what its length is made of has to do
+    if larger is None and view.trace.n_names:  # of such a world, only the length's settings are known
         return bool(length.of) and not counts_updates(event, view.trace)
     other = next((each.value for each in (larger or view).of(What.SCHEDULE) if each.node is event.node), None)
     if other is None or not length.value:
@@ -71,7 +73,7 @@ def _counts_micro_batches(event: Event, view: View, larger: View | None) -> bool
 
 
 def _counts_whole_batches(length: Factor, view: View) -> bool:
-    """Whether a length is counted in batches of the data, of which each is several micro-batches."""
+    """Whether a length counts batches of the data, each of which is split into several micro-batches."""
     batches, micros, _ = _first_pass(view, length.of)
     return of_data(length.of) and 0 < batches < micros
 
@@ -80,9 +82,9 @@ _UPDATES = re.compile(r"(max|total|num|n)_\w*(steps|updates)$", re.I)
 
 
 def _left_to_prepare(length: Factor, view: View) -> bool:
-    """Whether an Accelerator counts the updates, whose number is the schedule's length, and knows nothing of the schedule.
+    """Whether a schedule's length is a number of updates that an Accelerator counts without knowing the schedule.
 
-    A number that ends a loop may count its iterations.
+    A number that ends a loop may count its iterations instead.
     """
     counted = bool(view.backwards) and all(event.through == "accelerator" for event in view.backwards)
     told = all(_UPDATES.search(last_part(name)) for name in length.of)
@@ -90,7 +92,7 @@ def _left_to_prepare(length: Factor, view: View) -> bool:
 
 
 def _broken(length: Factor, view: View) -> bool:
-    """Whether a length is that of no whole number of passes: something has divided it."""
+    """Whether a length is not a whole number of passes, so that something divided it."""
     batches = next(
         (each.value for each in view.trace.of(What.PASS) if each.value is not None and each.value.of & length.of), None
     )
@@ -98,7 +100,7 @@ def _broken(length: Factor, view: View) -> bool:
 
 
 def counts_updates(event: Event, trace: Trace) -> bool:
-    """Whether a schedule was built for a length that is visibly computed from a number of batches and from N."""
+    """Whether a schedule's length was computed from a number of batches and from N."""
     length = event.value
     return length is not None and not length.doubt and of_data(length.of) and bool(length.of & trace.n_names)
 
@@ -109,40 +111,39 @@ def of_data(names: frozenset[str]) -> bool:
 
 
 def of_same(length: Factor, of: frozenset[str]) -> bool:
-    """Whether the length of a pass is that of the data which a number was taken of."""
+    """Whether the length of a pass belongs to the data that a number was computed from."""
     return bool(length.of & of) or BATCHES in of
 
 
 def _cut_short(view: View) -> bool:
-    """Whether the run was left when enough was seen, or earlier."""
+    """Whether the run was stopped early."""
     return view.trace.cut or bool(view.trace.ended)
 
 
 def passes_in(length: Factor | None, view: View) -> int:
-    """In how many passes a number of micro-batches is met, where it is visibly one of whole passes; 0 where it is not."""
+    """How many passes a number of micro-batches covers, if it visibly covers whole passes; else 0."""
     if length is None or length.doubt or not of_data(length.of) or length.of & view.trace.n_names:
         return 0
     passes = [each.value for each in view.trace.of(What.PASS) if each.value is not None and of_same(each.value, length.of)]
     if not passes or not passes[0].value:
         return 0
     if BATCHES in length.of and any(each.of & length.of for each in passes):
-        return 0  # what was divided are no rows: the passes have as many batches
+        return 0  # no rows were divided: the passes have as many batches
     whole = length.value / passes[0].value
     if isclose(whole, 1.0) and view.size == len(passes):
-        return 0  # the updates of all passes are as many as the batches of one
+        return 0  # all passes together have as many updates as one has batches
     return round(whole) if _one_each(view, length.of) and isclose(whole, round(whole)) else 0
 
 
 def _one_each(view: View, of: frozenset[str]) -> bool:
-    """Whether the first whole pass over the data that a length was taken of has one micro-batch for each of its batches."""
+    """Whether the first whole pass over the data that a length was computed from has one micro-batch per batch."""
     batches, micros, whole = _first_pass(view, of)
-    in_windows = micros == batches // view.size * view.size  # the last batches may be left out on purpose
+    in_windows = micros == batches // view.size * view.size  # the script may skip the last batches on purpose
     return whole and bool(batches) and (micros == batches or (in_windows and bool(micros)))
 
 
 def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:
-    """The batches of the first pass over the data that a length was taken of, how many micro-batches it is seen to have, and
-    whether these are all."""
+    """The first pass over the data behind a length: its batches, the micro-batches seen, and whether these are all."""
     batches, micros = 0.0, set[int]()
     for _, event in view.events:
         if event.what is What.BACKWARD:
@@ -157,7 +158,7 @@ def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:
 
 
 def before_step(view: View) -> Iterator[Fault]:
-    """A schedule advances before the optimizer has stepped for the first time, in the iteration of that step."""
+    """A schedule advances before the optimizer's first step, in the iteration of that step."""
     first = view.closed[0] if view.closed else None
     if first is None or first.step is None or not first.backwards:
         return

@@ -1,11 +1,11 @@
-"""Loops that lead to no backward pass: how long a run goes on with one."""
+"""Loops that lead to no backward pass: how long a run continues with one."""
 
 from __future__ import annotations
 
 import libcst as cst
 
 MUCH = 1_500
-"""Statements and calls of all executions of such a loop, after which one iteration of each execution is enough."""
+"""Statements and calls of all executions of such a loop. Beyond that, one iteration per execution is enough."""
 
 
 class Patience:
@@ -15,9 +15,9 @@ class Patience:
         self._paid: dict[cst.CSTNode, int] = {}
 
     def pays(self, node: cst.CSTNode, steps: int) -> None:
-        """An execution of a loop is over that has cost some steps."""
+        """Records that an execution of a loop has ended, and how many steps it cost."""
         self._paid[node] = self._paid.get(node, 0) + steps
 
     def is_over(self, node: cst.CSTNode, steps: int) -> bool:
-        """Whether a loop has cost so much, with the steps of the execution that goes on, that the next iteration is one too many."""
+        """Whether a loop, with the steps of its current execution, has cost too much to run another iteration."""
         return self._paid.get(node, 0) + steps > MUCH

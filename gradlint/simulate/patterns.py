@@ -11,11 +11,11 @@ from gradlint.simulate import comparisons, conditions
 from gradlint.simulate.callables import Frame
 
 Matches = Callable[[Frame, Any], Any]
-"""Gives the truth of a match, and binds what the pattern names."""
+"""Returns the truth of a match, and binds the names in the pattern."""
 
 
 def pattern(node: cst.CSTNode) -> Matches:
-    """The closure that holds a value against a pattern."""
+    """The closure that matches a value against a pattern."""
     from gradlint.simulate.expressions import expression
 
     if isinstance(node, (cst.MatchValue, cst.MatchSingleton)):

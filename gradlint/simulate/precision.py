@@ -13,11 +13,11 @@ from gradlint.simulate.windows import same_iteration
 
 _INSIDE = ((What.CLIP, "GRD301"), (What.UNSCALE, "GRD304"), (What.SCALER_UPDATE, "GRD305"))
 _OWN = frozenset(("wrapper argument", "deepspeed", "function", "object", "optimizer", "lightning", "accelerator", "fabric"))
-"""What may scale and unscale by itself."""
+"""What may scale and unscale internally."""
 
 
 def inside_window(view: View) -> Iterator[Fault]:
-    """What belongs to an update happens between two micro-batches of a window."""
+    """Something that should happen once per update happens between two micro-batches of a window."""
     for window in view.windows:
         for what, code in _INSIDE:
             for event in window.between(what):
@@ -27,7 +27,7 @@ def inside_window(view: View) -> Iterator[Fault]:
 
 
 def _called_by(clip: Event, view: View) -> cst.CSTNode | None:
-    """The call of what clips by a computation of its own, where the gradients come from; None where it stands there itself."""
+    """The call that leads from the code with the backward pass to a hand-written clip; None if the clip is in that code."""
     backward = view.trace.events[clip.held[-1]] if clip.held else clip
     shared = sum(one is other for one, other in zip(clip.stack, backward.stack, strict=False))
     return clip.stack[shared] if shared < len(clip.stack) else None
@@ -38,7 +38,7 @@ def without_unscale(view: View) -> Iterator[Fault]:
     used: set[int] = set()
     for window in view.windows:
         for clip in window.of(What.CLIP):
-            through = window.step is None or window.step.scaled  # a step past the scaler is what is wrong then
+            through = window.step is None or window.step.scaled  # if the step bypasses the scaler, that is the fault instead
             if clip.through or not (clip.scaled and clip.terms and through) or used.issuperset(clip.held) or _left(clip, view):
                 continue
             if all(each.scaled for each in _at_once(clip, view)):
@@ -47,24 +47,24 @@ def without_unscale(view: View) -> Iterator[Fault]:
 
 
 def _left(clip: Event, view: View) -> bool:
-    """Whether a loop over other data clips only what an earlier one left behind."""
+    """Whether a clip in a loop over other data clips only what an earlier loop left behind."""
     return bool(clip.held) and all(_elsewhere(clip, view.trace.events[place]) for place in clip.held)
 
 
 def _elsewhere(clip: Event, before: Event) -> bool:
-    """Whether a clip stands in a loop that is entered after an event, and has met other micro-batches since."""
+    """Whether a clip is in a loop entered after an event, and other micro-batches came in between."""
     return before.micro < clip.micro and bool(clip.loops) and clip.loops[-1] not in before.loops
 
 
 def _at_once(clip: Event, view: View) -> Iterator[Event]:
-    """The clips of all optimizers that one call may mean: it is for those that were unscaled, where there are any."""
+    """The clips of all optimizers that one call may mean. It is for the unscaled ones, if there are any."""
     for each in view.trace.of(What.CLIP):
         if each.node is clip.node and each.turns == clip.turns and not set(each.held).isdisjoint(clip.held):
             yield each
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:
-    """Gradients are clipped when the step that they were for is over."""
+    """Gradients are clipped after the step that uses them."""
     for before, window in zip(view.windows, view.windows[1:], strict=False):
         for clip in window.before_first(What.CLIP):
             step = before.step
@@ -73,12 +73,12 @@ def clip_after_step(view: View) -> Iterator[Fault]:
 
 
 def _hooked(step: Event, view: View) -> bool:
-    """Whether a step is taken by a hook of the backward pass: each parameter has its own."""
+    """Whether a hook of the backward pass takes the step, one for each parameter."""
     return any(hook is call for call in step.stack for hook in view.trace.hooked)
 
 
 def bypassed(view: View) -> Iterator[Fault]:
-    """The loss was scaled and the step does not know it, or the other way round."""
+    """The loss is scaled but the step bypasses the scaler, or the other way round."""
     for step in view.steps:
         own = [view.trace.events[place] for place in step.held]
         if not own or step.through in _OWN or any(event.through in _OWN for event in own):
@@ -91,7 +91,7 @@ def bypassed(view: View) -> Iterator[Fault]:
 
 
 def never_updated(view: View) -> Iterator[Fault]:
-    """The scaler steps, and its factor is never set."""
+    """The scaler steps, but its factor is never updated."""
     steps = [step for step in view.steps if step.scaled and step.through == "scaler" and step.terms]
     handed = any("scaler" in call.handed for call in view.trace.of(What.CALL))
     if steps and not handed and not view.trace.of(What.SCALER_UPDATE) and _goes_on(steps) and _is_last(steps[0], view.trace):
@@ -99,7 +99,7 @@ def never_updated(view: View) -> Iterator[Fault]:
 
 
 def _is_last(step: Event, trace: Trace) -> bool:
-    """Whether no other optimizer steps by a scaler before the next backward pass: one update serves all of them, behind the last."""
+    """Whether no other optimizer steps through a scaler before the next backward pass. One update serves all steps."""
     place = next((place for place, event in enumerate(trace.events) if event is step), len(trace.events))
     for event in trace.events[place + 1 :]:
         if event.what is What.BACKWARD:

@@ -1,4 +1,4 @@
-"""What a fix says of itself: which events of a run it may change. Everything else has to stay as it is."""
+"""The promise of a fix: which events of a run it may change. Everything else must stay the same."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _CHANGED = {
 class Promise:
     """What a rule's fix changes in a run.
 
-    `events` are the kinds of event that it adds, moves or removes; with `factors`, it changes what the terms of the loss are
-    multiplied by; with `windows`, it changes where windows end, and with that when everything happens that happens once per
-    update; with `synchronisation`, which backward passes average gradients over processes.
+    `events` are the kinds of event that it adds, moves or removes. `factors` says that it changes what multiplies the terms of
+    the loss. `windows` says that it changes where windows end, and so the timing of everything done once per update.
+    `synchronisation` says that it changes which backward passes average gradients over processes.
     """
 
     events: frozenset[What] = frozenset()
@@ -37,7 +37,7 @@ class Promise:
 
     @property
     def text(self) -> str:
-        """The promise as a sentence; empty where the fix changes no event of training."""
+        """The promise as a sentence; empty if the fix changes no event of training."""
         parts = [phrase for what, phrase in _CHANGED.items() if what in self.events]
         if self.factors:
             parts.append("the factor of the loss")

@@ -1,4 +1,4 @@
-"""Python's own functions of objects, and the table of all that are known by their full name."""
+"""Python's functions on objects, and the table of all functions known by their full name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import UNNAMED, Opaque
 
 _LONGEST = 10_000
-"""Characters of a string that is parsed."""
+"""The maximum length of a string to parse."""
 
 _VERSIONS = (
     "packaging.version.parse",
@@ -102,7 +102,7 @@ def _namespace(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
 
 
 def _json(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`json.loads(...)` of a string that the text holds."""
+    """`json.loads(...)` of a string in the text."""
     if not args or not isinstance(args[0], str) or len(args[0]) > _LONGEST:
         return Opaque(f"json.loads at {machine.compiler.place(node)}")
     try:
@@ -113,7 +113,7 @@ def _json(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
 
 
 def _version(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """A version, as the numbers that it is compared by."""
+    """A version, as a tuple of numbers to compare."""
     if args and isinstance(args[0], str) and len(args[0]) < _LONGEST:
         return tuple(int(part) for part in re.findall(r"\d+", args[0].partition("+")[0])[:4])
     return Opaque(f"a version at {machine.compiler.place(node)}")

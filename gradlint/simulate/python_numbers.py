@@ -1,4 +1,4 @@
-"""Python's own functions of numbers and truths."""
+"""Python's functions on numbers and truths."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _of_length(value: Any) -> bool:
 
 
 def _bounded(value: Any) -> Any:
-    """A number that goes up with a count, where it is kept within what is left of a pass: it does not only grow."""
+    """A growing number that is capped by what is left of a pass, and so may also shrink."""
     if type(value) is not Tensor or value.models.isdisjoint(DRIFT):
         return value
     return Tensor(value.draws, value.terms, value.models - DRIFT, value.scaler, value.detached, value.reduced)

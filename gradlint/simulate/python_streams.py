@@ -1,4 +1,4 @@
-"""Python's own functions that walk, count and collect."""
+"""Python's functions that iterate, count and collect."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
     if not of:
         return walked
     if (not walked and number(args[-1]) is None) or (not walked and len(ends) == 2):
-        walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that does not run
+        walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that never runs
     stop = machine.number_of(args[0] if len(args) == 1 else args[1]) if len(args) < 3 else None
     return Stream(iter(walked), walked, of=of, stop=stop, by_data=of_lengths(machine, of))
 
 
 def _pieces_of(machine: Machine, args: list[Any]) -> Any:
-    """`range(0, len(batch), size)`: where the pieces of a batch begin, which are as many as the micro-batches of a window."""
+    """`range(0, len(batch), size)`: where the pieces of a batch begin. There are as many as a window has micro-batches."""
     size = whole(machine.number_of(args[2]), 1)
     walked = range(0, machine.world.n * max(size, 1), max(size, 1))
     return Stream(map(Beginning, walked), walked)
@@ -67,7 +67,7 @@ def _zip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
 
 
 def _together(machine: Machine, group: tuple[Any, ...], apart: bool) -> tuple[Any, ...]:
-    """What is walked side by side belongs to one micro-batch, unless it is walked from one stream."""
+    """Items iterated over side by side belong to one micro-batch, unless they come from one stream."""
     tensors = [each for each in group if type(each) is Tensor]
     if 1 < len(tensors) == len(group) and len({id(each) for each in tensors}) == len(tensors):
         drawn = {each for tensor in tensors for each in tensor.draws}
@@ -124,7 +124,7 @@ def _next(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
 
 
 def _further(machine: Machine) -> Iterator[Any]:
-    """Batches of data whose end nothing expects: they have none, or the program knows better than the world how many they are."""
+    """Batches beyond an end that nothing handles: there is none, or the program knows their number better than the world."""
     while True:
         yield Tensor(frozenset((machine.draw(),)))
 
@@ -200,7 +200,7 @@ def _batched(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cs
 
 
 def _cycle(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """Batches without an end; the pass that is walked again is no pass of the loop."""
+    """Batches without an end. Repetitions of the data do not begin new passes."""
     loader = Loader("cycle", node, finite=False)
     given = args[0] if args else None
     if isinstance(given, Stream) and isinstance(given.source, range):
@@ -249,7 +249,7 @@ def _reduce(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
 
 
 def _walked(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """A progress bar: what it is given, walked as it is; its total is a number that somebody sees."""
+    """A progress bar: its iterable, unchanged. Its total is a number that users see."""
     given = args[0] if args else kwargs.get("iterable")
     total = kwargs.get("total")
     known = number(machine.number_of(total)) if total is not None else None

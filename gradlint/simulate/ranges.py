@@ -1,4 +1,4 @@
-"""Ranges that are as long as some data: a loop over one is a pass over them, though nothing says where it begins and ends."""
+"""Ranges as long as some data. A loop over one is a pass over the data, without events for its beginning and end."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gradlint.simulate.world import last_part, spells_rows
 
 
 def of_lengths(machine: Machine, of: frozenset[str]) -> bool:
-    """Whether some settings are those of a length of data, whatever N is."""
+    """Whether some settings are lengths of data that do not depend on N."""
     return any(map(of_length, of)) and not any(map(machine.counts_steps, of)) and of.isdisjoint(machine.in_windows)
 
 
 def bounds(value: Any) -> frozenset[str]:
-    """The settings that say how often a loop over a range runs."""
+    """The settings that determine how often a loop over a range runs."""
     return next((each.of for each in _layers(value) if isinstance(each, Stream) and each.of), frozenset())
 
 
 def asks(machine: Machine, value: Any, node: cst.For, item: Any) -> None:
-    """A loop over a range asks, of each of its numbers, whether it is below the one that a setting gives: the loop ends if not."""
+    """Records the comparisons in a loop over a range: whether each of its numbers is below the bound that a setting gives."""
     stop = next((each.stop for each in _layers(value) if isinstance(each, Stream) and each.stop is not None), None)
     if type(stop) is Num and type(item) is int:
         sides = Factor(float(item)), Factor(float(stop.value), stop.of)
@@ -34,7 +34,7 @@ def asks(machine: Machine, value: Any, node: cst.For, item: Any) -> None:
 
 
 def range_of(value: Any) -> range | None:
-    """The range that is walked, where it is one."""
+    """The range that is iterated over, if it is one."""
     found = value.source if isinstance(value, Stream) else value
     return found if isinstance(found, range) else None
 
@@ -47,10 +47,10 @@ def walks_data(machine: Machine, value: Any, node: cst.For) -> bool:
 
 
 def _was_filled(machine: Machine, of: frozenset[str]) -> bool:
-    """Whether a range that is empty in this world is as long as what data have filled: a pass over some, or what a file holds.
+    """Whether a range that is empty in this world is as long as a list filled by the script, in a pass over data or from a file.
 
-    No setting says how long it is but for the rows of a batch; and that was done in the running iteration, or before the loops
-    in it that walk no data.
+    Only the number of rows in a batch may determine its length. The filling must have happened in the running iteration, or
+    before those loops in it that do not iterate over data.
     """
     if not all(spells_rows(last_part(name)) for name in of) or any(map(machine.counts_steps, of)):
         return False
@@ -59,14 +59,14 @@ def _was_filled(machine: Machine, of: frozenset[str]) -> bool:
 
 
 def _runs_still(machine: Machine, loops: tuple[cst.CSTNode, ...], turns: tuple[int, ...]) -> bool:
-    """Whether the iterations in which something was done still run, and no loop in them walks data."""
+    """Whether the iterations in which something was done are still running, and no loop inside them iterates over data."""
     level = len(loops)
     now = tuple(machine.turns.get(each, 0) for each in range(1, level + 1))
     return loops == tuple(machine.loops[:level]) and turns == now and not any(machine.draws[level:])
 
 
 def _layers(value: Any) -> Iterator[Any]:
-    """What is walked, and what that walks."""
+    """An iterable, and the iterables inside it."""
     yield value
     while isinstance(value, Stream):
         value = value.source

@@ -1,4 +1,4 @@
-"""Notes where a script looks at gradients that were cleared: it would find None, and a report of them nothing."""
+"""Records where a script reads gradients that were cleared: it would find None, or have nothing to report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def gradient_of(machine: Machine, value: Any, node: cst.CSTNode) -> Gradient:
 
 
 def looks(machine: Machine, value: Any, node: cst.CSTNode) -> None:
-    """Something looks at the gradients of some weights."""
+    """Records that the gradients of some weights are read."""
     chosen = optimizers_of(machine, value)
     if machine.trained and chosen and not any(each.held for each in chosen):
         machine.risks.add(f"`{machine.compiler.spelled(node)}` would find no gradients")

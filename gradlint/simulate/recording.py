@@ -1,4 +1,4 @@
-"""The trace of a run: what its machine recorded, as data that no longer changes."""
+"""The trace of a run: what its machine recorded, as immutable data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradlint.simulate.values import number, settings_of
 
 
 def trace_of(machine: Machine, stopped: Stopped | None) -> Trace:
-    """What was recorded."""
+    """The recorded trace."""
     reason = stopped.reason if stopped is not None else ""
     names = frozenset(name for name in machine.asked.numbers if machine.counts_steps(name))
     node = stopped.node if stopped is not None else None

@@ -1,4 +1,4 @@
-"""Averages over processes that a step lacks (GRD602), or that nothing needs yet (GRD601, GRD603)."""
+"""Averages over processes that a step lacks (GRD602), or that happen before anything needs them (GRD601, GRD603)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, micros_of
 
 TAIL = "the last window of the data"
-"""Why: it is the window that the end of the data cuts short."""
+"""Used as the reason of a fault in the window that the end of the data cuts short."""
 
 
 def at_boundary(view: View, larger: View | None) -> Iterator[Fault]:
-    """The backward pass that a step follows leaves the average over processes out: in every window, or in the last of the data."""
+    """The backward pass just before a step skips the average over processes: in every window, or in the last one of the data."""
     found = _found(view)
     if found is not None and (larger is None or _agrees(found, _found(larger))):
         yield found
 
 
 def in_vain(view: View, larger: View | None) -> Iterator[Fault]:
-    """Every backward pass averages over processes, where the last one of a window alone has to; the first of them is told.
+    """Every backward pass averages over processes, although only the last of a window has to. The first of them is reported.
 
-    Where a switch is set only when the forward pass is over, what it meant to leave out is averaged all the same.
+    If a switch is set only after the forward pass, it comes too late, and the average still happens.
     """
     found = _in_vain(view)
     if found is not None and (larger is None or _agrees(found, _in_vain(larger, 1))):
@@ -36,7 +36,7 @@ def _in_vain(view: View, least: int = 2) -> Fault | None:
     if len(whole) < least or view.size < 2 or view.trace.hooked or any(map(switches, view.trace.unreached)):
         return None
     if not all(event.parallel for event in whole[0].backwards):
-        del whole[0]  # it is not known yet that something wraps the model
+        del whole[0]  # here, the run does not know yet that the model is wrapped
     needed = _of_other_steps(view)
     early = [
         event
@@ -54,13 +54,13 @@ def _in_vain(view: View, least: int = 2) -> Fault | None:
 
 
 def _of_other_steps(view: View) -> set[int]:
-    """The backward passes that the steps of other optimizers follow: these need the average, whatever is accumulated beside."""
+    """The backward passes just before steps of other optimizers. They need the average, whatever else accumulates."""
     steps = (step for step in view.trace.of(What.STEP) if step.target != view.optimizer.number and step.held)
     return {id(view.trace.events[step.held[-1]]) for step in steps}
 
 
 def _agrees(one: Fault, other: Fault | None) -> bool:
-    """Whether another N shows the same."""
+    """Whether a run with another N shows the same fault."""
     return other is not None and (other.key, other.why) == (one.key, one.why)
 
 
@@ -78,12 +78,12 @@ def _found(view: View) -> Fault | None:
 
 
 def _held(window: Window, view: View) -> list[Event]:
-    """The backward passes that a step uses."""
+    """The backward passes whose gradients a step uses."""
     return [view.trace.events[place] for place in window.step.held] if window.step is not None else []
 
 
 def _order(window: Window, view: View) -> tuple[bool, ...]:
-    """Which backward passes of a window average, in order: what another number than N decides differs from window to window."""
+    """Which backward passes of a window average, in order. If a number other than N decides this, it differs between windows."""
     return tuple(event.reduced for event in _held(window, view)) or (True,)
 
 

@@ -1,6 +1,6 @@
 """Which backward passes average the gradients over processes, and what decides that.
 
-DistributedDataParallel reads its switch in the forward pass, modules of `fully_shard` theirs in the backward pass.
+DistributedDataParallel reads its switch in the forward pass, modules of `fully_shard` in the backward pass.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gradlint.simulate.values import Terms
 
 WRAPPER = "DistributedDataParallel"
 SHARDS = "fully_shard"
-"""What wraps a model that is told `set_requires_gradient_sync`: nothing else has that method."""
+"""The wrapper of a model with `set_requires_gradient_sync`: nothing else has that method."""
 
 _SWITCHES = frozenset(("no_sync", "no_backward_sync", "set_requires_gradient_sync"))
 
@@ -31,26 +31,26 @@ _WEIGHTS = re.compile(r"param|weight|grad|model|net\b|\.data\b", re.I)
 
 
 def spells_averaging(name: str) -> bool:
-    """Whether something averages over processes by itself, by its name."""
+    """Whether something averages over processes internally, judged by its name."""
     return _AVERAGES.search(name) is not None
 
 
 def switches(name: str) -> bool:
-    """Whether a method may leave the average over processes out, by its name."""
+    """Whether a method may turn off the average over processes, judged by its name."""
     return name in _SWITCHES
 
 
 def averages_weights(call: cst.Call) -> bool:
-    """Whether a call averages weights or gradients over processes, by its name and by what it is handed."""
+    """Whether a call averages weights or gradients over processes, judged by its name and its arguments."""
     return spells_averaging(last_name(call.func) or "") and any(_WEIGHTS.search(text(arg.value)) for arg in call.args)
 
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """Whether a backward pass averages gradients, what wraps the model for that, and what last told it to leave that out.
+    """Whether a backward pass averages gradients, what wraps the model for that, and what last turned the averaging off.
 
-    Where it averages all the same, that was told when the forward pass was over. `forward` is the call of the wrapped model,
-    `wrapped` the one that wraps it, if that stands under a condition which the backward pass does not stand under.
+    If it averages although that was turned off, the switch came after the forward pass. `forward` is the call of the wrapped
+    model. `wrapped` is the call that wraps it, if that depends on a condition that is not around the backward pass.
     """
 
     done: bool
@@ -69,27 +69,27 @@ class Reductions:
         self._told: dict[frozenset[str], tuple[bool, cst.CSTNode | None]] = {}
 
     def passed(self, network: Network, node: cst.CSTNode) -> None:
-        """Remember the forward pass of a model that DistributedDataParallel wraps."""
+        """Records the forward pass of a model wrapped by DistributedDataParallel."""
         if network.reduces:
             self._passes[node] = network
 
     def presumed(self, models: frozenset[str]) -> Network | None:
-        """What wraps models out of sight, as far as that is presumed."""
+        """The wrapper that unknown code is presumed to have put around models."""
         return self._presumed.get(models)
 
     def presume(self, models: frozenset[str], wrapper: cst.CSTNode | None = None) -> Network:
-        """The wrapper of models that are asked for their `no_sync`, or that a caller has wrapped by a call of the text."""
+        """The wrapper of models whose `no_sync` is used, or that a caller has wrapped by a call of the text."""
         way = ((wrapper, 0, False),) if wrapper is not None else ()
         made = Network(node=wrapper, models=models, parallel=WRAPPER, reduces=True, path=way)
         return self._presumed.setdefault(models, made)
 
     def tell(self, models: frozenset[str], syncs: bool, node: cst.CSTNode) -> None:
-        """Tell sharded models whether their backward passes are to average."""
+        """Sets whether the backward passes of sharded models average."""
         known = self._told.get(models)
         self._told[models] = syncs, known[1] if syncs and known is not None else None if syncs else node
 
     def of(self, terms: Terms, reduced: bool, path: Sequence[Guard]) -> Reduction:
-        """What a backward pass does under some branches, given what DistributedDataParallel was told when it computed the loss."""
+        """What a backward pass does under some branches, given DistributedDataParallel's state when the loss was computed."""
         if not (self._passes or self._told):
             return Reduction(reduced)
         models = frozenset().union(*(source.models for source, _ in terms))
@@ -107,7 +107,7 @@ class Reductions:
 
 
 def switch(network: Network, syncs: bool, node: cst.CSTNode | None) -> None:
-    """Tell a wrapped model whether its next forward passes are to average the gradients that come of them."""
+    """Sets whether the next forward passes of a wrapped model lead to averaged gradients."""
     network.syncs = syncs
     if not syncs:
         network.held_back = node

@@ -1,4 +1,4 @@
-"""Where a run begins: the module, and each function that leads to a backward pass and that nothing in sight calls."""
+"""Where a run begins: the module, and each function that leads to a backward pass and that no known code calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BACKWARD = frozenset(("backward", "manual_backward"))
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A function of the text: the classes and functions that it stands in, its name, and the calls in its body."""
+    """A function of the text: the class and the function around it, its name, and the calls in its body."""
 
     node: cst.FunctionDef
     owner: cst.ClassDef | None
@@ -29,7 +29,7 @@ class Definition:
 
     @cached_property
     def handed(self) -> frozenset[str]:
-        """The methods of its own object that it speaks of without calling them."""
+        """The methods of the same object that it refers to without calling them."""
         if self.owner is None:
             return frozenset()
         owned = {each.name.value for each in self.owner.body.body if type(each) is cst.FunctionDef}
@@ -39,11 +39,11 @@ class Definition:
 
 
 _AROUND = frozenset((cst.If, cst.Try, cst.With, cst.For, cst.While, cst.IndentedBlock, cst.Else, cst.ExceptHandler, cst.Finally))
-"""What functions may stand in."""
+"""Nodes that may contain functions."""
 
 
 def definitions(statements: Iterable[cst.CSTNode]) -> list[Definition]:
-    """All functions of the text, the outer before the inner."""
+    """All functions of the text, outer ones first."""
     found: list[Definition] = []
     stack: list[tuple[cst.CSTNode, cst.ClassDef | None, cst.FunctionDef | None]] = [(each, None, None) for each in statements]
     stack.reverse()
@@ -70,12 +70,12 @@ def backwards(statements: Iterable[cst.CSTNode]) -> list[cst.Call]:
 
 
 def backwards_among(nodes: Iterable[cst.CSTNode]) -> list[cst.Call]:
-    """Those of some nodes that look like a backward pass."""
+    """Those nodes that are calls and look like a backward pass."""
     return [each for each in nodes if type(each) is cst.Call and is_backward(each)]
 
 
 def is_backward(call: cst.Call) -> bool:
-    """Whether a call looks like a backward pass, or like one that a wrapper does."""
+    """Whether a call looks like a backward pass, or like a wrapper that runs one."""
     return last_name(call.func) in _BACKWARD or _wraps(call)
 
 
@@ -88,12 +88,12 @@ def _wraps(call: cst.Call) -> bool:
 
 
 def reached(definition: Definition) -> frozenset[str]:
-    """The last names of what a function calls, and the methods that it hands on."""
+    """The last names of the functions that a function calls, and the methods that it passes on."""
     return definition.handed.union(last_name(call.func) or "" for call in definition.calls)
 
 
 def starts(found: Sequence[Definition], wanted: set[int]) -> list[Definition]:
-    """The functions from which a wanted call may be reached, those that nothing reaches first."""
+    """The functions from which a wanted call may be reached, the outermost callers first."""
     reaching = {id(each.node): any(id(call) in wanted for call in each.calls) for each in found}
     names = {each.name for each in found if reaching[id(each.node)]}
     depth = {each.name: 0 for each in found if reaching[id(each.node)]}

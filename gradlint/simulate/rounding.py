@@ -15,11 +15,14 @@ _ENDLESS = frozenset(
         "SWALR get_constant_schedule get_constant_schedule_with_warmup"
     ).split()
 )
-"""Schedules that are built for no number of steps."""
+"""Schedules that are not built for a number of steps."""
 
 
 def counts_full_windows(simulation: Simulation) -> str:
-    """Why updates of partial windows would outlast a schedule: with a pass of whole windows alone, it is longer; "" where none is."""
+    """Why steps for partial windows would outlast a schedule; "" if they would not.
+
+    The schedule counts only full windows if it is longer for a pass that consists of whole windows.
+    """
     for run in simulation.runs:
         events = {id(event.node): event for event in run.trace.of(What.SCHEDULE)}
         if any(event.value.doubt if event.value is not None else event.text not in _ENDLESS for event in events.values()):

@@ -1,4 +1,4 @@
-"""A fault with what stands around it in the run that shows it: what a rule needs to word it."""
+"""A fault and its context in the run that shows it: what a rule needs to word a finding."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from gradlint.simulate.views import View, views
 from gradlint.simulate.world import WINDOW_OF, last_part
 
 NOBODY = Stepper(-1, "", None, "", None, frozenset())
-"""The optimizer of a loop whose own is out of sight."""
+"""The optimizer of a loop whose real optimizer is unknown."""
 
 _LONGEST = 60
-"""Characters of code that a reason quotes."""
+"""The maximum number of characters of code that a reason quotes."""
 
 _BRIEF = 35
-"""Characters of code that a header quotes."""
+"""The maximum number of characters of code that a header quotes."""
 
 
 Made = TypeVar("Made")
@@ -35,13 +35,13 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False)
 class Script:
-    """The statements of a text, for all of its scenes."""
+    """The statements of a text, shared by all its scenes."""
 
     statements: Sequence[cst.BaseStatement] = ()
     _made: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False)
 
     def once(self, make: Callable[[Sequence[cst.BaseStatement]], Made]) -> Made:
-        """What a function makes of the statements; made once, however many scenes ask for it."""
+        """The result of a function of the statements, computed once and cached."""
         if make not in self._made:
             self._made[make] = make(self.statements)
         found: Made = self._made[make]
@@ -50,7 +50,7 @@ class Script:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A fault, the first run that shows its event, and the optimizer that it concerns as that run sees it; `runs` are all runs."""
+    """A fault, the first run that shows its event, and that run as the optimizer concerned sees it; `runs` are all runs."""
 
     fault: Fault
     run: Played
@@ -58,7 +58,7 @@ class Scene:
     script: Script = field(default_factory=Script)
     runs: Sequence[Played] = ()
     caller: str = ""
-    """The only module that shows it, where others that lead to the place do not."""
+    """The only calling module that shows the fault, if other modules that lead here do not."""
 
     @property
     def place(self) -> cst.CSTNode:
@@ -72,7 +72,7 @@ class Scene:
 
     @cached_property
     def everywhere(self) -> list[tuple[Event, Trace]]:
-        """The fault's event in all runs, whichever arm made its object, each with its trace."""
+        """The fault's event in all runs, whichever arm created its object, each with its trace."""
         traces = [run.trace for run in self.runs]
         return [(each, trace) for trace in traces for each in trace.of(self.event.what) if each.node is self.event.node]
 
@@ -86,7 +86,7 @@ class Scene:
 
     @cached_property
     def steps(self) -> str | None:
-        """The accumulation steps as the text writes them; None where they have no name of their own."""
+        """The accumulation steps as the text writes them; None if they have no name."""
         trace = self.run.trace
         named = sorted((n for n in trace.n_names if trace.settings.get(n) == self.view.size), key=lambda n: (len(n), n))
         named = [each for each in named if not each.startswith(WINDOW_OF)]
@@ -96,12 +96,12 @@ class Scene:
 
     @cached_property
     def steps_here(self) -> str | None:
-        """The accumulation steps as they can be written where the fault is: as conditions ask for them, else by a name or a number."""
+        """The accumulation steps as they can be written at the fault: as a condition writes them, else as a name or a number."""
         node, runs = self.event.node, self._with_other_n
         met = [run for run in runs if node in run.trace.spelled]
         names = [{each for each, value in run.trace.spelled[node].items() if value == self._size_in(run)} for run in met]
         found = set.intersection(*names) if names else set()
-        if len(met) == 1:  # a number may be the same by chance
+        if len(met) == 1:  # a number may be equal by chance
             spelled = {last_part(each) for each in self.run.trace.n_names}
             found = {each for each in found if last_part(each) in spelled}
         asked = [text(each.node.right) for each in self.run.trace.remainders if isinstance(each.node, cst.BinaryOperation)]
@@ -116,25 +116,27 @@ class Scene:
 
     @property
     def _with_other_n(self) -> list[Played]:
-        """The run of the scene, and one of another N."""
+        """The scene's run, and one with another N."""
         others = (run for run in self.runs if run.trace.n != self.run.trace.n)
         return [self.run, *islice(others, 1)]
 
     def _size_in(self, run: Played) -> int:
-        """The size of windows in a run, as it goes with N."""
+        """The size of windows in a run, which may depend on N."""
         if run is self.run:
             return self.view.size or run.trace.n
         return next((each.size for each in views(run.trace) if each.key == self.view.key and each.size), run.trace.n)
 
     @property
     def n(self) -> str:
-        """The accumulation steps as a reader knows them, for messages."""
+        """The accumulation steps as the reader knows them, for messages."""
         return f"`{self.steps}`" if self.steps else "N"
 
     @cached_property
     def guard(self) -> cst.CSTNode | None:
-        """The condition under which the optimizer steps, and that the backward passes do not stand under: the innermost one that
-        asks for a place in the window, if any does."""
+        """The condition around the optimizer step that is not around the backward passes.
+
+        It is the innermost one that uses the position in the window, if any does.
+        """
         feeding = {id(node) for event in self.view.backwards for node, _, _ in event.path}
         asking = {id(each.branch) for each in self.run.trace.remainders}
         own = [
@@ -153,7 +155,7 @@ class Scene:
 
     @property
     def where(self) -> str:
-        """In which world the fault shows, where it does not in the usual one: a clause for the end of a message."""
+        """The world in which the fault shows, if not the usual one: a clause for the end of a message."""
         answers = self.run.world.answers
         led = f" (when `{self.caller}` calls it)" if self.caller else ""
         if self._usual or not answers:
@@ -168,7 +170,7 @@ class Scene:
 
     @property
     def too_often(self) -> str:
-        """How often the fault's event happens, and how often the optimizer steps: a clause about the event as `it`."""
+        """How often the fault's event happens compared with the optimizer step: a clause with the event as `it`."""
         window = next((each for each in self.view.closed if len(each.micros) == self.view.size), None)
         times = sum(event.node is self.event.node for _, event in window.events) if window is not None else 0
         if times < self.view.size or self.view.size < 2:
@@ -182,7 +184,7 @@ class Scene:
 
     @property
     def there(self) -> str:
-        """The code of the optimizer step; of a wrapper that steps where it is told to, with what tells it."""
+        """The code of the optimizer step. If a wrapper steps when a flag says so, the flag is included."""
         node = self.step.node
         flag = next((name for name in keywords(node) if name in BOUNDARY_ARGUMENTS), None) if isinstance(node, cst.Call) else None
         return f"`{text(node.func)}({flag}=True)`" if isinstance(node, cst.Call) and flag else self.quoted(node)
@@ -193,7 +195,7 @@ class Scene:
 
 
 def brief(code: cst.CSTNode | str, longest: int = _BRIEF) -> str:
-    """Code as a header names it: a call by its function, and no more than fits."""
+    """Code as a header names it: calls by their function, shortened to fit."""
     if not isinstance(code, cst.Call):
         return f"`{_shortened(code if isinstance(code, str) else text(code), longest)}`"
     ending = "(...)" if code.args else "()"
@@ -202,7 +204,7 @@ def brief(code: cst.CSTNode | str, longest: int = _BRIEF) -> str:
 
 
 def _shortened(code: str, longest: int) -> str:
-    """Code on one line; of a long path its last names, of anything else its beginning."""
+    """Code on one line. A long path keeps its last names, anything else its beginning."""
     while len(code) > longest and re.fullmatch(r"[\w.]+\.\w+", code):
         code = code.partition(".")[2]
     return _cut(code, longest)
@@ -214,13 +216,13 @@ def _cut(code: str, longest: int) -> str:
 
 
 def _divisors(statements: Sequence[cst.BaseStatement]) -> list[str]:
-    """What a text takes remainders of."""
+    """The divisors of all remainders in a text."""
     operations = (each for each in walk_all(statements) if isinstance(each, cst.BinaryOperation))
     return [text(each.right) for each in operations if isinstance(each.operator, cst.Modulo)]
 
 
 def scenes(simulations: Sequence[Simulation], statements: Sequence[cst.BaseStatement]) -> Iterator[Scene]:
-    """The faults of a text, given as its statements and their runs, each with its scene."""
+    """The faults of a text, given as its statements and runs, each with its scene."""
     script = Script(statements)
     for simulation in simulations:
         for fault in simulation.faults:
@@ -238,7 +240,7 @@ def _scene(fault: Fault, run: Played, runs: Sequence[Played], script: Script) ->
     own = (view for view in seen if any(event is fault.event for _, event in view.events))
     view = next(own, None)
     if view is None and not any(view.backwards for view in seen):
-        view = View(run.trace, NOBODY, list(enumerate(run.trace.events)))  # what steps is not in sight
+        view = View(run.trace, NOBODY, list(enumerate(run.trace.events)))  # the step is not visible
     if view is not None and fault.beside is not None:
         view = view.without(fault.beside)
     return Scene(fault, run, view, script, runs) if view is not None else None

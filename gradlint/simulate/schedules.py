@@ -1,4 +1,4 @@
-"""Schedules: how many steps they are built for, and where they are told so."""
+"""Schedules: how many steps they are built for, and where the script says so."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Told = tuple[cst.CSTNode, str, Any]
 """Where a number of steps is given, by which name, and the number."""
 
 _PLAIN = frozenset("max min abs float int pow round cos sin exp sqrt log tanh".split())
-"""What a factor may call, and still be computed from nothing but what it reads itself."""
+"""Functions that a factor may call while its result still depends only on what the factor itself reads."""
 
 
 def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
-    """A schedule, with the numbers of steps that its constructor is told."""
+    """A schedule, with the numbers of steps passed to its constructor."""
     last = path.rsplit(".", 1)[-1]
     optimizer = next((each for each in (*args, *kwargs.values()) if isinstance(each, Optimizer)), None)
     plain: frozenset[int] = frozenset()
@@ -40,7 +40,7 @@ def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], 
 
 
 def _told(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Iterator[Told]:
-    """The numbers of steps among the arguments, the schedule's own as the last one where it is known which that is."""
+    """The numbers of steps among the arguments. The schedule's length comes last, if it is known which one that is."""
     from gradlint.simulate.arithmetic import binary
 
     given = sorted(
@@ -57,7 +57,7 @@ def _told(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], 
 
 
 def _positions(last: str) -> tuple[int, ...]:
-    """Where, among the positional arguments, a schedule is told its lengths."""
+    """The positions of the lengths among a schedule's positional arguments."""
     if last in ("CosineAnnealingLR", "PolynomialLR"):
         return (1,)
     if last.startswith("get_") and last.endswith("schedule_with_warmup"):
@@ -66,7 +66,7 @@ def _positions(last: str) -> tuple[int, ...]:
 
 
 def _argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
-    """Where an argument is given: the dictionary that it comes with, if it has no place of its own."""
+    """Where an argument is given: the dictionary it is unpacked from, if it has no place in the call."""
     args = node.args if isinstance(node, cst.Call) else ()
     if isinstance(key, int):
         plain = [arg.value for arg in args if arg.keyword is None and not arg.star]
@@ -76,9 +76,9 @@ def _argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
 
 
 def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, tuple[Told, ...]]:
-    """What a factor counts by, where it reads the lengths of data; which number that is, is not known of one that calls others.
+    """The length that a factor uses, if it reads lengths of data. If it calls other functions, the number is unknown.
 
-    Of one that reads settings alone, only these are known: a run may end after as many steps.
+    If it reads only settings, only those are known: a run may end after as many steps.
     """
     from gradlint.simulate.calling import call
 
@@ -88,7 +88,7 @@ def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, t
     found = settings_of(call(machine, factor, [Num(5, step)], {}, node)) - step
     alone = all(last_name(each.func) in _PLAIN for each in walk(factor.node) if isinstance(each, cst.Call))
     if not any(map(of_length, found)):
-        whole = alone and not any(map(machine.counts_steps, found))  # else it may be divided
+        whole = alone and not any(map(machine.counts_steps, found))  # otherwise something may divide it
         return None, tuple(_settings_in(factor, machine, found)) if whole else ()
     # Whatever else it is computed from may divide what it reads.
     read = tuple((place, name, Num(value.value, value.of | found)) for place, name, value in _of_data_in(factor)) if alone else ()
@@ -98,7 +98,7 @@ def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, t
 
 
 def _plain_in(factor: Function) -> Iterator[int]:
-    """The whole numbers that a function computes with: those in its text, and those that no setting gives to what it reads."""
+    """The whole numbers in a function's computation: those in its text, and those it reads that depend on no setting."""
     yield from (int(each.value) for each in walk(factor.node) if isinstance(each, cst.Integer) and each.value.isdecimal())
     yield from (value for _, _, value in _read_by(factor) if type(value) is int)
 
@@ -109,7 +109,7 @@ def _of_data_in(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Num]]:
 
 
 def _settings_in(factor: Function, machine: Machine, found: frozenset[str]) -> Iterator[Told]:
-    """The numbers of the settings that a function reads from outside, and counts by."""
+    """The numbers of the settings that a function reads from outside."""
     for node, name, value in _read_by(factor):
         known = machine.number_of(value) if type(value) is Opaque and value.identity in found else value
         if type(known) is Num and known.of:
@@ -117,7 +117,7 @@ def _settings_in(factor: Function, machine: Machine, found: frozenset[str]) -> I
 
 
 def _read_by(factor: Function) -> Iterator[tuple[cst.CSTNode, str, Any]]:
-    """What a function reads from outside, each at the first place."""
+    """What a function reads from outside, each at its first place."""
     own = {*factor.parameters.positional, *factor.parameters.keyword_only}
     seen: set[str] = set()
     for node in walk(factor.node):

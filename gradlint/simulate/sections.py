@@ -10,9 +10,9 @@ from gradlint.simulate.windows import Placed
 
 
 def sections(trace: Trace) -> Iterator[tuple[Stepper, int, list[Placed]]]:
-    """The events that concern each optimizer while it trains, apart for each of several loops that follow each other.
+    """The events that concern each optimizer while it trains, separately for each of several consecutive loops.
 
-    What is done to one optimizer is nothing to the others: it is looked at for that one alone.
+    Events of one optimizer do not matter to the others, so each view contains only its optimizer's.
     """
     shared: list[Placed] = []
     of_one: dict[int, list[Placed]] = {}
@@ -31,7 +31,7 @@ def sections(trace: Trace) -> Iterator[tuple[Stepper, int, list[Placed]]]:
 
 
 def _life(optimizer: Stepper, trace: Trace) -> range:
-    """The places of the events while an optimizer trains: one that is built anew, as for each fold, takes over from the former one."""
+    """The indexes of the events while an optimizer trains. One rebuilt at the same place, as for each fold, replaces it."""
     begin, end = 0, len(trace.events)
     kin = [each.number for each in built_at(optimizer, trace)]
     if len(kin) < 2:
@@ -48,14 +48,14 @@ def _life(optimizer: Stepper, trace: Trace) -> range:
 
 
 def built_at(optimizer: Stepper, trace: Trace) -> list[Stepper]:
-    """The optimizers that are built in sight at the same place."""
+    """The optimizers built at the same place in the code."""
     return [each for each in trace.optimizers if each.node is not None and each.node is optimizer.node]
 
 
 def _by_home(events: list[Placed], homes: Mapping[int, int]) -> dict[int, list[Placed]]:
-    """The events by the outermost loop of the text in which something is backpropagated: what comes after it belongs to it.
+    """The events by the outermost loop of the text with a backward pass. Events after a loop belong to it, until the next one.
 
-    `homes` are these loops, by the places of the backward passes.
+    `homes` maps the indexes of the backward passes to these loops.
     """
     met = [homes[place] for place, _ in events if place in homes]
     known = set(met)

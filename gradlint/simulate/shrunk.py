@@ -1,8 +1,8 @@
-"""Numbers that are reported as the loss, and are as small as what is backpropagated of it: N times too small (GRD106).
+"""Numbers that are reported as the loss but are as small as its backpropagated part: N times too small (GRD106).
 
-A number that was taken of a loss is followed to where somebody sees it: printed, logged, kept by a meter, or returned. What is seen
-there is a sum of losses, each multiplied by something. Over several micro-batches, divided losses add up to the mean over a window
-where they are N; where their sum is divided again by how many they are, it is N times too small.
+A number taken from a loss is followed to where somebody sees it: it is printed, logged, kept by a meter, or returned. That
+number is a sum of losses, each with a factor. N divided losses of a window add up to their mean; if their sum is divided by
+their count again, it is N times too small.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from gradlint.simulate.window_terms import terms as terms_of
 from gradlint.simulate.world import World, spells_resumption
 
 CODE = "GRD106"
-"""The one fault that the runs are for in which all is shown."""
+"""The only fault that the runs with all reports are needed for."""
 _CLOSE = 1e-6
 
 _Key = tuple[int, int]
 """Where a term of a loss begins, and its micro-batch."""
 
 _LARGEST = 8
-"""The largest N whose square a pass may be long."""
+"""The largest N for which a pass may be as long as its square."""
 _LONGEST = 50
-"""Micro-batches at the most after which something is shown, for a pass to be as long as twice that."""
+"""The longest reporting interval, in micro-batches, for which a pass is made twice as long."""
 
 _ABSENT = " is None"
-"""How a question ends that asks whether something is not there: a text logs more with what is."""
+"""How a question ends that asks whether something is missing. Scripts log more when it is there."""
 
 BY_ENGINE = "an engine divides the loss as well: without the division the number is right"
 ALSO_RIGHT = "the same number is also added up over a window, where it is right"
 
 
 def too_small(view: View, larger: View | None) -> Iterator[Fault]:
-    """What is reported is the loss of one micro-batch, or a mean over several, divided by N as it is for the backward pass."""
+    """A report shows the loss of one micro-batch, or a mean over several, still divided by N as for the backward pass."""
     if larger is None or not view.of(What.REPORT):
         return
     own, other = _backpropagated(view), _backpropagated(larger)
@@ -57,7 +57,7 @@ def too_small(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def _both_small(seen: _Seen, theirs: _Seen, view: View, larger: View) -> bool:
-    """Whether an event shows a number as small as what is backpropagated with both values of N, or so but for the same weight."""
+    """Whether an event shows a number as small as the backpropagated loss for both values of N, possibly with the same weight."""
     for at in seen.sizes:
         if seen.is_small(at, view.trace.n) and theirs.is_small(at, larger.trace.n):
             return True
@@ -70,8 +70,10 @@ def _both_small(seen: _Seen, theirs: _Seen, view: View, larger: View) -> bool:
 
 
 def spoken(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[Played]:
-    """Runs in which all happens that is done every so often, or where something asks for it, with both values of N; none where each
-    number that was taken of a divided loss is seen without that."""
+    """Runs with both values of N in which everything periodic or optional happens.
+
+    There are none if every number taken from a divided loss is already seen without them.
+    """
     usual, larger = runs[:2]
     asked, pairs = usual.asked, _pairs(usual.trace, larger.trace)
     left_out = tuple(
@@ -89,7 +91,7 @@ def spoken(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[
 
 
 def told_late(usual: Played, runs: Sequence[Played]) -> Iterator[Fault]:
-    """What is too small in the runs that show all; at the steps of the usual run."""
+    """Faults that only the runs with all reports show, placed at the steps of the usual run."""
     own = {view.key: view for view in views(usual.trace)}
     for view, larger in _pairs(runs[0].trace, runs[1].trace) if runs else ():
         for fault in too_small(view, larger) if view.key in own else ():
@@ -97,13 +99,13 @@ def told_late(usual: Played, runs: Sequence[Played]) -> Iterator[Fault]:
 
 
 def _pairs(trace: Trace, larger: Trace) -> list[tuple[View, View]]:
-    """The same optimizer's views of two runs."""
+    """The views of each optimizer in two runs."""
     others = {view.key: view for view in views(larger)}
     return [(view, others[view.key]) for view in views(trace) if view.key in others]
 
 
 def _unseen(view: View, larger: View) -> bool:
-    """Whether something is taken of a divided loss that nobody sees, or too little of it for a mean; or nothing yet."""
+    """Whether a number taken from a divided loss is never seen, or too rarely for a mean, or no number is taken at all."""
     own = _backpropagated(view)
     divided = _divided(view, larger, own, _backpropagated(larger))
     reports = _reports(view, own, divided)
@@ -118,9 +120,12 @@ def _unseen(view: View, larger: View) -> bool:
 
 @dataclass(eq=False)
 class _Seen:
-    """How large a number is each time that an event shows it, against what is backpropagated, and of which micro-batches it was
-    taken, by the nodes of the events. `taken` are all micro-batches of which it was, `by_engine` says that an engine divides, too.
-    `weights` are what each number was divided by since then, 0 where it is of several micro-batches, or not only divided."""
+    """How large a number is each time an event shows it, relative to the backpropagated loss.
+
+    `sizes`, `weights` and `micros` are by the nodes of the events. `micros` are the micro-batches that the shown numbers came
+    from, and `taken` all micro-batches whose loss was taken. `by_engine` says that an engine divides too. `weights` are what
+    each number was divided by after it was taken, 0 if it comes from several micro-batches or was not only divided.
+    """
 
     first: Event
     division: cst.CSTNode | None
@@ -131,21 +136,21 @@ class _Seen:
     micros: dict[cst.CSTNode, set[int]] = field(default_factory=dict)
 
     def is_often(self, at: cst.CSTNode, n: int) -> bool:
-        """Whether an event shows it of one micro-batch in N at least: what is shown once may be a sum that has just begun."""
+        """Whether an event shows it for at least one micro-batch in N. A number shown once may be a sum that has just begun."""
         return len(self.micros.get(at, ())) >= len(self.taken) // n
 
     def is_small(self, at: cst.CSTNode, n: int) -> bool:
-        """Whether what an event shows is as small as what is backpropagated."""
+        """Whether the numbers that an event shows are as small as the backpropagated loss."""
         return self.is_often(at, n) and _is_small(self.sizes.get(at, ()))
 
     def weight(self, at: cst.CSTNode, n: int) -> float:
-        """What each number that an event shows was divided by, where that is all that came of it, and the same each time; 0 elsewhere."""
+        """The divisor of the numbers that an event shows, if each was only divided, by the same number every time; else 0."""
         found = self.weights.get(at, {0.0})
         return next(iter(found)) if self.is_often(at, n) and max(found) - min(found) <= _CLOSE else 0.0
 
 
 def _backpropagated(view: View) -> dict[_Key, Factor]:
-    """What each term of the loss is multiplied by where it is backpropagated, before an engine divides it."""
+    """The factor of each term of the loss when it is backpropagated, before an engine divides it."""
     found: dict[_Key, Factor] = {}
     for event in view.backwards:
         share = event.value.value if event.value is not None and event.value.value else 1.0 / view.trace.n
@@ -156,7 +161,10 @@ def _backpropagated(view: View) -> dict[_Key, Factor]:
 
 
 def _divided(view: View, larger: View, own: Mapping[_Key, Factor], other: Mapping[_Key, Factor]) -> set[int]:
-    """Where the terms begin that are divided by N: they are so much smaller with a larger N, or by the size of a plain window."""
+    """Where the terms begin that are divided by N, or by the size of a plain window.
+
+    A term divided by N shrinks accordingly with a larger N.
+    """
     if larger.trace.n == view.trace.n:
         return set()
     mine, theirs = ({key: factor.value for (key, _), factor in each.items()} for each in (own, other))
@@ -170,7 +178,7 @@ def _divided(view: View, larger: View, own: Mapping[_Key, Factor], other: Mappin
 
 
 def _reports(view: View, whole: Mapping[_Key, Factor], divided: set[int]) -> dict[cst.CSTNode, _Seen]:
-    """What is reported of divided losses, by where each number was taken of the loss, or by where it is shown."""
+    """The reports of divided losses, by where each number was taken from the loss, or else where it is shown."""
     found: dict[cst.CSTNode, _Seen] = {}
     taken = _taken(view)
     by_engines = [each for each in view.backwards if each.value is None or each.value.value != 1.0]
@@ -189,7 +197,7 @@ def _reports(view: View, whole: Mapping[_Key, Factor], divided: set[int]) -> dic
 
 
 def _taken(view: View) -> dict[cst.CSTNode, frozenset[int]]:
-    """Of which micro-batches numbers were taken, by where that was."""
+    """The micro-batches that numbers were taken from, by where that happened."""
     found: dict[cst.CSTNode, frozenset[int]] = {}
     for event in view.of(What.REPORT):
         if not event.through:
@@ -198,14 +206,14 @@ def _taken(view: View) -> dict[cst.CSTNode, frozenset[int]]:
 
 
 def _division(terms: Sequence[tuple[Source, Factor]], whole: Mapping[_Key, Factor]) -> cst.CSTNode | None:
-    """Where a loss is divided for its backward pass: what is done last is the accumulation's part."""
+    """Where a loss is divided for its backward pass: the last division is the one for accumulation."""
     source, factor = terms[0]
     divisors = factor.divisors[: len(whole[id(source.node), source.micro].divisors)]
     return divisors[-1] if divisors else None
 
 
 def _by_place(terms: Terms, node: cst.CSTNode) -> dict[cst.CSTNode, list[tuple[Source, Factor]]]:
-    """The terms of what is shown by where they were taken of a loss; those that were not, by where they are shown."""
+    """The terms of a report by where they were taken from a loss, or else by where they are shown."""
     found: dict[cst.CSTNode, list[tuple[Source, Factor]]] = {}
     for source, factor in terms:
         found.setdefault(source.taken or node, []).append((source, factor))
@@ -213,7 +221,7 @@ def _by_place(terms: Terms, node: cst.CSTNode) -> dict[cst.CSTNode, list[tuple[S
 
 
 def _size(terms: Iterable[tuple[Source, Factor]], whole: Mapping[_Key, Factor], divided: set[int]) -> float | None:
-    """How many times as large a sum of losses is as what is backpropagated of one micro-batch; None where its parts differ."""
+    """The size of a sum of losses relative to what is backpropagated for one micro-batch; None if its parts differ."""
     parts: dict[int, list[float]] = {}
     for source, factor in terms:
         key = id(source.node)
@@ -233,19 +241,19 @@ def _size(terms: Iterable[tuple[Source, Factor]], whole: Mapping[_Key, Factor], 
 
 
 def _weight(terms: Sequence[tuple[Source, Factor]], whole: Mapping[_Key, Factor], size: float) -> float:
-    """What a number of one micro-batch was divided by since it was taken; 0 where that does not tell its size."""
+    """What a number from one micro-batch was divided by after it was taken; 0 if that does not explain its size."""
     divided = {factor.by / whole[id(source.node), source.micro].by for source, factor in terms if factor.by}
     weight = divided.pop() if len({source.micro for source, _ in terms}) == len(divided) == 1 else 0.0
     return weight if isclose(weight * size, 1.0, rel_tol=_CLOSE) else 0.0
 
 
 def _fades(parts: Sequence[float]) -> bool:
-    """Whether each part weighs less than the next one as in an exponential average, whose weights come to one in the end."""
+    """Whether the weights of the parts decay as in an exponential average, and so approach a sum of one."""
     rates = [one / other for one, other in pairwise(parts) if other]
     return len(rates) == len(parts) - 1 > 0 and all(isclose(each, 1.0 - parts[-1], rel_tol=_CLOSE) for each in rates)
 
 
 def _is_small(sizes: Sequence[float]) -> bool:
-    """Whether what is shown is as small as what is backpropagated, mostly: a sum may be partial, or go on into the next pass."""
+    """Whether most shown numbers are as small as the backpropagated loss. A sum may be partial, or continue in the next pass."""
     as_small = sum(isclose(each, 1.0, rel_tol=_CLOSE) for each in sizes)
     return 2 * as_small > len(sizes) and max(sizes) < 2.0

@@ -1,4 +1,4 @@
-"""Compiles statements in which no others stand."""
+"""Compiles statements that contain no other statements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gradlint.simulate.values import Num, Tensor
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
-    """The closures of a simple statement; none for one that does nothing."""
+    """The closures of a simple statement; none if it does nothing."""
     if isinstance(node, (cst.Pass, cst.Assert)):
         return []
     if isinstance(node, (cst.Expr, cst.Assign)) and isinstance(node.value, cst.Yield):
@@ -125,14 +125,14 @@ def _augmented(node: cst.AugAssign) -> Plain:
         if isinstance(old, list) and kind is cst.Add and isinstance(new, (list, tuple)):
             old.extend(list(new)[:1000])
             return None
-        if isinstance(old, Gradient):  # in place: whoever else holds it sees it
+        if isinstance(old, Gradient):  # in place: everything else that holds it sees the change
             rescale(frame.machine, old.owner, arithmetic.factor_of(frame.machine, kind, new, node), node)
             return None
         if scales and type(old) is Num and frame.machine.counts_steps(name):
-            return None  # N is what it is in this world, for whatever number of processes
+            return None  # N is fixed in this world, for any number of processes
         made = arithmetic.binary(frame.machine, kind, old, new, node)
         if scales and type(old) is Tensor and type(made) is Tensor and old.terms and not old.detached:
-            old.terms, made = made.terms, old  # in place as well: `outputs.loss /= n`, whatever else it is known by
+            old.terms, made = made.terms, old  # also in place: `outputs.loss /= n` changes the loss under all its names
         store(frame, owner, made)
         return None
 
@@ -140,7 +140,7 @@ def _augmented(node: cst.AugAssign) -> Plain:
 
 
 def _place(node: cst.CSTNode) -> tuple[Callable[[Frame], Any], Callable[[Frame, Any, Any], None]]:
-    """How to read a target, evaluated once, and how to write it again."""
+    """Functions that read a target, evaluated once, and write it again."""
     if isinstance(node, cst.Attribute):
         owner, name = expression(node.value), node.attr.value
 
@@ -245,7 +245,7 @@ _SIMPLE: dict[type, Callable[[Any], Plain]] = {
 
 
 def _named_constant(node: cst.Assign) -> str | None:
-    """The name that a value is given, where there is just one; none where the value is counted on from the one that it had."""
+    """The name that a value is assigned to, if there is just one. None if the new value is computed from the old one."""
     if len(node.targets) != 1:
         return None
     target = node.targets[0].target

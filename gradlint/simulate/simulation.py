@@ -30,11 +30,10 @@ def simulate(
     callers: Sequence[Surroundings] = (),
     unasked: frozenset[str] = frozenset(),
 ) -> tuple[Simulation, ...]:
-    """Run a text from the module, and from every function whose backward passes were not met until then.
+    """Runs a text from the module, then from every function whose backward passes were not reached so far.
 
-    `around` is what it imports of its repository. The `callers` are what leads to the text from others of its modules: each
-    is run before the functions of the text are run by themselves. Of the faults that are `unasked`, those need not show that
-    take runs of their own.
+    `around` holds what the text imports from its repository. `callers` are other modules there that lead to the text; each is
+    run before the functions of the text are run on their own. Faults in `unasked` that would need extra runs are not looked for.
     """
     nodes = walk_all(statements)
     wanted = {id(each): each for each in backwards_among(nodes) or _imported(around)}
@@ -70,7 +69,7 @@ def simulate(
 
 
 def _past(text: Text, first: Simulation, start: Start | None, wanted: dict[int, cst.Call]) -> list[Simulation]:
-    """The runs of a root that go past a loop, to others that the first runs have not come to."""
+    """The runs of a root that skip a loop and so lead to others that the first runs did not reach."""
     found = []
     for key, answer in first.main.asked.passed_by.items():
         if wanted and text.left > 0:
@@ -89,13 +88,13 @@ def _imported(around: Surroundings) -> list[cst.Call]:
 
 
 def _own_starts(text: Text, wanted: set[int]) -> list[Definition]:
-    """The functions of the text itself from which a wanted call may be reached, through whatever module."""
+    """The functions of the text that may lead to a wanted call, through any module."""
     own = {id(each) for each in text.found}
     return [each for each in starts(text.every, wanted) if id(each) in own]
 
 
 def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int], target: Text) -> Simulation | None:
-    """The runs of a module that imports the `target`, of which `nodes` are all nodes; None where they do not come to what is wanted."""
+    """The runs of a module that imports the `target`, whose nodes are `nodes`; None if they do not reach a wanted call."""
     own = caller.modules[caller.here]
     text = Text(own.statements, [*walk_all(own.statements), *nodes], target.words, caller, target.unasked)
     found = explore(text, None, None)
@@ -110,11 +109,11 @@ def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int]
 
 
 _ROOTS_OF_A_CALLER = 2
-"""Functions of a caller that are run where the module itself does not lead to the text."""
+"""How many functions of a caller are run when the module itself does not lead to the text."""
 
 
 def _of_trainer(text: Text, definition: Definition, trainer: cst.Call) -> Iterator[Simulation]:
-    """What a Trainer makes of a method that returns a loss, with two values of N."""
+    """What a Trainer does with a method that returns a loss, for two values of N."""
     start = automatic(definition, trainer)
 
     def play(world: World) -> Played:
@@ -130,31 +129,31 @@ _OWN = ("torch", "lightning", "pytorch", "accelerate", "transformers", "deepspee
 
 
 def foreign(nodes: Iterable[cst.CSTNode]) -> bool:
-    """Whether a text, of which these are all nodes, trains with another framework, whose loops look like PyTorch's."""
+    """Whether a text, given as all its nodes, trains with another framework whose loops look like PyTorch's."""
     imports = (each for each in nodes if type(each) is cst.Import or type(each) is cst.ImportFrom)
     packages = {path.partition(".")[0] for node in imports for _, path in imported(node)}
     return bool(packages & _FOREIGN) and not any(name.startswith(_OWN) for name in packages)
 
 
 def met_in(simulations: Iterable[Simulation]) -> set[int]:
-    """The identities of what happens in some runs, and of the calls that lead there."""
+    """The ids of the nodes of all events in some runs, and of the calls that lead to them."""
     events = [event for each in simulations for run in each.runs for event in run.trace.events]
     return {id(event.node) for event in events} | {id(call) for event in events for call in event.stack}
 
 
 def _updates(simulation: Simulation) -> bool:
-    """Whether the runs of a root come to an update of weights."""
+    """Whether the runs of a root reach a weight update."""
     return bool(simulation.main.trace.of(What.STEP))
 
 
 def _strike(simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
-    """Take off the list what was met on the way to an update; where none came, another root may tell more."""
+    """Removes what was met from the wanted calls if there was an update. If not, another root may show more."""
     for key in simulation.met if _updates(simulation) else ():
         wanted.pop(key, None)
 
 
 def _telling(found: Sequence[Simulation]) -> list[Simulation]:
-    """The simulations that say something: of those that come to no update, the ones with backward passes that no other has."""
+    """The simulations that add something. One without an update counts only if it has backward passes that no other has."""
     told = {key for each in found if _updates(each) for key in each.met}
     telling = []
     for each in found:

@@ -1,4 +1,4 @@
-"""Windows that one micro-batch which the data skip makes too large or too small (GRD209)."""
+"""Windows that become too large or too small when the data skip one micro-batch (GRD209)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gradlint.simulate.views import View, views
 from gradlint.simulate.windows import Window, micros_of, same_iteration
 
 CLEARED = "cleared"
-"""Why an update is too small: what was accumulated for it was thrown away."""
+"""The reason if an update is too small: what was accumulated for it was thrown away."""
 
 
 def skipping(usual: Trace, other: Trace) -> Iterator[Fault]:
-    """The faults of a run in which the data take another arm once, held against the usual run; at the events of the latter."""
+    """The faults of a run in which the data take another arm once, compared with the usual run and placed at its events."""
     place = next((place for place, event in enumerate(other.events) if event.what is What.DETOUR), None)
     if place is None or other.ended or any(event.again for event in other.of(What.UNSCALE)):
-        return  # it ends there, or PyTorch ends it
+        return  # the run ends there, or PyTorch would raise
     theirs = {view.key: view for view in views(other)}
     for view in views(usual):
         seen = theirs.get(view.key)
@@ -33,13 +33,13 @@ def skipping(usual: Trace, other: Trace) -> Iterator[Fault]:
 
 
 def steady(view: View) -> bool:
-    """Whether the usual windows of an optimizer are whole ones that nothing is known against."""
+    """Whether the usual windows of an optimizer are whole, and nothing is known to be wrong with them."""
     sound = not (view.doubt or view.lost) and view.accumulates
     return sound and max(view.held) == view.size and any(step is not None for step in map(whole_step, view.closed))
 
 
 def whole_step(window: Window) -> Event | None:
-    """The step of a window that uses all that was backpropagated in it."""
+    """The step of a window that uses everything backpropagated in it."""
     step = window.step
     return step if step is not None and micros_of(step) == window.micros else None
 
@@ -58,7 +58,7 @@ def _of_window(view: View, window: Window, own: Event, other: Trace, place: int)
             continue
         parts = [other.events[each] for each in zero.held if each not in used]
         cleared = frozenset().union(*map(micros_of, parts))
-        spoilt = any(same_iteration(each, turn) for each in parts)  # then nothing else rids the gradients of it
+        spoilt = any(same_iteration(each, turn) for each in parts)  # nothing else would remove it from the gradients
         if cleared and not spoilt and len(held) < view.size and len(held | cleared) <= view.size:
             yield Fault("GRD209", own, why=CLEARED, at=zero.node)
             return
@@ -70,11 +70,11 @@ def _apart(window: Window, place: int) -> bool:
 
 
 def _weight(step: Event) -> float:
-    """What the terms of an update are multiplied by, together."""
+    """The sum of the factors of all terms of an update."""
     return sum(factor.value for _, factor in step.terms)
 
 
 def _whole(view: View) -> float:
-    """The same of a whole window."""
+    """The sum of the factors in a whole window."""
     steps = (step for step in view.steps if len(micros_of(step)) == view.size)
     return next(map(_weight, steps), 0.0)

@@ -1,4 +1,4 @@
-"""What a function out of sight does, by its name."""
+"""What a function of unknown code does, judged by its name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _EVERY = re.compile(r"^every_n_(inner_)?(iters|steps|batches)$")
 
 
 class Does(Enum):
-    """What a function out of sight does, by its name alone."""
+    """What a function of unknown code does, judged by its name alone."""
 
     CLIP = "clip gradients"
     RESCALE = "multiply gradients"
@@ -71,7 +71,7 @@ def name_of_update(last: str, node: cst.CSTNode) -> bool:
 
 
 def steps_by_name(name: str) -> bool:
-    """Whether a method of what is called like an optimizer steps, and does more besides: `step_and_update_lr`."""
+    """Whether a method of something named like an optimizer steps, perhaps among other things: `step_and_update_lr`."""
     return name == "step" or name.startswith("step_and_")
 
 
@@ -84,5 +84,5 @@ def wraps(last: str, kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
 
 
 def asks_for_boundary(arg: cst.Arg) -> bool:
-    """Whether an argument is a condition that a remainder is asked for in, alone or beside a flush."""
+    """Whether an argument is a condition on a remainder, possibly combined with a flush."""
     return isinstance(arg.value, (cst.Comparison, cst.BooleanOperation)) and "%" in text(arg.value)

@@ -1,4 +1,4 @@
-"""Under which expressions a place of the text has its numbers: how a fix may write the accumulation steps there."""
+"""The expressions that reach numbers at a place of the text: how a fix may write the accumulation steps there."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gradlint.simulate.values import Num, Opaque, number
 from gradlint.simulate.world import known_package
 
 Spelled = Mapping[str, Any]
-"""Expressions, each with its number, or with the identity of what stands there and is out of sight."""
+"""Expressions, each with its number, or with the identity of an unknown object."""
 
 DEPTH = 2
-"""Attributes and keys within each other."""
+"""How many attributes and keys may be nested."""
 
 
 def spelled_in(frame: Frame | None) -> Spelled:
-    """What the names of an activation, and of those around it, lead to; an inner name hides an outer one."""
+    """The values reachable through the names of an activation record and its outer ones. An inner name hides an outer one."""
     found: dict[str, Any] = {}
     hidden: set[str] = set()
     while frame is not None:
@@ -43,11 +43,11 @@ def _leading(expression: str, value: Any, depth: int) -> Iterator[tuple[str, Any
 
 
 class Stands(str):
-    """The identity of what is out of sight."""
+    """The identity of something unknown."""
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What is read of an object by a name, with how it is written."""
+    """The named parts of an object, with the code that reads each."""
     if isinstance(value, Instance):
         names = {**value.cls.names, **value.names}
     elif isinstance(value, ClassValue):
@@ -63,12 +63,12 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def common(first: Spelled, second: Spelled) -> Spelled:
-    """What is the same at two times."""
+    """The expressions with the same value at two times."""
     return {expression: value for expression, value in first.items() if second.get(expression) == value}
 
 
 def resolved(spelled: Spelled, settings: Mapping[str, float], wanted: Callable[[str], bool]) -> Mapping[str, float]:
-    """The expressions with their numbers: of what is out of sight, those of its settings that are `wanted`."""
+    """The expressions with their numbers. For unknown objects, those are their settings that are `wanted`."""
     found = {expression: value for expression, value in spelled.items() if not isinstance(value, Stands)}
     names = [name for name in settings if wanted(name)]
     for expression, value in spelled.items():

@@ -1,4 +1,4 @@
-"""Runs in which the data leave out an update of a scaler that has unscaled, so that the next `unscale_` raises (GRD310)."""
+"""Runs in which the data skip the update of a scaler that has unscaled, so that the next `unscale_` raises (GRD310)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gradlint.simulate.windows import micros_of
 from gradlint.simulate.world import World
 
 _MOST = 4
-"""Branches at the most that are tried."""
+"""The maximum number of branches to try."""
 _READS = frozenset(("scaler.get_scale", "scaler.state_dict"))
-"""Calls that a scaler is handed to and that leave it as it is."""
+"""Calls that get a scaler and do not change it."""
 _PACKAGES = frozenset(("torch", "math", "np", "numpy"))
 STALE = "the gradients stay"
-"""Why an update alone would not do: what was unscaled is still in the gradients at the next backward pass."""
+"""The reason if an update alone would not help: unscaled gradients are still there at the next backward pass."""
 
 
 def stalls(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
@@ -34,7 +34,7 @@ def stalls(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
 
 
 def left_out(usual: Trace, other: Trace) -> Iterator[Fault]:
-    """The faults of a run in which the data take another arm once, held against the usual run; at the events of the latter."""
+    """The faults of a run in which the data take another arm once, compared with the usual run and placed at its events."""
     place = next((place for place, event in enumerate(other.events) if event.what is What.DETOUR), None)
     if place is None or other.ended or any(event.again for event in usual.of(What.UNSCALE)):
         return
@@ -50,7 +50,7 @@ def left_out(usual: Trace, other: Trace) -> Iterator[Fault]:
 
 
 def _first_awaited(trace: Trace, met: Sequence[int]) -> int | None:
-    """Which time a branch is met first between an unscaling and the update of the scaler."""
+    """The first time that a branch runs between an unscaling and the update of the scaler."""
     return next((time for time, place in enumerate(met) if _awaited(trace.events, place)), None)
 
 
@@ -66,7 +66,7 @@ def _same(event: Event, refused: Event) -> bool:
 
 
 def _reset(events: Sequence[Event], until: Event) -> bool:
-    """Whether something out of sight is handed the scaler before an event: it may do what an update does."""
+    """Whether unknown code gets the scaler before an event: it may do what an update does."""
     before = events[: next(place for place, event in enumerate(events) if event is until)]
     return any(event.what is What.CALL and "scaler" in event.handed and event.text not in _READS for event in before)
 
@@ -77,13 +77,13 @@ def _data_arms(event: Event) -> set[tuple[int, int]]:
 
 
 def _asked_before(node: cst.CSTNode, met: Sequence[cst.CSTNode]) -> bool:
-    """Whether a branch that was met earlier asks about the same things: their answers may hang together."""
+    """Whether an earlier branch depends on the same names: their answers may be related."""
     about = _named(node)
     return any(not about.isdisjoint(_named(other)) for other in met[: met.index(node)])
 
 
 def _named(node: cst.CSTNode) -> set[str]:
-    """What a condition asks about, by name; not the functions that it asks with."""
+    """The names in a condition, except those of the functions that it calls."""
     nodes = walk(node.test) if isinstance(node, cst.If) else ()
     parts = {id(each.func) for each in nodes if isinstance(each, cst.Call)}
     for each in nodes:

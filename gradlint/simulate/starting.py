@@ -1,4 +1,4 @@
-"""Starts a function whose callers are out of sight, or did not get to it."""
+"""Starts a function whose callers are unknown, or did not reach it."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from gradlint.simulate.values import Num, Tensor
 from gradlint.simulate.world import spells_counter
 
 Start = Callable[[Machine, Frame], None]
-"""How a run of a root begins."""
+"""How the run of a root begins."""
 
 TRIES = 3
-"""Calls of a root after which no backward pass is expected of it any more."""
+"""After this many calls of a root without a backward pass, none is expected."""
 
 
 _BATCH = re.compile(r"(^|_)(mini|micro)?_?batch$|^(inputs|samples)$")
-"""What a caller hands anew each time, by its name."""
+"""Names of parameters that get a new value in each call."""
 
 
 _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
 def start_of(definition: Definition, *, called: bool = False) -> Start:
-    """Calls a function again and again, as what is out of sight would, until its windows were seen.
+    """Calls a function repeatedly, as its unknown caller would, until its windows were seen.
 
-    `called` says that the text calls it as well: what it is handed there is not what its parameters' names say alone.
+    `called` says that the text calls it too: its arguments there may be more than the names of its parameters suggest.
     """
 
     walked = frozenset(_walked(definition.node))
@@ -51,7 +51,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
         function, instance = method_of(definition, machine, frame)
         if function is None:
             return
-        loops = machine.compiler.aims.of(definition.node.body).loops  # what it is handed may be more than one micro-batch
+        loops = machine.compiler.aims.of(definition.node.body).loops  # an argument may be more than one micro-batch
         machine.units = units
         if instance is not None:
             configure(machine, instance)
@@ -78,7 +78,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
             if len(machine.trained) - before > machine.world.n:
                 break
             if machine.trained and _built(machine) > built:
-                break  # each call has an optimizer of its own
+                break  # each call builds its optimizer
             if count == TRIES and not machine.trained:
                 break
 
@@ -86,7 +86,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
 
 
 def _walked(node: cst.CSTNode) -> Iterator[str]:
-    """The names that loops of a function walk, as they are or by a call: they count nothing, unless they bound a range."""
+    """The names that a function's loops iterate over, directly or in a call. They count nothing, unless they bound a range."""
     for loop in (each for each in walk(node) if type(each) is cst.For):
         ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
         bounds = {id(part) for each in ranges for part in walk(each)}
@@ -94,7 +94,7 @@ def _walked(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _totals(node: cst.CSTNode) -> Iterator[str]:
-    """The names of totals that numbers are compared with, and that nothing adds to: they count nothing."""
+    """The names of totals that numbers are compared with and that nothing changes. They do not count anything."""
     compared, changed = set[str](), set[str]()
     for each in walk(node):
         if type(each) is cst.Comparison:
@@ -105,7 +105,7 @@ def _totals(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _divisors(node: cst.CSTNode) -> Iterator[str]:
-    """The names that something is divided by: they do not count."""
+    """The names that something is divided by. They do not count anything."""
     for each in walk(node):
         if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             yield dotted(each.right) or ""
@@ -114,17 +114,17 @@ def _divisors(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _built(machine: Machine) -> int:
-    """How many optimizers were built in sight."""
+    """How many optimizers were built by known code."""
     return sum(1 for each in machine.gradients.optimizers if each.node is not None)
 
 
 def method_of(definition: Definition, machine: Machine, frame: Frame) -> tuple[Function | None, Instance | None]:
-    """The function, and for a method an object of its class, whose constructor runs with what its names and defaults say."""
+    """The function. For a method, also an object of its class, constructed with what names and defaults suggest."""
     if definition.outer is not None:
         return None, None
     if definition.owner is None:
         value = frame.names.get(definition.name)
-        if isinstance(value, Function) and value.node is not definition.node:  # the name was given to another function later
+        if isinstance(value, Function) and value.node is not definition.node:  # the name was rebound to another function later
             value = define_function(definition.node, machine.compiler, definition.name)(frame)
         return (value, None) if isinstance(value, Function) else (None, None)
     cls = frame.names.get(definition.owner.name.value)
@@ -140,7 +140,7 @@ def method_of(definition: Definition, machine: Machine, frame: Frame) -> tuple[F
 
 
 def _filled(machine: Machine, instance: Instance, root: Function) -> None:
-    """Runs the methods that give something to attributes which are None until then: a caller out of sight did before it trained."""
+    """Runs the methods that set attributes which are None so far: an unknown caller did so before it trained."""
     for function in list(instance.cls.names.values()):
         empty = {name for name, value in instance.names.items() if value is None}
         if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:
@@ -153,7 +153,7 @@ def _filled(machine: Machine, instance: Instance, root: Function) -> None:
 
 
 def _attributes_built(node: cst.CSTNode) -> Iterator[str]:
-    """The attributes of its own object that a method sets to what a call makes."""
+    """The attributes of `self` that a method sets to the result of a call."""
     for each in walk(node):
         if type(each) is cst.Assign and isinstance(each.value, cst.Call):
             names = (dotted(target.target) or "" for target in each.targets)
@@ -161,7 +161,7 @@ def _attributes_built(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _derived(cls: ClassValue, method: str, frame: Frame) -> ClassValue:
-    """The class of the text that stands in for one which leaves methods to others: the first that has them, and not this one."""
+    """The class to use for an abstract one: the first subclass that implements its missing methods, but not this one."""
     left = [name for name, value in cls.names.items() if isinstance(value, Function) and _left_to_others(value)]
     for each in frame.names.values() if left else ():
         if isinstance(each, ClassValue) and cls in each.bases and method not in each.names and any(n in each.names for n in left):

@@ -1,7 +1,7 @@
 """Compiles LibCST's statements to closures over a frame.
 
-A statement is a plain closure, or, where others stand in it, a generator function: what a function of the text yields, it
-yields. Either returns None, or a signal that says why what follows does not run.
+A statement is a plain closure, or a generator function if it contains others: it yields what a function of the text yields.
+Either returns None, or a signal that says why the following statements do not run.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class _Suite:
 
 
 class Compiler:
-    """Compiles the statements of one text; `aims` say what in it leads to training."""
+    """Compiles the statements of one text. `aims` says what in it leads to training."""
 
     def __init__(self, aims: Aims, modules: Mapping[str, Sequence[Any]] = MappingProxyType({})) -> None:
-        """`modules` are the statements of what can be imported that run when it is, by its path."""
+        """`modules` maps the path of each importable module to the statements that run on import."""
         self.aims = aims
         self._modules = modules
         self._compiled: dict[str, Block] = {}
         self.ahead = False
-        """Whether what follows the statement that is compiled now leads to a loop around a backward pass."""
+        """Whether a later statement leads to a loop around a backward pass."""
         self.numbered: dict[int, cst.For] = {}
-        """The loops that walk what `enumerate` numbers, by its calls: they walk it as it is."""
+        """The loops over an `enumerate` call, by that call. They iterate over its argument directly."""
         self._bodies: dict[int, Block] = {}
         self._texts: dict[int, str] = {}
         self._places: dict[int, int] = {}
         self._yields: dict[int, bool] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
-        """The statements of a suite, or of a module."""
+        """Compiles the statements of a suite, or of a module."""
         found: list[tuple[bool, Callable[[Frame], Any]]] = []
         ahead = self.ahead
         last = max((place for place, each in enumerate(node.body) if self.aims.of(each).loops), default=-1)
@@ -64,7 +64,7 @@ class Compiler:
         return tuple(found)
 
     def module(self, path: str) -> Block:
-        """The compiled statements of a module, made when it is first imported."""
+        """The compiled statements of a module, compiled on first import."""
         if path not in self._compiled:
             self.ahead, ahead = False, self.ahead
             self._compiled[path] = self.suite(self._modules.get(path, ()))
@@ -76,7 +76,7 @@ class Compiler:
         return self.block(_Suite(statements))
 
     def body_of(self, function: Any) -> Block:
-        """The compiled body of a function, made when it is first called."""
+        """The compiled body of a function, compiled on its first call."""
         key = id(function.node)
         if key not in self._bodies:
             self.ahead = False
@@ -84,18 +84,18 @@ class Compiler:
         return self._bodies[key]
 
     def spelled(self, node: cst.CSTNode) -> str:
-        """The text of a node, made once."""
+        """The text of a node, cached."""
         key = id(node)
         if key not in self._texts:
             self._texts[key] = text(node)
         return self._texts[key]
 
     def place(self, node: cst.CSTNode) -> int:
-        """A number for a node: what is not in sight is told apart by where it stands."""
+        """A number for a node, used to distinguish unknown objects by where they come from."""
         return self._places.setdefault(id(node), len(self._places))
 
     def run_plain(self, block: Block, frame: Frame) -> Signal:
-        """Run statements of which none yields."""
+        """Runs statements that do not yield."""
         running = run_block(block, frame)
         try:
             while True:
@@ -104,14 +104,14 @@ class Compiler:
             return stop.value
 
     def yields(self, function: cst.CSTNode) -> bool:
-        """Whether a function is a generator; asked when it is first called, as most functions of a text are not."""
+        """Whether a function is a generator. Computed on its first call, since most functions of a text are never called."""
         key = id(function)
         if key not in self._yields:
             self._yields[key] = type(function) is cst.FunctionDef and _yields(function.body)
         return self._yields[key]
 
     def compound(self, node: Any, qualname: str) -> tuple[bool, Callable[[Frame], Any]]:
-        """The closure of a statement in which others stand."""
+        """The closure of a statement that contains others."""
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             name = node.name.value
             within = f"{qualname}.{name}".lstrip(".")
@@ -152,4 +152,4 @@ def _yields(body: cst.CSTNode) -> bool:
 
 
 _SCOPES = frozenset((cst.FunctionDef, cst.ClassDef, cst.Lambda))
-"""What has a body of its own: what is yielded there, it yields itself."""
+"""Nodes with a separate body: a `yield` there is not the outer function's."""

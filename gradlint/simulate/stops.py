@@ -1,4 +1,4 @@
-"""What ends a run, or a part of it, before its text does."""
+"""Exceptions that end a run, or a part of it, before its text does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import libcst as cst
 
 TOO_LONG = "the run takes too many steps to follow"
-"""Why a run ends that has used up its budget."""
+"""The reason if a run has used up its budget."""
 
 
 class Stopped(Exception):
-    """The run ends here; what was seen until now stands. `reason` is empty where enough was seen."""
+    """Ends the run; what was seen so far remains valid. `reason` is empty if enough was seen."""
 
     def __init__(self, reason: str = "", node: cst.CSTNode | None = None) -> None:
         super().__init__(reason)
@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 
 class Raised(Exception):
-    """An exception of the simulated code, by the name of its class."""
+    """An exception of the simulated code, with the name of its class."""
 
     def __init__(self, name: str, value: Any = None) -> None:
         super().__init__(name)
@@ -29,9 +29,9 @@ class Raised(Exception):
 
 
 def handles(names: frozenset[str], raised: str) -> bool:
-    """Whether a handler is for an exception: it names it, or one of those that all others are, or none at all."""
+    """Whether a handler catches an exception: it names it, names one of its universal base classes, or is bare."""
     return not names or raised in names or not names.isdisjoint(("Exception", "BaseException"))
 
 
 class Abandoned(Exception):
-    """A function that does nothing to training takes too many steps to follow to its end."""
+    """Raised when a function that does not affect training takes too many steps."""

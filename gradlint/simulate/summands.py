@@ -1,4 +1,4 @@
-"""Where the terms of a sum of losses stand: the expressions that were added to each other."""
+"""Where the terms of a sum of losses are: the expressions that were added to each other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gradlint.simulate.trace import Event, Trace
 from gradlint.simulate.values import Tensor
 
 _MOST = 8
-"""Sums at the most, one in another, that a term is followed through."""
+"""The maximum number of nested sums that a term is followed through."""
 
 
 def add(machine: Machine, left: Tensor, right: Tensor, node: cst.CSTNode) -> None:
-    """Note where two values stand that are added."""
+    """Records the operands of an addition."""
     if isinstance(node, cst.BinaryOperation):
         _note(machine, left, node.left)
         _note(machine, right, node.right)
@@ -29,7 +29,7 @@ def _note(machine: Machine, value: Tensor, operand: cst.CSTNode) -> None:
 
 
 def summand(trace: Trace, event: Event, key: int, alike: frozenset[int]) -> cst.CSTNode | None:
-    """The largest part of a backpropagated sum that holds a term and only others that are `alike`; None where none is in sight."""
+    """The largest part of a backpropagated sum that holds a term and otherwise only `alike` ones; None if there is none."""
     held: dict[cst.CSTNode, set[int]] = {}
     for source, _ in event.terms:
         for operand in trace.summands.get(source, ()):

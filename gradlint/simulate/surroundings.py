@@ -1,4 +1,4 @@
-"""What a text imports of its own repository, and who imports it: parsed, and linked by the paths that imports spell."""
+"""What a text imports from its repository, and who imports it: parsed, and linked by the paths in imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import libcst as cst
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """A file of the repository: its name as a reader knows it, and as many of its statements as its importers need."""
+    """A file of the repository: its name for readers, and the statements that its importers need."""
 
     name: str
     statements: Sequence[cst.BaseStatement]
@@ -18,9 +18,9 @@ class Module:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """The modules in reach of the one that is run, which is `here`.
+    """The modules reachable from the one that runs, which is `here`.
 
-    `imports` say which module an importing one means by a dotted path, as it spells it.
+    `imports` maps an importing module and a dotted path, as spelled there, to the imported module.
     """
 
     here: str = ""
@@ -28,10 +28,10 @@ class Surroundings:
     imports: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def with_statements(self, path: str, statements: Sequence[cst.BaseStatement]) -> Surroundings:
-        """The same, with another text of one module."""
+        """The same surroundings, with another text for one module."""
         known = self.modules.get(path)
         return replace(self, modules={**self.modules, path: Module(known.name if known else path, statements)})
 
 
 ALONE = Surroundings()
-"""Nothing is around the text."""
+"""No other modules."""

@@ -13,13 +13,13 @@ from gradlint.simulate.world import World
 
 _OF_UPDATE = (What.STEP, What.SCHEDULE)
 _CODES = frozenset(("GRD204", "GRD402"))
-"""Faults of steps, and of the schedules that go with them, that two values of N are needed to see."""
+"""Faults of steps, and of their schedules, that take two values of N to see."""
 _MOST = 2
-"""Runs at the most that are made again with the larger N."""
+"""The maximum number of runs to repeat with the larger N."""
 
 
 def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[tuple[Played, Played]]:
-    """The runs that come to steps or schedules which no run before them comes to, each with the one of a larger N."""
+    """The runs that reach steps or schedules that no earlier run reaches, each paired with a run for a larger N."""
     larger = runs[1].world
     known = _steps(runs[0].trace)
     left = _MOST
@@ -32,7 +32,7 @@ def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[
 
 
 def in_pairs(pairs: Sequence[tuple[Played, Played]], usual: Trace) -> Iterator[Fault]:
-    """The faults of what the usual run does not come to."""
+    """The faults of steps and schedules that the usual run does not reach."""
     known = _steps(usual)
     for run, larger in pairs:
         yield from (

@@ -21,7 +21,7 @@ COUNTS = re.compile(
 
 
 def first_window(view: View, larger: View | None) -> Iterator[Fault]:
-    """The first window has another size than those that follow it, by as much with another N, or is of one size with any."""
+    """The first window differs in size from the following ones, either by the same amount or with the same size for any N."""
     closed = [window for window in view.closed if window.micros]
     if len(closed) < 2 or len(closed[1].micros) != view.size:
         return
@@ -31,11 +31,11 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
     assert first.step is not None
     told_apart = larger is not None and larger.first_size and larger.size != view.size
     if larger is not None and told_apart and not begin_alike(view, larger) and not _is_exact(view.trace):
-        return  # a counter that goes on from where another run left it
+        return  # a counter that continues from an earlier run
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_loop_of_data(first.step, first.backwards[-1])):
-        return  # it did not begin at the beginning, or only the caller knows whether it did
+        return  # the loop did not start at its beginning, or only the caller knows whether it did
     if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
-        return  # where a counter begins is not in sight
+        return  # unknown code decides where a counter starts
     yield Fault("GRD201", first.step)
 
 
@@ -43,13 +43,13 @@ ALL_BUT_THE_LAST = "it steps on all micro-batches of a window but the last"
 
 
 def inverted(view: View, larger: View | None) -> Iterator[Fault]:
-    """The optimizer steps on every micro-batch but the last of a window, whose gradients wait for the next one."""
+    """The optimizer steps on every micro-batch except the last of a window, whose gradients wait for the next step."""
     if _all_but_the_last(view) and (larger is None or _all_but_the_last(larger)):
         yield Fault("GRD201", view.steps[0], why=ALL_BUT_THE_LAST)
 
 
 def _all_but_the_last(view: View) -> bool:
-    """Whether, in the first pass over the data, just each N-th micro-batch is not stepped, and the next step uses it."""
+    """Whether the first pass over the data steps on all but every N-th micro-batch, whose gradients the next step uses."""
     n, stepped = view.trace.n, list[bool]()
     for _, event in view.events:
         if event.what is What.BACKWARD:
@@ -67,7 +67,7 @@ NEVER_AGAIN = "it steps on the first micro-batch, and never again"
 
 
 def stalled(view: View, larger: View | None) -> Iterator[Fault]:
-    """The optimizer steps on the first micro-batch, and on none of the next 2N: what its condition asks does not go on."""
+    """The optimizer steps on the first micro-batch, and on none of the next 2N: what its condition reads never advances."""
     if larger is not None and larger.trace.n != view.trace.n and _steps_once(view) and _steps_once(larger):
         yield Fault("GRD201", view.steps[0], why=NEVER_AGAIN)
 
@@ -84,12 +84,12 @@ def _steps_once(view: View) -> bool:
 
 
 def _is_exact(trace: Trace) -> bool:
-    """Whether the world is the text's own, where nobody sets anything: N is what it is there, and all that gates updates is in sight."""
+    """Whether the world matches the defaults of the text: N has its default, and so does everything that gates updates."""
     return trace.n == trace.actual_n and all(name in trace.actual or of_length(name) for name in trace.gates - trace.n_names)
 
 
 def _starts_somewhere(name: str) -> bool:
-    """Whether a setting may be where a counter begins, by its name."""
+    """Whether the name of a setting suggests where a counter starts."""
     last = last_part(name)
     if assumed_number(name, None) is not None:
         return False
@@ -97,14 +97,14 @@ def _starts_somewhere(name: str) -> bool:
 
 
 CLEARED, MIXED, LEFT, USED = "cleared", "mixed", "left", "used"
-"""What becomes of the micro-batches that a pass leaves over."""
+"""What may happen to the micro-batches that a pass leaves over."""
 
 
 def tails(view: View, fates: frozenset[str] = frozenset((CLEARED, MIXED, LEFT))) -> Iterator[Fault]:
-    """A pass over the data ends inside a window that never becomes a whole one, by what becomes of that."""
+    """A pass over the data ends inside a window that never fills up; `fates` are what may have become of its micro-batches."""
     events = [event for _, event in view.events]
     if view.steps[-1].through == "deepspeed":
-        return  # the engine counts on, over the passes
+        return  # the engine keeps counting across passes
     if any(name.startswith(WINDOW_OF) for name in view.trace.n_names):
         return  # whatever sets the flag may know when a pass ends
     ends = [index for index, event in enumerate(events) if event.what is What.END]
@@ -130,23 +130,23 @@ def tails(view: View, fates: frozenset[str] = frozenset((CLEARED, MIXED, LEFT)))
 
 
 def closing(view: View) -> Event:
-    """The last step of the loop around the backward passes; the last of all where none stands in it."""
+    """The last step in the loop around the backward passes, or the last of all if that loop has none."""
     loops = {id(event.loops[-1]) for event in view.backwards if event.loops}
     inside = [step for step in view.steps if not loops.isdisjoint(map(id, step.loops))]
     return (inside or view.steps)[-1]
 
 
 def _outcome(events: Sequence[Event], end: int, following: int, view: View, *, ahead: bool = True) -> str:
-    """What becomes of what a pass leaves that is over at one event, where the next begins at another; "" where all was used."""
+    """What happens to the leftovers of a pass that ends at `end` when the next starts at `following`; "" if there are none."""
     left = _since_step(events[:end], view)
     return _fate(events[following:], left, view, ahead=ahead) if left and len(left) < view.size else ""
 
 
 def _begun_anew(events: Sequence[Event], view: View) -> Iterator[int]:
-    """Where another pass begins while nothing says that the one before is over: its loop is entered again.
+    """Where another pass begins without an event for the end of the one before: its loop is entered again.
 
-    Of a range that is as long as some data, and of a list of batches that come again, nothing says either that a pass begins: it
-    does with its first backward pass.
+    A range as long as some data, or a list of batches that repeats, has no event for the beginning of a pass either. Such a
+    pass begins with its first backward pass.
     """
     last: Event | None = None
     begun = 0
@@ -167,17 +167,17 @@ def _begun_anew(events: Sequence[Event], view: View) -> Iterator[int]:
 
 
 def _walks(event: Event, view: View) -> bool:
-    """Whether a backward pass stands in a loop over a range that is as long as some data."""
+    """Whether a backward pass is in a loop over a range that is as long as some data."""
     return bool(event.loops) and id(event.loops[-1]) in view.trace.walking
 
 
 def _come_again(event: Event, before: set[int], view: View) -> bool:
-    """Whether a backward pass is of micro-batches that its loop has had before, among those of several windows."""
+    """Whether a backward pass is for micro-batches that its loop has had before, among those of several windows."""
     return len(before) > view.size and micros_of(event) <= before
 
 
 def wiped(view: View) -> Iterator[Fault]:
-    """What an inner loop leaves of a window is cleared where the loop around it goes on."""
+    """The leftovers of an inner loop are cleared when the loop around it continues."""
     if any(event.through == IN_WINDOWS for event in view.of(What.PASS)):
         return  # its data fill whole windows
     used = {place for step in view.steps for place in step.held}
@@ -193,24 +193,25 @@ def wiped(view: View) -> Iterator[Fault]:
 
 
 def _goes_on(view: View, place: int) -> bool:
-    """Whether something is backpropagated after a place in the trace."""
+    """Whether there is a backward pass after a given index in the trace."""
     return any(event.what is What.BACKWARD and other > place for other, event in view.events)
 
 
 def _since_step(events: Sequence[Event], view: View) -> set[int]:
-    """The micro-batches that a pass leaves behind."""
+    """The micro-batches left over since the last step."""
     steps = [index for index, event in enumerate(events) if event.what is What.STEP and event.target == view.optimizer.number]
     return pending(events[steps[-1] + 1 if steps else 0 :])
 
 
 def _fate(events: Sequence[Event], left: set[int], view: View, *, ahead: bool) -> str:
-    """What becomes of the micro-batches that a pass leaves: used by a step before others come, or in a window of the right
-    size; cleared; mixed with others to a window of another size; left where the run is over, "" where that is not seen.
+    """What happens to the micro-batches that a pass leaves over.
 
-    What was drawn `ahead` is backpropagated when the pass is over.
+    They are used if a step comes before other micro-batches do, or if those complete a window of the right size. Otherwise they
+    are cleared, mixed with others into a window of another size, or left when the run is over; "" if that is unknown.
+    `ahead` says that batches are drawn ahead, so backward passes until the next pass begins still belong to this one.
     """
     came: set[int] = set()
-    inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have lived on
+    inside = {id(zero.node) for zero in view.lost}  # they are the fault: without them the gradients would have survived
     for place, event in enumerate(events):
         if event.what is What.PASS:
             ahead = False

@@ -1,4 +1,4 @@
-"""Numbers that were taken of losses, to be reported: they leave the graph, and are added up, weighed by rows, and averaged."""
+"""Numbers taken from losses to be reported: they leave the graph, and are summed, weighted by rows, and averaged."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import libcst as cst
 from gradlint.simulate.values import OVER_ROWS, SIZES, Factor, Source, Tensor, number
 
 _ROWS = "<rows>"
-"""The mark of a number of rows: in how many batches they are."""
+"""Marks a number of rows. The value is how many batches they come from."""
 
 _ALONG = "<along another dimension>"
-"""The mark of a size that counts no rows."""
+"""Marks a size that does not count rows."""
 
 _OF = "<the size of>"
-"""The mark of a size: the terms of what it is the size of."""
+"""Marks a size. The value is the sources of the loss whose size it is."""
 
 
 def taken_at(value: Tensor, node: cst.CSTNode) -> Tensor:
-    """The number that a value is, out of its graph from some node on, if it was not out of it before."""
+    """The number that a value is, out of the graph from some node on, if it did not leave it earlier."""
     again = any(source.taken is not None for source, _ in value.terms or ())
     own = {id(each) for each in _chain(node)} if again else set()
     terms = value.terms and tuple(_taken(source, factor, node, own) for source, factor in value.terms)
@@ -35,7 +35,7 @@ def _taken(source: Source, factor: Factor, node: cst.CSTNode, own: set[int]) -> 
 
 
 def _chain(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The calls and attributes that a node is the last one of: `loss`, `loss.detach`, `loss.detach()` of `loss.detach().cpu()`."""
+    """The chain of calls and attributes that ends in a node: `loss`, `loss.detach`, `loss.detach()` for `loss.detach().cpu()`."""
     inner: cst.CSTNode | None = node
     while inner is not None:
         yield inner
@@ -46,19 +46,19 @@ def _chain(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def is_taken(value: Any) -> TypeGuard[Tensor]:
-    """Whether a value is a number that was taken of losses, or made of such alone."""
+    """Whether a value is a number taken from losses, or computed only from such numbers."""
     return type(value) is Tensor and bool(value.terms) and all(source.taken is not None for source, _ in value.terms or ())
 
 
 def rows_in(value: Any) -> float:
-    """In how many batches the rows are that a value counts; 0 where it counts none."""
+    """How many batches the rows that a value counts come from; 0 if it does not count rows."""
     if type(value) is not Tensor or value.terms is not None:
         return 0.0
     return float(value.kept.get(_ROWS, 1.0 if value.text in SIZES else 0.0))
 
 
 def along(made: Tensor, dimension: Any, of: Tensor) -> Tensor:
-    """A size of a value, or a part of one, which is no number of rows if it was asked for along another dimension than the first."""
+    """A size of a value, or a part of one. Along any dimension but the first, it is not a number of rows."""
     if number(dimension) not in (None, 0):
         made.kept[_ALONG] = True
     if _OF in of.kept or of.terms:
@@ -67,7 +67,7 @@ def along(made: Tensor, dimension: Any, of: Tensor) -> Tensor:
 
 
 def over_own_rows(graph: Tensor, size: Tensor) -> Tensor | None:
-    """A sum over the rows of a micro-batch, divided by how many these are: their mean; None for everything else."""
+    """A sum over the rows of a micro-batch divided by their number, which is a mean; None for everything else."""
     terms = graph.terms or ()
     own = size.draws <= graph.draws if size.draws else size.kept.get(_OF, frozenset()) & {source for source, _ in terms}
     if not rows_in(size) or _ALONG in size.kept or not own:
@@ -79,9 +79,9 @@ def over_own_rows(graph: Tensor, size: Tensor) -> Tensor | None:
 
 
 def of_rows(kind: type, left: Any, right: Any) -> Tensor | None:
-    """What a sum of two numbers of rows is, or a number that was taken weighed by one; None for everything else.
+    """A sum of two numbers of rows, or a taken number weighted by one; None for everything else.
 
-    A batch counts as one row: that is as many as a data set has of them.
+    A batch counts as one row, just as for the size of a data set.
     """
     first, second = rows_in(left), rows_in(right)
     if kind is cst.Add and first and second:

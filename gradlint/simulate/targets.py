@@ -1,4 +1,4 @@
-"""Compiles what stands on the left of an assignment."""
+"""Compiles the left-hand sides of assignments."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from gradlint.simulate.unknown import adopt
 from gradlint.simulate.values import OVER_ROWS, Factor, Opaque
 
 _COUNT = re.compile(r"(^|_)(count|num|ntokens|num_tokens|n_tokens|sample_size|num_samples|n_samples|datapoints)$")
-"""Names of how many rows a loss is the sum over."""
+"""Names for the number of rows that a loss is summed over."""
 
 Assign = Callable[[Frame, Any], None]
 
 
 def assign(node: cst.CSTNode) -> Assign:
-    """The closure that gives a target its value."""
+    """The closure that assigns a value to a target."""
     from gradlint.simulate.expressions import expression, subscript_index
 
     if isinstance(node, cst.Name):
@@ -57,9 +57,9 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
             after = len(parts) - starred - 1
             middle = list(values[starred : len(values) - after])
             values = [*values[:starred], middle, *values[len(values) - after :]]
-        if counted:  # a loss that comes with a count is to be divided by it
+        if counted:  # a loss that comes with a count still has to be divided by it
             values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
-        if isinstance(value, Schedule):  # a function that builds one gives it along with other things, as timm's do
+        if isinstance(value, Schedule):  # a function that builds a schedule may return it with other things, as timm's do
             words = frame.machine.words
             values = [value if words.role_of_spelling(name) is Role.SCHEDULER else Opaque(f"an item {name}") for name in names]
         for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
@@ -69,7 +69,7 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
 
 
 def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any]:
-    """The parts of what is unpacked; those of data are of the same piece."""
+    """The parts of an unpacked value. The parts of data belong to the same piece."""
     if isinstance(value, (list, tuple)):
         return list(value)
     if is_data(value):
@@ -80,6 +80,6 @@ def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any
         from gradlint.simulate.attributes import get_item
 
         return [get_item(frame.machine, value, place, node) for place in range(count)]
-    if isinstance(value, Optimizer) and value.node is None:  # several under one name: the same ones each time
+    if isinstance(value, Optimizer) and value.node is None:  # several optimizers under one name: the same ones each time
         return [value.kept.setdefault(("part", place), Opaque(f"{value.identity}[{place}]")) for place in range(count)]
     return list(islice(items_of(frame.machine, value, node), count))

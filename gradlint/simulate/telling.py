@@ -1,4 +1,4 @@
-"""Which remainders have no say in training: those by which a condition lets the program tell something now and then."""
+"""Remainders that do not affect training: a condition uses them to report something every so often."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NONE = frozenset[cst.CSTNode]()
 
 
 def idle_remainders(branch: cst.If, known: frozenset[str]) -> frozenset[cst.CSTNode]:
-    """The remainders that a condition takes where no arm of it acts on training; `known` are the functions of the text.
+    """The remainders in a condition if none of its arms acts on training; `known` are the functions of the text.
 
-    An arm that calls a name which may stand for an update, or that sets a flag or a count, may act by that.
+    An arm may act on training if it calls a name that may be an update, or sets a flag or a count.
     """
     remainders = [each for each in walk(branch.test) if isinstance(each, cst.BinaryOperation) and _is_remainder(each)]
     if not remainders or any(_may_act(each, known) for arm in _arms(branch) for each in walk(arm)):

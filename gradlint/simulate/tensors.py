@@ -1,4 +1,4 @@
-"""Methods of what varies with the data, and of gradients."""
+"""Methods of values that vary with the data, and of gradients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEEPS = frozenset(
     ).split()
 )
 _COPIES = frozenset("clone mean sum nanmean clamp nan_to_num abs".split())
-"""Of those, the ones that give memory of its own to what they return."""
+"""Those of the above that return a copy."""
 _SPLITS = frozenset("chunk split tensor_split unbind array_split".split())
 _OPERATORS = {
     **dict.fromkeys(("div", "divide", "true_divide"), cst.Divide),
@@ -41,7 +41,7 @@ _ASKS = frozenset("isnan isinf isfinite any all item is_cuda equal".split())
 
 
 FUNCTIONS = frozenset((*_KEEPS, *_SPLITS, *_OPERATORS, *_ASKS))
-"""Methods that `torch` has as functions, too."""
+"""Methods that `torch` also has as functions."""
 
 
 def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -95,7 +95,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
 
 @lru_cache(maxsize=8192)
 def usual_answer(name: str) -> bool | None:
-    """What a check of finiteness finds as long as all is well, by its name; None for other questions."""
+    """The usual result of a check for finite values, judged by its name; None for other questions."""
     last = name.lower()
     if "finite" in last:
         return not last.startswith(("not", "non", "has_non", "in"))
@@ -103,7 +103,7 @@ def usual_answer(name: str) -> bool | None:
 
 
 def _of_weights(value: Tensor) -> bool:
-    """Whether a value was computed from no rows, but from a thing itself by methods: `layer.weight.abs()`."""
+    """Whether a value comes from no rows, but from an object through methods alone: `layer.weight.abs()`."""
     made = [source.node for source, _ in value.terms or ()]
     return not value.draws and all(
         isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and not each.args for each in made
@@ -111,7 +111,7 @@ def _of_weights(value: Tensor) -> bool:
 
 
 def _mean_of(stacked: Tensor, dim: Any, node: cst.CSTNode) -> Factor:
-    """What the mean of several losses that lie one upon another multiplies each by: over micro-batches, it is divided by them."""
+    """What the mean of stacked losses multiplies each by. Over several micro-batches, it divides by their number."""
     if dim not in (None, 0, (0,)):
         return Factor(doubt="the mean of the loss is taken along another dimension")
     parts, terms = stacked.kept[STACKED], stacked.terms or ()
@@ -121,22 +121,22 @@ def _mean_of(stacked: Tensor, dim: Any, node: cst.CSTNode) -> Factor:
 
 
 STACKED = "<stacked>"
-"""The mark of values that lie one upon another: how many they are."""
+"""Marks stacked values. The value is how many they are."""
 
 SCALED = "<scaled>"
-"""The mark of a loss that a context has scaled for its backward pass."""
+"""Marks a loss that a context has scaled for its backward pass."""
 
 
 def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:
     if value.scaler is not None or value.kept.get(SCALED):
-        return Tensor(value.draws, None)  # it carries a factor that nobody takes for the loss
+        return Tensor(value.draws, None)  # nobody takes a scaled number for the loss
     if value.terms:
         machine.note(What.REPORT, node, terms=value.terms)
     return value if rows_in(value) else taken_at(value, node)
 
 
 def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str) -> int:
-    """Into how many pieces data are cut: a number of chunks is told, a size of pieces gives as many as a window has."""
+    """How many pieces data are cut into. A number of chunks is taken as given; a size gives as many pieces as a window has."""
     given = args[0] if args else next(iter(kwargs.values()), None)
     known = number(machine.number_of(given)) if given is not None else None
     if name in ("chunk", "tensor_split", "array_split") and isinstance(known, int) and 0 < known <= 64:
@@ -145,7 +145,7 @@ def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str)
 
 
 def _entries(machine: Machine, value: Tensor, name: str, node: cst.CSTNode) -> list[Any]:
-    """The entries of a dictionary of data: those that were read by name, or two, of which the first of what was computed is a loss."""
+    """The entries of a dictionary of data: those read by name so far, or else two, the first a loss if it was computed."""
     keys = [each for each in value.kept if isinstance(each, str) and not each.startswith("<")]
     keys = keys or ["first" if value.terms is None else "loss", "second"]
     if name == "keys":
@@ -171,7 +171,7 @@ def gradient_method(
         factor = factor_of(machine, cst.Multiply if name == "mul" else cst.Divide, given, node)
         return Gradient(owner=value.owner, factor=value.factor.times(factor))
     if name in ("add_", "sub_") and not isinstance(given, (Gradient, Opaque)):
-        return value  # what is added stands beside the terms
+        return value  # an added value does not change the terms
     if name in ("copy_", "set_") and isinstance(given, Gradient):
         if given.factor is not ONE:
             rescale(machine, value.owner, given.factor, node)
@@ -197,10 +197,10 @@ def answer_method(machine: Machine, value: Answer, name: str, args: list[Any], k
 
 
 def norm_of_gradients() -> Tensor:
-    """The norm of some gradients, or another number that they were asked for."""
+    """The norm of some gradients, or another number computed from them."""
     return Tensor(frozenset(), None, NORM, text="norm")
 
 
 def of_norm(value: Any) -> bool:
-    """Whether a number was computed from gradients alone: they are clipped where they are multiplied by it."""
+    """Whether a number was computed from gradients alone. Multiplying gradients by it clips them."""
     return is_data(value) and value.models >= NORM and not value.draws

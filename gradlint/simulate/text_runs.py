@@ -1,4 +1,4 @@
-"""A text as it is run: compiled once, for all the worlds that it is run in, within a number of steps."""
+"""A text as it is run: compiled once for all its worlds, with a shared budget of steps."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from gradlint.simulate.trace import COUNTS, UPDATES, Trace
 from gradlint.simulate.world import World
 
 RAISES = "the script raises "
-"""How the reason begins why a run ended that an exception of the text ended."""
+"""Prefix of the reason why a run ended if an exception of the text ended it."""
 
 _WRAPPERS = frozenset(("DistributedDataParallel", "DDP"))
 
 MOST_STEPS = 40_000
-"""Statements and calls that all runs of one text may execute together."""
+"""The maximum number of statements and calls in all runs of one text together."""
 
 
 class Text:
@@ -44,7 +44,7 @@ class Text:
         around: Surroundings = ALONE,
         unasked: frozenset[str] = frozenset(),
     ) -> None:
-        """`nodes` are all that stand in the statements, `unasked` the faults that nobody asks for."""
+        """`nodes` are all nodes of the statements, and `unasked` the faults that no rule in use reports."""
         self.around = around
         self.unasked = unasked
         self.statements = statements
@@ -65,7 +65,7 @@ class Text:
         self.quiet: Block = self.compiler.suite([each for each in statements if not self.acts(each)])
 
     def acts(self, statement: cst.CSTNode) -> bool:
-        """Whether a statement of the module trains, or may: what is defined and assigned stays."""
+        """Whether a statement of the module trains, or may. Only the others run when a run starts in a function."""
         if isinstance(statement, (cst.For, cst.While, cst.With)):
             return True
         if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
@@ -75,7 +75,7 @@ class Text:
         return self.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
-        """One run: the module, or its definitions and then what `start` does."""
+        """One run: of the module, or of its definitions followed by `start`."""
         steps = min(most, self.left)
         machine = Machine(world, self.words, micro_batches, steps)
         machine.compiler = self.compiler
@@ -100,7 +100,7 @@ class Text:
         return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)
 
     def _unreached(self, trace: Trace) -> frozenset[str]:
-        """The names of the calls of `asides` that a run did not come to: those that no loop of its own has for itself."""
+        """The names of the calls of `asides` that a run did not reach, except those that belong to another loop."""
         met = {id(each) for event in trace.events for each in (event.node, event.at, *event.stack)} | {
             id(node) for node in trace.hooked
         }
@@ -110,18 +110,18 @@ class Text:
 
 @dataclass(frozen=True, eq=False)
 class _Aside:
-    """A call that matters to a loop wherever it stands, and the backward passes of the function that it stands in."""
+    """A call that matters to a loop wherever it is, and the backward passes of the function around it."""
 
     call: cst.Call
     passes: frozenset[int]
 
     def is_of_another_loop(self, met: set[int]) -> bool:
-        """Whether it stands in a function with backward passes, of which a run came to none."""
+        """Whether it is in a function with backward passes, and the run reached none of them."""
         return bool(self.passes) and self.passes.isdisjoint(met)
 
 
 def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
-    """The last names of what a text adds something to."""
+    """The last names of everything that the text increments with `+=`."""
     added = (each.target for each in nodes if type(each) is cst.AugAssign and isinstance(each.operator, cst.AddAssign))
     return frozenset(last_name(target) or "" for target in added)
 
@@ -133,7 +133,10 @@ def _cuts(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 
 
 def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_Aside]:
-    """The calls that matter to a loop wherever they stand: they clear gradients, set a factor, count micro-batches, communicate."""
+    """The calls that matter to a loop wherever they are.
+
+    They clear gradients, set a scaler's factor, count micro-batches, or communicate.
+    """
     held = {id(each) for node in nodes if type(node) is cst.With and _measures(node) for each in walk(node)}
     calls = (each for each in nodes if type(each) is cst.Call)
     chosen = [
@@ -146,7 +149,7 @@ def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_
 
 
 def _measures(node: cst.With) -> bool:
-    """Whether a context leaves out gradients: nothing in it decides whether they are averaged."""
+    """Whether a context disables gradients, so that nothing in it decides whether they are averaged."""
     made = (each.item for each in node.items)
     return any(last_name(each.func) in ("no_grad", "inference_mode") for each in made if isinstance(each, cst.Call))
 
@@ -156,12 +159,12 @@ def _switches(call: cst.Call) -> bool:
 
 
 def _wraps(call: cst.Call) -> bool:
-    """Whether a call wraps a model for several processes, by its name, which a class of the text may have made longer."""
+    """Whether a call wraps a model for several processes, by its name. A class of the text may add a leading underscore."""
     return bool(call.args) and (last_name(call.func) or "").lstrip("_") in _WRAPPERS
 
 
 def _spells_scaler(call: cst.Call) -> bool:
-    """Whether a method is called of what is called like a scaler."""
+    """Whether the owner of a method has the name of a scaler."""
     owner = last_name(call.func.value) if isinstance(call.func, cst.Attribute) else None
     return owner is not None and role_of_spelling(owner) is Role.SCALER
 

@@ -1,4 +1,4 @@
-"""The objects of training, with the little state that matters."""
+"""The objects of training, reduced to the state that matters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gradlint.simulate.trace import Guard
 from gradlint.simulate.values import NOTHING, ONE, Factor, Source
 
 AVERAGES = frozenset("update update_parameters step update_model_average".split())
-"""What takes the weights into an average of them."""
+"""Methods that add the weights to an average of them."""
 
 
 @dataclass(eq=False, slots=True)
 class Held:
-    """One backward pass's term in the gradients: its factor now, and whether a GradScaler's factor is still in it."""
+    """One backward pass's term in the gradients: its current factor, and whether a GradScaler's factor is still in it."""
 
     source: Source
     factor: Factor
@@ -27,7 +27,7 @@ class Held:
 
 @dataclass(eq=False)
 class Thing:
-    """An object of training. `identity` is the name that it is known by where it is not built in sight, and may be None."""
+    """An object of training, known by its `identity`. `optional` says that it may be None."""
 
     identity: str = ""
     node: cst.CSTNode | None = None
@@ -37,8 +37,10 @@ class Thing:
 
 @dataclass(eq=False)
 class Optimizer(Thing):
-    """What steps weights: `held` is what its gradients hold since they were cleared. `prepared` is the engine that decides,
-    `weights` tells whose parameters it was given."""
+    """What steps weights. `held` is what its gradients contain since they were cleared.
+
+    `weights` are the parameters it was given, and `prepared` is the engine that decides when it steps.
+    """
 
     number: int = 0
     models: frozenset[str] = NOTHING
@@ -49,22 +51,22 @@ class Optimizer(Thing):
     prepared: Any = None
     unscaled: bool = False
     awaits_update: Any = None
-    """The scaler that has unscaled it since its last update: PyTorch refuses to do so again."""
+    """The scaler that has unscaled it since the scaler's last update. PyTorch refuses to unscale twice."""
     stepped: bool = False
     through_scaler: bool = False
-    """Whether its scaler has stepped it since the last update of the scaler: PyTorch refuses to do so again."""
+    """Whether its scaler has stepped it since the scaler's last update. PyTorch refuses to step twice."""
 
 
 OUT_OF_SIGHT = "an unknown class"
-"""What a schedule is built by whose construction the text shows, and of which nothing is known."""
+"""`built_by` of a schedule whose construction is visible, but of an unknown class."""
 
 
 @dataclass(eq=False)
 class Schedule(Thing):
-    """What sets the rate; `length` is the number of steps it was built for, where that is known, `taken` how many it has taken.
+    """What sets the learning rate: `length` is the number of steps it was built for, if known, `taken` how many it has taken.
 
-    `lengths` are all numbers of steps that it was told, a warm-up's among them, each with where, and by which name; `plain` are the
-    whole numbers that its factor computes with.
+    `lengths` are all numbers of steps that it was given, including a warm-up's, each with its place and its argument's name.
+    `plain` are the whole numbers in the computation of its factor.
     """
 
     optimizer: Optimizer | None = None
@@ -78,7 +80,7 @@ class Schedule(Thing):
 
 @dataclass(eq=False)
 class Scaler(Thing):
-    """A GradScaler; `enabled` may be unknown. `checked` says that it has looked for infinities since its last update."""
+    """A GradScaler. `enabled` may be unknown. `checked` says that it has looked for infinities since its last update."""
 
     enabled: Any = True
     checked: bool = False
@@ -86,7 +88,7 @@ class Scaler(Thing):
 
 @dataclass(eq=False)
 class Scale(Thing):
-    """The factor of a GradScaler, or what was computed from it."""
+    """The factor of a GradScaler, or a value computed from it."""
 
     scaler: Any = None
 
@@ -98,11 +100,11 @@ class Average(Thing):
 
 @dataclass(eq=False)
 class Network(Thing):
-    """A model. `parallel` says what wraps it, `syncs` whether its gradients are averaged over processes now.
+    """A model. `parallel` names its wrapper, and `syncs` says whether its gradients are averaged over processes now.
 
-    `reduces` says that it is torch's DistributedDataParallel, `held_back` is what last told it to leave the averaging out.
-    `sharded` says that each process holds a part of its weights and gradients, as plain tensors; `path` are the branches that were
-    taken on the way to where it was wrapped.
+    `reduces` says that the wrapper is PyTorch's DistributedDataParallel, and `held_back` is what last turned the averaging off.
+    `sharded` says that each process holds a part of its weights and gradients, as plain tensors. `path` are the branches taken
+    on the way to the code that wraps it.
     """
 
     models: frozenset[str] = NOTHING
@@ -115,16 +117,16 @@ class Network(Thing):
     path: tuple[Guard, ...] = ()
 
     def is_certain(self, path: Iterable[Guard]) -> bool:
-        """Whether a model is wrapped wherever some branches are taken."""
+        """Whether the model is wrapped whenever these branches are taken."""
         here = {(id(node), arm) for node, arm, _ in path}
         return all((id(node), arm) in here for node, arm, _ in self.path)
 
 
 @dataclass(eq=False)
 class Loader(Thing):
-    """Batches of data. `length` is how many a pass has; `finite` is None where that is not known; `sized` whether `len()` works.
+    """Batches of data. `length` is the number in a pass, `finite` is None if unknown, and `sized` says whether `len()` works.
 
-    `in_windows` says that the data are as many as a multiple of N tells them to be. `rows` is what its data set is known by.
+    `in_windows` says that the size of the data is a multiple of N. `rows` identifies its data set.
     """
 
     rows: str = ""
@@ -138,9 +140,9 @@ class Loader(Thing):
 
 @dataclass(eq=False)
 class Parameter(Thing):
-    """The parameters of a model, or of an optimizer, as one: a table by parameter has one entry for all of them.
+    """The parameters of a model, or of an optimizer, as one object: a table by parameter has one entry for all of them.
 
-    What a loop over all of them walks has how many conditions are around that loop: `walked`.
+    For the variable of a loop over all parameters, `walked` is how many conditions are around that loop.
     """
 
     owner: Any = None
@@ -155,7 +157,7 @@ class Parameter(Thing):
 
 @dataclass(eq=False)
 class Gradient(Thing):
-    """The gradient of parameters; `factor` is what it was multiplied by since it was read."""
+    """The gradient of parameters. `factor` is what multiplied it since it was read."""
 
     owner: Any = None
     factor: Factor = ONE
@@ -163,7 +165,7 @@ class Gradient(Thing):
 
 @dataclass(eq=False)
 class Context(Thing):
-    """Something to be entered: `kind` says what it does to `subject` while it lasts."""
+    """A context manager: `kind` says what it does to `subject` while it is active."""
 
     kind: str = ""
     subject: Any = None
@@ -188,9 +190,10 @@ class Accelerator(Thing):
 
 @dataclass(eq=False)
 class Engine(Thing):
-    """A DeepSpeed engine: divides by `steps`, and updates at each such call of `step()`, unless it is `told` when.
+    """A DeepSpeed engine. It divides by `steps`, and updates on every `steps`-th call of `step()`.
 
-    `trained` is how many micro-batches were backpropagated when it was last called.
+    If `told`, the script decides when it updates instead. `trained` is how many micro-batches were backpropagated at its last
+    call.
     """
 
     steps: Any = None

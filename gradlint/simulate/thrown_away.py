@@ -1,4 +1,4 @@
-"""What a pass leaves over is cleared before the next one, although N changes on the way, so that no window is known (GRD202)."""
+"""The leftovers of a pass are cleared before the next one, in training that changes N, so that no window is known (GRD202)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Steps = frozenset[cst.CSTNode]
 
 
 def throwing_away(runs: Sequence[Played], play: Callable[[World], Played]) -> Steps:
-    """The steps beside which every world that comes to them clears what some pass leaves over, while N grows."""
+    """The steps whose leftovers are cleared, after some pass while N grows, in every world that reaches them."""
     if len(runs) < 2 or not runs[0].asked.drifting:
         return frozenset()
     found: Steps | None = None
@@ -34,10 +34,10 @@ def throwing_away(runs: Sequence[Played], play: Callable[[World], Played]) -> St
 
 
 def _seen(run: Played, play: Callable[[World], Played]) -> tuple[Steps, Steps]:
-    """The steps of a world that are known while N grows, and those of them beside which a tail is cleared.
+    """The steps of a world that are known while N grows, and those of them whose leftovers are cleared.
 
-    A counter that goes on over the passes ends some of them with a whole window, so that as many lengths are tried as a window
-    has micro-batches. One pass more than usual is made: where training goes on from a checkpoint, the first is done.
+    A counter that continues across passes ends some of them with a whole window, so as many lengths are tried as a window has
+    micro-batches. There is one more pass than usual because the first one is over when training resumes from a checkpoint.
     """
     n, growing = run.world.n, frozenset(run.asked.drifting)
     whole = {closing(view).node for view in views(run.trace) if view.size == n}
@@ -62,5 +62,5 @@ def _is_known(view: View) -> bool:
 
 
 def thrown_away(usual: Played, steps: Steps) -> Iterator[Fault]:
-    """The faults of such steps, at the events of the usual run."""
+    """The faults of these steps, at the events of the usual run."""
     yield from (Fault("GRD202", step) for view in views(usual.trace) if (step := closing(view)).node in steps)

@@ -1,4 +1,4 @@
-"""The events of a run by what a fix promises to leave as they are."""
+"""The events of a run, arranged to check what a fix promises not to change."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gradlint.simulate.promise import Promise
 from gradlint.simulate.trace import Event, Trace, What
 
 _KEPT = frozenset(("network", "optimizer", "schedule", "scaler", "average", "parameters", "gradient"))
-"""What an opaque call may be handed that makes its place between the events matter."""
+"""Arguments of an opaque call that make its position between the events matter."""
 
 
 class Timeline:
-    """The events of a trace by the number of backward passes before them, which a fix leaves as it is."""
+    """The events of a trace by the number of backward passes before them. Fixes do not change that number."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -28,7 +28,7 @@ class Timeline:
             self.places.setdefault((event.what, passed), []).append(place)
 
     def others(self, promise: Promise) -> list[Event]:
-        """The events that a fix has to leave alone, without those that only tell how the data are walked."""
+        """The events that a fix must not change, without those that only say how the data are iterated over."""
         left_out = promise.events | {What.PASS, What.END, What.REPORT}
         part = _parts(self.trace, promise)
         kept = [
@@ -41,8 +41,8 @@ class Timeline:
         ]
 
     def key(self, event: Event) -> tuple[object, ...]:
-        """What makes two events of two traces the same."""
-        if event.what is What.CLIP:  # whose gradients it may bound goes with the optimizers that the run has met
+        """The key by which events of two traces correspond."""
+        if event.what is What.CLIP:  # which optimizers a clip covers depends on those the run has seen so far
             return event.what, text(event.node), self.numbers[id(event)]
         about = (event.text, event.numbers) if event.what is What.CALL else ()
         return event.what, event.target, self.numbers[id(event)], about
@@ -55,12 +55,12 @@ class Timeline:
 
 
 def _one_call(event: Event, other: Event) -> bool:
-    """Whether two events are what one clip does to two optimizers."""
+    """Whether two events are one clip, applied to two optimizers."""
     return event.what is other.what is What.CLIP and event.node is other.node and event.turns == other.turns
 
 
 def clipped_behind(trace: Trace) -> set[str]:
-    """What receives the gradients between the last backward pass and a clip that the step comes after: noise, mostly."""
+    """Calls that get the gradients between the last backward pass and a clip before the step: they usually add noise."""
     found: set[str] = set()
     calls: set[str] = set()
     clipped = False
@@ -78,7 +78,7 @@ def clipped_behind(trace: Trace) -> set[str]:
 
 
 def rescaled_behind(trace: Trace) -> bool:
-    """Whether gradients are divided, or multiplied, between a clip of them and the step: the bound is for what is stepped."""
+    """Whether gradients are divided or multiplied between a clip and the step. The bound is then for the result."""
     clipped = False
     for event in trace.events:
         if event.what is What.RESCALE and clipped:
@@ -103,7 +103,7 @@ def advances(trace: Trace, promise: Promise) -> set[int]:
 
 
 def outweighs(before: Event, after: Event) -> bool:
-    """Whether the terms of a loss count more than they did, as far as their factors are known."""
+    """Whether the terms of a loss have a larger total weight than before, if their factors are known."""
     one, other = (sum(abs(factor.value) for _, factor in each.terms) for each in (before, after))
     known = not any(factor.doubt for each in (before, after) for _, factor in each.terms)
     return known and other > one and not isclose(one, other)
@@ -117,7 +117,7 @@ def same_factors(one: Event, other: Event) -> bool:
 
 
 def _parts(trace: Trace, promise: Promise) -> Callable[[Event], bool]:
-    """Whether an opaque call belongs to one that the fix moves: it runs within it, or gives it what it is handed, as of no other event."""
+    """Whether an opaque call belongs to a call that the fix moves: it runs inside it, or computes its arguments and no others."""
     calls = {id(node): node for event in trace.events if event.what in promise.events for node in (event.node, *event.stack)}
     rest = {id(node) for event in trace.events if event.what in _ALONE - promise.events for node in event.stack}
     moved = {id(part) for number, node in calls.items() if number not in rest for part in walk(node)}

@@ -1,4 +1,4 @@
-"""What is known by its full name: Python's own functions, and what PyTorch and its friends build."""
+"""Calls known by their full name: Python's functions, and what PyTorch and related libraries build."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from gradlint.simulate.things import (
 from gradlint.simulate.values import Answer, Opaque, Tensor
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
-"""Names of data sets that may have no end, and no length."""
+"""The signature of a function that is known by its full name."""
 _DISTRIBUTED = frozenset(("torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"))
 _PARALLEL = frozenset(("DistributedDataParallel", "DDP", "FullyShardedDataParallel", "FSDP"))
 
@@ -50,7 +50,7 @@ _STRATEGIES = ("FULL_SHARD", "SHARD_GRAD_OP", "HYBRID_SHARD", "_HYBRID_SHARD_ZER
 def construct(
     machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, role: Role | None = None
 ) -> Any:
-    """The object of training that a constructor makes; None where it makes none."""
+    """The object of training that a constructor makes; None if it makes none."""
     role = role or machine.words.role_of_constructor(path)
     last = path.rsplit(".", 1)[-1]
     if path == "deepspeed.initialize":
@@ -91,14 +91,14 @@ def construct(
 
 
 def _with_rate(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of an optimizer, with the rate of its first group where it is told none for all."""
+    """An optimizer's arguments, with the rate of its first group if there is no common one."""
     groups = args[0] if args else kwargs.get("params")
     rates = [each["lr"] for each in groups if isinstance(each, dict) and "lr" in each] if isinstance(groups, list) else []
     return kwargs if "lr" in kwargs or not rates else {**kwargs, "lr": rates[0]}
 
 
 def _divides_weights(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
-    """Whether FullyShardedDataParallel is known to shard: by default, or because its strategy says so."""
+    """Whether FullyShardedDataParallel is known to shard: by default, or by its strategy."""
     if any(each.star for each in getattr(node, "args", ())):
         return False
     strategy = kwargs.get("sharding_strategy", args[2] if len(args) > 2 else None)
@@ -118,7 +118,7 @@ def _autograd_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any]
 
 
 def _scale_loss(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """apex's `amp.scale_loss`: it unscales when its block is left, unless it is told to wait."""
+    """apex's `amp.scale_loss`: it unscales at the end of its block, unless it is told to wait."""
     return Context("scale_loss", node, kind="scale_loss", subject=args[0] if args else None)
 
 
@@ -139,7 +139,7 @@ def _of_tensor(name: str) -> Known:
 
 
 def _stack(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`torch.stack(losses)`, `torch.cat(...)`: a list that `mean` and `sum` reduce; kept as its values."""
+    """`torch.stack(losses)`, `torch.cat(...)`: a list that `mean` and `sum` reduce, represented by its values."""
     parts = [each for each in flattened(args[:1]) if isinstance(each, Tensor)]
     if not parts:
         return Opaque("torch.stack()")
@@ -170,7 +170,7 @@ def _foreach(name: str) -> Known:
 
 
 def _foreach_norm(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """The norms of gradients, which stand for one another; of anything else, what is computed from it."""
+    """The norms of gradients, represented by one. For anything else, a value computed from it."""
     given = flattened(args[:1])
     return [norm_of_gradients()] if any(isinstance(each, Gradient) for each in given) else joined(machine, node, flattened(given))
 
@@ -182,13 +182,13 @@ def _zero_all(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
 
 
 def _mean(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """The mean of a list of numbers, or of what is stacked."""
+    """The mean of a list of numbers, or of stacked values."""
     stacked = args[0] if args and isinstance(args[0], Tensor) else _stack(machine, args, kwargs, node, frame)
     return tensor_method(machine, stacked, "mean", [], {}, node) if isinstance(stacked, Tensor) else Opaque("a mean")
 
 
 def _losses(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`np.array(losses)`: a list of losses, kept as its values; of everything else nothing is known."""
+    """`np.array(losses)`: a list of losses, represented by its values. Everything else becomes unknown."""
     if args and isinstance(args[0], list) and any(isinstance(each, Tensor) and each.terms for each in args[0]):
         return _stack(machine, args, kwargs, node, frame)
     from gradlint.simulate.outside import call_unknown
@@ -197,7 +197,7 @@ def _losses(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst
 
 
 def _scalar(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`torch.tensor(x)`: a number stays one, so that a divisor or the seed of a backward pass is known."""
+    """`torch.tensor(x)`: a number stays a number, so that a divisor or the seed of a backward pass is known."""
     if kwargs.get("requires_grad") is True:
         return Opaque(f"a weight at {machine.compiler.place(node)}")
     if args and isinstance(args[0], list) and any(isinstance(each, Tensor) and each.terms for each in args[0]):
@@ -219,14 +219,14 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
 
 
 def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> None:
-    """Build an optimizer that steps, and clears, as soon as there are gradients."""
+    """Registers an optimizer that steps, and clears, as soon as there are gradients."""
     given = [*args, *kwargs.values()]
     optimizer = construct(machine, getattr(given[0], "path", ""), given[1:2], {}, node, Role.OPTIMIZER) if given else None
     register(machine, None, IN_BACKWARD, [optimizer], node)
 
 
 def _initialized(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`amp.initialize(models, optimizers)` gives back what it is handed."""
+    """`amp.initialize(models, optimizers)` returns its arguments."""
     models = args[0] if args else kwargs.get("models")
     optimizers = args[1] if len(args) > 1 else kwargs.get("optimizers")
     return models if optimizers is None else (models, optimizers)

@@ -40,9 +40,9 @@ Guard = tuple[cst.CSTNode, int, bool]
 
 @dataclass(frozen=True, eq=False)
 class Length:
-    """A number of steps that a schedule is told: where, by which argument ("" where that has no name), and how many.
+    """A number of steps that a schedule is given: where, by which argument ("" if it has no name), and how many.
 
-    `beside` are the whole numbers that the schedule's factor computes with: one of them may divide it.
+    `beside` are the whole numbers in the computation of the schedule's factor. One of them may divide it.
     """
 
     place: cst.CSTNode
@@ -55,29 +55,33 @@ class Length:
 class Event:
     """One thing that a run does.
 
-    `node` is the call or the assignment that does it, `stack` the calls through which it is reached, outermost first, `path`
-    the branches that were taken on the way. `target` numbers the optimizer concerned, -1 where all of them are. `terms` are,
-    for a backward pass or a report, the terms of the loss, each with the factor that its gradient is multiplied by; for a step,
-    a clip or a zeroing, what the gradients hold. `micro` is the number of the micro-batch that was met last, from 0 (-1: none yet).
-    `scaled` says that a GradScaler's factor is in the loss (backward) or in the gradients (clip, step), or, of a step, with
-    `through`, what carries it out. `value` is a rescaling's factor, a schedule's length, a divisor, what an engine divides a loss
-    by, or the N that it counts to; `handed` are the kinds of
-    things that an opaque call is given, `numbers` the numbers. `held` are the
-    places, among the events, of the backward passes whose gradients are there; `feeds` are the optimizers whose gradients a
-    backward pass adds to, of the `known` ones. `loops` are the running loops, outermost first, `turns` which iteration of each runs,
-    `rounds` how many iterations of each came before it.
-    `at` is what a detour leaves its arm by; `lengths` are the numbers of steps that a schedule is told, a warm-up's among them, and
-    `value` is the last of them; `retains` says that a backward pass keeps its
-    graph for another. `inside` are the places of the counts whose contexts last: of a count, those of its own engine.
-    `reduced`, of a backward pass, says that gradients are averaged over processes if something wraps the model for that, which
-    `parallel` names; where they are not, `at` is what left that out, and where they are, what came too late to do so;
-    `forward` is the call of the wrapped model, `wrapped` the call that wraps it, if a condition decides whether it is wrapped.
-    `again`, of an unscaling, says that its scaler has done that since its last update, so that PyTorch refuses.
-    `sized`, of a pass, says whether `len()` of what is walked has an answer; None where that is not in sight; `rows` is what its
-    data set is known by.
-    `sharded`, of a clip, says that it is given the parameters of a model of which each process holds a part.
-    `shows` are, of a report, the terms of each value apart, with the expression that gave it, if that is in sight.
-    `stretches`, of a backward pass, are the parts of each sample that the loss is of, where it is not of all.
+    `node` is the call or assignment that does it. `stack` holds the calls that lead to it, outermost first, and `path` the
+    branches taken on the way. `target` is the number of the optimizer concerned, -1 for all of them. `micro` is the number of
+    the last micro-batch, counted from 0 (-1: none yet).
+
+    `terms` are, for a backward pass or a report, the terms of the loss, each with the factor that multiplies its gradient. For
+    a step, a clip or a zeroing, they are the contents of the gradients. `scaled` says that a GradScaler's factor is in the loss
+    (backward) or in the gradients (clip, step). `through` names what carries out a step or another event. `value` is a
+    rescaling's factor, a schedule's length, a divisor, what an engine divides a loss by, or the N that it counts to.
+
+    `handed` are the kinds of objects passed to an opaque call, and `numbers` the numbers. `held` are the indexes of the
+    backward passes whose gradients are present. `feeds` are the optimizers, among the `known` first ones, whose gradients a
+    backward pass adds to. `loops` are the running loops, outermost first; `turns` is the running iteration of each, and
+    `rounds` how many of its iterations came before.
+
+    `at` is the statement with which a detour leaves its arm. `lengths` are the numbers of steps given to a schedule, including
+    its warm-up's; `value` is the last of them. `retains` says that a backward pass keeps its graph for another one. `inside`
+    are the indexes of the count events whose contexts are open; for a count, only those of its engine.
+
+    `reduced`, of a backward pass, says that gradients are averaged over processes if the model has a wrapper for that;
+    `parallel` names the wrapper. If they are not averaged, `at` is what prevented it; if they are, `at` is what came too late
+    to prevent it. `forward` is the call of the wrapped model. `wrapped` is the call that wraps it, if that is conditional.
+
+    `again`, of an unscaling, says that the scaler has unscaled since its last update, so PyTorch would raise. `sized`, of a
+    pass, says whether the iterable has a `len()`, None if unknown; `rows` identifies its data set. `sharded`, of a clip, says
+    that its parameters belong to a model whose weights are split over processes. `shows`, of a report, are the terms of each
+    value separately, with the expression that produced it, if known. `stretches`, of a backward pass, are the parts of each
+    sample that the loss covers, if it does not cover all.
     """
 
     what: What
@@ -116,9 +120,9 @@ class Event:
 
     @classmethod
     def noted(cls, **given: Any) -> Event:
-        """An event with some of its fields, the others as they are by default.
+        """An event with some fields set and defaults for the others.
 
-        To set each of the thirty fields of a frozen object takes longer than all the rest of noting what happens.
+        Setting each of the thirty fields of a frozen object would take longer than everything else about recording an event.
         """
         made = object.__new__(cls)
         made.__dict__.update(given)
@@ -126,25 +130,27 @@ class Event:
 
     @cached_property
     def micros(self) -> frozenset[int]:
-        """The micro-batches in a backward pass, or in gradients; every judge of a trace asks for them."""
+        """The micro-batches in a backward pass, or in gradients. Cached because every judge of a trace needs them."""
         return frozenset([source.micro for source, _ in self.terms])
 
     def concerns(self, optimizer: int) -> bool:
-        """Whether the gradients, or the weights, of an optimizer have to do with the event."""
+        """Whether the event affects the gradients or the weights of an optimizer."""
         if self.what is What.BACKWARD:
             return optimizer in self.feeds or optimizer >= self.known
         return self.target in (-1, optimizer)
 
     @property
     def only_reads(self) -> bool:
-        """Whether a function of PyTorch leaves what it is given as it is, which its name says."""
+        """Whether the call is to a function of PyTorch whose name says that it does not modify its arguments."""
         return self.text.startswith("torch.") and not self.text.endswith("_")
 
 
 @dataclass(frozen=True, eq=False)
 class Stepper:
-    """An optimizer of a run: where it is built, if it is in sight, the class of its constructor, and its learning rate; `rate_by`
-    are the plain numbers that it was divided by."""
+    """An optimizer of a run: where it is built, if known, its class, and its learning rate.
+
+    `rate_by` are the plain numbers that the rate was divided by.
+    """
 
     number: int
     identity: str
@@ -156,17 +162,17 @@ class Stepper:
 
 
 UPDATES = "update"
-"""The method by which a scaler's factor is set."""
+"""The method that sets a scaler's factor."""
 COUNTS = "accumulate"
-"""The method by which an engine is told of a micro-batch."""
+"""The method that notifies an engine of a micro-batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Remainder:
-    """A remainder that a condition asks for: `branch` is what asks, `count` the number that is divided, `by` what divides it.
+    """A remainder that a condition uses: `branch` is the condition's branch, `count` the dividend, `by` the divisor.
 
-    `test` is the condition, `holds` its answer: what asks is a branch, what gives the answer a name, or the argument of a call.
-    `place` is how many events came before, `stack`, `loops` and `turns` are as an event's.
+    `test` is the condition and `holds` its answer. `branch` is a branching statement or, if a name or an argument stores the
+    answer, that code. `place` is how many events came before; `stack`, `loops` and `turns` are as for an event.
     """
 
     node: cst.CSTNode
@@ -183,10 +189,10 @@ class Remainder:
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A comparison of two numbers that ends a loop: `sides` are the numbers, `ends` is whether it ends the loop this time.
+    """A comparison of two numbers that ends a loop: `sides` are the numbers, `ends` whether it ends the loop this time.
 
-    `place` is how many events came before, `loops` are the running loops, the one that ends last. `alone` says that nothing but
-    the comparison is asked there.
+    `place` is how many events came before. `loops` are the running loops, with the one it may end last. `alone` says that the
+    condition consists of just this comparison.
     """
 
     node: cst.CSTNode
@@ -198,11 +204,11 @@ class Bound:
 
 
 SHORT = "the loop may read past the end of a list"
-"""The risk of a list that is too short for a world: it was made for the N of the text."""
+"""The risk that a list is too short in a world because it was written for the N of the text."""
 
 
 PAST_END = "`OneCycleLR` would step past its end, and PyTorch would raise"
-"""What PyTorch refuses where a schedule of so many steps has more updates."""
+"""PyTorch's error when a schedule takes more steps than it was built for."""
 
 
 Made = TypeVar("Made")
@@ -210,27 +216,29 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One run: its events, and why it ended before the code did ("" where it did not).
+    """One run: its events, and why it ended before the code did ("" if it did not).
 
-    `n_names` are the settings that counted as accumulation steps in this world, with their value `n`. `risks` are sentences: what
-    may raise where the code is run for all that the simulation does not know; `raises` what
-    PyTorch refuses.
-    `cut` says that it was left when enough was seen. `n_names` are the settings that counted as accumulation steps in this
-    world; `settings` the numbers of all settings, `actual` those that they have where nobody sets them, `literals` the plain
-    numbers that remainders were taken of.
-    `rests` are the remainders of lengths of data that are given a name, with their values.
-    `bounded` are the loops that a number of the settings may end, `walking` those over ranges that are as long as some data:
-    each time that such a loop is entered is a pass over these. `counted` says that
-    updates depend on what a caller out of sight counts. `gates` are the settings that conditions around updates depend on,
-    `hooked` the calls that register what runs with each parameter's gradient, `norms` those that build layers which normalise by
-    the statistics of a batch,
-    `measured` are the data whose length is asked for, by what they are known by, each with the branches on the way there,
-    `unreached` the names of calls that clear gradients, set a scaler's factor, count micro-batches, or communicate, and that
-    the run did not come to, `remainders` what conditions asked of counters, `bounds` the comparisons that may have ended loops,
-    `calls` after how many micro-batches an engine is told of one where it counts N of them itself, `other_n` the settings whose
-    names spell accumulation steps, and that are not N, `divisors` by what the nodes that divide losses do so, and whether that
-    counts accumulation steps, `spelled` how the text can write numbers where a backward pass stands, `summands` where the terms of
-    losses stand in the sums that were made of them, innermost first.
+    `n` is the value of N, and `n_names` are the settings that count as accumulation steps in this world. `settings` are the
+    numbers of all settings, `actual` their values when nobody sets them, `literals` the plain numbers used as divisors of
+    remainders, and `rests` the named remainders of data lengths, with their values. `other_n` are settings whose names suggest
+    accumulation steps but that are not N. `gates` are the settings that conditions around updates depend on.
+
+    `risks` are sentences about what may raise depending on things the simulation does not know. `raises` is what PyTorch
+    refuses to do. `cut` says that the run was stopped because it had seen enough.
+
+    `bounded` are the loops that a number from the settings may end. `walking` are those over a range as long as some data:
+    each time one is entered, a pass over the data begins. `counted` says that updates depend on a counter that the caller
+    keeps. `remainders` are the remainders of counters that conditions use, and `bounds` the comparisons that may have ended
+    loops.
+
+    `hooked` are the calls that register a hook on each parameter's gradient. `norms` are those that build layers which
+    normalize by batch statistics. `measured` are the data whose length is needed, by identity, each with the branches on the
+    way. `unreached` are the names of calls that clear gradients, set a scaler's factor, count micro-batches, or communicate,
+    and that the run did not reach.
+
+    `calls` maps where an engine that counts to N itself is notified to the micro-batches between notifications. `divisors` maps
+    each node that divides a loss to its value, and whether that counts accumulation steps. `spelled` says how the text can
+    write numbers at a backward pass. `summands` are the places of the terms of losses in sums built from them, innermost first.
     """
 
     events: tuple[Event, ...]
@@ -264,7 +272,7 @@ class Trace:
     _made: dict[Callable[[Trace], Any], Any] = field(default_factory=dict, init=False)
 
     def once(self, make: Callable[[Trace], Made]) -> Made:
-        """What a function makes of the run; made once, however many ask for it."""
+        """The result of a function of the run, computed once and cached."""
         if make not in self._made:
             self._made[make] = make(self)
         found: Made = self._made[make]
@@ -277,7 +285,7 @@ class Trace:
 
     @property
     def actual_n(self) -> int:
-        """What N is where nobody sets it; 0 where that is not in sight."""
+        """The value of N when nobody sets it; 0 if unknown."""
         known = {self.actual.get(name) for name in self.n_names if self.settings.get(name) == self.n}
         value = known.pop() if len(known) == 1 else None
         return int(value) if value is not None and isfinite(value) else 0

@@ -1,4 +1,4 @@
-"""A loss that is divided by the accumulation steps twice on its way to a backward pass (GRD102): no window need be known for that."""
+"""A loss that is divided by the accumulation steps twice before its backward pass (GRD102). This needs no known window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlint.simulate.values import Factor
 
 
 def divided_twice(trace: Trace, larger: Trace | None) -> Iterator[Fault]:
-    """The divisions that come on top of another; where `larger` is given, a run with a larger N, it has to show them as well."""
+    """The divisions that repeat another one. A run with a larger N, if `larger` is given, has to show them too."""
     own = _found(trace)
     other = _found(larger) if larger is not None else own
     for key, (event, node) in own.items():
@@ -23,20 +23,20 @@ def divided_twice(trace: Trace, larger: Trace | None) -> Iterator[Fault]:
 
 
 def first_division(event: Event, node: cst.CSTNode, size: float, trace: Trace) -> cst.CSTNode | None:
-    """The division by the size of a window beside another one: the engine's is its backward pass."""
+    """The other division by the size of a window. An engine's division is its backward pass."""
     steps = (each for _, factor in event.terms for each in factor.divisors if trace.divisors.get(each, (0.0, False))[0] == size)
     return next((each for each in steps if each is not node), None)
 
 
 def superfluous(event: Event, factor: Factor, size: float, trace: Trace) -> cst.CSTNode | None:
-    """Of several divisions by the size of a window, the one that is to go: what an engine divides stays, else the first one by hand."""
+    """Of several divisions by the size of a window, the one to remove: not an engine's, and not the first written by hand."""
     own = [each for each in factor.divisors if trace.divisors.get(each, (0.0, False))[0] == size]
     by_hand = [each for each in own if each is not event.node]
     return by_hand[-1] if by_hand and len(own) > 1 else None
 
 
 def _found(trace: Trace) -> Mapping[int, tuple[Event, cst.CSTNode]]:
-    """By the nodes of the divisions that are to go, the first backward passes that they reach."""
+    """The first backward pass that each superfluous division affects, by the division's node."""
     found: dict[int, tuple[Event, cst.CSTNode]] = {}
     for event in trace.of(What.BACKWARD):
         engine = event.value is not None and event.value.doubt
@@ -48,7 +48,7 @@ def _found(trace: Trace) -> Mapping[int, tuple[Event, cst.CSTNode]]:
 
 
 def _superfluous(event: Event, factor: Factor, trace: Trace) -> cst.CSTNode | None:
-    """The division that is to go, where two of a term's are by N and nothing multiplies it by N again."""
+    """The division to remove, if a term is divided by N twice and nothing multiplies it by N again."""
     steps = _steps_of(event, trace)
     own = _by_number(factor, trace, steps)
     squares = factor.by / steps[0] ** 2
@@ -61,7 +61,7 @@ def _superfluous(event: Event, factor: Factor, trace: Trace) -> cst.CSTNode | No
 
 
 def _steps_of(event: Event, trace: Trace) -> tuple[float, bool]:
-    """What a division by the accumulation steps divides by: the plain number that an engine is told, else N."""
+    """The number that accumulation divides by: the plain number given to an engine, else N."""
     told = trace.divisors.get(event.node) if event.through else None
     return told if told is not None and told[0] > 1 and not told[1] else (float(trace.n), True)
 

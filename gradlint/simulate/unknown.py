@@ -1,4 +1,4 @@
-"""What is not in sight, by its name: the last resort, in one place."""
+"""Unknown objects, judged by their names: the last resort, in one place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SETTINGS = frozenset(
     "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
     "train_args training_args script_args model_args FLAGS CFG Config".split()
 )
-"""Names of settings, which are spelled like optimizers and more, and what stands in which is a setting."""
+"""Names of settings. They may look like optimizers, and everything inside them is a setting."""
 _BUILT_ONCE = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER)
 _ASKS = re.compile(
     r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|"
@@ -26,7 +26,7 @@ _ASKS = re.compile(
 
 
 def unknown(machine: Machine, identity: str, *, default: Any = None, has_default: bool = False, models: Any = frozenset()) -> Any:
-    """The object, or the setting, that a name out of sight stands for; the same for the same name during a run."""
+    """The object or the setting that an unknown name refers to; the same for the same name during a run."""
     known = machine.things.get(identity)
     if known is None:
         known = _made(machine, identity, default, has_default, models)
@@ -45,20 +45,20 @@ def _made(machine: Machine, identity: str, default: Any, has_default: bool, mode
 
 
 def _in_statement(machine: Machine) -> bool:
-    """Whether the innermost loop is a statement: a comprehension makes several of what it names, and none of them is the one."""
+    """Whether the innermost loop is a statement. A comprehension makes several objects, none of which is the one named."""
     return bool(machine.loops) and type(machine.loops[-1]) in (cst.For, cst.While)
 
 
 def adopt(machine: Machine, name: str, value: Any) -> Any:
-    """A value out of sight that is given a name: the object of training that the name says it is."""
+    """The object of training that an unknown value becomes when it is assigned to a telling name."""
     if type(value) is not Tensor and type(value) is not Opaque:
         return value
     if type(value) is Tensor and not value.draws and value.models.isdisjoint(NORM | DRIFT) and "loader" in name.lower():
-        return Opaque(name)  # what is made of no data, and has such a name, is walked
+        return Opaque(name)  # a value without data and with such a name is a loader
     if type(value) is Tensor and _in_statement(machine) and name.lower().endswith(("loader", "_dl")):
-        return value.kept.setdefault("<loader>", Opaque(name))  # one of several, as each fold has its own
+        return value.kept.setdefault("<loader>", Opaque(name))  # one of several, as each fold has its loader
     if type(value) is Tensor and not machine.in_loop and machine.words.role_of_spelling(name) in _BUILT_ONCE:
-        known = value.kept.get("<thing>") or thing_of(machine, name)  # what is there before any loop is of no micro-batch
+        known = value.kept.get("<thing>") or thing_of(machine, name)  # a value from before any loop belongs to no micro-batch
         if known is not None:
             value.kept["<thing>"] = known
         return known or value
@@ -67,7 +67,7 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
     if type(value) is not Opaque or value.has_default or name in _SETTINGS:
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
-        return value  # what is built without an optimizer sets no rate
+        return value  # a schedule built without an optimizer sets no learning rate
     wrapped = value.kept.get("<optimizer>")
     if wrapped is not None and machine.words.role_of_spelling(name) is Role.OPTIMIZER:
         return wrapped
@@ -84,7 +84,7 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
 
 
 def thing_of(machine: Machine, identity: str, models: frozenset[str] = frozenset()) -> Any:
-    """The object of training that a name spells; None for everything else."""
+    """The object of training that a name suggests; None for everything else."""
     parent, _, last = identity.rpartition(".")
     last = last.split("[")[-1].strip("]'\"")
     if last in _SETTINGS or _ASKS.search(last) or parent.rpartition(".")[2] in _SETTINGS:

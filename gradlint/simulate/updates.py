@@ -1,4 +1,4 @@
-"""Which updates of a run have what belongs into each: a clip, an unscaling, a step of the schedule, an average."""
+"""Which updates of a run have what belongs to each: a clip, an unscaling, a schedule step, an average."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from gradlint.simulate.trace import Event, Trace, What
 
 
 def loses(before: Trace, after: Trace, what: What) -> bool:
-    """Whether an update that something was done for, in its window or behind it, has it no more between its backward passes.
+    """Whether an event that belonged to an update is no longer next to it, between the same backward passes.
 
-    Both runs have the same backward passes. What belongs to no optimizer in particular may belong to the updates of any one.
+    Both runs have the same backward passes. An event for no optimizer in particular may belong to the updates of any.
     """
     targets = {event.target for event in before.of(what)}
     steppers = {event.target for event in before.of(What.STEP)}
@@ -20,7 +20,10 @@ def loses(before: Trace, after: Trace, what: What) -> bool:
 
 
 def _served(trace: Trace, what: What, stepper: int) -> set[int]:
-    """The updates of an optimizer, each by the number of backward passes before it, that something is done for: since the last one."""
+    """The updates of an optimizer that have an event of a kind since the previous update.
+
+    Each update is given as the number of backward passes before it.
+    """
     found: set[int] = set()
     seen, passed = False, 0
     for passed, stretch in enumerate(_stretches(trace)):
@@ -32,7 +35,7 @@ def _served(trace: Trace, what: What, stepper: int) -> set[int]:
 
 
 def _beside(trace: Trace, what: What, stepper: int) -> set[int]:
-    """The numbers of backward passes that something is done behind, before the next one."""
+    """The numbers of backward passes that are followed by an event of a kind before the next one."""
     stretches = enumerate(_stretches(trace))
     return {passed for passed, each in stretches if any(e.what is what and e.target in (-1, stepper) for e in each)}
 

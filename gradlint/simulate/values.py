@@ -1,7 +1,7 @@
-"""The values of a simulated run: numbers that know their settings, losses as sums of terms, and what is not known.
+"""The values of a simulated run: numbers that know their settings, losses as sums of terms, and unknown values.
 
-Strings, booleans, None, lists, tuples, dictionaries, sets and ranges are Python's own, and so are numbers that depend on no
-setting.
+Strings, booleans, None, lists, tuples, dictionaries, sets and ranges are plain Python objects. So are numbers that depend
+on no setting.
 """
 
 from __future__ import annotations
@@ -15,61 +15,61 @@ import libcst as cst
 NOTHING: frozenset[str] = frozenset()
 
 SIZES = frozenset("len shape size numel nelement dim".split())
-"""What of a batch tells how large it is."""
+"""Attributes and functions that give the size of a batch."""
 
 OF_SIZES = "a comparison of sizes"
-"""The text of an answer to whether a batch is of some size: all are, but for the last of a pass."""
+"""The text of an answer about the size of a batch: all batches are the same size except the last of a pass."""
 
 OF_NORM = "a comparison of the norm of gradients"
-"""The text of an answer that gradients alone decide, as whether they are to be clipped."""
+"""The text of an answer that only the gradients decide, such as whether to clip them."""
 
 NORM = frozenset(("the norm of gradients",))
-"""What stands for the models that computed a value, where it was computed from gradients."""
+"""Used in place of the models that computed a value, if it was computed from gradients."""
 
 DRIFT = frozenset(("a count that goes on",))
-"""The same, where it was computed out of sight from numbers that are others in each iteration."""
+"""Used likewise if unknown code computed the value from numbers that change with each iteration."""
 
 
 BATCHES = "len(rows) over the rows of a batch"
-"""The setting of a number of batches that was computed from a number of rows."""
+"""The setting of a number of batches computed from a number of rows."""
 
 EACH_OF = "len(each of "
-"""How the setting begins that is the length of each of some data."""
+"""Prefix of the setting that is the length of each of some data."""
 
 IN_WINDOWS = "as many as a multiple of N"
-"""How a pass is told that may be of whole windows: its data set was handed a number that N is a factor of."""
+"""Marks a pass that may consist of whole windows: its data set was given a multiple of N."""
 
 UNNAMED = "<unnamed>"
-"""The mark of settings that are known by the first name which they are given."""
+"""The mark of settings that are identified by the first name they are assigned to."""
 
 VARYING = "the loss is multiplied by something that varies"
-"""Why it is not known what a loss was multiplied by, where that is a number of the data."""
+"""Why the factor of a loss is unknown if it is a number from the data."""
 
 REST = "<what it leaves of 1>"
-"""The mark of a number of the data that another one, which it holds, leaves of 1."""
+"""Marks a number from the data that is 1 minus another one, which it holds."""
 
 WALKS = "<walks>"
-"""The mark of what a call out of sight gave that was handed a loader: whoever walks it walks that."""
+"""Marks the result of a call of unknown code that got a loader: iterating over it iterates over the loader."""
 
 OVER_ROWS = "the loss is a sum over the rows of the batch"
-"""Why it is not known what a loss is divided by, where nothing divides it but its rows are added up."""
+"""Why the divisor of a loss is unknown if its rows are summed and nothing divides it."""
 
 WEIGHTED = "unknown code receives a weighted loss"
-"""Why a factor may be another one, where what was handed on had been multiplied by nothing that has to do with N."""
+"""Why a factor may differ if unknown code got a loss that was multiplied by something unrelated to N."""
 
 
 def graver(one: str, other: str) -> str:
-    """Of two doubts the one that N may be hidden behind; the first one, if both are alike."""
+    """Of two doubts, the one that may hide N; the first if they are alike."""
     return other if one in WITHOUT_STEPS and other else one
 
 
 WITHOUT_STEPS = frozenset(("", OVER_ROWS, WEIGHTED))
-"""Doubts about what the loss of a micro-batch is, and none about what that loss was divided by for the sake of its window."""
+"""Doubts about the loss of a micro-batch, but not about how that loss was divided for its window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """A number of a world, and the settings that it was computed from; `usual` says that other data may make it another truth."""
+    """A number of a world, with the settings it was computed from. `usual` says that as a truth it may differ for other data."""
 
     value: int | float
     of: frozenset[str]
@@ -78,11 +78,11 @@ class Num:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What a term of a loss was multiplied by: a number, its settings, and why it may be another one ("" where it is known).
+    """What a term of a loss was multiplied by: a number, its settings, and why it may be wrong ("" if it is known).
 
-    `divisors` are the nodes whose values divided the term, in order, `by` is the product of those values: a weight is in neither.
-    `weights` are the plain numbers that it was multiplied by. `share` is the number of the data that it was multiplied by, and
-    whether by what that leaves of 1.
+    `divisors` are the nodes whose values divided the term, in order, and `by` is the product of those values. A weight is in
+    neither: `weights` are the plain numbers that multiplied the term. `share` is the number from the data that multiplied it,
+    and whether it was 1 minus that number.
     """
 
     value: float = 1.0
@@ -113,12 +113,12 @@ ONE = Factor()
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Source:
-    """Where a term of a loss begins: what was evaluated, at which micro-batch, by which models.
+    """Where a term of a loss begins: what was evaluated, for which micro-batch, by which models.
 
-    `micro` numbers the micro-batch by the data that went into it. `made_of` are the nodes of the terms that were handed to
-    what was evaluated, and of theirs, `met` the micro-batches of these. `across` says that it
-    compares the samples of a batch with each other. `taken` is where the value left the graph, as a number; `doubt` why what
-    it had been multiplied by until then may be another factor. `tokens` says that it is a mean over tokens that no mask leaves out.
+    `micro` numbers the micro-batch by the data that went into it. `made_of` are the nodes of the terms passed to the
+    evaluation, and of the terms those were made of; `met` are the micro-batches of these. `across` says that it compares the
+    samples of a batch with each other. `taken` is where the value left the graph, as a number, and `doubt` is why its factor
+    until then may be wrong. `tokens` says that it is a mean over the tokens that a mask keeps.
     """
 
     micro: int
@@ -133,7 +133,7 @@ class Source:
 
 
 class Beginning(int):
-    """Where a piece of a batch begins, as a loop over its length tells it."""
+    """The index at which a piece of a batch begins, as a loop over the batch's length produces it."""
 
 
 Terms = tuple[tuple[Source, Factor], ...]
@@ -141,11 +141,11 @@ Terms = tuple[tuple[Source, Factor], ...]
 
 @dataclass(eq=False, slots=True)
 class Tensor:
-    """What varies with the data: a batch, an output, a loss.
+    """A value that varies with the data: a batch, an output, a loss.
 
-    `terms` is None for data, else the sum of terms that it is; `draws` are the pieces of data that it comes from, `models` what
-    computed it. `scaler` is the GradScaler whose factor is in it; `detached` that no gradient flows through it. `kept` holds
-    attributes and items that were read or set, so that the same question has the same answer.
+    `terms` is None for data, else the terms that it is the sum of. `draws` are the pieces of data it comes from, and `models`
+    the models that computed it. `scaler` is the GradScaler whose factor it contains. `detached` says that no gradient flows
+    through it. `kept` holds attributes and items that were read or set, so that reading them again gives the same result.
     """
 
     draws: frozenset[int] = frozenset()
@@ -165,12 +165,12 @@ class Tensor:
         return Tensor(self.draws, terms, self.models, self.scaler, self.detached, self.reduced, self.text)
 
     def copied(self) -> Tensor:
-        """The same value in memory of its own: what changes the one in place leaves the other as it is."""
+        """A copy: changing one in place does not change the other."""
         return replace(self)
 
     @property
     def common(self) -> Factor:
-        """The factor that all terms share; a doubtful one where they differ."""
+        """The factor that all terms share; a doubtful one if they differ."""
         if not self.terms:
             return ONE
         first = self.terms[0][1]
@@ -180,7 +180,7 @@ class Tensor:
 
 
 class Shown(str):
-    """A string that was made of data: it shows their terms, those of each value apart and with the expression that gave it."""
+    """A string made from data. It holds their terms, and those of each value separately with the expression that produced it."""
 
     terms: Terms = ()
     values: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
@@ -188,9 +188,9 @@ class Shown(str):
 
 @dataclass(eq=False, slots=True)
 class Opaque:
-    """Something unknown that stays what it is during the run. Its identity is the text that leads to it.
+    """Something unknown that stays the same during the run. Its identity is the text that leads to it.
 
-    `models` are the unknown things that it was made from. `default` is what it is where nobody sets it.
+    `models` are the unknown things that it was made from. `default` is its value when nobody sets it.
     """
 
     identity: str
@@ -202,15 +202,15 @@ class Opaque:
 
     @property
     def last(self) -> str:
-        """The last name of its identity, which may say what it is."""
+        """The last name of its identity, which may hint at what it is."""
         return self.identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A truth that depends on the data, and is not the same from one micro-batch to the next.
+    """A truth that depends on the data and changes from one micro-batch to the next.
 
-    `usual` is what it is as long as nothing goes wrong: numbers are finite, and not NaN. None where that is not known.
+    `usual` is its value when nothing goes wrong: numbers are finite and not NaN. None if unknown.
     """
 
     text: str = ""
@@ -227,7 +227,7 @@ def number(value: Any) -> int | float | None:
 
 
 def whole(value: Any, otherwise: int = 0) -> int:
-    """The whole number that a value is, rounded towards 0; `otherwise` for what is none, or has no end."""
+    """A value as a whole number, rounded towards 0; `otherwise` if it is not a finite number."""
     plain = number(value)
     if plain is None or (isinstance(plain, float) and not isfinite(plain)):
         return otherwise
@@ -245,12 +245,12 @@ def settings_of(value: Any) -> frozenset[str]:
 
 
 def of_length(name: str) -> bool:
-    """Whether a setting is how many batches some data have: as a bound, it ends a loop no earlier than the data do."""
+    """Whether a setting is the number of batches of some data. As a bound, it ends a loop no earlier than the data do."""
     return name.startswith("len(")
 
 
 def made(value: int | float, *parts: Any) -> Any:
-    """A number that was computed from others."""
+    """A number computed from others."""
     of = NOTHING
     for part in parts:
         if type(part) is Num:
@@ -260,7 +260,7 @@ def made(value: int | float, *parts: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An unknown truth that stays what it is during the run, or its negation."""
+    """An unknown truth that stays the same during the run, or its negation."""
 
     key: str
     negated: bool = False

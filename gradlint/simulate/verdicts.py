@@ -1,4 +1,4 @@
-"""The answer for each training loop of a simulation: verified, wrong or unknown, with the reason and its statement."""
+"""The verdict for each training loop of a simulation: verified, wrong or unknown, with the reason and its statement."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradlint.simulate.window_terms import terms as terms_of_loss
 
 
 class Answer(Enum):
-    """What is known of a training loop."""
+    """What is known about a training loop."""
 
     WRONG = "it has faults"
     VERIFIED = "it trains as the large batch does, in every world"
@@ -32,9 +32,9 @@ class Answer(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The answer for one loop and one optimizer of a root; `reason` and `node` say why, and where, nothing is known.
+    """The verdict for one loop and one optimizer of a root. For an unknown loop, `reason` and `node` say why and where.
 
-    `loop` is the innermost loop, or the function, around its backward passes; `optimizer` is -1 where none steps.
+    `loop` is the innermost loop, or the function, around its backward passes. `optimizer` is -1 if none steps.
     """
 
     loop: cst.CSTNode | None
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def verdicts(simulation: Simulation) -> list[Verdict]:
-    """The answers of a root."""
+    """The verdicts of a root."""
     runs = simulation.runs
     found = list(simulation.faults)
     first = runs[0].trace
@@ -84,9 +84,9 @@ def _verdict(view: View, loop: cst.CSTNode | None, found: Sequence[Fault], runs:
 
 
 def _belongs(fault: Fault, view: View, loop: cst.CSTNode | None) -> bool:
-    """Whether a fault is one of a loop: its event stands in it, or in none around a backward pass.
+    """Whether a fault belongs to a loop: its event is inside it, or inside no loop around a backward pass.
 
-    What the usual run does not come to belongs to the loop that it stands in.
+    An event that the usual run does not reach belongs to the loops it is in.
     """
     if all(event.node is not fault.event.node for event in view.trace.events):
         return any(each is loop for each in fault.event.loops)
@@ -99,9 +99,9 @@ def _belongs(fault: Fault, view: View, loop: cst.CSTNode | None) -> bool:
 
 
 def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
-    """The first reason why a loop without a fault is not verified; "" where there is none."""
+    """The first reason why a loop without a fault is not verified; "" if there is none."""
     for place, run in enumerate(runs):
-        if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world has no more to show
+        if run.trace.ended and not (place > 1 and run.trace.ended.startswith(RAISES)):  # that world shows nothing more
             return run.trace.ended, run.trace.ended_at
     if view.doubt:
         return view.doubt, _asked(view) or loop
@@ -129,14 +129,14 @@ def _first_doubt(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -
 
 
 def _asked(view: View) -> cst.CSTNode | None:
-    """What the data decide around a step, and not around the backward passes; without that, a step that meets no gradients."""
+    """A branch around a step, but not around the backward passes, that the data decide; else a step that finds no gradients."""
     feeding = {id(node) for event in view.backwards for node, _, _ in event.path}
     unsure = (node for step in view.steps for node, _, varies in step.path if varies and id(node) not in feeding)
     return next(unsure, None) or next((step.node for step in view.steps if not step.terms), None)
 
 
 def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:
-    """Whether every term of the loss is seen to be divided by the size of its window."""
+    """Why some term of the loss may not be divided by the size of its window, and where; "" if all are."""
     if view.size > 1 and not terms_of_loss(view):
         return "gradlint cannot tell what the gradients of a window consist of", view.steps[0].node
     for term in open_terms(view, larger):
@@ -146,7 +146,7 @@ def _loss_seen(view: View, larger: View) -> tuple[str, cst.CSTNode | None]:
 
 
 def _arms_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> tuple[str, cst.CSTNode | None]:
-    """Whether what divides the loss is seen in the arms, too, that only another world takes."""
+    """Why the divisor of the loss is unknown in an arm that only another world takes, and where; "" if it is known."""
     usual = {id(event.node) for event in view.trace.of(What.BACKWARD)}
     for run in runs[2:]:
         for other in views(run.trace):
@@ -159,20 +159,20 @@ def _arms_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> 
 
 
 def _looks_on(event: Event) -> bool:
-    """Whether an event is nothing to an update: a loss is shown, or something is called that is handed no weights or gradients.
+    """Whether an event cannot affect an update: it shows a loss, or calls something without passing weights or gradients.
 
-    What is handed a model, or an optimizer, is taken to save or to measure it, now and then as well as each time.
+    A call that gets a model or an optimizer is assumed to save or measure it, however often it runs.
     """
     return event.what is What.REPORT or (event.what is What.CALL and (event.only_reads or event.handed.isdisjoint(_OF_UPDATE)))
 
 
 _OF_UPDATE = frozenset(("parameters", "gradient"))
-"""Kinds of things that an update is made of."""
+"""The kinds of objects that an update consists of."""
 _UNSEEN = "gradlint cannot tell what divides the loss, if anything does"
 
 
 def _windows_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played], larger: View) -> tuple[str, cst.CSTNode | None]:
-    """Whether the windows of both worlds are of one micro-batch, or of N."""
+    """Why the windows of the two worlds are neither of one micro-batch nor of N, and where; "" if they are."""
     sizes = view.size, larger.size
     if sizes in ((1, 1), (runs[0].trace.n, runs[1].trace.n)):
         return "", None

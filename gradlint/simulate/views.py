@@ -15,7 +15,7 @@ from gradlint.simulate.windows import Placed, Window, begins_anew, cut, micros_o
 
 
 class View:
-    """A trace, or the part of it in one of several loops that follow each other, as one optimizer sees it."""
+    """A trace as one optimizer sees it, or its part in one of several consecutive loops."""
 
     def __init__(self, trace: Trace, optimizer: Stepper, events: Sequence[Placed], home: int = 0) -> None:
         self.trace = trace
@@ -38,12 +38,12 @@ class View:
         return self.of(What.BACKWARD)
 
     def without(self, node: cst.CSTNode) -> View:
-        """The same as if one place did not step."""
+        """The same view, as if one place in the code did not step."""
         kept = [each for each in self.events if not (each[1].what is What.STEP and each[1].node is node)]
         return View(self.trace, self.optimizer, kept, self.key[1])
 
     def repeats(self, larger: Trace) -> bool:
-        """Whether it is what an optimizer built before at the same place has shown, and another run was left before it came."""
+        """Whether it repeats an optimizer built earlier at the same place, and the other run stopped before building this one."""
         former = any(each.number < self.optimizer.number for each in built_at(self.optimizer, self.trace))
         return former and larger.cut and self.optimizer.number >= len(larger.optimizers)
 
@@ -56,7 +56,7 @@ class View:
 
     @cached_property
     def size(self) -> int:
-        """The size of a whole window: the commonest of those that neither begin nor end a pass over the data."""
+        """The size of a whole window: the most common among those that neither begin nor end a pass over the data."""
         ending = self._broken_off
         inner = [len(each.micros) for each in self.closed if not (each.begins or self.ends(each) or each in ending)]
         sizes = [size for size in inner or self.sizes if size]
@@ -66,7 +66,7 @@ class View:
 
     @property
     def _broken_off(self) -> list[Window]:
-        """The windows behind which a pass over the data is left before its end; if any is, the last one of the run, too."""
+        """The windows after which a pass over the data is left early. If there are any, the run's last window is one of them."""
         found = [
             window
             for window, following in zip(self.windows, self.windows[1:], strict=False)
@@ -76,25 +76,25 @@ class View:
 
     @property
     def actual(self) -> int:
-        """The size of whole windows where nobody sets N; 0 where that is not in sight."""
+        """The size of whole windows when nobody sets N; 0 if unknown."""
         return self.trace.actual_n if self.size == self.trace.n else 0
 
     @property
     def first_size(self) -> int:
-        """How many micro-batches the first step that has any is for."""
+        """The number of micro-batches of the first step that has any."""
         return next((size for size in self.sizes if size), 0)
 
     @property
     def literal(self) -> bool:
-        """Whether its windows, if another N leaves them as they are, are of a size that the text itself gives.
+        """Given that windows keep their size with another N: whether the text itself sets that size.
 
-        They are not the passes over the data: some pass has several of them.
+        They are not just the passes over the data: some pass has several of them.
         """
         passes = len({id(event) for event in self.of(What.PASS)})
         return self.size in self.trace.literals or self.sizes.count(self.size) > max(passes, 1)
 
     def ends(self, window: Window) -> bool:
-        """Whether a pass over the data is over before the next micro-batch."""
+        """Whether a pass over the data ends before the next micro-batch."""
         place = self.windows.index(window)
         following = self.windows[place + 1].events if place + 1 < len(self.windows) else ()
         for _, event in following:
@@ -111,12 +111,12 @@ class View:
 
     @cached_property
     def accumulates(self) -> bool:
-        """Whether an update is made, or was meant to be made, of several micro-batches."""
+        """Whether some update uses, or was meant to use, several micro-batches."""
         return self.size > 1 and (any(count > 1 for count in self.held) or bool(self.lost))
 
     @cached_property
     def written_out(self) -> bool:
-        """Whether the gradients of each step are made in its own iteration, by backward passes that stand in the text one by one."""
+        """Whether the gradients of each step come from its own iteration, from backward passes written out one by one."""
         return all(self._is_of_its_iteration(step) for step in self.steps)
 
     def _is_of_its_iteration(self, step: Event) -> bool:
@@ -126,21 +126,21 @@ class View:
 
     @cached_property
     def lost(self) -> list[Event]:
-        """The zeroings that clear gradients, unused, between two micro-batches of a window, from the first windows on."""
+        """The zeroings that clear unused gradients between two micro-batches of a window, if this starts in the first windows."""
         found = list(_lost(self, _of_other_batches))
         first = [event for window in self.windows[:2] for _, event in window.events]
         return found if any(event is zero for zero in found[:1] for event in first) else []
 
     @cached_property
     def torn(self) -> list[Event]:
-        """The zeroings that clear gradients, unused, between two parts of the same samples."""
+        """The zeroings that clear unused gradients between two parts of the same samples."""
         return list(_lost(self, _of_other_stretches))
 
     # What the data decide
 
     @cached_property
     def _common(self) -> frozenset[tuple[int, int]]:
-        """The arms that the data decide, and that all backward passes are in."""
+        """The arms around all backward passes that the data decide."""
         arms = [varying(event) for event in self.backwards]
         return frozenset.intersection(*arms) if arms else frozenset()
 
@@ -150,13 +150,13 @@ class View:
 
     @cached_property
     def blind(self) -> bool:
-        """Whether some step meets no gradients within a pass over the data: they come from a backward pass out of sight."""
+        """Whether a step within a pass over the data finds no gradients: they come from a backward pass that is not visible."""
         empty = [window for window in self.closed if not window.backwards and not _flushes(window)]
         return any(window.step is not None and not window.step.terms for window in empty)
 
     @cached_property
     def doubt(self) -> str:
-        """Why nothing can be said of the windows; "" where it can."""
+        """Why nothing is known about the windows; "" if something is."""
         if self.blind:
             return "gradlint sees no backward pass before a step"
         if any(map(self.uncertain, self.steps)):
@@ -165,7 +165,7 @@ class View:
 
 
 def _flushes(window: Window) -> bool:
-    """Whether a step comes when a pass over the data is over: it may find nothing left to do."""
+    """Whether a step comes at the end of a pass over the data, so that it may find nothing left to do."""
     return any(event.what is What.END for _, event in window.events)
 
 
@@ -175,13 +175,13 @@ def _of_other_batches(one: Event, other: Event) -> bool:
 
 
 def _of_other_stretches(one: Event, other: Event) -> bool:
-    """Whether a backward pass comes again for further parts of the same samples."""
+    """Whether a backward pass runs again for further parts of the same samples."""
     further = bool(one.stretches) and not other.stretches <= one.stretches
     return further and one.node is other.node and micros_of(one) == micros_of(other)
 
 
 def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Event]:
-    """The zeroings between two backward passes that clear what no step used of the first."""
+    """The zeroings between two backward passes that clear unused gradients of the first."""
     used = {place for step in view.steps for place in step.held}
     places = _used_or_alike(view, used)
     for window in view.windows:
@@ -201,8 +201,10 @@ def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Eve
 
 
 def _used_or_alike(view: View, used: Iterable[int]) -> frozenset[int]:
-    """The places of the backward passes that some step uses, and of those that other micro-batches have of the same loss:
-    the last one of a window may have a backward pass of its own, which synchronises."""
+    """The backward calls whose gradients some step uses, and those that compute the same loss for other micro-batches.
+
+    The last micro-batch of a window may have a separate backward call, one that synchronizes.
+    """
     taken = [view.trace.events[place] for place in used]
     losses = {_losses(event) for event in taken}
     micros = frozenset[int]().union(*map(micros_of, taken))
@@ -218,7 +220,7 @@ def _losses(event: Event) -> frozenset[int]:
 
 
 def begin_alike(view: View, larger: View) -> bool:
-    """Whether the first window differs from the others as it does with a larger N: by as much, or by being of one size with both."""
+    """Whether the first window differs from the others by the same amount with a larger N, or has the same size with both."""
     first, other = view.first_size, larger.first_size
     if first == other:
         return (first == view.size) == (other == larger.size)
@@ -229,7 +231,7 @@ def begin_alike(view: View, larger: View) -> bool:
 
 
 def views(trace: Trace) -> Sequence[View]:
-    """The trace as each optimizer sees it that steps."""
+    """The trace as each optimizer that steps sees it."""
     return trace.once(_views)
 
 
@@ -239,7 +241,7 @@ def _views(trace: Trace) -> tuple[View, ...]:
 
 
 def own_paces(found: Sequence[View]) -> frozenset[tuple[int, int]]:
-    """The optimizers that are fed by the same backward passes as another one, and step after other ones than that."""
+    """The optimizers that share backward passes with another one but step at other times than it does."""
     if len(found) < 2:
         return frozenset()
     fed: dict[int, list[View]] = {}
@@ -252,7 +254,7 @@ def own_paces(found: Sequence[View]) -> frozenset[tuple[int, int]]:
 
 
 def _pace(view: View) -> tuple[int, ...]:
-    """After how many backward passes of the whole trace each step comes."""
+    """How many backward passes of the whole trace come before each step."""
     before = view.trace.once(_backward_places)
     own = {id(step) for step in view.steps}
     return tuple(bisect_left(before, place) for place, event in view.events if id(event) in own)

@@ -1,4 +1,4 @@
-"""The terms of a loss in whole windows: what each is multiplied by on its way to the gradients, and who knows it."""
+"""The terms of a loss in whole windows: what each is multiplied by before it reaches the gradients, and how certain that is."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SHARED = "the backward passes share a graph"
 
 
 MAY_DIVIDE = frozenset(("function", "wrapper argument"))
-"""What backpropagates out of sight."""
+"""Unknown code that runs the backward pass."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A term of the loss in whole windows: the factor of its gradient, why that may be another, and its backward pass."""
+    """A term of the loss in whole windows: the factor of its gradient, why that may be wrong, and its backward pass."""
 
     factor: Factor
     doubt: str
@@ -32,7 +32,7 @@ class Term:
 
 
 def terms(view: View) -> dict[int, Term]:
-    """For each place where a term of the loss begins, what it is in the whole windows."""
+    """The terms of the loss in whole windows, by the place where each begins."""
     found: dict[int, Term] = {}
     for window in view.closed:
         step = window.step
@@ -48,7 +48,7 @@ def terms(view: View) -> dict[int, Term]:
         by_key = {key: owner.get(id(source), step) for (key, _), (source, _) in parts.items()}
         for (key, _), (source, factor) in parts.items():
             if len(micros[key]) == 1 < view.size and not _in_turns(key, micros, by_key, view.size):
-                continue  # once in a window, it is no mean over it
+                continue  # a term that occurs once in a window is no mean over it
             event = owner.get(id(source), step)
             doubt = graver(factor.doubt, changed or (_SHARED if event.retains and len(step.loops) < len(event.loops) else ""))
             doubt = graver(
@@ -65,7 +65,7 @@ def terms(view: View) -> dict[int, Term]:
 
 
 def _in_turns(key: int, micros: Mapping[int, set[int]], events: Mapping[int, Event], size: int) -> bool:
-    """Whether a place and those in other arms of a branch are, together, each micro-batch of a window once."""
+    """Whether a place and those in other arms of a branch together cover each micro-batch of a window once."""
     arms = {id(node): arm for node, arm, _ in events[key].path}
     others = (other for other, event in events.items() if any(arms.get(id(node), arm) != arm for node, arm, _ in event.path))
     elsewhere = set[int]().union(*(micros[other] for other in others))
@@ -73,7 +73,7 @@ def _in_turns(key: int, micros: Mapping[int, set[int]], events: Mapping[int, Eve
 
 
 def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
-    """What a step holds, by the place where a term begins and its micro-batch: several of one place are one sum."""
+    """The terms that a step uses, by the place where each begins and its micro-batch. Several from one place are summed."""
     found: dict[tuple[int, int], tuple[Source, Factor]] = {}
     for source, factor in step.terms:
         key = (id(source.node), source.micro)
@@ -87,6 +87,6 @@ def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:
 
 
 def _out_of_sight(calls: list[Event]) -> str:
-    """Why the gradients may be others than they were, where something out of sight was handed them."""
+    """Why the gradients may have changed, if unknown code got them."""
     may = (call for call in calls if "gradient" in call.handed and not call.only_reads)
     return next((f"`{call.text}` receives the gradients" for call in may), "")

@@ -1,4 +1,4 @@
-"""Windows: what happens from one step of an optimizer to the next, and what is asked of it."""
+"""Windows: the events from one step of an optimizer to the next, and questions about them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import cached_property
 from gradlint.simulate.trace import Event, What
 
 Placed = tuple[int, Event]
-"""An event, and its place in the trace."""
+"""An event, with its index in the trace."""
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """What happens up to one step of an optimizer, which is None where no step came any more."""
+    """The events up to one step of an optimizer. The step is None if the run ends before it."""
 
     events: tuple[Placed, ...]
     step: Event | None
@@ -36,16 +36,16 @@ class Window:
 
     @property
     def opens(self) -> bool:
-        """Whether it begins with a pass over the data."""
+        """Whether a pass over the data begins before its first backward pass."""
         return next((e.what is What.PASS for _, e in self.events if e.what in (What.PASS, What.BACKWARD)), False)
 
     @cached_property
     def micros(self) -> frozenset[int]:
-        """The micro-batches that were backpropagated for the step: without those that a pass left behind and that were cleared."""
+        """The micro-batches that were backpropagated for the step, without those left over by a pass and then cleared."""
         return frozenset(pending(event for _, event in self.events))
 
     def between(self, what: What) -> list[Event]:
-        """The events of a kind that have one micro-batch of the window before them and another after, in the same pass."""
+        """The events of a kind between two micro-batches of the window, in the same pass."""
         found: list[Event] = []
         waiting: list[Event] = []
         last: Event | None = None
@@ -88,7 +88,7 @@ def micros_of(event: Event) -> frozenset[int]:
 
 
 def pending(events: Iterable[Event]) -> set[int]:
-    """The micro-batches that were backpropagated, without those of an earlier pass that were cleared when it was over."""
+    """The micro-batches that were backpropagated, without those of an earlier pass that were cleared when it ended."""
     found: set[int] = set()
     over = False
     last: Event | None = None
@@ -104,7 +104,7 @@ def pending(events: Iterable[Event]) -> set[int]:
 
 
 def begins_anew(zero: Event, backward: Event) -> bool:
-    """Whether several micro-batches of an inner loop are cleared where the loop around it goes on."""
+    """Whether the loop around an inner loop clears several of the inner loop's micro-batches."""
     outer = len(zero.loops)
     return outer < len(backward.loops) and zero.loops == backward.loops[:outer] and len(micros_of(zero)) > 1
 
@@ -126,20 +126,20 @@ def same_iteration(first: Event, second: Event) -> bool:
 
 
 def in_real_loop(event: Event) -> bool:
-    """Whether a loop of the text runs around an event, and not only the calls that a root is called by."""
+    """Whether a loop of the text runs around an event, not just the imagined calls of a root function."""
     return any(type(loop).__name__ != "FunctionDef" for loop in event.loops)
 
 
 def in_loop_of_data(step: Event, backward: Event) -> bool:
-    """Whether a loop of the text runs around a step and a backward pass of its own: others walk optimizers, or losses."""
+    """Whether a step and one of its backward passes share a loop of the text. Other loops run over optimizers, or losses."""
     shared = (mine for mine, theirs in zip(step.loops, backward.loops, strict=False) if mine is theirs)
     return any(type(loop).__name__ != "FunctionDef" for loop in shared)
 
 
 def training(events: list[Placed]) -> list[Placed]:
-    """The events without the passes over data in which nothing is backpropagated: those that evaluate.
+    """The events without the passes over data in which nothing is backpropagated, such as evaluation.
 
-    Of a pass that only lists the batches, which are trained on when it is over, the beginning stays.
+    If a pass only collects batches that are trained on afterwards, its beginning is kept.
     """
     ends: dict[int, int] = {}
     for index, (_, event) in enumerate(events):
@@ -151,7 +151,7 @@ def training(events: list[Placed]) -> list[Placed]:
 
 
 def _lists(events: list[Placed], index: int, ends: dict[int, int]) -> bool:
-    """Whether what an idle pass gave is trained on in the same iteration of the loops around it, before another pass begins."""
+    """Whether the batches of an idle pass are trained on in the same iteration of the outer loops, before another pass begins."""
     for further, (_, other) in enumerate(events[ends[index] + 1 :], ends[index] + 1):
         if other.what is What.BACKWARD:
             return ends[index] != index and same_iteration(events[index][1], other)
@@ -161,7 +161,7 @@ def _lists(events: list[Placed], index: int, ends: dict[int, int]) -> bool:
 
 
 def _idle_until(events: list[Placed], index: int) -> int | None:
-    """Where a pass over data ends in which nothing is backpropagated; its own place where it is left before its end."""
+    """Where a pass over data without backward passes ends. If it is left early, the index of its beginning."""
     begun = events[index][1]
     for further, (_, other) in enumerate(events[index + 1 :], index + 1):
         if other.what is What.BACKWARD:
@@ -175,7 +175,7 @@ def _idle_until(events: list[Placed], index: int) -> int | None:
 
 
 def cut(events: Sequence[Placed], number: int) -> list[Window]:
-    """The windows of an optimizer, by its number; the last one has no step."""
+    """The windows of an optimizer, by its number. The last one has no step."""
     windows: list[Window] = []
     current: list[Placed] = []
     for place, event in events:

@@ -1,4 +1,4 @@
-"""A world: what is assumed of everything that the text leaves open, the same for the whole of one run."""
+"""A world: the assumptions about everything that the text leaves open, fixed for one run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import libcst as cst
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
 WINDOW_OF = "the window of "
-"""How the setting is named that is N where a flag alone, which is out of sight, says when a window is full."""
+"""Prefix of the setting that represents N when an unknown flag alone says that a window is full."""
 MANY = 211
-"""What a bound is that a run is not meant to reach."""
+"""The value of a bound that a run should not reach."""
 DRIFTS = 1
-"""By how much a number of accumulation steps that changes on the way becomes larger."""
+"""How much an accumulation step count that changes during training grows."""
 _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
 _EPOCH_NOW = re.compile(r"^(cur_|current_|this_|i_)?epoch(_idx|_num|_id|_no|_i)?$")
 _SETTINGS = re.compile(
@@ -27,17 +27,17 @@ _PACKAGES = frozenset(
     "pytorch_lightning apex fairscale torchvision tqdm wandb logging contextlib copy json yaml types collections typing".split()
 )
 _ROWS = re.compile(r"^(?!(n|num|no|sub|mini|micro)_?batch).*batch(_?size)?(_per_\w+)?$|^bsz?$|_bsz?$", re.I)
-"""How many rows a batch has."""
+"""Names for the number of rows in a batch."""
 _RATE = re.compile(r"(^|_)(lr|learning_rate)($|_)", re.I)
 _TEACHER = re.compile(r"(^|_)(teacher|target|ema|momentum|frozen|reference|ref|old|prior)(_|$)", re.I)
-"""Models that others are held against, and whose weights are not stepped."""
+"""Names of models that others are compared with, and whose weights are not stepped."""
 _PROCESSES = re.compile(
     r"world_?size|num_?processes|device_?count|n_?proc|num_?replicas|^(n|num|number_of|total)_?(gpus?|nodes?|devices?|workers_total)$|"
     r"^(gpus|devices|nodes|ngpus?)(_per_node)?$",
     re.I,
 )
 _DISTRIBUTED = re.compile(r"distributed|(^|[._])(is_)?ddp($|_|\()|is_initialized|multi_?(gpu|process)", re.I)
-"""What asks whether several processes train; a launcher tells them."""
+"""Questions whether several processes train. The launcher sets the answer."""
 _RANK = re.compile(r"(^|_)rank$", re.I)
 _BEGINS = re.compile(
     r"^(re)?(start|resume|begin|initial|init|first|last|prev|previous|completed|finished|skip|skipped|trained|done)_|"
@@ -46,7 +46,7 @@ _BEGINS = re.compile(
     re.I,
 )
 _LIMIT = re.compile(r"(max|limit).*per_epoch", re.I)
-"""How much of a pass is wanted, where that is not all."""
+"""Names for a limit on how much of a pass is used."""
 _BOUND = re.compile(
     r"(^|_)max(imum)?_|_max$|total|^(num|n)_(train|training|update|updates|optimization|iter|iters|iterations)", re.I
 )
@@ -61,10 +61,10 @@ _MEASURES = re.compile(
 )
 _LOADED = re.compile(r"(^|\.)(load|safe_load|load_checkpoint|load_state|resume)\(|checkpoint|ckpt|state_dict", re.I)
 _BUILT = re.compile(r"([a-z]\w*\.)*[A-Z]\w*(\.\w+)?\(")
-"""How the identity of something begins that a class has built."""
+"""How the identity of something built by a class begins."""
 _INNER = re.compile(r"(\.\w+|\['?\w+'?\])+$")
 _WRITTEN = re.compile(r"(^|\.)(yaml|json|toml|tomli|tomllib|omegaconf)\.(safe_|full_|unsafe_)?load\(", re.I)
-"""Files of settings: what is loaded from them is no state of an earlier run."""
+"""Files of settings. Loading one does not restore the state of an earlier run."""
 _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
@@ -72,17 +72,20 @@ _RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_
 class World:
     """The assumptions of one run.
 
-    `n` is the value of the settings that count as accumulation steps: those of `n_names`, and those whose names spell it.
-    `length` is how many batches a pass over data has whose length is unknown. `answers` are the questions that are answered
-    otherwise than usual, `strings` the values of settings that are compared with strings. `small` says that batches are of two rows.
-    `detour` is a branch that the data decide and that takes its other arm once, and how many times it is met before. After
-    `drift` iterations, numbers of accumulation steps that a count decides are larger by DRIFTS. `due` are remainders that are 0
-    whenever they are asked, as if their divisor were 1: what happens every so often happens now. `processes` are how many train;
-    `wrapper` is the call that has wrapped the model for them out of sight. `paces` are the settings that say how often something
-    is done, and are N themselves. Of the branches in loops that the data decide, by the order in which they are met, `elsewhere`
-    are those that take their other arm whenever that is, and `settled` those of which all arms are tried: the data decide nothing
-    there. Of the settings `growing` nothing but `drift` changes the number. `passes` are the epochs that settings ask for.
-    `seeking` says that nothing is asked of the run but whether it comes to an update: it ends there.
+    `n` is the value of the settings that count as accumulation steps: those in `n_names`, and those whose names suggest it.
+    `length` is the number of batches in a pass over data of unknown length, and `passes` the number of epochs that settings
+    ask for. `answers` are the questions with an unusual answer, `strings` the values of settings that are compared with
+    strings. `small` says that batches have two rows.
+
+    `detour` is a branch that the data decide and that takes its other arm once, and how many times it runs before that. After
+    `drift` iterations, accumulation step counts that depend on a counter grow by DRIFTS; for the settings in `growing`, only
+    `drift` changes the number. `due` are remainders that are always 0, as if their divisor were 1, so that anything done
+    periodically happens every time. `paces` are the settings that say how often something happens and that equal N.
+
+    `processes` is how many processes train; `wrapper` is a call that is presumed to have wrapped the model for them. The
+    branches in loops that the data decide are numbered in the order in which they are first met: those in `elsewhere` always
+    take their other arm, and for those in `settled` all arms are tried, so the data no longer decide. `seeking` says that the
+    run only looks for an update, and ends at the first.
     """
 
     n: int = 3
@@ -107,19 +110,22 @@ class World:
 
 @dataclass
 class Asked:
-    """What a run asked of its world.
+    """What a run needed to know about its world.
 
-    `numbers` are the settings that were asked for a number; `questions` the unknown conditions, each with the answer that it
-    got, of which `deciding` decide about training, `leading` may lead to backward passes if they are answered otherwise, and
-    `looped` were asked in a loop; `branches` say which of them each branch asked first; `gates` the settings that conditions
-    around the update of weights depend on; `moduli` the plain numbers there, and `idle` the remainders elsewhere; `rests` are
-    the remainders of lengths of data, by their nodes, and `kept` those that have a name;
-    `masked` says that the bits of N are asked, so that it is a power of two. `forks` are the branches that the data decide, each
-    with the numbers of events before it whenever it was met; `absent` says which numbers of accumulation steps are asked where
-    whether they are 0 or None; `drifting` the numbers of accumulation steps that a count
-    decides, with how often they were computed; `paces` the settings that something is divided by for the remainder; `varied` are
-    all branches in loops that the data decide, with their numbers in the order in which they are met; `passed_by` the questions
-    whose other answer leads past a loop, to others; `wraps` says that it has come to what wraps a model for several processes.
+    `numbers` are the settings used as numbers. `questions` are the unknown conditions, each with its answer: those in
+    `deciding` decide about training, those in `leading` may lead to backward passes when answered otherwise, and those in
+    `looped` came up in a loop. `branches` maps each branch to its first question. `passed_by` are the questions whose other
+    answer skips a loop and leads to others.
+
+    `gates` are the settings that conditions around weight updates depend on. `moduli` are the plain numbers there, and `idle`
+    the remainders elsewhere. `rests` are the remainders of data lengths, by node, and `kept` those with a name. `masked` says
+    that the code tests the bits of N, so N is a power of two. `absent` says which accumulation step counts are tested for 0
+    or None, and where. `drifting` are the accumulation step counts that depend on a counter, with how often they were
+    computed. `paces` are the settings used as divisors of remainders.
+
+    `forks` are the branches that the data decide, each with the number of events before each of its executions. `varied` are
+    all branches in loops that the data decide, numbered in the order in which they are first met. `wraps` says that the run
+    reached the code that wraps a model for several processes.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -146,19 +152,19 @@ class Asked:
 
 
 def spells_epochs(name: str) -> bool:
-    """Whether a name says that it counts passes over the data."""
+    """Whether a name suggests a count of passes over the data."""
     return _EPOCHS.search(name) is not None
 
 
 @lru_cache(maxsize=8192)
 def spells_setting(identity: str) -> bool:
-    """Whether something is an entry of the settings, by the name of what it stands in."""
+    """Whether something is an entry of the settings, judged by the name of its container."""
     owner = identity.rpartition("[")[0] if identity.endswith("]") else identity.rpartition(".")[0]
     return _SETTINGS.search(owner) is not None
 
 
 def spells_teacher(name: str) -> bool:
-    """Whether a name says that a model is one which others learn from."""
+    """Whether a name suggests a model that others learn from."""
     return _TEACHER.search(name) is not None
 
 
@@ -168,35 +174,36 @@ def spells_rate(name: str) -> bool:
 
 
 def spells_rows(name: str) -> bool:
-    """Whether a name may say how many rows a batch has."""
+    """Whether a name may be the number of rows in a batch."""
     return _ROWS.search(name) is not None
 
 
 def known_package(path: str) -> bool:
-    """Whether a dotted name belongs to a package that keeps nobody's settings."""
+    """Whether a dotted name belongs to a package that holds no user settings."""
     return path.partition(".")[0] in _PACKAGES
 
 
 def spells_constant(name: str) -> bool:
-    """Whether a name is written as that of a number which is set once: `BATCH_SIZE`, `EPOCHS`."""
+    """Whether a name is written like a constant: `BATCH_SIZE`, `EPOCHS`."""
     return name.isupper() and ("_" in name or spells_epochs(name))
 
 
 def spells_counter(name: str) -> bool:
-    """Whether a name says that it counts micro-batches."""
+    """Whether a name suggests a counter of micro-batches."""
     return _COUNTER.search(name) is not None
 
 
 def measures(name: str) -> bool:
-    """Whether a name that speaks of steps tells how much, or how often something else is done."""
+    """Whether a name that mentions steps is a quantity, or says how often something else happens."""
     return _MEASURES.search(name) is not None
 
 
 @lru_cache(maxsize=8192)
 def spells_resumption(name: str) -> bool:
-    """Whether a name says that it is about a run that goes on, or about anything but a whole and plain one.
+    """Whether a name suggests a resumed run, or anything else but a plain, complete one.
 
-    Of something in an object of a class, only what leads to it there: `BertForPreTraining(args).config` resumes nothing.
+    For the attributes of an object built by a class, only the attribute path counts: `BertForPreTraining(args).config` resumes
+    nothing.
     """
     inner = _INNER.search(name) if _BUILT.match(name) else None
     return _RESUMES.search(inner.group() if inner is not None else name) is not None
@@ -204,7 +211,7 @@ def spells_resumption(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def last_part(identity: str) -> str:
-    """The last name of a setting's identity: of `cfg["train"].steps()`, `steps`."""
+    """The last name of a setting's identity: `steps` for `cfg["train"].steps()`."""
     return identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"()")
 
 
@@ -214,7 +221,7 @@ def spells_processes(name: str) -> bool:
 
 
 def assumed_number(name: str, default: int | float | None, processes: int = 1, passes: int = PASSES) -> int | float | None:
-    """What a number is by its name: training runs from the beginning, and no bound is reached; None where it says nothing."""
+    """The number that a name implies: training starts from the beginning, and no bound is reached. None if it implies nothing."""
     owner, name = name.rpartition("[" if name.endswith("]") else ".")[0], last_part(name)
     if _PROCESSES.search(name):
         return processes

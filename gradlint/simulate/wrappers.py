@@ -1,4 +1,4 @@
-"""Calls out of sight that are handed an optimizer: what wraps a backward pass and the update behind it."""
+"""Calls of unknown code that get an optimizer: wrappers of a backward pass and the update after it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
 
 
 def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """`engine.backward(loss)` and `engine.step()` of what is not built in sight; `loss.backward()` of an unknown loss."""
+    """`engine.backward(loss)` and `engine.step()` of an unknown engine, or `loss.backward()` of an unknown loss."""
     if name == "backward" and not args and kwargs.keys() <= {"retain_graph", "create_graph", "inputs", "gradient"}:
         backward(machine, value, node)
         return None
@@ -48,14 +48,14 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
 
 
 def optimizer_in(value: Any) -> Optimizer | None:
-    """The optimizer that something is, or that what gave it was handed."""
+    """The optimizer that a value is, or that was passed to the call that returned it."""
     if isinstance(value, Optimizer):
         return value
     return value.kept.get("<optimizer>") if type(value) is Opaque else None
 
 
 def wrapper(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward, and at the boundary all that a step needs."""
+    """`loss_scaler(loss, optimizer, ..., update_grad=boundary)`: backward, and at the boundary everything that a step needs."""
     optimizer = next((each for each in args[1:3] if isinstance(each, Optimizer)), None)
     flags = [value for name, value in kwargs.items() if name in BOUNDARY_ARGUMENTS]
     flags += [

@@ -14,11 +14,11 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 _MAY_CLEAR = frozenset(("optimizer", "parameters", "gradient", "network", "an object of an unknown class"))
-"""What something out of sight is handed that may clear gradients, or keep them for later."""
+"""Arguments with which unknown code may clear gradients, or store them for later."""
 
 
 def never(view: View, larger: View | None) -> Iterator[Fault]:
-    """Steps meet what earlier ones have used, and nothing clears it, however many there are."""
+    """Steps find gradients that earlier steps used, and nothing ever clears them."""
     again = _meets_again(view)
     if again is None or not in_real_loop(again):
         return
@@ -42,7 +42,7 @@ def same_loop(event: Event, backward: Event) -> bool:
 def before_step(view: View) -> Iterator[Fault]:
     """Gradients are cleared between the last backward pass and the step, which finds none.
 
-    Who clears them one by one just before the step leaves some: those of layers that are not to be trained are dropped so.
+    Clearing them parameter by parameter just before the step is allowed: it drops the gradients of layers that are not trained.
     """
     for window in view.closed:
         if not window.backwards or window.step is None or window.step.terms or _put_elsewhere(window):
@@ -53,28 +53,28 @@ def before_step(view: View) -> Iterator[Fault]:
 
 
 def _put_elsewhere(window: Window) -> bool:
-    """Gradients are computed with, or put in the place of others."""
+    """Whether the window computes with its gradients, or replaces them."""
     return _replaced(window) or any("gradient" in call.handed for call in window.of(What.CALL))
 
 
 def _replaced(window: Window) -> bool:
-    """Whether others are put in the place of the gradients."""
+    """Whether the window replaces its gradients with others."""
     return any(event.value is not None and event.value.doubt for event in window.of(What.RESCALE))
 
 
 def inside_window(view: View) -> Iterator[Fault]:
-    """Gradients are cleared between two micro-batches of a window, and nothing used them."""
+    """Gradients are cleared unused between two micro-batches of a window."""
     yield from _unused(view, view.lost)
 
 
 def between_parts(view: View) -> Iterator[Fault]:
-    """Gradients of one part of the samples are cleared before those of the next come, and nothing used them."""
+    """Gradients of one part of the samples are cleared unused before those of the next part come."""
     if not any(call.handed & _MAY_CLEAR for call in view.of(What.CALL)):
         yield from _unused(view, view.torn)
 
 
 def _unused(view: View, zeros: list[Event]) -> Iterator[Fault]:
-    """The zeroings of windows whose step finds what is left: where others are put in their place, these may be made of all."""
+    """Faults for some zeroings, except in windows that replace the gradients: the replacement may combine all of them."""
     replaced = {id(event) for window in view.windows if _replaced(window) for _, event in window.events}
     for zero in zeros:
         if id(zero) not in replaced:
@@ -82,14 +82,14 @@ def _unused(view: View, zeros: list[Event]) -> Iterator[Fault]:
 
 
 def at_each(view: View) -> bool:
-    """Whether whole windows are cleared after each of their micro-batches, and not once, before the last."""
+    """Whether whole windows clear the gradients after every micro-batch, not just once before the last."""
     lost = {id(zero) for zero in view.lost}
     whole = [window for window in view.closed if len(window.micros) == view.size > 2]
     return bool(whole) and all(sum(id(zero) in lost for zero in window.of(What.ZERO)) >= view.size - 1 for window in whole)
 
 
 def reused(view: View) -> Iterator[Fault]:
-    """A step meets gradients which an earlier one has used, and that are cleared when the window is over."""
+    """A step finds gradients that an earlier step used, and that are cleared only when the window is over."""
     again = _meets_again(view)
     if again is None:
         return
@@ -101,13 +101,13 @@ def reused(view: View) -> Iterator[Fault]:
 
 
 def _of_micro_batches(step: Event, view: View) -> tuple[cst.CSTNode, ...]:
-    """The loops around a step that its last backward pass stands in, too: further ones walk optimizers, and no data."""
+    """The loops around both a step and its last backward pass. Others run over optimizers, not over data."""
     latest = view.trace.events[step.held[-1]].loops
     return tuple(mine for mine, theirs in zip(step.loops, latest, strict=False) if mine is theirs)
 
 
 def beside(view: View, larger: View | None) -> Iterator[Fault]:
-    """One optimizer steps on every micro-batch, and once more, at another place, on every N-th."""
+    """One optimizer steps on every micro-batch, and in another place again on every N-th."""
     nodes = {id(step.node): step for step in view.steps}
     if larger is None or len(nodes) != 2 or view.trace.n == larger.trace.n:
         return
@@ -119,7 +119,7 @@ def beside(view: View, larger: View | None) -> Iterator[Fault]:
 
 
 def _pace(view: View, node: cst.CSTNode) -> int:
-    """How many backward passes come between two steps of a place at the most, within a pass over the data."""
+    """The most backward passes between two steps at a place, within a pass over the data."""
     found = {0}
     passed: list[int] = []
     count = 0
@@ -136,13 +136,13 @@ def _pace(view: View, node: cst.CSTNode) -> int:
 
 
 def _closes(zero: Event, step: Event) -> bool:
-    """Whether the loop around the one that steps clears what its iterations made together: each is divided by their number."""
+    """Whether an outer loop clears what the inner iterations made together, with each divided by their number."""
     around = len(zero.loops) < len(step.loops) and zero.loops == step.loops[: len(zero.loops)]
     return around and any(isclose(factor.value * len(micros_of(zero)), 1.0) for _, factor in zero.terms)
 
 
 def _meets_again(view: View) -> Event | None:
-    """The first step that finds gradients which an earlier one has used, beside new ones."""
+    """The first step that finds gradients used by an earlier step, in addition to new ones."""
     before: set[int] = set()
     for step in view.steps:
         held = set(step.held)

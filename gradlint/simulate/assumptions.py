@@ -17,6 +17,7 @@ from gradlint.simulate.world import (
     measures,
     spells_counter,
     spells_epochs,
+    spells_pass,
     spells_processes,
     spells_rows,
     spells_setting,
@@ -130,6 +131,8 @@ class Assumptions:
         if name in self.world.paces:
             return self.world.n
         last = last_part(name)
+        if spells_pass(last):
+            return self.world.length
         known = assumed_number(name, default, self.world.processes, self.world.passes)
         if known is not None:
             return known

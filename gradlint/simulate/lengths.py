@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 from math import ceil, floor, isclose, prod
 
+import libcst as cst
+
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.limits import met_by_micro_batches
 from gradlint.simulate.pace import of_data, of_same, passes_in
@@ -68,7 +70,7 @@ def _per_update(event: Event, view: View) -> bool:
 def _of_micro_batches(length: Factor, view: View) -> bool:
     """Whether a length is the number of micro-batches in whole passes, or in a run that ends after a set number of them."""
     passes = passes_in(length, view)
-    return (passes > 0 and not _by_usual(passes, length, view)) or _of_limit(length, view)
+    return (passes > 0 and not _by_usual(passes, length, view)) or _of_limit(length, view) or _of_ranges(length, view)
 
 
 def _by_usual(passes: int, length: Factor, view: View) -> bool:
@@ -83,6 +85,24 @@ def _of_limit(length: Factor, view: View) -> bool:
         return False
     own = frozenset(name for name in length.of if settings.get(name) != 1)  # a number of processes is 1 in all worlds
     return any(limit.of == own and limit.value <= length.value for limit in met_by_micro_batches(view))
+
+
+def _of_ranges(length: Factor, view: View) -> bool:
+    """Whether a length is no shorter than the iterations of nested ranges, and given by the same settings.
+
+    Each iteration of the innermost one is one micro-batch: `for epoch in range(epochs): for step in range(steps_per_epoch):`.
+    """
+    first = view.backwards[0]
+    ends = {id(each.node): each.sides[1] for each in view.trace.bounds}
+    loops = [each for each in first.loops if not isinstance(each, cst.FunctionDef)]
+    stops = [ends[id(loop)] for loop in loops if id(loop) in ends]
+    if length.doubt or len(stops) < 2 or len(stops) < len(loops):
+        return False
+    of = frozenset().union(*(each.of for each in stops))
+    turns = {(event.turns, micro) for event in view.backwards for micro in micros_of(event) if event.loops == first.loops}
+    one_each = len(turns) == len({turn for turn, _ in turns}) == len({micro for _, micro in turns})
+    same = of == length.of and not of & view.trace.n_names
+    return same and one_each and prod(each.value for each in stops) <= length.value
 
 
 def not_in_updates(before: Trace, after: Trace) -> str:

@@ -17,6 +17,7 @@ MANY = 211
 DRIFTS = 1
 """How much an accumulation step count that changes during training grows."""
 _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
+_PASS = re.compile(r"^(n_|num_)?(steps|iters?|iterations|batches)_(per|in)_epoch$|^epoch_(length|size|steps|iters)$", re.I)
 _EPOCH_NOW = re.compile(r"^(cur_|current_|this_|i_)?epoch(_idx|_num|_id|_no|_i)?$")
 _SETTINGS = re.compile(
     r"(^|[._])(args?|opts?|options?|config|cfg|conf|flags?|hparams?|params?|hps?|settings)$|^(FLAGS|CFG|C)$|"
@@ -149,6 +150,11 @@ class Asked:
     varied: dict[cst.CSTNode, int] = field(default_factory=dict)
     passed_by: dict[str, bool] = field(default_factory=dict)
     wraps: bool = False
+
+
+def spells_pass(name: str) -> bool:
+    """Whether a name suggests the number of batches in one pass: `steps_per_epoch`."""
+    return _PASS.search(name) is not None
 
 
 def spells_epochs(name: str) -> bool:

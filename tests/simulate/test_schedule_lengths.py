@@ -244,3 +244,35 @@ def test_a_factor_that_counts_by_the_setting_that_ends_the_run() -> None:
     assert codes(script.replace(named, factor.format("args.total_steps"))) == {"GRD402"}
     assert codes(script.replace(named, factor.format("args.decay_steps"))) == set()
     assert codes(script.replace(named, factor.format("(args.total_steps / args.accum_steps)"))) == set()
+
+
+NESTED = """\
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+
+def train(args, model, criterion, draw):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr)
+    scheduler = CosineAnnealingLR(optimizer, T_max={length})
+    for epoch in range(args.epochs):
+        for step in range(args.steps_per_epoch):
+            x, y = draw()
+            (criterion(model(x), y) / args.accum_steps).backward()
+            if (step + 1) % args.accum_steps == 0 or step + 1 == args.steps_per_epoch:
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("length", "wanted"),
+    [
+        ("args.steps_per_epoch * args.epochs", {"GRD402"}),
+        ("args.steps_per_epoch * args.epochs // args.accum_steps", set()),
+        ("args.steps_per_epoch", set()),
+        ("args.total_steps", set()),
+    ],
+)
+def test_a_run_of_nested_ranges(length: str, wanted: set[str]) -> None:
+    assert codes(NESTED.format(length=length)) == wanted

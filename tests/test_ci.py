@@ -251,6 +251,15 @@ def test_the_commands_for_programs(repository: Path, monkeypatch: pytest.MonkeyP
     assert json.loads(statistics)[0]["count"] == 2
 
 
+def test_the_command_for_verdicts(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    text = next(block for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) if "verdicts" in block)
+    loops = json.loads(run(*shlex.split(text.partition(" | ")[0])[1:]).stdout)
+    fields = set(re.findall(r"`(\w+)`", PAGE.partition("on each training loop. An object has ")[2].partition("```sh")[0]))
+    assert [each["verdict"] for each in loops] == ["wrong", "wrong"]
+    assert all(set(each) <= fields for each in loops)
+
+
 def test_the_command_for_a_pull_request(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     text = next(block for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) if "--summary" in block)

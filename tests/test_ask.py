@@ -243,8 +243,9 @@ def terminal() -> Iterator[Terminal]:
                     os.write(ours, pending.pop(0).encode().replace(b"y", b"y\n").replace(b"n", b"n\n").replace(b"q", b"q\n"))
             elif child.poll() is not None:
                 break
+        status = child.wait(30)  # a terminal that closes earlier hangs up on what is about to end
         os.close(ours)
-        return shown.getvalue().replace("\r\n", "\n"), child.wait(30)
+        return shown.getvalue().replace("\r\n", "\n"), status
 
     yield start
     for child in children:

@@ -61,7 +61,7 @@ def items_of(machine: Machine, value: Any, node: cst.CSTNode) -> Iterator[Any]:
     if type(value) is Opaque:
         return _of_opaque(machine, value, node)
     apart = isinstance(node, (cst.Tuple, cst.List))  # each item gets a separate name
-    if isinstance(value, (Optimizer, Schedule, Scaler)) and value.node is None and not apart:
+    if not apart and _stands_for_several(machine, value):
         return iter([value])  # one object represents all those under a name: they are the same on every iteration
     if isinstance(value, (Thing, Answer)):
         return iter([Opaque("an item")])

@@ -29,7 +29,8 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     """Compile `for`."""
     iterable, target, body = expression(node.iter), assign(node.target), compiler.block(node.body)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
-    leads, gives = compiler.aims.of(node.body).leads, _gives(node)
+    leads = compiler.aims.of(node.body).leads
+    gives = not leads and _gives(node)
     compiler.numbered.update((id(call), node) for call in _numberings(node.iter))
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
@@ -41,8 +42,9 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             machine.asked.gates |= ranges.bounds(value)
             if ranges.walks_data(machine, value, node):
                 machine.walking.add(id(node))
-        level = len(machine.loops)
-        begun, left, trained = len(machine.events), machine.left, len(machine.trained)
+        stop = ranges.stop_of(value) if leads else None
+        this = _Execution(machine, node, leads, gives)
+        begun = len(machine.events)
         count = 0
         of_weights = isinstance(value, Parameter)  # what happens to one parameter happens to all of them once
         if not of_weights:
@@ -57,24 +59,51 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
                 machine.begin(item)
             elif isinstance(item, Parameter):
                 item = Parameter(owner=item.owner, walked=len(machine.path))
-            if leads:
-                ranges.asks(machine, value, node, item)
+            if stop is not None:
+                ranges.asks(machine, stop, node, item)
             target(frame, item)
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
-                machine.patience.pays(node, left - machine.left)
-                _leave(machine, level)
+                this.leave()
                 return None if signal is BREAK else signal
-            if not leads and len(machine.trained) == trained and _has_enough(machine, node, count, left, gives):
+            if this.is_enough(count):
                 break
-            if count == PASSES and _passed(machine, begun, node, level) >= PASSES:
+            if count == PASSES and _passed(machine, begun, node, this.level) >= PASSES:
                 break
-        machine.patience.pays(node, left - machine.left)
-        _leave(machine, level)
+        this.leave()
         return (yield from run_block(orelse, frame))
 
     return run
+
+
+class _Execution:
+    """One execution of a loop, from before its first iteration: what it has cost, and whether it has trained anything."""
+
+    def __init__(self, machine: Machine, node: cst.For | cst.While, leads: bool, gives: bool) -> None:
+        self.machine, self.node, self.leads, self.gives = machine, node, leads, gives
+        self.level = len(machine.loops)
+        self._left, self._trained = machine.left, len(machine.trained)
+
+    @property
+    def _cost(self) -> int:
+        return self._left - self.machine.left
+
+    def is_enough(self, count: int) -> bool:
+        """Whether a loop that has trained nothing has run often enough: its whole length is nobody's concern."""
+        if self.leads or len(self.machine.trained) != self._trained:
+            return False
+        return count > 2 * self.machine.world.length + 4 or (
+            not self.gives and self.machine.patience.is_over(self.node, self._cost)
+        )
+
+    def leave(self) -> None:
+        """Leaves the loop, and ends the passes that it iterated by hand, if they are at their last batch."""
+        self.machine.patience.pays(self.node, self._cost)
+        for stream in [each for each in self.machine.spent if each.level >= self.level]:
+            self.machine.spent.remove(stream)
+            next(stream.items, None)
+        close(self.machine, self.level)
 
 
 def _gives(node: cst.For | cst.While) -> bool:
@@ -106,21 +135,17 @@ def _walked(machine: Machine, value: Any, node: cst.For, *, leads: bool) -> Iter
     return batches(machine, Loader("what is walked", node), node) if known is None else items
 
 
-def _has_enough(machine: Machine, node: cst.CSTNode, count: int, left: int, gives: bool) -> bool:
-    """Whether a loop that trains nothing has run often enough: its exact length does not matter."""
-    return count > 2 * machine.world.length + 4 or (not gives and machine.patience.is_over(node, left - machine.left))
-
-
 def while_loop(compiler: Any, node: cst.While) -> Flowing:
     """Compile `while`."""
     test, body = expression(node.test), compiler.block(node.body)
     ending = alternatives(node.test, cst.And)
-    leads, gives = compiler.aims.of(node.body).leads, _gives(node)
+    leads = compiler.aims.of(node.body).leads
+    gives = not leads and _gives(node)
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
-        level, left, trained = len(machine.loops), machine.left, len(machine.trained)
+        this = _Execution(machine, node, leads, gives)
         machine.loops.append(node)
         machine.draws.append(0)
         count = 0
@@ -135,7 +160,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 known = count < machine.world.length
             if not known:
                 break
-            if count and not leads and len(machine.trained) == trained and _has_enough(machine, node, count, left, gives):
+            if count and this.is_enough(count):
                 break
             if count > 4 * machine.world.length + 40:
                 raise Stopped("the loop has no visible end", node)
@@ -143,22 +168,12 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
             signal = yield from run_block(body, frame)
             count += 1
             if signal is BREAK or type(signal) is Returned:
-                machine.patience.pays(node, left - machine.left)
-                _leave(machine, level)
+                this.leave()
                 return None if signal is BREAK else signal
-        machine.patience.pays(node, left - machine.left)
-        _leave(machine, level)
+        this.leave()
         return (yield from run_block(orelse, frame))
 
     return run
-
-
-def _leave(machine: Machine, level: int) -> None:
-    """Leave a loop, and end the passes that it iterated by hand, if they are at their last batch."""
-    for stream in [each for each in machine.spent if each.level >= level]:
-        machine.spent.remove(stream)
-        next(stream.items, None)
-    close(machine, level)
 
 
 def close(machine: Machine, level: int) -> None:

@@ -25,10 +25,15 @@ def bounds(value: Any) -> frozenset[str]:
     return next((each.of for each in _layers(value) if isinstance(each, Stream) and each.of), frozenset())
 
 
-def asks(machine: Machine, value: Any, node: cst.For, item: Any) -> None:
-    """Records the comparisons in a loop over a range: whether each of its numbers is below the bound that a setting gives."""
+def stop_of(value: Any) -> Num | None:
+    """The number before which a range ends, if a setting gives it."""
     stop = next((each.stop for each in _layers(value) if isinstance(each, Stream) and each.stop is not None), None)
-    if type(stop) is Num and type(item) is int:
+    return stop if type(stop) is Num else None
+
+
+def asks(machine: Machine, stop: Num, node: cst.For, item: Any) -> None:
+    """Records the comparison in a loop over a range: whether one of its numbers is below the bound that a setting gives."""
+    if type(item) is int:
         sides = Factor(float(item)), Factor(float(stop.value), stop.of)
         machine.bounds.append(Bound(node, sides, False, len(machine.events), tuple(machine.loops), True))
 

@@ -12,13 +12,8 @@ from gradlint.simulate.things import Gradient
 
 
 def gradient_of(machine: Machine, value: Any, node: cst.CSTNode) -> Gradient:
-    """The gradient of some weights."""
-    looks(machine, value, node)
-    return Gradient(owner=value)
-
-
-def looks(machine: Machine, value: Any, node: cst.CSTNode) -> None:
-    """Records that the gradients of some weights are read."""
+    """The gradient of some weights; a risk if all of them were cleared."""
     chosen = optimizers_of(machine, value)
     if machine.trained and chosen and not any(each.held for each in chosen):
         machine.risks.add(f"`{machine.compiler.spelled(node)}` would find no gradients")
+    return Gradient(owner=value)

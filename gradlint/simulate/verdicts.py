@@ -151,9 +151,8 @@ def _arms_seen(view: View, loop: cst.CSTNode | None, runs: Sequence[Played]) -> 
     for run in runs[2:]:
         for other in views(run.trace):
             for term in terms_of_loss(other).values():
-                if id(term.event.node) in usual or _innermost(term.event) is not loop or term.doubt in WITHOUT_STEPS:
-                    continue
-                if term.doubt and other.size > 1:
+                new = id(term.event.node) not in usual and _innermost(term.event) is loop
+                if new and other.size > 1 and term.doubt not in WITHOUT_STEPS:
                     return term.doubt, term.event.node
     return "", None
 

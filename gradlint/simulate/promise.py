@@ -48,8 +48,8 @@ class Promise:
         if not parts:
             return ""
         listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-        held = "gradlint simulates the loop with and without the fix, and withholds it if the two runs differ in anything else."
-        return f"The fix may affect {listed}, and nothing else in a run. {held}"
+        held = "gradlint simulates the loop with and without the fix, and withholds it if anything else differs."
+        return f"The fix may only change {listed}. {held}"
 
 
 def changing(*events: What, factors: bool = False, windows: bool = False, synchronisation: bool = False) -> Promise:

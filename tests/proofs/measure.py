@@ -14,14 +14,17 @@ from proofs import PROOFS
 PAGES = Path(__file__).resolve().parents[2] / "rules"
 _MEASURED = re.compile(r"(^## Measured\n(?:\n!\[[^\]]*\]\([^)]*\)\n)?)(.*?)(?=^## |\Z)", re.M | re.S)
 """The heading with the picture that `benchmarks/pictures.py` puts under it, and what is said in words."""
+_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
+_FIXED, _BY_HAND, _EITHER = "With the fix", "Fixed by hand", "With the fix (or fixed by hand, where gradlint offers none)"
 
 
 def section(code: str) -> str:
     """What the proofs of a rule measure, as its page says it."""
     proofs = [proof for proof in PROOFS if proof.code == code]
-    repair = "repaired" if all(proof.fixable for proof in proofs) else "repaired (by hand where no fix is offered)"
-    sentences = " ".join(proof.measured.sentence for proof in proofs)
-    said = f"measured: {sentences} As {repair}, the run equals the large batch's to 1e-9."
+    fixable = {proof.fixable for proof in proofs}
+    fixed = _FIXED if fixable == {True} else _BY_HAND if fixable == {False} else _EITHER
+    sentences = " ".join(dict.fromkeys(each for proof in proofs for each in _SENTENCES.split(proof.measured.sentence)))
+    said = f"We trained a small model with this bug. {sentences} {fixed}, the weights match the large batch's to within 1e-9."
     text = textwrap.fill(said, 125, break_long_words=False, break_on_hyphens=False)
     return f"{text}\n\n{by_optimizer()}" if code == "GRD101" else text
 

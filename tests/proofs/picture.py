@@ -1,4 +1,4 @@
-"""A picture as data: two curves, what is said of them, and whether two such pictures are the same."""
+"""A picture as data: two curves, the words for them, and whether two such pictures are the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from proofs import two
 
 @dataclass(frozen=True)
 class Curve:
-    """One run's points. `stopped` is the error that ended the run behind the last of them."""
+    """One run's points. `stopped` is the error that ended the run after the last of them."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -26,7 +26,7 @@ class Curve:
         else:
             between = f", between {low} and {high}" if {low, high} - {first, last} else ""
             said = f"from {first} to {last}{between}"
-        return f"{said}, and there it stops with {self.stopped}" if self.stopped else said
+        return f"{said}, where it stops with {self.stopped}" if self.stopped else said
 
 
 @dataclass(frozen=True)

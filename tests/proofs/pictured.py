@@ -18,7 +18,7 @@ READ = "micro-batches read"
 FIRST_EPOCH = "micro-batch of the first epoch, in windows of 4"
 NORM = "gradient norm (L2)"
 WEIGHTS = "weights' norm (L2)"
-OFF = "off the large batch (% of its way)"
+OFF = "distance from the large batch (%)"
 
 
 def pictures(codes: Iterable[str] = ()) -> Iterator[Picture]:
@@ -94,18 +94,20 @@ def _gradient(run: Observed) -> Curve:
     return _by_update(_norms(run.gradients), run)
 
 
-def _times(o: Outcome) -> str:
-    return two(float(o.faulty.gradients[0].norm() / o.cured.gradients[0].norm()))
+def _length(o: Outcome) -> str:
+    times = float(o.faulty.gradients[0].norm() / o.cured.gradients[0].norm())
+    return f"is {two(times)} times too long" if times > 1 else f"is only {two(100 * times)} % as long"
 
 
-def _given(who: str) -> Show:
-    return _both(lambda o: f"{who}, the first gradient is {_times(o)} times as long", UPDATE, NORM, _gradient)
+def _given(when: str) -> Show:
+    return _both(lambda o: f"{when}, the first gradient {_length(o)}", UPDATE, NORM, _gradient)
 
 
 def _astray(what: str) -> Show:
     def show(code: str, o: Outcome) -> Picture:
         written = _off(o.faulty, o.meant)
-        return Picture(code, what.format(two(written.y[-1])), UPDATE, OFF, written, _off(o.cured, o.cured_meant))
+        title = f"With {what}, training ends {two(written.y[-1])} % off the large batch"
+        return Picture(code, title, UPDATE, OFF, written, _off(o.cured, o.cured_meant))
 
     return show
 
@@ -142,7 +144,7 @@ def _cut(code: str, o: Outcome) -> Picture:
 
 def _in_backward(code: str, o: Outcome) -> Picture:
     written, repaired = (_first_epoch(accumulate(run.windows), map(float, run.windows), o) for run in (o.faulty, o.cured))
-    title = f"Stepped in the backward pass, {o.faulty.updates} updates where {o.cured.updates} were meant"
+    title = f"The hook makes {o.faulty.updates} updates instead of {o.cured.updates}"
     return Picture(code, title, FIRST_EPOCH, "micro-batches in the update", written, repaired, "stems", windows=o.setup.window)
 
 
@@ -150,7 +152,7 @@ def _irregular(code: str, o: Outcome) -> Picture:
     written, repaired = (
         Curve(tuple(map(float, accumulate(run.windows))), tuple(map(float, run.windows))) for run in (o.faulty, o.cured)
     )
-    title = "Asked for a remainder, a growing N makes windows of no such size"
+    title = "When N grows, testing a remainder makes windows of the wrong size"
     return Picture(code, title, READ, "micro-batches in the update", written, repaired, "stems")
 
 
@@ -159,12 +161,12 @@ def _reached(run: Observed) -> Curve:
 
 
 def _lost(o: Outcome) -> str:
-    return f"Of {o.faulty.passes} micro-batches {o.faulty.passes - sum(o.faulty.counted)} never reach the weights"
+    return f"Of {o.faulty.passes} micro-batches, {o.faulty.passes - sum(o.faulty.counted)} never reach the weights"
 
 
 def _held(code: str, o: Outcome) -> Picture:
     written, repaired = (_first_epoch(_count(run.held), run.held, o) for run in (o.faulty, o.cured))
-    title = "Zeroed at each micro-batch, the gradient never builds up"
+    title = "Zeroed on every micro-batch, the gradient never builds up"
     return Picture(code, title, FIRST_EPOCH, "norm (L2) of what .grad holds", written, repaired, windows=o.setup.window)
 
 
@@ -203,7 +205,7 @@ def _made(run: Observed) -> Curve:
 
 def _stops(why: str) -> Show:
     def title(o: Outcome) -> str:
-        return f"{why}: {o.faulty.updates or 'none'} of {o.cured.updates} updates {'is' if o.faulty.updates < 2 else 'are'} made"
+        return f"{why}: the run makes {o.faulty.updates} of {o.cured.updates} updates"
 
     return _both(title, READ, "updates made", _made, kind="stairs")
 
@@ -223,7 +225,7 @@ def _lags(run: Observed) -> Curve:
 def _closer(o: Outcome) -> str:
     times = o.faulty.average_steps // o.faulty.updates
     share = two(100 * o.faulty.lags[-1][1] / o.cured.lags[-1][1])
-    return f"Moved {times} times an update, the average lags only {share} % as far"
+    return f"Moved {times} times per update, the average lags only {share} % as far"
 
 
 def _reduced(title: str) -> Show:
@@ -244,14 +246,16 @@ def _graphs(code: str, o: Outcome) -> Picture:
         kept = [place % (o.setup.window // passes) + 1 for passes in run.windows for place in range(o.setup.window)]
         return _first_epoch(_count(kept), map(float, kept), o)
 
-    title = f"The graphs of {o.setup.window} micro-batches are kept, where one is enough"
+    title = f"The run keeps the graphs of {o.setup.window} micro-batches, and needs one"
     written, repaired = graphs(o.faulty), graphs(o.cured)
     return Picture(code, title, FIRST_EPOCH, "graphs in memory", written, repaired, "stems", windows=o.setup.window)
 
 
 def _longer(code: str, o: Outcome) -> Picture:
-    title = f"Training goes on for {o.faulty.updates} updates where {o.cured.updates} were meant"
-    return Picture(code, title, UPDATE, "way gone (% of the large batch's)", _gone(o.faulty, o.meant), _gone(o.cured, o.meant))
+    title = f"Training makes {o.faulty.updates} updates instead of {o.cured.updates}"
+    return Picture(
+        code, title, UPDATE, "distance moved (% of the large batch's)", _gone(o.faulty, o.meant), _gone(o.cured, o.meant)
+    )
 
 
 def _apart(code: str, o: Outcome) -> Picture:
@@ -261,30 +265,34 @@ def _apart(code: str, o: Outcome) -> Picture:
         _by_update([100 * float((a - b).norm()) / way for a, b in zip(run.weights, peer.weights, strict=True)], run)
         for run, peer in zip((o.faulty, o.cured), o.peers, strict=True)
     )
-    title = f"Never reduced, the weights of two processes drift apart by {two(written.y[-1])} %"
-    return Picture(code, title, UPDATE, "apart (% of the large batch's way)", written, repaired)
+    title = f"Without a reduction, two processes drift {two(written.y[-1])} % apart"
+    return Picture(code, title, UPDATE, "distance between the processes (%)", written, repaired)
 
 
 SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each rule is the one that bears its name
-    "GRD101": _given("Undivided"),
+    "GRD101": _given("Without the division"),
     "GRD102": _given("Divided twice"),
     "GRD103": _given("Divided by 16, not 4"),
-    "GRD104": _both(lambda o: "Undivided, the penalty shrinks the weights", UPDATE, WEIGHTS, _norm_of_weights, zero=False),
-    "GRD105": _astray("Means over unequal token counts lead {} % off the large batch"),
+    "GRD104": _both(
+        lambda o: "Without the division, the penalty shrinks the weights", UPDATE, WEIGHTS, _norm_of_weights, zero=False
+    ),
+    "GRD105": _astray("unequal token counts"),
     "GRD106": _logged,
-    "GRD107": _astray("Tails divided by N lead {} % off the large batch"),
+    "GRD107": _astray("tails divided by N"),
     "GRD108": _last_logged,
     "GRD201": _cut,
     "GRD202": _both(_lost, READ, "micro-batches that reached the weights", _reached, kind="stairs"),
     "GRD203": _held,
     "GRD204": _partial_steps,
     "GRD205": _both(
-        lambda o: f"Never zeroed, the last gradient is {two(_gradient(o.faulty).y[-1] / _gradient(o.cured).y[-1])} times as long",
+        lambda o: (
+            f"Never zeroed, the last gradient is {two(_gradient(o.faulty).y[-1] / _gradient(o.cured).y[-1])} times too long"
+        ),
         UPDATE,
         NORM,
         _gradient,
     ),
-    "GRD206": _both(lambda o: "Zeroed before the step, every update is given a gradient of 0", UPDATE, NORM, _gradient),
+    "GRD206": _both(lambda o: "Zeroed before the step, every update gets a gradient of 0", UPDATE, NORM, _gradient),
     "GRD207": _partial_steps,
     "GRD208": _partial_steps,
     "GRD209": _cut,
@@ -296,7 +304,7 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD304": _stops("The second unscale_() raises"),
     "GRD305": _stops("The first scaler.update() raises"),
     "GRD306": _both(
-        lambda o: f"Past the scaler, the first gradient is {_times(o)} times as long",
+        lambda o: f"Past the scaler, the first gradient {_length(o)}",
         UPDATE,
         NORM,
         _gradient,
@@ -306,11 +314,11 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD308": _late_clips,
     "GRD309": _late_clips,
     "GRD310": _stops("The next unscale_() raises"),
-    "GRD401": _rates(lambda o: f"The cosine is at its end at update {_lowest(o)} of {o.faulty.updates}, and rises again"),
+    "GRD401": _rates(lambda o: f"The cosine ends at update {_lowest(o)} of {o.faulty.updates}, and rises again"),
     "GRD402": _rates(
         lambda o: f"The last update still has {two(100 * o.faulty.rates[-1] / o.faulty.rates[0])} % of the first rate"
     ),
-    "GRD403": _rates(lambda o: "Each update has the next one's rate, and the last a rate of 0"),
+    "GRD403": _rates(lambda o: "Each update uses the next one's rate, and the last a rate of 0"),
     "GRD404": _both(_closer, READ, "average's distance to the weights (L2)", _lags),
     "GRD405": _both(
         lambda o: f"{sum(map(int, _saved(o.faulty).y))} checkpoints instead of {sum(map(int, _saved(o.cured).y))}",
@@ -326,12 +334,12 @@ SHOWN: dict[str, Show] = {  # by the script whose runs are shown, which for each
     "GRD501": _both(
         lambda o: "With the same λ, Adam shrinks weights that AdamW lets grow", UPDATE, WEIGHTS, _norm_of_weights, zero=False
     ),
-    "GRD502": _astray("Statistics of micro-batches lead {} % off the large batch"),
-    "GRD503": _astray("Negatives of micro-batches lead {} % off the large batch"),
+    "GRD502": _astray("micro-batch statistics"),
+    "GRD503": _astray("micro-batch negatives"),
     "GRD504": _graphs,
-    "GRD601": _reduced("{} all-reduces an update, where one is enough"),
+    "GRD601": _reduced("{} all-reduces per update, and one is enough"),
     "GRD602": _apart,
-    "GRD603": _reduced("Forward outside no_sync(): {} all-reduces an update, not one"),
+    "GRD603": _reduced("Forward outside no_sync(): {} all-reduces per update, not one"),
     "GRD701": _longer,
     "GRD702": _given("Without the count"),
     "GRD703": _stops("The first training step raises"),

@@ -150,13 +150,13 @@ def percent(share: float) -> str:
 
 
 def _raises(o: Outcome) -> str:
-    return f"raises `{o.faulty.error.rstrip('.')}`."
+    return f"raises `{o.faulty.error.rstrip('.')}`"
 
 
 def _ends_off(o: Outcome) -> str:
     return (
-        f"after {o.faulty.updates} updates the weights are off the large batch's by {percent(o.off)} "
-        "of the distance that training moved those"
+        f"After {o.faulty.updates} updates, the weights differ from the large batch's by {percent(o.off)} "
+        "of the distance that training moves them."
     )
 
 
@@ -165,18 +165,22 @@ def _first(o: Outcome) -> float:
     return float(o.faulty.gradients[0].norm() / o.meant.gradients[0].norm())
 
 
+def _too_large(times: float) -> str:
+    return f"{two(times)} times too large" if times > 1 else f"{two(times)} times as large as it should be"
+
+
 # What each rule's script measures
 
 
-def _times_too_large(who: str) -> Callable[[Outcome], Measure]:
+def _times_too_large(when: str) -> Callable[[Outcome], Measure]:
     return lambda o: Measure(
-        abs(_first(o) - 1), f"{who} the first update sees {two(_first(o))} times the gradient; {_ends_off(o)}."
+        abs(_first(o) - 1), f"{when}, the first update's gradient is {_too_large(_first(o))}. {_ends_off(o)}"
     )
 
 
 def _penalty(o: Outcome) -> Measure:
     share = (_penalty_gradient(o.setup, o.faulty.initial, o.faulty.gradients[0]) / o.setup.penalty) if o.setup.penalty else 0.0
-    return Measure(abs(share - 1), f"the penalty weighs {two(share)} times what was asked for; {_ends_off(o)}.")
+    return Measure(abs(share - 1), f"The penalty weighs {two(share)} times as much as it should. {_ends_off(o)}")
 
 
 def _penalty_gradient(setup: Setup, weights: Tensor, gradient: Tensor) -> float:
@@ -186,7 +190,7 @@ def _penalty_gradient(setup: Setup, weights: Tensor, gradient: Tensor) -> float:
 
 
 def _token_means(o: Outcome) -> Measure:
-    return Measure(o.off, f"with half of the targets masked in three of four micro-batches, {_ends_off(o)}.")
+    return Measure(o.off, f"Half of the targets are masked in three of four micro-batches. {_ends_off(o)}")
 
 
 def printed(run: Observed) -> list[float]:
@@ -198,15 +202,15 @@ def _logged(o: Outcome) -> Measure:
     window = o.setup.window
     times = [true * window / sum(printed(o.faulty)[i * window : (i + 1) * window]) for i, true in enumerate(printed(o.meant))]
     shown = sum(times) / len(times)
-    return Measure(abs(shown - 1), f"the printed losses are {two(shown)} times too small; the weights are not affected.")
+    return Measure(abs(shown - 1), f"The printed losses are {two(shown)} times too small. The weights are not affected.")
 
 
 def _last_logged(o: Outcome) -> Measure:
     off = [abs(shown / true - 1) for shown, true in zip(printed(o.faulty), printed(o.meant), strict=True)]
     return Measure(
         max(off),
-        f"the loss that is printed at each of {len(off)} updates is off the update's own by {percent(sum(off) / len(off))} on average, "
-        f"and by up to {percent(max(off))}; the weights are not affected.",
+        f"The loss that is printed at each of {len(off)} updates differs from the loss of the whole window by "
+        f"{percent(sum(off) / len(off))} on average, and by up to {percent(max(off))}. The weights are not affected.",
     )
 
 
@@ -215,7 +219,7 @@ def _short_tail(o: Outcome) -> Measure:
     share = float(o.faulty.gradients[place].norm() / o.meant.gradients[place].norm())
     return Measure(
         o.off,
-        f"with a tail of 1 micro-batch and N = 4, the first tail's gradient has {percent(share)} of its length; {_ends_off(o)}.",
+        f"With N = 4 and a tail of 1 micro-batch, the first tail's gradient has {percent(share)} of the length of its mean. {_ends_off(o)}",
     )
 
 
@@ -224,8 +228,8 @@ def _shifted(o: Outcome) -> Measure:
     sizes = f"{', '.join(map(str, windows[:-1]))} and {windows[-1]}"
     return Measure(
         o.off,
-        f"an epoch of {o.setup.micro_batches} micro-batches is cut into windows of {sizes} instead of "
-        f"{o.setup.micro_batches // o.setup.window} of {o.setup.window}; {_ends_off(o)}.",
+        f"An epoch of {o.setup.micro_batches} micro-batches is cut into windows of {sizes} instead of "
+        f"{o.setup.micro_batches // o.setup.window} windows of {o.setup.window}. {_ends_off(o)}",
     )
 
 
@@ -233,16 +237,16 @@ def _left_out(o: Outcome) -> Measure:
     written, cured = (run.windows[: o.meant.updates // o.setup.epochs] for run in (o.faulty, o.cured))
     return Measure(
         o.off,
-        f"with one bad micro-batch at a boundary, the updates of an epoch are made of {_sizes(written)} micro-batches instead of "
-        f"{_sizes(cured)}; {_ends_off(o)}.",
+        f"With one bad micro-batch at a boundary, the updates of an epoch have {_sizes(written)} micro-batches instead of "
+        f"{_sizes(cured)}. {_ends_off(o)}",
     )
 
 
 def _irregular(o: Outcome) -> Measure:
     return Measure(
         o.off,
-        f"with an N that grows from 1 to 4, the updates are made of {_sizes(o.faulty.windows)} micro-batches instead of "
-        f"{_sizes(o.cured.windows)}; {_ends_off(o)}.",
+        f"While N grows from 1 to 4, the updates have {_sizes(o.faulty.windows)} micro-batches instead of "
+        f"{_sizes(o.cured.windows)}. {_ends_off(o)}",
     )
 
 
@@ -254,42 +258,44 @@ def _tail(o: Outcome) -> Measure:
     lost = o.setup.micro_batches * o.setup.epochs - o.setup.window * o.faulty.updates
     return Measure(
         o.meant.updates - o.faulty.updates,
-        f"of {o.setup.micro_batches * o.setup.epochs} micro-batches {lost} change nothing, and {o.faulty.updates} updates are made "
-        f"instead of {o.meant.updates}; {_ends_off(o)}.",
+        f"Of {o.setup.micro_batches * o.setup.epochs} micro-batches, {lost} change nothing: the run makes {o.faulty.updates} updates "
+        f"instead of {o.meant.updates}. {_ends_off(o)}",
     )
 
 
 def _wiped(who: str) -> Callable[[Outcome], Measure]:
     return lambda o: Measure(
         o.off,
-        f"{who}the update sees 1 of {o.setup.window} micro-batches: the first gradient has {percent(_first(o))} of its length; "
-        f"{_ends_off(o)}.",
+        f"{who} sees 1 of {o.setup.window} micro-batches, so the first gradient has {percent(_first(o))} of the right length. "
+        f"{_ends_off(o)}",
     )
 
 
 def _too_often(o: Outcome) -> Measure:
     return Measure(
         o.faulty.updates - o.meant.updates,
-        f"{o.faulty.updates} updates are made where {o.meant.updates} were meant; {_ends_off(o)}.",
+        f"The run makes {o.faulty.updates} updates instead of {o.meant.updates}. {_ends_off(o)}",
     )
 
 
 def _piled(o: Outcome) -> Measure:
     times = float(o.faulty.gradients[-1].norm() / o.meant.gradients[-1].norm())
     return Measure(
-        o.off, f"the last update's gradient, which holds all before it, is {two(times)} times as long; {_ends_off(o)}."
+        o.off, f"The last update's gradient, which includes all earlier ones, is {two(times)} times too large. {_ends_off(o)}"
     )
 
 
 def _nothing(o: Outcome) -> Measure:
     largest = max(float(gradient.norm()) for gradient in o.faulty.gradients)
-    return Measure(o.off, f"{o.faulty.updates} updates with a gradient of {two(largest)}: the weights stay where they began.")
+    return Measure(
+        o.off, f"All {o.faulty.updates} updates have a gradient of {two(largest)}, so the weights stay where they began."
+    )
 
 
-def _partial_clips(who: str) -> Callable[[Outcome], Measure]:
+def _partial_clips(where: str) -> Callable[[Outcome], Measure]:
     def measure(o: Outcome) -> Measure:
         partial = sum(clip.backwards < o.setup.window for clip in o.faulty.clips)
-        return Measure(o.off, f"{who}{partial} of {len(o.faulty.clips)} clips see an incomplete gradient; {_ends_off(o)}.")
+        return Measure(o.off, f"{where}{partial} of {len(o.faulty.clips)} clips see an incomplete gradient. {_ends_off(o)}")
 
     return measure
 
@@ -299,9 +305,9 @@ def _scaled_clip(o: Outcome) -> Measure:
     bites, ought = (sum(clip.bites for clip in run.clips) for run in (o.faulty, o.cured))
     return Measure(
         o.off,
-        f"with a scale of 65536 the clip sees norms of up to {two(seen)} instead of {two(true)}: it bites at {bites} of "
-        f"{o.faulty.updates} updates where {ought} were meant, and the weights go {percent(_way(o.faulty) / _way(o.meant))} "
-        "of the large batch's way.",
+        f"With a scale of 65536, the clip sees norms of up to {two(seen)} instead of {two(true)}. It shortens the gradient at {bites} of "
+        f"{o.faulty.updates} updates instead of {ought}, and the weights move {percent(_way(o.faulty) / _way(o.meant))} "
+        "of the distance that the large batch moves them.",
     )
 
 
@@ -312,7 +318,8 @@ def _way(run: Observed) -> float:
 def _late_clip(o: Outcome) -> Measure:
     largest = max(float(g.norm()) for g in o.faulty.gradients)
     return Measure(
-        o.off, f"gradients of up to {two(largest / (o.setup.clip or 1))} times the bound pass unclipped; {_ends_off(o)}."
+        o.off,
+        f"Gradients of up to {two(largest / (o.setup.clip or 1))} times the bound reach the weights unclipped. {_ends_off(o)}",
     )
 
 
@@ -322,25 +329,25 @@ def _shards(o: Outcome) -> Measure:
     largest = max(float(g.norm()) for g in o.faulty.gradients)
     return Measure(
         o.off,
-        f"at the first update two processes see norms of {two(mine)} and {two(other)}, where the gradient's is {two(true)}; clipped "
-        f"gradients are up to {two(largest / (o.setup.clip or 1))} times as long as the bound; {_ends_off(o)}.",
+        f"At the first update, two processes see norms of {two(mine)} and {two(other)}, but the norm of the whole gradient is {two(true)}. "
+        f"Clipped gradients are up to {two(largest / (o.setup.clip or 1))} times as long as the bound. {_ends_off(o)}",
     )
 
 
 def _stops(o: Outcome) -> Measure:
     made = f"after {o.faulty.updates}" if o.faulty.updates else "before the first"
-    return Measure(o.meant.updates - o.faulty.updates, f"{made} of {o.meant.updates} updates PyTorch {_raises(o)}")
+    return Measure(o.meant.updates - o.faulty.updates, f"PyTorch {_raises(o)} {made} of {o.meant.updates} updates.")
 
 
 def _raises_at_once(o: Outcome) -> Measure:
     said = re.sub(r"[\w.<>]*compute_loss", "compute_loss", o.faulty.error.rstrip("."))
-    return Measure(o.meant.updates - o.faulty.updates, f"before the first of {o.meant.updates} updates Python raises `{said}`.")
+    return Measure(o.meant.updates - o.faulty.updates, f"Python raises `{said}` before the first of {o.meant.updates} updates.")
 
 
 def _bypassed(o: Outcome) -> Measure:
     return Measure(
         abs(_first(o) - 1),
-        f"the first update sees {two(_first(o))} times the gradient, then `scaler.update()` {_raises(o)}",
+        f"The first update's gradient is {_too_large(_first(o))}. Then `scaler.update()` {_raises(o)}.",
     )
 
 
@@ -349,21 +356,21 @@ def _fast_schedule(o: Outcome) -> Measure:
     lowest = next(i for i, (rate, after) in enumerate(pairwise(o.faulty.rates), 1) if after > rate)
     return Measure(
         steps - updates,
-        f"{steps} schedule steps for {updates} updates: the cosine falls until update {lowest} and rises again; {_ends_off(o)}.",
+        f"The schedule takes {steps} steps in {updates} updates: the cosine falls until update {lowest}, then rises again. {_ends_off(o)}",
     )
 
 
 def _long_schedule(o: Outcome) -> Measure:
     start = o.faulty.rates[0]
     end = (o.faulty.last_rate or 0.0) / start
-    return Measure(end, f"the cosine ends at {percent(end)} of the first rate instead of 0; {_ends_off(o)}.")
+    return Measure(end, f"The cosine ends at {percent(end)} of the first rate instead of 0. {_ends_off(o)}")
 
 
 def _skipped_rate(o: Outcome) -> Measure:
     first, last = o.faulty.rates[0] / o.meant.rates[0], o.faulty.rates[-1]
     return Measure(
         o.off,
-        f"the first update is made with {percent(first)} of the first rate and the last with a rate of {two(last)}; {_ends_off(o)}.",
+        f"The first update has {percent(first)} of the first rate, and the last has a rate of {two(last)}. {_ends_off(o)}",
     )
 
 
@@ -371,8 +378,8 @@ def _slow_schedule(o: Outcome) -> Measure:
     rates = o.faulty.rates
     return Measure(
         o.off,
-        f"{o.faulty.schedule_steps} schedule steps for {o.faulty.updates} updates: the last update still has "
-        f"{percent(rates[-1] / rates[0])} of the first rate; {_ends_off(o)}.",
+        f"The schedule takes {o.faulty.schedule_steps} steps in {o.faulty.updates} updates: the last update still has "
+        f"{percent(rates[-1] / rates[0])} of the first rate. {_ends_off(o)}",
     )
 
 
@@ -381,9 +388,7 @@ def _slow_warmup(o: Outcome) -> Measure:
         next((place for place, rate in enumerate(run.rates) if rate == max(o.meant.rates)), run.updates)
         for run in (o.faulty, o.meant)
     ]
-    return Measure(
-        o.off, f"{first[0]} updates are made with a lower rate than the full one where {first[1]} were meant; {_ends_off(o)}."
-    )
+    return Measure(o.off, f"The rate stays below its full value for {first[0]} updates instead of {first[1]}. {_ends_off(o)}")
 
 
 def _fast_average(o: Outcome) -> Measure:
@@ -391,8 +396,8 @@ def _fast_average(o: Outcome) -> Measure:
     lag = [float((run.average - run.final).norm()) for run in (o.faulty, o.meant) if run.average is not None]
     return Measure(
         float((o.faulty.average - o.meant.average).norm()),
-        f"{o.faulty.average_steps} averages for {o.faulty.updates} updates: the average lies {percent(lag[0] / lag[1])} as far behind "
-        "the weights as was meant.",
+        f"The average is updated {o.faulty.average_steps} times in {o.faulty.updates} updates, so it lags only "
+        f"{percent(lag[0] / lag[1])} as far behind the weights as it should.",
     )
 
 
@@ -400,39 +405,41 @@ def _saved_again(o: Outcome) -> Measure:
     saved, ought = (run.printed.count("saved") for run in (o.faulty, o.cured))
     return Measure(
         saved - ought,
-        f"{saved} checkpoints are written where {ought} were meant, in {o.faulty.updates} updates; the weights are not affected.",
+        f"The run writes {saved} checkpoints instead of {ought} in {o.faulty.updates} updates. The weights are not affected.",
     )
 
 
 def _coupled(o: Outcome) -> Measure:
-    return Measure(o.off, f"under Adam with L2, against AdamW's decoupled decay of the same size, {_ends_off(o)}.")
+    return Measure(
+        o.off, f"The script trains with Adam and L2, the large batch with AdamW and a decay of the same size. {_ends_off(o)}"
+    )
 
 
 def _statistics(o: Outcome) -> Measure:
     return Measure(
         o.off,
-        f"with BatchNorm over micro-batches of {o.setup.micro_batch}, {_ends_off(o)}. With GroupNorm, accumulation equals the large batch.",
+        f"BatchNorm sees micro-batches of {o.setup.micro_batch}. {_ends_off(o)} With GroupNorm, accumulation equals the large batch.",
     )
 
 
 def _negatives(o: Outcome) -> Measure:
     size, window = o.setup.micro_batch, o.setup.window
-    return Measure(o.off, f"with {size - 1} negatives for each sample instead of {size * window - 1}, {_ends_off(o)}.")
+    return Measure(o.off, f"Each sample has {size - 1} negatives instead of {size * window - 1}. {_ends_off(o)}")
 
 
 def _graphs(o: Outcome) -> Measure:
     return Measure(
         o.cured.passes - o.faulty.passes,
-        f"each of {o.faulty.updates} updates has one backward pass, through the graphs of {o.setup.window} micro-batches at once; "
-        "one at a time is enough for the same weights.",
+        f"Each of {o.faulty.updates} updates has one backward pass, through the graphs of {o.setup.window} micro-batches at once. "
+        "One graph at a time gives the same weights.",
     )
 
 
 def _reductions(o: Outcome) -> Measure:
     return Measure(
         o.faulty.reductions - o.cured.reductions,
-        f"two processes reduce their gradients {o.faulty.reductions} times for {o.faulty.updates} updates; "
-        f"{o.cured.reductions} times are enough for the same weights.",
+        f"Two processes reduce their gradients {o.faulty.reductions} times for {o.faulty.updates} updates. "
+        f"Reducing them {o.cured.reductions} times gives the same weights.",
     )
 
 
@@ -441,8 +448,8 @@ def _drift(o: Outcome) -> Measure:
     apart = float((o.faulty.final - o.peers[0].final).norm() / (o.meant.final - o.meant.initial).norm())
     return Measure(
         apart,
-        f"two processes reduce their gradients {o.faulty.reductions} times, and after {o.faulty.updates} updates their weights are apart "
-        f"by {percent(apart)} of the distance that training moved the large batch's.",
+        f"Two processes reduce their gradients {o.faulty.reductions} times. After {o.faulty.updates} updates, their weights differ by "
+        f"{percent(apart)} of the distance that training moves the large batch's.",
     )
 
 
@@ -483,10 +490,10 @@ def _group_norm(repaired: str) -> Setup:
 
 
 PROOFS = (
-    Proof("GRD101", _times_too_large("undivided, with N = 4 and SGD with momentum,")),
-    Proof("GRD101_accelerate", _times_too_large("With `loss.backward()` under Accelerate's `accumulate()`")),
-    Proof("GRD102", _times_too_large("divided by Accelerate and again by hand, with N = 4,")),
-    Proof("GRD103", _times_too_large("divided by 16 in windows of 4,")),
+    Proof("GRD101", _times_too_large("Without the division (N = 4, SGD with momentum)")),
+    Proof("GRD101_accelerate", _times_too_large("With `loss.backward()` inside Accelerate's `accumulate()`")),
+    Proof("GRD102", _times_too_large("If both Accelerate and the script divide (N = 4)")),
+    Proof("GRD103", _times_too_large("If the loss is divided by 16 in windows of 4")),
     Proof("GRD104", _penalty, Setup(penalty=1e-2)),
     Proof("GRD105", _token_means, Setup(data=_padded, loss=F.cross_entropy)),
     Proof("GRD106", _logged),
@@ -494,8 +501,8 @@ PROOFS = (
     Proof("GRD108", _last_logged),
     Proof("GRD201", _shifted),
     Proof("GRD202", _tail, Setup(samples=88)),
-    Proof("GRD203", _wiped("")),
-    Proof("GRD203_accelerate", _wiped("Under Accelerate, zeroed at the top of `accumulate()`, ")),
+    Proof("GRD203", _wiped("Each update")),
+    Proof("GRD203_accelerate", _wiped("With `zero_grad()` at the top of Accelerate's `accumulate()`, each update")),
     Proof("GRD204", _too_often),
     Proof("GRD205", _piled),
     Proof("GRD206", _nothing),
@@ -505,7 +512,7 @@ PROOFS = (
     Proof("GRD210", _irregular, Setup(samples=192, epochs=1, sizes=(1, 1, 1, 2, 2, 2, 3, 4, 4, 4))),
     Proof("GRD211", _too_often, Setup(model=lambda: nn.Linear(8, 2, bias=False))),
     Proof("GRD301", _partial_clips(""), Setup(clip=0.05)),
-    Proof("GRD301_accelerate", _partial_clips("Under Accelerate's `accumulate()` "), Setup(clip=0.05)),
+    Proof("GRD301_accelerate", _partial_clips("Inside Accelerate's `accumulate()`, "), Setup(clip=0.05)),
     Proof("GRD302", _scaled_clip, Setup(clip=1.0)),
     Proof("GRD303", _late_clip, Setup(clip=0.05)),
     Proof("GRD304", _stops, Setup(clip=0.05)),
@@ -530,8 +537,8 @@ PROOFS = (
     Proof("GRD602", _drift),
     Proof("GRD603", _reductions),
     Proof("GRD701", _too_often),
-    Proof("GRD702", _times_too_large("without the count, with N = 4,")),
-    Proof("GRD702_own", _times_too_large("With a mean loss of `compute_loss`'s own")),
+    Proof("GRD702", _times_too_large("Without the count (N = 4)")),
+    Proof("GRD702_own", _times_too_large("If `compute_loss` computes a mean loss itself")),
     Proof("GRD703", _raises_at_once),
     Proof("GRD704", _slow_warmup, Setup(schedule=_warming)),
     Proof("GRD705", _too_often),

@@ -17,7 +17,7 @@ _NOTE = "the fix is not safe: the loss of another branch, on line {}, would stay
 
 
 def of_all_arms(found: Sequence[Located], whole: Callable[[], Source | Problem]) -> Iterator[Located]:
-    """Yields the findings. The fix of an undivided loss becomes unsafe if another one in the same function has no safe fix."""
+    """Yield the findings. The fix of an undivided loss becomes unsafe if another one in the same function has no safe fix."""
     own = [each for each in found if each.diagnostic.code == _OF_ARMS]
     left = [each for each in own if not _is_safe(each)]
     bounds = _functions(whole()) if left and len(left) < len(own) else []

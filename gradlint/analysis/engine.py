@@ -36,12 +36,12 @@ class Analysis:
         return tuple(each.diagnostic for each in self.located)
 
     def loops(self, reported: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
-        """Returns the verdict on each training loop, given the findings that are reported."""
+        """Return the verdict on each training loop, given the findings that are reported."""
         return loop_verdicts(self.runs, reported, filename) if self.runs is not None else ()
 
 
 def analyze(text: str, filename: str, rules: Sequence[Rule], project: Project = BARE) -> tuple[Diagnostic, ...]:
-    """Returns all findings in a decoded text, sorted. A text that does not parse gives a single GRD000."""
+    """Return all findings in a decoded text, sorted. A text that does not parse gives a single GRD000."""
     return analysis(text, filename, rules, project=project).diagnostics
 
 
@@ -63,7 +63,7 @@ def analysis(
     reader: Callable[[str], Source | Problem] | None = None,
     project: Project = BARE,
 ) -> Analysis:
-    """Analyses a text. `reader` replaces the fast path. The tests pass the plain reader to compare the two.
+    """Analyse a text. `reader` replaces the fast path. The tests pass the plain reader to compare the two.
 
     `project` holds what is known besides the text.
     """
@@ -104,7 +104,7 @@ def _located(file: TrainingFile | None, validator: Validator, filename: str, rul
 
 
 def _take_along(located: dict[tuple[str, Place], Located]) -> None:
-    """Gives a finding without a fix the fix of another finding of the same rule, if that one deletes the code in question."""
+    """Give a finding without a fix the fix of another finding of the same rule, if that one deletes the code in question."""
     for key in [each for each in located if located[each].diagnostic.fix is None]:
         other = next((each for each in located.values() if _takes_along(each, *key)), None)
         if other is not None:
@@ -125,7 +125,7 @@ def _add(
     source: Source,
     filename: str,
 ) -> None:
-    """Locates findings on nodes of a source, and keeps the first one at each position."""
+    """Locate findings on nodes of a source, and keep the first one at each position."""
     for rule, finding in findings:
         span = _span(source, finding.at)
         if span is not None and (rule.code, span.start) not in located:
@@ -135,7 +135,7 @@ def _add(
 def _remarked(
     rule: Rule, located: Sequence[Located], file: TrainingFile | None, validator: Validator, filename: str, asked: set[str]
 ) -> Iterator[Located]:
-    """Reports unused suppression comments, judged against the findings of all rules, including those not selected."""
+    """Report unused suppression comments, judged against the findings of all rules, including those not selected."""
     peers, source = rule.peers or (), validator.source
     others = _located(file, validator, filename, [each for each in peers if each.code not in asked])
     for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
@@ -169,7 +169,7 @@ def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterat
 def _proven(
     rule: Rule, finding: Finding, validator: Validator, source: Source, row: int
 ) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
-    """Returns the fix of a finding if simulation confirms its promise, and a note if the fix is withheld or unsafe."""
+    """Return the fix of a finding if simulation confirms its promise, and a note if the fix is withheld or unsafe."""
     if finding.fix is None:
         return None, (), finding.note
     try:

@@ -26,7 +26,7 @@ _WORDS = {Answer.VERIFIED: "verified", Answer.WRONG: "wrong", Answer.UNKNOWN: "u
 
 
 def loop_verdicts(validator: Validator, found: Sequence[Diagnostic], filename: str) -> tuple[LoopVerdict, ...]:
-    """Returns the verdict on each training loop of a text, by line. `found` are the findings in it."""
+    """Return the verdict on each training loop of a text, by line. `found` are the findings in it."""
     whole = validator.whole
     if isinstance(whole, Problem):
         return ()

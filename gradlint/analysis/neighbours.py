@@ -68,7 +68,7 @@ class Neighbours:
     def simulate(
         self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
     ) -> tuple[Simulation, ...]:
-        """Runs the statements of the file, or of a fixed text, with the modules around it. Returns nothing if there are none."""
+        """Run the statements of the file, or of a fixed text, with the modules around it. Returns nothing if there are none."""
         trains = bool(backwards(statements))
         if not ((trains and self._callers) or any(each.statements for each in self._imported.modules.values())):
             return ()
@@ -113,7 +113,7 @@ class Neighbours:
 
 
 def neighbours_of(filename: str, text: str, unsaved: Mapping[str, str] | None = None) -> Neighbours | None:
-    """Returns the modules around a file, if it is in a repository. `unsaved` texts take precedence over the files on disk."""
+    """Return the modules around a file, if it is in a repository. `unsaved` texts take precedence over the files on disk."""
     repository = repository_of(Path(filename), unsaved)
     return Neighbours(repository, os.path.realpath(filename), text) if repository is not None else None
 
@@ -134,7 +134,7 @@ class _Linking:
         """The modules that the caller parses in full."""
 
     def around(self, path: str, text: str) -> Surroundings:
-        """Returns the modules around a text."""
+        """Return the modules around a text."""
         outlines: dict[str, Outline] = {}
         own = self._outline(text)
         if own is None:
@@ -171,7 +171,7 @@ class _Linking:
         return None if names is None else frozenset(names)
 
     def _follow(self, path: str, outlines: dict[str, Outline]) -> None:
-        """Links the imports in the needed part of a module."""
+        """Link the imports in the needed part of a module."""
         if path not in outlines:
             text = self.repository.text(path)
             left = MOST_OUTLINED - sum(len(each.text) for each in outlines.values())
@@ -217,7 +217,7 @@ class _Linking:
 
 
 def _read(found: Outline, names: Iterable[str] | None) -> Source | None:
-    """Parses the needed part of a module."""
+    """Parse the needed part of a module."""
     rows: list[tuple[int, int]] = []
     for each in found.needed(names):
         if rows and each.rows[0] <= rows[-1][1] + 1:

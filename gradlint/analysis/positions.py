@@ -9,7 +9,7 @@ from libcst._nodes.internal import CodegenState
 
 
 def positions(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] = ()) -> dict[int, tuple[int, int]]:
-    """Maps the identity of each node to its start and end offsets. The module begins at `base` in the file's text.
+    """Map the identity of each node to its start and end offsets. The module begins at `base` in the file's text.
 
     For each run of lines, `pieces` gives its offset in the module and its offset in the file's text.
     """
@@ -24,7 +24,7 @@ def positions(module: cst.Module, base: int, pieces: Sequence[tuple[int, int]] =
 
 
 def _placed(offsets: Sequence[int], pieces: Sequence[tuple[int, int]], *, ending: bool = False) -> list[int]:
-    """Converts increasing offsets in the parsed text to offsets in the file's text. An end belongs to the piece before it."""
+    """Convert increasing offsets in the parsed text to offsets in the file's text. An end belongs to the piece before it."""
     found, place = [], 0
     for offset in offsets:
         while place + 1 < len(pieces) and pieces[place + 1][0] + ending <= offset:

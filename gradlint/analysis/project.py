@@ -24,12 +24,12 @@ class Project:
 
     @cached_property
     def runs(self) -> Runs:
-        """Runs the text, or a fixed version of it, by itself."""
+        """Run the text, or a fixed version of it, by itself."""
         return partial(simulate, words=self.taught)
 
     @cached_property
     def followed(self) -> Runs:
-        """Runs the text, or a fixed version of it, with the modules around it. Returns no runs if none are followed."""
+        """Run the text, or a fixed version of it, with the modules around it. Returns no runs if none are followed."""
         return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda *_, **__: ()
 
     @property

@@ -16,7 +16,7 @@ from gradlint.model.names.vocabulary import Taught
 def repaired_statements(
     source: Source | Problem, text: str, changes: Sequence[Change], taught: Taught
 ) -> Sequence[cst.BaseStatement] | Problem:
-    """Returns the statements of a text after some changes. `source` is the text before them, as parsed for its runs."""
+    """Return the statements of a text after some changes. `source` is the text before them, as parsed for its runs."""
     if isinstance(source, Source) and source.is_whole and _is_plain(text):
         found = _repaired(source, sorted(changes))
         if found is not None:

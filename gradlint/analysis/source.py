@@ -75,7 +75,7 @@ class Slice:
         return {node: (self.in_text(start), self.in_text(end)) for node, (start, end) in found.items()}
 
     def in_text(self, offset: int) -> int:
-        """Converts an offset in the text without form feeds to one in the text with them."""
+        """Convert an offset in the text without form feeds to one in the text with them."""
         return offset + bisect_right(self.feeds, offset)
 
 
@@ -137,7 +137,7 @@ class Source:
 
 
 def read_for_runs(text: str, taught: Taught = UNTAUGHT, known: Source | None = None) -> Source | Problem:
-    """Reads the whole module, or the relevant part of a large one. `known` is returned if it is what would be read."""
+    """Read the whole module, or the relevant part of a large one. `known` is returned if it is what would be read."""
     return read_whole(text) if is_read_whole(text) else read(text, taught, known)
 
 
@@ -167,7 +167,7 @@ def _too_large(row: int, size: int, most: int) -> Problem:
 
 
 def _all_of(text: str, taught: Taught) -> Source | Problem:
-    """Reads the whole module, unless it is too large."""
+    """Read the whole module, unless it is too large."""
     most = _most_parsed(taught)
     size = _size(text, most)
     return _too_large(1, size, most) if size > most else read_whole(text)
@@ -183,7 +183,7 @@ def _most_parsed(taught: Taught) -> int:
 
 
 def _problem(text: str, error: cst.ParserSyntaxError) -> Problem:
-    """Describes the error in Python's words, or in LibCST's if Python accepts the text."""
+    """Describe the error in Python's words, or in LibCST's if Python accepts the text."""
     try:
         parse(text)
     except SyntaxError as problem:
@@ -234,7 +234,7 @@ def read(
 
 
 def read_rows(text: str, rows: Sequence[tuple[int, int]]) -> Source | None:
-    """Reads some top-level statements of a module, by rows.
+    """Read some top-level statements of a module, by rows.
 
     Returns None if there are too many, LibCST cannot parse them, or it counts the rows differently.
     """
@@ -269,7 +269,7 @@ def _starts(text: str) -> tuple[int, ...]:
 
 
 def _parsed(text: str, rows: Sequence[tuple[int, int]]) -> Slice | None:
-    """Parses runs of rows as one module. A module without some of its statements is still a module."""
+    """Parse runs of rows as one module. A module without some of its statements is still a module."""
     starts = _starts(text)
     runs, pieces, length = [], [], 0
     for first, last in rows:

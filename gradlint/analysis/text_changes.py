@@ -31,7 +31,7 @@ class Unrenderable(Exception):
 
 
 def render(edits: tuple[Edit, ...], source: Source) -> tuple[Change, ...]:
-    """Returns the changes that carry out a fix. Raises Unrenderable if an edit cannot be written safely."""
+    """Return the changes that carry out a fix. Raises Unrenderable if an edit cannot be written safely."""
     changes: dict[tuple[int, int], Change] = {}
     for each in (change for edit in dict.fromkeys(edits) for change in _render(edit, _Page(source))):
         same = changes.get((each.start, each.end))
@@ -256,7 +256,7 @@ def _from_to(first: cst.CSTNode, last: cst.CSTNode, page: _Page) -> Sequence[cst
 
 
 def _add_import(edit: AddImport, page: _Page) -> list[Change]:
-    """Adds an import above the first import of the module, unless it is already there."""
+    """Add an import above the first import of the module, unless it is already there."""
     place: int | None = None
     for part in page.source.slices:
         for statement in part.module.body:
@@ -274,7 +274,7 @@ def _add_import(edit: AddImport, page: _Page) -> list[Change]:
 
 
 def apply(text: str, changes: tuple[Change, ...]) -> str:
-    """Returns the text with non-overlapping changes applied."""
+    """Return the text with non-overlapping changes applied."""
     parts: list[str] = []
     position = 0
     for change in sorted(changes):
@@ -286,7 +286,7 @@ def apply(text: str, changes: tuple[Change, ...]) -> str:
 
 
 def edited(text: str, edits: Sequence[TextEdit]) -> str:
-    """Returns the text with the edits of a fix applied."""
+    """Return the text with the edits of a fix applied."""
     starts = (0, *(match.end() for match in NEWLINE.finditer(text)))
 
     def offset(place: Place) -> int:

@@ -30,7 +30,7 @@ def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iter
 
 
 def _joined(findings: Sequence[Finding]) -> Finding:
-    """Merges the findings of several loops that reach one place. The fix applies only if every loop has one."""
+    """Merge the findings of several loops that reach one place. The fix applies only if every loop has one."""
     bare = next((each for each in findings if each.fix is None), None)
     if bare is not None or len(findings) == 1:
         return bare or findings[0]

@@ -92,7 +92,7 @@ class Validator:
         return neighbours is not None and may_lead(self.source.text) and neighbours.leads
 
     def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
-        """Yields the findings that runs show, with the source of their nodes."""
+        """Yield the findings that runs show, with the source of their nodes."""
         if not self.asked(rules):
             return
         whole = self.whole
@@ -110,7 +110,7 @@ class Validator:
         return [*self.following.upheld(own), *added]
 
     def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int, *, safe: bool = True) -> Comparison:
-        """Compares the text with and without some changes, by simulation. `row` is the row of the finding.
+        """Compare the text with and without some changes, by simulation. `row` is the row of the finding.
 
         Only a fix that is `safe` by itself is also checked with the modules around the text.
         """

@@ -30,7 +30,7 @@ _OF_MICRO_BATCH = (
 
 
 def join_contexts(scene: Scene) -> Outcome:
-    """Passes the models of an inner `accumulate()` to the outer one."""
+    """Pass the models of an inner `accumulate()` to the outer one."""
     places, inner = scene.script.once(Places), scene.event.node
     outer = scene.fault.other.node if scene.fault.other is not None else inner
     if not (isinstance(inner, cst.Call) and isinstance(outer, cst.Call)):
@@ -67,7 +67,7 @@ def _with_of(call: cst.Call, places: Places) -> cst.With | None:
 
 
 def enter_accumulate(scene: Scene) -> Outcome:
-    """Puts the work of a micro-batch under `accumulate()`, from the forward pass to the last part of its update."""
+    """Put the work of a micro-batch under `accumulate()`, from the forward pass to the last part of its update."""
     places, call = scene.script.once(Places), scene.event.node
     loop = scene.loop
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or not isinstance(loop, (cst.For, cst.While)):

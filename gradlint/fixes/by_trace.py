@@ -31,7 +31,7 @@ from gradlint.simulate.trace import COUNTS, What
 
 
 def move_behind_step(scene: Scene, message: str) -> Outcome:
-    """Moves a call that runs once per update, but too early, after the optimizer's step in the same block."""
+    """Move a call that runs once per update, but too early, after the optimizer's step in the same block."""
     places, node = scene.script.once(Places), scene.event.node
     line = _statement_of(node, places)
     if line is None:
@@ -64,7 +64,7 @@ def _statement_of(node: cst.CSTNode, places: Places) -> cst.BaseStatement | None
 
 
 def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Outcome:
-    """Moves a call next to the optimizer's step, to its place in the update, and copies it to other steps that lack it.
+    """Move a call next to the optimizer's step, to its place in the update, and copy it to other steps that lack it.
 
     A call in a branch takes its condition along, and so do similar calls in the other branches. Events of the kinds `along` move
     too if the same decision controls them or they need it.
@@ -177,7 +177,7 @@ def _leads_to(piece: cst.CSTNode, step: cst.CSTNode, suite: Suite, scene: Scene,
 
 
 def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
-    """Inserts a line after the optimizer's step, and after the loop's other steps in the same function."""
+    """Insert a line after the optimizer's step, and after the loop's other steps in the same function."""
     places, function = scene.script.once(Places), None
     inserts: dict[int, Insert] = {}
     for event in (scene.event, *scene.view.steps):

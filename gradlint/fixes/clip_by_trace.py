@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Event, What
 
 
 def unscale_first(scene: Scene) -> Outcome:
-    """Inserts `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
+    """Insert `scaler.unscale_(optimizer)` before a clip, for every optimizer that the scaler steps in that update."""
     places, clip = scene.script.once(Places), _first_clip(scene)
     line = places.line_of(clip.node)
     if line is None:
@@ -71,7 +71,7 @@ def _under(header: str, lines: list[str]) -> str:
 
 
 def move_behind_backward(scene: Scene, message: str) -> Outcome:
-    """Moves a clip from before the backward pass to just before the step, and unscales there if a scaler steps."""
+    """Move a clip from before the backward pass to just before the step, and unscale there if a scaler steps."""
     places, node = scene.script.once(Places), scene.event.node
     line = places.line_of(node)
     if line is None or not (isinstance(line.body[0], cst.Expr) and line.body[0].value is node):

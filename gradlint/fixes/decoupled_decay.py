@@ -14,7 +14,7 @@ from gradlint.model.syntax.expressions import text, walk
 
 
 def decoupled(built: Construction, name: str, file: TrainingFile) -> Outcome:
-    """Replaces Adam with AdamW, including the import. Other optimizers of the family get `decoupled_weight_decay=True`."""
+    """Replace Adam with AdamW, including the import. Other optimizers of the family get `decoupled_weight_decay=True`."""
     unsafe = Applicability.UNSAFE
     if name != "Adam":
         last = built.call.args[-1] if built.call.args else None

@@ -45,7 +45,7 @@ def divisor_of(node: cst.CSTNode) -> cst.BaseExpression | None:
 
 
 def undo_division(scene: Scene) -> Outcome:
-    """Removes a division that comes on top of another. If a branch has no other division, adds one there."""
+    """Remove a division that comes on top of another. If a branch has no other division, add one there."""
     node, places = scene.place, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None or _multiplies(node):
@@ -79,7 +79,7 @@ def undo_division(scene: Scene) -> Outcome:
 
 
 def divide_by_steps(scene: Scene) -> Outcome:
-    """Replaces the divisor of a loss with the accumulation steps."""
+    """Replace the divisor of a loss with the accumulation steps."""
     node, steps, places = scene.place, scene.steps_here, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None:

@@ -28,7 +28,7 @@ class FixOutcome:
 
 
 def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: Keep, project: Project = BARE) -> FixOutcome:
-    """Applies every admitted fix until none is left.
+    """Apply every admitted fix until none is left.
 
     `keep(text, diagnostics)` drops suppressed findings. Unused suppression comments are removed last, because another fix may
     bring up the findings that they silence. Returns the input unchanged if the rounds do not settle, and skips a fix whose result
@@ -55,7 +55,7 @@ def fix(text: str, filename: str, rules: Sequence[Rule], *, unsafe: bool, keep: 
 
 
 def fixed_together(text: str, located: Sequence[Located], project: Project) -> tuple[str, bool]:
-    """Returns the text after all fixes that can be applied at once, and whether that is every fix."""
+    """Return the text after all fixes that can be applied at once, and whether that is every fix."""
     chosen = _disjoint([each for each in located if each.changes])
     changed = apply(text, tuple(change for each in chosen for change in each.changes))
     if not _parses(changed, text) or (len(chosen) > 1 and spoils(text, changed, project)):
@@ -64,7 +64,7 @@ def fixed_together(text: str, located: Sequence[Located], project: Project) -> t
 
 
 def apply_one(text: str, located: Located) -> str | None:
-    """Returns the text with one fix applied, or None if it would no longer parse."""
+    """Return the text with one fix applied, or None if it would no longer parse."""
     changed = apply(text, located.changes)
     return changed if _parses(changed, text) else None
 

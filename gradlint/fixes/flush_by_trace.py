@@ -19,7 +19,7 @@ from gradlint.simulate.views import views
 
 
 def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
-    """Extends every guard of the window to also accept the last micro-batch of the data."""
+    """Extend every guard of the window to also accept the last micro-batch of the data."""
     if boundary is None:
         return withheld("the guard tests no index that the fix could compare with the length of the loader")
     begun = _pass_of(scene)
@@ -108,7 +108,7 @@ def _part(guard: Guard) -> cst.BaseExpression | None:
 
 
 def _extended(guard: Guard, part: cst.BaseExpression, last: str, length: str) -> Edit:
-    """Adds the alternative next to the part that tests the boundary. Other conditions in the guard still apply to both."""
+    """Add the alternative next to the part that tests the boundary. Other conditions in the guard still apply to both."""
     test = guard.test
     above = cst.And if guard.closes else cst.Or
     loose = isinstance(test, (cst.IfExp, cst.Lambda, cst.NamedExpr))

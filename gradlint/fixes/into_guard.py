@@ -13,7 +13,7 @@ from gradlint.simulate.scene import Scene
 
 
 def ask_where_it_counts(scene: Scene) -> Outcome:
-    """Moves a condition to the end of the guard directly above it, if that guard counts the updates."""
+    """Move a condition to the end of the guard directly above it, if that guard counts the updates."""
     places, test = scene.script.once(Places), scene.place
     asking = next((each for each in places.around(test) if isinstance(each, cst.If) and each.test is test), None)
     if asking is None or asking.orelse is not None:

@@ -19,7 +19,7 @@ from gradlint.simulate.window_terms import MAY_DIVIDE
 
 
 def divide_backpropagated(scene: Scene) -> Outcome:
-    """Divides the backpropagated loss by the accumulation steps, or lets the accelerator that counts them divide it."""
+    """Divide the backpropagated loss by the accumulation steps, or let the accelerator that counts them divide it."""
     steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):

@@ -21,7 +21,7 @@ _UPDATE = changing(What.UNSCALE, What.CLIP, What.STEP, What.SCALER_UPDATE, What.
 
 
 def guard_update(update: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
-    """Puts the whole update under `(i + 1) % N == 0`, or the end of the data."""
+    """Put the whole update under `(i + 1) % N == 0`, or the end of the data."""
     loop = scene.loop
     body: Sequence[cst.CSTNode] = loop.body.body if isinstance(loop, cst.For) and isinstance(loop.body, cst.IndentedBlock) else ()
     index, length = _index(loop) if isinstance(loop, cst.For) else (None, None)

@@ -20,7 +20,7 @@ from gradlint.simulate.trace import What
 
 
 def hold_back(scene: Scene) -> Outcome:
-    """Puts the forward and the backward pass under `no_sync` on micro-batches without a step."""
+    """Put the forward and the backward pass under `no_sync` on micro-batches without a step."""
     places, guard, forward = scene.script.once(Places), scene.guard, scene.event.forward
     model = dotted(forward.func) if isinstance(forward, cst.Call) else None
     if model is None or forward is None:
@@ -61,7 +61,7 @@ def _decided_elsewhere(scene: Scene) -> bool:
 
 
 def take_forward_in(scene: Scene) -> Outcome:
-    """Moves the forward pass from the line above into the block that disables synchronisation for the backward pass."""
+    """Move the forward pass from the line above into the block that disables synchronisation for the backward pass."""
     places, forward = scene.script.once(Places), scene.event.forward
     around = places.around(scene.event.node)
     block = next((each for each in around if isinstance(each, cst.With) and places.holds(each, scene.place)), None)

@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
 
 
 def multiply_again(scene: Scene) -> Outcome:
-    """Multiplies a number by the divisor of the loss, or by N."""
+    """Multiply a number by the divisor of the loss, or by N."""
     place, places = scene.place, scene.script.once(Places)
     if scene.fault.why:
         return withheld(scene.fault.why)

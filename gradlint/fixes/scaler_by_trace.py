@@ -18,7 +18,7 @@ _LEAVES = (cst.Continue, cst.Break, cst.Return)
 
 
 def update_in_any_case(scene: Scene) -> Outcome:
-    """Moves the update after the branch that contains it, or copies it to where the branch leaves early."""
+    """Move the update after the branch that contains it, or copy it to where the branch leaves early."""
     places, call, branch = scene.script.once(Places), scene.event.node, scene.fault.about
     if scene.fault.why == STALE:
         return withheld("skipping the step also skips clearing the gradients, so they would remain")
@@ -49,7 +49,7 @@ def _updates(part: cst.CSTNode | None) -> bool:
 
 
 def step_through_scaler(scene: Scene) -> Outcome:
-    """Steps through the scaler that scaled the loss, including other plain steps in the same block."""
+    """Step through the scaler that scaled the loss, including other plain steps in the same block."""
     places, step = scene.script.once(Places), scene.event
     scaler = next(filter(None, (_scaler_of(each) for each in _feeding(step, scene))), None)
     line = places.line_of(step.node)
@@ -94,7 +94,7 @@ def _is_plain_step(node: cst.CSTNode) -> bool:
 
 
 def scale_the_loss(scene: Scene) -> Outcome:
-    """Scales the backpropagated loss with the scaler that steps."""
+    """Scale the backpropagated loss with the scaler that steps."""
     places, step = scene.script.once(Places), scene.event
     backwards = {id(event.node): event.node for run in scene.runs for event in run.trace.of(What.BACKWARD)}
     if len(backwards) != 1:

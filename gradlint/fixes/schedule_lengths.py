@@ -24,7 +24,7 @@ _COUNT = "Count updates"
 
 
 def in_updates(told: Told) -> Outcome:
-    """Divides the length by N: where it is counted if only the schedule reads it, otherwise where it is passed."""
+    """Divide the length by N: where it is counted if only the schedule reads it, otherwise where it is passed."""
     scene, (trail, length) = told.scene, told.trail
     edited = (told.length.place, *(each.value for each in trail))
     shared = next((why for node in edited if (why := called_apart(node, scene, told.names.places)) is not None), None)
@@ -58,7 +58,7 @@ def _edits(node: cst.BaseExpression, whole: bool, steps: str, scene: Scene) -> t
 
 
 def _written_out(told: Told, trail: Sequence[Definition], length: cst.BaseExpression) -> Outcome:
-    """Passes the schedule the length itself, with the definitions of its names inlined, since other code reads those names."""
+    """Pass the schedule the length itself, with the definitions of its names inlined, since other code reads those names."""
     place, names = told.length.place, told.names
     steps, given = steps_at(told.scene, place, names), _spelled(place, trail, told)
     if steps is None or given is None:
@@ -113,7 +113,7 @@ def _binds(node: cst.BaseExpression, value: cst.BaseExpression) -> bool:
 
 
 def _whole(told: Told) -> Outcome:
-    """Divides the length where it is passed to the schedule."""
+    """Divide the length where it is passed to the schedule."""
     place, scene = told.length.place, told.scene
     steps = steps_at(scene, place, told.names)
     if steps is None:
@@ -166,7 +166,7 @@ def _reaches(each: Length, mended: set[int], told: Told) -> bool:
 
 
 def _without_steps(told: Told) -> Outcome:
-    """Removes N from a product, because a prepared scheduler already advances with the updates."""
+    """Remove N from a product, because a prepared scheduler already advances with the updates."""
     scene, place = told.scene, told.length.place
     spelled = {last_part(name) for name in scene.run.trace.n_names}
     for each in walk(place):

@@ -22,12 +22,12 @@ def withheld(reason: str) -> Outcome:
 
 
 def unsafe(fix: Fix, reason: str) -> Outcome:
-    """Marks a fix as unsafe, with the assumption that it makes."""
+    """Mark a fix as unsafe, with the assumption that it makes."""
     return replace(fix, applicability=Applicability.UNSAFE), f"the fix is not safe: {reason}"
 
 
 def by_such_a_number(outcome: Outcome, steps: str) -> Outcome:
-    """Makes a division unsafe if the name of its divisor suggests that it is not meant as accumulation steps."""
+    """Make a division unsafe if the name of its divisor suggests that it is not meant as accumulation steps."""
     fix, _ = outcome
     if fix is None or not measures(last_part(steps)):
         return outcome

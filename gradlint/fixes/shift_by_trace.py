@@ -18,7 +18,7 @@ _BY_HAND = "the script counts micro-batches itself, and shifting the index would
 
 
 def shift(scene: Scene) -> Outcome:
-    """Changes every guard of the window to test for its last micro-batch."""
+    """Change every guard of the window to test for its last micro-batch."""
     boundary = boundary_of(scene)
     begins = boundary.begins if boundary is not None else None
     if boundary is None or begins is None:

@@ -23,7 +23,7 @@ _OF_STEP = (What.STEP, What.SCALER_UPDATE)
 
 
 def step_once(scene: Scene) -> Outcome:
-    """Removes a step if another one closes the window, moves it to where the window closes, or adds a guard to the update."""
+    """Remove a step if another one closes the window, move it to where the window closes, or add a guard to the update."""
     places, step = scene.script.once(Places), scene.event
     unit = update_at(step.node, scene, places)
     if unit is None:
@@ -72,7 +72,7 @@ def _closing(scene: Scene) -> list[Event]:
 
 
 def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Outcome:
-    """Moves the step, adjacent steps and the updates of their scaler under a guard, before the code that follows a step."""
+    """Move the step, adjacent steps and the updates of their scaler under a guard, before the code that follows a step."""
     suite = places.suite_of(unit)
     start, end = (next(place for place, each in enumerate(suite) if each is node) for node in (unit, guard))
     going = [each for each in suite[start:end] if _is_of_step(each, scene, places)]

@@ -15,7 +15,7 @@ from gradlint.simulate.scene import Scene
 
 
 def decide_as_the_step(scene: Scene) -> Outcome:
-    """Makes a switch follow the guard of the step. A run of the result shows whether the switch knows the guard's value."""
+    """Make a switch follow the guard of the step. A run of the result shows whether the switch knows the guard's value."""
     places, guard = scene.script.once(Places), scene.guard
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):

@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene
 
 
 def divide_as_the_rest(scene: Scene) -> Outcome:
-    """Divides the term by the divisor of the other terms, which is N or the size of the current window."""
+    """Divide the term by the divisor of the other terms, which is N or the size of the current window."""
     term, places = scene.place, scene.script.once(Places)
     if term is scene.event.node or not isinstance(term, cst.BaseExpression):
         return withheld("the term is not a separate part of the sum")

@@ -14,7 +14,7 @@ from gradlint.simulate.scene import Scene
 
 
 def divide_by_tokens(scene: Scene) -> Outcome:
-    """Divides the loss by the number of tokens in the window.
+    """Divide the loss by the number of tokens in the window.
 
     This needs the micro-batches of the window as a list, so that their tokens can be counted before the first backward pass.
     """

@@ -108,7 +108,7 @@ def ranks_of(statement: cst.CSTNode, scene: Scene, places: Places) -> set[int]:
 
 
 def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Iterator[Edit]:
-    """Copies the lines to the other steps in the function that lack them, such as after the loop or in another branch."""
+    """Copy the lines to the other steps in the function that lack them, such as after the loop or in another branch."""
     seen = {id(step)}
     function, suite = places.function_of(step), places.suite_of(found.statement)
     own_run = {id(event) for event in scene.view.steps}

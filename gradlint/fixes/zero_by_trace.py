@@ -20,7 +20,7 @@ _HARMLESS = frozenset(("len", "print", "sum", "save"))
 
 
 def zero_after_step(scene: Scene) -> Outcome:
-    """Inserts `optimizer.zero_grad()` after each step of the optimizer, at its place in the update."""
+    """Insert `optimizer.zero_grad()` after each step of the optimizer, at its place in the update."""
     places = scene.script.once(Places)
     shared = called_apart(scene.step.node, scene, places)
     if shared is not None:

@@ -33,6 +33,6 @@ def read_file(
     page: Page = BLANK,
     settings: Mapping[str, SettingsFile] = NO_SETTINGS,
 ) -> TrainingFile:
-    """Reads a file from its top-level statements (all of them, or the relevant ones) and its full text."""
+    """Read a file from its top-level statements (all of them, or the relevant ones) and its full text."""
     facts = collect(statements, words, page)
     return TrainingFile(constructions(facts), facts, tuple(statements), tuple(facts.import_nodes), settings)

@@ -15,7 +15,7 @@ _COUPLED = frozenset({"torch.optim.Adam", "torch.optim.NAdam", "torch.optim.RAda
 
 
 def constructions(facts: Facts) -> tuple[Construction, ...]:
-    """Returns every Adam-like optimizer that the module builds, with its weight decay."""
+    """Return every Adam-like optimizer that the module builds, with its weight decay."""
     found: list[Construction] = []
     if not _COUPLED & facts.constructed:
         return ()
@@ -49,7 +49,7 @@ def _arm(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> cst.CSTNode | Non
 
 
 def _holders(statements: tuple[cst.BaseStatement, ...]) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
-    """Yields every function, method and other statement, with the code to search for an attribute of `self`."""
+    """Yield every function, method and other statement, with the code to search for an attribute of `self`."""
     for statement in statements:
         if isinstance(statement, cst.ClassDef):
             yield from ((each, statement) for each in statement.body.body)

@@ -84,7 +84,7 @@ class Page:
         return next((" ".join(head[0].split()) for head in found), None)
 
     def at(self, node: cst.CSTNode) -> str:
-        """Returns ` on line 7`, or nothing if the node has no line."""
+        """Return ` on line 7`, or nothing if the node has no line."""
         row = self.row_of(node)
         return f" on line {row}" if row is not None else ""
 

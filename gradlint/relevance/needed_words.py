@@ -125,7 +125,7 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
 
 
 def _called(*names: str, prefixes: tuple[bytes, ...] = ()) -> tuple[Form, ...]:
-    """Matches a call of one of the functions or methods, not just its definition."""
+    """Match a call of one of the functions or methods, not just its definition."""
     return tuple(Form(name.encode(), name + _CALLED, call=True, prefixes=prefixes) for name in names)
 
 

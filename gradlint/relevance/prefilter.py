@@ -78,7 +78,7 @@ def mentions_suppression(data: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def prefilter_of(selection: Selection, names: Names) -> Prefilter:
-    """Returns the prefilter for the rules that a selection can run. It may cover more rules if the selection uses rule names."""
+    """Return the prefilter for the rules that a selection can run. It may cover more rules if the selection uses rule names."""
     needs = tuple(dict.fromkeys(need for code in _may_run(selection) for need in needs_of(code)))
     if needs == EVERYTHING and not names.accumulation_steps:
         return _FOR_ALL

@@ -99,7 +99,7 @@ def _kept(units: Units, taught: Taught | None) -> tuple[Rows, ...]:
 
 
 def _merged(rows: Sequence[Rows]) -> Iterator[Rows]:
-    """Merges runs of rows that follow each other."""
+    """Merge runs of rows that follow each other."""
     current = rows[0]
     for first, last in rows[1:]:
         if first == current[1] + 1:
@@ -144,7 +144,7 @@ def _of_loops(units: Units, reach: Reach, taught: Taught) -> set[int]:
 
 
 def _starts(units: Units, numbers: Set[int]) -> set[int]:
-    """Removes methods that are called `backward` themselves, since the model does not start from them."""
+    """Remove methods that are called `backward` themselves, since the model does not start from them."""
     return {number for number in numbers if not _BACKWARD.issuperset(units[number].names)}
 
 
@@ -187,7 +187,7 @@ def _may_step(word: str, taught: Taught) -> bool:
 
 
 def _is_wrapper(call: ast.Call) -> bool:
-    """Recognises `loss_scaler(loss, optimizer, update_grad=...)`, by the conditions of the model that names can answer."""
+    """Recognise `loss_scaler(loss, optimizer, update_grad=...)`, by the conditions of the model that names can answer."""
     if len(call.args) < 2 or not any(LOSS_SPELLING.search(name) for name in names_in(call.args[0])):
         return False
     flagged = any(keyword.arg in BOUNDARY_ARGUMENTS for keyword in call.keywords)

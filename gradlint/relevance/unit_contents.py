@@ -83,7 +83,7 @@ def last_name(node: ast.AST) -> str | None:
 
 
 def contents_of(nodes: Iterable[ast.AST]) -> Contents:
-    """Collects the contents of some statements and expressions."""
+    """Collect the contents of some statements and expressions."""
     found = Contents()
     stack: list[Any] = list(nodes)
     while stack:

@@ -136,7 +136,7 @@ class Units:
 
     @cached_property
     def renamed(self) -> dict[str, str]:
-        """Maps the name after each `as` to the name before it."""
+        """Map the name after each `as` to the name before it."""
         found: dict[str, str] = {}
         for match in _RENAMED.finditer(self.text):
             before = _LAST_WORD.search(self.text[max(0, match.start() - 80) : match.start()])
@@ -240,7 +240,7 @@ def _first_row(node: ast.stmt) -> int:
 
 
 def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, list[ast.stmt]]]:
-    """Groups statements by row, with their rows and the gap above. Statements that share a row stay together."""
+    """Group statements by row, with their rows and the gap above. Statements that share a row stay together."""
     current: tuple[int, int, list[ast.stmt]] | None = None
     for node in body:
         last = node.end_lineno or node.lineno
@@ -258,7 +258,7 @@ def _lines(body: Sequence[ast.stmt], before: int) -> Iterator[tuple[int, int, li
 def _alive(
     lines: Sequence[tuple[int, int, list[ast.stmt]]], lonely: Set[str] = frozenset()
 ) -> list[tuple[int, int, list[ast.stmt]]]:
-    """Drops plain constants that nothing reads: those with lonely names, or overwritten before anything else runs."""
+    """Drop plain constants that nothing reads: those with lonely names, or overwritten before anything else runs."""
     kept = []
     overwritten: set[str] = set()
     for line in reversed(lines):

@@ -35,7 +35,7 @@ def clip_of_shards(scene: Scene) -> Finding:
 
 
 def _by_the_model(call: cst.CSTNode) -> Outcome:
-    """Replaces the call with `model.clip_grad_norm_(...)`, which takes the norm over all processes."""
+    """Replace the call with `model.clip_grad_norm_(...)`, which takes the norm over all processes."""
     if not isinstance(call, cst.Call) or any(each.star for each in call.args):
         return withheld("gradlint does not see the arguments")
     if "#" in text(call):

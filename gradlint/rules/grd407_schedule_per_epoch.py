@@ -39,7 +39,7 @@ def step_schedule_advanced_per_epoch(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _per_step(found: EpochSchedule) -> Outcome:
-    """Adds the interval to an existing dictionary, or to a new one."""
+    """Add the interval to an existing dictionary, or to a new one."""
     told = ', "interval": "step"'
     if isinstance(found.node, cst.Dict):
         edit = Enclose(found.node.elements[-1].value, "", told)

@@ -38,7 +38,7 @@ def batchnorm_under_accumulation(scene: Scene) -> Finding:
 
 
 def _grouped(call: cst.CSTNode) -> Outcome:
-    """Uses GroupNorm. The number of groups divides 32 and the channels, and leaves at least two channels in each group.
+    """Use GroupNorm. The number of groups divides 32 and the channels, and leaves at least two channels in each group.
 
     A group of one channel would be instance normalisation.
     """

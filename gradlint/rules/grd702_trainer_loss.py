@@ -40,7 +40,7 @@ def trainer_loss_ignores_num_items(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _pass_on(method: cst.FunctionDef, refusing: str | None) -> Outcome:
-    """Passes the count to the model, whose built-in loss uses it."""
+    """Pass the count to the model, whose built-in loss uses it."""
     calls = [c for c in calls_in(method.body) if dotted(c.func) == "model" and any(a.star == "**" for a in c.args)]
     mixed = any(isinstance(node, cst.BinaryOperation) for node in walk(method.body))
     own = any(_LOSS.search(text(call.func)) for call in calls_in(method.body))

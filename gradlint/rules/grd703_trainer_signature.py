@@ -37,7 +37,7 @@ def trainer_signature(file: TrainingFile) -> Iterator[Finding]:
 
 
 def _take(method: cst.FunctionDef) -> Outcome:
-    """Adds the count as the last parameter, with the same default as in the Trainer's method."""
+    """Add the count as the last parameter, with the same default as in the Trainer's method."""
     params = (*method.params.params, *method.params.kwonly_params)
     if isinstance(method.params.star_arg, cst.Param) or not params:
         return withheld("gradlint does not see all parameters")

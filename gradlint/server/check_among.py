@@ -41,12 +41,12 @@ class _Watched(Project):
 
     @cached_property
     def runs(self) -> Runs:
-        """Runs the text by itself."""
+        """Run the text by itself."""
         return self._watched(Project(self.taught).runs)
 
     @cached_property
     def followed(self) -> Runs:
-        """Runs the text among its modules."""
+        """Run the text among its modules."""
         return self._watched(Project(self.taught, self.neighbours).followed)
 
     def _watched(self, runs: Runs) -> Runs:

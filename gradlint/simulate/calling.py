@@ -169,7 +169,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 
 def _beside_training(machine: Machine, function: Function) -> AbstractContextManager[None]:
-    """Limits the steps of a function that neither affects training nor leads to it."""
+    """Limit the steps of a function that neither affects training nor leads to it."""
     aims = machine.compiler.aims
     follows = function.name in aims.acting or aims.of(getattr(function.node, "body", None)).leads
     return nullcontext() if follows else machine.aside(function.node)

@@ -134,7 +134,7 @@ def places_of_each(found: Iterable[Fault]) -> Counter[str]:
 
 
 def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterator[tuple[Played, Played]]:
-    """Pairs the runs of each root in the same world. The fixed text is run in worlds that it was not explored in."""
+    """Pair the runs of each root in the same world. The fixed text is run in worlds that it was not explored in."""
     repaired = dict(named(after))
     others = {(name, run.world): run for name, each in repaired.items() for run in each.runs}
     for name, each in named(before):

@@ -117,7 +117,7 @@ def _refused(trace: Trace) -> bool:
 def explore(
     text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None, *answers: tuple[str, bool]
 ) -> Simulation:
-    """Runs the usual world with two values of N, then worlds that flip one answer each. All of them share the given `answers`."""
+    """Run the usual world with two values of N, then worlds that flip one answer each. All of them share the given `answers`."""
 
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)

@@ -35,5 +35,5 @@ class Fault:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Identifies the same fault in different worlds."""
+        """Identify the same fault in different worlds."""
         return self.code, id(self.place)

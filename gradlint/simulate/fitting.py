@@ -126,7 +126,7 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
 
 
 def _told_apart(first: Played, play: Callable[[World], Played]) -> Played:
-    """Chooses N among several settings named like accumulation steps: those that updates depend on, compared by last name."""
+    """Choose N among several settings named like accumulation steps: those that updates depend on, compared by last name."""
     spelled = first.trace.n_names
     waiting = {last_part(each) for each in spelled & first.asked.gates if not each.endswith(STEPS_OUT_OF_SIGHT)}
     others = frozenset(each for each in spelled if last_part(each) not in waiting and not each.endswith(STEPS_OUT_OF_SIGHT))

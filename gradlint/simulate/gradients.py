@@ -104,7 +104,7 @@ def _same(one: Optimizer, other: Optimizer) -> bool:
 
 
 def _identity(weights: tuple[Any, ...]) -> tuple[int, ...]:
-    """Identifies a tuple of weights."""
+    """Identify a tuple of weights."""
     return tuple(map(id, weights))
 
 

@@ -121,7 +121,7 @@ def _of_view(seen: View, view: View, larger: View | None, apart: bool) -> Iterat
 
 
 def _without(fault: Fault, seen: View, larger: View | None) -> Iterator[Fault]:
-    """Checks where the windows of the other step begin, if a step inside of them is wrong.
+    """Check where the windows of the other step begin, if a step inside of them is wrong.
 
     Gradients left over from a pass over the data have been used by the wrong step.
     """

@@ -98,7 +98,7 @@ class _Execution:
         )
 
     def leave(self) -> None:
-        """Leaves the loop, and ends the passes that it iterated by hand, if they are at their last batch."""
+        """Leave the loop, and end the passes that it iterated by hand, if they are at their last batch."""
         self.machine.patience.pays(self.node, self._cost)
         for stream in [each for each in self.machine.spent if each.level >= self.level]:
             self.machine.spent.remove(stream)

@@ -135,7 +135,7 @@ class Machine(Assumptions):
     # Budget
 
     def tick(self, node: cst.CSTNode) -> None:
-        """Pays for one step."""
+        """Pay for one step."""
         self.left -= 1
         if self.left < 0:
             raise Stopped(TOO_LONG, node)
@@ -148,7 +148,7 @@ class Machine(Assumptions):
 
     @contextmanager
     def aside(self, node: cst.CSTNode) -> Iterator[None]:
-        """Runs a function that does not affect training. Raises Abandoned if it takes too long, or did so before."""
+        """Run a function that does not affect training. Raises Abandoned if it takes too long, or did so before."""
         if node in self.abandoned:
             raise Abandoned
         floor, idle, grad = self.floor, self.idle, self.grad
@@ -164,7 +164,7 @@ class Machine(Assumptions):
 
     @contextmanager
     def within(self, node: cst.CSTNode) -> Iterator[None]:
-        """Runs a call of the text."""
+        """Run a call of the text."""
         if len(self.stack) >= DEPTH:
             raise Stopped("the calls are nested too deeply to follow", node)
         self.stack.append(node)
@@ -179,7 +179,7 @@ class Machine(Assumptions):
 
     @contextmanager
     def handling(self, handlers: list[frozenset[str]]) -> Iterator[None]:
-        """Runs the body of a `try` with its handlers."""
+        """Run the body of a `try` with its handlers."""
         more = [(names, len(self.loops)) for names in handlers]
         self.handled += more
         try:
@@ -235,7 +235,7 @@ class Machine(Assumptions):
         return bool(self.loops) and not (len(self.loops) == 1 and isinstance(self.loops[0], cst.FunctionDef))
 
     def begin(self, item: Any) -> None:
-        """Starts an iteration of the innermost loop with the item it was given."""
+        """Start an iteration of the innermost loop with the item it was given."""
         self.iterations += 1
         level = len(self.loops)
         around, loop = self.turns.get(level - 1, 0), self.loops[-1]
@@ -251,7 +251,7 @@ class Machine(Assumptions):
     # Events
 
     def note(self, what: What, node: cst.CSTNode, **more: Any) -> None:
-        """Records an event. Many terms in one event take as long to judge as many events, so they use up steps too."""
+        """Record an event. Many terms in one event take as long to judge as many events, so they use up steps too."""
         self.left -= len(more.get("terms", ())) // TERMS_OF_A_STEP
         micro, loops, turns = len(self.micros) - 1, tuple(self.loops), self._running()
         known = map(self.rounds.get, range(1, len(loops) + 1))
@@ -279,22 +279,22 @@ class Machine(Assumptions):
         return tuple([turns.get(level, 0) for level in range(1, len(self.loops) + 1)])
 
     def asks(self, branch: cst.CSTNode, test: cst.CSTNode, holds: bool, since: int = 0) -> None:
-        """Records that a condition used the remainders taken since `divided` had `since` entries."""
+        """Record that a condition used the remainders taken since `divided` had `since` entries."""
         place, stack, loops, turns = len(self.events), tuple(self.stack), tuple(self.loops), self._running()
         for node, count, by in self.divided[since:]:
             self.remainders.append(Remainder(node, branch, count, by, test, holds, place, stack, loops, turns))
 
     def opens(self) -> None:
-        """Records that a file is opened: what is read from it is new data, whatever its name."""
+        """Record that a file is opened: what is read from it is new data, whatever its name."""
         self.read.add((tuple(self.loops), self._running()))
 
     def measures(self, identity: str) -> None:
-        """Records that the length of some data is needed where the code does not handle the TypeError this may raise."""
+        """Record that the length of some data is needed where the code does not handle the TypeError this may raise."""
         if not self.expects("TypeError"):
             self.measured.append((identity, tuple(self.path)))
 
     def ends(self, own: frozenset[cst.CSTNode], holding: bool) -> None:
-        """Records a condition that may end the innermost loop: its comparisons are `own`, and end it when they are `holding`."""
+        """Record a condition that may end the innermost loop: its comparisons are `own`, and end it when they are `holding`."""
         place, loops, alone = len(self.events), tuple(self.loops), len(own) == 1
         mine = (each for each in self.compared if each[0] in own)
         self.bounds += [Bound(node, (one, two), answer is holding, place, loops, alone) for node, one, two, answer in mine]

@@ -15,7 +15,7 @@ _RESHAPES = frozenset("flatten view reshape transpose permute swapaxes movedim".
 
 
 def spread(machine: Machine, value: Tensor, name: str) -> None:
-    """Records a method that may put the tokens of all samples side by side, or move the classes of each token to the front."""
+    """Record a method that may put the tokens of all samples side by side, or move the classes of each token to the front."""
     if name in _RESHAPES:
         machine.spread.add(value)
 

@@ -59,22 +59,22 @@ class _Gradients:
         return replace(event, terms=terms, held=held, scaled=self.scaled if event.what is What.CLIP else event.scaled)
 
     def add(self, event: Event, place: int) -> None:
-        """Adds a backward pass."""
+        """Add a backward pass."""
         self.parts += [(source, factor, place) for source, factor in event.terms]
         self.scaled = event.scaled
 
     def rescale(self, by: Factor) -> None:
-        """Multiplies the gradients."""
+        """Multiply the gradients."""
         self.parts = [(source, factor.times(by), place) for source, factor, place in self.parts]
 
     def step(self) -> None:
-        """Steps the optimizer."""
+        """Step the optimizer."""
         self.used.update(place for _, _, place in self.parts)
         if self.late:
             self.parts, self.late = [], False
 
     def clear(self, *, what_was_used: bool) -> bool:
-        """Clears all gradients, or only those that a step has used; returns whether none are left."""
+        """Clear all gradients, or only those that a step has used; return whether none are left."""
         self.parts = [each for each in self.parts if what_was_used and each[2] not in self.used]
         return not self.parts
 

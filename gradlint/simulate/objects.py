@@ -63,7 +63,7 @@ def told_by(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
 
 
 def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode) -> Any:
-    """Reads the attribute."""
+    """Read the attribute."""
     if isinstance(value, Optimizer) and name == "param_groups":
         group = {"params": [Parameter(owner=value)], "lr": Opaque(f"{value.identity}.lr"), "initial_lr": Opaque("initial_lr")}
         value.kept[name] = [group]
@@ -93,7 +93,7 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
 
 
 def set_of_thing(machine: Machine, value: Thing, name: str, new: Any, node: cst.CSTNode) -> None:
-    """Sets the attribute: `thing.name = new`."""
+    """Set the attribute: `thing.name = new`."""
     from gradlint.simulate.conditions import truth
     from gradlint.simulate.optimizing import clear, rescale
     from gradlint.simulate.owners import owners_of

@@ -42,7 +42,7 @@ def backward(
     retains: bool = False,
     engines: Factor | None = None,
 ) -> None:
-    """Backpropagates a loss, with each term multiplied by a factor; `engines` is the part of that factor set by an engine."""
+    """Backpropagate a loss, with each term multiplied by a factor; `engines` is the part of that factor set by an engine."""
     factor = factor.times(factor_of_hooks(machine))
     for each in flattened([loss]):
         given = loss_of(machine, each, node)
@@ -80,7 +80,7 @@ def loss_of(machine: Machine, value: Any, node: cst.CSTNode) -> Tensor:
 
 
 def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool = False) -> None:
-    """Zeroes the gradients of an optimizer, of a model's weights, or, if the owner is unknown, all of them.
+    """Zero the gradients of an optimizer, of a model's weights, or, if the owner is unknown, all of them.
 
     If they are cleared one by one, rather than by a loop over all of them, unknown others may keep theirs.
     """
@@ -109,7 +109,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool =
 
 
 def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> None:
-    """Multiplies gradients."""
+    """Multiply gradients."""
     chosen = optimizers_of(machine, owner)
     machine.gradients.rescale(chosen, factor)
     for each in chosen:
@@ -117,7 +117,7 @@ def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> 
 
 
 def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str = "", *, scaled: bool = False) -> None:
-    """Updates the weights."""
+    """Update the weights."""
     if waits(optimizer) or not (machine.in_loop or machine.trained):
         return  # before the first backward pass there are no gradients, and PyTorch skips the weights
     around_step(machine, optimizer, "register_step_pre_hook")
@@ -141,7 +141,7 @@ def stepped(machine: Machine, value: Opaque) -> Optimizer:
 
 
 def clip(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, through: str = "", text: str = "") -> Any:
-    """Clips gradients and returns their norm. `text` is the full name of the clipping function."""
+    """Clip gradients and return their norm. `text` is the full name of the clipping function."""
     if _measures(args, kwargs):
         return Tensor(frozenset(), None, NORM, text="norm")
     if any(isinstance(each, Scale) for each in (*args, *kwargs.values())):
@@ -189,7 +189,7 @@ def _endless(bound: Any) -> bool:
 
 
 def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CSTNode) -> None:
-    """Divides the scaler's factor out of the gradients."""
+    """Divide the scaler's factor out of the gradients."""
     again = optimizer.awaits_update is scaler
     terms = terms_of(optimizer)
     machine.note(What.UNSCALE, node, target=optimizer.number, terms=terms, scaled=optimizer.unscaled, again=again)
@@ -201,7 +201,7 @@ def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CS
 
 
 def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CSTNode) -> None:
-    """Sets the learning rate of the next update."""
+    """Set the learning rate of the next update."""
     if waits(schedule):
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
@@ -243,7 +243,7 @@ def _told(machine: Machine, schedule: Schedule) -> Iterator[Length]:
 
 
 def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) -> None:
-    """Adds the weights to an average. An average that gets data averages numbers instead."""
+    """Add the weights to an average. An average that gets data averages numbers instead."""
     parts = flattened(given)
     if any(is_data(each) for each in parts):
         return
@@ -251,7 +251,7 @@ def average(machine: Machine, node: cst.CSTNode, what: Any, given: list[Any]) ->
 
 
 def scaler_update(machine: Machine, scaler: Scaler, node: cst.CSTNode) -> None:
-    """Sets the scaler's factor for the next windows."""
+    """Set the scaler's factor for the next windows."""
     machine.note(What.SCALER_UPDATE, node, text=scaler.identity)
     for each in machine.gradients.optimizers:
         each.through_scaler = False
@@ -268,7 +268,7 @@ _SILENT = frozenset((Tensor, str, type(None), External, Function))
 
 
 def unknown_call(machine: Machine, text: str, values: list[Any], node: cst.CSTNode) -> None:
-    """Records a call of unknown code, with all values inside its arguments."""
+    """Record a call of unknown code, with all values inside its arguments."""
     handed: set[str] = set()
     numbers: list[float] = []
     for value in values:

@@ -42,7 +42,7 @@ _FIXED = frozenset("get format join exists getenv environ keys".split())
 def call_external(
     machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None
 ) -> Any:
-    """Calls something imported, or a builtin."""
+    """Call something imported, or a builtin."""
     machine.tick(node)
     last = path.rpartition(".")[2]
     if path.partition(".")[0] not in ("math", "numpy", "torch"):
@@ -67,7 +67,7 @@ def call_external(
 def call_unknown(
     machine: Machine, callee: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, name: str = ""
 ) -> Any:
-    """Calls something of which only the name is known."""
+    """Call something of which only the name is known."""
     machine.tick(node)
     if isinstance(callee, Engine):
         return deepspeed.forward(machine, callee, args, kwargs, node)
@@ -97,7 +97,7 @@ def call_unknown(
 
 
 def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
-    """Calls a method of something unknown."""
+    """Call a method of something unknown."""
     from gradlint.simulate.attributes import get_attribute
     from gradlint.simulate.methods import method, network_method
 
@@ -238,7 +238,7 @@ def _by_name(
 
 
 def _call_back(machine: Machine, function: Function, args: Any, node: cst.CSTNode) -> None:
-    """Runs a training function that is passed to unknown code, which will call it: `spawn(train, args=(config,))`."""
+    """Run a training function that is passed to unknown code, which will call it: `spawn(train, args=(config,))`."""
     from gradlint.simulate.calling import bind_unknown, call
 
     if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:

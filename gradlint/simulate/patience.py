@@ -15,7 +15,7 @@ class Patience:
         self._paid: dict[cst.CSTNode, int] = {}
 
     def pays(self, node: cst.CSTNode, steps: int) -> None:
-        """Records that an execution of a loop has ended, and how many steps it cost."""
+        """Record that an execution of a loop has ended, and how many steps it cost."""
         self._paid[node] = self._paid.get(node, 0) + steps
 
     def is_over(self, node: cst.CSTNode, steps: int) -> bool:

@@ -32,7 +32,7 @@ def stop_of(value: Any) -> Num | None:
 
 
 def asks(machine: Machine, stop: Num, node: cst.For, item: Any) -> None:
-    """Records the comparison in a loop over a range: whether one of its numbers is below the bound that a setting gives."""
+    """Record the comparison in a loop over a range: whether one of its numbers is below the bound that a setting gives."""
     if type(item) is int:
         sides = Factor(float(item)), Factor(float(stop.value), stop.of)
         machine.bounds.append(Bound(node, sides, False, len(machine.events), tuple(machine.loops), True))

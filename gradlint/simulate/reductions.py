@@ -69,7 +69,7 @@ class Reductions:
         self._told: dict[frozenset[str], tuple[bool, cst.CSTNode | None]] = {}
 
     def passed(self, network: Network, node: cst.CSTNode) -> None:
-        """Records the forward pass of a model wrapped by DistributedDataParallel."""
+        """Record the forward pass of a model wrapped by DistributedDataParallel."""
         if network.reduces:
             self._passes[node] = network
 
@@ -84,7 +84,7 @@ class Reductions:
         return self._presumed.setdefault(models, made)
 
     def tell(self, models: frozenset[str], syncs: bool, node: cst.CSTNode) -> None:
-        """Sets whether the backward passes of sharded models average."""
+        """Set whether the backward passes of sharded models average."""
         known = self._told.get(models)
         self._told[models] = syncs, known[1] if syncs and known is not None else None if syncs else node
 
@@ -107,7 +107,7 @@ class Reductions:
 
 
 def switch(network: Network, syncs: bool, node: cst.CSTNode | None) -> None:
-    """Sets whether the next forward passes of a wrapped model lead to averaged gradients."""
+    """Set whether the next forward passes of a wrapped model lead to averaged gradients."""
     network.syncs = syncs
     if not syncs:
         network.held_back = node

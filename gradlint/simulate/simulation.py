@@ -30,7 +30,7 @@ def simulate(
     callers: Sequence[Surroundings] = (),
     unasked: frozenset[str] = frozenset(),
 ) -> tuple[Simulation, ...]:
-    """Runs a text from the module, then from every function whose backward passes were not reached so far.
+    """Run a text from the module, then from every function whose backward passes were not reached so far.
 
     `around` holds what the text imports from its repository. `callers` are other modules there that lead to the text; each is
     run before the functions of the text are run on their own. Faults in `unasked` that would need extra runs are not looked for.
@@ -147,7 +147,7 @@ def _updates(simulation: Simulation) -> bool:
 
 
 def _strike(simulation: Simulation, wanted: dict[int, cst.Call]) -> None:
-    """Removes what was met from the wanted calls if there was an update. If not, another root may show more."""
+    """Remove what was met from the wanted calls if there was an update. If not, another root may show more."""
     for key in simulation.met if _updates(simulation) else ():
         wanted.pop(key, None)
 

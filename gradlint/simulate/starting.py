@@ -39,7 +39,7 @@ _INDEX = re.compile(r"^(batch|micro|iter|global|train|local)?_?(num|no|nb)$")
 
 
 def start_of(definition: Definition, *, called: bool = False) -> Start:
-    """Calls a function repeatedly, as its unknown caller would, until its windows were seen.
+    """Call a function repeatedly, as its unknown caller would, until its windows were seen.
 
     `called` says that the text calls it too: its arguments there may be more than the names of its parameters suggest.
     """
@@ -140,7 +140,7 @@ def method_of(definition: Definition, machine: Machine, frame: Frame) -> tuple[F
 
 
 def _filled(machine: Machine, instance: Instance, root: Function) -> None:
-    """Runs the methods that set attributes which are None so far: an unknown caller did so before it trained."""
+    """Run the methods that set attributes which are None so far: an unknown caller did so before it trained."""
     for function in list(instance.cls.names.values()):
         empty = {name for name, value in instance.names.items() if value is None}
         if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:

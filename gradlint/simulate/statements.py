@@ -47,7 +47,7 @@ class Compiler:
         self._yields: dict[int, bool] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
-        """Compiles the statements of a suite, or of a module."""
+        """Compile the statements of a suite, or of a module."""
         found: list[tuple[bool, Callable[[Frame], Any]]] = []
         ahead = self.ahead
         last = max((place for place, each in enumerate(node.body) if self.aims.of(each).loops), default=-1)
@@ -95,7 +95,7 @@ class Compiler:
         return self._places.setdefault(id(node), len(self._places))
 
     def run_plain(self, block: Block, frame: Frame) -> Signal:
-        """Runs statements that do not yield."""
+        """Run statements that do not yield."""
         running = run_block(block, frame)
         try:
             while True:

@@ -13,7 +13,7 @@ _MOST = 8
 
 
 def add(machine: Machine, left: Tensor, right: Tensor, node: cst.CSTNode) -> None:
-    """Records the operands of an addition."""
+    """Record the operands of an addition."""
     if isinstance(node, cst.BinaryOperation):
         _note(machine, left, node.left)
         _note(machine, right, node.right)

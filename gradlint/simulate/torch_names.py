@@ -219,7 +219,7 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
 
 
 def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> None:
-    """Registers an optimizer that steps, and clears, as soon as there are gradients."""
+    """Register an optimizer that steps, and clears, as soon as there are gradients."""
     given = [*args, *kwargs.values()]
     optimizer = construct(machine, getattr(given[0], "path", ""), given[1:2], {}, node, Role.OPTIMIZER) if given else None
     register(machine, None, IN_BACKWARD, [optimizer], node)

@@ -66,7 +66,7 @@ class Disagreements:
         self.accelerators = list(known.accelerators())
 
     def no_multiples(self) -> Iterator[NoMultiple]:
-        """Finds configurations that break DeepSpeed's rule: batch = micro-batch x N x world size, if all are given.
+        """Find configurations that break DeepSpeed's rule: batch = micro-batch x N x world size, if all are given.
 
         Each configuration is reported once.
         """
@@ -81,7 +81,7 @@ class Disagreements:
                 yield NoMultiple(batch, micro, steps)
 
     def of_both(self) -> Iterator[Disagreement]:
-        """Finds differences between the script and the configuration."""
+        """Find differences between the script and the configuration."""
         for handed in self.trainers:
             yield from self._of_trainer(handed)
         if len(self.accelerators) == 1:
@@ -107,7 +107,7 @@ class Disagreements:
     def differs(
         self, name: str, node: cst.BaseExpression | None, key: str, values: Mapping[str, Stated], reader: Reader
     ) -> Iterator[Disagreement]:
-        """Yields a disagreement if the script and the configuration give different numbers.
+        """Yield a disagreement if the script and the configuration give different numbers.
 
         A clipping bound of 0 means no clipping.
         """

@@ -43,7 +43,7 @@ def derives_trainer(statement: cst.CSTNode, facts: Facts) -> TypeGuard[cst.Class
 
 
 def own_losses(statement: cst.CSTNode, facts: Facts, *, collated: bool = False) -> Iterator[cst.FunctionDef]:
-    """Yields each `compute_loss` of a Trainer subclass that the Trainer calls and probably has a count for.
+    """Yield each `compute_loss` of a Trainer subclass that the Trainer calls and probably has a count for.
 
     In doubt, a method is left out. A batch that is not a mapping, whose labels are not read, or that is passed to the model as a
     whole is for a custom model, and the Trainer divides its loss. `collated` means that a known collator makes labels.
@@ -78,7 +78,7 @@ def refusing_loss(statement: cst.CSTNode, facts: Facts) -> cst.FunctionDef | Non
 
 
 def losses_without_count(statements: Sequence[cst.BaseStatement], facts: Facts) -> Iterator[cst.FunctionDef]:
-    """Yields each `compute_loss` that takes the count of the window but does not use it."""
+    """Yield each `compute_loss` that takes the count of the window but does not use it."""
     own = [each for each in statements if derives_trainer(each, facts)]
     collated = bool(own) and makes_labels(statements)
     for statement in own:

@@ -22,7 +22,7 @@ def optimized_by_lightning(function: Function, facts: Facts) -> bool:
 
 
 def clips_of_steps(facts: Facts) -> Iterator[cst.Call]:
-    """Yields the clips in a `training_step` whose loss the Trainer backpropagates after it returns.
+    """Yield the clips in a `training_step` whose loss the Trainer backpropagates after it returns.
 
     The Trainer calls the step, then clears the gradients, then runs the backward pass: `Closure.closure` (2.6).
     """

@@ -109,7 +109,7 @@ class Facts:
 
 
 def collect(statements: Sequence[cst.BaseStatement], words: Taught = UNTAUGHT, page: Page = BLANK) -> Facts:
-    """Collects the facts of a module from its top-level statements."""
+    """Collect the facts of a module from its top-level statements."""
     facts = Facts(statements=tuple(statements), words=words, tree=Tree(statements), page=page)
     _scan_suite(facts, statements, prefix="", owner=None, parent=None)
     return facts

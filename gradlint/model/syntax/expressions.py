@@ -248,7 +248,7 @@ def calls_in(node: cst.CSTNode) -> tuple[cst.Call, ...]:
 
 
 def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
-    """Yields the simple conditions that the outcome of a test settles, each with its own value.
+    """Yield the simple conditions that the outcome of a test settles, each with its own value.
 
     If `a and not b` is true, both conditions are settled. `x is not None` is reported as `x is None`, and a true `x` is not None.
     Conditions with calls are left out, because they may have another value next time. Parentheses are ignored.

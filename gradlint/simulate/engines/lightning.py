@@ -41,7 +41,7 @@ def steps_of(found: Sequence[Definition]) -> Iterator[Definition]:
 
 
 def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, Frame], None]:
-    """Calls `training_step` for one micro-batch after another, like a Trainer."""
+    """Call `training_step` for one micro-batch after another, like a Trainer."""
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)

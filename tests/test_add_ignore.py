@@ -177,7 +177,7 @@ def test_notebooks(tmp_path: Path) -> None:
         (("--add-ignore", "--fix"), "--add-ignore cannot be used with --fix"),
         (("--add-ignore", "--diff"), "--add-ignore cannot be used with --diff"),
         (("--add-ignore", "--reason", "a # b"), "--reason must be one line without `#`, `[` and `]`"),
-        (("--reason", "x"), "--reason goes with --add-ignore"),
+        (("--reason", "x"), "--reason needs --add-ignore"),
     ],
 )
 def test_misuse(tmp_path: Path, options: tuple[str, ...], message: str) -> None:

@@ -213,7 +213,7 @@ def configured(tmp_path: Path) -> Path:
 def test_a_file_of_settings_is_quoted_with_its_line(configured: Path) -> None:
     (found,) = checked(configured / "train.py").diagnostics
     assert (found.code, found.span.start.row) == ("GRD705", 3)
-    assert found.message == "`gradient_accumulation_steps` is 8 here, and 4 in `ds_config.json:2`"
+    assert found.message == "`gradient_accumulation_steps` is 8 here, but 4 in `ds_config.json:2`"
     assert codes(configured / "train.py", follow=False) == []
 
 

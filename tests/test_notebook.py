@@ -242,7 +242,7 @@ def test_a_notebook_that_would_be_read_otherwise_is_left_alone(tmp_path: Path, m
         monkeypatch.setattr("gradlint.files.notebook.with_source", lambda *_, broken=broken: broken)
         result = check(str(path), "--fix")
         assert result.exit_code == 1 and path.read_bytes() == before and "[*]" not in result.stdout
-        assert "gradlint offers no fix: its JSON would not be read as it is meant" in result.stdout
+        assert "gradlint offers no fix: the JSON of the notebook would be read differently" in result.stdout
 
 
 def test_halves_of_surrogate_pairs_stay(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def started() -> Iterator[Callable[..., tuple[subprocess.Popen[str], Reader]]]:
         child.wait()
 
 
-WATCHING = "Watching for changes; Ctrl-C ends it.\n"
+WATCHING = "Watching for changes. Press Ctrl-C to stop.\n"
 
 
 def test_a_process_reports_anew(tmp_path: Path, started: Callable[..., tuple[subprocess.Popen[str], Reader]]) -> None:
@@ -210,7 +210,7 @@ def test_a_terminal_is_cleared(tmp_path: Path) -> None:
     os.close(theirs)
     reader = Reader(lambda: os.read(ours, 4096).decode(errors="replace"))
     try:
-        assert "\x1b[2J" in reader.wait_for("Ctrl-C ends it.").split("GRD101")[0]
+        assert "\x1b[2J" in reader.wait_for("Press Ctrl-C to stop.").split("GRD101")[0]
         child.send_signal(signal.SIGINT)
         assert child.wait(20) == 0
     finally:

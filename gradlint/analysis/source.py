@@ -162,7 +162,7 @@ def read_whole(text: str) -> Source | Problem:
 
 
 def _too_large(row: int, size: int, most: int) -> Problem:
-    why = f"it has {size:,} words and signs of code that can matter, and gradlint reads up to {most:,}; {_RAISED}"
+    why = f"it has {size:,} words and symbols of code that can matter, and gradlint reads up to {most:,}; {_RAISED}"
     return Problem(row, 1, f"too large to be checked: {why}")
 
 

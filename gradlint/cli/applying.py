@@ -40,7 +40,9 @@ def _written(result: FileResult, leading_out: frozenset[str]) -> bool:
 
     if result.path in leading_out:
         where = os.path.realpath(result.path)
-        complain(f"{result.path}: not written: it is a link to {where}, outside of what is checked; name it to have it fixed")
+        complain(
+            f"{result.path}: not written: it links to {where}, which is not among the files to check; name that file to fix it"
+        )
         return False
     try:
         write_atomically(Path(result.path), result.after or b"", result.before)

@@ -51,7 +51,7 @@ def watch(
                 finish(plan, results)
                 watched.settle()
             if results is not None and not options.quiet:
-                click.echo("Watching for changes; Ctrl-C ends it.", err=True)
+                click.echo("Watching for changes. Press Ctrl-C to stop.", err=True)
             first = False
     except MissingExtra as error:
         complain(str(error))

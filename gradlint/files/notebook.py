@@ -84,7 +84,7 @@ class Notebook:
             at = value.end
         new = "".join([*parts, self.text[at:]])
         if not _differs_in(sources, self.text, new):
-            raise Unwritable("its JSON would not be read as it is meant")
+            raise Unwritable("the JSON of the notebook would be read differently")
         return new
 
     def refusal(self, code: str) -> str | None:

@@ -70,7 +70,7 @@ def _fixes(found: Report) -> Iterator[str]:
 def require_statistics(name: str) -> None:
     """Raise UnsupportedStatistics for a format that cannot show how often each rule was found."""
     if name not in _STATISTICS:
-        raise UnsupportedStatistics(f"`--statistics` has no form in the format `{name}`; it has one in {', '.join(_STATISTICS)}")
+        raise UnsupportedStatistics(f"`--statistics` does not work with the format `{name}`; use one of {', '.join(_STATISTICS)}")
 
 
 def _full(found: Report) -> Iterator[str]:

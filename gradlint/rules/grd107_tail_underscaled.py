@@ -23,7 +23,7 @@ def tail_underscaled(scene: Scene) -> Finding:
     reason = f"it has {told}, so its update is smaller than the others"
     related = [(scene.step.node, "the last window ends here")]
     if known is not None:
-        related.append((known, "its length is worked out here"))
+        related.append((known, "its length is computed here"))
     return Finding(
-        scene.place, message, reason, tuple(related), note="gradlint offers no fix: you may intend to divide by N throughout"
+        scene.place, message, reason, tuple(related), note="gradlint offers no fix: you may want to divide by N throughout"
     )

@@ -12,7 +12,7 @@ from gradlint.simulate.scene import Scene, brief
 @trace_rule(
     "GRD108",
     "last-micro-loss-logged",
-    "The loss that is logged once per update is that of the window's last micro-batch only",
+    "The loss logged once per update is only that of the window's last micro-batch",
     severity=Severity.INFO,
     promise=NOTHING,
 )

@@ -25,7 +25,7 @@ def window_cut_by_continue(scene: Scene) -> Finding:
         return Finding(scene.place, message, reason, ((scene.step.node, "what is left is used here"),), note=_KEEP)
     message = f"{brief(scene.place)} skips the boundary along with the micro-batch"
     reason = (
-        f"where that micro-batch is the last of its window, {scene.there} is not reached, and the next update adds up nearly twice "
+        f"if that micro-batch is the last of its window, {scene.there} does not run, and the next update sums nearly twice "
         f"{scene.n} micro-batches"
     )
     return Finding(scene.place, message, reason, ((scene.step.node, "the step that is skipped"),), note=_COUNT)

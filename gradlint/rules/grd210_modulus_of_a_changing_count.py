@@ -18,5 +18,5 @@ _COUNT = "gradlint offers no fix: count the micro-batches since the last step, a
 )
 def modulus_of_a_changing_count(scene: Scene) -> Finding:
     message = f"Windows end at a remainder of {brief(scene.steps or 'N')}, which changes"
-    reason = f"where it changes, {scene.there} closes a window that is smaller or larger than either of its values"
+    reason = f"when it changes, {scene.there} closes a window that is smaller or larger than either of its values"
     return Finding(scene.place, message, reason, ((scene.step.node, "the weights change here"),), note=_COUNT)

@@ -15,7 +15,7 @@ from gradlint.simulate.trace import What
 @trace_rule(
     "GRD310",
     "scaler-update-skipped",
-    "Some data skip the scaler's update after gradients were unscaled, so the next `unscale_` raises",
+    "Some data make the loop skip the scaler's update after `unscale_`, so the next `unscale_` raises",
     promise=changing(What.SCALER_UPDATE),
 )
 def scaler_update_skipped(scene: Scene) -> Finding:
@@ -25,8 +25,8 @@ def scaler_update_skipped(scene: Scene) -> Finding:
     asked, unscale = scene.quoted(branch.test), scene.quoted(unscaled.node)
     message = f"{brief(scene.place)} may be skipped after the gradients were unscaled"
     reason = (
-        f"it depends on {asked}, and {unscale} does not: where the data skip the update, the next `unscale_` raises, since PyTorch "
-        "allows one between two updates"
+        f"it depends on {asked}, but {unscale} does not: once the update is skipped, the next `unscale_` raises, because PyTorch "
+        "allows only one between two updates"
     )
     related = ((unscaled.node, "the gradients are unscaled here"), (branch.test, "this decides about the update"))
     return Finding(scene.place, message, reason, related, fix, note)

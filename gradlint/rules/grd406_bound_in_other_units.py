@@ -15,7 +15,7 @@ _EITHER = "gradlint offers no fix: convert the limit or move the counter, but ot
 @trace_rule(
     "GRD406",
     "bound-in-other-units",
-    "The limit of a loop counts micro-batches and its counter updates, or the other way round",
+    "A loop's limit counts micro-batches but its counter counts updates, or the other way round",
     severity=Severity.WARNING,
     promise=NOTHING,
 )

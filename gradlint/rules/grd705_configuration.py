@@ -16,9 +16,9 @@ _LONGEST = 90
 _HARM = {
     Reader.TRAINER: "the Trainer compares the two, and raises a ValueError before the first step",
     Reader.ACCELERATE: "Accelerate takes the configuration's number, and logs a warning",
-    Reader.ACCELERATE_CLIP: "under DeepSpeed, Accelerate's `clip_grad_norm_` clips nothing: the engine clips by its own bound",
-    Reader.ENGINE: "the engine divides and updates by its own number, and the script counts by another",
-    Reader.ENGINE_CLIP: "the engine clips by its own bound whatever the script does",
+    Reader.ACCELERATE_CLIP: "under DeepSpeed, Accelerate's `clip_grad_norm_` clips nothing: the engine clips with its own bound",
+    Reader.ENGINE: "the engine divides and updates by its number, and the script counts with another",
+    Reader.ENGINE_CLIP: "the engine clips with its own bound, whatever the script does",
 }
 
 
@@ -35,9 +35,9 @@ def _not_a_multiple(found: NoMultiple) -> Finding:
     where = f" (`{batch.place}`)" if batch.place else ""
     return Finding(
         at=batch.node,
-        message=f"`{BATCH}` is {batch.value}, which is no multiple of {micro} x {steps}",
-        reason=f"the configuration{where} has `{MICRO_BATCH}` {micro} and `{STEPS}` {steps}: no number of "
-        "processes makes that batch, and DeepSpeed raises an AssertionError",
+        message=f"`{BATCH}` is {batch.value}, which is not a multiple of {micro} x {steps}",
+        reason=f"the configuration{where} sets `{MICRO_BATCH}` to {micro} and `{STEPS}` to {steps}: no number "
+        "of processes gives that batch, so DeepSpeed raises an AssertionError",
     )
 
 
@@ -46,11 +46,13 @@ def _differs(found: Disagreement) -> Finding:
     known, harm = "the DeepSpeed configuration", _HARM[found.reader]
     there = f"`{told.place}`" if told.place else known
     brief = f"{told.value} in {there}"
-    headers = (f"`{name}` is {own} here, and {said}" for said in (_by_key(name, key, brief), brief, f"{told.value} in {known}"))
-    message = next((each for each in headers if len(each) <= _LONGEST), f"{known} says {told.value} for `{key}`")
+    headers = (f"`{name}` is {own} here, but {said}" for said in (_by_key(name, key, brief), brief, f"{told.value} in {known}"))
+    message = next(
+        (each for each in headers if len(each) <= _LONGEST), f"The DeepSpeed configuration sets `{key}` to {told.value}"
+    )
     if key not in message or there not in message:
-        harm = f"{there} says so of `{key}`: {harm}"
-    related = () if told.place else ((told.node, f"the configuration says {told.value} here"),)
+        harm = f"{there} sets `{key}`: {harm}"
+    related = () if told.place else ((told.node, f"the configuration sets {told.value} here"),)
     return Finding(at=found.node, message=message, reason=harm, related=related)
 
 

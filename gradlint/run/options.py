@@ -97,6 +97,6 @@ def require_compatible(options: Options) -> None:
         from gradlint.suppression.add_ignore import is_reason
 
         if not options.add_ignore:
-            raise ConfigError("--reason goes with --add-ignore")
+            raise ConfigError("--reason needs --add-ignore")
         if not is_reason(options.reason):
             raise ConfigError("--reason must be one line without `#`, `[` and `]`")

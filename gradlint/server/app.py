@@ -151,7 +151,7 @@ async def _register(server: Server) -> None:
         try:
             await server.client_register_capability_async(types.RegistrationParams(wanted))
         except JsonRpcException as error:
-            server.log(f"the client takes no registrations, and changed configurations show with the next edit: {error}")
+            server.log(f"the client accepts no registrations, so a changed configuration applies from the next edit: {error}")
 
 
 def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registration]:

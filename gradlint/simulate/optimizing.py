@@ -206,7 +206,7 @@ def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CST
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
     doubt = (
-        "what its factor reads may count micro-batches"
+        "its factor may depend on a count of micro-batches"
         if type(schedule.length) is Opaque and schedule.built_by == "LambdaLR"
         else ""
     )

@@ -82,7 +82,7 @@ def _len(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
     given = args[0] if args else []
     loader = walked_as(given)
     if loader is not None and loader.sized is not True and not (loader.sized is None and loader.finite):
-        machine.risks.add(f"`len({loader.identity})` may raise, since nothing shows that it has a length")
+        machine.risks.add(f"`len({loader.identity})` may raise, because nothing shows that it has a length")
     if isinstance(known := loader or given, (Loader, Opaque)):
         machine.measures(known.identity)
     return length(machine, given)

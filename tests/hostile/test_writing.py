@@ -77,7 +77,7 @@ def test_a_link_out_of_the_tree_is_written_only_where_it_is_named(tmp_path: Path
     tree.mkdir()
     (tree / "link.py").symlink_to(outside)
     result = check("--fix", tree)
-    assert (outside.read_text(), result.exit_code) == (SAFE, 2) and "outside of what is checked" in result.stderr
+    assert (outside.read_text(), result.exit_code) == (SAFE, 2) and "not among the files to check" in result.stderr
     assert check("--fix", tree / "link.py").exit_code == 0 and outside.read_text() != SAFE
 
 

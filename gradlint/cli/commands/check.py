@@ -59,7 +59,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
 @in_fixing(
     "--diff",
     is_flag=True,
-    help="Write nothing. Show what `--fix` would change as a unified diff, and exit with status 1 if that is anything.",
+    help="Write nothing. Show what `--fix` would change as a unified diff, and exit with status 1 if it would change anything.",
 )
 @in_fixing(
     "--fix-only", is_flag=True, help="Apply fixes, but do not report what is left or exit with status 1 for it. Implies `--fix`."

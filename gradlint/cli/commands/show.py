@@ -51,5 +51,5 @@ def command(paths: tuple[Path, ...], unknown: bool, why: tuple[str, ...], svg: P
     if sum((unknown, bool(why), svg is not None)) > 1:
         raise click.UsageError("give only one of --unknown, --why and --svg")
     if why and output_format == "json":
-        raise click.UsageError("--why has no JSON")
+        raise click.UsageError("--why cannot be used with --output-format json")
     sys.exit(run_show(paths or (Path(),), svg, output_format, Question(unknown, why)))

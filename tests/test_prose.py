@@ -23,13 +23,25 @@ STIFF = {
     "it is separate": r"\bof (?:its|their|his|her|one's) own\b",
     "after, not behind": r"\bbehind (?:its|the|a|an|it) (?:step|backward|clip|update|loop|window)\b",
     "words of a contract": r"\bas far as\b|\banew\b|\bmeanwhile\b|\bthere(?:of|in|by|upon)\b|\bwhere(?:by|of|upon)\b",
+    "it was intended": r"\b(?:was|were) meant\b(?! to\b)|\b(?:is|are|was|were) asked for\b|\bmoved those\b",
+    "it is fixed": r"\bmend(?:s|ed|ing)?\b",
+    "it is compared, skipped, or missing": r"\bheld against\b|\bpassed over\b|\blacks? them\b|\bvouch for\b(?! itself)",
+    "once per update": r"\b(?:times|updates|commits?|calls|steps|reduces) an? (?:update|window|pass|rule|micro-batch)\b",
+    "not, instead of no": r"\bno multiple of\b|\bha(?:s|ve) no (?:form|JSON)\b|\bsays? so of\b",
+    "a branch": r"\b(?:another|the other|only one|either) arm\b",
     "what may or may not be": r"\bis (?:asked|obeyed|understood|spoken) (?:of|for|beneath)\b|\bnever obeyed\b",
 }
 """Habits of a text that reads as if it were translated, each as a pattern."""
 _STIFF = re.compile("|".join(f"(?:{each})" for each in STIFF.values()), re.I | re.M)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
-PAGES = sorted((*ROOT.glob("docs/*.md"), *ROOT.glob("rules/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"))
+PAGES = sorted(
+    (
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("rules/*.md"),
+        *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+    )
+)
 MODULES = sorted((ROOT / "gradlint").rglob("*.py"))
 
 
@@ -63,6 +75,22 @@ def test_messages_are_plain() -> None:
         if (phrases := stiff(text))
     ]
     assert seen == []
+
+
+_DESCRIBED = frozenset(
+    "Adds Converts Divides Finds Gives Inserts Makes Moves Parses Puts Raises Reads Removes Replaces Returns Writes Yields".split()
+)
+
+
+def test_docstrings_of_functions_are_imperative() -> None:
+    described = [
+        f"{module.relative_to(ROOT)}:{each.lineno}: {said}"
+        for module in MODULES
+        for each in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and (said := ast.get_docstring(each))
+        if said.split(maxsplit=1)[0] in _DESCRIBED
+    ]
+    assert described == []
 
 
 def test_summaries_and_advice_are_plain() -> None:

@@ -20,7 +20,7 @@ from gradlint.simulate.scene import Scene, brief
 def sync_skipped_at_boundary(scene: Scene) -> Finding:
     fix, note = decide_as_the_step(scene)
     when = "on the last micro-batch of the data" if scene.fault.why == TAIL else "on the micro-batch that closes a window"
-    harm = "the processes drift apart" if scene.event.parallel != SHARDS else "the shards that it updates lack them"
+    harm = "the processes drift apart" if scene.event.parallel != SHARDS else "the shards that it updates never get them"
     message = f"{brief(scene.place)} skips the reduction at the boundary"
     reason = f"it skips the reduction {when}: {scene.there} uses gradients that are not reduced, and {harm}"
     return Finding(scene.place, message, reason, ((scene.step.node, "the step that comes after"),), fix, note)

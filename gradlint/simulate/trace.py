@@ -31,7 +31,7 @@ class What(str, Enum):
     AVERAGE = "average of the weights"
     REPORT = "loss report"
     CALL = "opaque call"
-    DETOUR = "the data take another arm than usual"
+    DETOUR = "the data take another branch than usual"
 
 
 Guard = tuple[cst.CSTNode, int, bool]

@@ -1,7 +1,7 @@
-"""What MkDocs is told of the pages that live outside of `docs/`: they stay where they are, and links between all of them hold.
+"""Shows MkDocs the pages outside of `docs/`, which stay where they are, and keeps the links between all pages working.
 
-In the repository a link is relative to the file that it stands in. On the site the pages of `docs/` lie at the top, so links
-are rewritten; one to a file that has no page leads to the repository.
+In the repository, a link is relative to the file that contains it. On the site, the pages of `docs/` are at the top, so links
+are rewritten. A link to a file without a page leads to the repository.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to where pages lie on the site, and show the line of a finding as a highlighted one."""
+    """Point links to the pages of the site, and highlight the line of each finding."""
     parts = _FENCED.split(markdown)  # text and code by turns
     parts[::2] = [_LINK.sub(lambda link: _moved(link, page.file, config, files), text) for text in parts[::2]]
     if page.file.src_uri.startswith("rules/"):
@@ -92,7 +92,7 @@ def _heads() -> Iterator[dict[str, str]]:
     for path in sorted(ROOT.glob("rules/GRD*.md")):
         found = _HEAD.match(path.read_text(encoding="utf-8"))
         if found is None:
-            raise ValueError(f"{path.relative_to(ROOT)} does not begin as the other pages of rules do")
+            raise ValueError(f"{path.relative_to(ROOT)} does not begin like the other rule pages")
         yield found.groupdict()
 
 
@@ -122,7 +122,7 @@ def _commands() -> str:
     from gradlint.cli import main
 
     root = click.Context(main, info_name="gradlint")
-    parts = ["# Commands and options", "What `gradlint COMMAND --help` prints."]
+    parts = ["# Commands and options", "This is what `gradlint COMMAND --help` prints."]
     for name in main.list_commands(root):
         command = main.get_command(root, name)
         if command is not None:

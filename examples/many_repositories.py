@@ -3,7 +3,7 @@
     pip install torch-gradlint distributed
     python many_repositories.py --workers 8 repositories/* > findings.csv
 
-Every repository is one task. One that cannot be checked is a row with an error, and the others go on.
+Every repository is one task. If one cannot be checked, its row contains the error, and the others go on.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ PAGES = sorted(
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("rules/*.md"),
         *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+        ROOT / "action.yml",
     )
 )
 MODULES = sorted((ROOT / "gradlint").rglob("*.py"))

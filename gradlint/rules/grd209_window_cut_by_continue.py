@@ -8,7 +8,7 @@ from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.skipping import CLEARED
 
-_KEEP = "gradlint offers no fix: keep the gradients, since they do not contain this micro-batch yet"
+_KEEP = "gradlint offers no fix: keep the gradients, because they do not contain this micro-batch yet"
 _COUNT = "gradlint offers no fix: test the boundary on skipped micro-batches too, or count only those that are used"
 
 
@@ -22,7 +22,7 @@ def window_cut_by_continue(scene: Scene) -> Finding:
     if scene.fault.why == CLEARED:
         message = f"{brief(scene.place)} throws away what the window has accumulated"
         reason = f"{scene.there} still closes the window, so its update has fewer micro-batches than {scene.n}"
-        return Finding(scene.place, message, reason, ((scene.step.node, "what is left is used here"),), note=_KEEP)
+        return Finding(scene.place, message, reason, ((scene.step.node, "the rest of the window is used here"),), note=_KEEP)
     message = f"{brief(scene.place)} skips the boundary along with the micro-batch"
     reason = (
         f"if that micro-batch is the last of its window, {scene.there} does not run, and the next update sums nearly twice "

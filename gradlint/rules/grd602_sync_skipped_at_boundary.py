@@ -22,5 +22,5 @@ def sync_skipped_at_boundary(scene: Scene) -> Finding:
     when = "on the last micro-batch of the data" if scene.fault.why == TAIL else "on the micro-batch that closes a window"
     harm = "the processes drift apart" if scene.event.parallel != SHARDS else "the shards that it updates never get them"
     message = f"{brief(scene.place)} skips the reduction at the boundary"
-    reason = f"it skips the reduction {when}: {scene.there} uses gradients that are not reduced, and {harm}"
-    return Finding(scene.place, message, reason, ((scene.step.node, "the step that comes after"),), fix, note)
+    reason = f"{when}, {scene.there} uses gradients that are not reduced, and {harm}"
+    return Finding(scene.place, message, reason, ((scene.step.node, "this step uses them"),), fix, note)

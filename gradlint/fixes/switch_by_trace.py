@@ -17,6 +17,8 @@ from gradlint.simulate.scene import Scene
 def decide_as_the_step(scene: Scene) -> Outcome:
     """Make a switch follow the guard of the step. A run of the result shows whether the switch knows the guard's value."""
     places, guard = scene.script.once(Places), scene.guard
+    if scene.event.at is scene.event.forward:
+        return withheld("call the wrapped model")
     behind = scene.loop is not None and not any(each is scene.loop for each in scene.step.loops)
     if behind or guard is None or not isinstance(guard, cst.BaseExpression):
         return withheld("also synchronise on the last micro-batch of the data")

@@ -23,4 +23,6 @@ def sync_skipped_at_boundary(scene: Scene) -> Finding:
     harm = "the processes drift apart" if scene.event.parallel != SHARDS else "the shards that it updates never get them"
     message = f"{brief(scene.place)} skips the reduction at the boundary"
     reason = f"{when}, {scene.there} uses gradients that are not reduced, and {harm}"
+    if scene.event.at is scene.event.forward:
+        reason = f"its forward pass goes past {scene.event.parallel}, which then reduces nothing: {harm}"
     return Finding(scene.place, message, reason, ((scene.step.node, "this step uses them"),), fix, note)

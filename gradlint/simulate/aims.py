@@ -40,7 +40,7 @@ class Aims:
 
     def __init__(self, found: Sequence[Definition]) -> None:
         self.names = frozenset(each.name for each in found)
-        calls = {each.name: {called(call) for call in each.calls} | each.handed for each in found}
+        calls = {each.name: {name for call in each.calls for name in self._run_by(call)} | each.handed for each in found}
         self.acting = _callers(calls, {each.name for each in found if any(is_trigger(called(call)) for call in each.calls)})
         """The names of functions that affect training, or that call such a function."""
         self.leading = _callers(calls, {each.name for each in found if any(map(is_backward, each.calls))})
@@ -74,9 +74,10 @@ class Aims:
             rest.extend(subnodes(each))
             if type(each) is cst.Call:
                 name = called(each)
-                matters = matters or is_trigger(name) or name in self.acting
-                leads = leads or name in self.leading or is_backward(each)
-                loops = loops or name in self.looping
+                run = self._run_by(each)
+                matters = matters or is_trigger(name) or not self.acting.isdisjoint(run)
+                leads = leads or not self.leading.isdisjoint(run) or is_backward(each)
+                loops = loops or not self.looping.isdisjoint(run)
                 schedules = schedules or role_of_constructor(name) is Role.SCHEDULER
                 builds = builds or name in self.building or _is_built(name)
             elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
@@ -85,6 +86,11 @@ class Aims:
             elif type(each) is cst.For or type(each) is cst.While:
                 loops = loops or self.of(each.body).leads
         return Aim(matters, leads, loops, schedules, builds)
+
+    def _run_by(self, call: cst.Call) -> set[str]:
+        """The last names of what a call runs: the callee, and functions of the text that it passes on: `spawn(train, ...)`."""
+        passed = (each.value.value for each in call.args if type(each.value) is cst.Name)
+        return {called(call), *(name for name in passed if name in self.names)}
 
 
 def called(call: cst.Call) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.contents import flattened, is_data, models_of, shown_in
-from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of
+from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of, source_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.summands import add
 from gradlint.simulate.taken import of_rows, over_own_rows
@@ -25,7 +25,6 @@ from gradlint.simulate.values import (
     Num,
     Opaque,
     Shown,
-    Source,
     Tensor,
     made,
     number,
@@ -272,7 +271,7 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         return Tensor(draws, terms, models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Multiply:
         factor = left.common.times(right.common)
-        source = Source(machine.micro(draws), node, models)
+        source = source_of(machine.micro(draws), node, models, [each for each, _ in (*left.terms, *right.terms)])
         return Tensor(draws, ((source, factor),), models, scaler, left.detached and right.detached, reduced)
     if kind is cst.Divide and not right.models:
         # No model produced the divisor. It counts tokens or rows, possibly those of the whole window.

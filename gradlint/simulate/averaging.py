@@ -53,5 +53,21 @@ def _is_of_others(machine: Machine, network: Network) -> bool:
 def forwarded(machine: Machine, network: Network, made: Tensor, node: cst.CSTNode) -> None:
     """Record a forward pass, or a call that is given the model and may run one."""
     made.reduced = network.syncs
+    network.output = made
     if not machine.strange and not _is_of_others(machine, network):  # unseen code may switch the average off
         machine.reductions.passed(network, node)
+
+
+def output_of(machine: Machine, value: Any) -> Tensor | None:
+    """The result of the last forward pass of a model, if it ran through a wrapper for several processes."""
+    network = value if isinstance(value, Network) else machine.reductions.presumed(models_of(value))
+    if network is None:
+        return None
+    return network.output or (network.within.output if network.within is not None else None)
+
+
+def unwrapped(value: Network) -> Network:
+    """The model in a wrapper. DistributedDataParallel only averages gradients if its own forward pass runs."""
+    if value.reduces and "module" not in value.kept:
+        value.kept["module"] = Network(value.identity, value.node, models=value.models, prepared=value.prepared, within=value)
+    return value.kept["module"] if value.reduces else value

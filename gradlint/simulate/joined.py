@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -100,11 +100,16 @@ def joined(
                 doubt = graver(doubt, "unknown code receives the accumulation steps")
         elif isinstance(value, Thing):
             models |= models_of(value)
-    made_of = frozenset([each.node for each in sources]).union(*[each.made_of for each in sources])
-    met = frozenset([each.micro for each in sources]).union(*[each.met for each in sources])
-    source = Source(machine.micro(draws) if micro is None else micro, node, models, made_of, across, met)
+    source = source_of(machine.micro(draws) if micro is None else micro, node, models, sources, across)
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
+
+
+def source_of(micro: int, node: cst.CSTNode, models: frozenset[str], sources: Collection[Source], across: bool = False) -> Source:
+    """A new source that is computed from others."""
+    made_of = frozenset([each.node for each in sources]).union(*[each.made_of for each in sources])
+    met = frozenset([each.micro for each in sources]).union(*[each.met for each in sources])
+    return Source(micro, node, models, made_of, across, met)
 
 
 def _carried(machine: Machine, factor: Factor, anew: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
-from gradlint.simulate.averaging import held_back
+from gradlint.simulate.averaging import held_back, unwrapped
 from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
@@ -197,6 +197,8 @@ def _of_network(machine: Machine, value: Any, name: str, args: list[Any], kwargs
         return Opaque(f"{getattr(value, 'identity', '')}.state_dict()", getattr(value, "models", frozenset()))
     from gradlint.simulate.outside import call_unknown
 
+    if name == "module" and isinstance(value, Network):
+        return call_unknown(machine, unwrapped(value), args, kwargs, node)
     return call_unknown(machine, value, args, kwargs, node, name)
 
 

@@ -9,8 +9,8 @@ from gradlint.simulate.callables import External, Frame
 from gradlint.simulate.unknown import unknown
 
 CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
-_SHORT = {"np": "numpy"}
-"""Usual short names of packages, for names that come from a star import."""
+_SHORT = {"np": "numpy", "torch": "torch", "nn": "torch.nn"}
+"""Usual names of packages, for names that come from a star import."""
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 

@@ -8,16 +8,18 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate.averaging import output_of, unwrapped
 from gradlint.simulate.contents import models_of
 from gradlint.simulate.engines import accelerate
 from gradlint.simulate.iteration import length
+from gradlint.simulate.joined import source_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.owners import spells_model
 from gradlint.simulate.reading import gradient_of
 from gradlint.simulate.reductions import switch
 from gradlint.simulate.things import Accelerator, Engine, Gradient, Loader, Network, Optimizer, Parameter, Schedule, Thing
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import ONE, Factor, Opaque, Source, Tensor
+from gradlint.simulate.values import ONE, Factor, Opaque, Tensor
 
 _ATTRIBUTES: dict[type, frozenset[str]] = {
     Optimizer: frozenset(("param_groups", "state", "optimizer", "defaults")),
@@ -58,7 +60,10 @@ def told_by(machine: Machine, value: Any, name: str, node: cst.CSTNode) -> Any:
         if name in value.kept:
             return value.kept[name]
         drawn, models = frozenset(machine.draws[-1:]) - {0}, models_of(value)
-        return Tensor(drawn, ((Source(machine.micro(drawn), node, models), ONE),), models, reduced=True)
+        output = output_of(machine, value)
+        made_of = [source for source, _ in output.terms or ()] if output is not None else ()
+        reduced = output is None or output.reduced
+        return Tensor(drawn, ((source_of(machine.micro(drawn), node, models, made_of), ONE),), models, reduced=reduced)
     return None
 
 
@@ -80,7 +85,7 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
         return value if name == "data" else Opaque(f"grad.{name}")
     if isinstance(value, Network):
         if name == "module":
-            return value
+            return unwrapped(value)
         if name == "require_backward_grad_sync":
             return value.syncs
     if isinstance(value, Engine) and name == "optimizer" and value.optimizer is not None:

@@ -65,13 +65,16 @@ class Reductions:
 
     def __init__(self) -> None:
         self._passes: dict[cst.CSTNode, Network] = {}
+        self._past: dict[cst.CSTNode, Network] = {}
         self._presumed: dict[frozenset[str], Network] = {}
         self._told: dict[frozenset[str], tuple[bool, cst.CSTNode | None]] = {}
 
     def passed(self, network: Network, node: cst.CSTNode) -> None:
-        """Record the forward pass of a model wrapped by DistributedDataParallel."""
+        """Record the forward pass of a model wrapped by DistributedDataParallel, or one that goes past the wrapper."""
         if network.reduces:
             self._passes[node] = network
+        elif network.within is not None:
+            self._past[node] = network.within
 
     def presumed(self, models: frozenset[str]) -> Network | None:
         """The wrapper that unknown code is presumed to have put around models."""
@@ -90,20 +93,26 @@ class Reductions:
 
     def of(self, terms: Terms, reduced: bool, path: Sequence[Guard]) -> Reduction:
         """What a backward pass does under some branches, given DistributedDataParallel's state when the loss was computed."""
-        if not (self._passes or self._told):
+        if not (self._passes or self._past or self._told):
             return Reduction(reduced)
         models = frozenset().union(*(source.models for source, _ in terms))
         for told, (syncs, node) in self._told.items():
             if not told.isdisjoint(models):
                 return Reduction(syncs, SHARDS, None if syncs else node)
-        nodes = (node for source, _ in terms for node in (source.node, *source.made_of))
+        nodes = [node for source, _ in terms for node in (source.node, *source.made_of)]
         forward = next((node for node in nodes if node in self._passes), None)
         if forward is None:
-            return Reduction(reduced)
+            past = next((node for node in nodes if node in self._past), None)
+            return Reduction(reduced) if past is None else _past_the_wrapper(self._past[past], past, path)
         wrapper = self._passes[forward]
         untold = reduced and wrapper.syncs
         held_back = None if untold else wrapper.held_back
         return Reduction(reduced, wrapper.parallel, held_back, forward, None if wrapper.is_certain(path) else wrapper.node)
+
+
+def _past_the_wrapper(wrapper: Network, forward: cst.CSTNode, path: Sequence[Guard]) -> Reduction:
+    """What a backward pass does if only the model inside of the wrapper ran: the wrapper does not wait for its gradients."""
+    return Reduction(False, wrapper.parallel, forward, forward, None if wrapper.is_certain(path) else wrapper.node)
 
 
 def switch(network: Network, syncs: bool, node: cst.CSTNode | None) -> None:

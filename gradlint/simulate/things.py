@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.trace import Guard
-from gradlint.simulate.values import NOTHING, ONE, Factor, Source
+from gradlint.simulate.values import NOTHING, ONE, Factor, Source, Tensor
 
 AVERAGES = frozenset("update update_parameters step update_model_average".split())
 """Methods that add the weights to an average of them."""
@@ -104,7 +104,8 @@ class Network(Thing):
 
     `reduces` says that the wrapper is PyTorch's DistributedDataParallel, and `held_back` is what last turned the averaging off.
     `sharded` says that each process holds a part of its weights and gradients, as plain tensors. `path` are the branches taken
-    on the way to the code that wraps it.
+    on the way to the code that wraps it. `within` is the DistributedDataParallel around it, whose forward pass it does not run.
+    `output` is the result of the last forward pass.
     """
 
     models: frozenset[str] = NOTHING
@@ -115,6 +116,8 @@ class Network(Thing):
     prepared: Any = None
     sharded: bool = False
     path: tuple[Guard, ...] = ()
+    within: Network | None = None
+    output: Tensor | None = None
 
     def is_certain(self, path: Iterable[Guard]) -> bool:
         """Whether the model is wrapped whenever these branches are taken."""

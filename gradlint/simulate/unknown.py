@@ -19,8 +19,9 @@ _SETTINGS = frozenset(
 """Names of settings. They may look like optimizers, and everything inside them is a setting."""
 _BUILT_ONCE = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER)
 _ASKS = re.compile(
-    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update)_|_in_|"
-    r"_(type|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg|exceeded|reached|done|limit|steps?|count|idx|index|interval|freq|"
+    r"^(use|do|no|is|with|has|enable|disable|only|skip|save|load|log|resume|num|n|update|"
+    r"build|configure|create|get|init|make|setup)_|_in_|"
+    r"_(type|level|name|path|file|fn|cls|class|kwargs|args|dir|config|cfg|exceeded|reached|done|limit|steps?|count|idx|index|interval|freq|"
     r"every|enabled|flag)$"
 )
 

@@ -1,0 +1,147 @@
+"""Models that another function, file or process wraps for several processes, and forward passes that go past the wrapper."""
+
+from __future__ import annotations
+
+import pytest
+from scripts import HEAD, codes, training
+
+FULL = "(i + 1) % args.accum_steps == 0 or i + 1 == len(loader)"
+DDP = "nn.parallel.DistributedDataParallel"
+UPDATE = f"if {FULL}:\n    optimizer.step()\n    optimizer.zero_grad()\n"
+LOOP = f"""
+def train(net, optimizer, loader, criterion, args):
+    for i, (x, y) in enumerate(loader):
+        (criterion(net(x), y) / args.accum_steps).backward()
+        if {FULL}:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+SPAWNED = f"""{HEAD}
+import argparse
+import torch.multiprocessing as mp
+from models import ScaledAdam, build_model
+{LOOP}
+
+def run(rank, world_size, args):
+    model = build_model(args)
+    if world_size > 1:
+        model = {DDP}(model, device_ids=[rank])
+    optimizer = ScaledAdam(model.parameters(), lr=0.1)
+    train(model, optimizer, DataLoader(args.data, batch_size=4), nn.MSELoss(), args)
+
+
+def main():
+    args = argparse.ArgumentParser().parse_args()
+    if args.world_size > 1:
+        START
+    else:
+        run(0, 1, args)
+
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    (
+        "mp.spawn(run, args=(args.world_size, args), nprocs=args.world_size)",
+        "mp.Process(target=run, args=(0, args.world_size, args)).start()",
+    ),
+)
+def test_a_function_that_other_processes_run_is_followed_where_they_are_started(start: str) -> None:
+    assert codes(SPAWNED.replace("START", start)) == {"GRD601"}
+
+
+STARRED = f"""
+from common import *
+
+
+class Distiller:
+    def __init__(self, teacher, student, args):
+        self.teacher, self.student, self.args = teacher, student, args
+
+    def prepare(self):
+        if self.args.local_rank != -1:
+            self.student = torch.nn.parallel.DistributedDataParallel(self.student, device_ids=[self.args.local_rank])
+            self.teacher = torch.nn.parallel.DistributedDataParallel(self.teacher, device_ids=[self.args.local_rank])
+
+    def fit(self, optimizer, loader):
+        self.prepare()
+        args = self.args
+        for i, batch in enumerate(loader):
+            wanted, found = outputs_of(batch, self.teacher, self.student)
+            (distance(found, wanted) / args.accum_steps).backward()
+            if {FULL}:
+                optimizer.step()
+                optimizer.zero_grad()
+"""
+
+
+def test_torch_may_come_from_a_star_import() -> None:
+    assert codes(STARRED) == {"GRD601"}
+
+
+def kept_by_the_model(switch: str, setup: str = "") -> str:
+    return training(
+        f"{switch}\nlogits = model(x)\nloss = raw.last_loss / args.accum_steps\nloss.backward()\n{UPDATE}",
+        setup=f"{setup}model = {DDP}(model)\nraw = model.module\n",
+    )
+
+
+def test_the_loss_that_a_model_keeps_comes_from_its_last_forward_pass() -> None:
+    assert codes(kept_by_the_model("model.require_backward_grad_sync = args.accum_steps == 1")) == {"GRD602"}
+    assert codes(kept_by_the_model("")) == {"GRD601"}
+    assert codes(kept_by_the_model(f"model.require_backward_grad_sync = {FULL}")) == set()
+
+
+PAST = {
+    "the wrapped model itself": "loss = criterion(model.module(x), y)",
+    "under another name": "net = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model\n"
+    "loss = criterion(net(x), y)",
+    "a method of it": "loss = model.module.training_loss(x, y)",
+}
+
+
+@pytest.mark.parametrize("name", PAST)
+def test_a_forward_pass_that_goes_past_the_wrapper_averages_nothing(name: str) -> None:
+    body = f"{PAST[name]}\n(loss / args.accum_steps).backward()\n{UPDATE}"
+    assert codes(training(body, setup=f"model = {DDP}(model)\n")) == {"GRD602"}
+
+
+BESIDE = {
+    "the loss also has terms of the wrapper": "loss = criterion(model(x), y) + model.module.penalty(x)",
+    "gradients are averaged by hand": "loss = criterion(model.module(x), y)",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_averaged_although_something_goes_past_the_wrapper_is_not_missing(name: str) -> None:
+    by_hand = f"if {FULL}:\n    average_gradients(model.parameters())\n" if "hand" in name else ""
+    body = f"{BESIDE[name]}\n(loss / args.accum_steps).backward()\n{by_hand}{UPDATE}"
+    assert "GRD602" not in codes(training(body, setup=f"model = {DDP}(model)\n"))
+
+
+BUILT_BY_THE_MODEL = f"""{HEAD}
+def main(args, dataset, criterion):
+    model = build(args)
+    optimizer = model.configure_optimizers(args.lr)
+    model = {DDP}(model)
+    loader = DataLoader(dataset)
+    for i, (x, y) in enumerate(loader):
+        model.require_backward_grad_sync = False
+        (criterion(model(x), y) / args.accum_steps).backward()
+        if {FULL}:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_a_method_that_builds_optimizers_is_none_itself() -> None:
+    assert codes(BUILT_BY_THE_MODEL) == {"GRD602"}
+
+
+def test_a_product_of_what_models_give_comes_from_their_forward_passes() -> None:
+    setup = f"model = {DDP}(model)\nweigher = build(args)\n"
+    body = f"((criterion(model(x), y) * weigher(x).mean()) / args.accum_steps).backward()\n{UPDATE}"
+    assert codes(training(body, setup=setup)) == {"GRD601"}

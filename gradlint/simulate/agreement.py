@@ -153,12 +153,17 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True
     if fault.code in _EVERYWHERE:
-        return other.shows(fault) or not other.met(fault)
+        return other.shows(fault) or not other.met(fault) or _splits_nothing(fault, other)
     if fault.code == "GRD106":
         return True  # another setting may change the gradients, but not what is logged
     if fault.code in _OF_TWO:
         return not (_in_doubt(fault, other) or (fault.code == "GRD204" and _closes_windows(fault, other)))
     return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _splits_nothing(fault: Fault, other: _Judged) -> bool:
+    """Whether a fault is about split gradients, and a world only differs by strings: another strategy may not split them."""
+    return fault.code == "GRD309" and bool(other.run.world.strings)
 
 
 def _without_scaler(fault: Fault, other: _Judged) -> bool:

@@ -12,6 +12,7 @@ from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import Network
+from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Opaque
 
 _OF_TORCH = frozenset(("backward", "manual_backward", "forward", "train"))
@@ -33,16 +34,32 @@ def made_out_of_sight(machine: Machine, cls: ClassValue, identity: str = "self")
 
 
 def of_kind(machine: Machine, function: Function, name: str) -> Instance | None:
-    """The object for a parameter whose annotation names a class that leads to a backward pass. It is the same each time."""
+    """The object for a parameter whose annotation names a class of settings, or one that leads to a backward pass.
+
+    It is the same each time.
+    """
     cls = function.frame.lookup(function.parameters.kinds[name])[1]
-    if not isinstance(cls, ClassValue) or not any(cls.lookup(each)[0] for each in machine.compiler.aims.leading - _OF_TORCH):
+    if not isinstance(cls, ClassValue):
+        return None
+    trains = any(cls.lookup(each)[0] for each in machine.compiler.aims.leading - _OF_TORCH)
+    if not (trains or cls.is_data):
         return None
     key = f"{name}: {cls.name}"
     if key not in machine.things:
         machine.things[key] = None  # while it is being made, a parameter of the same class is unknown
-        machine.things[key] = made_out_of_sight(machine, cls, name)
+        machine.things[key] = made_out_of_sight(machine, cls, name) if trains else _settings(machine, cls, name)
     made = machine.things[key]
     return made if isinstance(made, Instance) else None
+
+
+def _settings(machine: Machine, cls: ClassValue, identity: str) -> Instance:
+    """An object of a data class whose fields are settings: the caller may have set each to something other than its default."""
+    made = Instance(cls, identity=identity)
+    for name in cls.fields:
+        default = cls.lookup(name)[1]
+        known = isinstance(default, (int, float, str))
+        made.names[name] = unknown(machine, f"{identity}.{name}", default=default if known else None, has_default=known)
+    return made
 
 
 def only_method(machine: Machine, receiver: Any, name: str) -> tuple[Any, Function] | None:

@@ -122,6 +122,57 @@ def test_what_is_averaged_although_something_goes_past_the_wrapper_is_not_missin
     assert "GRD602" not in codes(training(body, setup=f"model = {DDP}(model)\n"))
 
 
+SHARDED = f"""{HEAD}
+from dataclasses import dataclass
+from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy
+
+
+@dataclass
+class Settings:
+    accum_steps: int = 4
+    devices_simulated: int = 1
+    strategy: str = "FULL"
+    clip: bool = True
+
+
+STRATEGIES = {{"NONE": ShardingStrategy.NO_SHARD, "FULL": ShardingStrategy.FULL_SHARD}}
+
+
+def wrap(model, settings: Settings):
+    return FullyShardedDataParallel(model, sharding_strategy=STRATEGIES[settings.strategy])
+
+
+def train(model, dataset, criterion, settings: Settings):
+    model = wrap(model, settings)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = DataLoader(dataset)
+    every = settings.accum_steps * settings.devices_simulated
+    for i, (x, y) in enumerate(loader):
+        (criterion(model(x), y) / every).backward()
+        if (i + 1) % every == 0 or i + 1 == len(loader):
+            CLIP
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("clip", "told"),
+    (
+        ("clip_grad_norm_(model.parameters(), 1.0)", {"GRD309"}),
+        ("model.clip_grad_norm_(1.0)", set()),
+        ("(clip_grad_norm_(model.parameters(), 1.0) if settings.strategy == 'NONE' else model.clip_grad_norm_(1.0))", set()),
+    ),
+)
+def test_a_strategy_may_come_from_a_table_and_its_name_from_the_defaults_of_annotated_settings(clip: str, told: set[str]) -> None:
+    assert codes(SHARDED.replace("CLIP", clip)) == told
+
+
+def test_a_default_strategy_that_splits_nothing_is_none() -> None:
+    script = SHARDED.replace('strategy: str = "FULL"', 'strategy: str = "NONE"')
+    assert codes(script.replace("CLIP", "clip_grad_norm_(model.parameters(), 1.0)")) == set()
+
+
 BUILT_BY_THE_MODEL = f"""{HEAD}
 def main(args, dataset, criterion):
     model = build(args)

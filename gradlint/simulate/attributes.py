@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, ModuleValue, Stream
+from gradlint.simulate.callables import Bound, ClassValue, External, Function, Instance, ModuleValue
 from gradlint.simulate.comparisons import compare
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.imports import attribute_of_module, module_frame
@@ -176,8 +176,8 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
             from gradlint.simulate.calling import call
 
             return call(machine, method, [value, index], {}, node)
-    if isinstance(value, Stream):
-        return Opaque("an item")
+    if isinstance(value, External) and isinstance(index, str) and value.last[:1].isupper():
+        return External(f"{value.path}.{index}")  # a member of an enumeration
     return Opaque("an item")
 
 
@@ -254,9 +254,8 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
         return value[named]
     default = value.get("<default>")
     if default is not None:
-        made = default()
-        value[key] = made
-        return made
+        value[key] = default()
+        return value[key]
     return unknown(machine, f"an item {key!r} of container {machine.told_apart(value)}")
 
 

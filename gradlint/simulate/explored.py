@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import walk
 from gradlint.simulate import counts, limits, shrunk
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.detours import detours
@@ -181,14 +182,22 @@ def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callab
 
 def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
     """A run in which several processes train. If the text never wraps its model, a caller does."""
-    for each in (replace(world, processes=PROCESSES), replace(world, processes=PROCESSES, wrapper=text.wrapper)):
-        if text.left > 0:
-            played = play(each)
-            if _averages(played.trace):
-                yield played
-                return
-            if played.asked.wraps:
-                return  # it wraps something other than the trained model
+    several = replace(world, processes=PROCESSES)
+    waiting = [several, replace(several, wrapper=text.wrapper)]
+    while waiting and text.left > 0:
+        played = play(waiting.pop(0))
+        if _averages(played.trace):
+            yield played
+            return
+        if played.asked.wraps:  # it wraps something other than the trained model, or in another way
+            waiting = _to_the_wrapper(played, text) if played.world == several else []
+
+
+def _to_the_wrapper(played: Played, text: Text) -> list[World]:
+    """The world that takes the other arm of the innermost branch around the wrapper: `if fsdp: ... else: model = DDP(model)`."""
+    asked = [key for branch, key in played.asked.branches.items() if any(each is text.wrapper for each in walk(branch))]
+    known = [(key, not played.asked.questions[key]) for key in asked[-1:] if key in played.asked.questions]
+    return [replace(played.world, answers=(*played.world.answers, each)) for each in known]
 
 
 def _averages(trace: Trace) -> bool:

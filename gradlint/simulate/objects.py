@@ -31,7 +31,7 @@ _ATTRIBUTES: dict[type, frozenset[str]] = {
     Parameter: frozenset(("grad", "data", "requires_grad", "shape", "device", "is_cuda", "name")),
     Gradient: frozenset(("data", "device", "shape", "is_sparse", "grad_fn", "dtype")),
     Loader: frozenset("dataset batch_size sampler batch_sampler num_workers drop_last generator name classes".split()),
-    Network: frozenset("module config require_backward_grad_sync training device".split()),
+    Network: frozenset("module _orig_mod config require_backward_grad_sync training device".split()),
     Schedule: frozenset(("optimizer",)),
     Engine: frozenset("module optimizer lr_scheduler local_rank global_rank device global_steps micro_steps".split()),
 }
@@ -86,6 +86,8 @@ def thing_attribute(machine: Machine, value: Thing, name: str, node: cst.CSTNode
     if isinstance(value, Network):
         if name == "module":
             return unwrapped(value)
+        if name == "_orig_mod":
+            return value
         if name == "require_backward_grad_sync":
             return value.syncs
     if isinstance(value, Engine) and name == "optimizer" and value.optimizer is not None:

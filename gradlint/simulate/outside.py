@@ -13,7 +13,7 @@ from gradlint.model.names.vocabulary import (
 )
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.averaging import forwarded, is_trained, wrapper_of
-from gradlint.simulate.callables import Frame, Function, Instance, Stream
+from gradlint.simulate.callables import Frame, Function, Instance, Partial, Stream
 from gradlint.simulate.comparisons import made_truth
 from gradlint.simulate.contents import flattened, shown_in, terms_in
 from gradlint.simulate.engines import deepspeed
@@ -229,7 +229,10 @@ def _by_name(
     unknown_call(machine, path, [*parts, callee] if acts else parts, node)
     for each in given:
         if isinstance(each, Function):
-            _call_back(machine, each, kwargs.get("args"), node)
+            _call_back(machine, each, kwargs.get("args"), {}, node)
+        elif isinstance(each, Partial) and isinstance(each.call, Function):
+            names = dict(zip(each.call.parameters.positional, each.args, strict=False))
+            _call_back(machine, each.call, kwargs.get("args"), {**names, **each.kwargs}, node)
     made = given_back(machine, args, kwargs, parts, node, callee if callee is not None else Opaque(path))
     for each in given if isinstance(made, Tensor) else ():
         if type(each) is Network:
@@ -237,14 +240,17 @@ def _by_name(
     return made
 
 
-def _call_back(machine: Machine, function: Function, args: Any, node: cst.CSTNode) -> None:
-    """Run a training function that is passed to unknown code, which will call it: `spawn(train, args=(config,))`."""
+def _call_back(machine: Machine, function: Function, args: Any, known: dict[str, Any], node: cst.CSTNode) -> None:
+    """Run a training function that is passed to unknown code, which will call it: `spawn(train, args=(config,))`.
+
+    `known` are the arguments that a `partial` has already.
+    """
     from gradlint.simulate.calling import bind_unknown, call
 
     if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
         return
-    frame = Frame(machine, {}, function.frame, function, {}, function.owner)
-    names = function.parameters.positional
+    frame = Frame(machine, dict(known), function.frame, function, {}, function.owner)
+    names = tuple(each for each in function.parameters.positional if each not in known)
     if isinstance(args, tuple) and len(args) <= len(names):
         frame.names.update(zip(names[len(names) - len(args) :], args, strict=True))
     bind_unknown(machine, function, frame)

@@ -99,9 +99,9 @@ def _with_rate(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _divides_weights(args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> bool:
     """Whether FullyShardedDataParallel is known to shard: by default, or by its strategy."""
-    if any(each.star for each in getattr(node, "args", ())):
-        return False
     strategy = kwargs.get("sharding_strategy", args[2] if len(args) > 2 else None)
+    if strategy is None and any(each.star for each in getattr(node, "args", ())):
+        return False
     return strategy is None or (isinstance(strategy, External) and strategy.path.rsplit(".", 1)[-1] in _STRATEGIES)
 
 
@@ -225,6 +225,11 @@ def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node
     register(machine, None, IN_BACKWARD, [optimizer], node)
 
 
+def _compiled(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`torch.compile(model)` behaves like the model."""
+    return args[0] if args else kwargs.get("model", Opaque("torch.compile()"))
+
+
 def _initialized(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     """`amp.initialize(models, optimizers)` returns its arguments."""
     models = args[0] if args else kwargs.get("models")
@@ -255,6 +260,7 @@ FUNCTIONS: dict[str, Known] = {
     "torch.arange": _arange,
     **dict.fromkeys(("numpy.mean", "numpy.average", "numpy.nanmean", "statistics.mean", "statistics.fmean"), _mean),
     **dict.fromkeys(("numpy.array", "numpy.asarray", "torch.FloatTensor"), _losses),
+    "torch.compile": _compiled,
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
     "torch._foreach_zero_": _zero_all,

@@ -196,3 +196,50 @@ def test_a_product_of_what_models_give_comes_from_their_forward_passes() -> None
     setup = f"model = {DDP}(model)\nweigher = build(args)\n"
     body = f"((criterion(model(x), y) * weigher(x).mean()) / args.accum_steps).backward()\n{UPDATE}"
     assert codes(training(body, setup=setup)) == {"GRD601"}
+
+
+WRAPPED = {
+    "compiled after it is wrapped": f"model = torch.compile({DDP}(model))",
+    "wrapped after it is compiled": f"model = {DDP}(torch.compile(model))",
+    "wrapped in another way by default": f"if args.fsdp:\n    model = FullyShardedDataParallel(model)\nelse:\n    model = {DDP}(model)",
+    "wrapped by a chosen class": f"wrap = {DDP} if args.distributed else (lambda net: net)\nmodel = wrap(model)",
+    "wrapped by a partial call": f"from functools import partial\nwrap = partial({DDP}, device_ids=[0])\nmodel = wrap(model)",
+    "an item of a table": f"nets = {{'net': {DDP}(model)}}\nmodel = nets['net']",
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_wrapper_is_seen_however_it_is_put_around_the_model(name: str) -> None:
+    sharded = "from torch.distributed.fsdp import FullyShardedDataParallel\n"
+    body = f"(criterion(model(x), y) / args.accum_steps).backward()\n{UPDATE}"
+    assert codes(training(body, setup=f"{sharded}{WRAPPED[name]}\n")) == {"GRD601"}
+
+
+SHARDING = {
+    "compiled": "model = torch.compile(FSDP(model))",
+    "by a table of arguments": "kwargs = {'sharding_strategy': ShardingStrategy.FULL_SHARD}\nmodel = FSDP(model, **kwargs)",
+    "by a member's name": "model = FSDP(model, sharding_strategy=ShardingStrategy['HYBRID_SHARD'])",
+}
+
+
+def sharded(how: str) -> set[str]:
+    imports = "from torch.distributed.fsdp import FullyShardedDataParallel as FSDP, ShardingStrategy\n"
+    body = f"(criterion(model(x), y) / args.accum_steps).backward()\nif {FULL}:\n    clip_grad_norm_(model.parameters(), 1.0)\n"
+    script = training(f"{body}{UPDATE}", setup=f"{imports}{how}\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n")
+    return codes(script.replace("    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", "", 1))
+
+
+@pytest.mark.parametrize("name", SHARDING)
+def test_a_clip_of_shards_is_told_however_the_strategy_is_given(name: str) -> None:
+    assert sharded(SHARDING[name]) == {"GRD309"}
+
+
+@pytest.mark.parametrize("how", ("'NO_SHARD'", "args.strategy"))
+def test_a_strategy_that_splits_nothing_or_is_not_known_is_none(how: str) -> None:
+    assert sharded(f"model = FSDP(model, sharding_strategy=ShardingStrategy[{how}])") == set()
+    assert sharded("model = FSDP(model, **args.sharding)") == set()
+
+
+def test_a_partial_call_may_be_what_other_processes_run() -> None:
+    started = "import functools\n        mp.spawn(functools.partial(run, world_size=args.world_size, args=args), nprocs=2)"
+    assert codes(SPAWNED.replace("START", started)) == {"GRD601"}

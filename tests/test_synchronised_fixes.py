@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from harness import fixed
 
 DDP = """\
@@ -53,6 +54,26 @@ def test_the_loops_are_synchronised_as_written() -> None:
 
 def test_flushing_the_tail_synchronises_it() -> None:
     assert unsynchronised(fixed(DDP)) == []
+
+
+HELD = FABRIC.replace("i % accum_steps", "(i + 1) % accum_steps")
+"""The loop with the right boundary, to be spoiled by how the reduction is left out."""
+
+
+@pytest.mark.parametrize(
+    "context",
+    (
+        "fabric.no_backward_sync(model, enabled=(i + 1) % accum_steps == 0)",
+        "fabric.no_backward_sync(model, enabled=True)",
+        "fabric.no_backward_sync(model)",
+        "accelerator.no_sync(model)",
+    ),
+)
+def test_an_engine_that_leaves_out_the_boundary_is_told_to_synchronise_it(context: str) -> None:
+    source = HELD.replace("fabric.no_backward_sync(model, enabled=(i + 1) % accum_steps != 0)", context)
+    source = source if context.startswith("fabric") else f"import torch\n\n\n{source.replace('fabric', 'accelerator')}"
+    assert context in source
+    assert unsynchronised(fixed(source)) == []
 
 
 def test_moving_the_boundary_moves_the_synchronisation() -> None:

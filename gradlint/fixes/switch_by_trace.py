@@ -49,15 +49,26 @@ def _told(node: cst.CSTNode, guard: cst.BaseExpression, places: Places) -> tuple
 
 
 def _of_context(node: cst.Call, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:
-    """The edits for `with model.no_sync():`, with or without a conditional expression."""
+    """The edits for `with model.no_sync():`, with or without a conditional expression, and for Fabric's `enabled`."""
+    if last_name(node.func) == "no_backward_sync":
+        return _enabled(node, guard)
     if last_name(node.func) != "no_sync":
         return None
     block = next((each for each in places.around(node) if isinstance(each, cst.With)), None)
     for item in block.items if block is not None else ():
-        if item.item is node and not node.args:
+        if item.item is node:
             return Replace(node, f"{text(node)} if {complement(guard)} else nullcontext()"), NULLCONTEXT
         if isinstance(item.item, cst.IfExp) and item.item.body is node:
             return (Replace(item.item.test, complement(guard)),)
         if isinstance(item.item, cst.IfExp) and item.item.orelse is node:
             return (Replace(item.item.test, text(guard)),)
     return None
+
+
+def _enabled(node: cst.Call, guard: cst.BaseExpression) -> tuple[Edit, ...] | None:
+    """The edit of the argument with which Fabric leaves the reduction out."""
+    if any(each.star for each in node.args) or not 1 <= len(node.args) <= 2:
+        return None
+    if len(node.args) == 2:
+        return (Replace(node.args[1].value, complement(guard)),)
+    return (Replace(node, f"{text(node.func)}({text(node.args[0].value)}, enabled={complement(guard)})"),)

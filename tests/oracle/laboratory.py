@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 import types
@@ -69,7 +70,11 @@ def flat(tensors: Iterable[Tensor]) -> Tensor:
 
 @cache
 def alone() -> None:
-    """Make this process a group of its own, as DistributedDataParallel wants one."""
+    """Make this process a group of its own, as DistributedDataParallel wants one.
+
+    It also imports what DistributedDataParallel imports, which may take longer than a script has.
+    """
+    importlib.import_module("torch._dynamo")
     folder = tempfile.mkdtemp()
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
 

@@ -78,3 +78,32 @@ def test_no_loss_is_divided_where_n_may_be_no_divisor(given: str) -> None:
 def test_a_test_for_more_than_one_says_nothing_of_none() -> None:
     [finding] = found(ARMS.format(given="n > 1", before="model(batch).backward()", on_arm="pass", other="pass"))
     assert finding.code == "GRD101" and finding.fix is not None
+
+
+BUILT = """
+from torch.nn.parallel import DistributedDataParallel
+from toolbox import AttributeDict
+
+
+def settings():
+    return AttributeDict(
+        {
+            "interval": 4,
+        }
+    )
+
+
+def train(model, loader, optimizer, criterion):
+    params = settings()
+    model = DistributedDataParallel(model)
+    for step, (x, y) in enumerate(loader):
+        (criterion(model(x), y) / params.accum_steps).backward()
+        if (step + 1) % params.accum_steps == 0 or step + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_a_setting_of_an_object_that_is_built_over_several_lines_is_named_by_its_last_name() -> None:
+    [finding] = found(BUILT)
+    assert finding.code == "GRD601" and "once every `accum_steps`" in finding.reason

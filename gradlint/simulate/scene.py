@@ -129,7 +129,9 @@ class Scene:
     @property
     def n(self) -> str:
         """The accumulation steps as the reader knows them, for messages."""
-        return f"`{self.steps}`" if self.steps else "N"
+        if self.steps is None:
+            return "N"
+        return f"`{self.steps if self.steps.isprintable() else last_part(self.steps)}`"
 
     @cached_property
     def guard(self) -> cst.CSTNode | None:

@@ -10,6 +10,7 @@ from gradlint.fixes.places import Places, Suite
 from gradlint.fixes.shared import Outcome, bare, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.simulate.precision import MIXED
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.stalling import STALE
 from gradlint.simulate.trace import UPDATES, Event, What
@@ -97,6 +98,8 @@ def scale_the_loss(scene: Scene) -> Outcome:
     """Scale the backpropagated loss with the scaler that steps."""
     places, step = scene.script.once(Places), scene.event
     backwards = {id(event.node): event.node for run in scene.runs for event in run.trace.of(What.BACKWARD)}
+    if scene.fault.why == MIXED and scene.fault.other is not None:
+        backwards, step = {id(step.node): step.node}, scene.fault.other
     if len(backwards) != 1:
         return withheld("several backward passes feed the step")
     every = [event for run in scene.runs for event in run.trace.of(What.STEP) if event.target == step.target]

@@ -13,6 +13,7 @@ from gradlint.simulate.flushing import missed
 from gradlint.simulate.judge import judged
 from gradlint.simulate.meant import meant
 from gradlint.simulate.pace import repeated
+from gradlint.simulate.precision import MIXED
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.skipping import skipping
 from gradlint.simulate.stalling import left_out
@@ -30,6 +31,9 @@ _OF_A_SCALER = frozenset(("GRD302", "GRD307"))
 
 _AT_THE_END = frozenset(("GRD202", "GRD205", "GRD307"))
 """Faults that a run may miss by ending early."""
+
+_IN_A_WINDOW = frozenset(("GRD202", "GRD301", "GRD304", "GRD305"))
+"""Faults that a run may not show if its windows lose what they have accumulated."""
 
 _WITHIN_AN_UPDATE = frozenset(("GRD303", "GRD306", "GRD403"))
 """Faults in what happens together with a step, and in the gradients it finds, whenever the step runs."""
@@ -113,8 +117,19 @@ def _judged(run: Played, larger: Played | None) -> _Judged:
 
 
 def _tells_nothing(fault: Fault, main: _Judged, other: _Judged) -> bool:
-    """Whether a world is unable to refute a fault of the usual one."""
-    return _ends_sooner(fault, main, other) or _of_a_schedule_alike(fault, main, other)
+    """Whether a world is unable to refute a fault of the usual one. A number that is only reached later does not undo a fault."""
+    return (
+        bool(other.run.world.numbers)
+        or _torn(fault, main, other)
+        or _ends_sooner(fault, main, other)
+        or _of_a_schedule_alike(fault, main, other)
+    )
+
+
+def _torn(fault: Fault, main: _Judged, other: _Judged) -> bool:
+    """Whether a world clears gradients inside its windows, unlike the usual one: they cannot show what else is wrong in a window."""
+    mine, others = ({each.code for each in judged.faults} for judged in (main, other))
+    return fault.code in _IN_A_WINDOW and "GRD203" in others - mine
 
 
 def _of_a_schedule_alike(fault: Fault, main: _Judged, other: _Judged) -> bool:
@@ -192,7 +207,12 @@ def _of_one_arm(fault: Fault, own: _Judged, worlds: Sequence[_Judged]) -> bool:
     worlds = [each for each in worlds if not _without_scaler(fault, each)]
     if fault.code not in _OF_ONE_ARM or (worlds[0] is not own and worlds[0].met(fault)):
         return False
-    unknown = fault.code == "GRD306" and _any_scales(worlds) and not all(_loss_known(fault, each) for each in worlds)
+    unknown = (
+        fault.code == "GRD306"
+        and fault.why != MIXED
+        and _any_scales(worlds)
+        and not all(_loss_known(fault, each) for each in worlds)
+    )
     return not unknown and all(each.shows(fault) or not each.met(fault) for each in worlds)
 
 

@@ -43,6 +43,7 @@ class Assumptions:
         self.asked = Asked()
         self.answers = dict(world.answers)
         self.strings = dict(world.strings)
+        self.numbers = dict(world.numbers)
         self.incremented: frozenset[str] = frozenset()
         """Names that the text increments: they are counters, not settings."""
         self.cuts: frozenset[str] = frozenset()
@@ -121,6 +122,8 @@ class Assumptions:
         return self.asked.actual.get(next(iter(default.of))) if len(default.of) == 1 else None
 
     def _assumed(self, name: str, default: int | float | None) -> int | float:
+        if name in self.numbers:
+            return self.numbers[name]
         if self.counts_steps(name):
             # The same name in two places, such as an argument and an engine's configuration, is the same number.
             if name.endswith(STEPS_OUT_OF_SIGHT):

@@ -10,7 +10,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name
-from gradlint.simulate import conditions
+from gradlint.simulate import conditions, thresholds
 from gradlint.simulate.blocks import Block, Flowing, Signal, run_block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.comparisons import alternatives
@@ -72,6 +72,8 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
         if breaks and machine.in_loop:
             machine.ends(ending, True)
         taken, varies = _answer(machine, value, choice)
+        if machine.compared and any(choice.leads):
+            thresholds.meets(machine, node, choice.leads, taken)
         varies = varies or _asks_anew(machine, node, value)
         if isinstance(value, Answer) and value.text == OF_NORM:
             machine.by_norm.add(node)

@@ -148,14 +148,11 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
 
 def _string(machine: Machine, left: Opaque, right: str, negated: bool) -> bool:
     """Compare a setting with a string. It equals the first string it is compared with, unless the world gives another."""
-    asked = machine.asked.compared.setdefault(left.identity, [])
+    first = left.default if isinstance(left.default, str) else right if right != "cpu" else "cuda"
+    asked = machine.asked.compared.setdefault(left.identity, [first])
     if right not in asked:
         asked.append(right)
-    if isinstance(left.default, str):
-        chosen = machine.strings.get(left.identity, left.default)
-    else:
-        chosen = machine.strings.get(left.identity, asked[0] if asked[0] != "cpu" else "cuda")
-    return (chosen == right) != negated
+    return (machine.strings.get(left.identity, asked[0]) == right) != negated
 
 
 def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:

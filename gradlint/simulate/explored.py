@@ -37,6 +37,9 @@ NONE_OF_THEM = "(none of them)"
 WITHIN = 3
 """How many worlds may flip an answer that only comes up after another answer was flipped."""
 
+CROSSED = 3
+"""How many worlds may replace the number of a setting that is compared with another number."""
+
 PROCESSES = 2
 """How many processes train if a text wraps its model for several and the usual world has one."""
 
@@ -147,10 +150,11 @@ def explore(
     flips = _flipped(world, asked)
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
+    crossed = _Crossed(text, play)
     others = (play(each) for each in flips[:FLIPS] if text.left > 0)
-    turned_over = [each for each in others if not _refused(each.trace)]
-    runs += turned_over
-    runs += [each for each in _arms_within(turned_over, asked, text, play) if not _refused(each.trace)]
+    turned_over = [each for each in (*others, *crossed.found_by(runs[:1])) if not _refused(each.trace)]
+    within = [each for each in _arms_within(turned_over, asked, text, play) if not _refused(each.trace)]
+    runs += [*turned_over, *within, *crossed.found_by([*turned_over, *within])]
     due = frozenset(counts.asked_inside(runs[0].trace))
     if text.wrapper is not None and not any(_averages(run.trace) for run in runs):
         runs += _of_processes(runs[0].world, text, play)
@@ -178,6 +182,24 @@ def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callab
                 left -= 1
                 waiting.append(play(world))
                 yield waiting[-1]
+
+
+class _Crossed:
+    """Runs in which a setting has a number that leads to a backward pass which the run that asked for it did not reach."""
+
+    def __init__(self, text: Text, play: Callable[[World], Played]) -> None:
+        self._text, self._play = text, play
+        self._known: set[str] = set()
+
+    def found_by(self, runs: Sequence[Played]) -> Iterator[Played]:
+        """The runs for the settings that some runs compared. Each setting is replaced once."""
+        for run in runs:
+            for found in run.asked.thresholds.values():
+                if found is not None and found[0] not in self._known and self._text.left > 0 and len(self._known) < CROSSED:
+                    self._known.add(found[0])
+                    played = self._play(replace(run.world, numbers=(*run.world.numbers, found)))
+                    if not _refused(played.trace):
+                        yield played
 
 
 def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:

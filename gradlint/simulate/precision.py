@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
@@ -12,6 +12,7 @@ from gradlint.simulate.views import View
 from gradlint.simulate.windows import same_iteration
 
 _INSIDE = ((What.CLIP, "GRD301"), (What.UNSCALE, "GRD304"), (What.SCALER_UPDATE, "GRD305"))
+MIXED = "only some of the losses of a window are scaled"
 _OWN = frozenset(("wrapper argument", "deepspeed", "function", "object", "optimizer", "lightning", "accelerator", "fabric"))
 """What may scale and unscale internally."""
 
@@ -88,6 +89,19 @@ def bypassed(view: View) -> Iterator[Fault]:
         scaled = {event.scaled for event in own}
         if scaled == {not step.scaled}:
             yield Fault("GRD306", step, own[-1])
+        elif step.scaled and (plain := next((each for each in own if _joins_unscaled(each, own)), None)) is not None:
+            yield Fault("GRD306", plain, step, why=MIXED)
+
+
+def _joins_unscaled(event: Event, own: list[Event]) -> bool:
+    """Whether a loss is not scaled, and comes from the models whose other losses are."""
+    models = _models((event,))
+    return not event.scaled and bool(models) and models <= _models(each for each in own if each.scaled)
+
+
+def _models(events: Iterable[Event]) -> set[str]:
+    """The models that the losses of some backward passes come from."""
+    return {model for event in events for source, _ in event.terms for model in source.models}
 
 
 def never_updated(view: View) -> Iterator[Fault]:

@@ -76,7 +76,7 @@ class World:
     `n` is the value of the settings that count as accumulation steps: those in `n_names`, and those whose names suggest it.
     `length` is the number of batches in a pass over data of unknown length, and `passes` the number of epochs that settings
     ask for. `answers` are the questions with an unusual answer, `strings` the values of settings that are compared with
-    strings. `small` says that batches have two rows.
+    strings, and `numbers` those of settings with an unusual number. `small` says that batches have two rows.
 
     `detour` is a branch that the data decide and that takes its other arm once, and how many times it runs before that. After
     `drift` iterations, accumulation step counts that depend on a counter grow by DRIFTS; for the settings in `growing`, only
@@ -95,6 +95,7 @@ class World:
     not_n: frozenset[str] = frozenset()
     answers: tuple[tuple[str, bool], ...] = ()
     strings: tuple[tuple[str, str], ...] = ()
+    numbers: tuple[tuple[str, float], ...] = ()
     small: bool = False
     detour: tuple[cst.CSTNode, int] | None = None
     drift: int | None = None
@@ -116,7 +117,8 @@ class Asked:
     `numbers` are the settings used as numbers. `questions` are the unknown conditions, each with its answer: those in
     `deciding` decide about training, those in `leading` may lead to backward passes when answered otherwise, and those in
     `looped` came up in a loop. `branches` maps each branch to its first question. `passed_by` are the questions whose other
-    answer skips a loop and leads to others.
+    answer skips a loop and leads to others. `thresholds` maps each branch with a backward pass in an arm that was never taken
+    to a setting and the number that would lead there; to None once the arm was taken.
 
     `gates` are the settings that conditions around weight updates depend on. `moduli` are the plain numbers there, and `idle`
     the remainders elsewhere. `rests` are the remainders of data lengths, by node, and `kept` those with a name. `masked` says
@@ -149,6 +151,7 @@ class Asked:
     paces: set[str] = field(default_factory=set)
     varied: dict[cst.CSTNode, int] = field(default_factory=dict)
     passed_by: dict[str, bool] = field(default_factory=dict)
+    thresholds: dict[cst.CSTNode, tuple[str, float] | None] = field(default_factory=dict)
     wraps: bool = False
 
 
@@ -224,6 +227,11 @@ def last_part(identity: str) -> str:
 def spells_processes(name: str) -> bool:
     """Whether a name asks if there are several processes."""
     return _DISTRIBUTED.search(name) is not None
+
+
+def spells_process(name: str) -> bool:
+    """Whether a name is a number of processes, or the number of one."""
+    return _PROCESSES.search(name) is not None or _RANK.search(name) is not None
 
 
 def assumed_number(name: str, default: int | float | None, processes: int = 1, passes: int = PASSES) -> int | float | None:

@@ -73,6 +73,8 @@ class Simulation:
     """Runs that reach steps or schedules which the usual run does not reach, each with a run of a larger N."""
     thrown: Steps = frozenset()
     """The steps that lose what a pass leaves over while N grows, because it is cleared first."""
+    cut_short: bool = False
+    """Whether the budget of the text left out worlds."""
     caller: str = ""
     """The module that was run to reach the text, unless the text was run directly."""
 
@@ -83,8 +85,8 @@ class Simulation:
 
     @property
     def given_up(self) -> bool:
-        """Whether a run exceeded its budget of steps, so that code which no run reached may still train."""
-        return any(run.trace.ended == TOO_LONG for run in self.runs)
+        """Whether the budget of steps ended a run or left one out, so that code which no run reached may still train."""
+        return self.cut_short or any(run.trace.ended == TOO_LONG for run in self.runs)
 
     @cached_property
     def met(self) -> frozenset[int]:
@@ -113,9 +115,13 @@ def _waits_for_its_question(run: Played) -> bool:
     return answer and key in run.asked.gates and key in run.asked.numbers
 
 
-def _refused(trace: Trace) -> bool:
-    """Whether the program raises before it trains: it does not accept these settings."""
-    return trace.ended.startswith(RAISES) and not trace.of(What.STEP)
+def _tells(run: Played, text: Text) -> bool:
+    """Whether a run of an unusual world shows anything.
+
+    It does not if the program raises before it trains, since it refuses these settings, nor if the budget of the text ended it.
+    """
+    refused = run.trace.ended.startswith(RAISES) and not run.trace.of(What.STEP)
+    return not (refused or (run.trace.ended == TOO_LONG and text.left <= 0))
 
 
 def explore(
@@ -126,6 +132,7 @@ def explore(
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
+    text.dearest = 0
     world = World(SMALL, room(SMALL), answers=answers)
     first = turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
@@ -151,22 +158,23 @@ def explore(
     for name, values in sorted(asked.compared.items()):
         flips += [replace(world, strings=((name, value),)) for value in (*values[1:3], NONE_OF_THEM)]
     crossed = _Crossed(text, play)
-    others = (play(each) for each in flips[:FLIPS] if text.left > 0)
-    turned_over = [each for each in (*others, *crossed.found_by(runs[:1])) if not _refused(each.trace)]
-    within = [each for each in _arms_within(turned_over, asked, text, play) if not _refused(each.trace)]
+    others = (play(each) for each in flips[:FLIPS] if text.affords_more)
+    turned_over = [each for each in (*others, *crossed.found_by(runs[:1])) if _tells(each, text)]
+    within = [each for each in _arms_within(turned_over, asked, text, play) if _tells(each, text)]
     runs += [*turned_over, *within, *crossed.found_by([*turned_over, *within])]
     due = frozenset(counts.asked_inside(runs[0].trace))
     if text.wrapper is not None and not any(_averages(run.trace) for run in runs):
         runs += _of_processes(runs[0].world, text, play)
-    hurried = play(replace(runs[0].world, due=due)) if due and text.left > 0 else None
+    hurried = play(replace(runs[0].world, due=due)) if due and text.affords_more else None
     limited = tuple(limits.paired(runs, play))
     others_of_data = tuple(detours(runs, play)), tuple(drifts(runs, play)), tuple(stalls(runs[0], play))
-    behind = tuple(flushes(runs, play)) if text.left > 0 else ()
-    spoken = tuple(shrunk.spoken(runs, play)) if text.left > 0 and shrunk.CODE not in text.unasked else ()
+    behind = tuple(flushes(runs, play)) if text.affords_more else ()
+    spoken = tuple(shrunk.spoken(runs, play)) if text.affords_more and shrunk.CODE not in text.unasked else ()
     in_arms = tuple(of_every_arm(runs, play))
-    switched_on = tuple(paired(runs, play)) if text.left > 0 else ()
-    thrown = throwing_away(runs, play) if text.left > 0 else frozenset()
-    return Simulation(root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, switched_on, thrown)
+    switched_on = tuple(paired(runs, play)) if text.affords_more else ()
+    thrown = throwing_away(runs, play) if text.affords_more else frozenset()
+    extra = (hurried, limited, behind, spoken, in_arms, switched_on, thrown)
+    return Simulation(root, tuple(runs), play, *others_of_data, *extra, cut_short=not text.affords_more)
 
 
 def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:
@@ -178,7 +186,7 @@ def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callab
         new = replace(run.asked, deciding=(run.asked.deciding & (run.asked.looped or run.asked.deciding)) - known)
         known |= new.deciding
         for world in _flipped(run.world, new)[:left]:
-            if text.left > 0:
+            if text.affords_more:
                 left -= 1
                 waiting.append(play(world))
                 yield waiting[-1]
@@ -195,10 +203,10 @@ class _Crossed:
         """The runs for the settings that some runs compared. Each setting is replaced once."""
         for run in runs:
             for found in run.asked.thresholds.values():
-                if found is not None and found[0] not in self._known and self._text.left > 0 and len(self._known) < CROSSED:
+                if found is not None and found[0] not in self._known and self._text.affords_more and len(self._known) < CROSSED:
                     self._known.add(found[0])
                     played = self._play(replace(run.world, numbers=(*run.world.numbers, found)))
-                    if not _refused(played.trace):
+                    if _tells(played, self._text):
                         yield played
 
 
@@ -206,7 +214,7 @@ def _of_processes(world: World, text: Text, play: Callable[[World], Played]) -> 
     """A run in which several processes train. If the text never wraps its model, a caller does."""
     several = replace(world, processes=PROCESSES)
     waiting = [several, replace(several, wrapper=text.wrapper)]
-    while waiting and text.left > 0:
+    while waiting and text.affords_more:
         played = play(waiting.pop(0))
         if _averages(played.trace):
             yield played

@@ -22,6 +22,9 @@ from gradlint.simulate.things import Loader, Parameter
 from gradlint.simulate.trace import Event, What
 from gradlint.simulate.world import PASSES
 
+BESIDE = 2
+"""How often a `while` loop runs that does not affect training, if its condition is unknown."""
+
 _NOTHING = object()
 
 
@@ -31,6 +34,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
     leads = compiler.aims.of(node.body).leads
     gives = not leads and _gives(node)
+    matters = compiler.aims.of(node.body).matters
     compiler.numbered.update((id(call), node) for call in _numberings(node.iter))
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
@@ -43,7 +47,7 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
             if ranges.walks_data(machine, value, node):
                 machine.walking.add(id(node))
         stop = ranges.stop_of(value) if leads else None
-        this = _Execution(machine, node, leads, gives)
+        this = _Execution(machine, node, leads, gives, matters)
         begun = len(machine.events)
         count = 0
         of_weights = isinstance(value, Parameter)  # what happens to one parameter happens to all of them once
@@ -80,8 +84,8 @@ def for_loop(compiler: Any, node: cst.For) -> Flowing:
 class _Execution:
     """One execution of a loop, from before its first iteration: what it has cost, and whether it has trained anything."""
 
-    def __init__(self, machine: Machine, node: cst.For | cst.While, leads: bool, gives: bool) -> None:
-        self.machine, self.node, self.leads, self.gives = machine, node, leads, gives
+    def __init__(self, machine: Machine, node: cst.For | cst.While, leads: bool, gives: bool, matters: bool) -> None:
+        self.machine, self.node, self.leads, self.gives, self.matters = machine, node, leads, gives, matters
         self.level = len(machine.loops)
         self._left, self._trained = machine.left, len(machine.trained)
 
@@ -94,7 +98,7 @@ class _Execution:
         if self.leads or len(self.machine.trained) != self._trained:
             return False
         return count > 2 * self.machine.world.length + 4 or (
-            not self.gives and self.machine.patience.is_over(self.node, self._cost)
+            not self.gives and self.machine.patience.is_over(self.node, self._cost, matters=self.matters)
         )
 
     def leave(self) -> None:
@@ -141,11 +145,12 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
     ending = alternatives(node.test, cst.And)
     leads = compiler.aims.of(node.body).leads
     gives = not leads and _gives(node)
+    matters = compiler.aims.of(node.body).matters
     orelse = compiler.block(node.orelse.body) if node.orelse is not None else ()
 
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         machine = frame.machine
-        this = _Execution(machine, node, leads, gives)
+        this = _Execution(machine, node, leads, gives, matters)
         machine.loops.append(node)
         machine.draws.append(0)
         count = 0
@@ -157,7 +162,7 @@ def while_loop(compiler: Any, node: cst.While) -> Flowing:
                 machine.ends(ending, False)
             known = conditions.certain(value)
             if known is None:
-                known = count < machine.world.length
+                known = count < (machine.world.length if matters or gives else BESIDE)
             if not known:
                 break
             if count and this.is_enough(count):

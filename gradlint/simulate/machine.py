@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ import libcst as cst
 
 from gradlint.simulate.assumptions import Assumptions
 from gradlint.simulate.contents import draws_in
+from gradlint.simulate.enough import Enough
 from gradlint.simulate.gradients import Gradients
 from gradlint.simulate.reductions import Reductions
 from gradlint.simulate.spelling import Spelled, spelled_in
@@ -51,7 +51,7 @@ class Machine(Assumptions):
         self.idle = 0
         """How many micro-batches had been backpropagated when that function was called."""
         self.abandoned: set[cst.CSTNode] = set()
-        self.most = micro_batches
+        self.enough = Enough(micro_batches)
         self.stack: list[cst.CSTNode] = []
         self.path: list[Guard] = []
         self.by_norm: set[cst.CSTNode] = set()
@@ -73,8 +73,6 @@ class Machine(Assumptions):
         """Maps the parts of a batch that one iteration got as a pair to the last of them: they are one micro-batch."""
         self.trained: set[int] = set()
         """The micro-batches that were backpropagated."""
-        self.seen: Counter[int] = Counter()
-        """How many micro-batches were backpropagated in each outermost loop."""
         self.things: dict[str, Any] = {}
         self.classes: list[Any] = []
         """The classes of the text defined so far."""
@@ -268,9 +266,7 @@ class Machine(Assumptions):
                 times.append(spelled_in(self.frame))
             before = len(self.trained)
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
-            outermost = id(loops[0]) if loops else 0
-            self.seen[outermost] += len(self.trained) - before
-            if self.seen[outermost] > self.most:
+            if self.enough.is_seen(loops[0] if loops else None, node, len(self.trained) - before):
                 raise Stopped()
 
     def _running(self) -> tuple[int, ...]:

@@ -50,6 +50,8 @@ class Text:
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
+        self.dearest = 0
+        """How many steps the longest run of the current root took."""
         self.incremented = _incremented(nodes)
         self.cuts = _cuts(nodes)
         self.found = definitions(statements)
@@ -63,6 +65,11 @@ class Text:
         self.compiler = Compiler(self.aims, quiet)
         self.whole: Block = self.compiler.suite(statements)
         self.quiet: Block = self.compiler.suite([each for each in statements if not self.acts(each)])
+
+    @property
+    def affords_more(self) -> bool:
+        """Whether the budget allows a run as long as the longest of the current root: a part of a run shows too little."""
+        return self.left > 0 and self.left >= self.dearest
 
     def acts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement of the module trains, or may. Only the others run when a run starts in a function."""
@@ -95,7 +102,9 @@ class Text:
             stopped = Stopped(f"{RAISES}{raised.name}")
         except RecursionError:
             stopped = Stopped("the calls are nested too deeply to follow")
-        self.left -= steps - max(machine.left, 0)
+        spent = steps - max(machine.left, 0)
+        self.left -= spent
+        self.dearest = max(self.dearest, spent)
         trace = trace_of(machine, stopped)
         return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)
 

@@ -173,8 +173,10 @@ def explore(
     in_arms = tuple(of_every_arm(runs, play))
     switched_on = tuple(paired(runs, play)) if text.affords_more else ()
     thrown = throwing_away(runs, play) if text.affords_more else frozenset()
-    extra = (hurried, limited, behind, spoken, in_arms, switched_on, thrown)
-    return Simulation(root, tuple(runs), play, *others_of_data, *extra, cut_short=not text.affords_more)
+    cut = not text.affords_more
+    return Simulation(
+        root, tuple(runs), play, *others_of_data, hurried, limited, behind, spoken, in_arms, switched_on, thrown, cut
+    )
 
 
 def _arms_within(found: Sequence[Played], usual: Asked, text: Text, play: Callable[[World], Played]) -> Iterator[Played]:

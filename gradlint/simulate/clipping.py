@@ -79,7 +79,7 @@ def of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     if view.trace.of(What.COUNT):
         return  # an engine counts windows, and may skip the other steps
     for clip in {id(each.node): each for each in view.of(What.CLIP)}.values():
-        if all(_gaps(seen, clip) == {seen.trace.n} for seen in (view, larger)):
+        if all(_gaps(seen, clip) == {seen.trace.n} != _gaps(seen, seen.steps[0]) for seen in (view, larger)):
             yield Fault("GRD204", view.steps[0], clip)
             return
 

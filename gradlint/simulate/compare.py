@@ -16,6 +16,7 @@ from gradlint.simulate.lengths import not_in_updates
 from gradlint.simulate.promise import Promise
 from gradlint.simulate.rounding import counts_full_windows
 from gradlint.simulate.simulation import RAISES, Played, Simulation
+from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.timelines import (
     Timeline,
     advances,
@@ -141,7 +142,11 @@ def _paired(before: Sequence[Simulation], after: Sequence[Simulation]) -> Iterat
         play = repaired[name].play if name in repaired else None
         for run in each.runs:
             found = others.get((name, run.world)) or (play(run.world) if play is not None else None)
-            if found is not None:
+            if found is None:
+                continue
+            if each.play is not None and play is not None and TOO_LONG in (run.trace.ended, found.trace.ended):
+                yield each.play(run.world), play(run.world)  # what others have used up of the budget tells the texts apart
+            else:
                 yield run, found
 
 

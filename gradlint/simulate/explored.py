@@ -18,7 +18,7 @@ from gradlint.simulate.every_arm import of_every_arm
 from gradlint.simulate.fitting import ARMS, FLIPS, LARGE, POWERS, SMALL, Played, exact, fitted, room, sizes, turned
 from gradlint.simulate.flushing import flushes
 from gradlint.simulate.judge import judge
-from gradlint.simulate.machine import Machine
+from gradlint.simulate.machine import STEPS, Machine
 from gradlint.simulate.stalling import stalls
 from gradlint.simulate.stops import TOO_LONG
 from gradlint.simulate.switched_on import paired
@@ -55,7 +55,7 @@ class Simulation:
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
     play: Callable[[World], Played] | None = None
-    """Runs the root in another world."""
+    """Runs the root in another world, even if the text has used up its budget."""
     detours: tuple[Played, ...] = ()
     drifts: tuple[Played, ...] = ()
     stalls: tuple[Played, ...] = ()
@@ -132,11 +132,15 @@ def explore(
     def play(world: World) -> Played:
         return text.play(start, world, 2 * world.length + 2)
 
+    def again(world: World) -> Played:
+        text.left = max(text.left, STEPS)
+        return play(world)
+
     text.dearest = 0
     world = World(SMALL, room(SMALL), answers=answers)
     first = turned(play(world), play)
     if not first.trace.of(What.BACKWARD):
-        return Simulation(root, (first,), play)
+        return Simulation(root, (first,), again)
     first = fitted(first, play)
     world = first.world
     asked = first.asked
@@ -147,7 +151,7 @@ def explore(
             first = fitted(counting, play)
             world, asked = first.world, first.asked
         elif all(_is_plain(each.trace) or not each.trace.of(What.STEP) for each in arms):
-            return Simulation(root, (first,), play, stalls=tuple(stalls(first, play)))
+            return Simulation(root, (first,), again, stalls=tuple(stalls(first, play)))
     larger = POWERS[1] if asked.masked else LARGE
     # Where the text fixes the window size, the longer pass has one more window, so that lengths stay distinct.
     longer = room(larger) if world.length == room(world.n) else world.length + max(sizes(first.trace), default=0)

@@ -7,7 +7,7 @@ import libcst as cst
 MUCH = 1_500
 """Statements and calls of all executions of such a loop. Beyond that, one iteration per execution is enough."""
 
-LITTLE = 300
+LITTLE = 600
 """The same for a loop that does not affect training at all."""
 
 

@@ -24,8 +24,8 @@ def test_worlds_that_the_budget_does_not_allow_are_left_out() -> None:
 def test_a_long_loop_beside_training() -> None:
     drawing = "for row in range(args.rows):\n    for column in range(args.columns):\n        board.put(row, column)\n"
     waiting = "while len(y.shape) < x.ndim:\n    y = y.unsqueeze(-1)\n"
-    shown = f"if i % args.show_every == 0:\n{indent(drawing * 6, '    ')}"
-    (verdict,) = answers(training(waiting * 9 + drawing * 9 + DIVIDED + UPDATE + shown, setup="board = make_board(args)\n"))
+    shown = f"if i % args.show_every == 0:\n{indent(drawing * 4, '    ')}"
+    (verdict,) = answers(training(waiting * 9 + drawing * 5 + DIVIDED + UPDATE + shown, setup="board = make_board(args)\n"))
     assert verdict.answer is Answer.VERIFIED
 
 
@@ -35,3 +35,21 @@ def test_many_parts_of_each_batch() -> None:
     parts += work + "    (criterion(out, y[start]) / args.accum_steps).backward()\noptimizer.step()\noptimizer.zero_grad()\n"
     (verdict,) = answers(training(parts))
     assert verdict.answer is Answer.VERIFIED
+
+
+CACHED = """\
+kept.append(x)
+if (i + 1) % args.accum_steps == 0:
+    features = [model(each) for each in kept]
+    for j in range(args.accum_steps):
+        features[j] = model(kept[j])
+        contrast(torch.cat(features)).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    kept.clear()
+"""
+
+
+def test_a_clip_and_a_step_after_the_same_backward_passes() -> None:
+    assert "GRD204" not in codes(training(CACHED, setup="kept = []\ncontrast = make_loss(args)\n"))

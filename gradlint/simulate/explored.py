@@ -128,9 +128,18 @@ def explore(
     text: Text, root: cst.FunctionDef | None, start: Callable[[Machine, Frame], None] | None, *answers: tuple[str, bool]
 ) -> Simulation:
     """Run the usual world with two values of N, then worlds that flip one answer each. All of them share the given `answers`."""
+    known: dict[World, tuple[Played, int]] = {}
 
     def play(world: World) -> Played:
-        return text.play(start, world, 2 * world.length + 2)
+        """Return the run of a world. A world that was run before is charged again: a budget leads to the same worlds either way."""
+        played, cost = known.get(world, (None, 0))
+        if played is not None and cost <= text.left:
+            text.left -= cost
+            return played
+        left = text.left
+        played = text.play(start, world, 2 * world.length + 2)
+        known[world] = played, left - text.left
+        return played
 
     def again(world: World) -> Played:
         text.left = max(text.left, STEPS)

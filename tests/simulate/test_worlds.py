@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from scripts import codes, training
+
+from gradlint.simulate.text_runs import Text
 
 UPDATE = "if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):\n    optimizer.step()\n    optimizer.zero_grad()\n"
 DIVIDED = "(criterion(model(x), y) / args.accum_steps).backward()\n"
@@ -168,3 +172,17 @@ def train(args, loader, optimizer, n):
 
 def test_a_setting_of_a_model_for_pretraining_is_not_about_a_run_that_goes_on() -> None:
     assert codes(PRETRAINING) == {"GRD101"}
+
+
+def test_a_world_that_two_questions_lead_to_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[tuple[Any, ...]] = []
+    play = Text.play
+
+    def noted(text: Text, start: Any, world: Any, *rest: Any) -> Any:
+        run.append((text, start, world))
+        return play(text, start, world, *rest)
+
+    monkeypatch.setattr(Text, "play", noted)
+    # Whether `args.every` is N is asked with every such setting at once, and again with each: here they are the same.
+    codes(training("criterion(model(x), y).backward()\noptimizer.step()\nif i % args.every == 0:\n    optimizer.zero_grad()\n"))
+    assert run and len(run) == len(set(run))

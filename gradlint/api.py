@@ -16,6 +16,7 @@ from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.project import BARE
 from gradlint.analysis.source import Problem, read
 from gradlint.analysis.validation import Validator
+from gradlint.collecting import without_collecting
 from gradlint.config.load import ConfigError, is_file
 from gradlint.config.selection import choose
 from gradlint.diagnostic import Diagnostic, LoopVerdict, unreadable
@@ -62,7 +63,7 @@ def check_source(
     Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
-    with _QUIET:
+    with _QUIET, without_collecting():
         return _found(source, filename, rules)
 
 
@@ -76,7 +77,7 @@ def judge_source(
     Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
-    with _QUIET:
+    with _QUIET, without_collecting():
         try:
             known = analysis(source, filename, rules)
             if known.runs is not None:
@@ -106,7 +107,7 @@ def fix_source(
     Raises UnknownRule if a selector names no rule.
     """
     rules = choose(all_rules(), select, ignore)
-    with _QUIET:
+    with _QUIET, without_collecting():
         try:
             outcome = fix(source, filename, rules, unsafe=unsafe_fixes, keep=keep)
         except RecursionError:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradlint.collecting import without_collecting
 from gradlint.diagnostic import Diagnostic, unreadable
 from gradlint.files.decode import Decoded, Undecodable, decode
 from gradlint.relevance.prefilter import mentions_suppression
@@ -118,7 +118,7 @@ def _guarded(candidate: Candidate) -> FileResult:
     if isinstance(data, str):
         return FileResult(name, (unreadable(name, 1, 1, f"the file cannot be read: {data}"),))
     try:
-        with _without_collecting():
+        with without_collecting():
             if candidate.barren and _is_python(data):
                 return FileResult(name)
             return process(name, data, task)
@@ -128,20 +128,6 @@ def _guarded(candidate: Candidate) -> FileResult:
         import traceback
 
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Turn off garbage collection. Syntax trees consist of many objects, and none is garbage before the file is done."""
-    import gc
-
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:

@@ -10,6 +10,7 @@ from typing import overload
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.source import Problem, Source, fits, read
+from gradlint.collecting import without_collecting
 from gradlint.config.load import ConfigError
 from gradlint.config.selection import ALWAYS_ON
 from gradlint.diagnostic import Diagnostic, unreadable
@@ -60,7 +61,7 @@ def guarded(document: Document, policies: Policies, go_on: GoOn, judge: Callable
         policy = policies.of(document.path)
         if policy is None:
             return Checked(document)
-        with warnings.catch_warnings():
+        with without_collecting(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's parser warns about the checked code
             return judge(policy)
     except Superseded:

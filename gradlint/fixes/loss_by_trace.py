@@ -86,18 +86,19 @@ def _unknown_arm(scene: Scene, places: Places) -> cst.CSTNode | None:
         apart = any(own.get(id(node), arm) != arm for node, arm, _ in event.path)
         if apart and (event.through in MAY_DIVIDE or any(factor.doubt for _, factor in event.terms)):
             return event.node
-    met = {id(event.node) for event in events}
     inner = [node for node, _, _ in scene.event.path if scene.loop is None or places.holds(scene.loop, node)]
-    branches = [node for node in inner if isinstance(node, cst.If)]
-    return next((each for each in backwards(branches) if id(each) not in met), None)
+    passes = backwards([node for node in inner if isinstance(node, cst.If)])
+    met = {id(event.node) for event in events} if passes else set()
+    return next((each for each in passes if id(each) not in met), None)
 
 
 def _hidden(scene: Scene) -> cst.CSTNode | None:
     """A call of unknown code whose name suggests a backward pass. Its gradients would no longer match the divided loss."""
-    events = (event for run in scene.runs for event in run.trace.of(What.BACKWARD))
-    known = {id(node) for event in events for node in (event.node, *event.stack)}
     calls = (each for each in walk(scene.loop) if isinstance(each, cst.Call)) if scene.loop is not None else ()
-    return next((each for each in calls if _names_another(last_name(each.func) or "") and id(each) not in known), None)
+    others = [each for each in calls if _names_another(last_name(each.func) or "")]
+    events = (event for run in scene.runs for event in run.trace.of(What.BACKWARD) if others)
+    known = {id(node) for event in events for node in (event.node, *event.stack)}
+    return next((each for each in others if id(each) not in known), None)
 
 
 def _names_another(name: str) -> bool:

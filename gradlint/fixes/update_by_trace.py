@@ -163,9 +163,12 @@ def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     function = places.function_of(node)
     if function is None:
         return None
+    calls = list(_calls_of(function, scene))
+    if len(calls) < 2:
+        return None
     events = scene.run.trace.events
     met, others = {id(call) for event in events for call in event.stack}, {id(event.node) for event in events}
-    calls = [call for call in _calls_of(function, scene) if id(call) not in others]
+    calls = [call for call in calls if id(call) not in others]
     if len(calls) < 2 or all(id(call) in met for call in calls):
         return None
     return f"`{function.name.value}` is called in several places, and the fix would change all of them"

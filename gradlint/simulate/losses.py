@@ -12,7 +12,7 @@ from gradlint.simulate.divided import State, states_of
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.summands import summand
-from gradlint.simulate.trace import What
+from gradlint.simulate.trace import Event, What
 from gradlint.simulate.twice import first_division, superfluous
 from gradlint.simulate.values import Factor
 from gradlint.simulate.views import View
@@ -33,11 +33,12 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
             states[key] = _of_shared_weight([each for each in mine.values() if each.event is term.event], view, larger)
     for key, term in mine.items():
         by_event.setdefault(id(term.event), []).append(states[key])
+    kinds = set(states.values())
     for key, term in mine.items():
-        code = _code(states[key], by_event[id(term.event)], set(states.values()))
+        code = _code(states[key], by_event[id(term.event)], kinds)
         if code == "GRD101" and any(id(source.node) not in mine for source, _ in term.event.terms):
             continue  # it shares a backward pass with a loss over parts of one batch, which we know nothing about
-        again = superfluous(term.event, term.factor, view.size, view.trace) if State.TWICE in states.values() else None
+        again = superfluous(term.event, term.factor, view.size, view.trace) if State.TWICE in kinds else None
         if again is not None and not term.doubt and states[key] in (State.WEIGHTED, State.UNKNOWN):
             code = "GRD102"  # next to a loss that is divided twice, a weighted one is divided twice as well
         if code:
@@ -51,7 +52,7 @@ def of_loss(view: View, larger: View | None) -> Iterator[Fault]:
                 plain = frozenset(each for each, state in states.items() if state in _PLAIN)
                 at = summand(view.trace, term.event, key, plain)
             yield Fault(code, term.event, view.steps[-1], why=str(key) if code == "GRD104" else "", at=at, about=about)
-    if states and set(states.values()) == {State.DIVIDED}:
+    if kinds == {State.DIVIDED}:
         yield from _of_tails(view, mine)
         yield from _underscaled(view, mine)
 
@@ -72,12 +73,21 @@ SQUARED = "the engine counts windows"
 def of_places(view: View) -> Iterator[Fault]:
     """The divisor of a loss is the running count of micro-batches, so it differs within a window."""
     whole = [window.step for window in view.closed if window.step and len(micros_of(window.step)) == view.size > 2]
-    for key in dict.fromkeys(id(source.node) for step in whole for source, _ in step.terms):
-        parts = [[factor for source, factor in step.terms if id(source.node) == key] for step in whole]
+    by_step = [_by_beginning(step) for step in whole]
+    for key in dict.fromkeys(key for each in by_step for key in each):
+        parts = [each.get(key, []) for each in by_step]
         if all(len(factors) == view.size and _counts_on(factors) for factors in parts):
             places = (view.trace.events[place] for place in whole[0].held)
             event = next(each for each in places if any(id(source.node) == key for source, _ in each.terms))
             yield Fault("GRD103", event, whole[0])
+
+
+def _by_beginning(event: Event) -> dict[int, list[Factor]]:
+    """The factors of the terms of an event, by where the terms begin."""
+    found: dict[int, list[Factor]] = {}
+    for source, factor in event.terms:
+        found.setdefault(id(source.node), []).append(factor)
+    return found
 
 
 def _counts_on(factors: list[Factor]) -> bool:

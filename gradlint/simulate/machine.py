@@ -257,8 +257,8 @@ class Machine(Assumptions):
         stack, path = tuple(self.stack), tuple(self.path)
         if what is What.CLIP and self.by_norm:  # skipping a clip when the norm is small is still clipping
             path = tuple((branch, arm, varies and branch not in self.by_norm) for branch, arm, varies in path)
-        where = {"stack": stack, "path": path, "micro": micro, "loops": loops, "turns": turns, "rounds": rounds}
-        self.events.append(Event.noted(what=what, node=node, **where, **more))
+        more.update(what=what, node=node, stack=stack, path=path, micro=micro, loops=loops, turns=turns, rounds=rounds)
+        self.events.append(Event.noted(more))
         if what is What.STEP and self.world.seeking:
             raise Stopped()
         if what is What.BACKWARD:

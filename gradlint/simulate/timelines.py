@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import isclose
 
 from gradlint.model.syntax.expressions import text, walk
@@ -118,10 +119,15 @@ def same_factors(one: Event, other: Event) -> bool:
 
 def _parts(trace: Trace, promise: Promise) -> Callable[[Event], bool]:
     """Whether an opaque call belongs to a call that the fix moves: it runs inside it, or computes its arguments and no others."""
-    calls = {id(node): node for event in trace.events if event.what in promise.events for node in (event.node, *event.stack)}
-    rest = {id(node) for event in trace.events if event.what in _ALONE - promise.events for node in event.stack}
-    moved = {id(part) for number, node in calls.items() if number not in rest for part in walk(node)}
-    return lambda event: any(id(node) in moved - rest for node in (*event.stack, event.node))
+
+    @cache
+    def moved() -> set[int]:
+        events = [event for event in trace.events if event.what in promise.events]
+        calls = {id(node): node for event in events for node in (event.node, *event.stack)}
+        rest = {id(node) for event in trace.events if event.what in _ALONE - promise.events for node in event.stack}
+        return {id(part) for number, node in calls.items() if number not in rest for part in walk(node)} - rest
+
+    return lambda event: any(id(node) in moved() for node in (*event.stack, event.node))
 
 
 _ALONE = frozenset((What.BACKWARD, What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE))

@@ -119,13 +119,13 @@ class Event:
     stretches: frozenset[int] = frozenset()
 
     @classmethod
-    def noted(cls, **given: Any) -> Event:
-        """An event with some fields set and defaults for the others.
+    def noted(cls, given: dict[str, Any]) -> Event:
+        """An event with some fields set and defaults for the others. It keeps the given dictionary.
 
         Setting each of the thirty fields of a frozen object would take longer than everything else about recording an event.
         """
         made = object.__new__(cls)
-        made.__dict__.update(given)
+        object.__setattr__(made, "__dict__", given)
         return made
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,37 +142,56 @@ def training(events: list[Placed]) -> list[Placed]:
 
     If a pass only collects batches that are trained on afterwards, its beginning is kept.
     """
-    ends: dict[int, int] = {}
-    for index, (_, event) in enumerate(events):
-        end = _idle_until(events, index) if event.what is What.PASS else None
-        if end is not None:
-            ends[index] = end
-    idle = {index for index in ends if not _lists(events, index, ends)} | set(ends.values())
+    ends = _idle(events)
+    telling = [
+        index
+        for index, (_, event) in enumerate(events)
+        if event.what is What.BACKWARD or (event.what is What.PASS and index not in ends)
+    ]
+    idle = {index for index in ends if not _lists(events, index, ends, telling)} | set(ends.values())
     return [placed for index, placed in enumerate(events) if index not in idle]
 
 
-def _lists(events: list[Placed], index: int, ends: dict[int, int]) -> bool:
-    """Whether the batches of an idle pass are trained on in the same iteration of the outer loops, before another pass begins."""
-    for further, (_, other) in enumerate(events[ends[index] + 1 :], ends[index] + 1):
-        if other.what is What.BACKWARD:
-            return ends[index] != index and same_iteration(events[index][1], other)
-        if other.what is What.PASS and further not in ends:
-            return False
-    return False
+def _lists(events: list[Placed], index: int, ends: dict[int, int], telling: Sequence[int]) -> bool:
+    """Whether the batches of an idle pass are trained on in the same iteration of the outer loops, before another pass begins.
+
+    `telling` are the places of all backward passes, and of the beginnings of the passes that are not idle.
+    """
+    place = bisect_right(telling, ends[index])
+    following = events[telling[place]][1] if place < len(telling) else None
+    if following is None or following.what is not What.BACKWARD:
+        return False
+    return ends[index] != index and same_iteration(events[index][1], following)
 
 
-def _idle_until(events: list[Placed], index: int) -> int | None:
-    """Where a pass over data without backward passes ends. If it is left early, the index of its beginning."""
-    begun = events[index][1]
-    for further, (_, other) in enumerate(events[index + 1 :], index + 1):
-        if other.what is What.BACKWARD:
-            nested = len(begun.loops) > len(other.loops) and begun.loops[: len(other.loops)] == other.loops
-            return index if nested else None
-        if other.text == begun.text and other.what is What.PASS:
-            return index
-        if other.text == begun.text and other.what is What.END and other.loops == begun.loops:
-            return further
-    return None
+def _idle(events: list[Placed]) -> dict[int, int]:
+    """Where each pass over data without backward passes ends, by where it begins. One that is left early ends there, too.
+
+    This goes through the events once, from the last: to look ahead from each pass would take time quadratic in their number.
+    """
+    never = len(events)
+    backward, begins, closes = never, dict[str, int](), dict[tuple[str, tuple[int, ...]], int]()
+    ends: dict[int, int] = {}
+    for index in reversed(range(never)):
+        event = events[index][1]
+        if event.what is What.BACKWARD:
+            backward = index
+        elif event.what is What.END:
+            closes[event.text, tuple(map(id, event.loops))] = index
+        elif event.what is What.PASS:
+            again = begins.get(event.text, never)
+            closed = closes.get((event.text, tuple(map(id, event.loops))), never)
+            if closed < min(again, backward):
+                ends[index] = closed
+            elif again < backward or (backward < again and _is_inside(event, events[backward][1])):
+                ends[index] = index
+            begins[event.text] = index
+    return ends
+
+
+def _is_inside(begun: Event, backward: Event) -> bool:
+    """Whether a pass belongs to a loop inside of the innermost loop around a backward pass."""
+    return len(begun.loops) > len(backward.loops) and begun.loops[: len(backward.loops)] == backward.loops
 
 
 def cut(events: Sequence[Placed], number: int) -> list[Window]:

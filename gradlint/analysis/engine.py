@@ -20,6 +20,7 @@ from gradlint.finding import Finding
 from gradlint.model.file import TrainingFile, read_file
 from gradlint.model.page import Page
 from gradlint.rule import Rule
+from gradlint.simulate.faults import WORTH_KNOWING
 from gradlint.suppression.unused import holds_directives, unused
 from gradlint.timings import stage
 
@@ -84,11 +85,12 @@ def _analysis(
         page = Page(source.text, source.row_of)
         file = read_file(source.statements, project.taught, page, project.settings) if source.slices else None
     with stage("rules"):
-        validator = Validator(source, project)
+        remarked = [rule for rule in rules if rule.peers is not None and holds_directives(text)]
+        # Whether a comment is needed, rules that are not selected say as well.
+        validator = Validator(source, project, frozenset() if remarked else WORTH_KNOWING - {each.code for each in rules})
         located = _located(file, validator, filename, rules)
-        for rule in rules:
-            if rule.peers is not None and holds_directives(text):
-                located += _remarked(rule, located, file, validator, filename, {each.code for each in rules})
+        for rule in remarked:
+            located += _remarked(rule, located, file, validator, filename, {each.code for each in rules})
     return Analysis(tuple(sorted(located, key=lambda each: each.diagnostic)), validator if validator.asked(rules) else None)
 
 

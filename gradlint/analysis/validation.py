@@ -39,9 +39,11 @@ class Validator:
     It reads the whole text, however little of it the rules need, because a hook, a property or a data set may be anywhere.
     """
 
-    def __init__(self, source: Source, project: Project) -> None:
+    def __init__(self, source: Source, project: Project, unasked: frozenset[str] = frozenset()) -> None:
+        """`unasked` are the faults that no rule in use reports: runs that only they need are not made."""
         self.source = source
         self.project = project
+        self.unasked = unasked
         self.left = MOST_TRIED if project.neighbours is None else 2 * MOST_TRIED
 
     @cached_property
@@ -52,12 +54,12 @@ class Validator:
     @cached_property
     def before(self) -> tuple[Simulation, ...]:
         """The runs of the unchanged text."""
-        return () if isinstance(self.whole, Problem) else self.project.runs(self.whole.statements)
+        return () if isinstance(self.whole, Problem) else self.project.runs(self.whole.statements, unasked=self.unasked)
 
     @cached_property
     def among(self) -> tuple[Simulation, ...]:
         """The runs of the text with the modules around it. Empty if none are followed."""
-        return () if isinstance(self.whole, Problem) else self.project.followed(self.whole.statements)
+        return () if isinstance(self.whole, Problem) else self.project.followed(self.whole.statements, unasked=self.unasked)
 
     @cached_property
     def following(self) -> Following:

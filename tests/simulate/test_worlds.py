@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from scripts import codes, training
 
+from gradlint import check_source
 from gradlint.simulate.text_runs import Text
 
 UPDATE = "if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):\n    optimizer.step()\n    optimizer.zero_grad()\n"
@@ -174,7 +175,9 @@ def test_a_setting_of_a_model_for_pretraining_is_not_about_a_run_that_goes_on() 
     assert codes(PRETRAINING) == {"GRD101"}
 
 
-def test_a_world_that_two_questions_lead_to_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def worlds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What is run, in which worlds."""
     run: list[tuple[Any, ...]] = []
     play = Text.play
 
@@ -183,6 +186,27 @@ def test_a_world_that_two_questions_lead_to_is_run_once(monkeypatch: pytest.Monk
         return play(text, start, world, *rest)
 
     monkeypatch.setattr(Text, "play", noted)
+    return run
+
+
+def test_a_world_that_two_questions_lead_to_is_run_once(worlds: list[tuple[Any, ...]]) -> None:
     # Whether `args.every` is N is asked with every such setting at once, and again with each: here they are the same.
     codes(training("criterion(model(x), y).backward()\noptimizer.step()\nif i % args.every == 0:\n    optimizer.zero_grad()\n"))
-    assert run and len(run) == len(set(run))
+    assert worlds and len(worlds) == len(set(worlds))
+
+
+LOGGED = "loss = criterion(model(x), y) / args.accum_steps\nloss.backward()\nif (i + 1) % args.log_every == 0:\n    print(loss.item())\n"
+
+
+@pytest.mark.parametrize("comment", ["", "  # gradlint: ignore[GRD106]"])
+def test_what_no_selected_rule_reports_is_not_looked_for(worlds: list[tuple[Any, ...]], comment: str) -> None:
+    script = training(LOGGED.replace("item())", f"item()){comment}") + UPDATE)
+    counts = {}
+    for select in ("GRD106", "GRD101", "GRD001"):
+        worlds.clear()
+        found = check_source(script, select=[select])
+        assert {each.code for each in found} == ({"GRD106"} if select == "GRD106" and not comment else set())
+        counts[select] = len(worlds)
+    # A rule about comments asks every rule whether it has something to say.
+    assert counts["GRD101"] < counts["GRD106"]
+    assert not comment or counts["GRD001"] == counts["GRD106"]

@@ -145,19 +145,20 @@ def _filled(machine: Machine, instance: Instance, root: Function) -> None:
         empty = {name for name, value in instance.names.items() if value is None}
         if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:
             continue
-        if not empty.isdisjoint(_attributes_built(function.node)) and not backwards((function.node,)):
+        if empty and not empty.isdisjoint(machine.compiler.once(_attributes_built, function.node)):
             inner = Frame(machine, {function.parameters.positional[0]: instance}, function.frame)
             bind_unknown(machine, function, inner)
             with contextlib.suppress(Raised):
                 call(machine, replace(function, given=dict(inner.names)), [], {}, function.node)
 
 
-def _attributes_built(node: cst.CSTNode) -> Iterator[str]:
-    """The attributes of `self` that a method sets to the result of a call."""
-    for each in walk(node):
-        if type(each) is cst.Assign and isinstance(each.value, cst.Call):
-            names = (dotted(target.target) or "" for target in each.targets)
-            yield from (name.removeprefix("self.") for name in names if name.startswith("self."))
+def _attributes_built(node: cst.CSTNode) -> frozenset[str]:
+    """The attributes of `self` that a method sets to the result of a call. None of a method with a backward pass counts."""
+    if backwards((node,)):
+        return frozenset()
+    made = (each for each in walk(node) if type(each) is cst.Assign and isinstance(each.value, cst.Call))
+    names = (dotted(target.target) or "" for each in made for target in each.targets)
+    return frozenset(name.removeprefix("self.") for name in names if name.startswith("self."))
 
 
 def _derived(cls: ClassValue, method: str, frame: Frame) -> ClassValue:

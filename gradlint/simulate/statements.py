@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -22,6 +22,8 @@ from gradlint.simulate.definitions import define_class, define_function
 from gradlint.simulate.guarded import try_block, with_block
 from gradlint.simulate.loops import for_loop, while_loop
 from gradlint.simulate.simple import simple_statement
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Compiler:
         self._texts: dict[int, str] = {}
         self._places: dict[int, int] = {}
         self._yields: dict[int, bool] = {}
+        self._read: dict[tuple[Callable[[Any], Any], int], Any] = {}
 
     def block(self, node: Any, qualname: str = "") -> Block:
         """Compile the statements of a suite, or of a module."""
@@ -89,6 +92,14 @@ class Compiler:
         if key not in self._texts:
             self._texts[key] = text(node)
         return self._texts[key]
+
+    def once(self, read: Callable[[cst.CSTNode], Read], node: cst.CSTNode) -> Read:
+        """What a function reads in a node of the text, which is the same in every run."""
+        key = read, id(node)
+        if key not in self._read:
+            self._read[key] = read(node)
+        found: Read = self._read[key]
+        return found
 
     def place(self, node: cst.CSTNode) -> int:
         """A number for a node, used to distinguish unknown objects by where they come from."""

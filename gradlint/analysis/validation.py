@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
@@ -44,6 +45,7 @@ class Validator:
         self.source = source
         self.project = project
         self.unasked = unasked
+        self._tried: _Repaired | None = None
         self.left = MOST_TRIED if project.neighbours is None else 2 * MOST_TRIED
 
     @cached_property
@@ -119,10 +121,10 @@ class Validator:
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
-        repaired = repaired_statements(self.whole, self.source.text, changes, self.project.taught)
-        if isinstance(repaired, Problem):
+        repaired = self._repaired(changes)
+        if isinstance(repaired.statements, Problem):
             return Comparison(refused="the fixed file would not parse")
-        nameless = self._nameless(apply(self.source.text, tuple(changes)))
+        nameless = self._nameless(repaired.text)
         if nameless is not None:
             return Comparison(refused=f"`{nameless}` would have no value there")
         unasked = WORTH_KNOWING - {code}
@@ -148,8 +150,27 @@ class Validator:
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
 
-    def _runs(self, repaired: Sequence[cst.BaseStatement], runs_of: Runs, unasked: frozenset[str]) -> tuple[Simulation, ...]:
-        """The runs of a fixed text, charged to the budget."""
-        found = runs_of(repaired, unasked=unasked)
+    def _repaired(self, changes: Sequence[Change]) -> _Repaired:
+        """The text with some changes. Findings that follow each other often have the same fix: its text is kept with its runs."""
+        text = apply(self.source.text, tuple(changes))
+        if self._tried is None or self._tried.text != text:
+            self._tried = _Repaired(text, repaired_statements(self.whole, self.source.text, changes, self.project.taught))
+        return self._tried
+
+    def _runs(self, repaired: _Repaired, runs_of: Runs, unasked: frozenset[str]) -> tuple[Simulation, ...]:
+        """The runs of a fixed text, charged to the budget each time they are needed."""
+        key = id(runs_of), unasked
+        if key not in repaired.runs:
+            repaired.runs[key] = runs_of(repaired.statements, unasked=unasked)
+        found = repaired.runs[key]
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Repaired:
+    """A fixed text: its statements, and its runs by what runs them and the faults that are not asked for."""
+
+    text: str
+    statements: Sequence[cst.BaseStatement] | Problem
+    runs: dict[tuple[int, frozenset[str]], tuple[Simulation, ...]] = field(default_factory=dict)

@@ -210,3 +210,11 @@ def test_what_no_selected_rule_reports_is_not_looked_for(worlds: list[tuple[Any,
     # A rule about comments asks every rule whether it has something to say.
     assert counts["GRD101"] < counts["GRD106"]
     assert not comment or counts["GRD001"] == counts["GRD106"]
+
+
+def test_a_fix_that_two_findings_share_is_run_once(worlds: list[tuple[Any, ...]]) -> None:
+    arms = f"if args.fp16:\n    {CLIP}else:\n    {CLIP.replace('1.0', '2.0')}"
+    found = check_source(training(DIVIDED + arms + UPDATE))
+    fixes = [each.fix.edits for each in found if each.fix is not None]
+    assert [each.code for each in found] == ["GRD301"] * 2 and len(set(fixes)) == 1 < len(fixes)
+    assert len({text for text, *_ in worlds}) == 2  # the script as it is, and repaired

@@ -1,4 +1,4 @@
-"""Imports LibCST without what only its tools need, and without methods that it throws away: a third of the import time."""
+"""Imports LibCST without what only its tools need, and without methods that it throws away, which saves a fifth of the import time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def import_parser() -> None:
 
 @contextmanager
 def lean_data_classes() -> Iterator[None]:
-    """Data classes that are defined meanwhile compile no `__repr__` and no `__eq__` if they have their own.
+    """Let data classes that are defined meanwhile compile no `__repr__` and no `__eq__` if they have their own.
 
     `dataclass` compiles both and then keeps the class's own. LibCST has two hundred classes of nodes, each with its own.
     """

@@ -131,7 +131,7 @@ def explore(
     known: dict[World, tuple[Played, int]] = {}
 
     def play(world: World) -> Played:
-        """Return the run of a world. A world that was run before is charged again: a budget leads to the same worlds either way."""
+        """Run a world, or return its earlier run and charge it again: a budget leads to the same worlds either way."""
         played, cost = known.get(world, (None, 0))
         if played is not None and cost <= text.left:
             text.left -= cost

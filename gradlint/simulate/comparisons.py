@@ -141,8 +141,8 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
         if type(left) is Opaque:
             return Question(left.identity, negated=negated == right)
         return (left is right) != negated
-    if type(left) is Opaque or type(right) is Opaque:
-        return Question(f"{_named(left)} is {_named(right)}", negated=negated)
+    if left is not right and (type(left) is Opaque or type(right) is Opaque):
+        return Question(f"{_named(left)} is {_named(right)}", negated=negated, default=False)  # two names mostly mean two objects
     return (left is right or (number(left) is not None and number(left) == number(right))) != negated
 
 

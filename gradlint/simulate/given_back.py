@@ -9,8 +9,8 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import LOSS_SPELLING, Role
 from gradlint.model.syntax.expressions import last_name
-from gradlint.simulate.callables import Instance
-from gradlint.simulate.contents import is_data, models_of
+from gradlint.simulate.callables import Instance, Stream
+from gradlint.simulate.contents import draws_in, is_data, models_of
 from gradlint.simulate.contrast import compares
 from gradlint.simulate.curved import begins_anew
 from gradlint.simulate.joined import joined
@@ -44,6 +44,9 @@ def given_back(
     if isinstance(callee, Instance):
         models = frozenset((callee.identity or callee.cls.name,))
     tensors = [each for each in parts if is_data(each)] if machine.loops else []
+    walked = _walked(machine, node, parts, callee) if machine.in_loop and not draws_in(tensors) else None
+    if walked is not None:
+        return Tensor(frozenset(), None, models, kept={WALKS: walked})
     if tensors:
         if all(each.terms is None for each in tensors) and not _computes(callee, node):
             return Tensor(frozenset().union(*(each.draws for each in tensors)), None, models)
@@ -69,9 +72,6 @@ def given_back(
     if spells_loss or (machine.in_loop and wrapped is None and not _is_fixed(machine, node, callee, args)):
         made = joined(machine, node, parts, models)
         made.models |= DRIFT if _asked_anew(machine, node, parts, callee) else frozenset()
-        walked = _walked(machine, node, parts, callee)
-        if walked is not None:
-            made.kept[WALKS] = walked
         return made
     for each in parts:
         models |= models_of(each) if not isinstance(each, Parameter) else models_of(each.owner)
@@ -104,13 +104,15 @@ def _walked(machine: Machine, node: cst.CSTNode, parts: list[Any], callee: Any) 
     if any(number(each) is not None or (type(each) is Opaque and machine.counts_steps(each.identity)) for each in parts):
         return None
     name = last_name(node.func) if isinstance(node, cst.Call) else None
-    loaders = [each for each in parts if isinstance(each, Loader) or _spells_loader(machine, each)]
+    loaders = [each for each in parts if _gives_batches(machine, each)]
     return loaders[0] if len(loaders) == 1 and machine.words.role_of_spelling(name or "") is not Role.ENDLESS else None
 
 
-def _spells_loader(machine: Machine, value: Any) -> bool:
-    """Whether an unknown value is named like a loader."""
-    return type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.LOADER
+def _gives_batches(machine: Machine, value: Any) -> bool:
+    """Whether a value is a loader, an iterator over one, or an unknown value named like a loader."""
+    if type(value) is Opaque:
+        return machine.words.role_of_spelling(value.last) is Role.LOADER
+    return isinstance(value.source if isinstance(value, Stream) else value, Loader)
 
 
 def _sums(callee: Any, kwargs: dict[str, Any]) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import keywords, last_name, literal, walk
+from gradlint.model.syntax.expressions import keywords, last_name, literal, subnodes, walk
 from gradlint.simulate.callables import External, Function, Instance
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Loader
@@ -69,11 +70,28 @@ def _of_stream(data: Instance) -> bool | None:
     method = data.cls.lookup("__iter__")[1]
     if not isinstance(method, Function):
         return None
-    return not any(map(_goes_on, walk(method.node)))
+    nodes = list(walk(method.node))
+    if any(map(_never_ends, nodes)):
+        return False
+    return None if any(type(node) is cst.While for node in nodes) else True
 
 
-def _goes_on(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.While) or (isinstance(node, cst.Call) and last_name(node.func) in _ANEW)
+def _never_ends(node: cst.CSTNode) -> bool:
+    """Whether an iteration repeats its items forever, or has a `while True` without a way out."""
+    if type(node) is cst.Call:
+        return last_name(node.func) in _ANEW
+    return type(node) is cst.While and literal(node.test) in (True, 1) and not any(_leaves(node.body))
+
+
+def _leaves(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """What leaves a loop from its body."""
+    for each in subnodes(node):
+        if type(each) in (cst.Return, cst.Raise, cst.Break):
+            yield each
+        elif type(each) in (cst.For, cst.While):
+            yield from (inner for inner in walk(each) if type(inner) in (cst.Return, cst.Raise))
+        else:
+            yield from _leaves(each)
 
 
 def _walks_by_index(given: list[Any], node: cst.CSTNode) -> bool:

@@ -82,7 +82,6 @@ class Machine(Assumptions):
         """The engines whose counting context is open, each with the index of the event that counted the micro-batch."""
         self.strange: set[cst.CSTNode] = set()
         """The open contexts of unknown code that may count micro-batches for an engine."""
-        self.passes: dict[cst.CSTNode, int] = {}
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
         self.compiler: Any = None
@@ -266,8 +265,10 @@ class Machine(Assumptions):
                 times.append(spelled_in(self.frame))
             before = len(self.trained)
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
-            if self.enough.is_seen(loops[0] if loops else None, node, len(self.trained) - before):
+            if self.enough.is_seen(loops, node, len(self.trained) - before):
                 raise Stopped()
+        elif what is What.PASS:
+            self.enough.begins(loops)
 
     def _running(self) -> tuple[int, ...]:
         """The running iteration of each loop."""

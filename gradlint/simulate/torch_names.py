@@ -66,6 +66,7 @@ def construct(
         if inner is not None:
             return inner
         weights = tuple(each.owner for each in parameters)
+        machine.enough.builds(machine.loops)
         return machine.gradients.add(
             Optimizer(last, node, models=models, built_by=name, arguments=_with_rate(args, kwargs), weights=weights)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from harness import found
+from scripts import codes
 
 LOOP = """
 import torch
@@ -66,3 +67,27 @@ def test_a_step_behind_the_loop_may_miss_some_tails() -> None:
     right = body + "        if (i + 1) % accum:\n            optimizer.step()\n            optimizer.zero_grad()\n"
     assert "GRD202" in {each.code for each in found(missing)}
     assert "GRD202" not in {each.code for each in found(right)}
+
+
+REFERENCE = """
+from contextlib import nullcontext
+import torch
+
+def score(model, reference, batch):
+    with torch.no_grad() if model is reference else nullcontext():
+        return model(batch).sum(-1)
+
+def fit(model, reference, loader, args):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for index, batch in enumerate(loader):
+        margin = score(model, reference, batch) - score(reference, reference, batch)
+        loss = -torch.nn.functional.logsigmoid(margin).mean()
+        loss.backward()
+        if (index + 1) % args.accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_two_unknown_objects_are_not_the_same_one() -> None:
+    assert codes(REFERENCE) == {"GRD101", "GRD202"}

@@ -100,3 +100,36 @@ def train(model, optimizer, args):
                 print({shown})
 """
     assert codes(script) & {"GRD106"} == expected
+
+
+FILES = """
+import torch
+from torch.utils.data import DataLoader
+
+
+def loaders(files, args):
+    for file in files:
+        yield DataLoader(Lines(file), batch_size=args.batch_size)
+
+
+def fit(model, args):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    count = 0
+    for epoch in range(args.epochs):
+        {start}
+        for loader in loaders(args.files, args):
+            for batch in loader:
+                loss = model(batch).loss / args.accum_steps
+                loss.backward()
+                count += 1
+                if count % args.accum_steps == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"), [("count = 0", {"GRD202"}), ("optimizer.zero_grad()", {"GRD202"}), ("pass", set())]
+)
+def test_an_epoch_over_several_files_ends_behind_the_last_of_them(start: str, expected: set[str]) -> None:
+    assert codes(FILES.format(start=start)) == expected

@@ -77,7 +77,24 @@ def _past(text: Text, first: Simulation, start: Start | None, wanted: dict[int, 
             if further.met & wanted.keys():
                 found.append(further)
                 _strike(further, wanted)
-    return found
+    return found + _elsewhere(text, first, start)
+
+
+def _elsewhere(text: Text, first: Simulation, start: Start | None) -> list[Simulation]:
+    """The runs of a root whose settings lead to other loops than the usual ones. One world alone would not tell what N does there."""
+    found = []
+    known = _trained_in(first.main)
+    for run in first.runs:
+        further = _trained_in(run)
+        if not further <= known and text.left > 0:
+            known |= further
+            found.append(explore(text, first.root, start, *run.world.answers))
+    return [each for each in found if _updates(each)]
+
+
+def _trained_in(run: Played) -> set[int]:
+    """The innermost loops of a run's backward passes."""
+    return {id(event.loops[-1]) for event in run.trace.of(What.BACKWARD) if event.loops}
 
 
 def _imported(around: Surroundings) -> list[cst.Call]:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import libcst as cst
 
@@ -14,7 +15,7 @@ from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
 from gradlint.simulate.calling import bind_unknown, call
 from gradlint.simulate.definitions import define_function
-from gradlint.simulate.engines.lightning_manual import configure
+from gradlint.simulate.engines import lightning_manual
 from gradlint.simulate.logs import give
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.only_method import made_out_of_sight
@@ -54,11 +55,11 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
         loops = machine.compiler.aims.of(definition.node.body).loops  # an argument may be more than one micro-batch
         machine.units = units
         if instance is not None:
-            configure(machine, instance)
+            lightning_manual.configure(machine, instance)
         machine.loops.append(definition.node)
         machine.draws.append(0)
-        for count in range(2 * machine.world.length):
-            machine.begin(None)
+        for count, (index, batch) in enumerate(_micro_batches(machine, definition, instance)):
+            machine.begin(batch)
             machine.turn = count
             before, built = len(machine.trained), _built(machine)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
@@ -67,7 +68,9 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
                 inner.names[names[0]] = instance
             for name in names:
                 if name not in walked and name not in machine.units and (spells_counter(name) or _INDEX.match(name)):
-                    inner.names[name] = Num(count, frozenset((CALLERS_INDEX,)))
+                    inner.names[name] = index
+                elif batch is not None and name == names[1]:
+                    inner.names[name] = batch
                 elif not loops and _BATCH.search(name) and name not in function.parameters.defaults:
                     inner.names[name] = Tensor(frozenset((machine.draw(),)))
             bind_unknown(machine, function, inner)
@@ -83,6 +86,15 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
                 break
 
     return run
+
+
+def _micro_batches(machine: Machine, definition: Definition, instance: Instance | None) -> Iterator[tuple[Any, Tensor | None]]:
+    """For each call of a root, the index that its caller counts, and the micro-batch if the caller is known to draw it."""
+    if instance is not None and lightning_manual.trains(instance, definition.name):
+        yield from lightning_manual.micro_batches(machine, instance, definition.node)
+        return
+    for count in range(2 * machine.world.length):
+        yield Num(count, frozenset((CALLERS_INDEX,))), None
 
 
 def _walked(node: cst.CSTNode) -> Iterator[str]:

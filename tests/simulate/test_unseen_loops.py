@@ -230,3 +230,39 @@ def test_a_term_beside_a_loss_of_parts_of_one_batch_is_not_the_whole_loss() -> N
 
 def test_a_penalty_that_is_due_is_part_of_each_micro_batch() -> None:
     assert codes(PENALISED) == set()
+
+
+IN_ARMS = """
+class Trainer:
+    def __init__(self, config, model):
+        self.config = config
+        self.model = model
+
+    def once(self, optimizer, loader):
+        for step, batch in enumerate(loader):
+            loss = self.model(batch) / self.config.accumulation_steps
+            loss.backward()
+            if (step + 1) % self.config.accumulation_steps == 0 or step + 1 == len(loader):
+                optimizer.step()
+                optimizer.zero_grad()
+
+    def often(self, optimizer, loader, epochs):
+        for epoch in range(epochs):
+            for step, batch in enumerate(loader):
+                loss = self.model(batch)
+                loss.backward()
+                if (step + 1) % self.config.accumulation_steps == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+    def train(self, optimizer, loader, epochs=None):
+        if epochs is None:
+            self.once(optimizer, loader)
+        else:
+            self.often(optimizer, loader, epochs)
+"""
+
+
+def test_each_of_two_loops_between_which_a_setting_chooses_is_judged() -> None:
+    assert {answer.answer for answer in answers(IN_ARMS)} == {Answer.VERIFIED, Answer.WRONG}
+    assert codes(IN_ARMS) == {"GRD101", "GRD202"}

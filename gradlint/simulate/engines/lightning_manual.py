@@ -1,7 +1,8 @@
-"""Lightning's manual optimization: the result of `configure_optimizers`, and the effect of `toggle_optimizer`.
+"""Lightning's manual optimization: the passes of its Trainer, the result of `configure_optimizers`, and `toggle_optimizer`.
 
 Based on lightning 2.6: `core/module.py` (`optimizers`, `toggle_optimizer`), `core/optimizer.py`
-(`_init_optimizers_and_lr_schedulers`, `LightningOptimizer.toggle_model`).
+(`_init_optimizers_and_lr_schedulers`, `LightningOptimizer.toggle_model`), `loops/training_epoch_loop.py` (`batch_idx`,
+`is_last_batch`), `loops/fit_loop.py` (`on_train_epoch_end`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import libcst as cst
+
 from gradlint.simulate.callables import Function, Instance
+from gradlint.simulate.iteration import batches, length_of
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import Optimizer, Schedule
+from gradlint.simulate.things import Loader, Optimizer, Schedule
 from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.world import PASSES
 
 HELD = frozenset(("optimizers", "lr_schedulers"))
 """Methods that return what the Trainer holds for a module."""
@@ -22,13 +28,39 @@ TOGGLES = frozenset(("toggle_optimizer", "untoggle_optimizer"))
 _BUILT = "<configured>"
 
 
-def configure(machine: Machine, module: Instance) -> None:
-    """Build the optimizers of a module, as a Trainer does before training."""
+def trains(module: Instance | None, method: str) -> bool:
+    """Whether a Trainer calls this method of an object for each micro-batch."""
+    return method == "training_step" and module is not None and _is_module(module)
+
+
+def micro_batches(machine: Machine, module: Instance, node: cst.FunctionDef) -> Iterator[tuple[int, Tensor]]:
+    """The micro-batches that a Trainer hands to `training_step` in two epochs, each with its index in its epoch."""
+    data = Loader("the Trainer's data", node)
+    trainer = module.names.setdefault("trainer", Opaque("self.trainer"))
+    for _ in range(PASSES):
+        for index, batch in enumerate(batches(machine, data, node)):
+            if isinstance(trainer, Opaque):
+                trainer.kept.update(is_last_batch=data.at_end, num_training_batches=length_of(machine, data))
+            yield index, batch
+        _call(machine, module, "on_train_epoch_end")
+
+
+def _is_module(value: Instance) -> bool:
+    return any(base.endswith("LightningModule") for base in value.cls.outside)
+
+
+def _call(machine: Machine, module: Instance, hook: str) -> Any:
+    """The result of a hook that the Trainer calls; None if the module has none."""
     from gradlint.simulate.calling import call
 
-    found, function = module.cls.lookup("configure_optimizers")
-    if found and isinstance(function, Function) and any(base.endswith("LightningModule") for base in module.cls.outside):
-        module.kept[_BUILT] = call(machine, function, [module], {}, function.node)
+    found, function = module.cls.lookup(hook)
+    return call(machine, function, [module], {}, function.node) if found and isinstance(function, Function) else None
+
+
+def configure(machine: Machine, module: Instance) -> None:
+    """Build the optimizers of a module, as a Trainer does before training."""
+    if _is_module(module):
+        module.kept[_BUILT] = _call(machine, module, "configure_optimizers")
 
 
 def held(machine: Machine, module: Any, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from math import isclose
+from math import isclose, prod
 from typing import Any
 
 import libcst as cst
@@ -30,7 +30,7 @@ from gradlint.simulate.values import (
     number,
     settings_of,
 )
-from gradlint.simulate.world import last_part, spells_rate, spells_rows
+from gradlint.simulate.world import last_part, spells_epochs, spells_rate, spells_rows
 
 _LARGE = 1 << 40
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -125,7 +125,8 @@ def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.C
     if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
         machine.split |= settings_of(left)
     if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
-        return Num(machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
+        passes = prod(machine.asked.numbers.get(each, 1) for each in settings_of(left) if _is_of_epochs(each))
+        return Num(passes * machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
     if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
         found = machine.world.length  # the number of all batches in a pass, which this world defines
     if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
@@ -149,11 +150,16 @@ def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
 
 
 def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether the number of rows in a dataset is divided by the batch size."""
+    """Whether the number of rows in a dataset is divided by the batch size, for one pass or for all of them."""
     whole, of = settings_of(total), settings_of(part)
-    if not all(each.startswith("len(") for each in whole) or BATCHES in whole:
+    if not all(each.startswith("len(") or _is_of_epochs(each) for each in whole) or BATCHES in whole:
         return False
-    return bool(whole) and any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
+    return any(each.startswith("len(") for each in whole) and any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
+
+
+def _is_of_epochs(name: str) -> bool:
+    """Whether a setting is a number of epochs."""
+    return not name.startswith("len(") and spells_epochs(last_part(name))
 
 
 def _counts_all(left: Any, right: Any) -> bool:

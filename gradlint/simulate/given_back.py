@@ -18,7 +18,7 @@ from gradlint.simulate.loaders import counts_windows
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import MASKS, of_tokens
 from gradlint.simulate.things import Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
-from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OVER_ROWS, WALKS, Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OF_WEIGHTS, OVER_ROWS, WALKS, Answer, Factor, Opaque, Tensor, number
 from gradlint.simulate.world import known_package
 
 _CONSTANT = re.compile(r"^torch\.(zeros|ones|empty|full)(_like)?$")
@@ -80,6 +80,8 @@ def given_back(
         unknown_thing.kept["<optimizer>"] = wrapped
     if isinstance(callee, Opaque) and _CLASS.fullmatch(callee.last) is not None:
         unknown_thing.kept.update(_held(args, kwargs, node))
+    if Parameter in kinds:
+        unknown_thing.kept[OF_WEIGHTS] = True
     if _sums(None, kwargs):
         unknown_thing.kept["<sums>"] = True
     if "ignore_index" in kwargs:

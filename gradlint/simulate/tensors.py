@@ -36,7 +36,10 @@ _OPERATORS = {
     "add": cst.Add,
     **dict.fromkeys(("sub", "subtract"), cst.Subtract),
 }
-_CHECKS = re.compile(r"(^|_)(is_?|has_?|any_?|check_?)?(nan|inf)s?($|_)|^is_?(nan|inf)$|overflow")
+_CHECKS = re.compile(
+    r"(^|_)(is_?|has_?|any_?|check_?)?(nan|inf)s?($|_)|^is_?(nan|inf)$|overflow|^(is|are|has|any|check)_?(\w+_)?infinite$"
+)
+_FINITE = re.compile("(?<!in)finite")
 _ASKS = frozenset("isnan isinf isfinite any all item is_cuda equal".split())
 
 
@@ -97,8 +100,8 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
 def usual_answer(name: str) -> bool | None:
     """The usual result of a check for finite values, judged by its name; None for other questions."""
     last = name.lower()
-    if "finite" in last:
-        return not last.startswith(("not", "non", "has_non", "in"))
+    if _FINITE.search(last):
+        return not last.startswith(("not", "non", "has_non"))
     return False if _CHECKS.search(last) else None
 
 

@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import OUT_OF_SIGHT, Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
-from gradlint.simulate.values import DRIFT, NORM, UNNAMED, Opaque, Tensor
+from gradlint.simulate.values import DRIFT, NORM, OF_WEIGHTS, UNNAMED, Opaque, Tensor
 
 _SETTINGS = frozenset(
     "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
@@ -65,7 +65,7 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return known or value
     if type(value) is Opaque and value.kept.pop(UNNAMED, False):
         value.identity = name
-    if type(value) is not Opaque or value.has_default or name in _SETTINGS:
+    if type(value) is not Opaque or value.has_default or (name in _SETTINGS and OF_WEIGHTS not in value.kept):
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
         return value  # a schedule built without an optimizer sets no learning rate
@@ -74,7 +74,7 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return wrapped
     known = value.kept.get("<thing>")
     if known is None:
-        known = thing_of(machine, name, value.models)
+        known = thing_of(machine, name, value.models, of_weights=OF_WEIGHTS in value.kept)
         if known is None:
             return value
         if isinstance(known, Schedule) and value.identity.endswith(")"):
@@ -84,11 +84,11 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
     return known
 
 
-def thing_of(machine: Machine, identity: str, models: frozenset[str] = frozenset()) -> Any:
-    """The object of training that a name suggests; None for everything else."""
+def thing_of(machine: Machine, identity: str, models: frozenset[str] = frozenset(), *, of_weights: bool = False) -> Any:
+    """The object of training that a name suggests; None for everything else. `of_weights` says that it was given parameters."""
     parent, _, last = identity.rpartition(".")
     last = last.split("[")[-1].strip("]'\"")
-    if last in _SETTINGS or _ASKS.search(last) or parent.rpartition(".")[2] in _SETTINGS:
+    if (last in _SETTINGS and not of_weights) or _ASKS.search(last) or parent.rpartition(".")[2] in _SETTINGS:
         return None
     role = machine.words.role_of_spelling(last)
     if role is Role.OPTIMIZER:

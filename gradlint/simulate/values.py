@@ -48,6 +48,8 @@ VARYING = "the loss is multiplied by something that varies"
 REST = "<what it leaves of 1>"
 """Marks a number from the data that is 1 minus another one, which it holds."""
 
+OF_WEIGHTS = "<of weights>"
+"""Marks something unknown that was built with the parameters of a model: no settings, whatever its name."""
 WALKS = "<walks>"
 """Marks the result of a call of unknown code that got a loader: iterating over it iterates over the loader."""
 

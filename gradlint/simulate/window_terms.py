@@ -65,11 +65,14 @@ def terms(view: View) -> dict[int, Term]:
 
 
 def _in_turns(key: int, micros: Mapping[int, set[int]], events: Mapping[int, Event], size: int) -> bool:
-    """Whether a place and those in other arms of a branch together cover each micro-batch of a window once."""
+    """Whether a place and others, in other arms or alone with their micro-batches, cover each micro-batch of a window once."""
     arms = {id(node): arm for node, arm, _ in events[key].path}
-    others = (other for other, event in events.items() if any(arms.get(id(node), arm) != arm for node, arm, _ in event.path))
-    elsewhere = set[int]().union(*(micros[other] for other in others))
-    return micros[key].isdisjoint(elsewhere) and len(micros[key] | elsewhere) == size
+    in_arms = [other for other, event in events.items() if any(arms.get(id(node), arm) != arm for node, arm, _ in event.path)]
+    for others in (in_arms, [other for other in micros if other != key]):
+        elsewhere = set[int]().union(*(micros[other] for other in others))
+        if micros[key].isdisjoint(elsewhere) and len(micros[key] | elsewhere) == size:
+            return True
+    return False
 
 
 def _by_place(step: Event) -> dict[tuple[int, int], tuple[Source, Factor]]:

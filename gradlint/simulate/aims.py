@@ -20,7 +20,8 @@ class Aim:
     """What a suite contains or calls.
 
     `matters` is set for anything that affects training, `leads` for a backward pass, `loops` for a loop around one, `schedules`
-    for a new scheduler, and `builds` for a new optimizer.
+    for a new scheduler, `builds` for a new optimizer, and `freezes` for a context without gradients that lasts: one that is
+    kept or pushed on a stack, not entered by a `with` of its own.
     """
 
     matters: bool = False
@@ -28,9 +29,11 @@ class Aim:
     loops: bool = False
     schedules: bool = False
     builds: bool = False
+    freezes: bool = False
 
 
 _NONE = Aim()
+_WITHOUT_GRADIENTS = frozenset(("no_grad", "inference_mode"))
 _SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock, cst.SimpleStatementLine))
 """Nested suites and the lines in them. Each is walked once, and not again for every suite around it."""
 
@@ -61,7 +64,7 @@ class Aims:
 
     def _of(self, node: cst.CSTNode) -> Aim:
         """What a suite leads to, given the results for the suites inside of it."""
-        matters = leads = loops = schedules = builds = False
+        matters = leads = loops = schedules = builds = freezes = False
         rest: list[cst.CSTNode] = [node]
         while rest:
             each = rest.pop()
@@ -69,9 +72,9 @@ class Aims:
             if known is not None:
                 matters, leads = matters or known.matters, leads or known.leads
                 loops, schedules = loops or known.loops, schedules or known.schedules
-                builds = builds or known.builds
+                builds, freezes = builds or known.builds, freezes or known.freezes
                 continue
-            rest.extend(subnodes(each))
+            rest.extend(subnodes(each) if type(each) is not cst.WithItem or not hinders(each.item) else ())
             if type(each) is cst.Call:
                 name = called(each)
                 run = self._run_by(each)
@@ -80,12 +83,18 @@ class Aims:
                 loops = loops or not self.looping.isdisjoint(run)
                 schedules = schedules or role_of_constructor(name) is Role.SCHEDULER
                 builds = builds or name in self.building or _is_built(name)
+                freezes = freezes or hinders(each)
             elif type(each) is cst.AssignTarget or type(each) is cst.AugAssign:
                 target = last_name(each.target) or ""
                 matters = matters or target == "grad" or LOSS_SPELLING.search(target) is not None
             elif type(each) is cst.For or type(each) is cst.While:
                 loops = loops or self.of(each.body).leads
-        return Aim(matters, leads, loops, schedules, builds)
+        return Aim(matters, leads, loops, schedules, builds, freezes)
+
+
+def hinders(node: cst.CSTNode) -> bool:
+    """Whether an expression is a context in which no gradients are computed."""
+    return type(node) is cst.Call and not node.args and last_name(node.func) in _WITHOUT_GRADIENTS
 
     def _run_by(self, call: cst.Call) -> set[str]:
         """The last names of what a call runs: the callee, and functions of the text that it passes on: `spawn(train, ...)`."""

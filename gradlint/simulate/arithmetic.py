@@ -154,7 +154,8 @@ def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
     whole, of = settings_of(total), settings_of(part)
     if not all(each.startswith("len(") or _is_of_epochs(each) for each in whole) or BATCHES in whole:
         return False
-    return any(each.startswith("len(") for each in whole) and any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
+    by_rows = any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
+    return by_rows and any(each.startswith("len(") for each in whole)
 
 
 def _is_of_epochs(name: str) -> bool:

@@ -122,6 +122,8 @@ def _choice(compiler: Any, node: cst.If) -> Choice:
     raises = tuple(each is not None and _raises(each) for each in arms)
     if aims[0].leads != aims[1].leads:
         usual = aims[0].leads
+    elif aims[0].freezes != aims[1].freezes:
+        usual = aims[1].freezes
     else:
         usual = not leaves[0] if leaves[0] != leaves[1] else aims[0].matters or not aims[1].matters
     decides = any(each.matters or each.schedules for each in aims)

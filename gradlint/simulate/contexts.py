@@ -70,7 +70,8 @@ def _entered(machine: Machine, context: Context) -> Any:
         context.kept["<entered>"] = []
     elif context.kind == "no_sync" and isinstance(context.subject, Network):
         context.before = context.subject.syncs
-        switch(context.subject, not context.flag, context.node)
+        by_data = any(varies for _, _, varies in machine.path)  # nobody knows when it is entered
+        switch(context.subject, not context.flag, None if by_data else context.node)
     elif context.kind == "no_grad":
         context.before = machine.grad
         machine.grad = False

@@ -10,6 +10,7 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate import arithmetic, comparisons, conditions
+from gradlint.simulate.aims import hinders
 from gradlint.simulate.attributes import get_attribute, get_item
 from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
@@ -224,12 +225,13 @@ def _comparison(node: cst.Comparison) -> Evaluate:
 
 def _conditional(node: cst.IfExp) -> Evaluate:
     test, body, orelse = expression(node.test), expression(node.body), expression(node.orelse)
+    usual = not hinders(node.body)
 
     def run(frame: Frame) -> Any:
         machine = frame.machine
         taken = len(machine.divided)
         value = test(frame)
-        holds = conditions.truth(machine, value, decides=True)
+        holds = conditions.truth(machine, value, usual, decides=True)
         if len(machine.divided) > taken:
             machine.asks(node, node.test, holds, taken)
         return body(frame) if holds else orelse(frame)

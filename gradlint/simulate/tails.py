@@ -11,7 +11,7 @@ from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import IN_WINDOWS, of_length
 from gradlint.simulate.views import View, begin_alike
-from gradlint.simulate.windows import begins_anew, in_loop_of_data, in_real_loop, micros_of, pending
+from gradlint.simulate.windows import Window, begins_anew, in_loop_of_data, in_real_loop, micros_of, pending
 from gradlint.simulate.world import WINDOW_OF, assumed_number, last_part, spells_counter
 
 COUNTS = re.compile(
@@ -34,9 +34,16 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
         return  # a counter that continues from an earlier run
     if any(first.backwards[0].rounds) or (view.trace.counted and not in_loop_of_data(first.step, first.backwards[-1])):
         return  # the loop did not start at its beginning, or only the caller knows whether it did
+    if any(_grows(window, view) for window in closed[2:]):
+        return  # the script starts with small windows on purpose
     if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
         return  # unknown code decides where a counter starts
     yield Fault("GRD201", first.step)
+
+
+def _grows(window: Window, view: View) -> bool:
+    """Whether a window is larger than the usual ones, and not because a pass left something over."""
+    return len(window.micros) > view.size and not any(event.what is What.END for _, event in window.events)
 
 
 ALL_BUT_THE_LAST = "it steps on all micro-batches of a window but the last"

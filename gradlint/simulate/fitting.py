@@ -57,10 +57,14 @@ def turned(first: Played, play: Callable[[World], Played]) -> Played:
     if first.trace.of(What.STEP):
         return first
     found: Played | None = first
+    nearest = first
     while found is not None:
-        found = _nearer(found, play)
-        if found is not None and found.trace.of(What.STEP):
+        nearest = found
+        if found.trace.of(What.STEP):
             return play(replace(found.world, seeking=False))
+        found = _nearer(found, play)
+    if not first.trace.of(What.BACKWARD) and nearest is not first:
+        first = play(replace(nearest.world, seeking=False))  # its windows may be longer than its passes
     if any(spells_rows(last_part(name)) for name in first.asked.actual):
         again = play(replace(first.world, small=True))
         return again if again.trace.of(What.STEP) else first
@@ -78,6 +82,7 @@ def _turned_over(first: Played) -> list[World]:
         keys.sort(key=lambda key: around[::-1].index(key) if key in around else len(around))
     else:
         keys.sort(key=lambda key: key not in asked.leading)
+        keys += [each for each in reversed(asked.questions) if each not in asked.deciding | answered]  # a flag may come from it
         arms = range(min(len(asked.varied), ARMS))
     answers = [replace(first.world, answers=(*first.world.answers, (key, not asked.questions[key]))) for key in keys[:TURNS]]
     return answers + [replace(first.world, elsewhere=frozenset((number,))) for number in arms]

@@ -66,7 +66,7 @@ _BUILT = re.compile(r"([a-z]\w*\.)*[A-Z]\w*(\.\w+)?\(")
 _INNER = re.compile(r"(\.\w+|\['?\w+'?\])+$")
 _WRITTEN = re.compile(r"(^|\.)(yaml|json|toml|tomli|tomllib|omegaconf)\.(safe_|full_|unsafe_)?load\(", re.I)
 """Files of settings. Loading one does not restore the state of an earlier run."""
-_RESUMES = re.compile(r"resum|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
+_RESUMES = re.compile(r"resum|continue_|ckpt|checkpoint|restor|pretrain|reload|load_|last_|dry_?run|debug|profil|inference", re.I)
 
 
 @dataclass(frozen=True)

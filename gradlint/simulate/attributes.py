@@ -19,7 +19,7 @@ from gradlint.simulate.taken import along
 from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.trace import SHORT, What
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import NOTHING, SIZES, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
+from gradlint.simulate.values import NOTHING, OTHERS, SIZES, Answer, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
 from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
@@ -58,6 +58,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         if found:
             return kept if not (isinstance(kept, Function) and kept.is_class) else Bound(value, kept)
         return unknown(machine, f"{value.name}.{name}")
+    if isinstance(value, Answer) and name == "data":
+        return value
     if isinstance(value, Thing):
         if name in value.kept:
             return value.kept[name]
@@ -252,6 +254,8 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
     named = _entry_named(machine, value, index)
     if named is not None:
         return value[named]
+    if OTHERS in value:
+        return value[OTHERS]
     default = value.get("<default>")
     if default is not None:
         value[key] = default()

@@ -16,6 +16,7 @@ from gradlint.simulate.values import (
     NOTHING,
     OF_NORM,
     OF_SIZES,
+    OTHERS,
     SIZES,
     Answer,
     Factor,
@@ -162,6 +163,8 @@ def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:
         return (left in right) != negated
     if isinstance(right, (set, frozenset)):
         right = in_order(right)
+    if isinstance(right, dict) and OTHERS in right and (type(left) is Opaque or left not in right):
+        return Answer("one of several keys")
     if isinstance(right, (list, tuple, dict, range)):
         if type(left) is Opaque:
             strings = [each for each in right if isinstance(each, str)]

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.simulate.contents import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.values import OTHERS, Opaque, Tensor
 
 
 def list_method(machine: Machine, value: list[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -51,7 +51,7 @@ def dict_method(
         return [key for key in value if key != "<default>"]
     if name in ("get", "pop", "setdefault") and args:
         key = plain(args[0])
-        default = args[1] if len(args) > 1 else None
+        default = value.get(OTHERS, args[1] if len(args) > 1 else None)
         if name == "pop":
             return value.pop(key, default)
         return value.setdefault(key, default) if name == "setdefault" else value.get(key, default)

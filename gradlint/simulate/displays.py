@@ -11,6 +11,7 @@ from gradlint.simulate import conditions
 from gradlint.simulate.callables import Frame, Stream
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.things import Parameter
+from gradlint.simulate.values import OTHERS
 
 Evaluate = Callable[[Frame], Any]
 _LONGEST = 400
@@ -107,7 +108,15 @@ def comprehension(node: Any) -> Evaluate:
             return Stream(found)
         values = list(found)
         if isinstance(node, cst.DictComp):
-            return {key: value for key, value in values if isinstance(key, (str, int, float, tuple, bool, Parameter))}
+            return _dictionary(values)
         return set_of(values) if isinstance(node, cst.SetComp) else values
 
     return run
+
+
+def _dictionary(entries: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """The dictionary of some entries. One of those with an unknown key stands for all of them."""
+    plain = (str, int, float, tuple, bool, Parameter)
+    others = [value for key, value in entries if not isinstance(key, plain)]
+    known = {key: value for key, value in entries if isinstance(key, plain)}
+    return known | {OTHERS: others[0]} if others else known

@@ -19,7 +19,7 @@ from gradlint.simulate.optimizing import backward, clear, clip, rescale
 from gradlint.simulate.taken import along, rows_in, taken_at
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import NORM, ONE, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import NORM, ONE, OTHERS, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
 
 _KEEPS = frozenset(
     (
@@ -89,6 +89,8 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return 1  # the sum is one number, however many rows it is over
     if name in ("numel", "dim", "nelement", "ne", "eq", "sum_", "argmax"):
         return Tensor(value.draws, None, frozenset(), text=name)
+    if name == "sample":  # of a distribution: no gradient flows through it
+        return Tensor(value.draws, None, value.models)
     if name in _ASKS:
         return Answer(name, usual_answer(name))
     if value.terms is None:
@@ -148,9 +150,10 @@ def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str)
 
 
 def _entries(machine: Machine, value: Tensor, name: str, node: cst.CSTNode) -> list[Any]:
-    """The entries of a dictionary of data: those read by name so far, or else two, the first a loss if it was computed."""
+    """The entries of a dictionary of data: those read by name so far, and others unless they are losses that have names."""
     keys = [each for each in value.kept if isinstance(each, str) and not each.startswith("<")]
-    keys = keys or ["first" if value.terms is None else "loss", "second"]
+    if value.terms is None or not keys:
+        keys = [*(keys or ["first" if value.terms is None else "loss"]), OTHERS]
     if name == "keys":
         return keys
     values = [part_of(machine, value, key, node) for key in keys]

@@ -48,6 +48,8 @@ VARYING = "the loss is multiplied by something that varies"
 REST = "<what it leaves of 1>"
 """Marks a number from the data that is 1 minus another one, which it holds."""
 
+OTHERS = "<others>"
+"""The key of what a dictionary holds under keys that are not known."""
 OF_WEIGHTS = "<of weights>"
 """Marks something unknown that was built with the parameters of a model: no settings, whatever its name."""
 WALKS = "<walks>"

@@ -22,7 +22,7 @@ class View:
         self.optimizer = optimizer
         self.key = (optimizer.number, home)
         number = optimizer.number
-        self.events = training(list(events))
+        self.events = training(_without_replay(events))
         self.windows = cut(self.events, number)
         self.closed = [window for window in self.windows if window.step is not None]
         self.steps = [event for _, event in self.events if event.what is What.STEP and event.target == number]
@@ -162,6 +162,15 @@ class View:
         if any(map(self.uncertain, self.steps)):
             return "the data decide whether the optimizer steps"
         return ""
+
+
+def _without_replay(events: Sequence[Placed]) -> list[Placed]:
+    """The events without the empty steps of other places before training: they advance a schedule, or only silence a warning."""
+    begun = next((index for index, (_, event) in enumerate(events) if event.what is What.BACKWARD), 0)
+    later = {id(event.node) for _, event in events[begun:] if event.what is What.STEP}
+    early = events[:begun]
+    kept = [placed for placed in early if placed[1].what is not What.STEP or placed[1].terms or id(placed[1].node) in later]
+    return [*kept, *events[begun:]]
 
 
 def _flushes(window: Window) -> bool:

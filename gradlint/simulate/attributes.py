@@ -18,7 +18,7 @@ from gradlint.simulate.reading import gradient_of
 from gradlint.simulate.taken import along
 from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.trace import SHORT, What
-from gradlint.simulate.unknown import unknown
+from gradlint.simulate.unknown import models_in, unknown
 from gradlint.simulate.values import NOTHING, OTHERS, SIZES, Answer, Beginning, Factor, Num, Opaque, Source, Tensor, number, whole
 from gradlint.simulate.world import known_package, spells_setting
 
@@ -51,7 +51,7 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
             return gradient_of(machine, value, node)
         if name in value.kept:
             return value.kept[name]
-        models = NOTHING if value.identity in ("args", "cfg", "config") else value.models
+        models = NOTHING if value.identity in ("args", "cfg", "config") else models_in(value, f".{name}")
         return unknown(machine, f"{value.identity}.{name}", models=models)
     if isinstance(value, ClassValue):
         found, kept = value.lookup(name)
@@ -163,7 +163,7 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
         text = repr(key) if isinstance(key, (str, int)) else "..."
         if isinstance(key, (str, int)) and key in value.kept:
             return value.kept[key]
-        item = unknown(machine, f"{value.identity}[{text}]", models=value.models)
+        item = unknown(machine, f"{value.identity}[{text}]", models=models_in(value, f"[{text}]"))
         if type(item) is Opaque and "<optimizer>" in value.kept:
             item.kept["<optimizer>"] = value.kept["<optimizer>"]  # an item of a result may be the optimizer that was passed in
         return item

@@ -14,7 +14,7 @@ from gradlint.simulate.contents import draws_in, is_data
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Loader, Optimizer, Parameter, Scaler, Schedule, Thing
 from gradlint.simulate.trace import What
-from gradlint.simulate.unknown import unknown
+from gradlint.simulate.unknown import SEVERAL_MODELS, unknown
 from gradlint.simulate.values import (
     EACH_OF,
     IN_WINDOWS,
@@ -76,7 +76,7 @@ def _of_opaque(machine: Machine, value: Opaque, node: cst.CSTNode) -> Iterator[A
     if role in _OF_TRAINING:
         return iter([unknown(machine, f"{value.identity}[0].{value.last.removesuffix('s')}")])
     is_apart = not machine.loops and isinstance(node, cst.BaseComp)
-    if _MODELS.search(value.last):
+    if SEVERAL_MODELS.search(value.last):
         return iter([unknown(machine, f"{value.identity}[0].model")])
     if _lists_files(machine, value, node) or ((is_apart or spells_setting(value.identity)) and not _DATA.search(value.identity)):
         return iter([unknown(machine, f"{value.identity}[{place}]") for place in range(2)])
@@ -101,7 +101,7 @@ def _stands_for_several(machine: Machine, value: Any) -> bool:
         return value.node is None
     if type(value) is not Opaque:
         return False
-    return _MODELS.search(value.last) is not None or machine.words.role_of_spelling(value.last.removesuffix("s")) in _OF_TRAINING
+    return SEVERAL_MODELS.search(value.last) is not None or machine.words.role_of_spelling(value.last.removesuffix("s")) in _OF_TRAINING
 
 
 def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
@@ -112,8 +112,6 @@ def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
 
 _OF_TRAINING = (Role.OPTIMIZER, Role.SCHEDULER, Role.SCALER, Role.EMA)
 _ENTRIES = frozenset(("values", "items", "keys"))
-_MODELS = re.compile(r"(^|_)(models|nets|networks)$")
-"""Names for several models, which one model represents, as for optimizers."""
 _FILES = re.compile(r"(^|\.)(listdir|scandir|glob|iglob|rglob|iterdir)\(")
 """Calls that list files, whatever the folder is called."""
 _DATA = re.compile(r"data|loader|batch|sample|iter|train(?!_?(arg|conf|opt))|set$", re.I)

@@ -50,6 +50,15 @@ def _in_statement(machine: Machine) -> bool:
     return bool(machine.loops) and type(machine.loops[-1]) in (cst.For, cst.While)
 
 
+SEVERAL_MODELS = re.compile(r"(^|_)(models|nets|networks)$")
+"""Names for several models, which one model represents, as for optimizers, unless each is read under its own name."""
+
+
+def models_in(value: Opaque, entry: str) -> frozenset[str]:
+    """The models that an entry of something unknown belongs to: its own if the whole is named like several models."""
+    return frozenset((f"{value.identity}{entry}",)) if SEVERAL_MODELS.search(value.last) else value.models
+
+
 def adopt(machine: Machine, name: str, value: Any) -> Any:
     """The object of training that an unknown value becomes when it is assigned to a telling name."""
     if type(value) is not Tensor and type(value) is not Opaque:

@@ -129,13 +129,22 @@ def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) 
 
 
 def own_of(suite: Suite, scene: Scene, places: Places, going: Collection[cst.CSTNode] = ()) -> cst.CSTNode | None:
-    """The statement in a block that already does what the fault's event does. The moving lines do not count."""
+    """The statement in a block that already does what the fault's event does. The moving lines do not count.
+
+    A clip of other weights does not either: different parts of a model may share a name.
+    """
     same = [
         event
         for event in scene.view.of(scene.event.what)
         if event.node is not scene.event.node and not any(places.holds(each, event.node) for each in going)
+        if event.what is not What.CLIP or _subject(event.node) == _subject(scene.event.node)
     ]
     return next((each for each in suite if any(places.holds(each, event.node) for event in same)), None)
+
+
+def _subject(call: cst.CSTNode) -> str:
+    """What a call is given first."""
+    return text(call.args[0].value) if isinstance(call, cst.Call) and call.args else ""
 
 
 def _precedes(one: cst.CSTNode, other: cst.CSTNode, suite: Suite) -> bool:

@@ -16,6 +16,7 @@ from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
 from gradlint.simulate.views import views
 from gradlint.simulate.window_terms import MAY_DIVIDE
+from gradlint.simulate.windows import micros_of
 
 
 def divide_backpropagated(scene: Scene) -> Outcome:
@@ -37,10 +38,10 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return withheld("the accumulation steps have no name at this call")
     if _may_be_absent(scene, steps):
         return withheld(f"`{steps}` may be 0 or None here, since the code tests for that")
-    edit = divided_at(call, steps, places)
-    if edit is None:
+    edits = [divided_at(each, steps, places) for each in (call, *_in_other_branches(scene))]
+    if None in edits:
         return withheld("the loss is not written as an expression here")
-    fix = Fix(f"Divide the loss by `{steps}`", (edit,))
+    fix = Fix(f"Divide the loss by `{steps}`", tuple(each for each in edits if each is not None))
     if pieces is not None:
         return unsafe(fix, shared or "the last piece of a batch may be smaller than the others, and would weigh as much")
     other = _unknown_arm(scene, places)
@@ -52,6 +53,16 @@ def divide_backpropagated(scene: Scene) -> Outcome:
     if hidden is not None:
         return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate another loss, which would stay undivided")
     return by_such_a_number((fix, None), steps)
+
+
+def _in_other_branches(scene: Scene) -> list[cst.Call]:
+    """The other calls that backpropagate the same loss for other micro-batches of a window."""
+    event = scene.event
+    own = {id(source.node) for source, _ in event.terms}
+    mine = {micro for each in scene.view.backwards if each.node is event.node for micro in micros_of(each)}
+    others = {id(each.node): each for each in scene.view.backwards if not own.isdisjoint(id(s.node) for s, _ in each.terms)}
+    calls = (each.node for each in others.values() if each.node is not event.node and micros_of(each).isdisjoint(mine))
+    return [each for each in calls if isinstance(each, cst.Call)]
 
 
 def divided_at(call: cst.CSTNode, steps: str, places: Places) -> Enclose | None:

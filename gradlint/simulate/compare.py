@@ -30,6 +30,7 @@ from gradlint.simulate.timelines import (
 from gradlint.simulate.trace import PAST_END, Event, Trace, What
 from gradlint.simulate.updates import loses
 from gradlint.simulate.views import own_paces, views
+from gradlint.simulate.window_terms import DIFFERS, terms
 
 JUDGED = frozenset(
     "GRD101 GRD102 GRD104 GRD201 GRD202 GRD203 GRD204 GRD205 GRD206 GRD207 GRD208 GRD301 GRD302 GRD303 GRD304 GRD305 GRD306 GRD307 GRD308 "
@@ -96,6 +97,8 @@ def compare(
         reason = reason or (not_in_updates(first.trace, second.trace) if code == "GRD402" else "")
         if code in _OF_UNDIVIDED and any(map(outweighs, first.trace.of(What.BACKWARD), second.trace.of(What.BACKWARD))):
             reason = reason or "the loss would weigh more, not less"
+        if code in _OF_UNDIVIDED and _uneven(second.trace) and not _uneven(first.trace):
+            reason = reason or "only some micro-batches of a window would be divided"
         if reason:
             return Comparison(refused=reason)
         if What.SCHEDULE in promise.events and not unseen and not all(_has_length(e) for e in first.trace.of(What.SCHEDULE)):
@@ -105,6 +108,11 @@ def compare(
         if second.trace.risks - first.trace.risks and not unseen:
             unseen = sorted(second.trace.risks - first.trace.risks)[0]
     return Comparison(unseen=unseen)
+
+
+def _uneven(trace: Trace) -> bool:
+    """Whether the micro-batches of a window weigh differently."""
+    return any(term.doubt == DIFFERS for view in views(trace) for term in terms(view).values())
 
 
 def _steps(run: Played) -> int:

@@ -18,6 +18,9 @@ CLOSE = 1e-6
 _SHARED = "the backward passes share a graph"
 
 
+DIFFERS = "the factor of the loss differs from one micro-batch to the next"
+
+
 MAY_DIVIDE = frozenset(("function", "wrapper argument"))
 """Unknown code that runs the backward pass."""
 
@@ -59,7 +62,7 @@ def terms(view: View) -> dict[int, Term]:
             if known is None:
                 found[key] = Term(factor, doubt, event)
             elif doubt or differs:
-                doubt = graver(doubt, "the factor of the loss differs from one micro-batch to the next" if differs else "")
+                doubt = graver(doubt, DIFFERS if differs else "")
                 found[key] = replace(known, doubt=graver(known.doubt, doubt))
     return found
 

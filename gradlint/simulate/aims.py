@@ -91,15 +91,15 @@ class Aims:
                 loops = loops or self.of(each.body).leads
         return Aim(matters, leads, loops, schedules, builds, freezes)
 
-
-def hinders(node: cst.CSTNode) -> bool:
-    """Whether an expression is a context in which no gradients are computed."""
-    return type(node) is cst.Call and not node.args and last_name(node.func) in _WITHOUT_GRADIENTS
-
     def _run_by(self, call: cst.Call) -> set[str]:
         """The last names of what a call runs: the callee, and functions of the text that it passes on: `spawn(train, ...)`."""
         passed = (each.value.value for each in call.args if type(each.value) is cst.Name)
         return {called(call), *(name for name in passed if name in self.names)}
+
+
+def hinders(node: cst.CSTNode) -> bool:
+    """Whether an expression is a context in which no gradients are computed."""
+    return type(node) is cst.Call and not node.args and last_name(node.func) in _WITHOUT_GRADIENTS
 
 
 def called(call: cst.Call) -> str:

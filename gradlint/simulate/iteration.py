@@ -101,7 +101,10 @@ def _stands_for_several(machine: Machine, value: Any) -> bool:
         return value.node is None
     if type(value) is not Opaque:
         return False
-    return SEVERAL_MODELS.search(value.last) is not None or machine.words.role_of_spelling(value.last.removesuffix("s")) in _OF_TRAINING
+    return (
+        SEVERAL_MODELS.search(value.last) is not None
+        or machine.words.role_of_spelling(value.last.removesuffix("s")) in _OF_TRAINING
+    )
 
 
 def _lists_files(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:

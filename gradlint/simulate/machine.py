@@ -265,10 +265,10 @@ class Machine(Assumptions):
                 times.append(spelled_in(self.frame))
             before = len(self.trained)
             self.trained.update(source.micro for source, _ in more.get("terms", ()))
-            if self.enough.is_seen(loops, node, len(self.trained) - before):
+            if self.enough.is_seen(loops, turns, node, len(self.trained) - before):
                 raise Stopped()
         elif what is What.PASS:
-            self.enough.begins(loops)
+            self.enough.begins()
 
     def _running(self) -> tuple[int, ...]:
         """The running iteration of each loop."""

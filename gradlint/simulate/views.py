@@ -197,7 +197,8 @@ def _lost(view: View, are_apart: Callable[[Event, Event], bool]) -> Iterator[Eve
         for index, (_, zero) in enumerate(window.events):
             if zero.what is not What.ZERO:
                 continue
-            gone = [each for each in zero.held if each not in used and id(view.trace.events[each].node) in places]
+            held = (each for each in zero.held if each not in used and each >= view.events[0][0])  # not of the loop before
+            gone = [each for each in held if id(view.trace.events[each].node) in places]
             following = next((event for _, event in window.events[index:] if event.what is What.BACKWARD), None)
             if not gone or following is None or not following.terms:
                 continue

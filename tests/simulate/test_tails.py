@@ -175,3 +175,29 @@ def test_gradients_that_are_not_finite_are_not_what_a_step_usually_meets(check: 
             optimizer.zero_grad()
         """)
     assert codes(script) == {"GRD202"}
+
+
+TWO_PHASES = """
+import torch
+
+def one_pass(model, optimizer, loader, n):
+    optimizer.zero_grad()
+    for index, batch in enumerate(loader):
+        loss = model(batch).loss / n
+        loss.backward()
+        if (index + 1) % n == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+
+def fit(model, loader, args):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(args.epochs):
+        one_pass(model, optimizer, loader, args.accum_steps)
+    for again in range(args.rounds):
+        for epoch in range(args.further_epochs):
+            one_pass(model, optimizer, loader, args.accum_steps)
+"""
+
+
+def test_what_the_loop_before_has_left_over_is_its_own_tail() -> None:
+    assert codes(TWO_PHASES) == {"GRD202"}

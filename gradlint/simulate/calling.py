@@ -32,7 +32,7 @@ from gradlint.simulate.optimizing import average
 from gradlint.simulate.outside import call_external, call_unknown
 from gradlint.simulate.stops import Abandoned, Raised
 from gradlint.simulate.things import AVERAGES, Network, Thing
-from gradlint.simulate.torch_names import construct
+from gradlint.simulate.torch_names import construct, steps_by_itself
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import Factor, Opaque, Tensor
 
@@ -126,6 +126,8 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
         if found:
             call(machine, post, [made], {}, node)
         return made
+    if steps_by_itself(machine, cls):
+        return construct(machine, cls.name, args, kwargs, node, Role.OPTIMIZER)
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
         call(machine, init, [made, *args], kwargs, node)

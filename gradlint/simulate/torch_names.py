@@ -9,9 +9,10 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
+from gradlint.model.syntax.expressions import calls_in, last_name
 from gradlint.simulate import schedules
 from gradlint.simulate.arithmetic import factor_of
-from gradlint.simulate.callables import ClassValue, External, Frame, Instance
+from gradlint.simulate.callables import ClassValue, External, Frame, Function, Instance
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.contrast import places
 from gradlint.simulate.engines import accelerate, deepspeed
@@ -89,6 +90,19 @@ def construct(
     if role is Role.LOADER:
         return loader(machine, given, node)
     return None
+
+
+_USUAL = frozenset("__init__ __setstate__ __repr__ step zero_grad get_lr state_dict load_state_dict add_param_group".split())
+
+
+def steps_by_itself(machine: Machine, cls: ClassValue) -> bool:
+    """Whether a class of the text is an optimizer that changes the weights in its own `step`, and does nothing else."""
+    if not any(machine.words.role_of_constructor(base) is Role.OPTIMIZER for base in cls.outside):
+        return False
+    own = {name: each for name, each in cls.names.items() if isinstance(each, Function)}
+    public = {name for name in own if not name.startswith("_")}
+    leads = any(last_name(call.func) == "step" for each in own.values() for call in calls_in(each.node))
+    return "step" in own and public <= _USUAL and not leads
 
 
 def _with_rate(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

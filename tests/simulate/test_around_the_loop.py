@@ -191,3 +191,26 @@ def test_each_of_several_models_has_its_own_optimizer() -> None:
     setup = 'judge = torch.optim.Adam(nets["judge"].parameters())\nmaker = torch.optim.Adam(nets["maker"].parameters())'
     loop = "for index, batch in enumerate(loader):\n" + "".join(f"    {line}\n" for line in PAIR.splitlines())
     assert codes(script(loop, setup).replace("model, loader", "nets, loader")) == set()
+
+
+OWN = """
+class Plain(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, dict(lr=lr))
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for each in group["params"]:
+                each.data.add_(each.grad, alpha=-group["lr"])
+
+def built(model):
+    scheduler = None
+    return Plain(model.parameters(), lr=0.1), scheduler
+"""
+SCHEDULED = LOOP.replace(
+    "        optimizer.step()\n", "        if scheduler is not None:\n            scheduler.step()\n        optimizer.step()\n"
+)
+
+
+def test_a_class_of_the_text_may_be_the_optimizer() -> None:
+    assert codes(script(SCHEDULED, "optimizer, scheduler = built(model)", head=OWN)) == {"GRD101"}

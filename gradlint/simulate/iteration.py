@@ -233,6 +233,9 @@ def piece(machine: Machine, value: Tensor) -> Tensor:
     return Tensor(frozenset((drawn,)), value.terms, value.models, value.scaler, value.detached)
 
 
+_LISTED = frozenset(("len(data in a list)",))
+
+
 SIZED = "<sized>"
 """Marks an unknown object whose length was taken."""
 
@@ -252,6 +255,8 @@ def part_of_list(machine: Machine, value: Opaque, index: slice) -> list[Any] | N
 
 def length(machine: Machine, value: Any) -> Any:
     """`len(value)`."""
+    if isinstance(value, (list, tuple)) and draws_in(value):
+        return Num(len(value), _LISTED)  # no setting, whatever it is called
     if isinstance(value, (list, tuple, dict, str, set, frozenset, range)):
         return len(value)
     if isinstance(value, Loader):

@@ -214,3 +214,19 @@ SCHEDULED = LOOP.replace(
 
 def test_a_class_of_the_text_may_be_the_optimizer() -> None:
     assert codes(script(SCHEDULED, "optimizer, scheduler = built(model)", head=OWN)) == {"GRD101"}
+
+
+CHUNKED = """\
+current_micro = args.rows
+for batch in loader:
+    optimizer.zero_grad()
+    chunks = batch.split(current_micro)
+    accum_steps = len(chunks)
+    for chunk in chunks:
+        (model(chunk).loss / accum_steps).backward()
+    optimizer.step()
+"""
+
+
+def test_the_number_of_chunks_is_no_setting_whatever_it_is_called() -> None:
+    assert codes(script(CHUNKED)) == set()

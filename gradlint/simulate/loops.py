@@ -191,7 +191,7 @@ def _passed(machine: Machine, begun: int, node: cst.For, level: int) -> int:
     found = set[int]()
     waiting: dict[str, Event] = {}
     for each in machine.events[begun:]:
-        if each.what is What.PASS and each.node is not node:
+        if each.what is What.PASS and node not in (each.node, machine.compiler.numbered.get(id(each.node))):
             waiting[each.text] = each
         elif each.what is What.END:
             waiting.pop(each.text, None)

@@ -133,3 +133,38 @@ def fit(model, args):
 )
 def test_an_epoch_over_several_files_ends_behind_the_last_of_them(start: str, expected: set[str]) -> None:
     assert codes(FILES.format(start=start)) == expected
+
+
+BESIDE = """
+import torch
+from torch.utils.data import DataLoader
+
+
+class Again:
+    def __init__(self, loader):
+        self.loader = loader
+        self.items = iter(loader)
+
+    def draw(self):
+        try:
+            return next(self.items)
+        except StopIteration:
+            self.items = iter(self.loader)
+            return next(self.items)
+
+
+def fit(model, rows, others, args):
+    loader, again = DataLoader(rows, batch_size=4), Again(DataLoader(others, batch_size=4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(args.epochs):
+        for index, batch in enumerate(loader):
+            loss = model(batch, again.draw()).loss / args.accum_steps
+            loss.backward()
+            if (index + 1) % args.accum_steps == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+"""
+
+
+def test_other_data_that_begin_again_do_not_end_the_pass() -> None:
+    assert codes(BESIDE) == {"GRD202"}

@@ -19,7 +19,7 @@ from gradlint.simulate.engines import lightning_manual
 from gradlint.simulate.logs import give
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.only_method import made_out_of_sight
-from gradlint.simulate.roots import Definition, backwards
+from gradlint.simulate.roots import Definition
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num, Tensor
@@ -152,12 +152,14 @@ def method_of(definition: Definition, machine: Machine, frame: Frame) -> tuple[F
 
 
 def _filled(machine: Machine, instance: Instance, root: Function) -> None:
-    """Run the methods that set attributes which are None so far: an unknown caller did so before it trained."""
+    """Run the methods that set attributes which are None so far, except those that train: an unknown caller did so before."""
     for function in list(instance.cls.names.values()):
         empty = {name for name, value in instance.names.items() if value is None}
         if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:
             continue
-        if empty and not empty.isdisjoint(machine.compiler.once(_attributes_built, function.node)):
+        if not empty or machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+            continue
+        if not empty.isdisjoint(machine.compiler.once(_attributes_built, function.node)):
             inner = Frame(machine, {function.parameters.positional[0]: instance}, function.frame)
             bind_unknown(machine, function, inner)
             with contextlib.suppress(Raised):
@@ -165,9 +167,7 @@ def _filled(machine: Machine, instance: Instance, root: Function) -> None:
 
 
 def _attributes_built(node: cst.CSTNode) -> frozenset[str]:
-    """The attributes of `self` that a method sets to the result of a call. None of a method with a backward pass counts."""
-    if backwards((node,)):
-        return frozenset()
+    """The attributes of `self` that a method sets to the result of a call."""
     made = (each for each in walk(node) if type(each) is cst.Assign and isinstance(each.value, cst.Call))
     names = (dotted(target.target) or "" for each in made for target in each.targets)
     return frozenset(name.removeprefix("self.") for name in names if name.startswith("self."))

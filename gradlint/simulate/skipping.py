@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isclose
 
+import libcst as cst
+
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import View, views
-from gradlint.simulate.windows import Window, micros_of, same_iteration
+from gradlint.simulate.windows import Window, in_real_loop, micros_of, same_iteration
 
 CLEARED = "cleared"
 """The reason if an update is too small: what was accumulated for it was thrown away."""
@@ -25,7 +27,7 @@ def skipping(usual: Trace, other: Trace) -> Iterator[Fault]:
         if seen is None or not steady(view):
             continue
         window = next((each for each in seen.closed if each.events[-1][0] > place and each.step and each.step.terms), None)
-        if window is None or window.step is None or _apart(window, place):
+        if window is None or window.step is None or _apart(window, place) or _called_anew(other.events[place], window.step):
             continue
         own = next((step for step in view.steps if step.node is window.step.node), None)
         if own is not None and not isclose(_weight(window.step), _whole(view)):
@@ -67,6 +69,11 @@ def _of_window(view: View, window: Window, own: Event, other: Trace, place: int)
 def _apart(window: Window, place: int) -> bool:
     """Whether another pass over the data begins, or one ends, between the detour and the step."""
     return any(event.what in (What.PASS, What.END) for index, event in window.events if index > place)
+
+
+def _called_anew(turn: Event, step: Event) -> bool:
+    """Whether the step belongs to another call of the root than the detour, which left the loop there for good."""
+    return in_real_loop(turn) and isinstance(turn.loops[0], cst.FunctionDef) and turn.turns[:1] != step.turns[:1]
 
 
 def _weight(step: Event) -> float:

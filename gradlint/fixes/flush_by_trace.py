@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
 from gradlint.edits import Edit, Enclose
@@ -10,7 +12,7 @@ from gradlint.fixes.boundaries import Boundary, Guard
 from gradlint.fixes.shared import Outcome, quoted, shifted, unsafe, withheld
 from gradlint.fixes.walked import walked_by
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
-from gradlint.model.syntax.expressions import keywords, walk
+from gradlint.model.syntax.expressions import dotted, keywords, walk
 from gradlint.simulate.deciding import turn_of
 from gradlint.simulate.flushing import steps_behind
 from gradlint.simulate.scene import Scene
@@ -35,6 +37,9 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     if begins is None or not boundary.decision.restarts:
         return withheld("the index does not restart with each pass over the data")
     home = boundary.places.function_of(begun.node)
+    carried = next((name for guard in boundary.guards for name in _carried(guard, home, scene)), None)
+    if carried is not None:
+        return withheld(f"`{carried}` may go on from one pass over the data to the next")
     if any(boundary.places.function_of(each.test) is not home or not _asks_itself(each) for each in boundary.guards):
         return withheld("the guard is in another function, where the loader has no name")
     edits: list[Edit] = []
@@ -56,6 +61,20 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     if not _has_length(begun, scene):
         return unsafe(fix, f"gradlint does not see whether `{length}` has a length, and `len()` raises if it has none")
     return fix, None
+
+
+def _carried(guard: Guard, home: cst.FunctionDef | None, scene: Scene) -> Iterator[str]:
+    """The counts in a guard that a function gets from its caller and increments, where the run shows no second pass."""
+    if home is None or sum(event.what is What.END for _, event in scene.view.events) > 1:
+        return
+    nodes = walk(home.body)
+    counted = {dotted(each.target) for each in nodes if isinstance(each, cst.AugAssign)}
+    begun = {dotted(target.target) for each in nodes if isinstance(each, cst.Assign) for target in each.targets}
+    given = {each.name.value for each in home.params.params}
+    for each in walk(guard.node.left):
+        name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
+        if name is not None and name in counted - begun and (name in given or "." in name):
+            yield name
 
 
 def _pass_of(scene: Scene) -> Event | None:

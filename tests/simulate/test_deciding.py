@@ -91,3 +91,23 @@ def fit(model, reference, loader, args):
 
 def test_two_unknown_objects_are_not_the_same_one() -> None:
     assert codes(REFERENCE) == {"GRD101", "GRD202"}
+
+
+RUNNING = """
+def one_pass(model, optimizer, loader, count, args):
+    for i, batch in enumerate(loader):
+        loss = model(batch).loss / args.accum_steps
+        loss.backward()
+        if (count + 1) % args.accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        count += 1
+    return count
+"""
+
+
+def test_a_count_that_the_caller_carries_on_makes_no_flush() -> None:
+    finding = next(each for each in found(RUNNING) if each.code == "GRD202")
+    assert finding.fix is None
+    assert finding.note is not None
+    assert "`count` may go on from one pass over the data to the next" in finding.note

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +17,11 @@ from gradlint.simulate.conditions import question_of
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.patterns import pattern
+from gradlint.simulate.spelled_calls import asks_for_machine
 from gradlint.simulate.telling import idle_remainders
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import OF_NORM, Answer, of_length
 
-_INSTALLED = re.compile(r"^_?is_\w+_(available|installed|enabled|initialized)$")
-"""Functions that check if something is installed or set up."""
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
 
@@ -99,7 +97,7 @@ def branch(compiler: Any, node: cst.If) -> Flowing:
 def _of_the_machine(test: cst.BaseExpression) -> bool:
     """Whether a condition only checks what is installed or set up, so that its answer is the same for all data."""
     asked = test.expression if isinstance(test, cst.UnaryOperation) else test
-    return isinstance(asked, cst.Call) and not asked.args and _INSTALLED.search(last_name(asked.func) or "") is not None
+    return isinstance(asked, cst.Call) and not asked.args and asks_for_machine(last_name(asked.func) or "")
 
 
 def _asks_anew(machine: Machine, node: cst.CSTNode, value: Any) -> bool:

@@ -17,6 +17,7 @@ from gradlint.simulate.joined import joined
 from gradlint.simulate.loaders import counts_windows
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import MASKS, of_tokens
+from gradlint.simulate.spelled_calls import asks_for_machine
 from gradlint.simulate.things import Gradient, Loader, Network, Optimizer, Parameter, Scaler, Schedule
 from gradlint.simulate.values import DRIFT, IN_WINDOWS, NORM, OF_WEIGHTS, OVER_ROWS, WALKS, Answer, Factor, Opaque, Tensor, number
 from gradlint.simulate.world import known_package
@@ -138,6 +139,8 @@ def _is_fixed(machine: Machine, node: cst.CSTNode, callee: Any, args: list[Any])
     """Whether a call in a loop does not depend on the data: files, the clock, the accumulation steps."""
     path = callee.identity if isinstance(callee, Opaque) else ""
     called = last_name(node.func) if isinstance(node, cst.Call) else None
+    if not args and asks_for_machine(called or ""):
+        return True
     if path.split(".")[0] in _OF_FILES or machine.counts_steps(called or "") or _asks_for_member(called or "", args):
         return True
     # A class wraps its arguments in an object, which is not data.

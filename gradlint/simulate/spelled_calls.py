@@ -65,6 +65,14 @@ def does(last: str) -> Does:
     return Does.EVERY if _EVERY.search(last) else Does.OTHER
 
 
+_INSTALLED = re.compile(r"^_?is_\w+_(available|installed|enabled|initialized)$")
+
+
+def asks_for_machine(last: str) -> bool:
+    """Whether a function checks if something is installed or set up: its answer is the same each time."""
+    return _INSTALLED.search(last) is not None
+
+
 def name_of_update(last: str, node: cst.CSTNode) -> bool:
     """Whether a method's name says that it updates the weights."""
     return type(node) is cst.Call and type(node.func) is cst.Attribute and last in UPDATES

@@ -252,4 +252,4 @@ def bind_unknown(machine: Machine, function: Function, frame: Frame) -> None:
     if parameters.star is not None:
         frame.names[parameters.star] = ()
     if parameters.double_star is not None:
-        frame.names[parameters.double_star] = {}
+        frame.names[parameters.double_star] = unknown(machine, parameters.double_star)

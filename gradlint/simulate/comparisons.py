@@ -8,6 +8,7 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate.callables import External
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Thing
@@ -142,6 +143,8 @@ def _identical(left: Any, right: Any, negated: bool) -> Any:
         if type(left) is Opaque:
             return Question(left.identity, negated=negated == right)
         return (left is right) != negated
+    if isinstance(left, External) and isinstance(right, External):
+        return (left.path.rpartition(".")[2] == right.path.rpartition(".")[2]) != negated
     if left is not right and (type(left) is Opaque or type(right) is Opaque):
         return Question(f"{_named(left)} is {_named(right)}", negated=negated, default=False)  # two names mostly mean two objects
     return (left is right or (number(left) is not None and number(left) == number(right))) != negated

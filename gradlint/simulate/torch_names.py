@@ -233,6 +233,13 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
     )
 
 
+def _class_of(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
+    """`type(model)`, as in `type(model) is DDP`."""
+    if len(args) == 1 and isinstance(args[0], Network) and args[0].parallel in _PARALLEL:
+        return External(f"torch.nn.parallel.{args[0].parallel}")
+    return args[0].cls if len(args) == 1 and isinstance(args[0], Instance) else Opaque(f"type at {machine.compiler.place(node)}")
+
+
 def _in_backward(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> None:
     """Register an optimizer that steps, and clears, as soon as there are gradients."""
     given = [*args, *kwargs.values()]
@@ -255,6 +262,7 @@ def _initialized(machine: Machine, args: list[Any], kwargs: dict[str, Any], node
 FUNCTIONS: dict[str, Known] = {
     **PYTHON,
     "builtins.isinstance": _is_class,
+    "builtins.type": _class_of,
     "torch.no_grad": _no_grad,
     "torch.inference_mode": _no_grad,
     "torch.set_grad_enabled": _null,

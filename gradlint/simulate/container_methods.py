@@ -41,7 +41,7 @@ def dict_method(
     machine: Machine, value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> Any:
     """A method of a dictionary."""
-    from gradlint.simulate.attributes import plain
+    from gradlint.simulate.items import plain
 
     if name == "items":
         return [(key, each) for key, each in value.items() if key != "<default>"]
@@ -68,7 +68,7 @@ def dict_method(
 
 def set_method(machine: Machine, value: set[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """A method of a set."""
-    from gradlint.simulate.attributes import plain
+    from gradlint.simulate.items import plain
 
     if name == "add" and args and len(value) < 2000:
         value.add(plain(args[0]))

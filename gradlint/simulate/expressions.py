@@ -11,11 +11,12 @@ import libcst as cst
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate import arithmetic, comparisons, conditions
 from gradlint.simulate.aims import hinders
-from gradlint.simulate.attributes import get_attribute, get_item
+from gradlint.simulate.attributes import get_attribute
 from gradlint.simulate.callables import Frame, Function
 from gradlint.simulate.calling import call, call_method
 from gradlint.simulate.contents import shown_in
 from gradlint.simulate.displays import comprehension, dictionary, display, set_of
+from gradlint.simulate.items import get_item
 from gradlint.simulate.literals import value_of
 from gradlint.simulate.names import CONSTANTS, load
 from gradlint.simulate.values import Num, Opaque, Shown

@@ -9,11 +9,12 @@ import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name, walk
 from gradlint.simulate import arithmetic, conditions
-from gradlint.simulate.attributes import delete, get_attribute, get_item, set_attribute, set_item
+from gradlint.simulate.attributes import get_attribute, set_attribute
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression, subscript_index
 from gradlint.simulate.imports import run_import
+from gradlint.simulate.items import delete, get_item, set_item
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.stops import Raised

@@ -11,9 +11,10 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role
 from gradlint.model.syntax.expressions import last_name
-from gradlint.simulate.attributes import set_attribute, set_item
+from gradlint.simulate.attributes import set_attribute
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.contents import is_data
+from gradlint.simulate.items import set_item
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.things import Optimizer, Schedule
 from gradlint.simulate.unknown import adopt
@@ -77,7 +78,7 @@ def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any
 
         return [part_of(frame.machine, value, place, node) for place in range(count)]
     if type(value) is Opaque:
-        from gradlint.simulate.attributes import get_item
+        from gradlint.simulate.items import get_item
 
         return [get_item(frame.machine, value, place, node) for place in range(count)]
     if isinstance(value, Optimizer) and value.node is None:  # several optimizers under one name: the same ones each time

@@ -206,8 +206,21 @@ class Opaque:
 
     @property
     def last(self) -> str:
-        """The last name of its identity, which may hint at what it is."""
-        return self.identity.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
+        """The last name of its identity, which may hint at what it is. The arguments of a call hint at nothing."""
+        spelled = self.identity
+        if spelled.endswith(")") and not spelled.endswith("()"):
+            spelled = f"{spelled[: _opening(spelled)]}()"
+        return spelled.rsplit(".", 1)[-1].split("[")[-1].strip("]'\"")
+
+
+def _opening(spelled: str) -> int:
+    """Where the parenthesis opens that the last character closes."""
+    depth = 0
+    for place in range(len(spelled) - 1, -1, -1):
+        depth += (spelled[place] == ")") - (spelled[place] == "(")
+        if not depth:
+            return place
+    return len(spelled)
 
 
 @dataclass(frozen=True, slots=True)

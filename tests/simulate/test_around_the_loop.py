@@ -230,3 +230,114 @@ for batch in loader:
 
 def test_the_number_of_chunks_is_no_setting_whatever_it_is_called() -> None:
     assert codes(script(CHUNKED)) == set()
+
+
+def test_the_arguments_of_a_class_do_not_name_its_objects() -> None:
+    built = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nrestorer = Restorer(args, model, optimizer)"
+    loop = LOOP + "        restorer.step()\n"
+    assert codes(script(loop, built, head="from saving import Restorer\n")) == {"GRD101"}
+
+
+ON_TPU = LOOP.replace(
+    "        optimizer.step()\n",
+    "        if is_torch_tpu_available():\n            xm.optimizer_step(optimizer)\n        else:\n            optimizer.step()\n",
+)
+
+
+def test_what_is_installed_is_not_decided_by_the_data() -> None:
+    assert codes(script(ON_TPU, head="from transformers import is_torch_tpu_available\n")) == {"GRD101"}
+
+
+LATER = """\
+for index, batch in enumerate(loader):
+    context = {chosen}
+    with context():
+        loss = model(batch).loss / args.accum_steps
+        loss.backward()
+    if (index + 1) % args.accum_steps == 0 or index + 1 == len(loader):
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("model.no_sync if index % args.accum_steps != 0 else nullcontext", {"GRD602"}),
+        ("nullcontext if (index + 1) % args.accum_steps == 0 or index + 1 == len(loader) else model.no_sync", set()),
+    ],
+)
+def test_a_context_may_be_chosen_before_it_is_called(chosen: str, expected: set[str]) -> None:
+    assert codes(script(LATER.format(chosen=chosen), head="from contextlib import nullcontext\n")) == expected
+
+
+TYPED = """\
+for index, batch in enumerate(loader):
+    whole = (index + 1) % args.accum_steps == 0
+    with model.no_sync() if type(model) is DDP and {held} else nullcontext():
+        loss = model(batch).loss / args.accum_steps
+        loss.backward()
+    if whole or index + 1 == len(loader):
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(("held", "expected"), [("not whole", {"GRD602"}), ("not (whole or index + 1 == len(loader))", set())])
+def test_a_type_tells_what_wraps_the_model(held: str, expected: set[str]) -> None:
+    head = "from contextlib import nullcontext\nfrom torch.nn.parallel import DistributedDataParallel as DDP\n"
+    setup = "model = DDP(model)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)"
+    assert codes(script(TYPED.format(held=held), setup, head)) == expected
+
+
+KEYWORDS = """
+class Trainer:
+    def __init__(self, **kwargs):
+        self.accum_grad = kwargs.get("accum_grad", 1)
+
+    def fit(self, model, optimizer, loader):
+        for index, batch in enumerate(loader):
+            loss = model(batch).loss
+            loss.backward()
+            if (index + 1) % self.accum_grad == 0 or index + 1 == len(loader):
+                optimizer.step()
+                optimizer.zero_grad()
+"""
+
+
+def test_keywords_of_an_unknown_caller_may_hold_n() -> None:
+    assert codes(KEYWORDS) == {"GRD101"}
+
+
+RESUMED = """
+import pickle
+import torch
+
+class State:
+    def __init__(self):
+        self.batches = 0
+
+class Trainer:
+    def __init__(self, config, model, optimizer: torch.optim.Optimizer):
+        self.config, self.model, self.optimizer = config, model, optimizer
+        self.state = None
+
+    def fit(self, data, resume):
+        self.state = pickle.load(open("state.pkl", "rb")) if resume else State()
+        while True:
+            if self.config.most is not None and self.state.batches >= self.config.most:
+                break
+            self._step(data.next())
+
+    def _step(self, batch):
+        self.state.batches += 1
+        loss = self.model(batch) / self.config.accum_steps
+        loss.backward()
+        if self.state.batches % self.config.accum_steps == 0:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+"""
+
+
+def test_a_count_that_another_method_begins_starts_there() -> None:
+    assert codes(RESUMED) <= {"GRD202"}

@@ -17,7 +17,9 @@ from gradlint.simulate.taken import of_rows, over_own_rows
 from gradlint.simulate.things import Gradient, Scale
 from gradlint.simulate.values import (
     BATCHES,
+    DRIFT,
     EACH_OF,
+    NORM,
     REST,
     VARYING,
     Answer,
@@ -267,6 +269,8 @@ def _of_tensors(machine: Machine, kind: type, left: Tensor, right: Tensor, node:
         mean = over_own_rows(graph, weight) if divides else None
         if mean is not None:
             return mean
+        if not divides and weight.detached and weight.terms and weight.models.isdisjoint(NORM | DRIFT):
+            return Tensor(draws, graph.terms, models, scaler, graph.detached, reduced)  # what a model computes counts nothing
         share = None if divides or weight.terms is not None else (weight.kept.get(REST, weight), REST in weight.kept)
         doubt = Factor(doubt="the loss is divided by something that varies" if divides else VARYING, share=share)
         scaled = graph.scaled_by(doubt)

@@ -341,3 +341,22 @@ class Trainer:
 
 def test_a_count_that_another_method_begins_starts_there() -> None:
     assert codes(RESUMED) <= {"GRD202"}
+
+
+WEIGHED = """\
+for index, batch in enumerate(loader):
+    with torch.no_grad():
+        advantage = judge(batch)
+    loss = (-advantage * model(batch)).mean() / args.accum_steps
+    loss.backward()
+    if (index + 1) % args.accum_steps == 0 or index + 1 == len(loader):
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+def test_what_another_model_says_of_the_samples_is_no_number_of_them() -> None:
+    text = script(WEIGHED).replace("def fit(model,", "def fit(model, judge,")
+    (verdict,) = answers(text)
+    assert verdict.answer is Answer.VERIFIED
+    assert codes(text.replace(" / args.accum_steps", "")) == {"GRD101"}

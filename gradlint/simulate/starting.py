@@ -77,7 +77,8 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
             for value in inner.names.values() if called else ():
                 if isinstance(value, Schedule) and not value.built_by:
                     value.built_by = OUT_OF_SIGHT
-            give(machine, call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node), definition.node)
+            made = call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node)
+            give(machine, _of_closure(machine, made) if isinstance(made, Function) else made, definition.node)
             if len(machine.trained) - before > machine.world.n:
                 break
             if machine.trained and _built(machine) > built:
@@ -86,6 +87,15 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
                 break
 
     return run
+
+
+def _of_closure(machine: Machine, function: Function) -> Any:
+    """The result of a function that a root returns, if it trains: only an unknown caller can call it."""
+    if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+        return function
+    inner = Frame(machine, {}, function.frame, function, {}, function.owner)
+    bind_unknown(machine, function, inner)
+    return call(machine, replace(function, given=dict(inner.names)), [], {}, function.node)
 
 
 def _micro_batches(machine: Machine, definition: Definition, instance: Instance | None) -> Iterator[tuple[Any, Tensor | None]]:

@@ -266,3 +266,22 @@ class Trainer:
 def test_each_of_two_loops_between_which_a_setting_chooses_is_judged() -> None:
     assert {answer.answer for answer in answers(IN_ARMS)} == {Answer.VERIFIED, Answer.WRONG}
     assert codes(IN_ARMS) == {"GRD101", "GRD202"}
+
+
+RETURNED = """
+def training_function(net, optimizer, config):
+    def train(parts, labels):
+        optimizer.zero_grad()
+        for index in range(config["accumulations"]):
+            loss = net(parts[index], labels[index])
+            loss.backward()
+        optimizer.step()
+
+    return train
+"""
+
+
+def test_a_function_that_is_returned_is_called_by_others() -> None:
+    assert codes(RETURNED) == {"GRD101"}
+    (verdict,) = answers(RETURNED.replace("labels[index])", 'labels[index]) / config["accumulations"]'))
+    assert verdict.answer is Answer.VERIFIED

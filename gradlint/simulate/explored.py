@@ -55,7 +55,7 @@ class Simulation:
     root: cst.FunctionDef | None
     runs: tuple[Played, ...]
     play: Callable[[World], Played] | None = None
-    """Runs the root in another world, even if the text has used up its budget."""
+    """Runs the root in another world. A few whole runs are possible even if the text has used up its budget."""
     detours: tuple[Played, ...] = ()
     drifts: tuple[Played, ...] = ()
     stalls: tuple[Played, ...] = ()
@@ -138,11 +138,13 @@ def explore(
             return played
         left = text.left
         played = text.play(start, world, 2 * world.length + 2)
-        known[world] = played, left - text.left
+        cost = left - text.left
+        if played.trace.ended != TOO_LONG or cost >= STEPS:  # not cut by what other runs have cost
+            known[world] = played, cost
         return played
 
     def again(world: World) -> Played:
-        text.left = max(text.left, STEPS)
+        text.allow_one()
         return play(world)
 
     text.dearest = 0

@@ -32,6 +32,9 @@ _WRAPPERS = frozenset(("DistributedDataParallel", "DDP"))
 MOST_STEPS = 40_000
 """The maximum number of statements and calls in all runs of one text together."""
 
+MORE_STEPS = 2 * STEPS
+"""The same for the runs that compare a fix, once those are used up."""
+
 
 class Text:
     """A parsed text, compiled once for all its worlds."""
@@ -50,6 +53,7 @@ class Text:
         self.statements = statements
         self.words = words
         self.left = MOST_STEPS
+        self.more = MORE_STEPS
         self.dearest = 0
         """How many steps the longest run of the current root took."""
         self.incremented = _incremented(nodes)
@@ -70,6 +74,12 @@ class Text:
     def affords_more(self) -> bool:
         """Whether the budget allows a run as long as the longest of the current root: a part of a run shows too little."""
         return self.left > 0 and self.left >= self.dearest
+
+    def allow_one(self) -> None:
+        """Allow a whole run more, as long as there is something left for that."""
+        granted = min(max(STEPS - self.left, 0), self.more)
+        self.left += granted
+        self.more -= granted
 
     def acts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement of the module trains, or may. Only the others run when a run starts in a function."""

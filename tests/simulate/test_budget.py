@@ -6,6 +6,10 @@ from textwrap import indent
 
 from scripts import answers, codes, training
 
+from gradlint.analysis.source import Source, read_whole
+from gradlint.model.names.vocabulary import UNTAUGHT
+from gradlint.model.syntax.expressions import walk_all
+from gradlint.simulate.text_runs import MORE_STEPS, Text
 from gradlint.simulate.verdicts import Answer
 
 DIVIDED = "(criterion(model(x), y) / args.accum_steps).backward()\n"
@@ -53,3 +57,14 @@ if (i + 1) % args.accum_steps == 0:
 
 def test_a_clip_and_a_step_after_the_same_backward_passes() -> None:
     assert "GRD204" not in codes(training(CACHED, setup="kept = []\ncontrast = make_loss(args)\n"))
+
+
+def test_runs_that_compare_fixes_have_a_budget_too() -> None:
+    source = read_whole(training(DIVIDED + UPDATE))
+    assert isinstance(source, Source)
+    text, granted = Text(source.statements, walk_all(source.statements), UNTAUGHT), 0
+    for _ in range(10):
+        text.left = 0
+        text.allow_one()
+        granted += text.left
+    assert granted == MORE_STEPS

@@ -100,7 +100,7 @@ def compare(
         reason = reason or (not_in_updates(first.trace, second.trace) if code == "GRD402" else "")
         if code in _OF_UNDIVIDED and any(map(outweighs, first.trace.of(What.BACKWARD), second.trace.of(What.BACKWARD))):
             reason = reason or "the loss would weigh more, not less"
-        if code in _OF_UNDIVIDED and _uneven(second.trace) and not _uneven(first.trace):
+        if code in _OF_UNDIVIDED and second.trace.once(_uneven) and not first.trace.once(_uneven):
             reason = reason or "only some micro-batches of a window would be divided"
         if reason:
             return Comparison(refused=reason)

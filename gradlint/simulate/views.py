@@ -166,11 +166,21 @@ class View:
 
 def _without_replay(events: Sequence[Placed]) -> list[Placed]:
     """The events without the empty steps of other places before training: they advance a schedule, or only silence a warning."""
-    begun = next((index for index, (_, event) in enumerate(events) if event.what is What.BACKWARD), 0)
-    later = {id(event.node) for _, event in events[begun:] if event.what is What.STEP}
-    early = events[:begun]
-    kept = [placed for placed in early if placed[1].what is not What.STEP or placed[1].terms or id(placed[1].node) in later]
-    return [*kept, *events[begun:]]
+    empty = list(_empty_at_first(events))
+    if not empty:
+        return list(events)
+    used = {id(event.node) for _, event in events if event.what is What.STEP and event.terms}
+    dropped = {place for place, event in empty if id(event.node) not in used}
+    return [placed for placed in events if placed[0] not in dropped]
+
+
+def _empty_at_first(events: Sequence[Placed]) -> Iterator[Placed]:
+    """The steps without gradients before the first backward pass."""
+    for placed in events:
+        if placed[1].what is What.BACKWARD:
+            return
+        if placed[1].what is What.STEP and not placed[1].terms:
+            yield placed
 
 
 def _flushes(window: Window) -> bool:

@@ -67,14 +67,13 @@ def _carried(guard: Guard, home: cst.FunctionDef | None, scene: Scene) -> Iterat
     """The counts in a guard that a function gets from its caller and increments, where the run shows no second pass."""
     if home is None or sum(event.what is What.END for _, event in scene.view.events) > 1:
         return
-    nodes = walk(home.body)
+    given = {each.name.value for each in home.params.params}
+    asked = {dotted(each) or "" for each in walk(guard.node.left) if isinstance(each, (cst.Name, cst.Attribute))}
+    told = {name for name in asked if name in given or "." in name}
+    nodes = walk(home.body) if told else ()
     counted = {dotted(each.target) for each in nodes if isinstance(each, cst.AugAssign)}
     begun = {dotted(target.target) for each in nodes if isinstance(each, cst.Assign) for target in each.targets}
-    given = {each.name.value for each in home.params.params}
-    for each in walk(guard.node.left):
-        name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
-        if name is not None and name in counted - begun and (name in given or "." in name):
-            yield name
+    yield from sorted(told & counted - begun)
 
 
 def _pass_of(scene: Scene) -> Event | None:

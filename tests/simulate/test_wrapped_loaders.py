@@ -101,3 +101,18 @@ REPEATED = """
 @pytest.mark.parametrize(("walk", "expected"), [(LEFT, {"GRD202"}), (FOREVER, set()), (REPEATED, set())])
 def test_a_stream_is_endless_if_nothing_leaves_its_loop(walk: str, expected: set[str]) -> None:
     assert codes(STREAMED.format(walk=walk.strip("\n"))) == expected
+
+
+LOGGED = """
+def one_epoch(model, data_loader, optimizer, logger, args):
+    for index, batch in enumerate(logger.log_every(data_loader, 20, "epoch")):
+        loss = model(batch).loss / args.accum_steps
+        loss.backward()
+        if (index + 1) % args.accum_steps == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+def test_a_logger_around_the_loader_of_a_caller_ends_with_it() -> None:
+    assert codes(LOGGED) == {"GRD202"}

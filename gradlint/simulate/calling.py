@@ -140,6 +140,7 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
 def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     machine.tick(node)
     if sum(1 for each in machine.running if each is function.node) >= 2:
+        machine.recurses |= machine.compiler.aims.of(getattr(function.node, "body", None)).leads
         return Opaque(f"{function.name}()")
     frame = Frame(machine, {}, function.frame, function, {}, function.owner)
     if function.given:

@@ -84,6 +84,8 @@ class Machine(Assumptions):
         """The open contexts of unknown code that may count micro-batches for an engine."""
         self.reductions = Reductions()
         self.running: list[cst.CSTNode] = []
+        self.recurses = False
+        """Whether a function that trains calls itself more often than a run follows."""
         self.compiler: Any = None
         self.around: Surroundings = ALONE
         self.frames: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.spelling import common, resolved
-from gradlint.simulate.stops import Stopped
+from gradlint.simulate.stops import TOO_LONG, Stopped
 from gradlint.simulate.trace import Stepper, Trace
 from gradlint.simulate.values import number, settings_of
 
@@ -14,6 +14,7 @@ from gradlint.simulate.values import number, settings_of
 def trace_of(machine: Machine, stopped: Stopped | None) -> Trace:
     """The recorded trace."""
     reason = stopped.reason if stopped is not None else ""
+    reason = reason or (TOO_LONG if machine.recurses else "")
     names = frozenset(name for name in machine.asked.numbers if machine.counts_steps(name))
     node = stopped.node if stopped is not None else None
     return Trace(

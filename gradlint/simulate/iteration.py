@@ -126,7 +126,9 @@ def loader_of(machine: Machine, value: Opaque) -> Loader:
     The result of a call may walk over an argument: `log_every(data_loader, 20)`.
     """
     spelled = value.last.removesuffix("()")
-    role = machine.words.role_of_spelling(spelled) or machine.words.role_of_spelling(value.identity[value.identity.find(spelled) :])
+    role = machine.words.role_of_spelling(spelled) or machine.words.role_of_spelling(
+        value.identity[value.identity.find(spelled) :]
+    )
     finite = True if role is Role.LOADER else False if role is Role.ENDLESS else None
     return Loader(value.identity, None, finite=finite, in_windows=IN_WINDOWS in value.kept)
 

@@ -245,7 +245,7 @@ def test_the_commands_for_programs(repository: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(repository)
     text = next(block for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) if "json" in block)
     lines, statistics = (run(*shlex.split(line.partition(" | ")[0])[1:]).stdout for line in text.splitlines())
-    fields = set(re.findall(r"`(\w+)`", PAGE.partition("An object has ")[2].partition("`--statistics`")[0]))
+    fields = set(re.findall(r"`(\w+)`", PAGE.partition("Each object has ")[2].partition("`--statistics`")[0]))
     objects = [json.loads(line) for line in lines.splitlines()]
     assert len(objects) == 2 and set(objects[0]) <= fields
     assert json.loads(statistics)[0]["count"] == 2
@@ -255,7 +255,7 @@ def test_the_command_for_verdicts(repository: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(repository)
     text = next(block for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S) if "verdicts" in block)
     loops = json.loads(run(*shlex.split(text.partition(" | ")[0])[1:]).stdout)
-    fields = set(re.findall(r"`(\w+)`", PAGE.partition("on each training loop. An object has ")[2].partition("```sh")[0]))
+    fields = set(re.findall(r"`(\w+)`", PAGE.partition("on each training loop. Each object has ")[2].partition("```sh")[0]))
     assert [each["verdict"] for each in loops] == ["wrong", "wrong"]
     assert all(set(each) <= fields for each in loops)
 

@@ -390,7 +390,7 @@ def test_svg_is_self_contained_and_accessible(tmp_path: Path) -> None:
 
 
 def test_svg_draws_the_same_marks() -> None:
-    for name in ("GRD201/plain.py", "GRD301/plain.py", "idioms/grads_divided_before_step.py", "idioms/lightning_manual.py"):
+    for name in ("GRD201/plain.py", "GRD301/plain.py", "idioms/grads_divided_before_step.py", "GRD202/plain.py"):
         seen = picture((FIXTURES / name).read_text(encoding="utf-8"), name)
         root = ElementTree.fromstring(draw_svg([seen]))
         names = {

@@ -159,7 +159,7 @@ class Validator:
 
     def _runs(self, repaired: _Repaired, runs_of: Runs, unasked: frozenset[str]) -> tuple[Simulation, ...]:
         """The runs of a fixed text, charged to the budget each time they are needed."""
-        key = id(runs_of), unasked
+        key = runs_of, unasked
         if key not in repaired.runs:
             repaired.runs[key] = runs_of(repaired.statements, unasked=unasked)
         found = repaired.runs[key]
@@ -173,4 +173,4 @@ class _Repaired:
 
     text: str
     statements: Sequence[cst.BaseStatement] | Problem
-    runs: dict[tuple[int, frozenset[str]], tuple[Simulation, ...]] = field(default_factory=dict)
+    runs: dict[tuple[Runs, frozenset[str]], tuple[Simulation, ...]] = field(default_factory=dict)

@@ -33,7 +33,8 @@ class Aim:
 
 
 _NONE = Aim()
-_WITHOUT_GRADIENTS = frozenset(("no_grad", "inference_mode"))
+WITHOUT_GRADIENTS = frozenset(("no_grad", "inference_mode"))
+"""Contexts in which no gradients are computed."""
 _SUITES = frozenset((cst.If, cst.For, cst.While, cst.IndentedBlock, cst.SimpleStatementLine))
 """Nested suites and the lines in them. Each is walked once, and not again for every suite around it."""
 
@@ -99,7 +100,7 @@ class Aims:
 
 def hinders(node: cst.CSTNode) -> bool:
     """Whether an expression is a context in which no gradients are computed."""
-    return type(node) is cst.Call and not node.args and last_name(node.func) in _WITHOUT_GRADIENTS
+    return type(node) is cst.Call and not node.args and last_name(node.func) in WITHOUT_GRADIENTS
 
 
 def called(call: cst.Call) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -140,7 +141,7 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
 def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     machine.tick(node)
     if sum(1 for each in machine.running if each is function.node) >= 2:
-        machine.recurses |= machine.compiler.aims.of(getattr(function.node, "body", None)).leads
+        machine.recurses |= machine.compiler.trains(function)
         return Opaque(f"{function.name}()")
     frame = Frame(machine, {}, function.frame, function, {}, function.owner)
     if function.given:
@@ -173,8 +174,7 @@ def _of_function(machine: Machine, function: Function, args: list[Any], kwargs: 
 
 def _beside_training(machine: Machine, function: Function) -> AbstractContextManager[None]:
     """Limit the steps of a function that neither affects training nor leads to it."""
-    aims = machine.compiler.aims
-    follows = function.name in aims.acting or aims.of(getattr(function.node, "body", None)).leads
+    follows = function.name in machine.compiler.aims.acting or machine.compiler.trains(function)
     return nullcontext() if follows else machine.aside(function.node)
 
 
@@ -230,6 +230,13 @@ def bind(machine: Machine, function: Function, args: list[Any], kwargs: dict[str
             names[name] = machine.overridable(name, default(function.frame)) if default is not None else unknown(machine, name)
         elif type(names[name]) is int:
             names[name] = machine.named(name, names[name], frame)
+
+
+def call_unseen(machine: Machine, function: Function, known: Mapping[str, Any], node: cst.CSTNode) -> Any:
+    """Call a function as unknown code would, which passes what is `known`, and what the other names and defaults suggest."""
+    frame = Frame(machine, dict(known), function.frame)
+    bind_unknown(machine, function, frame)
+    return call(machine, replace(function, given=frame.names), [], {}, node)
 
 
 def bind_unknown(machine: Machine, function: Function, frame: Frame) -> None:

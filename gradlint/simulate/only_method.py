@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import replace
 from typing import Any
 
-from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
-from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.callables import ClassValue, Function, Instance
+from gradlint.simulate.calling import call_unseen
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import Network
@@ -26,10 +25,8 @@ def made_out_of_sight(machine: Machine, cls: ClassValue, identity: str = "self")
     instance = Instance(cls, identity=identity)
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
-        inner = Frame(machine, {init.parameters.positional[0]: instance} if init.parameters.positional else {}, init.frame)
-        bind_unknown(machine, init, inner)
         with contextlib.suppress(Raised):
-            call(machine, replace(init, given=dict(inner.names)), [], {}, init.node)
+            call_unseen(machine, init, dict.fromkeys(init.parameters.positional[:1], instance), init.node)
     return instance
 
 

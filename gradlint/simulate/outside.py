@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -245,16 +244,15 @@ def _call_back(machine: Machine, function: Function, args: Any, known: dict[str,
 
     `known` are the arguments that a `partial` has already.
     """
-    from gradlint.simulate.calling import bind_unknown, call
+    from gradlint.simulate.calling import call_unseen
 
-    if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+    if not machine.compiler.trains(function):
         return
-    frame = Frame(machine, dict(known), function.frame, function, {}, function.owner)
+    given = dict(known)
     names = tuple(each for each in function.parameters.positional if each not in known)
     if isinstance(args, tuple) and len(args) <= len(names):
-        frame.names.update(zip(names[len(names) - len(args) :], args, strict=True))
-    bind_unknown(machine, function, frame)
-    call(machine, replace(function, given=frame.names), [], {}, node)
+        given.update(zip(names[len(names) - len(args) :], args, strict=True))
+    call_unseen(machine, function, given, node)
 
 
 def _every(machine: Machine, pace: Any) -> Any:

@@ -13,7 +13,7 @@ import libcst as cst
 from gradlint.model.syntax.expressions import calls_in, dotted, last_name, walk
 from gradlint.simulate.assumptions import CALLERS_INDEX
 from gradlint.simulate.callables import ClassValue, Frame, Function, Instance
-from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.calling import bind_unknown, call, call_unseen
 from gradlint.simulate.definitions import define_function
 from gradlint.simulate.engines import lightning_manual
 from gradlint.simulate.logs import give
@@ -91,11 +91,7 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
 
 def _of_closure(machine: Machine, function: Function) -> Any:
     """The result of a function that a root returns, if it trains: only an unknown caller can call it."""
-    if not machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
-        return function
-    inner = Frame(machine, {}, function.frame, function, {}, function.owner)
-    bind_unknown(machine, function, inner)
-    return call(machine, replace(function, given=dict(inner.names)), [], {}, function.node)
+    return call_unseen(machine, function, {}, function.node) if machine.compiler.trains(function) else function
 
 
 def _micro_batches(machine: Machine, definition: Definition, instance: Instance | None) -> Iterator[tuple[Any, Tensor | None]]:
@@ -167,13 +163,11 @@ def _filled(machine: Machine, instance: Instance, root: Function) -> None:
         empty = {name for name, value in instance.names.items() if value is None}
         if not isinstance(function, Function) or function.node is root.node or not function.parameters.positional:
             continue
-        if not empty or machine.compiler.aims.of(getattr(function.node, "body", None)).leads:
+        if not empty or machine.compiler.trains(function):
             continue
         if not empty.isdisjoint(machine.compiler.once(_attributes_built, function.node)):
-            inner = Frame(machine, {function.parameters.positional[0]: instance}, function.frame)
-            bind_unknown(machine, function, inner)
             with contextlib.suppress(Raised):
-                call(machine, replace(function, given=dict(inner.names)), [], {}, function.node)
+                call_unseen(machine, function, {function.parameters.positional[0]: instance}, function.node)
 
 
 def _attributes_built(node: cst.CSTNode) -> frozenset[str]:

@@ -86,6 +86,10 @@ class Compiler:
             self._bodies[key] = self.block(function.node.body, f"{function.qualname}.<locals>")
         return self._bodies[key]
 
+    def trains(self, function: Any) -> bool:
+        """Whether the body of a function leads to a backward pass."""
+        return self.aims.of(getattr(function.node, "body", None)).leads
+
     def spelled(self, node: cst.CSTNode) -> str:
         """The text of a node, cached."""
         key = id(node)

@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import Role, Taught, role_of_spelling, spells_zeroing
 from gradlint.model.syntax.expressions import last_name, text, walk
-from gradlint.simulate.aims import Aims
+from gradlint.simulate.aims import WITHOUT_GRADIENTS, Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.fitting import Played
@@ -170,7 +170,7 @@ def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_
 def _measures(node: cst.With) -> bool:
     """Whether a context disables gradients, so that nothing in it decides whether they are averaged."""
     made = (each.item for each in node.items)
-    return any(last_name(each.func) in ("no_grad", "inference_mode") for each in made if isinstance(each, cst.Call))
+    return any(last_name(each.func) in WITHOUT_GRADIENTS for each in made if isinstance(each, cst.Call))
 
 
 def _switches(call: cst.Call) -> bool:

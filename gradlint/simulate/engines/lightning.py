@@ -6,7 +6,6 @@ Based on lightning 2.6: `loops/optimization/automatic.py`, `ClosureResult.from_t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -14,9 +13,10 @@ import libcst as cst
 from gradlint.model.syntax.expressions import keywords, last_name
 from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.callables import Frame
-from gradlint.simulate.calling import bind_unknown, call
+from gradlint.simulate.calling import call_unseen
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.engines.accelerate import named_steps
+from gradlint.simulate.engines.lightning_manual import is_module
 from gradlint.simulate.expressions import expression
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.roots import Definition
@@ -45,7 +45,7 @@ def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, F
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
-        if function is None or instance is None or not any(base.endswith("LightningModule") for base in instance.cls.outside):
+        if function is None or instance is None or not is_module(instance):
             return
         if instance.names.get("automatic_optimization") is False:
             return
@@ -55,10 +55,8 @@ def automatic(definition: Definition, trainer: cst.Call) -> Callable[[Machine, F
         for _ in range(machine.world.n + 1):
             machine.begin(None)
             own, *given = function.parameters.positional
-            inner = Frame(machine, {own: instance}, function.frame, function, {}, function.owner)
-            inner.names.update((name, Tensor(frozenset((machine.draw(),)))) for name in given[:1])
-            bind_unknown(machine, function, inner)
-            _optimize(machine, call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node), steps, trainer)
+            known = {own: instance, **{name: Tensor(frozenset((machine.draw(),))) for name in given[:1]}}
+            _optimize(machine, call_unseen(machine, function, known, definition.node), steps, trainer)
 
     return run
 

@@ -30,7 +30,7 @@ _BUILT = "<configured>"
 
 def trains(module: Instance | None, method: str) -> bool:
     """Whether a Trainer calls this method of an object for each micro-batch."""
-    return method == "training_step" and module is not None and _is_module(module)
+    return method == "training_step" and module is not None and is_module(module)
 
 
 def micro_batches(machine: Machine, module: Instance, node: cst.FunctionDef) -> Iterator[tuple[int, Tensor]]:
@@ -45,7 +45,8 @@ def micro_batches(machine: Machine, module: Instance, node: cst.FunctionDef) -> 
         _call(machine, module, "on_train_epoch_end")
 
 
-def _is_module(value: Instance) -> bool:
+def is_module(value: Instance) -> bool:
+    """Whether an object is a LightningModule."""
     return any(base.endswith("LightningModule") for base in value.cls.outside)
 
 
@@ -59,7 +60,7 @@ def _call(machine: Machine, module: Instance, hook: str) -> Any:
 
 def configure(machine: Machine, module: Instance) -> None:
     """Build the optimizers of a module, as a Trainer does before training."""
-    if _is_module(module):
+    if is_module(module):
         module.kept[_BUILT] = _call(machine, module, "configure_optimizers")
 
 

@@ -93,7 +93,8 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     ):
         return withheld("the condition around the call may change before the next update")
     edits: list[Edit] = []
-    for each in (found, *following(found, step, along, scene, places)):
+    moving = (found, *following(found, step, along, scene, places))
+    for each in moving:
         anchor, after = anchor_of(step, what if each is found else What.CLIP, scene, places)
         if not each.guard and any(anchor is piece for piece in each.pieces):
             return withheld("the call is already next to the step")
@@ -103,10 +104,11 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     fix = Fix(message, tuple(edits))
     if scene.run.world.settled:
         return unsafe(fix, "with the fix, only the last micro-batch of a window decides which branch runs")
-    if not found.reported or scene.loop is None:
+    reported = dict.fromkeys(name for each in moving for name in each.reported)
+    if not reported or scene.loop is None:
         return fix, None
-    first = "\n".join(f"{name} = torch.zeros(())" for name in found.reported)
-    shown = ", ".join(f"`{name}`" for name in found.reported)
+    first = "\n".join(f"{name} = torch.zeros(())" for name in reported)
+    shown = ", ".join(f"`{name}`" for name in reported)
     fix = Fix(message, (Insert(scene.loop, first), *edits))
     return unsafe(fix, f"between updates {shown} would keep the value of the last one, and be 0 before the first")
 

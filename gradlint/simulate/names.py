@@ -26,5 +26,6 @@ def load(frame: Frame, name: str) -> Any:
     if name in _SHORT:
         return External(_SHORT[name])
     value = unknown(frame.machine, name)
+    frame.machine.risks.add(f"`{name}` may have no value where it is read")
     frame.module.names[name] = value
     return value

@@ -96,8 +96,8 @@ class _Known:
 
     @cached_property
     def is_sure(self) -> bool:
-        """Whether its loops accumulate and all of them have a definite verdict."""
-        if not any(view.accumulates for view in views(self.simulation.main.trace)):
+        """Whether it updates weights, once per window or on each micro-batch, and all its loops have a definite verdict."""
+        if not any(view.accumulates or (view.size == 1 and view.steps) for view in views(self.simulation.main.trace)):
             return False
         return all(each.answer is not Answer.UNKNOWN for each in verdicts(self.simulation))
 

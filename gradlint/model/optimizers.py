@@ -101,8 +101,10 @@ def _decays(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool
 
 
 def _declared_elsewhere(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts) -> bool:
-    """Whether a setting belongs to the result of a function from another file: `args = get_args()`."""
+    """Whether a setting belongs to a module, or to the result of a function, of another file: `hp.decay`, `args = get_args()`."""
     owner = root_name(node)
+    if owner in facts.imports:
+        return True
     calls = (each for each in _values(owner, holder, facts) if isinstance(each, cst.Call)) if owner is not None else ()
     return any(isinstance(call.func, cst.Name) and "." in facts.qualify(call.func) for call in calls)
 

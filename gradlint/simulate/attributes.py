@@ -36,7 +36,8 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
         path = f"{value.path}.{name}"
         if path == "torch.__version__":
             return TORCH_NOW
-        return unknown(machine, f"{value.last}.{name}") if spells_setting(path) and not known_package(path) else External(path)
+        sets = not known_package(path) and (spells_setting(path) or machine.counts_steps(name))
+        return unknown(machine, f"{value.last}.{name}") if sets else External(path)
     if isinstance(value, ModuleValue):
         return attribute_of_module(machine, value, name)
     told = told_by(machine, value, name, node)

@@ -20,7 +20,7 @@ _EPOCHS = re.compile(r"epoch|^rounds?$|n_pass", re.I)
 _PASS = re.compile(r"^(n_|num_)?(steps|iters?|iterations|batches)_(per|in)_epoch$|^epoch_(length|size|steps|iters)$", re.I)
 _EPOCH_NOW = re.compile(r"^(cur_|current_|this_|i_)?epoch(_idx|_num|_id|_no|_i)?$")
 _SETTINGS = re.compile(
-    r"(^|[._])(args?|opts?|options?|config|cfg|conf|flags?|hparams?|params?|hps?|settings)$|^(FLAGS|CFG|C)$|"
+    r"(^|[._])((?i:args?|opts?|options?|config|cfg|conf|flags?|hparams?|params?|hps?|settings|constants?)|C)$|"
     r"(args?|opts?|options?|config|cfg|settings)\(.*\)(\[\d\])?$"
 )
 _PACKAGES = frozenset(

@@ -56,3 +56,39 @@ def test_gradients_that_are_kept_and_put_back_are_not_lost(inside: str, behind: 
 
 def test_what_is_handed_the_model_may_keep_its_gradients() -> None:
     assert run(first=CLEAR, inside="collect(net)", behind=f"spread(net)\n        {STEP}") == set()
+
+
+HEAD_OF_A_MODEL = """
+import torch
+from torch import nn
+
+ACCUM = 4
+
+
+class Span(nn.Module):
+    def __init__(self, body):
+        super().__init__()
+        self.body, self.head = body, nn.Linear(8, 2)
+
+    def forward(self, ids):
+        logits = self.head(self.body(ids))
+        start, end = {split}
+        return start.squeeze(-1), end.squeeze(-1)
+
+
+def fit(body, loader):
+    net = Span(body)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for i, (ids, first, last) in enumerate(loader):
+        net.zero_grad()
+        start, end = net(ids)
+        loss = nn.functional.cross_entropy(start, first) + nn.functional.cross_entropy(end, last)
+        loss.backward()
+        if (i + 1) % ACCUM == 0:
+            optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("split", ["logits.split(1, dim=-1)", "logits.chunk(2, dim=-1)", "torch.unbind(logits, -1)"])
+def test_parts_of_an_output_are_no_micro_batches(split: str) -> None:
+    assert codes(HEAD_OF_A_MODEL.format(split=split)) == {"GRD101", "GRD202", "GRD203"}

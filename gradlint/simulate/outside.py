@@ -100,7 +100,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
     from gradlint.simulate.attributes import get_attribute
     from gradlint.simulate.methods import method, network_method
 
-    if steps_by_name(name) and type(value) is Opaque and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER:
+    if steps_by_name(name) and type(value) is Opaque and _spells_optimizer(machine, value, node):
         return method(machine, stepped(machine, value), name, args, kwargs, node)  # a setting has no such method
     if name == "zero_grad" and isinstance(value, Opaque) and "<engine>" in value.kept:
         return deepspeed.method(machine, value.kept["<engine>"], name, args, kwargs, node)
@@ -131,6 +131,13 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
 
             return call(machine, child, args, kwargs, node)
     return call_unknown(machine, value, args, kwargs, node, name)
+
+
+def _spells_optimizer(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
+    """Whether something unknown has the name of an optimizer, and is not called a schedule where its method is called."""
+    owner = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    here = machine.words.role_of_spelling(last_name(owner) or "") if owner is not None else None
+    return here is not Role.SCHEDULER and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER
 
 
 _OF_MODELS = frozenset(
@@ -201,7 +208,7 @@ def _by_name(
     if name_of_update(last, node) and len(given) <= 3:
         optimizer = next(filter(None, map(optimizer_in, given)), None)
         if optimizer is not None:
-            step(machine, optimizer, node, "wrapper")
+            step(machine, optimizer, node, "wrapper" if callee is None else "object")
             return Tensor(frozenset(), None, text="whether it stepped")
     if len(args) >= 2 and any(isinstance(each, Optimizer) for each in args[1:3]) and wraps(last, kwargs, node):
         return wrapper(machine, path, args, kwargs, node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 import libcst as cst
@@ -60,9 +60,13 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
             values = [*values[:starred], middle, *values[len(values) - after :]]
         if counted:  # a loss that comes with a count still has to be divided by it
             values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
+        roles = [frame.machine.words.role_of_spelling(name) for name in names]
         if isinstance(value, Schedule):  # a function that builds a schedule may return it with other things, as timm's do
-            words = frame.machine.words
-            values = [value if words.role_of_spelling(name) is Role.SCHEDULER else Opaque(f"an item {name}") for name in names]
+            given = zip(names, roles, strict=True)
+            values = [value if role is Role.SCHEDULER else Opaque(f"an item {name}") for name, role in given]
+        if isinstance(value, Optimizer) and value.node is None:  # the same for optimizers of unknown code
+            of_schedules = (Opaque(name) if role is Role.SCHEDULER else None for name, role in zip(names, roles, strict=True))
+            values = [other or each for other, each in zip_longest(of_schedules, values)]
         for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
             part(frame, each)
 

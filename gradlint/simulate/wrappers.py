@@ -9,6 +9,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import (
     BOUNDARY_ARGUMENTS,
+    Role,
 )
 from gradlint.model.syntax.expressions import last_name
 from gradlint.simulate.conditions import truth
@@ -23,6 +24,9 @@ from gradlint.simulate.values import Opaque, Tensor
 
 _ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
 
+_OF_A_STEP = frozenset(("lr_kwargs",))
+"""The arguments of an engine's step."""
+
 
 def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
     """`engine.backward(loss)` and `engine.step()` of an unknown engine, or `loss.backward()` of an unknown loss."""
@@ -31,9 +35,13 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
         return None
     engine = value.kept.get("<engine>")
     spelled = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
-    if engine is None and _ENGINE.search(spelled or value.last):
+    given = [*args, *kwargs.values()]
+    if name == "backward" and any(map(optimizer_in, given)):
+        engine = None  # an engine has an optimizer of its own
+    elif engine is None and _ENGINE.search(spelled or value.last):
         engine = value.kept["<engine>"] = Engine(value.identity)
-    if engine is not None and (name == "backward" or not args):
+    steps = not args and kwargs.keys() <= _OF_A_STEP and machine.words.role_of_spelling(spelled or "") is not Role.SCHEDULER
+    if engine is not None and (name == "backward" or steps):
         return deepspeed.method(machine, engine, name, args, kwargs, node)
     if name == "backward":
         backward(machine, args[0] if args else kwargs.get("loss"), node, through="object")
@@ -42,7 +50,7 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
     optimizer = next(filter(None, map(optimizer_in, args)), None) if "<backward>" in value.kept else None
     if optimizer is not None:
         step(machine, optimizer, node, through="object")
-    parts = flattened([*args, *kwargs.values()])
+    parts = flattened(given)
     unknown_call(machine, f"{value.last}.{name}", [value, *parts], node)
     return given_back(machine, args, kwargs, parts, node, value)
 

@@ -49,7 +49,7 @@ error[GRD101]: The loss is not divided by `accum_steps` before `backward()`
    |             ---------------- the accumulated gradients are used here
 11 |             optimizer.zero_grad()
    |
-note: `optimizer.step()` uses the sum of the window's gradients, not their mean; with SGD, each step is N times as long
+note: assuming a mean loss, `optimizer.step()` uses the sum of the window's gradients, not their mean; with SGD, each step is N times as long
 help: [*] Divide the loss by `accum_steps`
    |
  8 -         loss.backward()

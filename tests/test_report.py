@@ -196,8 +196,15 @@ def test_code_is_cut_to_the_terminal() -> None:
     each = diagnostic(span(1, 1, 1, 5), fix=TextFix("Do this", Applicability.SAFE, (edit(1, 1, 1, 5, "right"),)))
     for columns in (60, 80, 120):
         shown = list(map(click.unstyle, full([each], f"wrong{'x' * 300}\n", unsafe=False, columns=columns)))
-        assert max(map(width, shown)) == columns, shown
-    assert max(map(width, map(click.unstyle, full([each], f"wrong{'x' * 300}\n", unsafe=False, columns=10)))) < 50
+        excerpt = [line for line in shown if " | " in line]
+        assert excerpt and max(map(width, excerpt)) == columns, shown
+
+
+def test_added_lines_are_not_cut_to_the_terminal() -> None:
+    """What is new is often at the end of the line."""
+    each = diagnostic(span(1, 1, 1, 5), fix=TextFix("Do this", Applicability.SAFE, (edit(1, 101, 1, 101, " or flush"),)))
+    shown = "\n".join(map(click.unstyle, full([each], f"{'x' * 100}\n", unsafe=False, columns=60)))
+    assert f"1 + {'x' * 100} or flush\n" in shown
 
 
 def test_concise_is_one_line_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

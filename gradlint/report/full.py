@@ -97,14 +97,14 @@ def _finding(each: Diagnostic, groups: Sequence[Sequence[_Mark]], sheet: _Sheet)
 
 
 def _change(change: Sequence[Changed], sheet: _Sheet) -> Iterator[str]:
-    """Yield the lines that a fix removes and adds."""
+    """Yield the lines that a fix removes and adds. Unlike an excerpt, they wrap: a cut could hide what is new."""
     if change:
         yield sheet.line()
     for each in change:
         if each.sign == GAP:
             yield click.style("." * max(3, sheet.gutter), fg="blue")
         else:
-            line = f"{each.sign} {cut(expand(each.text), 0, sheet.limit)}".rstrip()
+            line = f"{each.sign} {cut(expand(each.text), 0, COLUMNS)}".rstrip()
             shown = click.style(line, fg=_SIGNS[each.sign]) if each.sign in _SIGNS else line
             yield f"{click.style(f'{each.row:>{sheet.gutter}}', fg='blue')} {shown}".rstrip()
     if change:

@@ -151,7 +151,7 @@ def _wave(start: int, end: int, row: int) -> str:
 PICTURES = (
     Picture(
         "index",
-        "The loop above as a timeline of micro-batches, as it is and as it should be: wrong and missing calls are marked",
+        "The loop above as a timeline of micro-batches, before and after the fix: wrong and missing calls are marked",
         _loop("train.py", "scheduler = CosineAnnealingLR"),
     ),
     Picture(
@@ -161,7 +161,7 @@ PICTURES = (
     ),
     Picture(
         "engines",
-        "The loop above as it is and as it should be: with Accelerate, the script must not divide the loss again, and clips, steps "
+        "The loop above before and after the fix: with Accelerate, the script must not divide the loss again, and clips, steps "
         "and schedules once per window",
         _loop("train.py", "optimizer.zero_grad()  # GRD203"),
     ),

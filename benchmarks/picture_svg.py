@@ -68,7 +68,7 @@ def _plot(axes: Axes, picture: Picture) -> None:
         axes.set_yscale("log")
     line = _stems if picture.kind == "stems" else _line
     repaired, written = line(axes, picture, picture.repaired, **_SOLID), line(axes, picture, picture.written, **_DASHED)
-    handles, labels = [written, repaired], ["as written", "as repaired"]
+    handles, labels = [written, repaired], ["before the fix", "after the fix"]
     if picture.bound is not None:
         handles.append(axes.axhline(picture.bound, color=INK, linewidth=1.2, linestyle=":", zorder=1))
         labels.append("the clip's bound")

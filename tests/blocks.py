@@ -18,6 +18,8 @@ _FENCE = re.compile(
 _CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.M | re.S)
 _SHOWN = re.compile(r"(?<=^<!-- show )(\S+) -->\n\n```text\n.*?^```$", re.M | re.S)
 
+_DIFF = re.compile(r"(?<=^<!-- diff )(\S+) -->\n\n```diff\n.*?^```$", re.M | re.S)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -35,8 +37,15 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block(found["language"], found["title"], found["body"], text.count("\n", 0, found.start()) + 1)
 
 
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", re.sub(r"\[(.+?)\]\(.+?\)", r"\1", each.lower())).replace(" ", "-") for each in headings}
+
+
 def played(text: str) -> str:
-    """A page as it must be: its console blocks print what they show, and so does `gradlint show` where a comment names a file.
+    """A page as it must be: its console blocks print what they show, and so do `gradlint show` and
+    `gradlint check --diff` where a comment names a file.
 
     All blocks with a title are files in an empty folder, in which the commands run in their order.
     """
@@ -49,6 +58,9 @@ def played(text: str) -> str:
                     Path(block.title).parent.mkdir(parents=True, exist_ok=True)
                     Path(block.title).write_text(block.body, encoding="utf-8")
             text = _SHOWN.sub(lambda found: f"{found[1]} -->\n\n```text\n{_words(found[1])}\n```", text)
+            text = _DIFF.sub(
+                lambda found: f"{found[1]} -->\n\n```diff\n{_output(f'gradlint check {found[1]} --diff -q')}```", text
+            )
             return _CONSOLE.sub(lambda found: _printed(re.findall(r"^\$ (.+)$", found[1], re.M)), text)
         finally:
             os.chdir(here)

@@ -12,7 +12,9 @@ from harness import PAGES, ROOT
 from gradlint.registry import all_rules
 
 README = ROOT / "README.md"
-WRITTEN = (README, *(ROOT / "docs" / f"{name}.md" for name in ("index", "model")))
+PAGES_URL = "https://github.com/torch-gradlint/torch-gradlint/blob/main/rules"
+"""Links of the README are absolute, because the package index shows it too."""
+WRITTEN = (README, *(ROOT / "docs" / f"{name}.md" for name in ("index", "model", "tutorial")))
 _FIX = re.compile(r"^\*\*\w+\*\* · \*(.+) fix\*$", re.M)
 _TABLE = re.compile(r"(?<=<!-- rules -->\n)(.*?)(?=<!-- /rules -->)", re.S)
 
@@ -24,7 +26,7 @@ def rule_table() -> str:
         fix = _FIX.search((PAGES / f"{rule.code}.md").read_text(encoding="utf-8"))
         assert fix is not None, f"rules/{rule.code}.md does not say in its third line what kind of fix it has"
         rows.append(
-            f"| [{rule.code}](rules/{rule.code}.md) | {rule.name} | {rule.severity.value} | {fix.group(1)} | {rule.summary} |"
+            f"| [{rule.code}]({PAGES_URL}/{rule.code}.md) | {rule.name} | {rule.severity.value} | {fix.group(1)} | {rule.summary} |"
         )
     return "\n".join(rows)
 

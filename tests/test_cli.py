@@ -117,6 +117,24 @@ def test_diff_shows_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert check("--diff", "--fix", script(tmp_path, CLEAN)).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("gradlint rule GRD40", "GRD401"),
+        ("gradlint rule sched", "scheduler-per-micro-batch"),
+        ("gradlint check --select GRD101,DROP", "GRD101,dropped-tail"),
+        ("gradlint show --why unscaled", "unscaled-loss"),
+        ("gradlint ch", "check"),
+        ("gradlint check --output-format git", "gitlab"),
+    ],
+)
+def test_shells_complete_rules_commands_and_values(words: str, offered: str) -> None:
+    environment = {**os.environ, "_GRADLINT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    program = "import sys; sys.argv[0] = 'gradlint'; from gradlint.cli import main; main(prog_name='gradlint')"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert f"plain,{offered}" in done.stdout.splitlines()
+
+
 def test_diff_is_for_git_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my src").mkdir()
     path = script(tmp_path, SAFE)
@@ -438,7 +456,9 @@ def test_unfixable(tmp_path: Path) -> None:
     every = ("--fix", "--unsafe-fixes", "--output-format", "concise")
     result = check(*every, "--unfixable", "GRD5", path)
     assert (
-        ": GRD501 The weight decay of `Adam`" in result.stdout and "[*]" not in result.stdout and "AdamW" not in path.read_text()
+        ": GRD501 `Adam` turns `weight_decay` into" in result.stdout
+        and "[*]" not in result.stdout
+        and "AdamW" not in path.read_text()
     )
     path = script(tmp_path, BOTH)
     check(*every, "--fixable", "GRD5", path)

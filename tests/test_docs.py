@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
-from blocks import Block, blocks
+from blocks import Block, anchors, blocks
 from harness import ROOT, found
 from readme import WRITTEN, generated
 from samples import BOTH, script
@@ -108,7 +108,7 @@ SHELL = [(page, block) for page, block in of("sh", "bash", "shell") if (page, bl
 def project(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A repository with training scripts in it, and an environment in which `gradlint` fails only where it should not."""
     folder = tmp_path / "project"
-    for name in ("train.py", "src/train.py", "fixtures/train.py"):
+    for name in ("train.py", "src/train.py", "fixtures/six_bugs/six_bugs.py"):
         script(folder, BOTH, name)
     program = tmp_path / "bin" / "gradlint"
     program.parent.mkdir()
@@ -263,12 +263,6 @@ def test_arguments_of_hooks_are_accepted(project: tuple[Path, dict[str, str]]) -
 
 _LINK = re.compile(r"\]\((?![a-z]+:)([^)\s#]*)(?:#([^)\s]+))?\)")
 _CODE = re.compile(r"^ *```.*?^ *```$|`[^`\n]+`", re.M | re.S)
-
-
-def anchors(text: str) -> set[str]:
-    """What GitHub calls the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
-    return {re.sub(r"[^\w -]", "", re.sub(r"\[(.+?)\]\(.+?\)", r"\1", each.lower())).replace(" ", "-") for each in headings}
 
 
 @pytest.mark.parametrize("page", TEXTS)

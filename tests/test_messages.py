@@ -18,7 +18,7 @@ def train(model, loader, optimizer, n):
         total += 1
 """
 KEPT_AWAY = "another test keeps `optimizer.step()` from running then"
-AT_ONCE = "`optimizer.step()` updates after one"
+AT_ONCE = "`optimizer.step()` updates after a single micro-batch"
 
 
 def said(code: str, boundary: str, inner: str = "True") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,16 @@ def test_names_of_earlier_cells_are_known(tmp_path: Path) -> None:
     for value, codes in (("0.0", set()), ("0.1", {"GRD501"})):
         path = write(tmp_path / "adam.ipynb", [cell("import torch", f"DECAY = {value}"), decay])
         assert {each["code"] for each in json.loads(check(str(path), "--output-format", "json").stdout)} == codes
+
+
+def test_diff_names_the_cells_and_can_be_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write(tmp_path / "train.ipynb", CELLS)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    shown = check("train.ipynb", "--diff").stdout
+    assert next(line for line in shown.splitlines() if line.startswith("@@")).endswith("@@ cell 5")
+    subprocess.run(["git", "apply"], input=shown, text=True, check=True)
+    assert "(loss / EVERY).backward()" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("indent", [1, 2, 4])

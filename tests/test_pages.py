@@ -82,7 +82,7 @@ def test_page_has_its_picture(pictured: Page) -> None:
     title, description = image.findtext(f"{SVG}title"), image.findtext(f"{SVG}desc") or ""
     assert description.split() == words.split() and description.startswith(f"{title}. ")
     assert image.get("role") == "img" and image.get("aria-labelledby") == "title desc"
-    assert re.search(r"as written (from )?\d", description) and re.search(r"as repaired (from )?\d", description)
+    assert re.search(r"before the fix (from )?\d", description) and re.search(r"after the fix (from )?\d", description)
 
 
 def test_picture_is_drawn_from_two_runs(pictured: Page) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from blocks import blocks
+from blocks import anchors, blocks
 from harness import ROOT
 from readme import README
 from samples import BOTH, CLEAN, run, script
@@ -22,12 +22,31 @@ def block(language: str, holding: str) -> str:
     return found
 
 
-def test_first_screen_shows_a_finding_and_its_fix() -> None:
+def test_first_screen_says_what_it_is_how_to_get_it_and_what_it_does() -> None:
+    lines = TEXT.splitlines()
+    assert lines[2].startswith("gradlint finds ") and lines.index("pip install torch-gradlint") < 10
+    assert any(line.startswith("![") for line in lines[:15]), "a picture is on the first screen"
+    change = next(each for each in blocks(TEXT) if each.language == "diff")
+    assert change.row < 20 and "\n-            scheduler.step()\n+                scheduler.step()\n" in change.body
+
+
+def test_a_finding_is_shown_whole() -> None:
     first = next(each for each in blocks(TEXT) if each.language == "console")
-    assert first.row < 12, "the example begins on the first screen"
     assert "^^^^" in first.body and "----" in first.body, "both places are shown"
-    assert "\n-            scheduler.step()\n+                scheduler.step()\n" in first.body
-    assert len(first.body.splitlines()) < 30
+    assert "\nhelp: [*] " in first.body and "\n18 +                 scheduler.step()\n" in first.body
+
+
+def test_links_and_pictures_work_on_the_package_index() -> None:
+    """They are absolute, and those into this repository lead to a file that there is."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", TEXT, flags=re.M | re.S))
+    assert len(targets) > 50 and all(each.startswith("https://") for each in targets), targets
+    ours = re.compile(
+        r"https://(?:raw\.githubusercontent\.com/torch-gradlint/torch-gradlint|github\.com/torch-gradlint/torch-gradlint/blob)/main/(.+)"
+    )
+    inside = [found[1].partition("#") for each in targets if (found := ours.fullmatch(each))]
+    for path, _, anchor in inside:
+        assert (ROOT / path).is_file(), path
+        assert not anchor or anchor in anchors((ROOT / path).read_text(encoding="utf-8")), f"{path}#{anchor}"
 
 
 def test_example_is_repaired_at_once() -> None:
@@ -40,10 +59,11 @@ def test_no_line_installs_another_project() -> None:
 
 
 def test_main_command_finds_the_fixtures_bugs() -> None:
-    assert block("sh", "check fixtures") == "pip install . && gradlint check fixtures\n"
-    done = subprocess.run([sys.executable, "-m", "gradlint", "check", "fixtures"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "Found " in done.stdout and done.stderr == ""
-    assert "GRD000" not in done.stdout
+    script = "fixtures/six_bugs/six_bugs.py"
+    assert block("sh", "check fixtures") == f"pip install . && gradlint check {script}\n"
+    done = subprocess.run([sys.executable, "-m", "gradlint", "check", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "Found 5 errors and 1 warning." in done.stdout and done.stderr == ""
+    assert len(done.stdout.splitlines()) < 160, "a newcomer reads the whole output"
 
 
 def test_continuous_integration_runs_the_test_command() -> None:

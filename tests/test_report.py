@@ -14,7 +14,7 @@ import click
 import pytest
 from samples import BOTH, SAFE, check, run, script
 
-from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Severity, Span, TextFix
+from gradlint.diagnostic import Applicability, Diagnostic, Place, Related, Severity, Span, TextEdit, TextFix
 from gradlint.report.full import full
 from gradlint.report.lines import cut, expand, safe, width
 
@@ -49,8 +49,12 @@ error[GRD101]: The loss is not divided by `accum_steps` before `backward()`
    |             ---------------- the accumulated gradients are used here
 11 |             optimizer.zero_grad()
    |
-note: `optimizer.step()` uses the sum of the window's gradients, not their mean; with SGD, each step is N times as long
+note: assuming a mean loss, `optimizer.step()` uses the sum of the window's gradients, not their mean; with SGD, each step is N times as long
 help: [*] Divide the loss by `accum_steps`
+   |
+ 8 -         loss.backward()
+ 8 +         (loss / accum_steps).backward()
+   |
 
 """
     )
@@ -148,6 +152,59 @@ def test_places_beyond_the_text_do_not_fail() -> None:
 def test_unsafe_fixes_are_named_as_such() -> None:
     fix = TextFix("Use AdamW", Applicability.UNSAFE, ())
     assert "help: Use AdamW (unsafe fix)\n" in plain(diagnostic(span(1, 1, 1, 2), fix=fix), "x\n")
+
+
+def edit(row: int, column: int, end_row: int, end_column: int, content: str) -> TextEdit:
+    return TextEdit(span(row, column, end_row, end_column), content)
+
+
+def help_of(*edits: TextEdit, text: str = NUMBERS) -> list[str]:
+    """What the help for a fix shows of its lines."""
+    fix = TextFix("Do this", Applicability.SAFE, edits)
+    return plain(diagnostic(span(1, 1, 1, 2), fix=fix), text).partition("Do this\n")[2].splitlines()
+
+
+def test_help_shows_the_lines_that_the_fix_changes() -> None:
+    assert help_of(edit(5, 1, 5, 5, "word"), edit(7, 1, 8, 1, "")) == [
+        "  |",
+        "5 - line_5",
+        "5 + word_5",
+        "6   line_6",
+        "7 - line_7",
+        "  |",
+    ]
+    assert help_of(edit(2, 1, 2, 1, "new\r\n"), edit(20, 1, 20, 5, "word")) == [
+        "   |",
+        " 2 + new",
+        "...",
+        "20 - line_20",
+        "21 + word_20",
+        "   |",
+    ]
+
+
+def test_help_shortens_a_long_change() -> None:
+    shown = help_of(edit(1, 1, 1, 1, "".join(f"new_{number}\n" for number in range(40))))
+    assert shown[1] == " 1 + new_0" and len(shown) == 15 and shown[-2:] == ["...", "   |"]
+
+
+def test_help_shows_no_lines_of_another_text() -> None:
+    assert help_of(edit(99, 1, 99, 2, "x")) == [] and help_of() == []
+
+
+def test_code_is_cut_to_the_terminal() -> None:
+    each = diagnostic(span(1, 1, 1, 5), fix=TextFix("Do this", Applicability.SAFE, (edit(1, 1, 1, 5, "right"),)))
+    for columns in (60, 80, 120):
+        shown = list(map(click.unstyle, full([each], f"wrong{'x' * 300}\n", unsafe=False, columns=columns)))
+        excerpt = [line for line in shown if " | " in line]
+        assert excerpt and max(map(width, excerpt)) == columns, shown
+
+
+def test_added_lines_are_not_cut_to_the_terminal() -> None:
+    """What is new is often at the end of the line."""
+    each = diagnostic(span(1, 1, 1, 5), fix=TextFix("Do this", Applicability.SAFE, (edit(1, 101, 1, 101, " or flush"),)))
+    shown = "\n".join(map(click.unstyle, full([each], f"{'x' * 100}\n", unsafe=False, columns=60)))
+    assert f"1 + {'x' * 100} or flush\n" in shown
 
 
 def test_concise_is_one_line_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_six_bugs() -> None:
 
 
 SIX_BUGS = """\
-  as it is, N = ACCUM_STEPS = 4
+  before the fix, N = ACCUM_STEPS = 4
                                  window 1      window 2      tail
   line                           1  2  3  4 │  5  6  7  8 │  9 10
     57  backward scaled loss     ✗  ✗  ✗  ✗ │  ✗  ✗  ✗  ✗ │  ✗  ✗  GRD101
@@ -133,7 +133,7 @@ SIX_BUGS = """\
     66  zero_grad                ✗  ·  ·  □ │  ✗  ·  ·  □ │  ✗  ●  GRD201
     68  schedule                 ✗  ✗  ✗  ● │  ✗  ✗  ✗  ● │  ✗  ●  GRD401
 
-  as it should be
+  after the fix
                                  window 1      window 2      tail
                                  1  2  3  4 │  5  6  7  8 │  9 10
         backward scaled loss/N   ●  ●  ●  ● │  ●  ●  ●  ● │  ●  ●
@@ -284,10 +284,10 @@ def test_the_trainer_is_named_where_it_owns_the_loop() -> None:
 def test_words_come_first_and_the_legend_last(tmp_path: Path) -> None:
     lines = run("show", script(tmp_path)).stdout.splitlines()
     assert lines[0].endswith("train.py:6 training loop in train") and "  events" in lines
-    assert "as it is, N = accum_steps (drawn as 3)" in lines[lines.index("") + 1]
+    assert "as written, N = accum_steps (drawn as 3)" in lines[lines.index("") + 1]
     assert "  A window is the N micro-batches that share one optimizer step." in lines
     clean = run("show", script(tmp_path, CLEAN)).stdout
-    assert "Nothing wrong was found on this timeline." in clean and "as it should be" not in clean and "✗" not in clean
+    assert "Nothing wrong was found on this timeline." in clean and "after the fix" not in clean and "✗" not in clean
 
 
 def test_ascii_where_the_stream_can_do_no_more(tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
             assert said in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "out.svg").exists()
     both = run("show", tmp_path / "missing.py", script(tmp_path))
-    assert both.exit_code == 2 and both.stderr.count("\n") == 1 and "as it is" in both.stdout
+    assert both.exit_code == 2 and both.stderr.count("\n") == 1 and "before the fix" in both.stdout
 
 
 def test_a_configuration_teaches_names(tmp_path: Path) -> None:
@@ -450,7 +450,7 @@ def test_the_page_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     script(tmp_path, source)
     result = run("show", "train.py")
-    shown = result.stdout[result.stdout.index("  as it is") :]
+    shown = result.stdout[result.stdout.index("  before the fix") :]
     assert run(*command.split()).exit_code == 0
     image = (tmp_path / "train.svg").read_text(encoding="ascii")
     if request.config.getoption("--update-fixed"):

@@ -20,7 +20,7 @@ from gradlint.simulate.trace import Length
 from gradlint.simulate.world import last_part
 
 _IMPORT = AddImport("import math")
-_COUNT = "Count updates"
+_COUNT = "Count updates, not micro-batches"
 
 
 def in_updates(told: Told) -> Outcome:

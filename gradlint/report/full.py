@@ -10,6 +10,7 @@ from textwrap import wrap
 import click
 
 from gradlint.diagnostic import Applicability, Diagnostic, Span
+from gradlint.report.change import GAP, Changed, changed_lines
 from gradlint.report.lines import cut, expand, marker, one_line, where, width
 from gradlint.report.styles import COLOURS, coloured_code
 
@@ -17,6 +18,9 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 AROUND = 2
 """Number of lines to show above and below a place."""
 COLUMNS = 140
+"""Longer lines of code are cut, and so are those that do not fit on the terminal."""
+NARROWEST = 40
+_SIGNS = {"-": "red", "+": "green"}
 LONGEST = 8
 """A place with more lines than this is shown with its first and last lines only."""
 
@@ -39,6 +43,18 @@ class _Mark:
         return range(self.span.start.row, self.span.end.row + 1)
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """What excerpts are drawn on: the source, the width of the line numbers, and the columns that there are for code."""
+
+    source: Sequence[str]
+    gutter: int
+    limit: int
+
+    def line(self, rest: str = "", number: str = "") -> str:
+        return f"{click.style(f'{number:>{self.gutter}} |', fg='blue')} {rest}".rstrip()
+
+
 def full(
     diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False, columns: int | None = None
 ) -> Iterator[str]:
@@ -47,36 +63,62 @@ def full(
     for each in diagnostics:
         kind = click.style(each.severity.value, fg=COLOURS[each.severity], bold=True)
         yield f"{kind}[{coloured_code(each, links=links)}]: {click.style(one_line(each.message), bold=True)}"
-        yield from _finding(each, source)
-        yield from _remarks(each, columns, marker(each, unsafe=unsafe))
+        groups = _groups(_marks(each), len(source))
+        change = changed_lines(source, each.fix.edits) if each.fix is not None else []
+        sheet = _sheet(source, groups, change, columns)
+        yield from _finding(each, groups, sheet)
+        yield from _remarks(each, columns, marker(each, unsafe=unsafe), list(_change(change, sheet)))
         yield ""
 
 
-def _finding(each: Diagnostic, source: Sequence[str]) -> Iterator[str]:
-    main = _Mark(each.span, "", "^", COLOURS[each.severity])
-    marks = [main, *(_Mark(other.span, one_line(other.message), "-", "blue") for other in each.related)]
-    groups = _groups(marks, len(source))
-    gutter = len(str(max(_rows(group, len(source))[-1] for group in groups))) if source else 1
+def _marks(each: Diagnostic) -> list[_Mark]:
+    related = (_Mark(other.span, one_line(other.message), "-", "blue") for other in each.related)
+    return [_Mark(each.span, "", "^", COLOURS[each.severity]), *related]
+
+
+def _sheet(source: Sequence[str], groups: Sequence[Sequence[_Mark]], change: Sequence[Changed], columns: int | None) -> _Sheet:
+    rows = [*(_rows(group, len(source))[-1] for group in groups), *(each.row for each in change)]
+    gutter = len(str(max(rows))) if source else 1
+    return _Sheet(source, gutter, COLUMNS if columns is None else max(NARROWEST, min(COLUMNS, columns - gutter - 3)))
+
+
+def _finding(each: Diagnostic, groups: Sequence[Sequence[_Mark]], sheet: _Sheet) -> Iterator[str]:
     closed = True
     for group in groups:
         first = next((mark for mark in group if mark.main), group[0])
         arrow = click.style("-->" if first.main else ":::", fg="blue")
         if not closed:
-            yield _line(gutter)
-        yield f"{' ' * gutter}{arrow} {where(each)}:{first.span.start.row}:{first.span.start.column}"
-        if all(mark.rows[0] <= len(source) for mark in group):
-            lines = list(_excerpt(group, source, gutter))
+            yield sheet.line()
+        yield f"{' ' * sheet.gutter}{arrow} {where(each)}:{first.span.start.row}:{first.span.start.column}"
+        if all(mark.rows[0] <= len(sheet.source) for mark in group):
+            lines = list(_excerpt(group, sheet))
             yield from lines
-            closed = lines[-1] == _line(gutter)
+            closed = lines[-1] == sheet.line()
 
 
-def _remarks(each: Diagnostic, columns: int | None, star: str) -> Iterator[str]:
-    """Yield why it harms, what the fix does (marked if `--fix` applies it), and what else to know."""
+def _change(change: Sequence[Changed], sheet: _Sheet) -> Iterator[str]:
+    """Yield the lines that a fix removes and adds. Unlike an excerpt, they wrap: a cut could hide what is new."""
+    if change:
+        yield sheet.line()
+    for each in change:
+        if each.sign == GAP:
+            yield click.style("." * max(3, sheet.gutter), fg="blue")
+        else:
+            line = f"{each.sign} {cut(expand(each.text), 0, COLUMNS)}".rstrip()
+            shown = click.style(line, fg=_SIGNS[each.sign]) if each.sign in _SIGNS else line
+            yield f"{click.style(f'{each.row:>{sheet.gutter}}', fg='blue')} {shown}".rstrip()
+    if change:
+        yield sheet.line()
+
+
+def _remarks(each: Diagnostic, columns: int | None, star: str, change: Sequence[str]) -> Iterator[str]:
+    """Yield why it harms, what the fix does (marked if `--fix` applies it) with its lines, and what else to know."""
     if each.reason:
         yield from _remark("note", each.reason, columns)
     if each.fix is not None:
         kind = "" if each.fix.applicability is Applicability.SAFE else " (unsafe fix)"
         yield from _remark("help", f"{star}{each.fix.message}{kind}", columns)
+        yield from change
     if each.note:
         yield from _remark("note", each.note, columns)
 
@@ -106,29 +148,26 @@ def _rows(group: Sequence[_Mark], last: int) -> range:
     return range(first, max(first, min(last, max(mark.rows[-1] for mark in group) + AROUND)) + 1)
 
 
-def _line(gutter: int, rest: str = "", number: str = "") -> str:
-    return f"{click.style(f'{number:>{gutter}} |', fg='blue')} {rest}".rstrip()
-
-
-def _excerpt(group: Sequence[_Mark], source: Sequence[str], gutter: int) -> Iterator[str]:
+def _excerpt(group: Sequence[_Mark], sheet: _Sheet) -> Iterator[str]:
+    source = sheet.source
     long = next((mark for mark in sorted(group, key=lambda each: not each.main) if len(mark.rows) > 1), None)
     rows = _trimmed(_rows(group, len(source)), group, source)
     hidden = _hidden(long, group) if long is not None else range(0)
-    left = _left(group, source)
-    yield _line(gutter)
+    left = _left(group, sheet)
+    yield sheet.line()
     for row in rows:
         if row in hidden:
             if row == hidden[0]:
-                yield _line(gutter, _bar(long, row) + "...") if long else "..."
+                yield sheet.line(_bar(long, row) + "...") if long else "..."
             continue
-        yield _line(gutter, _bar(long, row) + cut(expand(source[row - 1]), left, left + COLUMNS), str(row))
+        yield sheet.line(_bar(long, row) + cut(expand(source[row - 1]), left, left + sheet.limit), str(row))
         for mark in group:
             if mark is not long and mark.rows[0] == row:
-                yield _line(gutter, _bar(long, row, under=True) + _under(mark, source, left))
+                yield sheet.line(_bar(long, row, under=True) + _under(mark, sheet, left))
         if long is not None and row == long.rows[-1]:
-            yield _line(gutter, _end(long, source, left))
+            yield sheet.line(_end(long, sheet, left))
     if not any(mark.rows[-1 if mark is long else 0] == rows[-1] for mark in group):
-        yield _line(gutter)
+        yield sheet.line()
 
 
 def _trimmed(rows: range, group: Sequence[_Mark], source: Sequence[str]) -> range:
@@ -148,11 +187,11 @@ def _hidden(long: _Mark, group: Sequence[_Mark]) -> range:
     return range(0) if len(long.rows) <= LONGEST or shown else inside
 
 
-def _left(group: Sequence[_Mark], source: Sequence[str]) -> int:
+def _left(group: Sequence[_Mark], sheet: _Sheet) -> int:
     """Return the first column to show, which is above 0 only if the mark would not be visible otherwise."""
     mark = next((each for each in group if each.main), group[0])
-    start, stop = _columns(mark, source)
-    return 0 if stop <= COLUMNS or start < COLUMNS // 2 else start - COLUMNS // 4
+    start, stop = _columns(mark, sheet.source)
+    return 0 if stop <= sheet.limit or start < sheet.limit // 2 else start - sheet.limit // 4
 
 
 def _columns(mark: _Mark, source: Sequence[str]) -> tuple[int, int]:
@@ -163,8 +202,8 @@ def _columns(mark: _Mark, source: Sequence[str]) -> tuple[int, int]:
     return start, max(stop, start + 1)
 
 
-def _under(mark: _Mark, source: Sequence[str], left: int) -> str:
-    start, stop = (min(max(column - left, 0), COLUMNS) for column in _columns(mark, source))
+def _under(mark: _Mark, sheet: _Sheet, left: int) -> str:
+    start, stop = (min(max(column - left, 0), sheet.limit) for column in _columns(mark, sheet.source))
     signs = click.style(mark.sign * max(1, stop - start), fg=mark.colour, bold=mark.main)
     return f"{' ' * start}{signs}{_label(mark)}"
 
@@ -178,10 +217,10 @@ def _bar(long: _Mark | None, row: int, *, under: bool = False) -> str:
     return click.style("|", fg=long.colour, bold=True) + " " if row in long.rows else "  "
 
 
-def _end(long: _Mark, source: Sequence[str], left: int) -> str:
+def _end(long: _Mark, sheet: _Sheet, left: int) -> str:
     row, column = long.span.end.row, long.span.end.column
-    line = source[row - 1] if row <= len(source) else ""
-    stop = min(max(width(expand(line[: column - 1])) - left, 1), COLUMNS)
+    line = sheet.source[row - 1] if row <= len(sheet.source) else ""
+    stop = min(max(width(expand(line[: column - 1])) - left, 1), sheet.limit)
     return f"{click.style('|' + '_' * stop + long.sign, fg=long.colour, bold=True)}{_label(long)}"
 
 

@@ -21,7 +21,8 @@ _ADAPTIVE = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 def unscaled_loss(scene: Scene) -> Finding:
     fix, note = divide_backpropagated(scene)
     steps = brief(scene.steps_here) if scene.steps_here else scene.n
-    reason = f"{scene.there} uses the sum of the window's gradients, not their mean{_harm(scene.view.optimizer.built_by)}"
+    harm = _harm(scene.view.optimizer.built_by)
+    reason = f"assuming a mean loss, {scene.there} uses the sum of the window's gradients, not their mean; {harm}"
     return Finding(
         scene.place,
         f"The loss is not divided by {steps} before `backward()`",
@@ -34,8 +35,6 @@ def unscaled_loss(scene: Scene) -> Finding:
 
 def _harm(built_by: str) -> str:
     """The effect of the factor N with this optimizer, as measured on the rule's page."""
-    if built_by == "SGD":
-        return "; with SGD, each step is N times as long"
     if built_by in _ADAPTIVE:
-        return f"; {built_by} cancels most of the factor, but clipping and an L2 term do not"
-    return ""
+        return f"{built_by} cancels most of the factor, but clipping and an L2 term do not"
+    return "with SGD, each step is N times as long"

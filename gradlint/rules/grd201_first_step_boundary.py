@@ -46,7 +46,10 @@ def _told(scene: Scene, found: Decision | None) -> tuple[str, str]:
     test, size = brief(found.test, 40), scene.view.first_size
     right, wrong = ("true", "not true") if found.closes else ("false", "true")
     if size == 1:
-        return f"{test} is {right} on the very first micro-batch", f"{scene.there} updates after one, and every window is shifted"
+        return (
+            f"{test} is {right} on the very first micro-batch",
+            f"{scene.there} updates after a single micro-batch, and every later window is shifted",
+        )
     if size == scene.view.size + 1 and found.asked[0].holds is found.closes:
         away = f"another test keeps {scene.there} from running then"
         return f"{test} is {right} on the very first micro-batch", f"{away}, so the first window has one micro-batch too many"

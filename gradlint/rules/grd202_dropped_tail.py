@@ -32,4 +32,4 @@ def dropped_tail(scene: Scene) -> Finding:
     reason = f"it runs only on full windows of {n}: {flushed}"
     reason += "the gradients of the leftover micro-batches are thrown away, or leak into the next pass"
     place = found.test if found is not None else scene.guard or scene.place
-    return Finding(place, message, reason, ((scene.step.node, "full windows step here"),), fix, note)
+    return Finding(place, message, reason, ((scene.step.node, "only full windows reach this step"),), fix, note)

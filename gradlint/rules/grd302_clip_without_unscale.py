@@ -21,5 +21,5 @@ def clip_without_unscale(scene: Scene) -> Finding:
     scaled = scene.event.held and scene.run.trace.events[scene.event.held[-1]].node
     related = [(scaled, "the loss is scaled here")] if scaled else []
     message = f"{brief(scene.place)} clips gradients that are still scaled"
-    reason = "the GradScaler has multiplied them, at first by 65536, and the threshold is meant for unscaled ones"
+    reason = "the GradScaler has multiplied them (by 65536 at first), but the threshold is meant for unscaled gradients"
     return Finding(scene.place, message, reason, (*related, (scene.step.node, "the gradients are unscaled only here")), fix, note)

@@ -19,5 +19,5 @@ from gradlint.simulate.trace import What
 def unscale_inside_window(scene: Scene) -> Finding:
     fix, note = move_to_step(scene, "Unscale once per update, before clip and step", along=(What.CLIP,))
     message = f"{brief(scene.place)} unscales gradients before the window is complete"
-    reason = f"{scene.too_often}: the second call of a window raises, or scaled and unscaled gradients mix"
+    reason = f"{scene.too_often}: the second call in a window raises an error, or scaled and unscaled gradients mix"
     return Finding(scene.place, message, reason, ((scene.step.node, "the scaler steps here"),), fix, note)

@@ -13,7 +13,10 @@ from gradlint.rule import file_rule
 
 
 @file_rule(
-    "GRD501", "adam-weight-decay", "Adam's weight decay passes through the adaptive denominator", severity=Severity.WARNING
+    "GRD501",
+    "adam-weight-decay",
+    "Adam turns `weight_decay` into an L2 penalty, not weight decay",
+    severity=Severity.WARNING,
 )
 def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
     for built in file.optimizers:
@@ -26,9 +29,8 @@ def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
         fix, note = decoupled(built, name, file)
         yield Finding(
             at=built.call,
-            message=f"The weight decay of `{name}` passes through the adaptive denominator",
-            reason=f"`weight_decay={text(decay)}` is added to the gradient, and divided away for weights with large gradients: "
-            "that is L2 regularisation, not weight decay",
+            message=f"`{name}` turns `weight_decay` into an L2 penalty",
+            reason=f"`weight_decay={text(decay)}` is added to the gradient, so {name} divides it away for weights with large gradients",
             fix=fix,
             note=note,
         )

@@ -21,4 +21,4 @@ def sync_every_micro_batch(scene: Scene) -> Finding:
     fix, note = hold_back(scene)
     message = f"{brief(scene.place)} synchronises gradients on every micro-batch"
     reason = f"it reduces them over all processes, but {scene.there} runs once every {scene.n}: N - 1 of N reductions are wasted"
-    return Finding(scene.place, message, reason, ((scene.step.node, "the gradients are needed here only"),), fix, note)
+    return Finding(scene.place, message, reason, ((scene.step.node, "only this step needs the reduced gradients"),), fix, note)

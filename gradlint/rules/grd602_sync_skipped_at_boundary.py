@@ -25,4 +25,4 @@ def sync_skipped_at_boundary(scene: Scene) -> Finding:
     reason = f"{when}, {scene.there} uses gradients that are not reduced, and {harm}"
     if scene.event.at is scene.event.forward:
         reason = f"its forward pass goes past {scene.event.parallel}, which then reduces nothing: {harm}"
-    return Finding(scene.place, message, reason, ((scene.step.node, "this step uses them"),), fix, note)
+    return Finding(scene.place, message, reason, ((scene.step.node, "this step uses gradients that are not reduced"),), fix, note)

@@ -99,7 +99,7 @@ class Unknown:
 class Timeline:
     """One training loop over two windows and the tail.
 
-    `steps` says what N is. `better` is the grid as it should be, or None if there is no such grid to show. `answer` says whether
+    `steps` says what N is. `better` is the grid after the fix, or None if there is no such grid to show. `answer` says whether
     the loop is verified, wrong or unknown, and why. `unknown` is set if it cannot be judged.
     """
 

@@ -17,6 +17,13 @@ MEANINGS = {
     Mark.GAP: "more of the same",
 }
 """Every mark, in the order of the legend."""
+AFTER = "after the fix"
+"""The heading of the second grid."""
+
+
+def heading(timeline: Timeline) -> str:
+    """Return the heading of the first grid."""
+    return f"{'before the fix' if timeline.better is not None else 'as written'}, {timeline.steps}"
 
 
 def used(timelines: Sequence[Timeline]) -> list[tuple[Mark, str]]:

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gradlint.report.lines import one_line, width
 from gradlint.show.grid import Column, Grid, Mark, Part, Picture, Row, Timeline, Verdict
-from gradlint.show.legend import NOTHING_WRONG, sentences, used
+from gradlint.show.legend import AFTER, NOTHING_WRONG, heading, sentences, used
 
 CHARACTER = 7.9
 """The width of a character in pixels, a little more than that of common fonts."""
@@ -97,10 +97,10 @@ def _timeline(timeline: Timeline, top: float) -> tuple[list[str], float, float]:
     drawn = [_write(title, MARGIN, top + 14, "title")]
     right = max(shape.right, MARGIN + width(title) * CHARACTER * 1.1)
     top += 40
-    lines, top = _grid(timeline.grid, f"as it is, {timeline.steps}", shape, top, timeline)
+    lines, top = _grid(timeline.grid, heading(timeline), shape, top, timeline)
     drawn += lines
     if timeline.better is not None:
-        lines, top = _grid(timeline.better, "as it should be", shape, top + 18, timeline)
+        lines, top = _grid(timeline.better, AFTER, shape, top + 18, timeline)
         drawn += lines
     top += 20
     for verdict in timeline.verdicts:

@@ -11,7 +11,7 @@ import click
 from gradlint.report.lines import cut, one_line, width
 from gradlint.show.columns import shortened
 from gradlint.show.grid import Column, Grid, Mark, Part, Row, Timeline
-from gradlint.show.legend import NOTHING_WRONG, sentences, used
+from gradlint.show.legend import AFTER, NOTHING_WRONG, heading, sentences, used
 
 COLUMNS = 80
 _LABEL = 24
@@ -70,15 +70,15 @@ def style_for(encoding: str | None) -> Style:
 
 
 def draw(timeline: Timeline, style: Style) -> Iterator[str]:
-    """Yield the lines for one training loop: the grid as it is, the grid as it should be, and the notes."""
+    """Yield the lines for one training loop: the grid before the fix, the grid after it, and the notes."""
     shape = _shape(timeline)
     if shape.left + _width(timeline.grid.columns, shape.cell) > COLUMNS:
         timeline = shortened(timeline)
         shape = _shape(timeline)
-    yield from _grid(timeline.grid, f"as it is, {one_line(timeline.steps)}", shape, style)
+    yield from _grid(timeline.grid, one_line(heading(timeline)), shape, style)
     if timeline.better is not None:
         yield ""
-        yield from _grid(timeline.better, "as it should be", shape, style)
+        yield from _grid(timeline.better, AFTER, shape, style)
     said = [
         f"{each.code} {each.name}, {each.at.words}{'' if each.drawn else ' (not on the timeline)'}" for each in timeline.verdicts
     ]

@@ -53,6 +53,9 @@ _OF_UPDATE = frozenset(
     (What.STEP, What.ZERO, What.CLIP, What.UNSCALE, What.SCALER_UPDATE, What.SCHEDULE, What.AVERAGE, What.RESCALE, What.CALL)
 )
 
+_REMAINS = "the fix that it knows would not remove this fault"
+_OTHERS_FIRST = "fix the other faults of the loop first, or this one would remain"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -80,7 +83,8 @@ def compare(
         return Comparison(refused=f"with the fix, the loop would have another fault, {min(more - left_over)}")
     shown = code != "GRD101" or any(fault.code == code and at(fault.place) for fault in known)
     if code in JUDGED | _SEEN_WITH_A_WRAPPER and counts[code] and shown and now[code] >= counts[code]:
-        return Comparison(refused="the fault would remain")
+        alone = not set(counts) - {code} - WORTH_KNOWING
+        return Comparison(refused=_REMAINS if alone else _OTHERS_FIRST)
     pairs = list(_paired(before, after))
     if len(pairs) < len(before):
         return Comparison(unseen="gradlint cannot simulate the loop with the fix")

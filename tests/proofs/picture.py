@@ -55,7 +55,7 @@ class Picture:
         """The picture in words."""
         bound = f" The clip's bound is {_figure(self.bound)}." if self.bound is not None else ""
         axes = f"{self.y[0].upper()}{self.y[1:]} by {self.x}"
-        return f"{self.title}. {axes}: as written {self.written.words}; as repaired {self.repaired.words}.{bound}"
+        return f"{self.title}. {axes}: before the fix {self.written.words}; after the fix {self.repaired.words}.{bound}"
 
     @property
     def data(self) -> dict[str, Any]:

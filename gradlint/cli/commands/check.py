@@ -12,6 +12,7 @@ import click
 
 from gradlint.cli import CONTEXT
 from gradlint.cli.commands.sections import ADOPTING, FILES, FIXING, OTHER, OUTPUT, RULES, STATUS, Option, Sections
+from gradlint.cli.completion import rules
 from gradlint.report.names import NAMES as FORMATS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -85,17 +86,24 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     multiple=True,
     callback=_listed,
     metavar="RULES",
+    shell_complete=rules,
     help="Comma-separated rules to enable: codes (GRD401), beginnings of codes (GRD4), names (unscaled-loss), or ALL. "
     "[default: every rule of severity error or warning]",
 )
 @in_rules(
-    "--ignore", multiple=True, callback=_listed, metavar="RULES", help="Comma-separated rules to disable, in the same forms."
+    "--ignore",
+    multiple=True,
+    callback=_listed,
+    metavar="RULES",
+    shell_complete=rules,
+    help="Comma-separated rules to disable, in the same forms.",
 )
 @in_rules(
     "--extend-select",
     multiple=True,
     callback=_listed,
     metavar="RULES",
+    shell_complete=rules,
     help="Comma-separated rules to enable on top of those from the configuration or the default.",
 )
 @in_rules(
@@ -110,6 +118,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     multiple=True,
     callback=_listed,
     metavar="RULES",
+    shell_complete=rules,
     help="Comma-separated rules whose fixes gradlint may apply. [default: ALL]",
 )
 @in_rules(
@@ -117,6 +126,7 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     multiple=True,
     callback=_listed,
     metavar="RULES",
+    shell_complete=rules,
     help="Comma-separated rules whose fixes gradlint must not apply.",
 )
 @in_files(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from gradlint.cli import CONTEXT
+from gradlint.cli.completion import rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @click.command("rule", context_settings=CONTEXT, short_help="Explain rules.")
-@click.argument("names", metavar="RULE...", nargs=-1)
+@click.argument("names", metavar="RULE...", nargs=-1, shell_complete=rules)
 @click.option("--all", "every", is_flag=True, help="Explain every rule.")
 @click.option(
     "--output-format",
@@ -52,11 +53,11 @@ def _codes(names: Sequence[str], *, every: bool) -> list[str]:
     from gradlint.config.selection import ALWAYS_ON, named
     from gradlint.registry import all_rules
 
-    rules = all_rules()
+    known = all_rules()
     if every:
-        return [ALWAYS_ON, *(rule.code for rule in rules)]
+        return [ALWAYS_ON, *(rule.code for rule in known)]
     found: dict[str, None] = {}
     for name in names:
         always = name.upper() == ALWAYS_ON or name.lower() == "syntax-error"
-        found.update(dict.fromkeys([ALWAYS_ON] if always else [rule.code for rule in named(rules, name)]))
+        found.update(dict.fromkeys([ALWAYS_ON] if always else [rule.code for rule in named(known, name)]))
     return list(found)

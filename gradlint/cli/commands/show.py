@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gradlint.cli import CONTEXT
+from gradlint.cli.completion import rules
 
 
 @click.command("show", context_settings=CONTEXT)
@@ -17,6 +18,7 @@ from gradlint.cli import CONTEXT
     "--why",
     multiple=True,
     metavar="RULE",
+    shell_complete=rules,
     help="Say for each loop why this rule reports it, or is silent: a code (GRD202) or a name (dropped-tail).",
 )
 @click.option(

@@ -59,3 +59,17 @@ def test_a_fix_writes_n_as_the_condition_does(written: str, read: str) -> None:
     [found] = [each for each in analyze(source, "x.py", all_rules()) if each.code == "GRD101"]
     assert found.fix is not None
     assert any(edit.content.strip(" )") == f"/ {read}" for edit in found.fix.edits)
+
+
+@pytest.mark.parametrize(
+    ("loss", "fault"),
+    [
+        ("(first + args.w * second) / (1 + args.w)", {"GRD101"}),
+        ("(args.v * first + args.w * second) / (args.v + args.w)", {"GRD101"}),
+        ("(first + args.w * second) / (1 + args.w) / args.accum_steps", set()),
+        ("(first + args.w * second) / args.accum_steps", set()),
+    ],
+)
+def test_a_mean_weighted_by_settings_divides_nothing(loss: str, fault: set[str]) -> None:
+    terms = "first = criterion(model(x), y)\nsecond = model(x).abs().mean()\n"
+    assert codes(training(f"{terms}loss = {loss}\nloss.backward()\n{UPDATE}")) == fault

@@ -94,6 +94,12 @@ def test_a_handler_at_the_end_of_an_epoch_flushes_the_tail() -> None:
     assert codes(_script(of_epoch, flush)) == set()
 
 
+def test_a_handler_at_events_out_of_sight_leaves_the_loop_unknown() -> None:
+    unseen = _HANDLER.replace("Events.ITERATION_COMPLETED(every=args.accum_steps)", "args.events")
+    assert {each.answer for each in answers(_script(_GUARDED, unseen))} <= {Answer.UNKNOWN}
+    assert codes(_script(_GUARDED, unseen)) == set()
+
+
 def test_an_epoch_of_whole_windows_is_verified() -> None:
     length = "max_epochs=args.epochs, epoch_length=len(loader) // args.accum_steps * args.accum_steps"
     assert {each.answer for each in answers(_script(_GUARDED, length=length))} == {Answer.VERIFIED}

@@ -18,6 +18,7 @@ from gradlint.simulate.engines.accelerate import named_steps
 from gradlint.simulate.iteration import ENDLESS, items_of, length
 from gradlint.simulate.logs import give
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.stops import Stopped
 from gradlint.simulate.things import IgniteEngine, Schedule, Thing
 from gradlint.simulate.values import Opaque, number, settings_of, whole
 from gradlint.simulate.world import PASSES
@@ -92,8 +93,10 @@ def add(
     machine: Machine, engine: IgniteEngine, event: Any, function: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode
 ) -> None:
     """Register a function to be called at an event."""
-    moment = _moment(event)
-    if moment.every is not None and _acts(machine, function):
+    moment, acts = _moment(event), _acts(machine, function)
+    if acts and not isinstance(event, (Moment, External, str)):
+        raise Stopped("gradlint does not see at which events ignite calls this", node)
+    if moment.every is not None and acts:
         steps = named_steps(machine, moment.every)
         if not settings_of(steps) and whole(steps, 1) > 1:
             machine.asked.moduli.add(whole(steps, 1))
@@ -103,7 +106,7 @@ def add(
 def _moment(event: Any) -> Moment:
     if isinstance(event, Moment):
         return event
-    return Moment(event.last if isinstance(event, External) else event if isinstance(event, str) else "an unknown event")
+    return Moment(event.last if isinstance(event, External) else event if isinstance(event, str) else "")
 
 
 def _acts(machine: Machine, function: Any) -> bool:

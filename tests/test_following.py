@@ -104,6 +104,30 @@ def test_a_finding_goes_where_the_caller_makes_up_for_it(tmp_path: Path) -> None
     assert "GRD202" not in [code for _, code in codes(tmp_path / "engine.py")]
 
 
+def test_what_a_call_is_presumed_to_do_by_its_name_is_refuted_where_its_function_is_known(tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").touch()
+    early = "            scheduler.step()\n            optimizer.step()\n"
+    engine = ENGINE.replace("            optimizer.step()\n            scheduler.step()\n", early)
+    (tmp_path / "engine.py").write_text(engine)
+    assert (9, "GRD403") in codes(tmp_path / "engine.py")
+    warmup = """\
+class Warmup:
+    def __init__(self, optimizer, peak):
+        self.optimizer, self.peak, self.count = optimizer, peak, 0
+
+    def step(self):
+        self.count += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.peak * min(1.0, self.count / 4000)
+"""
+    (tmp_path / "warmup.py").write_text(warmup)
+    main = MAIN.replace("from engine", "from warmup import Warmup\nfrom engine")
+    own = main.replace("torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10 * len(loader))", "Warmup(optimizer, 1e-3)")
+    (tmp_path / "main.py").write_text(own)
+    assert codes(tmp_path / "engine.py") == []
+    assert [each.answer for each in checked(tmp_path / "engine.py").loops] == ["verified"]
+
+
 def test_modules_that_import_each_other_end(pair: Path) -> None:
     (pair / "engine.py").write_text("import main\nfrom main import args\n" + ENGINE)
     assert codes(pair / "main.py") == LENGTH

@@ -91,8 +91,11 @@ class _Known:
 
     @cached_property
     def usual(self) -> frozenset[int]:
-        """The events and calls of the usual world. Too little may be known about code that only another branch reaches."""
-        return _nodes(self.simulation.main.trace)
+        """The events and calls of the usual world. Too little may be known about code that only another branch reaches.
+
+        A call of a known function counts even if nothing happens in it: what a file presumes of it by its name is refuted.
+        """
+        return _nodes(self.simulation.main.trace) | self.simulation.main.trace.called
 
     @cached_property
     def is_sure(self) -> bool:

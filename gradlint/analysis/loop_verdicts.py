@@ -73,7 +73,8 @@ class _Judged:
         for each in self._unreached():
             by_line.setdefault(each.line, each)
         for line, led in among.items():
-            if line not in by_line or by_line[line].answer == "unknown":
+            known = by_line.get(line)
+            if known is None or known.answer == "unknown" or known.silenced:  # no comment silences what these runs refute
                 by_line[line] = led
         return [by_line[line] for line in sorted(by_line)]
 

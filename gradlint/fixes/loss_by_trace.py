@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isclose
+
 import libcst as cst
 
 from gradlint.edits import Enclose, Replace
@@ -56,12 +58,13 @@ def divide_backpropagated(scene: Scene) -> Outcome:
 
 
 def _in_other_branches(scene: Scene) -> list[cst.Call]:
-    """The other calls that backpropagate the same loss for other micro-batches of a window."""
+    """The other calls that backpropagate the same loss for other micro-batches of a window, and do not divide it either."""
     event = scene.event
     own = {id(source.node) for source, _ in event.terms}
     mine = {micro for each in scene.view.backwards if each.node is event.node for micro in micros_of(each)}
     others = {id(each.node): each for each in scene.view.backwards if not own.isdisjoint(id(s.node) for s, _ in each.terms)}
-    calls = (each.node for each in others.values() if each.node is not event.node and micros_of(each).isdisjoint(mine))
+    whole = [each for each in others.values() if not any(isclose(factor.by, scene.view.size) for _, factor in each.terms)]
+    calls = (each.node for each in whole if each.node is not event.node and micros_of(each).isdisjoint(mine))
     return [each for each in calls if isinstance(each, cst.Call)]
 
 

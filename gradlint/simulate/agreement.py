@@ -167,6 +167,8 @@ def _holds(fault: Fault, other: _Judged) -> bool:
         return True
     if other.run.trace.ended and fault.code in _AT_THE_END and not other.shows(fault):
         return True
+    if fault.code == "GRD205" and _clears_apart(fault, other):
+        return True
     if fault.code in _EVERYWHERE:
         return other.shows(fault) or not other.met(fault) or _splits_nothing(fault, other)
     if fault.code == "GRD106":
@@ -174,6 +176,13 @@ def _holds(fault: Fault, other: _Judged) -> bool:
     if fault.code in _OF_TWO:
         return not (_in_doubt(fault, other) or (fault.code == "GRD204" and _closes_windows(fault, other)))
     return other.shows(fault) or not other.met(fault) or not other.accumulates
+
+
+def _clears_apart(fault: Fault, other: _Judged) -> bool:
+    """Whether a world only clears gradients in another arm of a branch that the step takes: that arm is not this one's."""
+    mine = {id(node): arm for node, arm, _ in fault.event.path}
+    zeros = other.run.trace.of(What.ZERO)
+    return bool(zeros) and all(any(mine.get(id(node), arm) != arm for node, arm, _ in each.path) for each in zeros)
 
 
 def _splits_nothing(fault: Fault, other: _Judged) -> bool:

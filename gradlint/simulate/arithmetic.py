@@ -12,7 +12,7 @@ import libcst as cst
 from gradlint.simulate.contents import flattened, is_data, models_of, shown_in
 from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of, source_of
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.summands import add
+from gradlint.simulate.summands import add, weighted_mean
 from gradlint.simulate.taken import of_rows, over_own_rows
 from gradlint.simulate.things import Gradient, Scale
 from gradlint.simulate.values import (
@@ -232,7 +232,7 @@ def factor_of(machine: Machine, kind: type, value: Any, node: cst.CSTNode) -> Fa
 
 def of_data(machine: Machine, kind: type, left: Any, right: Any, node: cst.CSTNode) -> Any:
     """An operator with an operand that varies with the data."""
-    counted = of_rows(kind, left, right)
+    counted = of_rows(kind, left, right) or weighted_mean(machine, kind, left, right)
     if counted is not None:
         return counted
     if is_data(left) and is_data(right):

@@ -54,6 +54,8 @@ class Assumptions:
         """The divisors and totals in a root function. They are not counters, whatever their names are."""
         self.beside: dict[Any, tuple[Any, int]] = {}
         """The first stream that an iteration drew from by hand, and the item it drew."""
+        self.called: set[int] = set()
+        """The calls of functions of the text that a run entered."""
         self.counted = {CALLERS_INDEX}
         self.quotients: dict[float, set[int]] = {}
         """The quotients by plain whole numbers, with these divisors."""

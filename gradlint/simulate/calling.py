@@ -31,6 +31,7 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.methods import method
 from gradlint.simulate.optimizing import average
 from gradlint.simulate.outside import call_external, call_unknown
+from gradlint.simulate.own_schedules import own_schedule
 from gradlint.simulate.stops import Abandoned, Raised
 from gradlint.simulate.things import AVERAGES, Network, Thing
 from gradlint.simulate.torch_names import construct, steps_by_itself
@@ -132,6 +133,9 @@ def instantiate(machine: Machine, cls: ClassValue, args: list[Any], kwargs: dict
     found, init = cls.lookup("__init__")
     if found and isinstance(init, Function):
         call(machine, init, [made, *args], kwargs, node)
+    schedule = own_schedule(machine, made, args, kwargs, node)
+    if schedule is not None:
+        return schedule
     wrapper = next((base for base in cls.outside if machine.words.role_of_constructor(base) is Role.PARALLEL), None)
     if wrapper is not None and not found and not cls.lookup("forward")[0]:
         return construct(machine, wrapper, args, kwargs, node)

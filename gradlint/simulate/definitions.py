@@ -8,6 +8,8 @@ from typing import Any
 import libcst as cst
 
 from gradlint.simulate.callables import ClassValue, External, Frame, Function, Parameters
+from gradlint.simulate.engines import ignite
+from gradlint.simulate.things import IgniteEngine
 
 Evaluate = Callable[[Frame], Any]
 
@@ -44,6 +46,7 @@ def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Eval
     name = node.name.value
     marks = decorators(node)
     parameters: list[Parameters] = []
+    registrations = _registrations(node)
 
     def run(frame: Frame) -> Function:
         if not parameters:
@@ -52,9 +55,25 @@ def define_function(node: cst.FunctionDef, compiler: Any, qualname: str) -> Eval
         made.is_static = "staticmethod" in marks
         made.is_class = "classmethod" in marks
         made.is_property = bool(marks & {"property", "cached_property"})
+        for owner, event, call in registrations:
+            engine = owner(frame)
+            if isinstance(engine, IgniteEngine):
+                ignite.add(frame.machine, engine, event(frame), made, [], {}, call)
         return made
 
     return run
+
+
+def _registrations(node: cst.FunctionDef) -> list[tuple[Evaluate, Evaluate, cst.Call]]:
+    """The decorators that register a function as a handler, each as its engine and its event: `@engine.on(event)`."""
+    from gradlint.simulate.expressions import expression
+
+    calls = [each.decorator for each in node.decorators if isinstance(each.decorator, cst.Call) and each.decorator.args]
+    return [
+        (expression(each.func.value), expression(each.args[0].value), each)
+        for each in calls
+        if isinstance(each.func, cst.Attribute) and each.func.attr.value == "on"
+    ]
 
 
 def define_class(node: cst.ClassDef, compiler: Any, qualname: str) -> Evaluate:

@@ -19,6 +19,7 @@ from gradlint.simulate.displays import comprehension, dictionary, display, set_o
 from gradlint.simulate.items import get_item
 from gradlint.simulate.literals import value_of
 from gradlint.simulate.names import CONSTANTS, load
+from gradlint.simulate.unpacking import unpacked
 from gradlint.simulate.values import Num, Opaque, Shown
 
 Evaluate = Callable[[Frame], Any]
@@ -110,8 +111,7 @@ def _call(node: cst.Call) -> Evaluate:
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         if starred:
-            for star, value in mixed:
-                _spread(frame, star, value(frame), args, kwargs, node)
+            args, kwargs = unpacked(frame, callee if not on else None, [(star, value(frame)) for star, value in mixed])
         else:
             args = [value(frame) for value in plain]
         for name, value in named:
@@ -141,19 +141,6 @@ def _argument(node: cst.BaseExpression) -> Evaluate:
         return found
 
     return run
-
-
-def _spread(frame: Frame, star: str, value: Any, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> None:
-    if star == "**":
-        if isinstance(value, dict):
-            kwargs.update((key, each) for key, each in value.items() if isinstance(key, str))
-    elif star == "*":
-        if isinstance(value, (list, tuple)):
-            args.extend(value)
-        else:
-            args.append(value)
-    else:
-        args.append(value)
 
 
 def _binary(node: cst.BinaryOperation) -> Evaluate:

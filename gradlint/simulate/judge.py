@@ -144,6 +144,7 @@ def _of_windows(view: View, larger: View | None) -> Iterator[Fault]:
     yield from lengths.length_of_schedule(view, larger)
     yield from losses.of_loss(view, larger)
     yield from losses.of_places(view)
+    yield from losses.of_arms(view, larger)
     yield from losses.squared(view, larger)
     yield from logged.last_alone(view, larger)
     yield from batches.normalised(view)

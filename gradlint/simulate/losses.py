@@ -82,6 +82,41 @@ def of_places(view: View) -> Iterator[Fault]:
             yield Fault("GRD103", event, whole[0])
 
 
+def of_arms(view: View, larger: View | None) -> Iterator[Fault]:
+    """A loss that is divided by N in one backward pass of a window is not divided in another, such as that of its boundary."""
+    found = _of_arms(view)
+    other = _of_arms(larger) if larger is not None else None
+    if found is not None and other is not None and found.event.node is other.event.node:
+        yield found
+
+
+def _of_arms(view: View) -> Fault | None:
+    whole = [
+        window.step for window in view.closed if window.step and len(micros_of(window.step)) == view.size == view.trace.n > 2
+    ]
+    found = [_undivided_in(step, view) for step in whole]
+    same = bool(found) and found[0] is not None and all(each is not None and each.node is found[0].node for each in found)
+    return Fault("GRD101", found[0], whole[0]) if same and found[0] is not None else None
+
+
+def _undivided_in(step: Event, view: View) -> Event | None:
+    """The backward pass of a window that does not divide a loss by N, if all others divide that loss, and nothing else."""
+    used = {(id(source.node), source.micro): factor for source, factor in step.terms}
+    by_node: dict[int, tuple[Event, list[Factor]]] = {}
+    begun = set[int]()
+    for event in (view.trace.events[place] for place in step.held):
+        for source, factor in event.terms:
+            begun.add(id(source.node))
+            known = by_node.setdefault(id(event.node), (event, []))
+            known[1].append(used.get((id(source.node), source.micro), factor))
+    if len(begun) != 1 or len(by_node) != 2 or any(factor.doubt for _, each in by_node.values() for factor in each):
+        return None
+    plain = [event for event, each in by_node.values() if not any(factor.divisors for factor in each)]
+    divided = [each for _, each in by_node.values() if all(isclose(factor.by, view.size) for factor in each)]
+    weights = {round(factor.value * factor.by, 9) for _, each in by_node.values() for factor in each}
+    return plain[0] if len(plain) == len(divided) == len(weights) == 1 else None
+
+
 def _by_beginning(event: Event) -> dict[int, list[Factor]]:
     """The factors of the terms of an event, by where the terms begin."""
     found: dict[int, list[Factor]] = {}

@@ -167,6 +167,7 @@ class Machine(Assumptions):
         if len(self.stack) >= DEPTH:
             raise Stopped("the calls are nested too deeply to follow", node)
         self.stack.append(node)
+        self.called.add(id(node))
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stre
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
 from gradlint.simulate.contents import flattened, models_of
-from gradlint.simulate.engines import accelerate, deepspeed, fabric, lightning_manual
+from gradlint.simulate.engines import accelerate, deepspeed, fabric, ignite, lightning_manual
 from gradlint.simulate.hooks import REGISTER, register
 from gradlint.simulate.iteration import entries, items_of
 from gradlint.simulate.logs import log, tell
@@ -43,6 +43,7 @@ from gradlint.simulate.things import (
     Engine,
     Fabric,
     Gradient,
+    IgniteEngine,
     Loader,
     Network,
     Optimizer,
@@ -281,6 +282,7 @@ _METHODS: dict[type, Method] = {
     Accelerator: accelerate.method,
     Engine: deepspeed.method,
     Fabric: fabric.method,
+    IgniteEngine: ignite.method,
     Tensor: tensor_method,
     list: list_method,
     dict: dict_method,

@@ -16,7 +16,7 @@ from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.python_numbers import NUMBERS, parsed
 from gradlint.simulate.python_streams import STREAMS
-from gradlint.simulate.things import Context
+from gradlint.simulate.things import Context, Network
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import UNNAMED, Opaque
 
@@ -62,7 +62,15 @@ def _setattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cs
 
 
 def _hasattr(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    return Opaque(f"hasattr {args[1]!r}" if len(args) > 1 and isinstance(args[1], str) else "hasattr")
+    if len(args) < 2 or not isinstance(args[1], str):
+        return Opaque("hasattr")
+    if isinstance(args[0], Network) and args[0].parallel and args[1] in _OF_WRAPPERS:
+        return args[0].parallel != "DataParallel" or args[1] == "module"
+    return Opaque(f"hasattr {args[1]!r}")
+
+
+_OF_WRAPPERS = frozenset(("module", "no_sync"))
+"""What a model has only if it is wrapped for several processes. PyTorch's DataParallel has no `no_sync`."""
 
 
 def _super(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

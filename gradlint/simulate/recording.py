@@ -42,6 +42,7 @@ def trace_of(machine: Machine, stopped: Stopped | None) -> Trace:
         summands=machine.summands,
         counted=not machine.counted.isdisjoint(machine.asked.gates),
         divisors=machine.divisors,
+        called=frozenset(machine.called),
         calls={node: tuple(counts) for node, counts in machine.calls.items()},
         other_n=frozenset(machine.world.not_n & machine.asked.numbers.keys()),
         spelled={

@@ -17,7 +17,7 @@ from gradlint.simulate.values import Num, Opaque, number, of_length, settings_of
 Told = tuple[cst.CSTNode, str, Any]
 """Where a number of steps is given, by which name, and the number."""
 
-_PLAIN = frozenset("max min abs float int pow round cos sin exp sqrt log tanh".split())
+PLAIN = frozenset("max min abs float int pow round cos sin exp sqrt log tanh".split())
 """Functions that a factor may call while its result still depends only on what the factor itself reads."""
 
 
@@ -48,12 +48,12 @@ def _told(machine: Machine, last: str, args: list[Any], kwargs: dict[str, Any], 
     )
     for place in _positions(last):
         if place < len(args):
-            yield _argument(node, place), "", args[place]
+            yield argument(node, place), "", args[place]
     for name, value in given:
         each = value
         if name == "steps_per_epoch" and last == "OneCycleLR":
             each = binary(machine, cst.Multiply, value, kwargs.get("epochs", 1), node)
-        yield _argument(node, name), name, each
+        yield argument(node, name), name, each
 
 
 def _positions(last: str) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ def _positions(last: str) -> tuple[int, ...]:
     return (2,) if last == "OneCycleLR" else ()
 
 
-def _argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
+def argument(node: cst.CSTNode, key: int | str) -> cst.CSTNode:
     """Where an argument is given: the dictionary it is unpacked from, if it has no place in the call."""
     args = node.args if isinstance(node, cst.Call) else ()
     if isinstance(key, int):
@@ -86,7 +86,7 @@ def _of_factor(machine: Machine, factor: Any, node: cst.CSTNode) -> tuple[Any, t
         return None, ()
     step = frozenset(("a step",))
     found = settings_of(call(machine, factor, [Num(5, step)], {}, node)) - step
-    alone = all(last_name(each.func) in _PLAIN for each in walk(factor.node) if isinstance(each, cst.Call))
+    alone = all(last_name(each.func) in PLAIN for each in walk(factor.node) if isinstance(each, cst.Call))
     if not any(map(of_length, found)):
         whole = alone and not any(map(machine.counts_steps, found))  # otherwise something may divide it
         return None, tuple(_settings_in(factor, machine, found)) if whole else ()

@@ -1,12 +1,15 @@
-"""Where the terms of a sum of losses are: the expressions that were added to each other."""
+"""Sums of losses: where their terms are, in the expressions that were added to each other, and whether they are means."""
 
 from __future__ import annotations
+
+from math import isclose
+from typing import Any
 
 import libcst as cst
 
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.trace import Event, Trace
-from gradlint.simulate.values import Tensor
+from gradlint.simulate.values import Tensor, number, settings_of
 
 _MOST = 8
 """The maximum number of nested sums that a term is followed through."""
@@ -19,6 +22,21 @@ def add(machine: Machine, left: Tensor, right: Tensor, node: cst.CSTNode) -> Non
         _note(machine, right, node.right)
     elif isinstance(node, cst.AugAssign):
         _note(machine, right, node.value)
+
+
+def weighted_mean(machine: Machine, kind: type, left: Any, right: Any) -> Tensor | None:
+    """A mean of losses of one micro-batch, weighted by settings: `(first + w * second) / (1 + w)`. None for everything else.
+
+    It is as large as one of them, so nothing is divided, whatever the weights are.
+    """
+    settings, total = settings_of(right), number(right)
+    terms = left.terms or () if kind is cst.Divide and isinstance(left, Tensor) else ()
+    if not settings or total is None or len(terms) < 2 or any(map(machine.counts_steps, settings)):
+        return None
+    of = frozenset().union(*(factor.of for _, factor in terms))
+    alone = len({source.micro for source, _ in terms}) == 1 and not any(factor.doubt for _, factor in terms)
+    same = alone and settings <= of and isclose(sum(factor.value for _, factor in terms), total)
+    return left.copied() if same else None
 
 
 def _note(machine: Machine, value: Tensor, operand: cst.CSTNode) -> None:

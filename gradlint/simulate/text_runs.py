@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -116,15 +116,21 @@ class Text:
         self.left -= spent
         self.dearest = max(self.dearest, spent)
         trace = trace_of(machine, stopped)
-        return Played(world, replace(trace, unreached=self._unreached(trace)), machine.asked)
+        return Played(world, replace(trace, unreached=self._unreached(trace, machine.asked.branches)), machine.asked)
 
-    def _unreached(self, trace: Trace) -> frozenset[str]:
-        """The names of the calls of `asides` that a run did not reach, except those that belong to another loop."""
+    def _unreached(self, trace: Trace, asked: Collection[cst.CSTNode]) -> frozenset[str]:
+        """The names of the calls of `asides` that a run did not reach, except those that belong to another loop.
+
+        `asked` are the branches that a setting decides: nothing clears gradients in the arms that they never take.
+        """
         met = {id(each) for event in trace.events for each in (event.node, event.at, *event.stack)} | {
             id(node) for node in trace.hooked
         }
         missed = (each for each in self.asides if id(each.call) not in met)
-        return frozenset(last_name(each.call.func) or "" for each in missed if not each.is_of_another_loop(met))
+        left = [each for each in missed if not each.is_of_another_loop(met)]
+        shut = _never_taken(trace, asked) if left else frozenset()
+        names = ((last_name(each.call.func) or "", id(each.call) in shut) for each in left)
+        return frozenset(name for name, out_of_reach in names if not (out_of_reach and spells_zeroing(name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +143,17 @@ class _Aside:
     def is_of_another_loop(self, met: set[int]) -> bool:
         """Whether it is in a function with backward passes, and the run reached none of them."""
         return bool(self.passes) and self.passes.isdisjoint(met)
+
+
+def _never_taken(trace: Trace, asked: Collection[cst.CSTNode]) -> frozenset[int]:
+    """The ids of all nodes in the other arms of the branches that some settings decide on the way to the events of a run."""
+    taken: dict[cst.If, set[int]] = {}
+    for event in trace.events:
+        for node, arm, varies in event.path:
+            if isinstance(node, cst.If) and node in asked:
+                taken.setdefault(node, set()).update((0, 1) if varies else (arm,))
+    others = (node.orelse if arms == {0} else node.body for node, arms in taken.items() if len(arms) == 1)
+    return frozenset(id(each) for other in others if other is not None for each in walk(other))
 
 
 def _incremented(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:

@@ -209,5 +209,13 @@ class Engine(Thing):
 
 
 @dataclass(eq=False)
+class IgniteEngine(Thing):
+    """An Engine of ignite: it calls `process` with each batch, and its `handlers` at its events."""
+
+    process: Any = None
+    handlers: list[Any] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Fabric(Thing):
     """Lightning's Fabric, whose backward pass divides nothing."""

@@ -15,7 +15,7 @@ from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.callables import ClassValue, External, Frame, Function, Instance
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.contrast import places
-from gradlint.simulate.engines import accelerate, deepspeed
+from gradlint.simulate.engines import accelerate, deepspeed, ignite
 from gradlint.simulate.hooks import IN_BACKWARD, register
 from gradlint.simulate.joined import joined
 from gradlint.simulate.loaders import loader
@@ -284,6 +284,7 @@ FUNCTIONS: dict[str, Known] = {
     **dict.fromkeys(("numpy.mean", "numpy.average", "numpy.nanmean", "statistics.mean", "statistics.fmean"), _mean),
     **dict.fromkeys(("numpy.array", "numpy.asarray", "torch.FloatTensor"), _losses),
     "torch.compile": _compiled,
+    **ignite.FUNCTIONS,
     "torch.tensor": _scalar,
     "torch.as_tensor": _scalar,
     "torch._foreach_zero_": _zero_all,

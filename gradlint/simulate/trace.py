@@ -236,9 +236,10 @@ class Trace:
     way. `unreached` are the names of calls that clear gradients, set a scaler's factor, count micro-batches, or communicate,
     and that the run did not reach.
 
-    `calls` maps where an engine that counts to N itself is notified to the micro-batches between notifications. `divisors` maps
-    each node that divides a loss to its value, and whether that counts accumulation steps. `spelled` says how the text can
-    write numbers at a backward pass. `summands` are the places of the terms of losses in sums built from them, innermost first.
+    `called` are the calls of functions of the text. `calls` maps where an engine that counts to N itself is notified to the
+    micro-batches between notifications. `divisors` maps each node that divides a loss to its value, and whether that counts
+    accumulation steps. `spelled` says how the text can write numbers at a backward pass. `summands` are the places of the terms
+    of losses in sums built from them, innermost first.
     """
 
     events: tuple[Event, ...]
@@ -269,6 +270,7 @@ class Trace:
     spelled: Mapping[cst.CSTNode, Mapping[str, float]] = field(default_factory=dict)
     measured: tuple[tuple[str, tuple[Guard, ...]], ...] = ()
     summands: Mapping[Source, tuple[cst.CSTNode, ...]] = field(default_factory=dict)
+    called: frozenset[int] = frozenset()
     _made: dict[Callable[[Trace], Any], Any] = field(default_factory=dict, init=False)
 
     def once(self, make: Callable[[Trace], Made]) -> Made:

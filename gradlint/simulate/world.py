@@ -39,6 +39,8 @@ _PROCESSES = re.compile(
 )
 _DISTRIBUTED = re.compile(r"distributed|(^|[._])(is_)?ddp($|_|\()|is_initialized|multi_?(gpu|process)", re.I)
 """Questions whether several processes train. The launcher sets the answer."""
+_LAUNCHED = re.compile(r"^(LOCAL_|GROUP_)?(RANK|WORLD_SIZE) in ")
+"""Questions whether a launcher has set the variables of a process."""
 _RANK = re.compile(r"(^|_)rank$", re.I)
 _BEGINS = re.compile(
     r"^(re)?(start|resume|begin|initial|init|first|last|prev|previous|completed|finished|skip|skipped|trained|done)_|"
@@ -226,7 +228,7 @@ def last_part(identity: str) -> str:
 
 def spells_processes(name: str) -> bool:
     """Whether a name asks if there are several processes."""
-    return _DISTRIBUTED.search(name) is not None
+    return _DISTRIBUTED.search(name) is not None or _LAUNCHED.search(name) is not None
 
 
 def spells_process(name: str) -> bool:

@@ -59,3 +59,41 @@ def test_a_fix_writes_n_as_the_condition_does(written: str, read: str) -> None:
     [found] = [each for each in analyze(source, "x.py", all_rules()) if each.code == "GRD101"]
     assert found.fix is not None
     assert any(edit.content.strip(" )") == f"/ {read}" for edit in found.fix.edits)
+
+
+@pytest.mark.parametrize(
+    ("loss", "fault"),
+    [
+        ("(first + args.w * second) / (1 + args.w)", {"GRD101"}),
+        ("(args.v * first + args.w * second) / (args.v + args.w)", {"GRD101"}),
+        ("(first + args.w * second) / (1 + args.w) / args.accum_steps", set()),
+        ("(first + args.w * second) / args.accum_steps", set()),
+    ],
+)
+def test_a_mean_weighted_by_settings_divides_nothing(loss: str, fault: set[str]) -> None:
+    terms = "first = criterion(model(x), y)\nsecond = model(x).abs().mean()\n"
+    assert codes(training(f"{terms}loss = {loss}\nloss.backward()\n{UPDATE}")) == fault
+
+
+_ARMS = """
+loss = criterion(model(x), y)
+if (i + 1) % args.accum_steps != 0 and i + 1 != len(loader):
+    ({first}).backward()
+else:
+    ({last}).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "fault"),
+    [
+        ("loss / args.accum_steps", "loss", {"GRD101"}),
+        ("loss", "loss / args.accum_steps", {"GRD101"}),
+        ("loss / args.accum_steps", "loss / args.accum_steps", set()),
+        ("loss / args.accum_steps", "loss * args.w / args.accum_steps", set()),
+    ],
+)
+def test_both_arms_of_a_boundary_divide(first: str, last: str, fault: set[str]) -> None:
+    assert codes(training(_ARMS.format(first=first, last=last))) == fault

@@ -160,3 +160,30 @@ ONCE = {
 @pytest.mark.parametrize("name", ONCE)
 def test_what_averages_once_an_update_or_is_out_of_sight_is_none(name: str) -> None:
     assert not codes(ONCE[name]) & {"GRD601", "GRD603"}
+
+
+def test_a_wrapped_model_has_what_its_wrapper_has() -> None:
+    script = training(
+        """
+        with own_context(model, distributed and (i + 1) % args.accum_steps != 0 and i + 1 != len(loader)):
+            loss = criterion(model(x), y) / args.accum_steps
+            loss.backward()
+        if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+        """,
+        setup='distributed = "RANK" in os.environ\nif distributed:\n    model = nn.parallel.DistributedDataParallel(model)\n',
+    )
+    context = """\
+import os
+from contextlib import nullcontext
+
+def own_context(model, enabled):
+    if enabled and hasattr(model, "no_sync"):
+        return model.no_sync()
+    return nullcontext()
+
+"""
+    assert codes(context + script) == set()
+    late = script.replace("distributed and (i + 1) %", "distributed and i %")
+    assert codes(context + late) == {"GRD602"}

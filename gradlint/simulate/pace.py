@@ -129,10 +129,18 @@ def passes_in(length: Factor | None, view: View) -> int:
         return 0
     if BATCHES in length.of and any(each.of & length.of for each in passes):
         return 0  # no rows were divided: the passes have as many batches
-    whole = length.value / passes[0].value
+    whole = next(filter(float.is_integer, _with_its_parts(length, passes[0].value, view)), 0.0)
     if isclose(whole, 1.0) and view.size == len(passes):
         return 0  # all passes together have as many updates as one has batches
-    return round(whole) if _one_each(view, length.of) and isclose(whole, round(whole)) else 0
+    return round(whole) if whole and _one_each(view, length.of) else 0
+
+
+def _with_its_parts(length: Factor, batches: float, view: View) -> Iterator[float]:
+    """How many passes a length covers, also if a setting was taken off, such as a warm-up that another schedule covers."""
+    settings = (view.trace.settings.get(name, 0.0) for name in sorted(length.of) if not of_data(frozenset((name,))))
+    for taken_off in (0.0, *settings):
+        whole = (length.value + taken_off) / batches
+        yield float(round(whole)) if isclose(whole, round(whole)) else whole
 
 
 def _one_each(view: View, of: frozenset[str]) -> bool:

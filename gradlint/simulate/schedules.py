@@ -10,6 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
 from gradlint.model.syntax.expressions import dotted, last_name, walk
 from gradlint.simulate.callables import Function, Instance
+from gradlint.simulate.contents import flattened
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import OUT_OF_SIGHT, Optimizer, Schedule
 from gradlint.simulate.values import Num, Opaque, number, of_length, settings_of
@@ -20,13 +21,19 @@ Told = tuple[cst.CSTNode, str, Any]
 PLAIN = frozenset("max min abs float int pow round cos sin exp sqrt log tanh".split())
 """Functions that a factor may call while its result still depends only on what the factor itself reads."""
 
+_COMPOSED = frozenset(("SequentialLR", "ChainedScheduler"))
+"""Schedules that consist of others, and step them."""
+
 
 def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Schedule:
     """A schedule, with the numbers of steps passed to its constructor."""
     last = path.rsplit(".", 1)[-1]
     optimizer = next((each for each in (*args, *kwargs.values()) if isinstance(each, Optimizer)), None)
     plain: frozenset[int] = frozenset()
-    if last == "LambdaLR":
+    if last in _COMPOSED:
+        parts = [each for each in flattened([*args, *kwargs.values()]) if type(each) is Schedule]
+        length, lengths = next((each.length for each in parts[::-1]), None), tuple(told for each in parts for told in each.lengths)
+    elif last == "LambdaLR":
         factor = args[1] if len(args) > 1 else kwargs.get("lr_lambda")
         length, lengths = _of_factor(machine, factor, node)
         plain = frozenset(_plain_in(factor)) if isinstance(factor, Function) else plain

@@ -276,3 +276,34 @@ def train(args, model, criterion, draw):
 )
 def test_a_run_of_nested_ranges(length: str, wanted: set[str]) -> None:
     assert codes(NESTED.format(length=length)) == wanted
+
+
+PARTS = """
+import torch
+from torch.optim.lr_scheduler import ConstantLR, LinearLR, SequentialLR
+
+
+def train(model, criterion, loader, epochs, warmup, accum):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    total = len(loader) * epochs
+    up = LinearLR(optimizer, start_factor=0.1, total_iters=warmup)
+    down = LinearLR(optimizer, start_factor=1.0, end_factor=0.1, total_iters={length})
+    schedule = SequentialLR(optimizer, schedulers=[up, down], milestones=[warmup])
+    for epoch in range(epochs):
+        for i, (x, y) in enumerate(loader):
+            (criterion(model(x), y) / accum).backward()
+            if (i + 1) % accum == 0 or i + 1 == len(loader):
+                optimizer.step()
+                optimizer.zero_grad()
+                schedule.step()
+"""
+
+
+@pytest.mark.parametrize("length", ["total", "total - warmup", "len(loader) * epochs - warmup"])
+def test_a_part_of_a_schedule_counts_micro_batches(length: str) -> None:
+    assert codes(PARTS.format(length=length)) == {"GRD402"}
+
+
+@pytest.mark.parametrize("length", ["warmup", "total // accum", "total // accum - warmup", "-(-len(loader) // accum) * epochs - warmup"])
+def test_a_part_of_a_schedule_counts_updates(length: str) -> None:
+    assert codes(PARTS.format(length=length)) == set()

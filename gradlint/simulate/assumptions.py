@@ -233,6 +233,12 @@ class Assumptions:
                 self.asked.looped.add(key)
         return known != question.negated
 
+    def refutes(self, question: Question, leads: bool) -> None:
+        """Record that the way to a loop needs another answer than the one given before: an option that was off builds nothing."""
+        needed = leads != question.negated
+        if self.asked.questions.get(question.key, needed) != needed:
+            self.asked.refuted[question.key] = needed
+
     def seek(self, question: Question, wanted: bool) -> bool:
         """This world's answer to a condition that leads to a loop or past it. By default, it leads to the loop."""
         known = self.answers.get(question.key, wanted != question.negated)

@@ -144,8 +144,11 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     if choice.refuses is not None and assumed:
         return choice.refuses, False
     if choice.seeks is not None and assumed and not machine.in_loop:
-        question = conditions.question_of(value) if known is None and choice.passes else None
-        return (choice.seeks if question is None else machine.seek(question, choice.seeks)), False
+        question = conditions.question_of(value) if known is None else None
+        if question is None:
+            return choice.seeks, False
+        machine.refutes(question, choice.seeks)
+        return (machine.seek(question, choice.seeks) if choice.passes else choice.seeks), False
     if known is None:
         called = bool(machine.loops) and not machine.in_loop
         decides = choice.decides or (choice.gate and called)

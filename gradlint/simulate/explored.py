@@ -109,6 +109,14 @@ def _is_plain(trace: Trace) -> bool:
     return bool(trace.of(What.STEP)) and not judge(trace, None)
 
 
+def _agreeing(first: Played, play: Callable[[World], Played]) -> Played:
+    """A run that gives the same answer everywhere to the questions on its way to the loop."""
+    if not first.asked.refuted:
+        return first
+    again = play(replace(first.world, answers=(*first.world.answers, *first.asked.refuted.items())))
+    return again if again.trace.of(What.BACKWARD) or not first.trace.of(What.BACKWARD) else first
+
+
 def _waits_for_its_question(run: Played) -> bool:
     """Whether updates depend on the number whose truth was flipped: `if n: ... % n`, where n is None by default."""
     key, answer = run.world.answers[-1]
@@ -149,7 +157,7 @@ def explore(
 
     text.dearest = 0
     world = World(SMALL, room(SMALL), answers=answers)
-    first = turned(play(world), play)
+    first = turned(_agreeing(play(world), play), play)
     if not first.trace.of(What.BACKWARD):
         return Simulation(root, (first,), again)
     first = fitted(first, play)

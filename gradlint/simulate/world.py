@@ -130,7 +130,8 @@ class Asked:
 
     `forks` are the branches that the data decide, each with the number of events before each of its executions. `varied` are
     all branches in loops that the data decide, numbered in the order in which they are first met. `wraps` says that the run
-    reached the code that wraps a model for several processes.
+    reached the code that wraps a model for several processes. `refuted` are the questions that the way to a loop answers
+    otherwise than code before it, each with the answer that leads there.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -155,6 +156,7 @@ class Asked:
     passed_by: dict[str, bool] = field(default_factory=dict)
     thresholds: dict[cst.CSTNode, tuple[str, float] | None] = field(default_factory=dict)
     wraps: bool = False
+    refuted: dict[str, bool] = field(default_factory=dict)
 
 
 def spells_pass(name: str) -> bool:

@@ -74,12 +74,13 @@ class _Judged:
             by_line.setdefault(each.line, each)
         for line, led in among.items():
             known = by_line.get(line)
-            if known is None or known.answer == "unknown" or known.silenced:  # no comment silences what these runs refute
+            silenced = known is not None and known.silenced  # not by a comment: these runs refute it
+            if silenced or (led.answer != "unknown" and (known is None or known.answer == "unknown")):
                 by_line[line] = led
         return [by_line[line] for line in sorted(by_line)]
 
     def _among(self) -> dict[int, LoopVerdict]:
-        """The verdicts from the runs of the surrounding modules, if all that reach a loop give one.
+        """The verdicts from the runs of the surrounding modules that reach a loop.
 
         A fault that is reported in another file does not count.
         """
@@ -92,7 +93,7 @@ class _Judged:
         return {
             line: max(answers, key=lambda each: ANSWERS.index(each.answer))
             for line, answers in given.items()
-            if all(each.answer != "unknown" and not each.silenced for each in answers)
+            if not any(each.silenced for each in answers)
         }
 
     def _unusual(self) -> Iterator[LoopVerdict]:

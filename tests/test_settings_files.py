@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gradlint.model.data.settings import Setting, Table
 from gradlint.repository.folder import Repository
-from gradlint.repository.settings_files import named_settings, read_settings
+from gradlint.repository.settings_files import MOST_FILES, SettingsFiles, read_settings
 
 
 def told(text: str, name: str) -> dict[str, tuple[float, str]]:
@@ -55,19 +56,108 @@ def test_bad_files_give_nothing(text: str, name: str) -> None:
 
 
 def test_paths_are_looked_up_beside_the_script_and_from_the_root(tmp_path: Path) -> None:
-    root = tmp_path / "repository"
+    root = tmp_path.resolve() / "repository"
     (root / "tools").mkdir(parents=True)
     for place, steps in (("tools/near.json", 2), ("far.json", 3), ("tools/both.json", 4), ("both.json", 5)):
         (root / place).write_text(f'{{"gradient_accumulation_steps": {steps}}}')
     (tmp_path / "outside.json").write_text('{"gradient_accumulation_steps": 6}')
-    repository, script = Repository(str(root.resolve())), root.resolve() / "tools" / "train.py"
-    text = 'deepspeed("near.json", "./far.json", "both.json", "../../outside.json", "/etc/outside.json", "missing.json")'
-    found = named_settings(repository, str(script), text)
-    places = {path: [each.place for each in known.values.values()] for path, known in found.files.items()}
+    (root / "link.json").symlink_to(tmp_path / "outside.json")
+    (root / "device.json").symlink_to("/dev/zero")
+    files = SettingsFiles.around(Repository(str(root)), str(root / "tools" / "train.py"))
+    paths = (
+        "near.json",
+        "./far.json",
+        "both.json",
+        "../../outside.json",
+        str(tmp_path / "outside.json"),
+        "link.json",
+        "device.json",
+    )
+    found = {path: known for path in (*paths, "missing.json", "near.py") if (known := files.named(path)) is not None}
+    places = {path: [each.place for each in known.values.values()] for path, known in found.items()}
     assert places == {"near.json": ["tools/near.json:1"], "./far.json": ["far.json:1"]}
-    assert str(root.resolve() / "missing.json") in found.paths
+    assert str(root / "missing.json") in files.looked
+    assert not any(path.startswith(str(tmp_path / "outside")) for path in files.looked)
 
 
-def test_a_script_without_deepspeed_reads_no_files(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text('{"gradient_accumulation_steps": 2}')
-    assert named_settings(Repository(str(tmp_path)), str(tmp_path / "a.py"), 'load("a.json")').paths == ()
+def test_only_some_files_are_read(tmp_path: Path) -> None:
+    files = SettingsFiles.around(Repository(str(tmp_path.resolve())), str(tmp_path.resolve() / "a.py"))
+    for place in range(MOST_FILES + 5):
+        (tmp_path / f"{place}.json").write_text("{}")
+    assert sum(files.named(f"{place}.json") is not None for place in range(MOST_FILES + 5)) == MOST_FILES
+
+
+def table(text: str, name: str = "a.yaml") -> Table:
+    return read_settings(text, name).table
+
+
+NESTED = """\
+# comment
+train:
+  accum: 4  # micro-batches
+  rate: 1.0e-3
+  clip: null
+  amp: yes
+  betas: [0.9, 0.99]
+  schedule:
+    name: "cosine # not a comment"
+    steps: 1_000
+  stages:
+    - layers: 3
+      width: 4
+    - 5
+  note: |
+    accum: 9
+  ratio: ${other.ratio}
+base: &base
+  accum: 7
+data:
+- train
+- test
+name: plain words
+"""
+
+
+def test_yaml_is_read_with_its_tables_and_rows() -> None:
+    inner = {
+        "accum": Setting(4, "a.yaml:3"),
+        "rate": Setting(1.0e-3, "a.yaml:4"),
+        "clip": Setting(None, "a.yaml:5"),
+        "amp": Setting(True, "a.yaml:6"),
+        "betas": None,
+        "schedule": Table({"name": Setting("cosine # not a comment", "a.yaml:9"), "steps": Setting(1000, "a.yaml:10")}),
+        "stages": None,
+        "note": None,
+        "ratio": None,
+    }
+    outer = {"train": Table(inner), "base": None, "data": None, "name": Setting("plain words", "a.yaml:23")}
+    assert table(NESTED) == Table(outer)
+
+
+def test_json_is_read_with_its_tables_and_rows() -> None:
+    text = '{"a": {"accum": 4,\n "deep": {"x": [1, {"y": 2}], "on": true}},\n "b": "auto", "c": 1e400, "c": 2}'
+    deep = Table({"x": None, "on": Setting(True, "a.json:2")})
+    assert table(text, "a.json") == Table({"a": Table({"accum": Setting(4, "a.json:1"), "deep": deep}), "b": None, "c": None})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accum: 4\n---\naccum: 8\n",
+        "accum: 4\n  more: 3\n",
+        "- accum: 4\n",
+        "a:\n  b: 1\n c: 2\n",
+        "a:\n\tb: 1\n",
+        'a: "open\n',
+        "a: {b: 1,\n  c: 2}\n",
+        "just words\n",
+        "n: " + "9" * 5000,
+        "".join(f"{' ' * depth}a:\n" for depth in range(500)),
+    ],
+)
+def test_yaml_of_another_kind_gives_nothing(text: str) -> None:
+    assert table(text) == Table()
+
+
+def test_keys_given_twice_are_unknown() -> None:
+    assert table("a: 1\nb:\n  c: 2\nb:\n  c: 3\na: 2\n") == Table({"a": None, "b": None})

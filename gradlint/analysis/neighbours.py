@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from gradlint.repository.imports import Import
 from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
 from gradlint.repository.resolve import resolve
-from gradlint.repository.settings_files import NamedSettings, named_settings
+from gradlint.repository.settings_files import SettingsFiles
 from gradlint.simulate.roots import backwards
 from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import Module, Surroundings
@@ -80,15 +80,16 @@ class Neighbours:
     def context(self) -> Context:
         """What the result depends on besides the text. Empty if none of it was used."""
         around = (self._imported, *self.__dict__.get("_callers", ())) if "_imported" in self.__dict__ else ()
-        if not (around or self.settings.paths):
+        looked = sorted(self.settings.looked)
+        if not (around or looked):
             return NO_CONTEXT
         modules = {path for each in around for path in (each.here, *each.modules)} - {self.path}
-        return context_of(self.repository, self.path, (*sorted(modules), *self.settings.paths))
+        return context_of(self.repository, self.path, (*sorted(modules), *looked))
 
     @cached_property
-    def settings(self) -> NamedSettings:
-        """The settings files that the file names."""
-        return named_settings(self.repository, self.path, self.text)
+    def settings(self) -> SettingsFiles:
+        """The settings files around the file."""
+        return SettingsFiles.around(self.repository, self.path)
 
     @cached_property
     def _imported(self) -> Surroundings:
@@ -96,7 +97,7 @@ class Neighbours:
         linking = _Linking(self.repository, self._outlines)
         around = linking.around(self.path, self.text)
         self._sources.append(linking.sources)
-        return around
+        return replace(around, settings=self.settings)
 
     @cached_property
     def _callers(self) -> list[Surroundings]:
@@ -107,7 +108,8 @@ class Neighbours:
             source = read_for_runs(text)
             if isinstance(source, Source):
                 linking = _Linking(self.repository, self._outlines, whole={self.path})
-                found.append(linking.around(path, text).with_statements(path, source.statements))
+                around = linking.around(path, text).with_statements(path, source.statements)
+                found.append(replace(around, settings=self.settings.of(path)))
                 self._sources.append({**linking.sources, path: source})
         return found
 

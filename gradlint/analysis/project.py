@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from gradlint.analysis.neighbours import Neighbours
-from gradlint.model.data.settings import NO_SETTINGS, SettingsFile
+from gradlint.model.data.settings import NO_SETTINGS, SettingsInSight
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.simulate.simulation import Simulation, simulate
+from gradlint.simulate.surroundings import ALONE, Surroundings
 
 Runs = Callable[..., tuple[Simulation, ...]]
 """Runs the statements of a text. `unasked` are the faults that no selected rule reports."""
@@ -24,8 +25,13 @@ class Project:
 
     @cached_property
     def runs(self) -> Runs:
-        """Run the text, or a fixed version of it, by itself."""
-        return partial(simulate, words=self.taught)
+        """Run the text, or a fixed version of it, by itself, with the settings files that it names."""
+        return partial(simulate, words=self.taught, around=self._alone)
+
+    @property
+    def _alone(self) -> Surroundings:
+        known = self.neighbours
+        return Surroundings(known.path, settings=known.settings) if known is not None else ALONE
 
     @cached_property
     def followed(self) -> Runs:
@@ -33,9 +39,9 @@ class Project:
         return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda *_, **__: ()
 
     @property
-    def settings(self) -> Mapping[str, SettingsFile]:
-        """The settings files that the text names, by path as written. Empty if no modules are followed."""
-        return self.neighbours.settings.files if self.neighbours is not None else NO_SETTINGS
+    def settings(self) -> SettingsInSight:
+        """The settings files that the text can name. There are none if no modules are followed."""
+        return self.neighbours.settings if self.neighbours is not None else NO_SETTINGS
 
 
 BARE = Project()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gradlint.analysis.source import Source
+from gradlint.analysis.stated import stated
 from gradlint.diagnostic import Applicability
 from gradlint.finding import Finding
 from gradlint.rule import Rule
@@ -26,7 +27,7 @@ def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iter
             apart = list({id(scene.loop): scene for scene in reversed(scenes)}.values())[::-1]
             findings = [rule.shown(scene) for scene in apart]
             finding = _joined(findings)
-            yield rule, replace(finding, reason=(finding.reason + scenes[0].where).lstrip())
+            yield rule, replace(finding, reason=(finding.reason + stated(finding, scenes[0]) + scenes[0].where).lstrip("; "))
 
 
 def _joined(findings: Sequence[Finding]) -> Finding:

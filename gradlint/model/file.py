@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
 from gradlint.model.data.built import Construction
-from gradlint.model.data.settings import NO_SETTINGS, SettingsFile
+from gradlint.model.data.settings import NO_SETTINGS, SettingsInSight
 from gradlint.model.names.facts import Facts, collect
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
 from gradlint.model.optimizers import constructions
@@ -23,15 +23,15 @@ class TrainingFile:
     facts: Facts | None = None
     statements: tuple[cst.BaseStatement, ...] = ()
     imports: tuple[cst.CSTNode, ...] = ()
-    settings: Mapping[str, SettingsFile] = field(default_factory=dict)
-    """The settings files that the file names, by path as written."""
+    settings: SettingsInSight = NO_SETTINGS
+    """The settings files that the file can name."""
 
 
 def read_file(
     statements: Sequence[cst.BaseStatement],
     words: Taught = UNTAUGHT,
     page: Page = BLANK,
-    settings: Mapping[str, SettingsFile] = NO_SETTINGS,
+    settings: SettingsInSight = NO_SETTINGS,
 ) -> TrainingFile:
     """Read a file from its top-level statements (all of them, or the relevant ones) and its full text."""
     facts = collect(statements, words, page)

@@ -13,6 +13,9 @@ from gradlint.files.decode import Decoded, decode
 LARGEST = 1_000_000
 """Size limit of a file that is followed from another one, in bytes."""
 
+SETTINGS = (".json", ".yaml", ".yml")
+"""How the names of settings files end."""
+
 _MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
 """What marks the root of a repository."""
 
@@ -34,13 +37,17 @@ class Repository:
         return self._texts[path]
 
     def digest(self, paths: Iterable[str]) -> str:
-        """Return a digest of the texts of some files, as they are read here."""
+        """Return a digest of the texts of some files, as they are read here. A path that ends with a separator is a folder's.
+
+        For a folder, it is one of the names of the settings files in it.
+        """
         from hashlib import blake2b  # only files with a training loop need it
 
         known = blake2b(digest_size=16)
         for path in paths:
             known.update(path.encode("utf-8", "surrogatepass") + b"\0")
-            known.update((self.text(path) or "").encode("utf-8", "surrogatepass") + b"\0")
+            content = "\n".join(self.settings_of(path)) if path.endswith(os.sep) else self.text(path) or ""
+            known.update(content.encode("utf-8", "surrogatepass") + b"\0")
         return known.hexdigest()
 
     def holds(self, path: str) -> bool:
@@ -58,11 +65,18 @@ class Repository:
 
     def scripts_of(self, folder: str) -> Iterator[str]:
         """Yield the Python files in a folder, in the order of their names."""
+        return self._files_of(folder, ".py")
+
+    def settings_of(self, folder: str) -> Iterator[str]:
+        """Yield the JSON and YAML files in a folder, in the order of their names."""
+        return self._files_of(folder, SETTINGS)
+
+    def _files_of(self, folder: str, endings: str | tuple[str, ...]) -> Iterator[str]:
         try:
             names = sorted(os.listdir(folder))
         except OSError:
             return
-        yield from (os.path.join(folder, each) for each in names if each.endswith(".py"))
+        yield from (os.path.join(folder, each) for each in names if each.endswith(endings))
 
     def folders_of(self, folder: str) -> Iterator[str]:
         """Yield the subfolders of a folder in the order of their names, except links and names that begin with `.` or `_`."""

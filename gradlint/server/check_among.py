@@ -42,7 +42,7 @@ class _Watched(Project):
     @cached_property
     def runs(self) -> Runs:
         """Run the text by itself."""
-        return self._watched(Project(self.taught).runs)
+        return self._watched(Project(self.taught, self.neighbours).runs)
 
     @cached_property
     def followed(self) -> Runs:

@@ -12,12 +12,14 @@ from gradlint.simulate.imports import attribute_of_module, module_frame
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.objects import has_attribute, set_of_thing, thing_attribute, told_by
+from gradlint.simulate.paths import folder_of
 from gradlint.simulate.reading import gradient_of
+from gradlint.simulate.stated import entry
 from gradlint.simulate.taken import along
 from gradlint.simulate.things import Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.unknown import models_in, unknown
-from gradlint.simulate.values import NOTHING, SIZES, Answer, Factor, Opaque, Source, Tensor
+from gradlint.simulate.values import NOTHING, PATH, SIZES, TABLE, Answer, Factor, Opaque, Source, Tensor
 from gradlint.simulate.world import known_package, spells_setting
 
 _OF_SHAPE = frozenset(("shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "names", "itemsize", "nbytes"))
@@ -50,6 +52,11 @@ def get_attribute(machine: Machine, value: Any, name: str, node: cst.CSTNode) ->
             return gradient_of(machine, value, node)
         if name in value.kept:
             return value.kept[name]
+        stated = entry(machine, value, name, f".{name}") if TABLE in value.kept else None
+        if stated is not None:
+            return stated
+        if name == "parent" and PATH in value.kept:
+            return folder_of(value)
         if name == "no_sync":  # a method that may be called later, or not at all
             return Bound(value, name)
         models = NOTHING if value.identity in ("args", "cfg", "config") else models_in(value, f".{name}")

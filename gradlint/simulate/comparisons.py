@@ -19,6 +19,7 @@ from gradlint.simulate.values import (
     OF_SIZES,
     OTHERS,
     SIZES,
+    TABLE,
     Answer,
     Factor,
     Num,
@@ -168,6 +169,13 @@ def _contained(machine: Machine, left: Any, right: Any, negated: bool) -> Any:
         right = in_order(right)
     if isinstance(right, dict) and OTHERS in right and (type(left) is Opaque or left not in right):
         return Answer("one of several keys")
+    if (
+        type(right) is Opaque
+        and TABLE in right.kept
+        and type(left) is str
+        and (left in right.kept[TABLE].entries or left in right.kept)
+    ):
+        return not negated
     if isinstance(right, (list, tuple, dict, range)):
         if type(left) is Opaque:
             strings = [each for each in right if isinstance(each, str)]

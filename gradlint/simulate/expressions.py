@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.syntax.expressions import last_name
-from gradlint.simulate import arithmetic, comparisons, conditions
+from gradlint.simulate import arithmetic, comparisons, conditions, paths
 from gradlint.simulate.aims import hinders
 from gradlint.simulate.attributes import get_attribute
 from gradlint.simulate.callables import Frame, Function
@@ -145,7 +145,8 @@ def _argument(node: cst.BaseExpression) -> Evaluate:
 
 def _binary(node: cst.BinaryOperation) -> Evaluate:
     left, right, kind = expression(node.left), expression(node.right), type(node.operator)
-    return lambda frame: arithmetic.binary(frame.machine, kind, left(frame), right(frame), node)
+    compute = paths.divided if kind is cst.Divide else arithmetic.binary
+    return lambda frame: compute(frame.machine, kind, left(frame), right(frame), node)
 
 
 def _unary(node: cst.UnaryOperation) -> Evaluate:

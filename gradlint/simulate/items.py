@@ -12,10 +12,11 @@ from gradlint.simulate.comparisons import compare
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import part_of_list
 from gradlint.simulate.machine import Machine
+from gradlint.simulate.stated import entry
 from gradlint.simulate.things import Loader, Parameter, Thing
 from gradlint.simulate.trace import SHORT
 from gradlint.simulate.unknown import models_in, unknown
-from gradlint.simulate.values import OTHERS, Beginning, Num, Opaque, Tensor, number, whole
+from gradlint.simulate.values import OTHERS, TABLE, Beginning, Num, Opaque, Tensor, number, whole
 
 
 def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any:
@@ -34,6 +35,9 @@ def get_item(machine: Machine, value: Any, index: Any, node: cst.CSTNode) -> Any
         text = repr(key) if isinstance(key, (str, int)) else "..."
         if isinstance(key, (str, int)) and key in value.kept:
             return value.kept[key]
+        stated = entry(machine, value, key, f"[{text}]") if TABLE in value.kept else None
+        if stated is not None:
+            return stated
         item = unknown(machine, f"{value.identity}[{text}]", models=models_in(value, f"[{text}]"))
         if type(item) is Opaque and "<optimizer>" in value.kept:
             item.kept["<optimizer>"] = value.kept["<optimizer>"]  # an item of a result may be the optimizer that was passed in

@@ -7,6 +7,7 @@ from typing import Any
 
 from gradlint.simulate.callables import External, Frame
 from gradlint.simulate.unknown import unknown
+from gradlint.simulate.values import PATH, Opaque
 
 CONSTANTS = {"True": True, "False": False, "None": None, "__debug__": True, "__name__": "__main__", "NotImplemented": None}
 _SHORT = {"np": "numpy", "torch": "torch", "nn": "torch.nn"}
@@ -25,6 +26,8 @@ def load(frame: Frame, name: str) -> Any:
         return External(f"builtins.{name}")
     if name in _SHORT:
         return External(_SHORT[name])
+    if name == "__file__":
+        return Opaque(name, kept={PATH: frame.module.origin})
     value = unknown(frame.machine, name)
     frame.machine.risks.add(f"`{name}` may have no value where it is read")
     frame.module.names[name] = value

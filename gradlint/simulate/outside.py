@@ -11,6 +11,7 @@ from gradlint.model.names.vocabulary import (
     Role,
 )
 from gradlint.model.syntax.expressions import last_name
+from gradlint.simulate import options, stated
 from gradlint.simulate.averaging import forwarded, is_trained, wrapper_of
 from gradlint.simulate.callables import Frame, Function, Instance, Partial, Stream
 from gradlint.simulate.comparisons import made_truth
@@ -22,12 +23,13 @@ from gradlint.simulate.logs import log, tell
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import average, backward, clear, clip, rescale, step, stepped, unknown_call
 from gradlint.simulate.owners import is_stepped, spells_model
+from gradlint.simulate.paths import same_file
 from gradlint.simulate.spelled_calls import Does, does, name_of_update, steps_by_name, wraps
 from gradlint.simulate.tensors import of_norm, usual_answer
 from gradlint.simulate.things import Average, Context, Engine, Gradient, Loader, Network, Optimizer, Parameter, Scaler, Thing
 from gradlint.simulate.torch_names import BATCH_NORMS, FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import SIZES, Answer, Factor, Opaque, Tensor, whole
+from gradlint.simulate.values import SIZES, TABLE, Answer, Factor, Opaque, Tensor, whole
 from gradlint.simulate.wrappers import optimizer_in, perhaps_engine, wrapper
 
 _CLIPPER = re.compile(r"clip(per|ping)?$", re.I)
@@ -110,13 +112,10 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
         return clip(machine, args, kwargs, node, text=f"{value.identity}.step")
     if name in ("backward", "step") and isinstance(value, Opaque):
         return perhaps_engine(machine, value, name, args, kwargs, node)
-    if name in ("add_argument",):
-        return _argument(machine, args, kwargs)
-    if name == "parse_args_into_dataclasses":
-        return Opaque(f"{name}()")  # one object for each class that the parser was given
-    if name in ("parse_args", "parse_known_args"):
-        found = _arguments(machine)
-        return found if name == "parse_args" else (found, [])
+    if name in options.METHODS:
+        return options.method(machine, name, args, kwargs)
+    if type(value) is Opaque and TABLE in value.kept and (held := stated.method(machine, value, name, args)) is not None:
+        return held
     if name in _FIXED and isinstance(value, Opaque):
         if name == "get" and args and isinstance(args[0], str):
             default = args[1] if len(args) > 1 else kwargs.get("default")
@@ -151,26 +150,6 @@ _OF_MODELS = frozenset(
 def _is_weights(value: Any) -> bool:
     """Whether something is the parameters of a model, or a list of them."""
     return any(isinstance(each, Parameter) for each in flattened([value]))
-
-
-def _argument(machine: Machine, args: list[Any], kwargs: dict[str, Any]) -> None:
-    """`parser.add_argument(...)`: records an option and its default."""
-    names = [each for each in args if isinstance(each, str)]
-    long = next((each for each in names if each.startswith("--")), names[0] if names else "")
-    dest = kwargs.get("dest", long.lstrip("-").replace("-", "_"))
-    if not isinstance(dest, str):
-        return
-    action = kwargs.get("action")
-    default = kwargs.get("default", False if action == "store_true" else True if action == "store_false" else None)
-    machine.options[dest] = default
-
-
-def _arguments(machine: Machine) -> Opaque:
-    """The namespace of the declared options."""
-    made = Opaque("args")
-    for dest, default in machine.options.items():
-        made.kept[dest] = unknown(machine, f"args.{dest}", default=default, has_default=default is not None)
-    return made
 
 
 def _by_name(
@@ -220,6 +199,9 @@ def _by_name(
         return _every(machine, given[-1])
     if last == "open":
         machine.opens()
+    settings = stated.read(machine, path, last, given, node)
+    if settings is not None:
+        return settings
     checked = usual_answer(last)
     if checked is not None:
         return Answer(last, checked)
@@ -240,6 +222,7 @@ def _by_name(
             names = dict(zip(each.call.parameters.positional, each.args, strict=False))
             _call_back(machine, each.call, kwargs.get("args"), {**names, **each.kwargs}, node)
     made = given_back(machine, args, kwargs, parts, node, callee if callee is not None else Opaque(path))
+    made = same_file(last, given, callee, made)
     for each in given if isinstance(made, Tensor) else ():
         if type(each) is Network:
             forwarded(machine, each, made, node)

@@ -16,6 +16,7 @@ from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.python_numbers import NUMBERS, parsed
 from gradlint.simulate.python_streams import STREAMS
+from gradlint.simulate.stated import read
 from gradlint.simulate.things import Context, Network
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import UNNAMED, Opaque
@@ -110,9 +111,9 @@ def _namespace(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: 
 
 
 def _json(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
-    """`json.loads(...)` of a string in the text."""
+    """`json.loads(...)` of a string in the text, or of the text of a settings file."""
     if not args or not isinstance(args[0], str) or len(args[0]) > _LONGEST:
-        return Opaque(f"json.loads at {machine.compiler.place(node)}")
+        return read(machine, "json.loads", "loads", args, node) or Opaque(f"json.loads at {machine.compiler.place(node)}")
     try:
         found = json.loads(args[0])
     except (ValueError, RecursionError):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
+from gradlint.model.data.settings import NO_SETTINGS, SettingsInSight
+
 
 @dataclass(frozen=True, eq=False)
 class Module:
@@ -20,12 +22,14 @@ class Module:
 class Surroundings:
     """The modules reachable from the one that runs, which is `here`.
 
-    `imports` maps an importing module and a dotted path, as spelled there, to the imported module.
+    `imports` maps an importing module and a dotted path, as spelled there, to the imported module. `settings` are the settings
+    files that the program can name.
     """
 
     here: str = ""
     modules: Mapping[str, Module] = field(default_factory=dict)
     imports: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    settings: SettingsInSight = NO_SETTINGS
 
     def with_statements(self, path: str, statements: Sequence[cst.BaseStatement]) -> Surroundings:
         """The same surroundings, with another text for one module."""

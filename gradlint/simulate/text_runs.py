@@ -83,7 +83,7 @@ class Text:
 
     def acts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement of the module trains, or may. Only the others run when a run starts in a function."""
-        if isinstance(statement, (cst.For, cst.While, cst.With)):
+        if isinstance(statement, (cst.For, cst.While)):
             return True
         if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
             return False

@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import Role
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import OUT_OF_SIGHT, Accelerator, Average, Fabric, Optimizer, Scaler, Schedule
-from gradlint.simulate.values import DRIFT, NORM, OF_WEIGHTS, UNNAMED, Opaque, Tensor
+from gradlint.simulate.values import DRIFT, NORM, OF_WEIGHTS, TABLE, UNNAMED, Opaque, Tensor
 
 _SETTINGS = frozenset(
     "args arg opt opts options option config cfg conf flags flag hparams hparam params param hps hp kwargs settings train training "
@@ -74,7 +74,12 @@ def adopt(machine: Machine, name: str, value: Any) -> Any:
         return known or value
     if type(value) is Opaque and value.kept.pop(UNNAMED, False):
         value.identity = name
-    if type(value) is not Opaque or value.has_default or (name in _SETTINGS and OF_WEIGHTS not in value.kept):
+    if (
+        type(value) is not Opaque
+        or value.has_default
+        or TABLE in value.kept
+        or (name in _SETTINGS and OF_WEIGHTS not in value.kept)
+    ):
         return value
     if value.identity.endswith("()") and machine.words.role_of_spelling(name) is Role.SCHEDULER:
         return value  # a schedule built without an optimizer sets no learning rate

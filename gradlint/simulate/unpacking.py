@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from gradlint.simulate.callables import ClassValue, Frame, Function
+from gradlint.simulate.stated import entries
 from gradlint.simulate.unknown import unknown
-from gradlint.simulate.values import Opaque
+from gradlint.simulate.values import TABLE, Opaque
 
 
 def unpacked(frame: Frame, callee: Any, parts: Iterable[tuple[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
@@ -23,6 +24,8 @@ def unpacked(frame: Frame, callee: Any, parts: Iterable[tuple[str, Any]]) -> tup
             args.extend(value if star and isinstance(value, (list, tuple)) else [value])
         elif isinstance(value, dict):
             kwargs.update((key, each) for key, each in value.items() if isinstance(key, str))
+        elif type(value) is Opaque and TABLE in value.kept:
+            kwargs.update(entries(frame.machine, value))
         else:
             outside = outside or _from_outside(frame, value)
     if outside:

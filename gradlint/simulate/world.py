@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import libcst as cst
 
+from gradlint.model.data.settings import Setting
+
 PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 PASSES = 2
 WINDOW_OF = "the window of "
@@ -131,7 +133,7 @@ class Asked:
     `forks` are the branches that the data decide, each with the number of events before each of its executions. `varied` are
     all branches in loops that the data decide, numbered in the order in which they are first met. `wraps` says that the run
     reached the code that wraps a model for several processes. `refuted` are the questions that the way to a loop answers
-    otherwise than code before it, each with the answer that leads there.
+    otherwise than code before it, each with the answer that leads there. `stated` are the settings that come from files.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -157,6 +159,7 @@ class Asked:
     thresholds: dict[cst.CSTNode, tuple[str, float] | None] = field(default_factory=dict)
     wraps: bool = False
     refuted: dict[str, bool] = field(default_factory=dict)
+    stated: dict[str, Setting] = field(default_factory=dict)
 
 
 def spells_pass(name: str) -> bool:

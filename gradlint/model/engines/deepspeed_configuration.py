@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from gradlint.model.data.settings import CLIPPING, MANAGED, STEPS, SettingsFile
+from gradlint.model.data.settings import CLIPPING, LOADERS, MANAGED, STEPS, SettingsInSight
 from gradlint.model.names.constants import Constants
 from gradlint.model.names.facts import Facts
 from gradlint.model.syntax.expressions import argument, keywords, last_name, literal
 
-_LOADS = frozenset({"json.load", "yaml.safe_load", "yaml.load", "hjson.load"})
 _ARGUMENTS = frozenset("TrainingArguments Seq2SeqTrainingArguments SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig".split())
 """The arguments of a Hugging Face Trainer, and their subclasses in trl."""
 
@@ -44,7 +43,7 @@ class Configurations:
     """Reads the configurations that are passed to the calls of a file."""
 
     facts: Facts
-    settings: Mapping[str, SettingsFile]
+    settings: SettingsInSight
     constants: Constants
 
     def engines(self) -> Iterator[Handed]:
@@ -88,7 +87,7 @@ class Configurations:
         kept = self.constants.resolved(given)
         path = self.constants.string(kept) if not isinstance(kept, cst.Call) else self._loaded(kept)
         if path is not None:
-            found = self.settings.get(path)
+            found = self.settings.named(path)
             values = (
                 {key: Stated(each.value, given, each.place) for key, each in found.values.items()} if found is not None else {}
             )
@@ -127,7 +126,7 @@ class Configurations:
 
     def _loaded(self, call: cst.Call) -> str | None:
         """The path that `json.load(open(path))` reads, with the file opened in place or by a `with` around the call."""
-        if self.facts.qualify(call.func) not in _LOADS or not call.args:
+        if self.facts.qualify(call.func) not in LOADERS or not call.args:
             return None
         opened = call.args[0].value
         if isinstance(opened, cst.Name):

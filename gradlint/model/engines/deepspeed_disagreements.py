@@ -10,7 +10,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.data.settings import BATCH, CLIPPING, MANAGED, MICRO_BATCH, STEPS, SettingsFile
+from gradlint.model.data.settings import BATCH, CLIPPING, MANAGED, MICRO_BATCH, STEPS, SettingsInSight
 from gradlint.model.engines.deepspeed_configuration import Configurations, Handed, Stated
 from gradlint.model.names.constants import Constants
 from gradlint.model.names.facts import Facts
@@ -57,7 +57,7 @@ class NoMultiple:
 class Disagreements:
     """Finds the disagreements in one file."""
 
-    def __init__(self, facts: Facts, settings: Mapping[str, SettingsFile]) -> None:
+    def __init__(self, facts: Facts, settings: SettingsInSight) -> None:
         self.facts = facts
         self.constants = Constants(facts)
         known = Configurations(facts, settings, self.constants)

@@ -13,10 +13,14 @@ import libcst as cst
 from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.averaging import held_back
 from gradlint.simulate.conditions import truth
+from gradlint.simulate.engines.configured import launched_steps
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Accelerator, Context, Loader, Network, Optimizer, Schedule, Thing
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import ONE, Factor, Num, Opaque, number, settings_of
+
+LAUNCHED = "a configuration beside the script may set how many micro-batches the accelerator counts"
+"""The doubt about an accelerator whose N only a file gives, until the script enters `accumulate()`."""
 
 
 def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
@@ -27,7 +31,11 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
         steps = plugin.kept.get("num_steps", Opaque("num_steps")) if hasattr(plugin, "kept") else Opaque("num_steps")
     if kwargs.get("deepspeed_plugin") is not None:
         steps = Opaque("deepspeed_plugin.gradient_accumulation_steps")
-    made = Accelerator("accelerator", node, steps=named_steps(machine, steps))
+    own = {"gradient_accumulation_steps", "gradient_accumulation_plugin", "deepspeed_plugin"} & kwargs.keys()
+    launched = launched_steps(machine) if not own else None
+    made = Accelerator("accelerator", node, steps=named_steps(machine, steps if launched is None else launched))
+    if launched is not None:
+        made.doubt = LAUNCHED
     if plugin is not None:
         made.doubt = "a plugin sets how many micro-batches the accelerator counts"
     if kwargs.get("deepspeed_plugin") is not None:
@@ -45,6 +53,8 @@ def named_steps(machine: Machine, steps: Any) -> Any:
 def accumulate(machine: Machine, engine: Accelerator, node: cst.CSTNode) -> int:
     """Enter `accumulate()`, which adds a micro-batch to the window even if it is nested. Returns the place of its event."""
     engine.used = True
+    if engine.doubt == LAUNCHED:
+        engine.doubt = ""
     known = machine.number_of(engine.steps)
     steps = max(int(number(known) or 1), 1)
     if steps > 1 and not settings_of(known):

@@ -13,23 +13,17 @@ from gradlint.simulate.arithmetic import factor_of
 from gradlint.simulate.assumptions import STEPS_OUT_OF_SIGHT
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.engines.accelerate import named_steps
+from gradlint.simulate.engines.configured import configured
 from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Engine, Optimizer, Schedule
 from gradlint.simulate.values import ONE, Opaque, number
 
-_BATCHES = frozenset(("train_batch_size", "train_micro_batch_size_per_gpu"))
-
 
 def initialize(machine: Machine, kwargs: dict[str, Any], node: cst.CSTNode) -> tuple[Any, ...]:
     """`deepspeed.initialize(...)`: engine, optimizer, loader and schedule."""
-    config = kwargs.get("config", kwargs.get("config_params"))
-    steps: Any = Opaque(f"deepspeed{STEPS_OUT_OF_SIGHT}")
-    # If both batch sizes are given but N is not, DeepSpeed computes it from them and the number of processes.
-    if isinstance(config, dict) and ("gradient_accumulation_steps" in config or not config.keys() >= _BATCHES):
-        steps = config.get("gradient_accumulation_steps", 1)
-    engine = Engine("engine", node, steps=named_steps(machine, steps))
-    engine.told = isinstance(config, dict) and config.get("managed_gradient_accumulation") is False
+    steps, told = configured(machine, kwargs)
+    engine = Engine("engine", node, steps=named_steps(machine, steps), told=told)
     given = kwargs.get("optimizer")
     engine.optimizer = given if isinstance(given, Optimizer) else machine.gradients.add(Optimizer("engine", node))
     schedule = kwargs.get("lr_scheduler")

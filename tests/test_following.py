@@ -13,6 +13,7 @@ from two_files import ENGINE, MAIN, PER_MICRO_BATCH
 
 from gradlint.analysis.neighbours import MOST_MODULES
 from gradlint.config.selection import Layer, Selection
+from gradlint.repository.context import Contexts
 from gradlint.repository.folder import Repository
 from gradlint.repository.nearby import MOST_READ
 from gradlint.run.runner import process
@@ -146,6 +147,39 @@ def test_the_nearest_of_two_modules_of_one_name_is_meant(pair: Path) -> None:
     assert codes(pair / "main.py") == LENGTH
 
 
+def test_a_package_comes_before_a_module_of_its_name(pair: Path) -> None:
+    (pair / "engine").mkdir()
+    (pair / "engine" / "__init__.py").write_text(PER_MICRO_BATCH)
+    assert codes(pair / "main.py") == []
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        '[tool.setuptools]\npackage-dir = {"" = "lib"}\n',
+        '[tool.setuptools.packages.find]\nwhere = ["lib"]\n',
+        '[tool.poetry]\npackages = [{include = "engine", from = "lib"}]\n',
+        '[tool.hatch.build.targets.wheel]\npackages = ["lib/engine"]\n',
+    ],
+)
+def test_packages_are_found_where_the_project_keeps_them(pair: Path, project: str) -> None:
+    (pair / "lib").mkdir()
+    (pair / "engine.py").rename(pair / "lib" / "engine.py")
+    assert codes(pair / "main.py") == []
+    context = checked(pair / "main.py").context
+    (pair / "pyproject.toml").write_text(project)
+    assert codes(pair / "main.py") == LENGTH
+    assert not Contexts().holds(str(pair / "main.py"), context)
+
+
+@pytest.mark.parametrize(
+    "project", ["[tool.setuptools", "tool = 3\npackage = 1\n", '[tool.setuptools]\npackage-dir = {"" = "../.."}\n']
+)
+def test_a_project_that_says_nothing_of_the_kind_is_no_matter(pair: Path, project: str) -> None:
+    (pair / "pyproject.toml").write_text(project)
+    assert codes(pair / "main.py") == LENGTH
+
+
 def test_a_module_that_is_called_as_torch_is_does_not_stand_for_it(pair: Path) -> None:
     (pair / "torch.py").write_text("optim = None\n")
     assert codes(pair / "main.py") == LENGTH
@@ -187,6 +221,14 @@ def test_a_change_in_a_module_makes_another_answer_due(pair: Path) -> None:
     assert told() == first
     (pair / "engine.py").write_text(PER_MICRO_BATCH)
     assert "GRD402" not in told()
+
+
+def test_a_module_that_appears_makes_another_answer_due(pair: Path) -> None:
+    (pair / "engine.py").rename(pair / "away.txt")
+    context = checked(pair / "main.py").context
+    assert Contexts().holds(str(pair / "main.py"), context)
+    (pair / "away.txt").rename(pair / "engine.py")
+    assert not Contexts().holds(str(pair / "main.py"), context)
 
 
 def test_a_new_program_makes_another_answer_due(pair: Path) -> None:

@@ -45,6 +45,8 @@ class Neighbours:
     _sources: list[dict[str, Source]] = field(default_factory=list)
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
     """The outlines of modules, by text. The programs that lead to a file often import the same modules as the file."""
+    _searched: set[str] = field(default_factory=set)
+    """The files that were searched for training."""
 
     def place(self, node: cst.CSTNode) -> str | None:
         """The place of a node in another module, such as `lib/engine.py:12`."""
@@ -58,7 +60,7 @@ class Neighbours:
     @cached_property
     def leads(self) -> bool:
         """Whether the modules that the file imports mention training."""
-        return leads_to_training(self.repository, self.path, self.text)
+        return leads_to_training(self.repository, self.path, self.text, self._searched)
 
     @property
     def statements(self) -> list[cst.BaseStatement]:
@@ -81,9 +83,10 @@ class Neighbours:
         """What the result depends on besides the text. Empty if none of it was used."""
         around = (self._imported, *self.__dict__.get("_callers", ())) if "_imported" in self.__dict__ else ()
         looked = sorted(self.settings.looked)
-        if not (around or looked):
+        if not (around or looked or self._searched):
             return NO_CONTEXT
-        modules = {path for each in around for path in (each.here, *each.modules)} - {self.path}
+        modules = {path for each in around for path in (each.here, *each.modules)} or self._searched
+        modules = modules - {self.path}
         return context_of(self.repository, self.path, (*sorted(modules), *looked))
 
     @cached_property

@@ -15,6 +15,7 @@ from gradlint.config.load import FILE_NAMES
 from gradlint.files.discover import FileKind
 from gradlint.files.read import content
 from gradlint.repository.context import Contexts
+from gradlint.repository.folder import SETTINGS
 from gradlint.run.options import Options
 from gradlint.run.plan import Plan
 from gradlint.run.runner import run
@@ -112,7 +113,7 @@ def wakes(paths: Sequence[Path], also: Sequence[Path] = ()) -> Iterator[None]:
     except ImportError as error:
         raise MissingExtra("--watch needs watchfiles: pip install 'torch-gradlint[watch]'") from error
 
-    endings = tuple(kind.value for kind in FileKind)
+    endings = (*(kind.value for kind in FileKind), *SETTINGS)
     extra = {str(path.resolve()) for path in also}
 
     def matters(_: Change, name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradlint.repository.folder import Repository, repository_of
 from gradlint.repository.nearby import nearby
+from gradlint.repository.package_folders import PROJECT
 
 
 @dataclass(frozen=True)
@@ -42,4 +43,5 @@ class Contexts:
 def context_of(repository: Repository, path: str, followed: tuple[str, ...]) -> Context:
     """Return the current context of a file."""
     real = os.path.realpath(path)
-    return Context(followed, repository.digest([*nearby(repository, real), *followed]))
+    project = os.path.join(repository.root, PROJECT)
+    return Context(followed, repository.digest([*nearby(repository, real), *followed, project]))

@@ -28,6 +28,8 @@ class Repository:
     """A folder, and the texts of its files that were read so far."""
 
     root: str
+    package_folders: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The folders that hold packages, by the text of the configuration that names them."""
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
@@ -110,7 +112,7 @@ def repository_of(path: Path, unsaved: Mapping[str, str] | None = None) -> Repos
             return None
         root = _root(folder)
         inside = {path: text for path, text in (unsaved or {}).items() if path.startswith(root + os.sep)}
-        return Repository(root, dict[str, str | None](inside))
+        return Repository(root, _texts=dict[str, str | None](inside))
     except (OSError, ValueError):
         return None
 

@@ -13,9 +13,13 @@ MOST_READ = 40
 """Limit on the files to search for one script."""
 
 
-def leads_to_training(repository: Repository, path: str, text: str) -> bool:
-    """Whether a file that this one imports, directly or through another, mentions a backward pass."""
-    level, seen = [(path, text)], {path}
+def leads_to_training(repository: Repository, path: str, text: str, seen: set[str]) -> bool:
+    """Whether a file that this one imports, directly or through another, mentions a backward pass.
+
+    The files that were read for the answer are added to `seen`.
+    """
+    level = [(path, text)]
+    seen.add(path)
     for _ in range(LEVELS):
         above: list[tuple[str, str]] = []
         for importer, content in level:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from gradlint.repository.folder import Repository
+from gradlint.repository.package_folders import package_folders
 
 _OF_OTHERS = frozenset(
     "torch torchvision numpy transformers accelerate deepspeed lightning pytorch_lightning apex fairscale tqdm wandb scipy pandas "
@@ -36,12 +37,16 @@ def resolve(repository: Repository, importer: str, path: str) -> str | None:
 
 def _module(repository: Repository, folder: str, parts: list[str]) -> str | None:
     place = os.path.join(folder, *parts)
-    candidates = (place + ".py", os.path.join(place, "__init__.py")) if parts else (os.path.join(place, "__init__.py"),)
+    package = os.path.join(place, "__init__.py")
+    candidates = (package, place + ".py") if parts else (package,)  # Python prefers the package
     return next((each for each in candidates if repository.holds(each) and repository.is_inside(each)), None)
 
 
 def _bases(repository: Repository, importer: str) -> Iterator[str]:
-    """Yield the folders where an absolute import may start: the importer's, those above up to the root, and the root's `src`."""
+    """Yield the folders where an absolute import may start.
+
+    These are the importer's, those above up to the root, the root's `src`, and the folders that its `pyproject.toml` names.
+    """
     folder = os.path.dirname(importer)
     while folder.startswith(repository.root):
         yield folder
@@ -49,3 +54,4 @@ def _bases(repository: Repository, importer: str) -> Iterator[str]:
             break
         folder = os.path.dirname(folder)
     yield os.path.join(repository.root, "src")
+    yield from package_folders(repository)

@@ -14,10 +14,12 @@ from gradlint.repository.json_settings import DEEPEST
 
 _ENTRY = re.compile(r"""(?:"([^"\\]+)"|'([^']+)'|([\w.<][\w.</ -]*?))[ ]*:(?:[ ]+(.*))?""")
 _NUMBER = re.compile(r"[-+]?(\d+(_\d+)*)?\.?\d+(e[-+]?\d+)?", re.I)
-_QUOTED = re.compile(r"""("[^"\\]*"|'[^']*')[ ]*(#.*)?""")
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')[ ]*(#.*)?""")
+_TEXT = re.compile(r"""#.*|"(?:[^"\\]|\\.)*"|'[^']*'""")
+"""Comments and quoted text, in which brackets do not count."""
 _SWITCH: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NULL = frozenset(("", "null", "~"))
-_UNKNOWN = ("&", "*", "!", "{", "[", "$", "%", "@", "`")
+_UNKNOWN = ("&", "*", "!", "$", "%", "@", "`")
 """How values begin that are not read: references, tags, lists and tables on one line, interpolations."""
 
 
@@ -28,11 +30,12 @@ def yaml_table(text: str, name: str) -> Table:
 
 @dataclass
 class _Open:
-    """A table that is being read. `last` is the key whose value may follow on the next lines."""
+    """A table that is being read. `key` is its last one, and `waits` says that its value may follow on the next lines."""
 
     indent: int
     entries: dict[str, Setting | _Open | None] = field(default_factory=dict)
-    last: str | None = None
+    key: str | None = None
+    waits: bool = False
 
     def closed(self) -> Table:
         return Table({key: each.closed() if isinstance(each, _Open) else each for key, each in self.entries.items()})
@@ -45,12 +48,17 @@ class _Reader:
         self.open = [self.outer]
         self.skipped: int | None = None
         """The indentation of the line whose value is skipped."""
+        self.brackets = 0
+        """How many brackets of a value are open."""
         self.begun = False
 
     def read(self, text: str) -> Table:
         for row, line in enumerate(text.splitlines(), 1):
             words = line.strip()
             indent = len(line) - len(line.lstrip())
+            if self.brackets:
+                self.brackets = max(self.brackets + _opened(words), 0)
+                continue
             if self.skipped is not None and (not words or indent > self.skipped):
                 continue
             self.skipped = None
@@ -76,33 +84,44 @@ class _Reader:
             self.open.pop()
         table = self.open[-1]
         if words == "-" or words.startswith("- "):
-            if table.last is None or indent < table.indent:
+            if table.key is None or not table.waits:
                 raise ValueError(words)
-            table.entries[table.last] = None
+            table.entries[table.key] = None
             self.skipped = indent
+            self.brackets = max(_opened(words), 0)
+            return
+        found = _ENTRY.fullmatch(words)
+        if indent > table.indent and found is None:
+            self._further(table, words, place)
             return
         if indent > table.indent:
             table = self._inner(table, indent)
-        if indent != table.indent:
+        if indent != table.indent or found is None:
             raise ValueError(words)
-        found = _ENTRY.fullmatch(words)
-        if found is None:
+        self._entry(table, found[1] or found[2] or found[3], found[4] or "", place)
+
+    def _entry(self, table: _Open, key: str, written: str, place: str) -> None:
+        again = key in table.entries
+        value = self._value(written, table.indent, place)
+        table.key, table.waits = key, not _plain(written) and not again
+        table.entries[key] = value if not again else None
+        if again and not _plain(written):
+            self.skipped = table.indent
+
+    def _further(self, table: _Open, words: str, place: str) -> None:
+        """Read a line that belongs to the last key: its value, or the rest of a text on several lines."""
+        if table.key is None:
             raise ValueError(words)
-        key = found[1] or found[2] or found[3]
-        value = self._value(found[4] or "", indent, place)
-        begins = value is not None and value.value is None and not _plain(found[4] or "")
-        table.last = key if begins and key not in table.entries else None
-        table.entries[key] = value if key not in table.entries else None
-        if begins and table.last is None:
-            self.skipped = indent  # given twice
+        table.entries[table.key] = self._value(words, table.indent, place) if table.waits else None
+        table.waits = False
 
     def _inner(self, table: _Open, indent: int) -> _Open:
         """Begin the table under the last key."""
-        if table.last is None or len(self.open) >= DEEPEST or table.entries[table.last] is None:
-            raise ValueError(table.last)
+        if table.key is None or not table.waits or len(self.open) >= DEEPEST:
+            raise ValueError(table.key)
         made = _Open(indent)
-        table.entries[table.last] = made
-        table.last = None
+        table.entries[table.key] = made
+        table.waits = False
         self.open.append(made)
         return made
 
@@ -112,17 +131,24 @@ class _Reader:
             quoted = _QUOTED.fullmatch(written)
             if quoted is None:
                 raise ValueError(written)
-            return Setting(quoted[1][1:-1], place)
+            return Setting(quoted[1][1:-1], place) if quoted[1][1:-1].isprintable() and "\\" not in quoted[1] else None
         plain = _plain(written)
         if plain.startswith(("|", ">")):
             self.skipped = indent
             return None
-        if plain.startswith(("{", "[")) and not plain.endswith(("}", "]")):
-            raise ValueError(written)
+        if plain.startswith(("{", "[")):
+            self.brackets = max(_opened(written), 0)
+            return None
         if plain.startswith(_UNKNOWN):
             self.skipped = indent  # a named table follows on the next lines
             return None
         return stated(_read(plain), place)
+
+
+def _opened(words: str) -> int:
+    """How many brackets a line opens and does not close. It is negative if it closes more."""
+    code = _TEXT.sub("", words)
+    return sum(map(code.count, "[{")) - sum(map(code.count, "]}"))
 
 
 def _plain(written: str) -> str:

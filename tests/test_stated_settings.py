@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -230,3 +232,15 @@ def test_configurations_beside_the_script_count_if_they_agree(tmp_path: Path) ->
     assert "GRD102" in codes(result)
     (tmp_path / "ds_zero3.json").unlink()
     assert not Contexts().holds(str(tmp_path / "train.py"), result.context)
+
+
+def test_show_names_the_file_that_gives_n(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        HEAD + 'CONFIG = yaml.safe_load(open("c.yaml"))' + LOOP.replace("EVERY", 'CONFIG["train"]["every"]'),
+        c_yaml=YAML,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "gradlint", "show", "train.py"], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert "CONFIG['train']['every'] = 4 (c.yaml:2)" in done.stdout

@@ -65,7 +65,9 @@ def updates(loop: Loop, lanes: Sequence[Lane]) -> str:
 def _steps(loop: Loop) -> str:
     if loop.steps:
         actual = loop.trace.actual_n
-        return loop.steps + (f" = {actual}" if actual and str(actual) != loop.steps else "")
+        known = loop.steps + (f" = {actual}" if actual and str(actual) != loop.steps else "")
+        stated = loop.simulation.main.asked.stated.get(loop.steps)
+        return known if stated is None else f"{known} ({stated.place})"
     return str(loop.size) if loop.size in loop.trace.literals else "unknown"
 
 

@@ -109,6 +109,16 @@ def test_a_finding_quotes_the_file_that_gives_n(tmp_path: Path, read: str, every
     assert found.reason.endswith((":2`", ":2`)"))
 
 
+def test_a_finding_quotes_a_file_that_another_module_reads(tmp_path: Path) -> None:
+    (tmp_path / "plans.py").write_text(
+        "import yaml\n\n\nclass Plan:\n    def __init__(self, **entries):\n        self.__dict__.update(entries)\n\n\n"
+        "def load(path):\n    with open(path) as file:\n        return Plan(**yaml.safe_load(file)['train'])\n"
+    )
+    text = HEAD + 'from plans import load\n\nPLAN = load("c.yaml")' + LOOP.replace("EVERY", "PLAN.every")
+    found = one(check(tmp_path, text, c_yaml=YAML), "GRD101")
+    assert found.reason.endswith("`every` is 4 in `c.yaml:2`")
+
+
 def test_fields_of_data_classes_come_from_the_file_of_the_parser(tmp_path: Path) -> None:
     read = (
         "@dataclass\nclass Plan:\n    every: int = 1\n\n\n"

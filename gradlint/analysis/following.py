@@ -37,7 +37,8 @@ class Following:
                 continue
             known = [each for each in self._known if id(scene.event.node) in each.usual]
             if not known or any(each.shows(scene.fault) for each in known):
-                yield replace(scene, caller=_only_from(scene, known))
+                among = known[0].simulation.main if known else None
+                yield replace(scene, caller=_only_from(scene, known), among=among)
 
     def adds(self, scenes: Sequence[Scene], own: Sequence[Scene]) -> Iterator[Scene]:
         """The faults in the file's code that only runs with the surrounding modules show.

@@ -85,6 +85,8 @@ def _of_instance(machine: Machine, value: Instance, name: str, node: cst.CSTNode
         return value.names[name]
     if name == "__class__":
         return value.cls
+    if name == "__dict__":
+        return value.names
     found, kept = value.cls.lookup(name)
     if found:
         if isinstance(kept, Function):

@@ -9,7 +9,8 @@ import libcst as cst
 from gradlint.simulate.contents import shown_in
 from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.values import OTHERS, Opaque, Tensor
+from gradlint.simulate.stated import entries
+from gradlint.simulate.values import OTHERS, TABLE, Opaque, Tensor
 
 
 def list_method(machine: Machine, value: list[Any], name: str, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Any:
@@ -59,6 +60,8 @@ def dict_method(
         for given in (*args, kwargs):
             if isinstance(given, dict):
                 value.update(given)
+            elif type(given) is Opaque and TABLE in given.kept:
+                value.update(entries(machine, given))
     elif name == "copy":
         return dict(value)
     elif name == "clear":

@@ -59,6 +59,8 @@ class Scene:
     runs: Sequence[Played] = ()
     caller: str = ""
     """The only calling module that shows the fault, if other modules that lead here do not."""
+    among: Played | None = None
+    """A run of the text among the modules around it, which may know where a setting comes from."""
 
     @property
     def place(self) -> cst.CSTNode:

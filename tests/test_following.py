@@ -139,6 +139,21 @@ def test_a_module_that_does_not_parse_is_out_of_sight(pair: Path) -> None:
     assert codes(pair / "main.py") == []
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"def update(:\n", "it cannot parse `helper.py`"), (b"# coding: utf-8\n\xff\xfe", "it cannot read `helper.py`")],
+)
+def test_show_says_why_a_module_is_out_of_sight(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "helper.py").write_bytes(content)
+    (tmp_path / "main.py").write_text(
+        "from helper import update\n\n\ndef train(model, loader, n):\n    for i, (x, y) in enumerate(loader):\n"
+        "        (model(x, y) / n).backward()\n        if (i + 1) % n == 0:\n            update(model)\n"
+    )
+    done = gradlint("show", "main.py", cwd=tmp_path)
+    assert f"`update` comes from `helper.update`, which gradlint does not see: {why}" in " ".join(done.stdout.split())
+
+
 def test_the_nearest_of_two_modules_of_one_name_is_meant(pair: Path) -> None:
     (pair / "tools").mkdir()
     (pair / "tools" / "main.py").write_text(MAIN)

@@ -62,6 +62,17 @@ class Neighbours:
         """Whether the modules that the file imports mention training."""
         return leads_to_training(self.repository, self.path, self.text, self._searched)
 
+    def unseen(self, name: str) -> str:
+        """Why the module of an imported name is not followed. Empty if it is, or if it is not in the repository."""
+        paths = (resolve(self.repository, self.path, each) for each in (name, name.rpartition(".")[0]) if each)
+        found = next((each for each in paths if each is not None), None)
+        if found is None:
+            return ""
+        text = self.repository.text(found)
+        if text is None:
+            return f"it cannot read `{self.repository.name(found)}`"
+        return "" if outline(text) is not None else f"it cannot parse `{self.repository.name(found)}`"
+
     @property
     def statements(self) -> list[cst.BaseStatement]:
         """The parsed statements of the modules around the file."""

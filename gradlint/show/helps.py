@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import libcst as cst
 
@@ -13,20 +13,23 @@ from gradlint.show.words import boundaries
 from gradlint.simulate.imports import imported
 from gradlint.simulate.world import known_package
 
+Why = Callable[[str], str]
+"""Returns why the module of an imported name is not followed, or "" if it is not in the repository."""
 
-def help_for(loop: Loop, node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
+
+def help_for(loop: Loop, node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement], why: Why) -> str:
     """Return what would help with a loop, or "" if nothing is known to help. `node` is what gradlint cannot judge in it."""
     if not loop.views:
-        return _without_step(loop, statements)
+        return _without_step(loop, statements, why)
     if any(view.doubt for view in loop.views):
         return next(filter(None, (_of_boundary(test, statements) for test in boundaries(loop))), "")
-    elsewhere = _elsewhere(node, statements) if node is not None else ""
+    elsewhere = _elsewhere(node, statements, why) if node is not None else ""
     if not elsewhere and loop.size > 1 and not loop.steps and not loop.trace.literals:
         return _teach("If a name holds the number of micro-batches in a window", "accumulation-steps", "NAME")
     return elsewhere
 
 
-def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement]) -> str:
+def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement], why: Why) -> str:
     """Suggest that the owner of a `step()` is an optimizer."""
     around = (loop.node,) if loop.node is not None else statements
     names = list(dict.fromkeys(_owners(around, "step")))
@@ -34,7 +37,7 @@ def _without_step(loop: Loop, statements: Sequence[cst.BaseStatement]) -> str:
     if names:
         name = (zeroed or names)[0]
         return _teach(f"If `{short(name)}.step()` updates the weights", "optimizers", _last(name))
-    return _elsewhere(loop.node, statements) if loop.node is not None else ""
+    return _elsewhere(loop.node, statements, why) if loop.node is not None else ""
 
 
 def _owners(around: Sequence[cst.CSTNode], method: str) -> Iterator[str]:
@@ -57,14 +60,16 @@ def _of_boundary(test: cst.CSTNode, statements: Sequence[cst.BaseStatement]) -> 
     return _teach(f"If {shown} is true on the micro-batch that closes a window", "boundaries", _last(name))
 
 
-def _elsewhere(node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement]) -> str:
+def _elsewhere(node: cst.CSTNode | None, statements: Sequence[cst.BaseStatement], why: Why) -> str:
     """Say which call in a node leads to code that gradlint does not see."""
     known = {name: path for name, path in _imports(statements) if not known_package(path)}
     calls = (each for each in walk(node) if isinstance(each, cst.Call)) if node is not None else ()
     for call in calls:
         first = (dotted(call.func) or "").partition(".")[0]
         if first in known:
-            return f"`{dotted(call.func)}` comes from `{known[first]}`, which gradlint does not see"
+            reason = why(known[first])
+            unseen = f"`{dotted(call.func)}` comes from `{known[first]}`, which gradlint does not see"
+            return f"{unseen}: {reason}" if reason else unseen
     return ""
 
 

@@ -179,7 +179,9 @@ def _help(loop: Loop, judged: LoopVerdict, script: _Script) -> str:
     if judged.answer != "unknown":
         return ""
     own = (each for each in answers_of(loop.simulation) if each.loop is loop.node and each.reason == judged.reason)
-    return help_for(loop, next((each.node for each in own), None), script.whole.statements)
+    neighbours = script.runs.project.neighbours
+    why = neighbours.unseen if neighbours is not None else lambda _: ""
+    return help_for(loop, next((each.node for each in own), None), script.whole.statements, why)
 
 
 def _answers(rules: Sequence[Rule]) -> Answers:

@@ -304,6 +304,8 @@ def test_a_part_of_a_schedule_counts_micro_batches(length: str) -> None:
     assert codes(PARTS.format(length=length)) == {"GRD402"}
 
 
-@pytest.mark.parametrize("length", ["warmup", "total // accum", "total // accum - warmup", "-(-len(loader) // accum) * epochs - warmup"])
+@pytest.mark.parametrize(
+    "length", ["warmup", "total // accum", "total // accum - warmup", "-(-len(loader) // accum) * epochs - warmup"]
+)
 def test_a_part_of_a_schedule_counts_updates(length: str) -> None:
     assert codes(PARTS.format(length=length)) == set()

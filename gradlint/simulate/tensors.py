@@ -69,7 +69,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         if is_data(made):
             value.terms, value.draws, value.models, value.detached = made.terms, made.draws, made.models, made.detached
         return value
-    if name in _SPLITS and value.terms is not None:
+    if name in _SPLITS and value.terms is not None and value.models:
         return value  # what a model computes is not split to be trained on in pieces
     if name in _SPLITS:
         count = _count(machine, args, kwargs, name)

@@ -69,8 +69,8 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         if is_data(made):
             value.terms, value.draws, value.models, value.detached = made.terms, made.draws, made.models, made.detached
         return value
-    if name in _SPLITS and value.terms is not None and value.models:
-        return value  # what a model computes is not split to be trained on in pieces
+    if name in _SPLITS and value.terms is not None and _along(args, kwargs, name) not in (None, 0):
+        return value  # features of what a model computes, not rows to be trained on in pieces
     if name in _SPLITS:
         count = _count(machine, args, kwargs, name)
         return [piece(machine, value) for _ in range(count)]
@@ -140,6 +140,12 @@ def _reported(machine: Machine, value: Tensor, node: cst.CSTNode) -> Tensor:
     if value.terms:
         machine.note(What.REPORT, node, terms=value.terms)
     return value if rows_in(value) else taken_at(value, node)
+
+
+def _along(args: list[Any], kwargs: dict[str, Any], name: str) -> Any:
+    """The dimension along which data are split, if the call names one."""
+    place = 0 if name == "unbind" else 1
+    return args[place] if place < len(args) else kwargs.get("dim")
 
 
 def _count(machine: Machine, args: list[Any], kwargs: dict[str, Any], name: str) -> int:

@@ -104,6 +104,9 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     fix = Fix(message, tuple(edits))
     if scene.run.world.settled:
         return unsafe(fix, "with the fix, only the last micro-batch of a window decides which branch runs")
+    other = _cleared_beside(scene) if what is What.ZERO else None
+    if other is not None:
+        return unsafe(fix, f"{scene.quoted(other)} leaves gradients that this call clears")
     reported = dict.fromkeys(name for each in moving for name in each.reported)
     if not reported or scene.loop is None:
         return fix, None
@@ -111,6 +114,18 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
     shown = ", ".join(f"`{name}`" for name in reported)
     fix = Fix(message, (Insert(scene.loop, first), *edits))
     return unsafe(fix, f"between updates {shown} would keep the value of the last one, and be 0 before the first")
+
+
+def _cleared_beside(scene: Scene) -> cst.CSTNode | None:
+    """A backward pass, such as a generator's, whose gradients the call clears and which is no part of the optimizer's update."""
+    own = {id(scene.run.trace.events[place].node) for place in scene.step.held}
+    for run in scene.runs:
+        events = run.trace.events
+        cleared = (place for each in run.trace.of(What.ZERO) if each.node is scene.event.node for place in each.held)
+        for place in cleared:
+            if id(events[place].node) not in own:
+                return events[place].node
+    return None
 
 
 def _where_it_counts(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) -> Outcome | None:

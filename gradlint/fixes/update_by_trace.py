@@ -9,7 +9,8 @@ import libcst as cst
 from gradlint.edits import Edit, Insert, Move
 from gradlint.fixes.decisions import Decision
 from gradlint.fixes.places import Places, Suite
-from gradlint.model.syntax.expressions import last_name, text, walk_all
+from gradlint.model.names.vocabulary import Role, role_of_spelling
+from gradlint.model.syntax.expressions import last_name, text, walk, walk_all
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -59,7 +60,23 @@ def _always_steps(node: cst.CSTNode | None, scene: Scene, places: Places) -> boo
         return any(_always_steps(each, scene, places) for each in node.body)
     if isinstance(node, (cst.Else, cst.With, cst.For)):
         return _always_steps(node.body, scene, places)
-    return node is not None and any(places.holds(node, each) for event in _steps_of(scene) for each in (event.node, *event.stack))
+    if node is None:
+        return False
+    return any(places.holds(node, each) for event in _steps_of(scene) for each in (event.node, *event.stack)) or (
+        _spells_step(node) and not any(places.holds(node, event.node) for run in scene.runs for event in run.trace.events)
+    )
+
+
+def _spells_step(statement: cst.CSTNode) -> bool:
+    """Whether a statement steps an optimizer by the names in it. Nothing else is known of code that no run reaches."""
+    for each in walk(statement):
+        func = each.func if isinstance(each, cst.Call) else None
+        owner = last_name(func.value) if isinstance(func, cst.Attribute) and func.attr.value == "step" else None
+        if role_of_spelling(owner or "") in (Role.OPTIMIZER, Role.SCALER) or (
+            func is not None and last_name(func) == "optimizer_step"
+        ):
+            return True
+    return False
 
 
 def _steps_of(scene: Scene) -> list[Event]:

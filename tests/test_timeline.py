@@ -272,6 +272,11 @@ def test_what_no_run_comes_to_is_one_line() -> None:
     assert said in run("show", "-", input=unmet).stdout
 
 
+def test_a_method_that_a_framework_calls_is_drawn_for_one_epoch() -> None:
+    shown = run("show", FIXTURES / "GRD101" / "lightning_two_optimizers.fixed.py").stdout
+    assert "it updates after micro-batch 3, 6, 8 of 8" in shown
+
+
 def test_the_trainer_is_named_where_it_owns_the_loop() -> None:
     result = run("show", FIXTURES / "idioms" / "hf_trainer_plain_arguments.py")
     assert result.exit_code == 0 and "the Hugging Face Trainer runs it" in result.stdout
@@ -284,7 +289,7 @@ def test_the_trainer_is_named_where_it_owns_the_loop() -> None:
 def test_words_come_first_and_the_legend_last(tmp_path: Path) -> None:
     lines = run("show", script(tmp_path)).stdout.splitlines()
     assert lines[0].endswith("train.py:6 training loop in train") and "  events" in lines
-    assert "as written, N = accum_steps (drawn as 3)" in lines[lines.index("") + 1]
+    assert "before the fix, N = accum_steps (drawn as 3)" in lines[lines.index("") + 1]
     assert "  A window is the N micro-batches that share one optimizer step." in lines
     clean = run("show", script(tmp_path, CLEAN)).stdout
     assert "Nothing wrong was found on this timeline." in clean and "after the fix" not in clean and "✗" not in clean

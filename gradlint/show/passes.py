@@ -27,7 +27,7 @@ def first_pass(trace: Trace, loop: cst.CSTNode | None, optimizers: frozenset[int
     """Return the first pass that backpropagates in a loop, with the events that concern these optimizers."""
     first = next(event for event in trace.events if event.what is What.BACKWARD and innermost(event) is loop)
     level = _level(trace, first)
-    inside, around = _parts(trace, first, level)
+    inside, around = _until_data_end(trace, first, *_parts(trace, first, level))
     own = [event for event in inside if not optimizers or any(map(event.concerns, optimizers))]
     columns = _columns(own)
     length = max(columns.values(), default=-1) + 1
@@ -72,6 +72,18 @@ def _parts(trace: Trace, first: Event, level: int) -> tuple[list[Event], list[Ev
         elif event.loops[: level + 1] == first.loops[: level + 1]:
             inside.append(event)
     return (inside, around) if first.loops else (around, [])
+
+
+def _until_data_end(trace: Trace, first: Event, inside: list[Event], around: list[Event]) -> tuple[list[Event], list[Event]]:
+    """Leave out further passes over the same data, if no loop of the text separates them: a framework calls a method for each batch."""
+    places = {id(event): place for place, event in enumerate(trace.events)}
+    both = (*inside, *around)
+    opened = {event.text for event in both if event.what is What.PASS and places[id(event)] < places[id(first)]}
+    ends = (places[id(each)] for each in both if each.what is What.END and each.text in opened)
+    end = min((place for place in ends if place > places[id(first)]), default=len(trace.events))
+    if not any(event.what is What.BACKWARD and places[id(event)] > end for event in inside):
+        return inside, around
+    return [each for each in inside if places[id(each)] <= end], [each for each in around if places[id(each)] <= end]
 
 
 def _columns(events: Sequence[Event]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""What a setting switches on that is off in the usual world, with two values of N: `if args.schedule: scheduler = ...`."""
+"""What a setting switches on or builds instead, with two values of N: `if args.schedule: scheduler = ...`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST = 2
 
 
 def paired(runs: Sequence[Played], play: Callable[[World], Played]) -> Iterator[tuple[Played, Played]]:
-    """The runs that reach steps or schedules that no earlier run reaches, each paired with a run for a larger N."""
+    """The runs that reach steps, schedules or their lengths that no earlier run reaches, each paired with a run for a larger N."""
     larger = runs[1].world
     known = _steps(runs[0].trace)
     left = _MOST
@@ -36,9 +36,11 @@ def in_pairs(pairs: Sequence[tuple[Played, Played]], usual: Trace) -> Iterator[F
     known = _steps(usual)
     for run, larger in pairs:
         yield from (
-            fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and id(fault.event.node) not in known
+            fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and id(fault.place) not in known
         )
 
 
 def _steps(trace: Trace) -> frozenset[int]:
-    return frozenset(id(event.node) for event in trace.of(*_OF_UPDATE))
+    """What steps, and where schedules are given their lengths, by the ids of the nodes."""
+    events = trace.of(*_OF_UPDATE)
+    return frozenset(id(node) for event in events for node in (event.node, *(length.place for length in event.lengths)))

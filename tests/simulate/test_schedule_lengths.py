@@ -309,3 +309,40 @@ def test_a_part_of_a_schedule_counts_micro_batches(length: str) -> None:
 )
 def test_a_part_of_a_schedule_counts_updates(length: str) -> None:
     assert codes(PARTS.format(length=length)) == set()
+
+
+CHOSEN = """
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from transformers import get_linear_schedule_with_warmup
+
+
+def train(model, criterion, loader, args):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    total = len(loader) * args.epochs
+    if args.kind == "cosine":
+        schedule = CosineAnnealingLR(optimizer, T_max={cosine})
+    else:
+        schedule = get_linear_schedule_with_warmup(optimizer, 0, {linear})
+    for epoch in range(args.epochs):
+        for i, (x, y) in enumerate(loader):
+            (criterion(model(x), y) / args.accum_steps).backward()
+            if (i + 1) % args.accum_steps == 0 or i + 1 == len(loader):
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rows"),
+    [
+        ({"cosine": "total", "linear": "total"}, [11, 13]),
+        ({"cosine": "total", "linear": "total // args.accum_steps"}, [11]),
+        ({"cosine": "total // args.accum_steps", "linear": "total"}, [13]),
+        ({"cosine": "total // args.accum_steps", "linear": "total // args.accum_steps"}, []),
+    ],
+)
+def test_each_schedule_that_a_setting_chooses_has_its_own_length(lengths: dict[str, str], rows: list[int]) -> None:
+    found = analyze(CHOSEN.format(**lengths), "train.py", all_rules())
+    assert [each.span.start.row for each in found if each.code == "GRD402"] == rows

@@ -143,10 +143,15 @@ def test_yaml_is_read_with_its_tables_and_rows() -> None:
         "layers": None,
         "weights": None,
         "prompt": None,
-        "title": None,
+        "title": Setting("a long one", "a.yaml:25"),
         "late": Setting(True, "a.yaml:28"),
     }
-    outer = {"train": Table(inner), "base": None, "data": None, "name": Setting("plain words", "a.yaml:34")}
+    outer = {
+        "train": Table(inner),
+        "base": Table({"accum": Setting(7, "a.yaml:30")}),
+        "data": None,
+        "name": Setting("plain words", "a.yaml:34"),
+    }
     assert table(NESTED) == Table(outer)
 
 
@@ -166,12 +171,22 @@ def test_json_is_read_with_its_tables_and_rows() -> None:
         "a:\n\tb: 1\n",
         'a: "open\n',
         "just words\n",
-        "n: " + "9" * 5000,
+        "n: 1\n" + "# more\n" * 5000,
         "".join(f"{' ' * depth}a:\n" for depth in range(500)),
     ],
 )
 def test_yaml_of_another_kind_gives_nothing(text: str) -> None:
     assert table(text) == Table()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "!own 3", "2026-02-30", "&a [*a]", "${other}"])
+def test_a_value_of_another_kind_is_unknown(value: str) -> None:
+    assert table(f"n: {value}\naccum: 4\n") == Table({"n": None, "accum": Setting(4, "a.yaml:2")})
+
+
+def test_what_an_alias_repeats_is_unknown() -> None:
+    text = "a: &a {accum: 4}\nb: *a\n"
+    assert table(text) == Table({"a": Table({"accum": Setting(4, "a.yaml:1")}), "b": None})
 
 
 def test_keys_given_twice_are_unknown() -> None:

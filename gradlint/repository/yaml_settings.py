@@ -1,164 +1,65 @@
-"""Reads the YAML of settings files: nested tables of numbers, strings and booleans, each with its row.
-
-Lists, references and blocks of text are values that are not known. Anything unusual makes the whole file unknown.
-"""
+"""Reads the YAML of settings files: nested tables of numbers, strings and booleans, each with its row."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gradlint.model.data.settings import Setting, Table, stated
+from gradlint.model.data.settings import EMPTY, Setting, Table, stated
 from gradlint.repository.json_settings import DEEPEST
 
-_ENTRY = re.compile(r"""(?:"([^"\\]+)"|'([^']+)'|([\w.<][\w.</ -]*?))[ ]*:(?:[ ]+(.*))?""")
-_NUMBER = re.compile(r"[-+]?(\d+(_\d+)*)?\.?\d+(e[-+]?\d+)?", re.I)
-_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')[ ]*(#.*)?""")
-_TEXT = re.compile(r"""#.*|"(?:[^"\\]|\\.)*"|'[^']*'""")
-"""Comments and quoted text, in which brackets do not count."""
-_SWITCH: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_NULL = frozenset(("", "null", "~"))
-_UNKNOWN = ("&", "*", "!", "$", "%", "@", "`")
-"""How values begin that are not read: references, tags, lists and tables on one line, interpolations."""
+if TYPE_CHECKING:
+    import yaml
+
+LARGEST = 30_000
+"""Limit on the characters of a file. Reading as many takes a seventh of a second."""
+
+_PLAIN = (int, float, str, type(None))
+"""The kinds of values that are settings."""
 
 
 def yaml_table(text: str, name: str) -> Table:
-    """Return the outermost table. Raises ValueError if the text is not YAML of the kind that is read."""
-    return _Reader(name).read(text)
+    """Return the outermost table.
 
+    Raises ValueError if the text is too long or not one document of YAML, and RecursionError if it is too deep.
+    """
+    import yaml
 
-@dataclass
-class _Open:
-    """A table that is being read. `key` is its last one, and `waits` says that its value may follow on the next lines."""
-
-    indent: int
-    entries: dict[str, Setting | _Open | None] = field(default_factory=dict)
-    key: str | None = None
-    waits: bool = False
-
-    def closed(self) -> Table:
-        return Table({key: each.closed() if isinstance(each, _Open) else each for key, each in self.entries.items()})
+    if len(text) > LARGEST:
+        raise ValueError(f"{name} is too long")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    return _Reader(name, yaml.constructor.SafeConstructor()).table(root, 1) if isinstance(root, yaml.MappingNode) else EMPTY
 
 
 class _Reader:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.outer = _Open(0)
-        self.open = [self.outer]
-        self.skipped: int | None = None
-        """The indentation of the line whose value is skipped."""
-        self.brackets = 0
-        """How many brackets of a value are open."""
-        self.begun = False
+    """Reads the nodes of one document, each once: what an alias refers to a second time is unknown."""
 
-    def read(self, text: str) -> Table:
-        for row, line in enumerate(text.splitlines(), 1):
-            words = line.strip()
-            indent = len(line) - len(line.lstrip())
-            if self.brackets:
-                self.brackets = max(self.brackets + _opened(words), 0)
-                continue
-            if self.skipped is not None and (not words or indent > self.skipped):
-                continue
-            self.skipped = None
-            if words == "...":
-                break
-            if words and words[0] != "#" and not self._heads(words):
-                if "\t" in line[:indent]:
-                    raise ValueError(line)
-                self._line(words, indent, f"{self.name}:{row}")
-        return self.outer.closed()
+    def __init__(self, name: str, constructor: yaml.constructor.SafeConstructor) -> None:
+        self._name = name
+        self._constructor = constructor
+        self._seen: set[int] = set()
 
-    def _heads(self, words: str) -> bool:
-        """Whether a line stands before the document. A second document is refused."""
-        if not (words == "---" or words.startswith(("%", "--- "))):
-            self.begun = True
-            return False
-        if self.begun or words.startswith("--- "):
-            raise ValueError(words)
-        return True
+    def table(self, node: yaml.MappingNode, depth: int) -> Table:
+        """The entries of a table. A key that is given twice is unknown."""
+        entries: dict[str, Setting | Table | None] = {}
+        for key, value in node.value:
+            entries[str(key.value)] = self._value(value, depth) if str(key.value) not in entries else None
+        return Table(entries)
 
-    def _line(self, words: str, indent: int, place: str) -> None:
-        while len(self.open) > 1 and indent < self.open[-1].indent:
-            self.open.pop()
-        table = self.open[-1]
-        if words == "-" or words.startswith("- "):
-            if table.key is None or not table.waits:
-                raise ValueError(words)
-            table.entries[table.key] = None
-            self.skipped = indent
-            self.brackets = max(_opened(words), 0)
-            return
-        found = _ENTRY.fullmatch(words)
-        if indent > table.indent and found is None:
-            self._further(table, words, place)
-            return
-        if indent > table.indent:
-            table = self._inner(table, indent)
-        if indent != table.indent or found is None:
-            raise ValueError(words)
-        self._entry(table, found[1] or found[2] or found[3], found[4] or "", place)
+    def _value(self, node: yaml.Node, depth: int) -> Setting | Table | None:
+        import yaml
 
-    def _entry(self, table: _Open, key: str, written: str, place: str) -> None:
-        again = key in table.entries
-        value = self._value(written, table.indent, place)
-        table.key, table.waits = key, not _plain(written) and not again
-        table.entries[key] = value if not again else None
-        if again and not _plain(written):
-            self.skipped = table.indent
-
-    def _further(self, table: _Open, words: str, place: str) -> None:
-        """Read a line that belongs to the last key: its value, or the rest of a text on several lines."""
-        if table.key is None:
-            raise ValueError(words)
-        table.entries[table.key] = self._value(words, table.indent, place) if table.waits else None
-        table.waits = False
-
-    def _inner(self, table: _Open, indent: int) -> _Open:
-        """Begin the table under the last key."""
-        if table.key is None or not table.waits or len(self.open) >= DEEPEST:
-            raise ValueError(table.key)
-        made = _Open(indent)
-        table.entries[table.key] = made
-        table.waits = False
-        self.open.append(made)
-        return made
-
-    def _value(self, written: str, indent: int, place: str) -> Setting | None:
-        """The value on a line, or None if it is not known."""
-        if written.startswith(("'", '"')):
-            quoted = _QUOTED.fullmatch(written)
-            if quoted is None:
-                raise ValueError(written)
-            return Setting(quoted[1][1:-1], place) if quoted[1][1:-1].isprintable() and "\\" not in quoted[1] else None
-        plain = _plain(written)
-        if plain.startswith(("|", ">")):
-            self.skipped = indent
+        known = id(node) not in self._seen
+        self._seen.add(id(node))
+        if known and isinstance(node, yaml.MappingNode):
+            return self.table(node, depth + 1) if depth < DEEPEST else None
+        read = self._constructor.yaml_constructors.get(node.tag) if known and isinstance(node, yaml.ScalarNode) else None
+        try:
+            value = read(self._constructor, node) if read is not None else []
+        except ValueError:  # a number that Python does not read, or a date that does not exist
             return None
-        if plain.startswith(("{", "[")):
-            self.brackets = max(_opened(written), 0)
-            return None
-        if plain.startswith(_UNKNOWN):
-            self.skipped = indent  # a named table follows on the next lines
-            return None
-        return stated(_read(plain), place)
-
-
-def _opened(words: str) -> int:
-    """How many brackets a line opens and does not close. It is negative if it closes more."""
-    code = _TEXT.sub("", words)
-    return sum(map(code.count, "[{")) - sum(map(code.count, "]}"))
-
-
-def _plain(written: str) -> str:
-    """A value without the comment behind it."""
-    return re.split(r"(?:^|[ \t])#", written, maxsplit=1)[0].strip()
-
-
-def _read(plain: str) -> object:
-    if _NUMBER.fullmatch(plain):
-        return float(plain) if re.search(r"[.e]", plain, re.I) else int(plain)
-    if plain.lower() in _NULL:
-        return None
-    return _SWITCH.get(plain.lower(), plain)
+        if isinstance(value, str) and (not value.isprintable() or "${" in value):
+            return None  # a text, or one that other settings complete
+        return stated(value, f"{self._name}:{node.start_mark.line + 1}") if isinstance(value, _PLAIN) else None

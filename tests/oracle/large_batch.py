@@ -21,8 +21,8 @@ from .write.script import COEFFICIENT, EPOCHS, GROUPS, WIDTH
 Batch = tuple[Tensor, Tensor]
 
 
-def reference(plan: Plan, micro_batches: int) -> Trace:
-    """Train as the plan means it. A partial last window has its share of a full one's loss."""
+def reference(plan: Plan, micro_batches: int, *, by_size: bool = False) -> Trace:
+    """Train as the plan means it. A partial last window has its share of a full one's loss; with `by_size`, its own mean."""
     dataset = samples(micro_batches)
     with laboratory(dataset):
         if plan.has("GRD105"):
@@ -41,7 +41,7 @@ def reference(plan: Plan, micro_batches: int) -> Trace:
             average = Average(model)
         for windows in passes:
             for window in windows:
-                _update(plan, model, optimizers, window, n)
+                _update(plan, model, optimizers, window, 1.0 if by_size else len(window) / n)
                 if schedule is not None and plan.scheduler != "epoch":
                     schedule.step()
                 if average is not None:
@@ -82,10 +82,9 @@ def _model(plan: Plan) -> Net:
     return model
 
 
-def _update(plan: Plan, model: Net, optimizers: list[Optimizer], window: list[Batch], n: int) -> None:
+def _update(plan: Plan, model: Net, optimizers: list[Optimizer], window: list[Batch], share: float) -> None:
     x, y = (torch.cat(parts) for parts in zip(*window, strict=True))
     logits = model(x)
-    share = len(window) / n
     loss = F.cross_entropy(logits, y) * (1 if plan.has("GRD105") else share)
     if plan.aux or plan.loss == "twice":
         loss = loss + COEFFICIENT * F.l1_loss(logits, torch.zeros_like(logits)) * share

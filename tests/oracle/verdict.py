@@ -13,7 +13,7 @@ from .trace import Mark, Trace, What
 class Intent:
     """What the author of a program means to do: the window's N, the coefficient of the loss's second term, whether the data
     end (a stream has no last window), whether micro-batches are counted anew in each pass over them, and whether a window's
-    loss is divided by its own size, which is less than N where it is the last."""
+    loss must be divided by its own size, which is less than N where it is the last. It always may be."""
 
     n: int
     coefficient: float = 0.1
@@ -220,7 +220,9 @@ def _loss(closed: Sequence[Window], intent: Intent) -> Iterator[str]:
             main = factors.get("cross_entropy", 0.0) * rescaled * evened
             second = max((value for name, value in factors.items() if name != "cross_entropy"), default=0.0) * rescaled
             if main or second:
-                yield from _factor(main or second / intent.coefficient, window.size if intent.by_size else intent.n)
+                factor = main or second / intent.coefficient
+                by_own = intent.by_size or (window.size > 1 and isclose(factor, 1 / window.size, rel_tol=1e-9))
+                yield from _factor(factor, window.size if by_own else intent.n)
             if main and not mark.summed:
                 mains.add(main)
             beside = (main, 1 / intent.n if isclose(main, 1 / intent.n**2, rel_tol=1e-9) else main)

@@ -35,9 +35,7 @@ def in_pairs(pairs: Sequence[tuple[Played, Played]], usual: Trace) -> Iterator[F
     """The faults of steps and schedules that the usual run does not reach."""
     known = _steps(usual)
     for run, larger in pairs:
-        yield from (
-            fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and id(fault.place) not in known
-        )
+        yield from (fault for fault in judge(run.trace, larger.trace) if fault.code in _CODES and id(fault.place) not in known)
 
 
 def _steps(trace: Trace) -> frozenset[int]:

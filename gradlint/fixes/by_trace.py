@@ -40,10 +40,11 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     if shared is not None:
         return withheld(shared)
     moves: dict[int, Edit] = {}
-    for event in scene.view.of(scene.event.what):
+    stepping = [event.node for run in scene.runs for event in run.trace.of(What.STEP) if event.target == scene.step.target]
+    for event in (each for run in scene.runs for each in run.trace.of(scene.event.what) if each.target == scene.event.target):
         piece = _statement_of(event.node, places) or places.line_of(event.node)
         suite = places.suite_of(piece) if piece is not None else ()
-        steps = [each for each in suite if any(places.holds(each, step.node) for step in scene.view.steps)]
+        steps = [each for each in suite if any(places.holds(each, step) for step in stepping)]
         if piece is not None and len(steps) == 1 and _leads_to(piece, steps[0], suite, scene, places):
             anchor, _ = anchor_of(steps[0], scene.event.what, scene, places)
             moves[id(piece)] = Move(piece, anchor, after=True)

@@ -24,6 +24,7 @@ from gradlint.fixes.update_by_trace import (
     outside_of_optimizers,
     own_of,
     step_beside,
+    steps_of,
 )
 from gradlint.model.syntax.expressions import last_name, text, walk, walk_all
 from gradlint.simulate.scene import Scene
@@ -40,7 +41,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
     if shared is not None:
         return withheld(shared)
     moves: dict[int, Edit] = {}
-    stepping = [event.node for run in scene.runs for event in run.trace.of(What.STEP) if event.target == scene.step.target]
+    stepping = [event.node for event in steps_of(scene)]
     for event in (each for run in scene.runs for each in run.trace.of(scene.event.what) if each.target == scene.event.target):
         piece = _statement_of(event.node, places) or places.line_of(event.node)
         suite = places.suite_of(piece) if piece is not None else ()

@@ -10,7 +10,7 @@ from gradlint.edits import Edit, Insert, Move
 from gradlint.fixes.decisions import Decision
 from gradlint.fixes.places import Places, Suite
 from gradlint.model.names.vocabulary import Role, role_of_spelling
-from gradlint.model.syntax.expressions import last_name, text, walk, walk_all
+from gradlint.model.syntax.expressions import last_name, receiver_name, text, walk, walk_all
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -62,7 +62,7 @@ def _always_steps(node: cst.CSTNode | None, scene: Scene, places: Places) -> boo
         return _always_steps(node.body, scene, places)
     if node is None:
         return False
-    return any(places.holds(node, each) for event in _steps_of(scene) for each in (event.node, *event.stack)) or (
+    return any(places.holds(node, each) for event in steps_of(scene) for each in (event.node, *event.stack)) or (
         _spells_step(node) and not any(places.holds(node, event.node) for run in scene.runs for event in run.trace.events)
     )
 
@@ -71,7 +71,7 @@ def _spells_step(statement: cst.CSTNode) -> bool:
     """Whether a statement steps an optimizer by the names in it. Nothing else is known of code that no run reaches."""
     for each in walk(statement):
         func = each.func if isinstance(each, cst.Call) else None
-        owner = last_name(func.value) if isinstance(func, cst.Attribute) and func.attr.value == "step" else None
+        owner = receiver_name(each) if func is not None and last_name(func) == "step" else None
         if role_of_spelling(owner or "") in (Role.OPTIMIZER, Role.SCALER) or (
             func is not None and last_name(func) == "optimizer_step"
         ):
@@ -79,7 +79,7 @@ def _spells_step(statement: cst.CSTNode) -> bool:
     return False
 
 
-def _steps_of(scene: Scene) -> list[Event]:
+def steps_of(scene: Scene) -> list[Event]:
     """The steps of the optimizer in all runs."""
     number = scene.step.target
     return [event for run in scene.runs or (scene.run,) for event in run.trace.of(What.STEP) if event.target == number]
@@ -129,7 +129,7 @@ def copies_of(found: Decision, step: cst.CSTNode, scene: Scene, places: Places) 
     seen = {id(step)}
     function, suite = places.function_of(step), places.suite_of(found.statement)
     own_run = {id(event) for event in scene.view.steps}
-    for event in (*scene.view.steps, *_steps_of(scene)):
+    for event in (*scene.view.steps, *steps_of(scene)):
         here = next((node for node in (event.node, *reversed(event.stack)) if places.function_of(node) is function), None)
         line = update_at(here, scene, places) if here is not None else None
         if line is None or id(line) in seen:

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import receiver_name
 from gradlint.simulate.contents import flattened, terms_in, values_in
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.taken import is_taken, taken_at
@@ -54,7 +54,7 @@ def tell(machine: Machine, name: str, given: Sequence[Any], node: cst.CSTNode) -
 
 def _is_meter(name: str, node: cst.CSTNode) -> bool:
     """Whether a method belongs to a meter, by its name: `metric_logger.update(loss=loss)`."""
-    owner = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    owner = receiver_name(node)
     return name == "update" and _METERS.search(owner or "") is not None
 
 

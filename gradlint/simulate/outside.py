@@ -10,7 +10,7 @@ import libcst as cst
 from gradlint.model.names.vocabulary import (
     Role,
 )
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import last_name, receiver_name
 from gradlint.simulate import options, stated
 from gradlint.simulate.averaging import forwarded, is_trained, wrapper_of
 from gradlint.simulate.callables import Frame, Function, Instance, Partial, Stream
@@ -134,8 +134,7 @@ def opaque_method(machine: Machine, value: Any, name: str, args: list[Any], kwar
 
 def _spells_optimizer(machine: Machine, value: Opaque, node: cst.CSTNode) -> bool:
     """Whether something unknown has the name of an optimizer, and is not called a schedule where its method is called."""
-    owner = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
-    here = machine.words.role_of_spelling(last_name(owner) or "") if owner is not None else None
+    here = machine.words.role_of_spelling(receiver_name(node) or "")
     return here is not Role.SCHEDULER and machine.words.role_of_spelling(value.last) is Role.OPTIMIZER
 
 

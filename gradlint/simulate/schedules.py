@@ -32,10 +32,8 @@ def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], 
     plain: frozenset[int] = frozenset()
     if last in _COMPOSED:
         parts = [each for each in flattened([*args, *kwargs.values()]) if type(each) is Schedule]
-        length, lengths = (
-            next((each.length for each in parts[::-1]), None),
-            tuple(told for each in parts for told in each.lengths),
-        )
+        length = parts[-1].length if parts else None
+        lengths = tuple(told for each in parts for told in each.lengths)
     elif last == "LambdaLR":
         factor = args[1] if len(args) > 1 else kwargs.get("lr_lambda")
         length, lengths = _of_factor(machine, factor, node)

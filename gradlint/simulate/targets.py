@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from itertools import islice, zip_longest
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import libcst as cst
@@ -53,28 +53,28 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
     starred = next((place for place, each in enumerate(node.elements) if isinstance(each, cst.StarredElement)), None)
 
     def run(frame: Frame, value: Any) -> None:
-        values = _values(frame, value, len(parts), node)
+        values = _values(frame, value, names, node)
         if starred is not None:
             after = len(parts) - starred - 1
             middle = list(values[starred : len(values) - after])
             values = [*values[:starred], middle, *values[len(values) - after :]]
         if counted:  # a loss that comes with a count still has to be divided by it
             values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
-        roles = [frame.machine.words.role_of_spelling(name) for name in names]
         if isinstance(value, Schedule):  # a function that builds a schedule may return it with other things, as timm's do
-            given = zip(names, roles, strict=True)
-            values = [value if role is Role.SCHEDULER else Opaque(f"an item {name}") for name, role in given]
-        if isinstance(value, Optimizer) and value.node is None:  # the same for optimizers of unknown code
-            of_schedules = (Opaque(name) if role is Role.SCHEDULER else None for name, role in zip(names, roles, strict=True))
-            values = [other or each for other, each in zip_longest(of_schedules, values)]
+            values = [value if _is_schedule(frame, name) else Opaque(f"an item {name}") for name in names]
         for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
             part(frame, each)
 
     return run
 
 
-def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any]:
-    """The parts of an unpacked value. The parts of data belong to the same piece."""
+def _is_schedule(frame: Frame, name: str) -> bool:
+    return frame.machine.words.role_of_spelling(name) is Role.SCHEDULER
+
+
+def _values(frame: Frame, value: Any, names: Sequence[str], node: cst.CSTNode) -> list[Any]:
+    """The parts of a value that is unpacked into some names. The parts of data belong to the same piece."""
+    count = len(names)
     if isinstance(value, (list, tuple)):
         return list(value)
     if is_data(value):
@@ -86,5 +86,6 @@ def _values(frame: Frame, value: Any, count: int, node: cst.CSTNode) -> list[Any
 
         return [get_item(frame.machine, value, place, node) for place in range(count)]
     if isinstance(value, Optimizer) and value.node is None:  # several optimizers under one name: the same ones each time
-        return [value.kept.setdefault(("part", place), Opaque(f"{value.identity}[{place}]")) for place in range(count)]
+        parts = (name if _is_schedule(frame, name) else f"{value.identity}[{place}]" for place, name in enumerate(names))
+        return [value.kept.setdefault(("part", place), Opaque(part)) for place, part in enumerate(parts)]
     return list(islice(items_of(frame.machine, value, node), count))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from gradlint.model.names.vocabulary import Role, Taught, role_of_spelling, spells_zeroing
-from gradlint.model.syntax.expressions import last_name, text, walk
+from gradlint.model.syntax.expressions import last_name, receiver_name, text, walk
 from gradlint.simulate.aims import WITHOUT_GRADIENTS, Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
@@ -201,7 +201,7 @@ def _wraps(call: cst.Call) -> bool:
 
 def _spells_scaler(call: cst.Call) -> bool:
     """Whether the owner of a method has the name of a scaler."""
-    owner = last_name(call.func.value) if isinstance(call.func, cst.Attribute) else None
+    owner = receiver_name(call)
     return owner is not None and role_of_spelling(owner) is Role.SCALER
 
 

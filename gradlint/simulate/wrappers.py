@@ -11,7 +11,7 @@ from gradlint.model.names.vocabulary import (
     BOUNDARY_ARGUMENTS,
     Role,
 )
-from gradlint.model.syntax.expressions import last_name
+from gradlint.model.syntax.expressions import receiver_name
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.engines import deepspeed
@@ -34,7 +34,7 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
         backward(machine, value, node)
         return None
     engine = value.kept.get("<engine>")
-    spelled = last_name(node.func.value) if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) else None
+    spelled = receiver_name(node)
     given = [*args, *kwargs.values()]
     if name == "backward" and any(map(optimizer_in, given)):
         engine = None  # an engine has an optimizer of its own

@@ -277,6 +277,12 @@ def known(test: cst.BaseExpression, truth: bool) -> Iterator[tuple[str, bool]]:
             yield f"{text(test)} is None", False
 
 
+def receiver_name(node: cst.CSTNode) -> str | None:
+    """The last name of the object whose method a call calls: `optimizer` for `self.optimizer.step()`. None for other nodes."""
+    func = node.func if isinstance(node, cst.Call) else None
+    return last_name(func.value) if isinstance(func, cst.Attribute) else None
+
+
 def bound_in_class(cls: cst.ClassDef) -> set[str]:
     """The names of the methods and attributes of a class."""
     found = {each.name.value for each in cls.body.body if isinstance(each, cst.FunctionDef)}

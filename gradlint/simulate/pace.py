@@ -146,8 +146,11 @@ def _with_its_parts(length: Factor, batches: float, view: View) -> Iterator[floa
 def _one_each(view: View, of: frozenset[str]) -> bool:
     """Whether the first whole pass over the data that a length was computed from has one micro-batch per batch."""
     batches, micros, whole = _first_pass(view, of)
-    in_windows = micros == batches // view.size * view.size  # the script may skip the last batches on purpose
-    return whole and bool(batches) and (micros == batches or (in_windows and bool(micros)))
+    if not (whole and batches and micros):
+        return False
+    if not view.size:
+        return micros == batches
+    return micros in (batches, batches // view.size * view.size)  # the script may skip the last batches on purpose
 
 
 def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:

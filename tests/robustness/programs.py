@@ -64,6 +64,19 @@ PROGRAMS = {
     "a scaled loss that is not the one of the block": loop(
         "with amp.scale_loss(loss, optimizer) as scaled:", "    0x10.backward()", *_UPDATE
     ),
+    "gradients zeroed before every step, with a schedule of as many epochs as batches": (
+        "import torch\nfrom torch.optim.lr_scheduler import CosineAnnealingLR\n\n\n"
+        "def train(model, loader, optimizer, criterion, epochs=5, accum_steps=8):\n"
+        "    scheduler = CosineAnnealingLR(optimizer, T_max=len(loader) * epochs)\n"
+        "    for _ in range(epochs):\n"
+        "        batches = list(loader)\n"
+        "        for start in range(0, len(batches), accum_steps):\n"
+        "            for x, y in batches[start : start + accum_steps]:\n"
+        "                (criterion(model(x), y) / accum_steps).backward()\n"
+        "            optimizer.zero_grad()\n"
+        "            optimizer.step()\n"
+        "            scheduler.step()\n"
+    ),
     "a form feed above an import": "\f\n" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "a form feed before what moves": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace(
         "        scheduler", "\f        scheduler"

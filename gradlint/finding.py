@@ -22,6 +22,19 @@ class Fix:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A remark on the fix of a finding: why there is none, or what it assumes. `at` is the code that is the reason."""
+
+    text: str
+    at: cst.CSTNode | None = None
+
+
+def no_fix(reason: str, at: cst.CSTNode | None = None) -> Note:
+    """Say why a finding has no fix, and which code is the reason."""
+    return Note(f"gradlint offers no fix: {reason}", at)
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something wrong at a node. It stays in the worker process, because its nodes do.
 
@@ -34,4 +47,4 @@ class Finding:
     reason: str = ""
     related: tuple[tuple[cst.CSTNode, str], ...] = ()
     fix: Fix | None = None
-    note: str | None = None
+    note: Note | None = None

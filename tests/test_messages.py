@@ -107,3 +107,49 @@ def train(model, loader, optimizer, criterion):
 def test_a_setting_of_an_object_that_is_built_over_several_lines_is_named_by_its_last_name() -> None:
     [finding] = found(BUILT)
     assert finding.code == "GRD601" and "once every `accum_steps`" in finding.reason
+
+
+SAVED = '''
+def train(model, loader, optimizer, criterion, n):
+    for i, (x, y) in enumerate(loader):
+        loss = criterion(model(x), y) / n
+        loss.backward()
+        optimizer.step()
+        save(model, i)
+        if (i + 1) % n == 0 or i + 1 == len(loader):
+            optimizer.zero_grad()
+'''
+SHARED = '''
+def back(loss):
+    loss.backward()
+
+
+def train(model, loader, optimizer, criterion, n):
+    for i, (x, y) in enumerate(loader):
+        back(criterion(model(x), y))
+        if (i + 1) % n == 0 or i + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def tune(model, loader, optimizer, criterion):
+    for x, y in loader:
+        optimizer.zero_grad()
+        back(criterion(model(x), y))
+        optimizer.step()
+'''
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "reason", "cause"),
+    [
+        (SAVED, "GRD204", "`optimizer.step()` would run after `save(model, i)`", "save(model, i)"),
+        (SHARED, "GRD101", "`back` is called in several places, and the fix would change all of them", "back(criterion(model(x), y))"),
+    ],
+)
+def test_a_finding_without_a_fix_shows_the_code_that_is_the_reason(script: str, code: str, reason: str, cause: str) -> None:
+    (finding,) = [each for each in found(script) if each.code == code]
+    assert finding.note == f"gradlint offers no fix: {reason}"
+    (shown,) = [each for each in finding.related if each.message == "this rules out a fix"]
+    assert script.splitlines()[shown.span.start.row - 1].strip() == cause
+    assert shown.span.start.row == max(row for row, line in enumerate(script.splitlines(), 1) if line.strip() == cause)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -16,7 +16,7 @@ from gradlint.analysis.spoken import doubted_by
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Place, Related, Span, TextEdit, TextFix, unreadable
-from gradlint.finding import Finding
+from gradlint.finding import Finding, Note, no_fix
 from gradlint.model.file import TrainingFile, read_file
 from gradlint.model.page import Page
 from gradlint.rule import Rule
@@ -152,11 +152,28 @@ def _remarked(
 def _locate(rule: Rule, finding: Finding, validator: Validator, source: Source, filename: str, span: Span) -> Located:
     fix, changes, note = _proven(rule, finding, validator, source, span.start.row)
     related = tuple(Related(place, message) for node, message in finding.related if (place := _span(source, node)) is not None)
+    shown = {span.start.row, *(each.span.start.row for each in related)}
+    related += _in_the_way(note, "this rules out a fix" if fix is None else "this may make the fix wrong", source, shown)
     reason = "; ".join(each for each in (finding.reason, *_elsewhere(finding, validator, source)) if each)
     diagnostic = Diagnostic(
-        filename, span, rule.code, rule.name, finding.message, rule.severity, fix, related, note, reason=reason
+        filename,
+        span,
+        rule.code,
+        rule.name,
+        finding.message,
+        rule.severity,
+        fix,
+        related,
+        note.text if note else None,
+        reason=reason,
     )
     return Located(diagnostic, changes)
+
+
+def _in_the_way(note: Note | None, label: str, source: Source, shown: Collection[int]) -> tuple[Related, ...]:
+    """The code that is the reason why there is no safe fix, unless its row is shown already."""
+    place = _span(source, note.at) if note is not None and note.at is not None else None
+    return (Related(place, label),) if place is not None and place.start.row not in shown else ()
 
 
 def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterator[str]:
@@ -170,26 +187,26 @@ def _elsewhere(finding: Finding, validator: Validator, source: Source) -> Iterat
 
 def _proven(
     rule: Rule, finding: Finding, validator: Validator, source: Source, row: int
-) -> tuple[TextFix | None, tuple[Change, ...], str | None]:
+) -> tuple[TextFix | None, tuple[Change, ...], Note | None]:
     """Return the fix of a finding if simulation confirms its promise, and a note if the fix is withheld or unsafe."""
     if finding.fix is None:
         return None, (), finding.note
     try:
         changes = render(finding.fix.edits, source)
     except Unrenderable as reason:
-        return None, (), finding.note or f"gradlint offers no fix: {reason}"
+        return None, (), no_fix(str(reason))
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
         seen = validator.comparison(
             rule.code, finding.fix.promise or rule.promise, changes, row, safe=applicability is Applicability.SAFE
         )
         if seen.refused:
-            return None, (), f"gradlint offers no fix: {seen.refused}"
+            return None, (), no_fix(seen.refused, validator.original(seen.at))
         if seen.unseen and applicability is Applicability.SAFE:
-            applicability, note = Applicability.UNSAFE, note or f"the fix is not safe: {seen.unseen}"
+            applicability, note = Applicability.UNSAFE, note or Note(f"the fix is not safe: {seen.unseen}")
     doubt = doubted_by(rule.code, source.text) if applicability is Applicability.SAFE else ""
     if doubt:
-        applicability, note = Applicability.UNSAFE, note or f"the fix is not safe: {doubt}"
+        applicability, note = Applicability.UNSAFE, note or Note(f"the fix is not safe: {doubt}")
     edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
     return TextFix(finding.fix.message, applicability, edits), changes, note
 

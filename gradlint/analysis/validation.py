@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import libcst as cst
@@ -134,7 +134,15 @@ class Validator:
         if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed, unasked), code, promise)
-        return Comparison(among.refused, alone.unseen if shows_alone else among.unseen)
+        return replace(among, unseen=alone.unseen if shows_alone else among.unseen)
+
+    def original(self, node: cst.CSTNode | None) -> cst.CSTNode | None:
+        """The node of the text that a node of a fixed text was, if there is only one like it."""
+        around = self.project.neighbours
+        if node is None or self._row_of(node) is not None or (around is not None and around.place(node) is not None):
+            return node
+        same = [each for each in self.nodes if type(each) is type(node) and each.deep_equals(node)]
+        return same[0] if len(same) == 1 else None
 
     @cached_property
     def _unbound(self) -> Reads | None:

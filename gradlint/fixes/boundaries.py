@@ -175,8 +175,8 @@ class Boundary:
                     return True
         return False
 
-    def shared(self) -> str | None:
-        """Why changing the guards would affect code outside the loop, if they are in a function that the loop calls."""
+    def shared(self) -> cst.Call | None:
+        """A call outside the loop that a change of the guards affects, if they are in a function that the loop calls."""
         loop, home = self.scene.loop, self.places.function_of(self.node)
         own = isinstance(loop, (cst.For, cst.While)) and self.places.function_of(loop) is home
         return None if own else called_apart(self.node, self.scene, self.places)

@@ -14,7 +14,7 @@ from gradlint.edits import Delete, Edit, Insert, Move, Wrap
 from gradlint.finding import Fix
 from gradlint.fixes.decisions import Decision, adjacent, decision_of, following
 from gradlint.fixes.places import Places, Suite
-from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.shared import Outcome, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import (
     anchor_of,
     backpropagates,
@@ -39,7 +39,7 @@ def move_behind_step(scene: Scene, message: str) -> Outcome:
         return withheld("the call shares its line with other code, or something uses its result")
     shared = called_apart(line, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     moves: dict[int, Edit] = {}
     stepping = [event.node for event in steps_of(scene)]
     for event in (each for run in scene.runs for each in run.trace.of(scene.event.what) if each.target == scene.event.target):
@@ -80,7 +80,7 @@ def move_to_step(scene: Scene, message: str, along: Collection[What] = ()) -> Ou
         return withheld("the call and the optimizer's step are in different functions")
     shared = called_apart(line, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     found = decision_of(line, step, {what, *along}, scene, places)
     if isinstance(found, str):
         return withheld(found)
@@ -210,4 +210,4 @@ def after_each_step(scene: Scene, code: str, message: str) -> Outcome:
         inserts.setdefault(id(line), Insert(line, code, after=True))
     fix = Fix(message, tuple(inserts.values()))
     shared = called_apart(scene.event.node, scene, places)
-    return unsafe(fix, shared) if shared is not None else (fix, None)
+    return unsafe(fix, *in_several_places(shared)) if shared is not None else (fix, None)

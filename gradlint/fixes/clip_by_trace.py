@@ -12,7 +12,7 @@ from gradlint.finding import Fix
 from gradlint.fixes.decisions import decision_of, named_anew
 from gradlint.fixes.guards import only_asks
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.shared import Outcome, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import anchor_of, called_apart, copies_of, outside_of_optimizers, step_beside
 from gradlint.model.syntax.expressions import bound_in_class, text, walk
 from gradlint.simulate.scene import Scene
@@ -41,7 +41,7 @@ def unscale_first(scene: Scene) -> Outcome:
         return withheld("the scaler or the optimizer has no name where the gradients are clipped")
     fix = Fix("Unscale the gradients first", (Insert(line, _under(header, list(dict.fromkeys(calls)))),))
     shared = called_apart(line, scene, places)
-    return unsafe(fix, shared) if shared is not None else (fix, None)
+    return unsafe(fix, *in_several_places(shared)) if shared is not None else (fix, None)
 
 
 def _only_where_scaled(line: cst.CSTNode, clip: Event, steps: list[Event], places: Places) -> str | None:
@@ -81,7 +81,7 @@ def move_behind_backward(scene: Scene, message: str) -> Outcome:
         return withheld("the call and the optimizer's step are in different functions")
     shared = called_apart(line, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     piece = places.piece_of(line)
     if not any(places.holds(each, step) for each in places.suite_of(piece)):
         return withheld("the call has its own condition")

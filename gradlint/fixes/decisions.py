@@ -203,7 +203,7 @@ def _unsettled(found: Decision, update: cst.CSTNode, places: Places, guard: cst.
     going = {id(each) for line in found.lines for each in walk(line)}
     own = {dotted(each) for line in found.lines for part in walk(line) for each in targets_of(part)}
     anew = named_anew([*found.lines, *tests], suite[start:end], going, own)
-    return f"`{anew}` changes before the update" if anew is not None else ""
+    return f"`{text(anew)}` changes before the update" if anew is not None else ""
 
 
 def named_anew(
@@ -211,14 +211,14 @@ def named_anew(
     statements: Sequence[cst.CSTNode],
     going: Collection[int] = (),
     own: Collection[str | None] = (),
-) -> str | None:
-    """A name that the nodes use and the statements change. Ignores the names in `own` and the nodes in `going`."""
+) -> cst.CSTNode | None:
+    """A name that the nodes use, where the statements change it. Ignores the names in `own` and the nodes in `going`."""
     parts = [nodes] if isinstance(nodes, cst.CSTNode) else nodes
     named = {dotted(each) for node in parts for each in walk(node) if isinstance(each, (cst.Name, cst.Attribute))}
     for each in (node for statement in statements for node in walk(statement) if id(node) not in going):
         for target in targets_of(each):
             if dotted(target) in named and dotted(target) not in (None, *own):
-                return text(target)
+                return target
     return None
 
 

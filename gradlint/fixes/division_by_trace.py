@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability
 from gradlint.edits import Delete, Edit, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.loss_by_trace import divided_at
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, atom, bare, divided, unsafe, withheld
+from gradlint.fixes.shared import Outcome, atom, bare, divided, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import text, walk
 from gradlint.simulate.roots import backwards
@@ -53,7 +52,7 @@ def undo_division(scene: Scene) -> Outcome:
     dividend, divisor = parts
     shared = called_apart(node, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     removed = _removal(node, dividend, places)
     if isinstance(removed, str):
         return withheld(removed)
@@ -61,7 +60,7 @@ def undo_division(scene: Scene) -> Outcome:
     for event in _needing(scene):
         own = divided_at(event.node, text(divisor), places)
         if own is None or event.through not in ("", "scaler") or _apart(event, scene, places):
-            return withheld(f"{scene.quoted(event.node)} needs this division too, and has no other")
+            return withheld(f"{scene.quoted(event.node)} needs this division too, and has no other", event.node)
         edits.setdefault(id(event.node), own)
     unmet = _unmet(scene, places)
     for call in unmet:
@@ -72,7 +71,7 @@ def undo_division(scene: Scene) -> Outcome:
     fix = Fix(message, (removed, *edits.values()))
     reader = _reader(scene) or _given_back(scene, places)
     if reader is not None:
-        return unsafe(fix, f"{scene.quoted(reader)} also reads the divided loss")
+        return unsafe(fix, f"{scene.quoted(reader)} also reads the divided loss", reader)
     if not unmet:
         return fix, None
     return unsafe(fix, f"gradlint does not know whether anything else divides before {scene.quoted(unmet[0])}")
@@ -83,12 +82,12 @@ def divide_by_steps(scene: Scene) -> Outcome:
     node, steps, places = scene.place, scene.steps_here, scene.script.once(Places)
     parts = parts_of(node)
     if parts is None:
-        return None, None
+        return withheld("the divisor is not written as one expression")
     if steps is None or places.function_of(node) is not places.function_of(scene.event.node):
         return withheld("the accumulation steps have no name at this call")
     dividend, divisor = parts
     edit = Replace(node, divided(dividend, steps)) if _multiplies(node) else Replace(divisor, atom(steps))
-    return Fix(f"Divide by `{steps}`", (edit,), Applicability.UNSAFE), None
+    return unsafe(Fix(f"Divide by `{steps}`", (edit,)), "the divisor may be right, and the window wrong")
 
 
 def _removal(node: cst.CSTNode, dividend: cst.BaseExpression, places: Places) -> Edit | str:

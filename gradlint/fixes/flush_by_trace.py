@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Edit, Enclose
 from gradlint.finding import Fix
 from gradlint.fixes.boundaries import Boundary, Guard
-from gradlint.fixes.shared import Outcome, quoted, shifted, unsafe, withheld
+from gradlint.fixes.shared import Outcome, in_several_places, quoted, shifted, unsafe, withheld
 from gradlint.fixes.walked import walked_by
 from gradlint.model.names.vocabulary import LENGTH_ARGUMENTS
 from gradlint.model.syntax.expressions import dotted, keywords, walk
@@ -29,7 +29,9 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     if begun is None or length is None:
         return withheld("the loader has no name here, so the fix cannot take its length")
     if begun.sized is False:
-        return withheld(f"`{length}` reads a stream, which has no length: step once more after the loop if a window is left")
+        return withheld(
+            f"`{length}` reads a stream, which has no length: step once more after the loop if a window is left", begun.node
+        )
     reason = _unfit(boundary, scene)
     if reason is not None:
         return withheld(reason)
@@ -46,15 +48,15 @@ def flush(scene: Scene, boundary: Boundary | None) -> Outcome:
     for guard in boundary.guards:
         part = _part(guard)
         if part is None:
-            return withheld(f"{quoted(guard.test)} mixes several conditions, and gradlint cannot add a flush to it")
+            return withheld(f"{quoted(guard.test)} mixes several conditions, and gradlint cannot add a flush to it", guard.test)
         edits.append(_extended(guard, part, shifted(guard.node.left, 1 - begins), length))
     shared = boundary.shared()
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     fix = Fix(f"Update on the last micro-batch of `{length}` too", tuple(edits))
     other = boundary.asked_elsewhere()
     if other is not None:
-        return unsafe(fix, f"{quoted(other)} tests the boundary separately, and would miss the last micro-batch")
+        return unsafe(fix, f"{quoted(other)} tests the boundary separately, and would miss the last micro-batch", other)
     told = _told_of_updates(scene)
     if told is not None:
         return unsafe(fix, f"`{told}` may count only full windows, and then the schedule would end before the run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import libcst as cst
@@ -11,9 +12,15 @@ from gradlint.model.names.facts import Facts
 from gradlint.model.syntax.expressions import dotted, last_name, text, walk
 
 
-def other_reader(names: set[str], holder: cst.CSTNode, facts: Facts) -> str | None:
+def assigned_beside(statement: cst.BaseStatement, statements: Sequence[cst.BaseStatement]) -> list[cst.Assign]:
+    """The assignments in the definition that a statement is, or in all code outside of definitions."""
+    definitions = (cst.FunctionDef, cst.ClassDef)
+    beside = [statement] if isinstance(statement, definitions) else [s for s in statements if not isinstance(s, definitions)]
+    return [each for holder in beside for each in walk(holder) if isinstance(each, cst.Assign)]
+
+
+def other_reader(names: set[str], given: Sequence[cst.Assign], facts: Facts) -> str | None:
     """A name between the length and the argument that is read in more than one place."""
-    given = [each for each in walk(holder) if isinstance(each, cst.Assign)]
     counting: set[str] = set()
     for _ in names:  # a chain has at most as many hops as there are names
         for each in given:
@@ -27,8 +34,8 @@ def _counts(node: cst.CSTNode) -> TypeGuard[cst.Call]:
     return isinstance(node, cst.Call) and last_name(node.func) == "len" and "loader" in text(node).lower()
 
 
-def loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Call | None, set[str]]:
-    """The `len(loader)` that a value is computed from through local names, and all names and divisors on the way."""
+def loader_length(node: cst.BaseExpression, given: Sequence[cst.Assign]) -> tuple[cst.Call | None, set[str]]:
+    """The `len(loader)` that a value is computed from through assigned names, and all names and divisors on the way."""
     names: set[str] = set()
     divisors: set[str] = set()
     found: cst.Call | None = None
@@ -42,11 +49,7 @@ def loader_length(node: cst.BaseExpression, holder: cst.CSTNode) -> tuple[cst.Ca
             name = dotted(each) if isinstance(each, (cst.Name, cst.Attribute)) else None
             if name and name not in names:
                 names.add(name)
-                queue.extend(
-                    n.value
-                    for n in walk(holder)
-                    if isinstance(n, cst.Assign) and any(dotted(t.target) == name for t in n.targets)
-                )
+                queue.extend(each.value for each in given if any(dotted(t.target) == name for t in each.targets))
     return found, names | divisors
 
 

@@ -10,7 +10,7 @@ from gradlint.edits import Enclose, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.divisors import pieces_in
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, by_such_a_number, divide, unsafe, withheld
+from gradlint.fixes.shared import Outcome, by_such_a_number, divide, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.roots import backwards
@@ -19,6 +19,9 @@ from gradlint.simulate.trace import What
 from gradlint.simulate.views import views
 from gradlint.simulate.window_terms import MAY_DIVIDE
 from gradlint.simulate.windows import micros_of
+
+_ALONE = "the same backward pass may also be a whole window by itself"
+_SMALLER = "the last piece of a batch may be smaller than the others, and would weigh as much"
 
 
 def divide_backpropagated(scene: Scene) -> Outcome:
@@ -29,9 +32,11 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return withheld("the loss is not written as an expression here")
     pieces = pieces_in(scene, places) if steps is None else None
     shared = called_apart(call, scene, places)
-    single = _of_single(scene, places) or (shared if pieces is None else None)
+    single = _withheld_for_another(scene)
     if single is not None:
-        return withheld(single)
+        return single
+    if shared is not None and pieces is None:
+        return withheld(*in_several_places(shared))
     name = _accelerator_of(scene, places)
     if name is not None:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(call, f"{name}.backward({text(loss)})"),)), None
@@ -45,15 +50,15 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return withheld("the loss is not written as an expression here")
     fix = Fix(f"Divide the loss by `{steps}`", tuple(each for each in edits if each is not None))
     if pieces is not None:
-        return unsafe(fix, shared or "the last piece of a batch may be smaller than the others, and would weigh as much")
+        return unsafe(fix, *(in_several_places(shared) if shared is not None else (_SMALLER,)))
     other = _unknown_arm(scene, places)
     if other is not None:
         return unsafe(
-            fix, f"{scene.quoted(other)} is in the other branch, and gradlint does not know whether its loss is divided"
+            fix, f"{scene.quoted(other)} is in the other branch, and gradlint does not know whether its loss is divided", other
         )
     hidden = _hidden(scene)
     if hidden is not None:
-        return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate another loss, which would stay undivided")
+        return unsafe(fix, f"{scene.quoted(hidden)} may backpropagate another loss, which would stay undivided", hidden)
     return by_such_a_number((fix, None), steps)
 
 
@@ -127,13 +132,13 @@ def _may_be_absent(scene: Scene, steps: str) -> bool:
     return any(scene.run.asked.absent.values()) and not told
 
 
-def _of_single(scene: Scene, places: Places) -> str | None:
-    """Why a division would be wrong for another loop: there, each backward pass of the same call is a complete window."""
-    function = places.function_of(scene.event.node)
+def _withheld_for_another(scene: Scene) -> Outcome | None:
+    """Withhold a division that would be wrong for another loop: there, each backward pass of the same call is a whole window."""
     for view in views(scene.run.trace):
-        if view.size == 1 and view.key[0] == scene.view.key[0] and any(e.node is scene.event.node for e in view.backwards):
-            name = f"`{function.name.value}`" if function is not None else "the code"
-            return f"{name} is called in several places, and the fix would change all of them"
+        for event in view.backwards if view.size == 1 and view.key[0] == scene.view.key[0] else ():
+            if event.node is scene.event.node:
+                call = next((each for each in reversed(event.stack) if isinstance(each, cst.Call)), None)
+                return withheld(*in_several_places(call)) if call is not None else withheld(_ALONE, event.node)
     return None
 
 

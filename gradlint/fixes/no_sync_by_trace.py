@@ -6,17 +6,19 @@ from itertools import pairwise
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability
 from gradlint.edits import Move, Wrap
 from gradlint.finding import Fix
 from gradlint.fixes.guards import complement, only_asks
 from gradlint.fixes.places import Places, Suite, bound_by
-from gradlint.fixes.shared import NULLCONTEXT, Outcome, withheld
+from gradlint.fixes.shared import NULLCONTEXT, Outcome, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import dotted, text, walk
 from gradlint.simulate.deciding import decided
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import What
+
+_DIFFER = "gradients differ between processes until the window ends, and other code may look at them"
+_ALONG = "the code between the forward pass and the block moves along"
 
 
 def hold_back(scene: Scene) -> Outcome:
@@ -26,11 +28,11 @@ def hold_back(scene: Scene) -> Outcome:
     if model is None or forward is None:
         return withheld("the wrapped model has no name where it is called")
     if not isinstance(guard, cst.BaseExpression) or places.function_of(guard) is not places.function_of(forward):
-        return withheld("the function with the forward pass does not decide when the optimizer steps")
+        return withheld("the function with the forward pass does not decide when the optimizer steps", guard)
     if _decided_elsewhere(scene):
-        return withheld("the guard of the step does not decide where windows end")
+        return withheld("the guard of the step does not decide where windows end", guard)
     if not only_asks(guard):
-        return withheld("the guard of the step may have side effects")
+        return withheld("the guard of the step may have side effects", guard)
     span = _span(scene, forward, places)
     if span is None:
         return withheld("the forward and the backward pass are not separate statements of one block")
@@ -42,14 +44,14 @@ def hold_back(scene: Scene) -> Outcome:
         return withheld("the boundary is only known after the forward pass")
     shared = called_apart(forward, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     test, wrapper = complement(guard), scene.event.wrapped
     if isinstance(wrapper, cst.Call):
         if not places.knows(places.function_of(forward), text(wrapper.func).partition(".")[0]):
             return withheld("the model is only wrapped under a condition, and a plain model has no `no_sync()`")
         test = f"isinstance({model}, {text(wrapper.func)}) and {test}"
     wrap = Wrap(suite[first], suite[last], f"with {model}.no_sync() if {test} else nullcontext():")
-    return Fix("Reduce the gradients once per window", (wrap, NULLCONTEXT), Applicability.UNSAFE), None
+    return unsafe(Fix("Reduce the gradients once per window", (wrap, NULLCONTEXT)), _DIFFER)
 
 
 def _decided_elsewhere(scene: Scene) -> bool:
@@ -71,7 +73,7 @@ def take_forward_in(scene: Scene) -> Outcome:
     above = next((one for one, other in pairwise(suite) if other is block), None)
     if not isinstance(above, cst.SimpleStatementLine) or not places.holds(above, forward) or not block.body.body:
         return withheld("move the forward pass into the block")
-    return Fix("Move the forward pass into the block", (Move(above, block.body.body[0]),), Applicability.UNSAFE), None
+    return unsafe(Fix("Move the forward pass into the block", (Move(above, block.body.body[0]),)), _ALONG)
 
 
 def _span(scene: Scene, forward: cst.CSTNode, places: Places) -> tuple[Suite, int, int] | None:

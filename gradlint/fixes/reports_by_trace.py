@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability
 from gradlint.edits import Enclose
 from gradlint.finding import Fix
 from gradlint.fixes.divisors import divisor_at
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.fixes.shared import Outcome, atom, unsafe, withheld
 from gradlint.model.syntax.expressions import subnodes, walk_all
 from gradlint.simulate.scene import Scene
 
@@ -28,7 +27,7 @@ def multiply_again(scene: Scene) -> Outcome:
         return withheld("the accumulation steps have no name where the loss is reported")
     loose = _is_torn(place, holder) and not getattr(place, "lpar", ())
     edit = Enclose(place, "(" if loose else "", f" * {atom(n)}{')' if loose else ''}")
-    return Fix(f"Multiply by `{n}` again", (edit,), Applicability.UNSAFE), None
+    return unsafe(Fix(f"Multiply by `{n}` again", (edit,)), "whoever reads the number may already correct for the division")
 
 
 def _is_torn(node: cst.CSTNode, holder: cst.CSTNode | None) -> bool:

@@ -7,7 +7,7 @@ import libcst as cst
 from gradlint.edits import Insert, Move, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.places import Places, Suite
-from gradlint.fixes.shared import Outcome, bare, withheld
+from gradlint.fixes.shared import Outcome, bare, in_several_places, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.precision import MIXED
@@ -28,7 +28,7 @@ def update_in_any_case(scene: Scene) -> Outcome:
         return withheld("the call shares its line with other code, or something uses its result")
     shared = called_apart(line, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     suite, around = places.suite_of(line), places.suite_of(branch)
     if _suite(branch.body) is suite and len(suite) > 1 and not _updates(branch.orelse) and any(each is branch for each in around):
         return Fix("Update the scaler whether it steps or not", (Move(line, branch, after=True),)), None
@@ -61,8 +61,9 @@ def step_through_scaler(scene: Scene) -> Outcome:
         return withheld("the scaler has no name at the step")
     steps = [event for run in scene.runs for event in run.trace.of(What.STEP)]
     beside = [each for each in steps if any(places.holds(one, each.node) for one in places.suite_of(line))]
-    if any(each.through == "scaler" and each.target == step.target for each in beside):
-        return withheld("the scaler also steps this optimizer, so remove the plain step")
+    scaled = next((each for each in beside if each.through == "scaler" and each.target == step.target), None)
+    if scaled is not None:
+        return withheld("the scaler also steps this optimizer, so remove the plain step", scaled.node)
     plain = {
         id(each.node): each.node for each in beside if places.suite_of(places.line_of(each.node) or line) is places.suite_of(line)
     }
@@ -101,10 +102,11 @@ def scale_the_loss(scene: Scene) -> Outcome:
     if scene.fault.why == MIXED and scene.fault.other is not None:
         backwards, step = {id(step.node): step.node}, scene.fault.other
     if len(backwards) != 1:
-        return withheld("several backward passes feed the step")
+        return withheld("several backward passes feed the step", next(reversed(backwards.values()), None))
     every = [event for run in scene.runs for event in run.trace.of(What.STEP) if event.target == step.target]
-    if any(not each.through for each in every):
-        return withheld("another branch steps without the scaler")
+    plain = next((each for each in every if not each.through), None)
+    if plain is not None:
+        return withheld("another branch steps without the scaler", plain.node)
     (backward,) = backwards.values()
     if not isinstance(step.node, cst.Call) or not isinstance(step.node.func, cst.Attribute):
         return withheld("the scaler has no name at the backward pass")

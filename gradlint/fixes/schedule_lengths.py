@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import AddImport, Edit, Enclose, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.definitions import Definition, names_in
-from gradlint.fixes.shared import Outcome, atom, bare, unsafe, withheld
+from gradlint.fixes.shared import Outcome, atom, bare, in_several_places, unsafe, withheld
 from gradlint.fixes.told_lengths import Told, batches_in, rounds_down, steps_at
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import NOT_LITERAL, dotted, last_name, literal, text, walk
@@ -27,9 +27,9 @@ def in_updates(told: Told) -> Outcome:
     """Divide the length by N: where it is counted if only the schedule reads it, otherwise where it is passed."""
     scene, (trail, length) = told.scene, told.trail
     edited = (told.length.place, *(each.value for each in trail))
-    shared = next((why for node in edited if (why := called_apart(node, scene, told.names.places)) is not None), None)
+    shared = next((call for node in edited if (call := called_apart(node, scene, told.names.places)) is not None), None)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     if told.product:
         return _without_steps(told)
     if any(multiplied(each.count, scene.view) for each in scene.event.lengths):

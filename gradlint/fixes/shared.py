@@ -8,22 +8,27 @@ import libcst as cst
 
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose
-from gradlint.finding import Fix
-from gradlint.model.syntax.expressions import literal, text, walk
+from gradlint.finding import Fix, Note, no_fix
+from gradlint.model.syntax.expressions import last_name, literal, text, walk
 from gradlint.simulate.world import last_part, measures
 
-Outcome = tuple[Fix | None, str | None]
+Outcome = tuple[Fix | None, Note | None]
 """A fix, or the note that says why there is none."""
 
 
-def withheld(reason: str) -> Outcome:
-    """No fix, and the reason."""
-    return None, f"gradlint offers no fix: {reason}"
+def withheld(reason: str, at: cst.CSTNode | None = None) -> Outcome:
+    """No fix, the reason, and the code that is the reason unless it is the code of the finding."""
+    return None, no_fix(reason, at)
 
 
-def unsafe(fix: Fix, reason: str) -> Outcome:
-    """Mark a fix as unsafe, with the assumption that it makes."""
-    return replace(fix, applicability=Applicability.UNSAFE), f"the fix is not safe: {reason}"
+def unsafe(fix: Fix, reason: str, at: cst.CSTNode | None = None) -> Outcome:
+    """Mark a fix as unsafe, with the assumption that it makes and the code that may contradict it."""
+    return replace(fix, applicability=Applicability.UNSAFE), Note(f"the fix is not safe: {reason}", at)
+
+
+def in_several_places(call: cst.Call) -> tuple[str, cst.Call]:
+    """The reason against changing a function that also runs elsewhere: what another call would do."""
+    return f"`{last_name(call.func)}` is called in several places, and the fix would change all of them", call
 
 
 def by_such_a_number(outcome: Outcome, steps: str) -> Outcome:

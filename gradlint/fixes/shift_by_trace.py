@@ -10,7 +10,7 @@ from gradlint.edits import Edit, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.boundaries import Boundary, Guard, boundary_of
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, comparison_around, quoted, shifted, unsafe, withheld
+from gradlint.fixes.shared import Outcome, comparison_around, in_several_places, quoted, shifted, unsafe, withheld
 from gradlint.model.syntax.expressions import dotted, literal, text, walk
 from gradlint.simulate.scene import Scene
 
@@ -33,7 +33,7 @@ def shift(scene: Scene) -> Outcome:
         edits.append(edit)
     shared = boundary.shared()
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     fix = Fix("Update on the last micro-batch of each window", tuple(edits))
     other = boundary.asked_elsewhere()
     if other is not None:

@@ -12,8 +12,9 @@ from gradlint.finding import Fix
 from gradlint.fixes.decisions import named_anew
 from gradlint.fixes.new_guard import guard_update
 from gradlint.fixes.places import Places, Suite
-from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.shared import Outcome, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import ORDER, backpropagates, called_apart, ranks_of, update_at
+from gradlint.model.syntax.expressions import text
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.trace import Event, What
 
@@ -30,7 +31,7 @@ def step_once(scene: Scene) -> Outcome:
         return withheld("the step is part of a larger statement")
     shared = called_apart(unit, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     if not step.through and any(each.scaled for each in scene.view.backwards):
         return withheld("first make the step go through the scaler")
     suite = places.suite_of(unit)
@@ -78,10 +79,10 @@ def _under(guard: cst.If, unit: cst.CSTNode, scene: Scene, places: Places) -> Ou
     going = [each for each in suite[start:end] if _is_of_step(each, scene, places)]
     anew = named_anew(going, suite[start:end])
     if anew is not None:
-        return withheld(f"`{anew}` changes before the guard")
+        return withheld(f"`{text(anew)}` changes before the guard", anew)
     lost = next(_flushed_behind(scene), None)
     if lost is not None:
-        return withheld(f"{scene.quoted(lost.node)} closes the last window after the loop, which would have no step")
+        return withheld(f"{scene.quoted(lost.node)} closes the last window after the loop, which would have no step", lost.node)
     before = [place for place, each in enumerate(_body(guard)) if _comes_first(each, scene, places)]
     anchor = _body(guard)[max(before, default=-1) + 1]
     fix = Fix(_MESSAGE, tuple(Move(each, anchor) for each in going))

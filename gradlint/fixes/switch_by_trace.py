@@ -8,7 +8,7 @@ from gradlint.edits import Edit, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.guards import complement, only_asks
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import NULLCONTEXT, Outcome, withheld
+from gradlint.fixes.shared import NULLCONTEXT, Outcome, in_several_places, withheld
 from gradlint.fixes.update_by_trace import called_apart
 from gradlint.model.syntax.expressions import last_name, text
 from gradlint.simulate.scene import Scene
@@ -32,7 +32,7 @@ def decide_as_the_step(scene: Scene) -> Outcome:
     if isinstance(told[0], Replace) and isinstance(told[0].node, cst.BaseExpression) and text(told[0].node) == told[0].text:
         return withheld("the forward pass must come after the switch is set")
     shared = called_apart(scene.place, scene, places)
-    return withheld(shared) if shared is not None else (Fix("Synchronise on the boundary", told), None)
+    return withheld(*in_several_places(shared)) if shared is not None else (Fix("Synchronise on the boundary", told), None)
 
 
 def _told(node: cst.CSTNode, guard: cst.BaseExpression, places: Places) -> tuple[Edit, ...] | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability
 from gradlint.edits import Enclose, Insert, Replace
 from gradlint.finding import Fix
-from gradlint.fixes.shared import Outcome, withheld
+from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.model.syntax.expressions import argument, dotted, keywords, last_name, text, walk
 from gradlint.simulate.masking import ALONE
 from gradlint.simulate.scene import Scene
@@ -42,4 +41,4 @@ def divide_by_tokens(scene: Scene) -> Outcome:
         Enclose(next(arg for arg in call.args if arg.value is masked), "", ', reduction="sum"'),
         Replace(divisor, "num_tokens"),
     )
-    return Fix("Divide the sum over the window by its tokens", edits, Applicability.UNSAFE), None
+    return unsafe(Fix("Divide the sum over the window by its tokens", edits), "you may want each micro-batch to weigh the same")

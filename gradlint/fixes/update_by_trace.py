@@ -184,8 +184,8 @@ def backpropagates(statement: cst.CSTNode, scene: Scene, places: Places) -> bool
     return any(places.holds(statement, node) for each in passes for node in (each.node, *each.stack))
 
 
-def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
-    """Why changing a function would affect code outside the loop: the run does not reach all of its calls."""
+def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> cst.Call | None:
+    """A call of the function around a node that the run does not reach. A change of the function affects it, too."""
     function = places.function_of(node)
     if function is None:
         return None
@@ -195,9 +195,7 @@ def called_apart(node: cst.CSTNode, scene: Scene, places: Places) -> str | None:
     events = scene.run.trace.events
     met, others = {id(call) for event in events for call in event.stack}, {id(event.node) for event in events}
     calls = [call for call in calls if id(call) not in others]
-    if len(calls) < 2 or all(id(call) in met for call in calls):
-        return None
-    return f"`{function.name.value}` is called in several places, and the fix would change all of them"
+    return next((call for call in calls if id(call) not in met), None) if len(calls) > 1 else None
 
 
 def _calls_of(function: cst.FunctionDef, scene: Scene) -> Iterator[cst.Call]:

@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.edits import Insert
 from gradlint.finding import Fix
 from gradlint.fixes.places import Places
-from gradlint.fixes.shared import Outcome, unsafe, withheld
+from gradlint.fixes.shared import Outcome, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import anchor_of, called_apart, outside_of_optimizers, update_at
 from gradlint.model.syntax.expressions import last_name, text, walk
 from gradlint.simulate.scene import Scene
@@ -24,7 +24,7 @@ def zero_after_step(scene: Scene) -> Outcome:
     places = scene.script.once(Places)
     shared = called_apart(scene.step.node, scene, places)
     if shared is not None:
-        return withheld(shared)
+        return withheld(*in_several_places(shared))
     inserts: dict[int, Insert] = {}
     for event in scene.view.steps:
         update, code = update_at(event.node, scene, places), _zeroing(event, scene, places)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.fixes.division_by_trace import divide_by_steps, divisor_of
 from gradlint.rule import trace_rule
 from gradlint.simulate.losses import SQUARED
@@ -40,5 +40,5 @@ def _of_windows(scene: Scene) -> Finding:
         message="The engine counts windows instead of micro-batches",
         reason=f"{scene.here} closes a window every N calls, and is called once every {steps} micro-batches: the window has N² of them",
         related=((scene.place, "the engine counts here"),),
-        note="gradlint offers no fix: call the engine's step on every micro-batch",
+        note=no_fix("call the engine's step on every micro-batch"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
@@ -24,6 +24,4 @@ def tail_underscaled(scene: Scene) -> Finding:
     related = [(scene.step.node, "the last window ends here")]
     if known is not None:
         related.append((known, "its length is computed here"))
-    return Finding(
-        scene.place, message, reason, tuple(related), note="gradlint offers no fix: you may want to divide by N throughout"
-    )
+    return Finding(scene.place, message, reason, tuple(related), note=no_fix("you may want to divide by N throughout"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
@@ -20,6 +20,4 @@ def last_micro_loss_logged(scene: Scene) -> Finding:
     message = f"{brief(scene.place)} logs only the loss of the window's last micro-batch"
     reason = f"{scene.there} follows all {scene.n} of them, so the log has the noise of one"
     related = ((scene.view.backwards[0].node, "the loss of each micro-batch"), (scene.step.node, "the update"))
-    return Finding(
-        scene.place, message, reason, related, note="gradlint offers no fix: the code does not compute the mean over the window"
-    )
+    return Finding(scene.place, message, reason, related, note=no_fix("the code does not compute the mean over the window"))

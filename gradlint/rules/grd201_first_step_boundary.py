@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.fixes.shift_by_trace import shift
 from gradlint.rule import trace_rule
 from gradlint.simulate.deciding import Decision, decided
@@ -10,8 +10,8 @@ from gradlint.simulate.promise import changing
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.tails import ALL_BUT_THE_LAST, NEVER_AGAIN
 
-_INVERTED = "gradlint offers no fix: the condition is the opposite of the one that ends a window"
-_STALLED = "gradlint offers no fix: the count must go up on each micro-batch, and other code may read it"
+_INVERTED = no_fix("the condition is the opposite of the one that ends a window")
+_STALLED = no_fix("the count must go up on each micro-batch, and other code may read it")
 
 
 @trace_rule(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 from gradlint.simulate.skipping import CLEARED
 
-_KEEP = "gradlint offers no fix: keep the gradients, because they do not contain this micro-batch yet"
-_COUNT = "gradlint offers no fix: test the boundary on skipped micro-batches too, or count only those that are used"
+_KEEP = no_fix("keep the gradients, because they do not contain this micro-batch yet")
+_COUNT = no_fix("test the boundary on skipped micro-batches too, or count only those that are used")
 
 
 @trace_rule(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_COUNT = "gradlint offers no fix: count the micro-batches since the last step, and step once there are N"
+_COUNT = no_fix("count the micro-batches since the last step, and step once there are N")
 
 
 @trace_rule(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_ONCE = "gradlint offers no fix: step in the loop at the boundary, or drop accumulation and do not divide the loss"
+_ONCE = no_fix("step in the loop at the boundary, or drop accumulation and do not divide the loss")
 
 
 @trace_rule(

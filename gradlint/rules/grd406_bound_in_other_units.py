@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.limits import TOO_LONG
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
 
-_EITHER = "gradlint offers no fix: convert the limit or move the counter, but other code may read either"
+_EITHER = no_fix("convert the limit or move the counter, but other code may read either")
 
 
 @trace_rule(

@@ -6,10 +6,10 @@ import math
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability, Severity
+from gradlint.diagnostic import Severity
 from gradlint.edits import Replace
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.shared import Outcome, withheld
+from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.model.syntax.expressions import last_name, literal, text
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import changing
@@ -51,4 +51,6 @@ def _grouped(call: cst.CSTNode) -> Outcome:
     if channels < 2:
         return withheld("one channel cannot form a group")
     new = f"{text(call.func.value)}.GroupNorm({groups if groups < channels else channels // 2}, {channels})"
-    return Fix("Normalise by groups of channels", (Replace(call, new),), Applicability.UNSAFE), None
+    return unsafe(
+        Fix("Normalise by groups of channels", (Replace(call, new),)), "it changes the model, and saved weights no longer fit"
+    )

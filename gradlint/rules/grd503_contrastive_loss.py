@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
@@ -22,4 +22,4 @@ def contrastive_loss_over_micro_batches(scene: Scene) -> Finding:
         f"it compares the samples of one micro-batch: accumulating {scene.n} of them adds no negatives, as a larger batch would"
     )
     related = ((scene.step.node, "the window ends here"),)
-    return Finding(scene.place, message, reason, related, note="gradlint offers no fix: cache the representations (GradCache)")
+    return Finding(scene.place, message, reason, related, note=no_fix("cache the representations (GradCache)"))

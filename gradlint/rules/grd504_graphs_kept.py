@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.diagnostic import Severity
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import trace_rule
 from gradlint.simulate.promise import NOTHING
 from gradlint.simulate.scene import Scene, brief
@@ -22,4 +22,4 @@ def graphs_kept_over_the_window(scene: Scene) -> Finding:
     related = tuple(
         {id(source.node): (source.node, "each of these losses keeps its graph") for source, _ in scene.event.terms}.values()
     )
-    return Finding(scene.place, message, reason, related[:1], note="gradlint offers no fix: other code may read the sum")
+    return Finding(scene.place, message, reason, related[:1], note=no_fix("other code may read the sum"))

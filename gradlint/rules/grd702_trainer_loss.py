@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradlint.diagnostic import Applicability, Severity
+from gradlint.diagnostic import Severity
 from gradlint.edits import Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.shared import Outcome, withheld
+from gradlint.fixes.shared import Outcome, unsafe, withheld
 from gradlint.model.engines.hugging_face import COUNT, losses_without_count
 from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import calls_in, dotted, text, walk
@@ -50,4 +50,7 @@ def _pass_on(method: cst.FunctionDef, refusing: str | None) -> Outcome:
     if refusing is not None:
         return withheld(f"`{refusing}` takes no `num_items_in_batch`, and would raise")
     edit = Enclose(calls[0].args[-1], "", ", num_items_in_batch=num_items_in_batch")
-    return Fix("Pass the number of items to the model", (edit,), Applicability.UNSAFE), None
+    return unsafe(
+        Fix("Pass the number of items to the model", (edit,)),
+        "a `forward` that does not take the number raises a TypeError",
+    )

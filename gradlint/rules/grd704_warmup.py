@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradlint.diagnostic import Severity
 from gradlint.edits import AddImport, Enclose
 from gradlint.finding import Finding, Fix
-from gradlint.fixes.lengths import divides, loader_length, other_reader
+from gradlint.fixes.lengths import assigned_beside, divides, loader_length, other_reader
 from gradlint.fixes.shared import Outcome, atom, withheld
 from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import keywords, last_name, literal, text
@@ -32,12 +32,13 @@ def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             window, steps = given.get("gradient_accumulation_steps"), given.get("warmup_steps")
             if window is None or steps is None or literal(window) in (1, None):
                 continue
-            length, names = loader_length(steps, statement)
+            beside = assigned_beside(statement, file.statements)
+            length, names = loader_length(steps, beside)
             if length is None or divides(names, window):
                 continue
             new = Enclose(length, "math.ceil(", f" / {atom(text(window))})")
             outcome: Outcome = Fix("Count optimizer steps", (new, AddImport("import math"))), None
-            reader = None if facts.tree.holds(steps, length) else other_reader(names, statement, facts)
+            reader = None if facts.tree.holds(steps, length) else other_reader(names, beside, facts)
             if reader is not None:
                 outcome = withheld(f"`{reader}` is also read elsewhere, where it counts micro-batches")
             yield Finding(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.model.data.settings import BATCH, MICRO_BATCH, STEPS
 from gradlint.model.engines.deepspeed_disagreements import Disagreement, Disagreements, NoMultiple, Reader
 from gradlint.model.file import TrainingFile
@@ -12,6 +12,8 @@ from gradlint.rule import file_rule
 
 _LONGEST = 90
 """The longest header, in characters."""
+
+_YOURS = no_fix("only you know which of the numbers is right")
 
 _HARM = {
     Reader.TRAINER: "the Trainer compares the two, and raises a ValueError before the first step",
@@ -38,6 +40,7 @@ def _not_a_multiple(found: NoMultiple) -> Finding:
         message=f"`{BATCH}` is {batch.value}, which is not a multiple of {micro} x {steps}",
         reason=f"the configuration{where} sets `{MICRO_BATCH}` to {micro} and `{STEPS}` to {steps}: no number "
         "of processes gives that batch, so DeepSpeed raises an AssertionError",
+        note=_YOURS,
     )
 
 
@@ -53,7 +56,7 @@ def _differs(found: Disagreement) -> Finding:
     if key not in message or there not in message:
         harm = f"{there} sets `{key}`: {harm}"
     related = () if told.place else ((told.node, f"the configuration sets {told.value} here"),)
-    return Finding(at=found.node, message=message, reason=harm, related=related)
+    return Finding(at=found.node, message=message, reason=harm, related=related, note=_YOURS)
 
 
 def _by_key(name: str, key: str, brief: str) -> str:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 PAGES = ROOT / "rules"
 _EXPECT = re.compile(r"[ \t]*# (?:expect: )?(GRD\d{3}(?:, ?GRD\d{3})*)[ \t]*(?=\r?$)", re.M)
+_AT_THE_END = re.compile(r"\n# expect: (GRD\d{3} on line \d+(?:, GRD\d{3} on line \d+)*)\n\Z")
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 
 
@@ -29,8 +30,16 @@ class Marked:
 
 
 def read_marked(text: str) -> Marked:
-    """Strip the markers from a source: `# expect: GRD101`, and on a page `# GRD101`."""
+    """Strip the markers from a source: `# expect: GRD101`, and on a page `# GRD101`.
+
+    A script that readers see in excerpts names its findings at the end: `# expect: GRD101 on line 7, GRD201 on line 9`.
+    """
     expected: set[tuple[int, str]] = set()
+    end = _AT_THE_END.search(text)
+    for each in end[1].split(", ") if end is not None else ():
+        code, _, row = each.partition(" on line ")
+        expected.add((int(row), code))
+    text = _AT_THE_END.sub("", text)
     for row, line in enumerate(text.split("\n"), 1):
         for match in _EXPECT.finditer(line):
             expected.update((row, code.strip()) for code in match.group(1).split(","))

@@ -193,7 +193,7 @@ def test_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "  train.py:10:13: the accumulated gradients are used here",
         "  help: Divide the loss by `accum_steps`",
     ]
-    assert warning.data.endswith("  help: Use AdamW (unsafe fix)")
+    assert "\n  help: Use AdamW (unsafe fix)\n  note: the fix is not safe: " in warning.data
 
 
 def test_github_gets_no_columns_of_several_lines_and_a_notice_for_info() -> None:

@@ -317,3 +317,14 @@ def test_colour_can_be_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_pages_are_rendered_on_a_terminal_only() -> None:
     assert "\x1b[" in _terminal(["rule", "GRD101"])
     assert run("rule", "GRD101").output.startswith("# GRD101")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_label_that_does_not_fit_beside_its_mark_is_below_it(columns: int) -> None:
+    place = Span(Place(1, 1), Place(1, 4))
+    far = Related(Span(Place(2, columns - 20), Place(2, columns - 10)), "the accumulated gradients are used here")
+    each = Diagnostic("train.py", place, "GRD101", "unscaled-loss", "wrong", Severity.ERROR, related=(far,))
+    shown = [click.unstyle(line) for line in full([each], f"loss\n{'x' * (columns - 8)}\n", unsafe=False, columns=columns)]
+    assert max(map(width, shown)) <= columns
+    mark = next(number for number, line in enumerate(shown) if "----------" in line)
+    assert shown[mark + 1].endswith(" the accumulated gradients are used here")

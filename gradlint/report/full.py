@@ -163,9 +163,9 @@ def _excerpt(group: Sequence[_Mark], sheet: _Sheet) -> Iterator[str]:
         yield sheet.line(_bar(long, row) + cut(expand(source[row - 1]), left, left + sheet.limit), str(row))
         for mark in group:
             if mark is not long and mark.rows[0] == row:
-                yield sheet.line(_bar(long, row, under=True) + _under(mark, sheet, left))
+                yield from (sheet.line(_bar(long, row, under=True) + under) for under in _under(mark, sheet, left))
         if long is not None and row == long.rows[-1]:
-            yield sheet.line(_end(long, sheet, left))
+            yield from map(sheet.line, _end(long, sheet, left))
     if not any(mark.rows[-1 if mark is long else 0] == rows[-1] for mark in group):
         yield sheet.line()
 
@@ -202,10 +202,12 @@ def _columns(mark: _Mark, source: Sequence[str]) -> tuple[int, int]:
     return start, max(stop, start + 1)
 
 
-def _under(mark: _Mark, sheet: _Sheet, left: int) -> str:
+def _under(mark: _Mark, sheet: _Sheet, left: int) -> Iterator[str]:
     start, stop = (min(max(column - left, 0), sheet.limit) for column in _columns(mark, sheet.source))
-    signs = click.style(mark.sign * max(1, stop - start), fg=mark.colour, bold=mark.main)
-    return f"{' ' * start}{signs}{_label(mark)}"
+    signs = mark.sign * max(1, stop - start)
+    yield from _labelled(
+        f"{' ' * start}{click.style(signs, fg=mark.colour, bold=mark.main)}", start, start + len(signs), mark, sheet
+    )
 
 
 def _bar(long: _Mark | None, row: int, *, under: bool = False) -> str:
@@ -217,12 +219,21 @@ def _bar(long: _Mark | None, row: int, *, under: bool = False) -> str:
     return click.style("|", fg=long.colour, bold=True) + " " if row in long.rows else "  "
 
 
-def _end(long: _Mark, sheet: _Sheet, left: int) -> str:
+def _end(long: _Mark, sheet: _Sheet, left: int) -> Iterator[str]:
     row, column = long.span.end.row, long.span.end.column
     line = sheet.source[row - 1] if row <= len(sheet.source) else ""
     stop = min(max(width(expand(line[: column - 1])) - left, 1), sheet.limit)
-    return f"{click.style('|' + '_' * stop + long.sign, fg=long.colour, bold=True)}{_label(long)}"
+    signs = f"|{'_' * stop}{long.sign}"
+    yield from _labelled(click.style(signs, fg=long.colour, bold=True), 0, len(signs), long, sheet)
 
 
-def _label(mark: _Mark) -> str:
-    return f" {click.style(mark.label, fg=mark.colour)}" if mark.label else ""
+def _labelled(signs: str, start: int, stop: int, mark: _Mark, sheet: _Sheet) -> Iterator[str]:
+    """Yield the signs that underline a place, with its label beside them, or below them if the line would be too long."""
+    label, length = click.style(mark.label, fg=mark.colour), width(mark.label)
+    if not mark.label:
+        yield signs
+    elif stop + 1 + length <= sheet.limit:
+        yield f"{signs} {label}"
+    else:
+        yield signs
+        yield f"{' ' * max(0, min(start, sheet.limit - length))}{label}"

@@ -160,6 +160,12 @@ PICTURES = (
         _loop("trainer.py", "class Trainer:"),
     ),
     Picture(
+        "show",
+        "The loop above before and after the fix: the loss is not divided, the gradients are clipped and the schedule advances on every "
+        "micro-batch, and the optimizer steps on the first micro-batch of each window",
+        _loop("train.py", "if i % N == 0:"),
+    ),
+    Picture(
         "engines",
         "The loop above before and after the fix: with Accelerate, the script must not divide the loss again, and clips, steps "
         "and schedules once per window",

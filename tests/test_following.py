@@ -324,3 +324,35 @@ def test_a_change_in_a_file_of_settings_makes_another_answer_due(configured: Pat
     assert "GRD705" not in run()
     settings.write_text(written.replace("4", "2"))
     assert "2 in `ds_config.json:2`" in run()
+
+
+SUMMED = """\
+import torch
+
+
+class Contrastive(torch.nn.Module):
+    def forward(self, pairs, label):
+        distance = (pairs[1:] - pairs[:1]).pow(2).sum(1)
+        return torch.{reduction}(label * distance)
+"""
+USER = """\
+from losses import Contrastive
+
+
+def train(model, loader, optimizer, n):
+    criterion = Contrastive()
+    for i, (images, target) in enumerate(loader):
+        criterion(model(images), target).backward()
+        if (i + 1) % n == 0 or i + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("sum", []), ("mean", ["GRD101"])])
+def test_a_criterion_of_another_file_shows_whether_its_loss_is_a_sum(tmp_path: Path, reduction: str, expected: list[str]) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "losses.py").write_text(SUMMED.format(reduction=reduction))
+    (tmp_path / "train.py").write_text(USER)
+    assert [code for _, code in codes(tmp_path / "train.py")] == expected
+    assert [code for _, code in codes(tmp_path / "train.py", follow=False)] == ["GRD101"]

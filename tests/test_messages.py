@@ -109,7 +109,7 @@ def test_a_setting_of_an_object_that_is_built_over_several_lines_is_named_by_its
     assert finding.code == "GRD601" and "once every `accum_steps`" in finding.reason
 
 
-SAVED = '''
+SAVED = """
 def train(model, loader, optimizer, criterion, n):
     for i, (x, y) in enumerate(loader):
         loss = criterion(model(x), y) / n
@@ -118,8 +118,8 @@ def train(model, loader, optimizer, criterion, n):
         save(model, i)
         if (i + 1) % n == 0 or i + 1 == len(loader):
             optimizer.zero_grad()
-'''
-SHARED = '''
+"""
+SHARED = """
 def back(loss):
     loss.backward()
 
@@ -137,14 +137,19 @@ def tune(model, loader, optimizer, criterion):
         optimizer.zero_grad()
         back(criterion(model(x), y))
         optimizer.step()
-'''
+"""
 
 
 @pytest.mark.parametrize(
     ("script", "code", "reason", "cause"),
     [
         (SAVED, "GRD204", "`optimizer.step()` would run after `save(model, i)`", "save(model, i)"),
-        (SHARED, "GRD101", "`back` is called in several places, and the fix would change all of them", "back(criterion(model(x), y))"),
+        (
+            SHARED,
+            "GRD101",
+            "`back` is called in several places, and the fix would change all of them",
+            "back(criterion(model(x), y))",
+        ),
     ],
 )
 def test_a_finding_without_a_fix_shows_the_code_that_is_the_reason(script: str, code: str, reason: str, cause: str) -> None:

@@ -11,7 +11,7 @@ import libcst as cst
 from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.simulation import Simulation
-from gradlint.simulate.trace import Trace
+from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
 
@@ -36,6 +36,8 @@ class Following:
                 yield scene  # these faults do not depend on where the loop is called from
                 continue
             known = [each for each in self._known if id(scene.event.node) in each.usual]
+            if scene.fault.code == "GRD101" and self._doubts_mean(scene):
+                continue
             if not known or any(each.shows(scene.fault) for each in known):
                 among = known[0].simulation.main if known else None
                 yield replace(scene, caller=_only_from(scene, known), among=among)
@@ -55,6 +57,15 @@ class Following:
             if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in leading):
                 continue  # only the code that provides the data knows the length of a pass, not a helper of the loop
             yield replace(scene, caller=_only_from(scene, leading))
+
+    def _doubts_mean(self, scene: Scene) -> bool:
+        """Whether the modules show how a loss is computed that the file presumes to be a mean, and it may be none.
+
+        It may be a sum over rows, which nothing needs to divide, or have an unknown weight.
+        """
+        backwards = [each.simulation.main.trace.of(What.BACKWARD) for each in self._leading(scene)]
+        reached = [event for events in backwards for event in events if event.node is scene.event.node]
+        return bool(reached) and all(factor.doubt for event in reached for _, factor in event.terms)
 
     def _leading(self, scene: Scene) -> list[_Known]:
         """The runs that reach the code a fault is about."""

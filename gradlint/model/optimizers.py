@@ -30,11 +30,23 @@ def constructions(facts: Facts) -> tuple[Construction, ...]:
 def _is_one_of_two(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> bool:
     """Whether another branch offers AdamW. Choosing Adam is then deliberate."""
     own = _arm(call, holder, facts)
-    return own is not None and any(
-        (other := _arm(each, holder, facts)) is not None and other is not own
-        for each in facts.tree.calls(holder)
-        if facts.qualify(each.func).endswith("AdamW")
-    )
+    others = [_arm(each, holder, facts) for each in facts.tree.calls(holder) if _builds_adamw(each, facts)]
+    return any(arm is not None and arm is not own and (own is not None or _leaves(arm)) for arm in others)
+
+
+def _leaves(arm: cst.CSTNode) -> bool:
+    """Whether a branch returns, so that the code behind it is the other branch."""
+    last = arm.body[-1] if isinstance(arm, cst.IndentedBlock) and arm.body else None
+    return isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Return)
+
+
+def _builds_adamw(call: cst.Call, facts: Facts) -> bool:
+    """Whether a call constructs AdamW, or calls a function of the module that does."""
+    if facts.qualify(call.func).endswith("AdamW"):
+        return True
+    name = call.func.value if isinstance(call.func, cst.Name) else None
+    called = (each for each in facts.statements if isinstance(each, cst.FunctionDef) and each.name.value == name)
+    return any(facts.qualify(each.func).endswith("AdamW") for function in called for each in facts.tree.calls(function))
 
 
 def _arm(call: cst.Call, holder: cst.CSTNode, facts: Facts) -> cst.CSTNode | None:
@@ -131,9 +143,12 @@ def _nonzero(node: cst.BaseExpression, holder: cst.CSTNode, facts: Facts, hops: 
 
 
 def _any_nonzero(nodes: Sequence[cst.BaseExpression | None], holder: cst.CSTNode, facts: Facts, hops: int) -> bool | None:
-    """Whether one of several values is a nonzero number. None if no value is known to be, and some are unknown."""
+    """Whether one of several values is a nonzero number. None if nothing is known of any.
+
+    A value that is zero unless a setting replaces it counts as zero.
+    """
     found = [_nonzero(each, holder, facts, hops + 1) if each is not None else None for each in nodes]
-    return True if True in found else False if found and None not in found else None
+    return True if True in found else False if False in found else None
 
 
 def _default_of(call: cst.Call) -> cst.BaseExpression | None:

@@ -235,7 +235,7 @@ def _normalising(units: Units) -> Iterator[int]:
 
 
 def _of_optimizers(units: Units) -> Iterator[int]:
-    """The units that give Adam a weight decay, and those that may determine its value."""
+    """The units that give Adam a weight decay, those that may determine its value, and those that build AdamW instead."""
     if "Adam" not in units.text:
         return
     names = _ADAMS | units.aliases(_ADAMS)
@@ -243,6 +243,7 @@ def _of_optimizers(units: Units) -> Iterator[int]:
     if found:
         yield from found
         yield from units.holding(names | {"add_argument", "add_arg", "add_param_group"})
+        yield from units.calling("AdamW")
 
 
 def _decays(units: Units, number: int, names: Set[str]) -> bool:

@@ -23,6 +23,10 @@ _SHORT = 25
 """Helpers with fewer rows are always followed, because they may divide a loss or decide where a window ends."""
 
 _IS_MODEL = re.compile(r"^class \w+\([^)]*\bModule\b", re.M)
+_HAS_WEIGHTS = re.compile(
+    r"\bParameter\(|\b(nn|torch\.nn)\.[A-Z]\w*(?<!Loss)\(|ModuleList|Sequential|register_buffer|from_pretrained"
+)
+"""What a model contains. A criterion without it only computes a loss, and shows whether that is a mean or a sum."""
 _GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
 
 _COMMENT = re.compile(r"#.*")
@@ -97,11 +101,13 @@ class Statement:
         if not self.is_definition:
             return True
         code = _COMMENT.sub("", self.text)
+        is_short = self.rows[1] - self.rows[0] < _SHORT
         if isinstance(self.node, ast.ClassDef) and (_GIVES_DATA.search(code) or _IS_MODEL.search(code)):
             # A loader's length comes from the simulated world, however it counts. Neither kind of class shows all of its
             # behaviour.
-            return _UPDATES.search(code) is not None
-        return self.rows[1] - self.rows[0] < _SHORT or _TRAINS.search(code) is not None
+            criterion = is_short and "def forward" in code and _HAS_WEIGHTS.search(code) is None
+            return criterion or _UPDATES.search(code) is not None
+        return is_short or _TRAINS.search(code) is not None
 
 
 @dataclass(frozen=True, eq=False)

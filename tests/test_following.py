@@ -333,7 +333,7 @@ import torch
 class Contrastive(torch.nn.Module):
     def forward(self, pairs, label):
         distance = (pairs[1:] - pairs[:1]).pow(2).sum(1)
-        return torch.{reduction}(label * distance)
+        return torch.{reduction}(distance.clamp(min=1))
 """
 USER = """\
 from losses import Contrastive

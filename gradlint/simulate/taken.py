@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import libcst as cst
 
-from gradlint.simulate.values import OVER_ROWS, SIZES, Factor, Source, Tensor, number
+from gradlint.simulate.values import OVER_ROWS, SIZES, VARYING, Factor, Source, Tensor, number
 
 _ROWS = "<rows>"
 """Marks a number of rows. The value is how many batches they come from."""
@@ -76,6 +76,25 @@ def over_own_rows(graph: Tensor, size: Tensor) -> Tensor | None:
         return None
     mean = tuple((source, replace(factor, doubt="")) for source, factor in terms)
     return Tensor(graph.draws, mean, graph.models, graph.scaler, graph.detached, graph.reduced)
+
+
+def of_weighted_rows(value: Tensor) -> Tensor:
+    """The mean of a value over its rows. Weights of the rows that come with a micro-batch, such as soft labels, do not count.
+
+    A mean is taken of rows only: weights of rows say nothing about how the loss of the micro-batch is weighted. A number that
+    was counted in the data may do that.
+    """
+    terms = tuple(
+        (source, replace(factor, doubt="", share=None) if _weighs_rows(factor, value) else factor)
+        for source, factor in value.terms or ()
+    )
+    return Tensor(value.draws, terms, value.models, value.scaler, value.detached, value.reduced, value.text)
+
+
+def _weighs_rows(factor: Factor, value: Tensor) -> bool:
+    """Whether what is unknown about a factor is a weight of each row that came with the data."""
+    weight = factor.share[0] if factor.share is not None and factor.doubt == VARYING else None
+    return weight is not None and bool(weight.draws) and weight.draws <= value.draws and weight.text not in {*SIZES, "sum"}
 
 
 def of_rows(kind: type, left: Any, right: Any) -> Tensor | None:

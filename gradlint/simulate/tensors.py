@@ -16,7 +16,7 @@ from gradlint.simulate.joined import joined
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.masks import spread
 from gradlint.simulate.optimizing import backward, clear, clip, rescale
-from gradlint.simulate.taken import along, rows_in, taken_at
+from gradlint.simulate.taken import along, of_weighted_rows, rows_in, taken_at
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
 from gradlint.simulate.values import NORM, ONE, OTHERS, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
@@ -82,6 +82,10 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return value.scaled_by(Factor(doubt=OVER_ROWS))
     if name in ("mean", "nanmean") and value.kept.get(STACKED) and value.terms:
         return value.scaled_by(_mean_of(value, args[0] if args else kwargs.get("dim"), node))
+    if name in ("mean", "nanmean") and value.terms:
+        return of_weighted_rows(value)
+    if name == "sum" and value.terms is None and not args and not kwargs:
+        return Tensor(value.draws, None, value.models, text=name)
     if name in _KEEPS:
         spread(machine, value, name)
         return value.copied() if name in _COPIES and value.terms else value

@@ -84,3 +84,38 @@ def fit(model, loader, optimizer, criterion, size):
 def test_a_sum_is_one_number() -> None:
     """A loss that was summed over its rows has one element: what divides by that leaves the sum what it is."""
     assert told("errors.sum() / errors.sum().numel()") == set()
+
+
+WEIGHTED = """
+import torch
+import torch.nn.functional as F
+
+
+def train(model, loader, optimizer, n):
+    for i, (x, y, w) in enumerate(loader):
+        out = model(x)
+        loss = {loss}
+        loss.backward()
+        if (i + 1) % n == 0 or i + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "(-y * F.log_softmax(out, -1)).sum(-1).mean()",
+        "torch.mean(torch.sum(-y * F.log_softmax(out, dim=1), dim=1))",
+        "(w * F.cross_entropy(out, y, reduction='none')).mean()",
+        "((out - y).abs() * w).mean() + 0.1 * (out * y).mean()",
+    ],
+)
+def test_weights_of_rows_that_the_data_give_leave_a_mean(loss: str) -> None:
+    assert codes(WEIGHTED.format(loss=loss)) == {"GRD101"}
+    assert codes(WEIGHTED.format(loss=f"({loss}) / n")) == set()
+
+
+@pytest.mark.parametrize("loss", ["F.mse_loss(out, y) * w", "(F.mse_loss(out, y) * w.sum()).mean()"])
+def test_a_weight_of_the_whole_micro_batch_may_be_its_share_of_the_window(loss: str) -> None:
+    assert codes(WEIGHTED.format(loss=loss)) == set()

@@ -45,7 +45,7 @@ def _shown(run: Played, node: cst.CSTNode, pick: Pick, play: Callable[[World], P
     """A run with a detour at a branch, if it shows a fault."""
     for view in filter(steady, views(run.trace)):
         time = pick(_in_window(view, run.asked.forks.get(node, [])))
-        other = play(replace(run.world, detour=(node, time))) if time is not None else None
+        other = play(replace(run.world, detour=(node, time), enough=1)) if time is not None else None
         if other is not None and any(skipping(run.trace, other.trace)):
             return other
     return None

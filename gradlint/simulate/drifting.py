@@ -33,7 +33,7 @@ def _grown(run: Played, play: Callable[[World], Played]) -> Iterator[Played]:
         return
     n = run.world.n
     for place in range(n, 3 * n):
-        yield play(replace(run.world, drift=place, length=max(run.world.length, 5 * n)))
+        yield play(replace(run.world, drift=place, length=max(run.world.length, 5 * n), enough=1))
 
 
 def irregular(usual: Played, other: Played) -> Iterator[Fault]:

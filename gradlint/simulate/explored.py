@@ -145,7 +145,7 @@ def explore(
             text.left -= cost
             return played
         left = text.left
-        played = text.play(start, world, 2 * world.length + 2)
+        played = text.play(start, world, world.enough * (world.length + 1))
         cost = left - text.left
         if played.trace.ended != TOO_LONG or cost >= STEPS:  # not cut by what other runs have cost
             known[world] = played, cost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -45,8 +45,9 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
     `called` says that the text calls it too: its arguments there may be more than the names of its parameters suggest.
     """
 
-    walked = frozenset(_walked(definition.node))
-    units = frozenset((*_divisors(definition.node), *_totals(definition.node)))
+    nodes = walk(definition.node)
+    walked = frozenset(_walked(nodes))
+    units = frozenset((*_divisors(nodes), *_totals(nodes)))
 
     def run(machine: Machine, frame: Frame) -> None:
         function, instance = method_of(definition, machine, frame)
@@ -103,28 +104,28 @@ def _micro_batches(machine: Machine, definition: Definition, instance: Instance 
         yield Num(count, frozenset((CALLERS_INDEX,))), None
 
 
-def _walked(node: cst.CSTNode) -> Iterator[str]:
+def _walked(nodes: Iterable[cst.CSTNode]) -> Iterator[str]:
     """The names that a function's loops iterate over, directly or in a call. They count nothing, unless they bound a range."""
-    for loop in (each for each in walk(node) if type(each) is cst.For):
+    for loop in (each for each in nodes if type(each) is cst.For):
         ranges = (each for each in calls_in(loop.iter) if last_name(each.func) in ("range", "trange"))
         bounds = {id(part) for each in ranges for part in walk(each)}
         yield from (each.value for each in walk(loop.iter) if isinstance(each, cst.Name) and id(each) not in bounds)
 
 
-def _totals(node: cst.CSTNode) -> Iterator[str]:
+def _totals(nodes: Iterable[cst.CSTNode]) -> Iterator[str]:
     """The names of totals that numbers are compared with and that nothing changes. They do not count anything."""
     compared, changed = set[str](), set[str]()
-    for each in walk(node):
+    for each in nodes:
         if type(each) is cst.Comparison:
             compared.update(dotted(part) or "" for part in (each.left, *(other.comparator for other in each.comparisons)))
-        elif isinstance(each, (cst.AugAssign, cst.AssignTarget)):
+        elif type(each) is cst.AugAssign or type(each) is cst.AssignTarget:
             changed.add(dotted(each.target) or "")
     yield from (name for name in compared - changed if name.startswith("total"))
 
 
-def _divisors(node: cst.CSTNode) -> Iterator[str]:
+def _divisors(nodes: Iterable[cst.CSTNode]) -> Iterator[str]:
     """The names that something is divided by. They do not count anything."""
-    for each in walk(node):
+    for each in nodes:
         if type(each) is cst.BinaryOperation and isinstance(each.operator, (cst.Divide, cst.FloorDivide, cst.Modulo)):
             yield dotted(each.right) or ""
         elif type(each) is cst.AugAssign and isinstance(each.operator, (cst.DivideAssign, cst.FloorDivideAssign)):

@@ -90,7 +90,7 @@ class World:
     `processes` is how many processes train; `wrapper` is a call that is presumed to have wrapped the model for them. The
     branches in loops that the data decide are numbered in the order in which they are first met: those in `elsewhere` always
     take their other arm, and for those in `settled` all arms are tried, so the data no longer decide. `seeking` says that the
-    run only looks for an update, and ends at the first.
+    run only looks for an update, and ends at the first. A run ends early after as many micro-batches as `enough` passes have.
     """
 
     n: int = 3
@@ -112,6 +112,7 @@ class World:
     growing: frozenset[str] = frozenset()
     passes: int = PASSES
     seeking: bool = False
+    enough: int = PASSES
 
 
 @dataclass

@@ -113,7 +113,7 @@ def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.C
         machine.asked.moduli.add(right)
     if kind is cst.Modulo:
         machine.asked.paces |= {each for each in settings_of(right) if not machine.counts_steps(each)}
-        machine.divided.append((node, first, second))
+        machine.divided.append((node, first, second, settings_of(left)))
         if node in machine.world.due:
             return made(0, left, right)
     if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):

@@ -90,7 +90,8 @@ class World:
     `processes` is how many processes train; `wrapper` is a call that is presumed to have wrapped the model for them. The
     branches in loops that the data decide are numbered in the order in which they are first met: those in `elsewhere` always
     take their other arm, and for those in `settled` all arms are tried, so the data no longer decide. `seeking` says that the
-    run only looks for an update, and ends at the first.
+    run only looks for an update, and ends at the first. `calls` is how often an unseen caller calls a function that goes over
+    the data by itself.
     """
 
     n: int = 3
@@ -112,6 +113,7 @@ class World:
     growing: frozenset[str] = frozenset()
     passes: int = PASSES
     seeking: bool = False
+    calls: int = 1
 
 
 @dataclass
@@ -165,6 +167,11 @@ class Asked:
 def spells_pass(name: str) -> bool:
     """Whether a name suggests the number of batches in one pass: `steps_per_epoch`."""
     return _PASS.search(name) is not None
+
+
+def spells_current_epoch(name: str) -> bool:
+    """Whether a name suggests the number of the current pass over the data."""
+    return _EPOCH_NOW.search(name) is not None
 
 
 def spells_epochs(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradlint.simulate import counts, limits, shrunk
+from gradlint.simulate.called_again import goes_on
 from gradlint.simulate.drifting import irregular
 from gradlint.simulate.every_arm import in_all
 from gradlint.simulate.faults import Fault
@@ -83,6 +84,7 @@ def faults(simulation: Simulation) -> list[Fault]:
     found = [
         fault for fault in main.faults if all(_tells_nothing(fault, main, other) or _holds(fault, other) for other in others)
     ]
+    found = [fault for fault in found if not (fault.code == "GRD202" and goes_on(simulation, fault))]
     if _told(main, others):
         return [fault for fault in found if fault.code in _WITHIN_AN_UPDATE]
     known = {fault.key for fault in found}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from math import isclose, prod
+from math import isclose
 from typing import Any
 
 import libcst as cst
 
+from gradlint.simulate import rows
 from gradlint.simulate.contents import flattened, is_data, models_of, shown_in
 from gradlint.simulate.joined import derived, joined, merged, mixed, rest_of, source_of
 from gradlint.simulate.machine import Machine
@@ -16,9 +17,7 @@ from gradlint.simulate.summands import add, weighted_mean
 from gradlint.simulate.taken import of_rows, over_own_rows
 from gradlint.simulate.things import Gradient, Scale
 from gradlint.simulate.values import (
-    BATCHES,
     DRIFT,
-    EACH_OF,
     NORM,
     REST,
     VARYING,
@@ -32,7 +31,6 @@ from gradlint.simulate.values import (
     number,
     settings_of,
 )
-from gradlint.simulate.world import last_part, spells_epochs, spells_rate, spells_rows
 
 _LARGE = 1 << 40
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -113,7 +111,7 @@ def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.C
         machine.asked.moduli.add(right)
     if kind is cst.Modulo:
         machine.asked.paces |= {each for each in settings_of(right) if not machine.counts_steps(each)}
-        machine.divided.append((node, first, second))
+        machine.divided.append((node, first, second, settings_of(left)))
         if node in machine.world.due:
             return made(0, left, right)
     if kind is cst.BitAnd and any(map(machine.counts_steps, settings_of(left) | settings_of(right))):
@@ -122,14 +120,13 @@ def _of_numbers(machine: Machine, kind: type, left: Any, right: Any, node: cst.C
     whole = _inverted(kind, left, right)
     if whole > 1:
         machine.quotients.setdefault(float(found), set()).add(whole)
-    if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and _is_guessed(machine, left, right):
+    if kind in (cst.FloorDivide, cst.Divide) and found < machine.world.length and rows.is_guessed(machine, left, right):
         found = machine.world.length  # the quotient of two guesses is a guess too, usually of a number of batches
     if kind in (cst.FloorDivide, cst.Divide) and any(map(machine.counts_steps, settings_of(right))):
         machine.split |= settings_of(left)
-    if kind in (cst.FloorDivide, cst.Divide) and _counts_batches(machine, left, right):
-        passes = prod(machine.asked.numbers.get(each, 1) for each in settings_of(left) if _is_of_epochs(each))
-        return Num(passes * machine.world.length, settings_of(left) | settings_of(right) | {BATCHES})
-    if kind is cst.Multiply and found > machine.world.length and _counts_all(left, right):
+    if kind in (cst.FloorDivide, cst.Divide) and rows.counts_batches(machine, left, right):
+        return rows.in_batches(machine, left, right)
+    if kind is cst.Multiply and found > machine.world.length and rows.counts_all(left, right):
         found = machine.world.length  # the number of all batches in a pass, which this world defines
     if kind is cst.Modulo and any(each.startswith("len(") for each in settings_of(left)):
         machine.asked.rests[node] = int(found)
@@ -140,40 +137,6 @@ def _inverted(kind: type, left: Any, right: Any) -> int:
     """The plain whole number in `1 / 8` or `8 ** -1`, or 0 if the expression is something else."""
     by = right if kind is cst.Divide else left if kind is cst.Power and right == -1 else 0
     return by if type(by) is int else 0
-
-
-def _is_guessed(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether the first number is an unknown setting and not a rate, the second is a setting, and neither is N."""
-    of = settings_of(total), settings_of(part)
-    if any(spells_rate(last_part(each)) for each in of[0]):
-        return False
-    guessed = machine.asked.numbers.keys() - machine.asked.actual.keys()
-    return all(of) and bool(of[0] & guessed) and not any(map(machine.counts_steps, of[0] | of[1]))
-
-
-def _counts_batches(machine: Machine, total: Any, part: Any) -> bool:
-    """Whether the number of rows in a dataset is divided by the batch size, for one pass or for all of them."""
-    whole, of = settings_of(total), settings_of(part)
-    if not all(each.startswith("len(") or _is_of_epochs(each) for each in whole) or BATCHES in whole:
-        return False
-    by_rows = any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
-    return by_rows and any(each.startswith("len(") for each in whole)
-
-
-def _is_of_epochs(name: str) -> bool:
-    """Whether a setting is a number of epochs."""
-    return not name.startswith("len(") and spells_epochs(last_part(name))
-
-
-def _counts_all(left: Any, right: Any) -> bool:
-    """Whether the length of one dataset out of several is multiplied by the number of datasets."""
-    sides = settings_of(left), settings_of(right)
-    return any(
-        bool(one)
-        and {f"len({name.removeprefix(EACH_OF)}" for name in one} == other
-        and all(name.startswith(EACH_OF) for name in one)
-        for one, other in (sides, sides[::-1])
-    )
 
 
 def _computed(kind: type, first: int | float, second: int | float) -> int | float:

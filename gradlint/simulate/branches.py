@@ -20,7 +20,7 @@ from gradlint.simulate.patterns import pattern
 from gradlint.simulate.spelled_calls import asks_for_machine
 from gradlint.simulate.telling import idle_remainders
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import OF_NORM, Answer, of_length
+from gradlint.simulate.values import BATCHES, OF_NORM, Answer, of_length
 
 _LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Raise)
 
@@ -162,6 +162,8 @@ def _answer(machine: Machine, value: Any, choice: Choice) -> tuple[bool, bool]:
     of = conditions.gates(value)
     if choice.gate:
         machine.asked.gates |= of
+        if BATCHES not in of:
+            machine.asked.lengths.update(filter(of_length, of))
     return known, not machine.varying.isdisjoint(of)
 
 

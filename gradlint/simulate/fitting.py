@@ -99,6 +99,9 @@ def _nearer(first: Played, play: Callable[[World], Played]) -> Played | None:
 
 def fitted(first: Played, play: Callable[[World], Played]) -> Played:
     """The run in a world that fits the windows of the text: it has the right N, and passes that are long enough."""
+    rows = tuple((name, rows) for name, rows in sorted(first.asked.rows.items()) if name in first.asked.lengths)
+    if rows:
+        first = play(replace(first.world, rows=rows))
     if first.asked.masked:
         first = play(replace(first.world, n=POWERS[0], length=room(POWERS[0])))
     first = _told_apart(first, play)

@@ -104,8 +104,8 @@ class Machine(Assumptions):
         self.handed: dict[cst.CSTNode, tuple[Any, ...]] = {}
         """The numbers that calls of unknown code got in a loop; empty if they were not the same each time."""
         self.remainders: list[Remainder] = []
-        self.divided: list[tuple[cst.CSTNode, float, float]] = []
-        """The remainders taken so far, each with its two operands. A condition claims those it used."""
+        self.divided: list[tuple[cst.CSTNode, float, float, frozenset[str]]] = []
+        """The remainders taken so far: operands, and settings of the first. A condition claims those it used."""
         self.compared: list[tuple[cst.CSTNode, Factor, Factor, bool]] = []
         """The numbers compared so far, with the answers. A condition claims those it used."""
         self.bounds: list[Bound] = []
@@ -281,8 +281,8 @@ class Machine(Assumptions):
     def asks(self, branch: cst.CSTNode, test: cst.CSTNode, holds: bool, since: int = 0) -> None:
         """Record that a condition used the remainders taken since `divided` had `since` entries."""
         place, stack, loops, turns = len(self.events), tuple(self.stack), tuple(self.loops), self._running()
-        for node, count, by in self.divided[since:]:
-            self.remainders.append(Remainder(node, branch, count, by, test, holds, place, stack, loops, turns))
+        for node, count, by, of in self.divided[since:]:
+            self.remainders.append(Remainder(node, branch, count, by, of, test, holds, place, stack, loops, turns))
 
     def opens(self) -> None:
         """Record that a file is opened: what is read from it is new data, whatever its name."""

@@ -8,6 +8,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.model.names.vocabulary import WRAPS_ITERABLE
+from gradlint.simulate import rows
 from gradlint.simulate.callables import Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import is_data
@@ -21,7 +22,6 @@ from gradlint.simulate.values import Beginning, Opaque, Tensor, number, settings
 from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
-
 
 _MOST = 4000
 
@@ -85,7 +85,7 @@ def _len(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CS
         machine.risks.add(f"`len({loader.identity})` may raise, because nothing shows that it has a length")
     if isinstance(known := loader or given, (Loader, Opaque)):
         machine.measures(known.identity)
-    return length(machine, given)
+    return rows.as_many_as_batches(machine, length(machine, given)) if machine.world.rows else length(machine, given)
 
 
 def _iter(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

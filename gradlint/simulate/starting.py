@@ -23,7 +23,7 @@ from gradlint.simulate.roots import Definition
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import OUT_OF_SIGHT, Schedule
 from gradlint.simulate.values import Num, Tensor
-from gradlint.simulate.world import spells_counter
+from gradlint.simulate.world import spells_counter, spells_current_epoch
 
 Start = Callable[[Machine, Frame], None]
 """How the run of a root begins."""
@@ -59,9 +59,13 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
             lightning_manual.configure(machine, instance)
         machine.loops.append(definition.node)
         machine.draws.append(0)
+        passes = 0
         for count, (index, batch) in enumerate(_micro_batches(machine, definition, instance)):
             machine.begin(batch)
             machine.turn = count
+            if passes:  # a counter that goes into a pass counts micro-batches
+                machine.turn = len(machine.trained)
+                index = Num(machine.turn, frozenset((CALLERS_INDEX,)))
             before, built = len(machine.trained), _built(machine)
             inner = Frame(machine, {}, function.frame, function, {}, function.owner)
             names = function.parameters.positional
@@ -72,6 +76,8 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
                     inner.names[name] = index
                 elif batch is not None and name == names[1]:
                     inner.names[name] = batch
+                elif passes and spells_current_epoch(name):
+                    inner.names[name] = Num(passes, frozenset((name,)))
                 elif not loops and _BATCH.search(name) and name not in function.parameters.defaults:
                     inner.names[name] = Tensor(frozenset((machine.draw(),)))
             bind_unknown(machine, function, inner)
@@ -80,7 +86,8 @@ def start_of(definition: Definition, *, called: bool = False) -> Start:
                     value.built_by = OUT_OF_SIGHT
             made = call(machine, replace(function, given=dict(inner.names)), [], {}, definition.node)
             give(machine, _of_closure(machine, made) if isinstance(made, Function) else made, definition.node)
-            if len(machine.trained) - before > machine.world.n:
+            passes += len(machine.trained) - before > machine.world.n
+            if passes == machine.world.calls:
                 break
             if machine.trained and _built(machine) > built:
                 break  # each call builds its optimizer

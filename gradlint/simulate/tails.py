@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from gradlint.simulate.counters import begins_anywhere
 from gradlint.simulate.faults import Fault
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.values import IN_WINDOWS, of_length
@@ -36,7 +37,7 @@ def first_window(view: View, larger: View | None) -> Iterator[Fault]:
         return  # the loop did not start at its beginning, or only the caller knows whether it did
     if any(_grows(window, view) for window in closed[2:]):
         return  # the script starts with small windows on purpose
-    if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)):
+    if any(map(_starts_somewhere, view.trace.gates & view.trace.settings.keys() - view.trace.n_names)) or begins_anywhere(view):
         return  # unknown code decides where a counter starts
     yield Fault("GRD201", first.step)
 

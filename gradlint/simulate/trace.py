@@ -171,14 +171,16 @@ COUNTS = "accumulate"
 class Remainder:
     """A remainder that a condition uses: `branch` is the condition's branch, `count` the dividend, `by` the divisor.
 
-    `test` is the condition and `holds` its answer. `branch` is a branching statement or, if a name or an argument stores the
-    answer, that code. `place` is how many events came before; `stack`, `loops` and `turns` are as for an event.
+    `of` are the settings that the dividend depends on. `test` is the condition and `holds` its answer. `branch` is a branching
+    statement or, if a name or an argument stores the answer, that code. `place` is how many events came before; `stack`,
+    `loops` and `turns` are as for an event.
     """
 
     node: cst.CSTNode
     branch: cst.CSTNode
     count: float
     by: float
+    of: frozenset[str]
     test: cst.CSTNode
     holds: bool
     place: int

@@ -91,6 +91,8 @@ class World:
     branches in loops that the data decide are numbered in the order in which they are first met: those in `elsewhere` always
     take their other arm, and for those in `settled` all arms are tried, so the data no longer decide. `seeking` says that the
     run only looks for an update, and ends at the first. A run ends early after as many micro-batches as `enough` passes have.
+    `calls` is how often an unseen caller calls a function that goes over the data by itself. `rows` are lengths of data that
+    are numbers of rows, each with the rows of a batch: a pass has whole batches.
     """
 
     n: int = 3
@@ -113,6 +115,8 @@ class World:
     passes: int = PASSES
     seeking: bool = False
     enough: int = PASSES
+    calls: int = 1
+    rows: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass
@@ -134,7 +138,9 @@ class Asked:
     `forks` are the branches that the data decide, each with the number of events before each of its executions. `varied` are
     all branches in loops that the data decide, numbered in the order in which they are first met. `wraps` says that the run
     reached the code that wraps a model for several processes. `refuted` are the questions that the way to a loop answers
-    otherwise than code before it, each with the answer that leads there. `stated` are the settings that come from files.
+    otherwise than code before it, each with the answer that leads there. `stated` are the settings that come from files. `rows`
+    are the lengths of data that were divided by the rows of a batch, which are the numbers, and `lengths` those that conditions
+    around weight updates depend on.
     """
 
     numbers: dict[str, int | float] = field(default_factory=dict)
@@ -161,11 +167,18 @@ class Asked:
     wraps: bool = False
     refuted: dict[str, bool] = field(default_factory=dict)
     stated: dict[str, Setting] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    lengths: set[str] = field(default_factory=set)
 
 
 def spells_pass(name: str) -> bool:
     """Whether a name suggests the number of batches in one pass: `steps_per_epoch`."""
     return _PASS.search(name) is not None
+
+
+def spells_current_epoch(name: str) -> bool:
+    """Whether a name suggests the number of the current pass over the data."""
+    return _EPOCH_NOW.search(name) is not None
 
 
 def spells_epochs(name: str) -> bool:

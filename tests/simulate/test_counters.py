@@ -1,0 +1,70 @@
+"""Counters of micro-batches that the caller of the loop keeps."""
+
+from __future__ import annotations
+
+import pytest
+from scripts import codes
+
+COUNTS = {
+    "a list": ("seen[0] += 1", "seen[0]"),
+    "a dictionary": ('seen["done"] += 1', 'seen["done"]'),
+    "an entry that is assigned": ("seen[0] = seen[0] + 1", "seen[0]"),
+}
+
+
+def counted(count: str, test: str) -> str:
+    """A pass whose function counts its micro-batches with a container of its caller, in windows of two."""
+    return f"""\
+import torch
+
+
+def run_pass(model, criterion, loader, optimizer, seen):
+    for i, (x, y) in enumerate(loader):
+        {count}
+        (criterion(model(x), y) / 2).backward()
+        if {test} % 2 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_nobody_knows_the_first_window_of_a_count_that_a_caller_begins(count: str) -> None:
+    assert "GRD201" not in codes(counted(*COUNTS[count]))
+
+
+def test_a_count_that_the_loop_begins_has_a_first_window() -> None:
+    assert "GRD201" in codes(counted("pass", "i"))
+
+
+PASS = """\
+import torch
+
+
+class Trainer:
+    def __init__(self, model, optimizer, args):
+        self.model, self.optimizer, self.args = model, optimizer, args
+        self.seen = 0
+
+    def run_pass(self, criterion, loader, epoch, global_step):
+        {first}
+        for i, (x, y) in enumerate(loader):
+            self.seen += 1
+            (criterion(self.model(x), y) / self.args.accum_steps).backward()
+            if {test} % self.args.accum_steps == 0:
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize("test", ["self.seen", "(epoch * len(loader) + i + 1)", "(global_step + i + 1)"])
+def test_a_count_that_goes_on_when_the_caller_begins_another_pass_loses_nothing(test: str) -> None:
+    assert "GRD202" not in codes(PASS.format(first="self.model.train()", test=test))
+
+
+@pytest.mark.parametrize(
+    ("first", "test"),
+    [("self.model.train()", "(i + 1)"), ("self.seen = 0", "self.seen"), ("self.optimizer.zero_grad()", "self.seen")],
+)
+def test_a_count_that_begins_anew_with_each_call_loses_the_tail(first: str, test: str) -> None:
+    assert "GRD202" in codes(PASS.format(first=first, test=test))

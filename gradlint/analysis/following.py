@@ -15,9 +15,6 @@ from gradlint.simulate.trace import Trace, What
 from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
 
-_OF_WINDOWS = ("GRD1", "GRD2")
-"""Code prefixes of faults that belong to the loop, even if the call that shows them is in another file."""
-
 
 @dataclass(frozen=True, eq=False)
 class Following:
@@ -43,18 +40,17 @@ class Following:
                 yield replace(scene, caller=_only_from(scene, known), among=among)
 
     def adds(self, scenes: Sequence[Scene], own: Sequence[Scene]) -> Iterator[Scene]:
-        """The faults in the file's code that only runs with the surrounding modules show.
+        """The faults that only runs with the surrounding modules show. Their rules decide which code, and so which file, is reported.
 
         `scenes` are the scenes of those runs, and `own` those of the file by itself.
         """
         known = {scene.fault.key for scene in own}
         for scene in scenes:
-            if scene.fault.key in known or not self.is_here(scene.place):
+            if scene.fault.key in known:
                 continue
-            if scene.fault.code.startswith(_OF_WINDOWS) and scene.loop is not None and not self.is_here(scene.loop):
-                continue  # reported in the file that contains the loop
             leading = self._leading(scene)
-            if scene.fault.code == "GRD202" and not any(each.simulation.caller for each in leading):
+            called = any(each.simulation.caller for each in leading)
+            if scene.fault.code == "GRD202" and not called and not (scene.loop is not None and self.is_here(scene.loop)):
                 continue  # only the code that provides the data knows the length of a pass, not a helper of the loop
             yield replace(scene, caller=_only_from(scene, leading))
 

@@ -13,6 +13,7 @@ import libcst as cst
 from gradlint.analysis.source import Source, read_for_runs, read_rows
 from gradlint.model.names.dotted_paths import joined
 from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
+from gradlint.relevance.programs import may_update, takes_part
 from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
 from gradlint.repository.folder import Repository, repository_of
@@ -50,17 +51,34 @@ class Neighbours:
 
     def place(self, node: cst.CSTNode) -> str | None:
         """The place of a node in another module, such as `lib/engine.py:12`."""
-        for sources in self._sources:
-            for path, source in sources.items():
-                row = source.row_of(node)
-                if row is not None:
-                    return f"{self.repository.name(path)}:{row}"
-        return None
+        found = self._source_of(node)
+        return f"{self.repository.name(found[0])}:{found[1].row_of(node)}" if found is not None else None
+
+    def is_checked(self, node: cst.CSTNode) -> bool:
+        """Whether a node in another module is in a file that gradlint reports findings in."""
+        found = self._source_of(node)
+        return found is not None and takes_part(found[1].text)
+
+    def _source_of(self, node: cst.CSTNode) -> tuple[str, Source] | None:
+        """The path and the text of the other module that a node is in."""
+        pairs = ((path, source) for sources in self._sources for path, source in sources.items())
+        return next(((path, source) for path, source in pairs if source.row_of(node) is not None), None)
 
     @cached_property
     def leads(self) -> bool:
         """Whether the modules that the file imports mention training."""
         return leads_to_training(self.repository, self.path, self.text, self._searched)
+
+    @cached_property
+    def led(self) -> bool:
+        """Whether a program that leads to the file mentions training, or imports modules that do."""
+        for path in self._programs:
+            text, searched = self.repository.text(path) or "", set[str]()
+            trains = "backward" in text or leads_to_training(self.repository, path, text, searched)
+            self._searched.update(searched)
+            if trains:
+                return True
+        return False
 
     def unseen(self, name: str) -> str:
         """Why the module of an imported name is not followed. Empty if it is, or if it is not in the repository."""
@@ -82,11 +100,11 @@ class Neighbours:
         self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
     ) -> tuple[Simulation, ...]:
         """Run the statements of the file, or of a fixed text, with the modules around it. Returns nothing if there are none."""
-        trains = bool(backwards(statements))
-        if not ((trains and self._callers) or any(each.statements for each in self._imported.modules.values())):
+        called = bool(backwards(statements)) or may_update(self.text)
+        if not ((called and self._callers) or any(each.statements for each in self._imported.modules.values())):
             return ()
         around = self._imported.with_statements(self.path, statements)
-        callers = [each.with_statements(self.path, statements) for each in self._callers] if trains else []
+        callers = [each.with_statements(self.path, statements) for each in self._callers] if called else []
         return simulate(statements, words, around, callers, unasked)
 
     @property
@@ -114,10 +132,14 @@ class Neighbours:
         return replace(around, settings=self.settings)
 
     @cached_property
+    def _programs(self) -> list[str]:
+        return programs(self.repository, self.path)
+
+    @cached_property
     def _callers(self) -> list[Surroundings]:
         """The programs that lead to the file, each with the modules it imports."""
         found = []
-        for path in programs(self.repository, self.path):
+        for path in self._programs:
             text = self.repository.text(path) or ""
             source = read_for_runs(text)
             if isinstance(source, Source):

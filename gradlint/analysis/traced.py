@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gradlint.analysis.source import Source
+import libcst as cst
+
 from gradlint.analysis.stated import stated
 from gradlint.diagnostic import Applicability
-from gradlint.finding import Finding
+from gradlint.finding import Finding, no_fix
 from gradlint.rule import Rule
 from gradlint.simulate.scene import Scene
 
+_ELSEWHERE = "the code to change is in another file"
 
-def shown(found: Sequence[Scene], rules: Iterable[Rule], source: Source) -> Iterator[tuple[Rule, Finding]]:
-    """The findings for the faults of some runs. Each place gets one finding, no matter how many loops reach it."""
-    placed = [scene for scene in found if source.row_of(scene.place) is not None]
+
+def shown(
+    found: Sequence[Scene], rules: Iterable[Rule], is_checked: Callable[[cst.CSTNode], bool]
+) -> Iterator[tuple[Rule, Finding]]:
+    """The findings for the faults of some runs. Each place gets one finding, no matter how many loops reach it.
+
+    `is_checked` says whether gradlint reports findings in the file of a node.
+    """
     for rule in rules:
         if rule.shown is None:
             continue
         places: dict[int, list[Scene]] = {}
-        for scene in placed:
+        for scene in found:
             if scene.fault.code == rule.code:
                 places.setdefault(id(scene.place), []).append(scene)
         for scenes in places.values():
             apart = list({id(scene.loop): scene for scene in reversed(scenes)}.values())[::-1]
             findings = [rule.shown(scene) for scene in apart]
             finding = _joined(findings)
+            if not is_checked(finding.at):
+                finding = _at_the_event(finding, scenes[0])
             yield rule, replace(finding, reason=(finding.reason + stated(finding, scenes[0]) + scenes[0].where).lstrip("; "))
+
+
+def _at_the_event(finding: Finding, scene: Scene) -> Finding:
+    """The finding at the event of its fault, since the code that decides about it is in a file without training code."""
+    return replace(
+        finding, at=scene.place, related=(*finding.related, (finding.at, "it depends on")), fix=None, note=no_fix(_ELSEWHERE)
+    )
 
 
 def _joined(findings: Sequence[Finding]) -> Finding:

@@ -17,7 +17,7 @@ from gradlint.analysis.traced import shown
 from gradlint.analysis.unbound import Reads, unbound
 from gradlint.finding import Finding
 from gradlint.model.syntax.expressions import walk_all
-from gradlint.relevance.programs import may_lead
+from gradlint.relevance.programs import may_lead, may_update
 from gradlint.rule import Rule
 from gradlint.simulate.compare import Comparison, compare
 from gradlint.simulate.engines.lightning import trainer_among
@@ -91,9 +91,11 @@ class Validator:
 
     @cached_property
     def _leads(self) -> bool:
-        """Whether the text trains nothing itself, but may lead to code that does."""
-        neighbours = self.project.neighbours
-        return neighbours is not None and may_lead(self.source.text) and neighbours.leads
+        """Whether the text has no backward pass, but may take part in training with the modules around it."""
+        neighbours, text = self.project.neighbours, self.source.text
+        if neighbours is None:
+            return False
+        return (may_lead(text) and neighbours.leads) or (may_update(text) and (neighbours.leads or neighbours.led))
 
     def shown(self, rules: Sequence[Rule]) -> Iterator[tuple[Rule, Finding, Source]]:
         """Yield the findings that runs show, with the source of their nodes."""
@@ -101,8 +103,13 @@ class Validator:
             return
         whole = self.whole
         if isinstance(whole, Source):
-            for rule, finding in shown(self._scenes(whole), rules, whole):
+            for rule, finding in shown(self._scenes(whole), rules, self._is_checked):
                 yield rule, finding, whole
+
+    def _is_checked(self, node: cst.CSTNode) -> bool:
+        """Whether gradlint reports findings in the file of a node."""
+        neighbours = self.project.neighbours
+        return neighbours is None or self._row_of(node) is not None or neighbours.is_checked(node)
 
     def _scenes(self, whole: Source) -> list[Scene]:
         """The faults of the text, without those that the surrounding modules refute, plus those that they add."""

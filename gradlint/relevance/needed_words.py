@@ -194,8 +194,11 @@ COMMENT = Sign((Form(b"gradlint", r"gradlint:\s*ignore"), Form(b"GRD", r"noqa\s*
 SCHEDULE = Sign((Form(b"LR("), Form(b"_with_warmup("), Form(b"get_scheduler(")))
 """The construction of a learning-rate schedule. Its length can be wrong even if the loop that advances it is in another file."""
 
-UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG))
-"""What most rules need: a backward pass and the step that uses its gradients."""
+PART = Sign((*_called("zero_grad"), Form(b"step", r"(?<=optimi[sz]er\.)step\s*\(", call=True)))
+"""A part of an update. The backward pass may be in another file."""
+
+UPDATES: tuple[Need, ...] = ((BACKWARD, STEP), (BACKWARD, FLAG), (PART,))
+"""What most rules need: a backward pass and the step that uses its gradients, or a part of an update that other files complete."""
 
 DIVIDES: tuple[Need, ...] = (*UPDATES, (BACKWARD, COUNT))
 """A divided loss can be found without a step, too."""

@@ -232,12 +232,12 @@ def _is_python(data: bytes) -> bool:
 def _holds_nothing(text: str, task: Task) -> bool:
     """Whether a text has no finding and no loop to judge, decided without the parser that the rules need."""
     from gradlint.relevance.needed_words import BACKWARD
-    from gradlint.relevance.programs import may_lead
+    from gradlint.relevance.programs import may_lead, may_update
     from gradlint.relevance.relevant_rows import kept_rows, rows_of_loops
 
     taught = task.names.taught(task.max_size)
     try:
-        if kept_rows(text, taught) or (task.follow and may_lead(text)):
+        if kept_rows(text, taught) or (task.follow and (may_lead(text) or may_update(text))):
             return False
         return not (BACKWARD.shows(text.encode("utf-8", "surrogatepass")) and rows_of_loops(text, taught))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, LOSS_SPELLING, UPDATES, spells_zeroing
 from gradlint.model.syntax.expressions import dotted, last_name, subnodes, walk, walk_all
 
 _BACKWARD = frozenset(("backward", "manual_backward"))
@@ -26,6 +26,11 @@ class Definition:
     @property
     def name(self) -> str:
         return self.node.name.value
+
+    @property
+    def called(self) -> str:
+        """The name by which it is called: its class's name if it is a constructor."""
+        return self.owner.name.value if self.owner is not None and self.name == "__init__" else self.name
 
     @cached_property
     def handed(self) -> frozenset[str]:
@@ -77,6 +82,11 @@ def backwards_among(nodes: Iterable[cst.CSTNode]) -> list[cst.Call]:
 def is_backward(call: cst.Call) -> bool:
     """Whether a call looks like a backward pass, or like a wrapper that runs one."""
     return last_name(call.func) in _BACKWARD or _wraps(call)
+
+
+def updates(name: str) -> bool:
+    """Whether the name of a call suggests that it is a part of an update: a step, or a zeroing."""
+    return name == "step" or name in UPDATES or spells_zeroing(name)
 
 
 def _wraps(call: cst.Call) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -13,7 +13,7 @@ from gradlint.simulate.engines.lightning import automatic, steps_of, trainer_amo
 from gradlint.simulate.explored import Simulation, explore
 from gradlint.simulate.fitting import LARGE, SMALL, Played
 from gradlint.simulate.imports import imported
-from gradlint.simulate.roots import Definition, backwards_among, reached, starts
+from gradlint.simulate.roots import Definition, backwards_among, definitions, is_backward, reached, starts, updates
 from gradlint.simulate.starting import Start, start_of
 from gradlint.simulate.surroundings import ALONE, Surroundings
 from gradlint.simulate.text_runs import RAISES, Text
@@ -36,11 +36,13 @@ def simulate(
     run before the functions of the text are run on their own. Faults in `unasked` that would need extra runs are not looked for.
     """
     nodes = walk_all(statements)
-    wanted = {id(each): each for each in backwards_among(nodes) or _imported(around)}
+    wanted = {id(each): each for each in backwards_among(nodes) or _leading(nodes, around)}
     trainer = trainer_among(nodes)
-    if not (wanted or trainer) or foreign(nodes):
+    if not (wanted or trainer or callers) or foreign(nodes):
         return ()
     text = Text(statements, nodes, words, around, unasked)
+    if not (wanted or trainer):
+        return tuple(_taken_part(text, nodes, callers))
     found = [explore(text, None, None)] if wanted else []
     if trainer is not None:
         found += [each for definition in steps_of(text.found) for each in _of_trainer(text, definition, trainer)]
@@ -62,6 +64,7 @@ def simulate(
             found.append(explore(text, definition.node, start))
             _strike(found[-1], wanted)
             found += _past(text, found[-1], start, wanted)
+    found += _further(text, found)
     telling = _telling(found)
     if wanted.keys() - {key for each in telling for key in each.met}:
         telling += [each for each in found if each.given_up and not each.met][:1]
@@ -97,11 +100,36 @@ def _trained_in(run: Played) -> set[int]:
     return {id(event.loops[-1]) for event in run.trace.of(What.BACKWARD) if event.loops}
 
 
-def _imported(around: Surroundings) -> list[cst.Call]:
-    """The backward passes of the modules around a text."""
-    return backwards_among(
-        walk_all([each for path, own in around.modules.items() if path != around.here for each in own.statements])
-    )
+def _leading(nodes: Sequence[cst.CSTNode], around: Surroundings) -> list[cst.Call]:
+    """The calls of a text that may lead to a backward pass in a module around it, or those passes if no name leads there."""
+    others = [each for path, own in around.modules.items() if path != around.here for each in own.statements]
+    passes = backwards_among(walk_all(others))
+    names = {each.called for each in starts(definitions(others), set(map(id, passes)))} if passes else set()
+    return [each for each in nodes if type(each) is cst.Call and last_name(each.func) in names] or passes
+
+
+def _taken_part(text: Text, nodes: Sequence[cst.CSTNode], callers: Sequence[Surroundings]) -> Iterator[Simulation]:
+    """The runs of the modules that lead to a text without a backward pass, if its code takes part in an update."""
+    own = {id(each) for each in nodes if type(each) is cst.Call and updates(last_name(each.func) or "")}
+    for caller in callers:
+        led = _called(caller, nodes, own, text, lambda found: met_in((found,)))
+        if led is not None:
+            yield led
+
+
+def _further(text: Text, found: Sequence[Simulation]) -> Iterator[Simulation]:
+    """The runs of the functions that no run came through to a backward pass, because another one led to the same passes."""
+    met = {key for each in found for key in each.met}
+    passes = {id(call) for each in text.every for call in each.calls if is_backward(call)}
+    leading = starts(text.every, passes)
+    names = {each.called for each in leading}
+    own = {id(each) for each in text.found}
+    for definition in leading if passes else ():
+        calls = {id(call) for call in definition.calls if id(call) in passes or last_name(call.func) in names}
+        if id(definition) in own and met.isdisjoint(calls) and text.left > 0:
+            further = explore(text, definition.node, start_of(definition))
+            met |= further.met
+            yield further
 
 
 def _own_starts(text: Text, wanted: set[int]) -> list[Definition]:
@@ -110,15 +138,24 @@ def _own_starts(text: Text, wanted: set[int]) -> list[Definition]:
     return [each for each in starts(text.every, wanted) if id(each) in own]
 
 
-def _called(caller: Surroundings, nodes: Sequence[cst.CSTNode], wanted: set[int], target: Text) -> Simulation | None:
-    """The runs of a module that imports the `target`, whose nodes are `nodes`; None if they do not reach a wanted call."""
+def _called(
+    caller: Surroundings,
+    nodes: Sequence[cst.CSTNode],
+    wanted: set[int],
+    target: Text,
+    met: Callable[[Simulation], Collection[int]] = lambda found: found.met,
+) -> Simulation | None:
+    """The runs of a module that imports the `target`, whose nodes are `nodes`; None if they do not reach a wanted call.
+
+    `met` are the calls that some runs reach.
+    """
     own = caller.modules[caller.here]
     text = Text(own.statements, [*walk_all(own.statements), *nodes], target.words, caller, target.unasked)
     found = explore(text, None, None)
-    if not (_updates(found) and found.met & wanted):
+    if not (_updates(found) and not wanted.isdisjoint(met(found))):
         for definition in _own_starts(text, wanted)[:_ROOTS_OF_A_CALLER]:
             found = explore(text, definition.node, start_of(definition))
-            if _updates(found) and found.met & wanted:
+            if _updates(found) and not wanted.isdisjoint(met(found)):
                 break
         else:
             return None

@@ -85,7 +85,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool =
     If they are cleared one by one, rather than by a loop over all of them, unknown others may keep theirs.
     """
     if isinstance(owner, Optimizer):
-        if waits(owner):
+        if waits(machine, owner):
             return
         chosen = machine.gradients.sharing([owner])
     elif is_part(owner) or is_layer(machine, owner) or is_teacher(machine, owner):
@@ -118,7 +118,7 @@ def rescale(machine: Machine, owner: Any, factor: Factor, node: cst.CSTNode) -> 
 
 def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str = "", *, scaled: bool = False) -> None:
     """Update the weights."""
-    if waits(optimizer) or not (machine.in_loop or machine.trained):
+    if waits(machine, optimizer) or not (machine.in_loop or machine.trained):
         return  # before the first backward pass there are no gradients, and PyTorch skips the weights
     around_step(machine, optimizer, "register_step_pre_hook")
     terms = terms_of(optimizer)
@@ -202,7 +202,7 @@ def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CS
 
 def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CSTNode) -> None:
     """Set the learning rate of the next update."""
-    if waits(schedule):
+    if waits(machine, schedule):
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
     doubt = (

@@ -155,7 +155,12 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
     return Opaque(f"{engine.identity}.{name}")
 
 
-def waits(thing: Thing) -> bool:
-    """Whether a prepared object skips its action because the window is not complete."""
+def waits(machine: Machine, thing: Thing) -> bool:
+    """Whether a prepared object skips its action because the window is not complete.
+
+    If a function is given both the accelerator that counts and the object, its caller is presumed to have prepared the object.
+    """
     engine = getattr(thing, "prepared", None)
+    if engine is None and thing.node is None:
+        engine = next((each for each, _ in reversed(machine.told) if isinstance(each, Accelerator) and each.node is None), None)
     return isinstance(engine, Accelerator) and not engine.syncs

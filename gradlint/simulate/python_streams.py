@@ -14,11 +14,11 @@ from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import ENDLESS, items_of, length, put_beside, walked_as
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.ranges import of_lengths
+from gradlint.simulate.ranges import goes_one_further, of_lengths, pieces_of
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.things import Loader
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Beginning, Opaque, Tensor, number, settings_of, whole
+from gradlint.simulate.values import Opaque, Tensor, number, settings_of, whole
 from gradlint.simulate.world import PASSES
 
 Known = Callable[[Machine, list[Any], dict[str, Any], cst.CSTNode, "Frame | None"], Any]
@@ -28,13 +28,15 @@ _MOST = 4000
 
 def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     if len(args) == 3 and is_data(args[1]):
-        return _pieces_of(machine, args)
+        return pieces_of(machine, args)
     bounds = [number(machine.number_of(each)) for each in args]
     if not bounds or any(bound is None for bound in bounds):
         bound = machine.number_of(Opaque(f"range at {machine.compiler.place(node)}"))
         bounds = [number(bound)]
     of: frozenset[str] = frozenset().union(*(settings_of(machine.number_of(each)) for each in args)) if args else frozenset()
     ends = [whole(bound) for bound in bounds]
+    if len(ends) == 2 and ends[0] == 0 and type(args[0]) is Opaque and goes_one_further(node):
+        ends[0] = 1  # `range(start, last + 1)`: a count whose last number is the limit begins at 1
     if len(ends) == 3 and ends[2] == 0:
         raise Raised("ValueError")
     walked = range(*ends)[:ENDLESS]
@@ -44,13 +46,6 @@ def _range(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.
         walked = range(ends[0], ends[0] + PASSES)  # nobody writes a loop that never runs
     stop = machine.number_of(args[0] if len(args) == 1 else args[1]) if len(args) < 3 else None
     return Stream(iter(walked), walked, of=of, stop=stop, by_data=of_lengths(machine, of))
-
-
-def _pieces_of(machine: Machine, args: list[Any]) -> Any:
-    """`range(0, len(batch), size)`: where the pieces of a batch begin. There are as many as a window has micro-batches."""
-    size = whole(machine.number_of(args[2]), 1)
-    walked = range(0, machine.world.n * max(size, 1), max(size, 1))
-    return Stream(map(Beginning, walked), walked)
 
 
 def _enumerate(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 
 import libcst as cst
 
+from gradlint.model.syntax.expressions import literal
 from gradlint.simulate.callables import Stream
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.trace import Bound, What
-from gradlint.simulate.values import Factor, Num, of_length
+from gradlint.simulate.values import Beginning, Factor, Num, of_length, whole
 from gradlint.simulate.world import last_part, spells_rows
 
 
@@ -76,3 +77,16 @@ def _layers(value: Any) -> Iterator[Any]:
     while isinstance(value, Stream):
         value = value.source
         yield value
+
+
+def goes_one_further(node: cst.CSTNode) -> bool:
+    """Whether the end of a range is written as something plus 1."""
+    end = node.args[1].value if isinstance(node, cst.Call) and len(node.args) > 1 else None
+    return isinstance(end, cst.BinaryOperation) and isinstance(end.operator, cst.Add) and literal(end.right) == 1
+
+
+def pieces_of(machine: Machine, args: list[Any]) -> Any:
+    """`range(0, len(batch), size)`: where the pieces of a batch begin. There are as many as a window has micro-batches."""
+    size = whole(machine.number_of(args[2]), 1)
+    walked = range(0, machine.world.n * max(size, 1), max(size, 1))
+    return Stream(map(Beginning, walked), walked)

@@ -68,3 +68,18 @@ def test_a_count_that_goes_on_when_the_caller_begins_another_pass_loses_nothing(
 )
 def test_a_count_that_begins_anew_with_each_call_loses_the_tail(first: str, test: str) -> None:
     assert "GRD202" in codes(PASS.format(first=first, test=test))
+
+
+@pytest.mark.parametrize(("end", "expected"), [("self.last + 1", False), ("self.last", True)])
+def test_a_range_that_ends_behind_the_last_number_begins_at_one(end: str, expected: bool) -> None:
+    script = f"""\
+class Trainer(Base):
+    def train(self, model, criterion, batches, optimizer, n):
+        for i in range(self.start_iteration, {end}):
+            x, y = next(batches)
+            (criterion(model(x), y) / n).backward()
+            if i % n == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+"""
+    assert ("GRD201" in codes(script)) is expected

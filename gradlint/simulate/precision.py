@@ -22,7 +22,7 @@ def inside_window(view: View) -> Iterator[Fault]:
     for window in view.windows:
         for what, code in _INSIDE:
             for event in window.between(what):
-                if event.terms or what is not What.CLIP:
+                if (event.terms or what is not What.CLIP) and not view.at_boundaries(event):
                     at = _called_by(event, view) if what is What.CLIP and not event.text and not event.through else None
                     yield Fault(code, event, window.step or view.steps[0], at=at)
 

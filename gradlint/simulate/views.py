@@ -131,6 +131,18 @@ class View:
         first = [event for window in self.windows[:2] for _, event in window.events]
         return found if any(event is zero for zero in found[:1] for event in first) else []
 
+    def at_boundaries(self, event: Event) -> bool:
+        """Whether an event happens once every N micro-batches, at a place where the step is left out at first."""
+        n, places, micros = self.trace.n, list[int](), set[int]()
+        if not self.trace.n_names or self.first_size <= n or self.first_size % n:
+            return False
+        for _, each in self.events:
+            if each.what is What.BACKWARD:
+                micros |= micros_of(each)
+            elif each.node is event.node and each.what is event.what:
+                places.append(len(micros))
+        return all(place and not place % n for place in places)
+
     @cached_property
     def torn(self) -> list[Event]:
         """The zeroings that clear unused gradients between two parts of the same samples."""

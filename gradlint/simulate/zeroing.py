@@ -70,7 +70,7 @@ def inside_window(view: View) -> Iterator[Fault]:
     If nothing says how many micro-batches a window has, one window of a run does not show where windows begin and end.
     """
     if len(view.steps) > 1 or view.trace.n_names or view.size in view.trace.literals:
-        yield from _unused(view, view.lost)
+        yield from _unused(view, [zero for zero in view.lost if not view.at_boundaries(zero)])
 
 
 def between_parts(view: View) -> Iterator[Fault]:

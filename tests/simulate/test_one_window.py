@@ -50,3 +50,24 @@ class Task:
 
 def test_a_count_of_samples_in_batches_of_unknown_size_says_nothing_about_the_beginning_of_a_window() -> None:
     assert codes(SAMPLES) == set()
+
+
+SKIPPED = """\
+import torch
+
+
+def train(model, loader, optimizer, criterion, n):
+    updates = 0
+    for i, (x, y) in enumerate(loader):
+        (criterion(model(x), y) / n).backward()
+        if (i + 1) % n == 0:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            if updates > 0:
+                optimizer.step()
+            optimizer.zero_grad()
+            updates += 1
+"""
+
+
+def test_a_first_step_that_is_left_out_does_not_make_two_windows_of_one() -> None:
+    assert not codes(SKIPPED) & {"GRD203", "GRD301"}

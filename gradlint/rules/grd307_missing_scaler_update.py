@@ -27,5 +27,5 @@ def missing_scaler_update(scene: Scene) -> Finding:
     else:
         fix, note = withheld("the scaler has no name at its step")
     message = f"{brief(scene.place)} is never followed by `update()`"
-    reason = "after the first overflow every step is skipped, and a second `unscale_` raises"
+    reason = "without `update()`, the next `unscale_` or `scaler.step` of the same optimizer raises an error"
     return Finding(scene.place, message, reason, fix=fix, note=note)

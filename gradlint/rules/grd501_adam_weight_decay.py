@@ -30,7 +30,7 @@ def adam_weight_decay(file: TrainingFile) -> Iterator[Finding]:
         yield Finding(
             at=built.call,
             message=f"`{name}` turns `weight_decay` into an L2 penalty",
-            reason=f"`weight_decay={text(decay)}` is added to the gradient, so {name} divides it away for weights with large gradients",
+            reason=f"`weight_decay={text(decay)}` is added to the gradient, so {name} scales it down for weights with large gradients",
             fix=fix,
             note=note,
         )

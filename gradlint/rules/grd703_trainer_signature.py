@@ -30,7 +30,7 @@ def trainer_signature(file: TrainingFile) -> Iterator[Finding]:
             yield Finding(
                 at=method.name,
                 message="`compute_loss` does not take `num_items_in_batch`",
-                reason="the Trainer passes it since transformers 4.46: the first training step raises a TypeError",
+                reason="the Trainer passes it since Transformers 4.46: the first training step raises a TypeError",
                 fix=fix,
                 note=note,
             )

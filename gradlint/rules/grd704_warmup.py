@@ -44,7 +44,7 @@ def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             yield Finding(
                 at=steps,
                 message="`warmup_steps` counts micro-batches instead of optimizer steps",
-                reason=f"`{text(steps)}` counts the micro-batches of `{text(length)}`, but a step is taken once every "
+                reason=f"`{text(steps)}` counts the micro-batches of `{text(length)}`, but the optimizer steps once every "
                 f"`{text(window)}`: the warm-up lasts N times too long",
                 related=((window, "the window is set here"),),
                 fix=outcome[0],

@@ -173,3 +173,11 @@ class Super:
 
     instance: Instance
     after: ClassValue
+
+
+class DefaultDict(dict[Any, Any]):
+    """A `defaultdict`: `default` makes the value of a missing key."""
+
+    def __init__(self, default: Callable[[], Any]) -> None:
+        super().__init__()
+        self.default = default

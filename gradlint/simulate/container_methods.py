@@ -45,11 +45,11 @@ def dict_method(
     from gradlint.simulate.items import plain
 
     if name == "items":
-        return [(key, each) for key, each in value.items() if key != "<default>"]
+        return list(value.items())
     if name == "values":
-        return [each for key, each in value.items() if key != "<default>"]
+        return list(value.values())
     if name == "keys":
-        return [key for key in value if key != "<default>"]
+        return list(value)
     if name in ("get", "pop", "setdefault") and args:
         key = plain(args[0])
         default = value.get(OTHERS, args[1] if len(args) > 1 else None)

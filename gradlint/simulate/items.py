@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import libcst as cst
 
 from gradlint.simulate.attributes import part_of
-from gradlint.simulate.callables import ClassValue, External, Function, Instance
+from gradlint.simulate.callables import ClassValue, DefaultDict, External, Function, Instance
 from gradlint.simulate.comparisons import compare
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import part_of_list
@@ -131,10 +132,11 @@ def _of_dict(machine: Machine, value: dict[Any, Any], index: Any) -> Any:
         return value[named]
     if OTHERS in value:
         return value[OTHERS]
-    default = value.get("<default>")
-    if default is not None:
-        value[key] = default()
-        return value[key]
+    if isinstance(value, DefaultDict):
+        made = value.default()
+        with contextlib.suppress(TypeError):  # a key that cannot be one
+            value[key] = made
+        return made
     return unknown(machine, f"an item {key!r} of container {machine.told_apart(value)}")
 
 

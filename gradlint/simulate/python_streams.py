@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import WRAPS_ITERABLE
 from gradlint.simulate import rows
-from gradlint.simulate.callables import Frame, Instance, Stream
+from gradlint.simulate.callables import DefaultDict, Frame, Instance, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import is_data
 from gradlint.simulate.iteration import ENDLESS, items_of, length, put_beside, walked_as
@@ -153,7 +153,7 @@ def _dict(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.C
 def _defaultdict(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:
     from gradlint.simulate.calling import call
 
-    return {"<default>": lambda: call(machine, args[0], [], {}, node)} if args and args[0] is not None else {}
+    return DefaultDict(lambda: call(machine, args[0], [], {}, node)) if args and args[0] is not None else {}
 
 
 def _islice(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

@@ -77,6 +77,14 @@ PROGRAMS = {
         "            optimizer.step()\n"
         "            scheduler.step()\n"
     ),
+    "a loop over the keys of a defaultdict that assigns them": loop(
+        "meters = defaultdict(lambda: 0.0)",
+        *_BACKWARD,
+        "for key in meters:",
+        "    meters[key] = loss.item()",
+        'meters["loss"] += 1',
+        *_UPDATE,
+    ).replace("import torch\n", "import torch\nfrom collections import defaultdict\n", 1),
     "a form feed above an import": "\f\n" + loop(*_BACKWARD, *_UPDATE, "scheduler.step()"),
     "a form feed before what moves": loop(*_BACKWARD, *_UPDATE, "scheduler.step()").replace(
         "        scheduler", "\f        scheduler"

@@ -65,8 +65,10 @@ def _at_once(clip: Event, view: View) -> Iterator[Event]:
 
 
 def clip_after_step(view: View) -> Iterator[Fault]:
-    """Gradients are clipped after the step that uses them."""
+    """Gradients are clipped after the step that uses them, and not for another step that follows without a backward pass."""
     for before, window in zip(view.windows, view.windows[1:], strict=False):
+        if window.step is not None and not window.backwards:
+            continue
         for clip in window.before_first(What.CLIP):
             step = before.step
             if step is not None and same_iteration(step, clip) and not _elsewhere(clip, step) and not _hooked(step, view):

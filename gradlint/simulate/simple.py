@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from gradlint.model.syntax.expressions import last_name, walk
+from gradlint.model.syntax.expressions import last_name, literal, walk
 from gradlint.simulate import arithmetic, conditions
 from gradlint.simulate.attributes import get_attribute, set_attribute
 from gradlint.simulate.blocks import BREAK, CONTINUE, Flowing, Plain, Returned, Signal
@@ -15,23 +15,53 @@ from gradlint.simulate.callables import Frame
 from gradlint.simulate.expressions import expression, subscript_index
 from gradlint.simulate.imports import run_import
 from gradlint.simulate.items import delete, get_item, set_item
-from gradlint.simulate.iteration import items_of
+from gradlint.simulate.iteration import items_of, walked_as
 from gradlint.simulate.optimizing import rescale
 from gradlint.simulate.stops import Raised
 from gradlint.simulate.targets import assign
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import Num, Tensor
+from gradlint.simulate.values import IN_WINDOWS, Num, Opaque, Tensor
 
 
 def simple_statement(node: cst.BaseSmallStatement) -> list[tuple[bool, Callable[[Frame], Any]]]:
     """The closures of a simple statement; none if it does nothing."""
-    if isinstance(node, (cst.Pass, cst.Assert)):
+    if isinstance(node, cst.Assert):
+        data = _divided_data(node.test)
+        return [(False, _holds_whole_windows(data))] if data is not None else []
+    if isinstance(node, cst.Pass):
         return []
     if isinstance(node, (cst.Expr, cst.Assign)) and isinstance(node.value, cst.Yield):
         return [(True, _yield(node))]
     make = _SIMPLE.get(type(node))
     return [(False, make(node))] if make is not None else []
+
+
+def _divided_data(test: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The `data` in `len(data) % n == 0`."""
+    if not isinstance(test, cst.Comparison) or not isinstance(test.left, cst.BinaryOperation) or len(test.comparisons) != 1:
+        return None
+    (right,), rest = test.comparisons, test.left
+    if not isinstance(rest.operator, cst.Modulo) or not isinstance(right.operator, cst.Equal) or literal(right.comparator) != 0:
+        return None
+    is_length = isinstance(rest.left, cst.Call) and last_name(rest.left.func) == "len" and len(rest.left.args) == 1
+    return rest.left.args[0].value if isinstance(rest.left, cst.Call) and is_length else None
+
+
+def _holds_whole_windows(data: cst.BaseExpression) -> Plain:
+    """An assertion that the length of some data is a multiple of a number. Otherwise the script does not train."""
+    value = expression(data)
+
+    def run(frame: Frame) -> Signal:
+        found = value(frame)
+        if type(found) is Opaque:
+            found.kept[IN_WINDOWS] = True
+        loader = walked_as(found)
+        if loader is not None:
+            loader.in_windows = True
+        return None
+
+    return run
 
 
 def _yield(node: cst.Expr | cst.Assign) -> Flowing:

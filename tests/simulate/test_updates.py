@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 import pytest
+from scripts import codes
 
 from gradlint.simulate.simulation import simulate
 from gradlint.simulate.trace import Trace, What
@@ -50,3 +51,26 @@ def test_what_some_updates_have_is_not_asked_of_the_others() -> None:
     assert not loses(run(behind=some), run(behind=some), What.SCHEDULE)
     assert not loses(run(behind=some), run(behind=ADVANCE), What.SCHEDULE)
     assert loses(run(behind=ADVANCE), run(behind=some), What.SCHEDULE)
+
+
+TWICE = """\
+import torch
+
+
+def train(model, loader, optimizer, criterion):
+    for epoch in range(2):
+        count = 0
+        for x, y in loader:
+            count += 1
+            criterion(model(x), y).backward()
+            optimizer.step()
+            if count == 1:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 10)
+                count = 0
+                optimizer.step()
+                model.zero_grad()
+"""
+
+
+def test_a_clip_between_two_steps_belongs_to_the_second() -> None:
+    assert "GRD303" not in codes(TWICE)

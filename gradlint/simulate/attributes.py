@@ -135,7 +135,7 @@ def part_of(machine: Machine, value: Tensor, name: Any, node: cst.CSTNode) -> An
     elif any(factor.value != 1.0 or factor.doubt for _, factor in value.terms) or name in ("data", "T", "mT"):
         made = Tensor(value.draws, value.terms, value.models, value.scaler, name == "data", value.reduced)
     else:
-        computed = value.draws <= machine.pieces  # what is in a piece of a computed value was computed with it
+        computed = value.draws <= machine.pieces.keys()  # what is in a piece of a computed value was computed with it
         own = max((source.micro for source, _ in value.terms or ()), default=None) if computed else None
         made = joined(machine, node, (value,), micro=own)
     value.kept[name] = made

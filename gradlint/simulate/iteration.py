@@ -235,7 +235,7 @@ def part(value: Tensor) -> Tensor:
 def piece(machine: Machine, value: Tensor) -> Tensor:
     """A part of a batch that is trained on separately."""
     drawn = machine.draw()
-    machine.pieces.add(drawn)
+    machine.pieces[drawn] = max(value.draws, default=drawn)
     return Tensor(frozenset((drawn,)), value.terms, value.models, value.scaler, value.detached)
 
 

@@ -65,8 +65,8 @@ class Machine(Assumptions):
         self.turns: dict[int, int] = {}
         """For each nesting level of loops, the running iteration."""
         self.micros: dict[Any, int] = {}
-        self.pieces: set[int] = set()
-        """The pieces of data that are parts of a batch."""
+        self.pieces: dict[int, int] = {}
+        """The pieces of data that are parts of a batch, each with the batch."""
         self.stretches: set[int] = set()
         """The pieces of data that are a part of every sample of a batch."""
         self.together: dict[int, int] = {}
@@ -245,7 +245,7 @@ class Machine(Assumptions):
         self.turns[level] = self.iterations
         given = draws_in(item)
         self.draws[-1] = max(given, default=0)
-        if len(given) > 1 and isinstance(item, tuple) and given <= self.pieces:
+        if len(given) > 1 and isinstance(item, tuple) and given <= self.pieces.keys():
             self.together.update(dict.fromkeys(given, self.draws[-1]))
 
     # Events

@@ -447,7 +447,7 @@ def test_svg_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """`pytest --update-fixed tests/test_timeline.py` draws the page's pictures anew."""
+    """`pytest --update-fixed tests/test_timeline.py` writes the timeline, and `benchmarks/page_pictures.py` the picture."""
     text = PAGE.read_text(encoding="utf-8")
     (source,) = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
     block, *_ = re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)
@@ -460,9 +460,8 @@ def test_the_page_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytest.Monkey
     image = (tmp_path / "train.svg").read_text(encoding="ascii")
     if request.config.getoption("--update-fixed"):
         PAGE.write_text(text.replace(block, shown), encoding="utf-8")
-        PAGE.with_suffix(".svg").write_text(image, encoding="ascii")
     assert PAGE.read_text(encoding="utf-8").count(shown) == 1
-    assert PAGE.with_suffix(".svg").read_text(encoding="ascii") == image
+    assert (PAGE.parent / "pictures" / "show.svg").read_text(encoding="ascii") == image
 
 
 def test_the_page_explains_every_mark() -> None:

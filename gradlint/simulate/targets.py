@@ -19,7 +19,7 @@ from gradlint.simulate.iteration import items_of
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Optimizer, Schedule
 from gradlint.simulate.unknown import adopt
-from gradlint.simulate.values import OVER_ROWS, Factor, Opaque, Tensor
+from gradlint.simulate.values import OVER_ROWS, Factor, Opaque, Pieces
 
 _COUNT = re.compile(r"(^|_)(count|num|ntokens|num_tokens|n_tokens|sample_size|num_samples|n_samples|datapoints)$")
 """Names for the number of rows that a loss is summed over."""
@@ -73,21 +73,19 @@ def _is_schedule(frame: Frame, name: str) -> bool:
     return frame.machine.words.role_of_spelling(name) is Role.SCHEDULER
 
 
-def _join_pieces(machine: Machine, parts: Sequence[Any]) -> None:
-    """Pieces of a batch with a name each, such as two views of the images, are used together. Only a loop trains on one by one."""
-    for each in parts:
-        if type(each) is Tensor and each.terms is None and len(each.draws) == 1:
-            (drawn,) = each.draws
-            if drawn in machine.pieces:
-                whole = machine.pieces[drawn]
-                machine.together[drawn] = machine.together.get(whole, whole)
+def _use_together(machine: Machine, pieces: Pieces) -> None:
+    """Join the pieces of a batch that get a name each, such as two views of the images. Only a loop trains on them one by one."""
+    for drawn in (drawn for each in pieces if each.terms is None for drawn in each.draws):
+        whole = machine.pieces[drawn]
+        machine.together[drawn] = machine.together.get(whole, whole)
 
 
 def _values(frame: Frame, value: Any, names: Sequence[str], node: cst.CSTNode) -> list[Any]:
     """The parts of a value that is unpacked into some names. The parts of data belong to the same piece."""
     count = len(names)
     if isinstance(value, (list, tuple)):
-        _join_pieces(frame.machine, value)
+        if isinstance(value, Pieces):
+            _use_together(frame.machine, value)
         return list(value)
     if is_data(value):
         from gradlint.simulate.attributes import part_of

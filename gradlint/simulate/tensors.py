@@ -19,7 +19,7 @@ from gradlint.simulate.optimizing import backward, clear, clip, rescale
 from gradlint.simulate.taken import along, of_weighted_rows, rows_in, taken_at
 from gradlint.simulate.things import Gradient
 from gradlint.simulate.trace import What
-from gradlint.simulate.values import NORM, ONE, OTHERS, OVER_ROWS, Answer, Factor, Opaque, Tensor, number
+from gradlint.simulate.values import NORM, ONE, OTHERS, OVER_ROWS, Answer, Factor, Opaque, Pieces, Tensor, number
 
 _KEEPS = frozenset(
     (
@@ -73,7 +73,7 @@ def tensor_method(machine: Machine, value: Tensor, name: str, args: list[Any], k
         return value  # features of what a model computes, not rows to be trained on in pieces
     if name in _SPLITS:
         count = _count(machine, args, kwargs, name)
-        return [piece(machine, value) for _ in range(count)]
+        return Pieces(piece(machine, value) for _ in range(count))
     if name in ("items", "values", "keys", "entries"):
         return _entries(machine, value, name, node)
     if name in ("get", "pop") and args:

@@ -194,6 +194,10 @@ class Shown(str):
     values: tuple[tuple[Terms, cst.CSTNode | None], ...] = ()
 
 
+class Pieces(list[Tensor]):
+    """The pieces that a batch was split into."""
+
+
 @dataclass(eq=False, slots=True)
 class Opaque:
     """Something unknown that stays the same during the run. Its identity is the text that leads to it.

@@ -67,9 +67,10 @@ def _replaced(window: Window) -> bool:
 def inside_window(view: View) -> Iterator[Fault]:
     """Gradients are cleared unused between two micro-batches of a window.
 
-    If nothing says how many micro-batches a window has, one window of a run does not show where windows begin and end.
+    If nothing says how many micro-batches a window has, one window of a run does not show where windows begin and end. Only
+    gradients that are cleared on each micro-batch are lost then wherever they do.
     """
-    if len(view.steps) > 1 or view.trace.n_names or view.size in view.trace.literals:
+    if len(view.steps) > 1 or view.trace.n_names or view.size in view.trace.literals or at_each(view):
         yield from _unused(view, [zero for zero in view.lost if not view.at_boundaries(zero)])
 
 

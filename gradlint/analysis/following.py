@@ -12,8 +12,12 @@ from gradlint.simulate.faults import WORTH_KNOWING, Fault
 from gradlint.simulate.scene import Scene
 from gradlint.simulate.simulation import Simulation
 from gradlint.simulate.trace import Trace, What
+from gradlint.simulate.values import OVER_ROWS, VARYING
 from gradlint.simulate.verdicts import Answer, verdicts
 from gradlint.simulate.views import views
+
+_NO_MEAN = frozenset((OVER_ROWS, VARYING))
+"""Why the loss of a micro-batch may be no mean over its rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +61,11 @@ class Following:
     def _doubts_mean(self, scene: Scene) -> bool:
         """Whether the modules show how a loss is computed that the file presumes to be a mean, and it may be none.
 
-        It may be a sum over rows, which nothing needs to divide, or have an unknown weight.
+        It may be a sum over rows, which nothing needs to divide, or weighted by the data.
         """
         backwards = [each.simulation.main.trace.of(What.BACKWARD) for each in self._leading(scene)]
         reached = [event for events in backwards for event in events if event.node is scene.event.node]
-        return bool(reached) and all(factor.doubt for event in reached for _, factor in event.terms)
+        return bool(reached) and all(factor.doubt in _NO_MEAN for event in reached for _, factor in event.terms)
 
     def _leading(self, scene: Scene) -> list[_Known]:
         """The runs that reach the code a fault is about."""

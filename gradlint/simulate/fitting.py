@@ -105,12 +105,8 @@ def fitted(first: Played, play: Callable[[World], Played]) -> Played:
     if first.asked.masked:
         first = play(replace(first.world, n=POWERS[0], length=room(POWERS[0])))
     first = _told_apart(first, play)
-    if (first.world.n,) * 2 in [counts[:2] for counts in first.trace.calls.values()]:  # an engine counts windows
-        unseen = sorted(n for n in first.asked.numbers if n.endswith(STEPS_OUT_OF_SIGHT) and n not in first.asked.stated)
-        if unseen:  # the script decides when a window ends, so the N that nobody sees is 1
-            first = play(replace(first.world, not_n=frozenset(unseen), numbers=tuple((name, 1.0) for name in unseen)))
-        elif not first.trace.of(What.STEP):
-            first = play(replace(first.world, length=room(first.world.n**2)))
+    if not first.trace.of(What.STEP) and (first.world.n,) * 2 in [counts[:2] for counts in first.trace.calls.values()]:
+        first = play(replace(first.world, length=room(first.world.n**2)))  # an engine counts windows
     world = first.world
     others = {name for name in first.asked.gates if _may_be_steps(name)} - first.trace.n_names
     if others and not is_whole(first.trace):

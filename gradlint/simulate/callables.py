@@ -181,3 +181,9 @@ class DefaultDict(dict[Any, Any]):
     def __init__(self, default: Callable[[], Any]) -> None:
         super().__init__()
         self.default = default
+
+    def copy(self) -> DefaultDict:
+        """The same keys and values, and the same default."""
+        made = DefaultDict(self.default)
+        made.update(self)
+        return made

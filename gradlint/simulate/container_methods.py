@@ -63,7 +63,7 @@ def dict_method(
             elif type(given) is Opaque and TABLE in given.kept:
                 value.update(entries(machine, given))
     elif name == "copy":
-        return dict(value)
+        return value.copy()
     elif name == "clear":
         value.clear()
     return None

@@ -9,7 +9,7 @@ import libcst as cst
 
 from gradlint.model.names.vocabulary import CLIPS, GRADIENT_RESCALERS
 from gradlint.simulate.averaging import held_back, unwrapped
-from gradlint.simulate.callables import Bound, Function, Instance, Partial, Stream
+from gradlint.simulate.callables import Bound, DefaultDict, Function, Instance, Partial, Stream
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.container_methods import dict_method, list_method, number_method, set_method, string_method
 from gradlint.simulate.contents import flattened, models_of
@@ -52,7 +52,7 @@ from gradlint.simulate.things import (
     Scaler,
     Schedule,
 )
-from gradlint.simulate.values import Answer, Factor, Num, Opaque, Shown, Tensor
+from gradlint.simulate.values import Answer, Factor, Num, Opaque, Pieces, Shown, Tensor
 
 Method = Callable[[Machine, Any, str, list[Any], dict[str, Any], cst.CSTNode], Any]
 _OF_DATA_SETS = frozenset("shuffle map filter with_format take skip repeat".split())
@@ -285,7 +285,9 @@ _METHODS: dict[type, Method] = {
     IgniteEngine: ignite.method,
     Tensor: tensor_method,
     list: list_method,
+    Pieces: list_method,
     dict: dict_method,
+    DefaultDict: dict_method,
     set: set_method,
     str: string_method,
     Shown: string_method,

@@ -38,7 +38,7 @@ def _leading(expression: str, value: Any, depth: int) -> Iterator[tuple[str, Any
     if kind is Opaque or kind is External:
         if kind is Opaque or not known_package(value.path):
             yield expression, Stands(value.identity if kind is Opaque else value.last)
-    if (kind is list or kind is tuple) and depth == DEPTH and len(value) > 1:
+    if isinstance(value, (list, tuple)) and depth == DEPTH and len(value) > 1:
         yield f"len({expression})", len(value)
     for step, inner in _parts(value) if depth else ():
         yield from _leading(f"{expression}{step}", inner, depth - 1)

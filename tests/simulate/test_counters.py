@@ -83,3 +83,34 @@ class Trainer(Base):
                 optimizer.zero_grad()
 """
     assert ("GRD201" in codes(script)) is expected
+
+
+def test_a_copy_of_a_defaultdict_has_its_default() -> None:
+    script = """\
+from collections import defaultdict
+
+
+def train(model, loader, optimizer, criterion):
+    seen = defaultdict(int).copy()
+    for x, y in loader:
+        (criterion(model(x), y) / 4).backward()
+        if seen["batches"] % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        seen["batches"] += 1
+"""
+    assert "GRD201" in codes(script)
+
+
+def test_the_number_of_pieces_that_a_batch_was_split_into_divides_their_losses() -> None:
+    script = """\
+def train(model, loader, optimizer, criterion):
+    for x, y in loader:
+        pieces = x.chunk(4)
+        for piece in pieces:
+            (criterion(model(piece)) / {divisor}).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+    assert codes(script.format(divisor="len(pieces)")) == set()
+    assert codes(script.format(divisor="1")) == {"GRD101"}

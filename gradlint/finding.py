@@ -34,6 +34,11 @@ def no_fix(reason: str, at: cst.CSTNode | None = None) -> Note:
     return Note(f"gradlint offers no fix: {reason}", at)
 
 
+def not_safe(reason: str, at: cst.CSTNode | None = None) -> Note:
+    """Say why a fix is not safe, and which code may contradict what it assumes."""
+    return Note(f"the fix is not safe: {reason}", at)
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something wrong at a node. It stays in the worker process, because its nodes do.

@@ -16,7 +16,7 @@ from gradlint.analysis.spoken import doubted_by
 from gradlint.analysis.text_changes import Change, Unrenderable, render
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Place, Related, Span, TextEdit, TextFix, unreadable
-from gradlint.finding import Finding, Note, no_fix
+from gradlint.finding import Finding, Note, no_fix, not_safe
 from gradlint.model.file import TrainingFile, read_file
 from gradlint.model.page import Page
 from gradlint.rule import Rule
@@ -203,10 +203,10 @@ def _proven(
         if seen.refused:
             return None, (), no_fix(seen.refused, validator.original(seen.at))
         if seen.unseen and applicability is Applicability.SAFE:
-            applicability, note = Applicability.UNSAFE, note or Note(f"the fix is not safe: {seen.unseen}")
+            applicability, note = Applicability.UNSAFE, note or not_safe(seen.unseen)
     doubt = doubted_by(rule.code, source.text) if applicability is Applicability.SAFE else ""
     if doubt:
-        applicability, note = Applicability.UNSAFE, note or Note(f"the fix is not safe: {doubt}")
+        applicability, note = Applicability.UNSAFE, note or not_safe(doubt)
     edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
     return TextFix(finding.fix.message, applicability, edits), changes, note
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.diagnostic import Applicability
 from gradlint.edits import AddImport, Enclose
-from gradlint.finding import Fix, Note, no_fix
+from gradlint.finding import Fix, Note, no_fix, not_safe
 from gradlint.model.syntax.expressions import last_name, literal, text, walk
 from gradlint.simulate.world import last_part, measures
 
@@ -23,7 +23,7 @@ def withheld(reason: str, at: cst.CSTNode | None = None) -> Outcome:
 
 def unsafe(fix: Fix, reason: str, at: cst.CSTNode | None = None) -> Outcome:
     """Mark a fix as unsafe, with the assumption that it makes and the code that may contradict it."""
-    return replace(fix, applicability=Applicability.UNSAFE), Note(f"the fix is not safe: {reason}", at)
+    return replace(fix, applicability=Applicability.UNSAFE), not_safe(reason, at)
 
 
 def in_several_places(call: cst.Call) -> tuple[str, cst.Call]:

@@ -23,9 +23,7 @@ _SHORT = 25
 """Helpers with fewer rows are always followed, because they may divide a loss or decide where a window ends."""
 
 _IS_MODEL = re.compile(r"^class \w+\([^)]*\bModule\b", re.M)
-_HAS_WEIGHTS = re.compile(
-    r"\bParameter\(|\b(nn|torch\.nn)\.[A-Z]\w*(?<!Loss)\(|ModuleList|Sequential|register_buffer|from_pretrained"
-)
+_HAS_WEIGHTS = re.compile(r"\bParameter\(|\bnn\.[A-Z]\w*(?<!Loss)\(|ModuleList|Sequential|register_buffer|from_pretrained")
 """What a model contains. A criterion without it only computes a loss, and shows whether that is a mean or a sum."""
 _GIVES_DATA = re.compile(r"def (__iter__|__next__|__getitem__)\b")
 

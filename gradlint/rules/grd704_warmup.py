@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.diagnostic import Severity
-from gradlint.edits import AddImport, Enclose
-from gradlint.finding import Finding, Fix
-from gradlint.fixes.lengths import assigned_beside, divides, loader_length, other_reader
-from gradlint.fixes.shared import Outcome, atom, withheld
+from gradlint.finding import Finding
+from gradlint.fixes.lengths import in_micro_batches
 from gradlint.model.file import TrainingFile
 from gradlint.model.syntax.expressions import keywords, last_name, literal, text
 from gradlint.rule import file_rule
@@ -32,21 +30,16 @@ def warmup_in_micro_batches(file: TrainingFile) -> Iterator[Finding]:
             window, steps = given.get("gradient_accumulation_steps"), given.get("warmup_steps")
             if window is None or steps is None or literal(window) in (1, None):
                 continue
-            beside = assigned_beside(statement, file.statements)
-            length, names = loader_length(steps, beside)
-            if length is None or divides(names, window):
+            found = in_micro_batches(steps, window, statement, file)
+            if found is None:
                 continue
-            new = Enclose(length, "math.ceil(", f" / {atom(text(window))})")
-            outcome: Outcome = Fix("Count optimizer steps", (new, AddImport("import math"))), None
-            reader = None if facts.tree.holds(steps, length) else other_reader(names, beside, facts)
-            if reader is not None:
-                outcome = withheld(f"`{reader}` is also read elsewhere, where it counts micro-batches")
+            length, (fix, note) = found
             yield Finding(
                 at=steps,
                 message="`warmup_steps` counts micro-batches instead of optimizer steps",
                 reason=f"`{text(steps)}` counts the micro-batches of `{text(length)}`, but the optimizer steps once every "
                 f"`{text(window)}`: the warm-up lasts N times too long",
                 related=((window, "the window is set here"),),
-                fix=outcome[0],
-                note=outcome[1],
+                fix=fix,
+                note=note,
             )

@@ -18,9 +18,7 @@ from gradlint.simulate.promise import Promise
 from gradlint.simulate.rounding import counts_full_windows
 from gradlint.simulate.simulation import Played, Simulation
 from gradlint.simulate.stops import TOO_LONG
-from gradlint.simulate.timelines import (
-    outweighs,
-)
+from gradlint.simulate.timelines import outweighs
 from gradlint.simulate.trace import Event, Trace, What
 from gradlint.simulate.views import views
 from gradlint.simulate.window_terms import DIFFERS, terms

@@ -146,11 +146,8 @@ def _with_its_parts(length: Factor, batches: float, view: View) -> Iterator[floa
 def _one_each(view: View, of: frozenset[str]) -> bool:
     """Whether the first whole pass over the data that a length was computed from has one micro-batch per batch."""
     batches, micros, whole = _first_pass(view, of)
-    if not (whole and batches and micros):
-        return False
-    if not view.size:
-        return micros == batches
-    return micros in (batches, batches // view.size * view.size)  # the script may skip the last batches on purpose
+    size = view.size or 1  # a window may hold nothing
+    return whole and micros > 0 and micros in (batches, batches // size * size)  # the last batches may be skipped on purpose
 
 
 def _first_pass(view: View, of: frozenset[str]) -> tuple[float, int, bool]:

@@ -21,11 +21,11 @@ def is_guessed(machine: Machine, total: Any, part: Any) -> bool:
 
 def counts_batches(machine: Machine, total: Any, part: Any) -> bool:
     """Whether the number of rows in a dataset is divided by the batch size, for one pass or for all of them."""
-    whole, of = settings_of(total), settings_of(part)
-    if not all(each.startswith("len(") or _is_of_epochs(each) for each in whole) or BATCHES in whole:
+    lengths, of = settings_of(total), settings_of(part)
+    if not all(each.startswith("len(") or _is_of_epochs(each) for each in lengths) or BATCHES in lengths:
         return False
     by_rows = any(spells_rows(last_part(each)) for each in of) and not any(map(machine.counts_steps, of))
-    return by_rows and any(each.startswith("len(") for each in whole)
+    return by_rows and any(each.startswith("len(") for each in lengths)
 
 
 def in_batches(machine: Machine, total: Any, part: Any) -> Num:

@@ -88,7 +88,7 @@ def of_weighted_rows(value: Tensor) -> Tensor:
         (source, replace(factor, doubt="", share=None) if _weighs_rows(factor, value) else factor)
         for source, factor in value.terms or ()
     )
-    return Tensor(value.draws, terms, value.models, value.scaler, value.detached, value.reduced, value.text)
+    return replace(value, terms=terms)
 
 
 def _weighs_rows(factor: Factor, value: Tensor) -> bool:

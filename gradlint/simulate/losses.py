@@ -172,9 +172,16 @@ def _as_whole(factor: Factor, whole: Term | None) -> bool:
 
 
 def _is_one_sum(view: View, larger: View | None) -> bool:
-    """Whether each update makes one backward pass, through a sum whose length no setting controls: an episode, a list."""
+    """Whether each backward pass covers the whole window, through a sum whose length no setting controls: an episode, a list."""
     unset = larger is not None and view.size == larger.size and view.size not in view.trace.literals
-    return (unset or not view.trace.n_names) and all(len(window.backwards) == 1 for window in view.closed)
+    if not unset and view.trace.n_names:
+        return False
+    return all(len({frozenset(known) for each in window.backwards if (known := _known(each))}) < 2 for window in view.closed)
+
+
+def _known(event: Event) -> list[int]:
+    """The micro-batches of the terms whose factors are known."""
+    return [source.micro for source, factor in event.terms if not factor.doubt]
 
 
 def _code(state: State, mates: list[State], all_states: set[State]) -> str:

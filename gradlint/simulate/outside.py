@@ -30,7 +30,7 @@ from gradlint.simulate.things import Average, Context, Engine, Gradient, Loader,
 from gradlint.simulate.torch_names import BATCH_NORMS, FUNCTIONS, construct
 from gradlint.simulate.unknown import unknown
 from gradlint.simulate.values import SIZES, TABLE, Answer, Factor, Opaque, Tensor, whole
-from gradlint.simulate.wrappers import optimizer_in, perhaps_engine, wrapper
+from gradlint.simulate.wrappers import combined, optimizer_in, perhaps_engine, wrapper
 
 _CLIPPER = re.compile(r"clip(per|ping)?$", re.I)
 """Names of objects with a `step` method that clips its argument."""
@@ -181,7 +181,7 @@ def _by_name(
     if done is Does.FETCH:
         return Tensor(machine.current())
     if last in ("backward", "manual_backward") and args:
-        backward(machine, args[0], node, through="function")
+        backward(machine, combined(args[0]), node, through="function")
         return None
     if name_of_update(last, node) and len(given) <= 3:
         optimizer = next(filter(None, map(optimizer_in, given)), None)

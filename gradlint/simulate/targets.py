@@ -63,14 +63,15 @@ def _unpack(node: cst.Tuple | cst.List) -> Assign:
             values = [each.scaled_by(Factor(doubt=OVER_ROWS)) if is_data(each) else each for each in values]
         if isinstance(value, Schedule):  # a function that builds a schedule may return it with other things, as timm's do
             values = [value if _is_schedule(frame, name) else Opaque(f"an item {name}") for name in names]
-        for part, each in zip(parts, [*values, *[Opaque("an item")] * len(parts)], strict=False):
+        for part, each in zip(parts, [*values, *(Opaque("an item") for _ in parts)], strict=False):
             part(frame, each)
 
     return run
 
 
 def _is_schedule(frame: Frame, name: str) -> bool:
-    return frame.machine.words.role_of_spelling(name) is Role.SCHEDULER
+    """Whether a name is that of a schedule, or of several."""
+    return frame.machine.words.role_of_spelling(name.removesuffix("s")) is Role.SCHEDULER
 
 
 def _use_together(machine: Machine, pieces: Pieces) -> None:

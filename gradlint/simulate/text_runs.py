@@ -171,12 +171,17 @@ def _cuts(nodes: Sequence[cst.CSTNode]) -> frozenset[str]:
 def _asides(nodes: Sequence[cst.CSTNode], found: Sequence[Definition]) -> list[_Aside]:
     """The calls that matter to a loop wherever they are.
 
-    They clear gradients, set a scaler's factor, count micro-batches, or communicate.
+    They clear gradients, set a scaler's factor, count micro-batches, or communicate. What an exception alone clears leaves all
+    other windows as they are.
     """
     held = {id(each) for node in nodes if type(node) is cst.With and _measures(node) for each in walk(node)}
+    rescues = {id(each) for node in nodes if type(node) is cst.ExceptHandler for each in walk(node)}
     calls = (each for each in nodes if type(each) is cst.Call)
     chosen = [
-        each for each in calls if (_is_aside(each) and not (id(each) in held and _switches(each))) or averages_weights(each)
+        each
+        for each in calls
+        if (_is_aside(each) and not (id(each) in held and _switches(each)) and not (id(each) in rescues and _clears(each)))
+        or averages_weights(each)
     ]
     passes: dict[int, frozenset[int]] = {}
     for each in reversed(found) if chosen else ():
@@ -192,6 +197,10 @@ def _measures(node: cst.With) -> bool:
 
 def _switches(call: cst.Call) -> bool:
     return switches(last_name(call.func) or "")
+
+
+def _clears(call: cst.Call) -> bool:
+    return spells_zeroing(last_name(call.func) or "")
 
 
 def _wraps(call: cst.Call) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
 
-from gradlint.model.names.vocabulary import (
-    BOUNDARY_ARGUMENTS,
-    Role,
-)
-from gradlint.model.syntax.expressions import receiver_name
+from gradlint.model.names.vocabulary import BOUNDARY_ARGUMENTS, Role
+from gradlint.model.syntax.expressions import last_name, receiver_name
 from gradlint.simulate.conditions import truth
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.engines import deepspeed
@@ -20,7 +18,7 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.optimizing import backward, step, unknown_call
 from gradlint.simulate.spelled_calls import asks_for_boundary
 from gradlint.simulate.things import Engine, Optimizer
-from gradlint.simulate.values import Opaque, Tensor
+from gradlint.simulate.values import Factor, Opaque, Tensor
 
 _ENGINE = re.compile(r"engine|deepspeed|(^|_)(model|net|network)(_|$)", re.I)
 
@@ -36,7 +34,7 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
     engine = value.kept.get("<engine>")
     spelled = receiver_name(node)
     given = [*args, *kwargs.values()]
-    if name == "backward" and any(map(optimizer_in, given)):
+    if name == "backward" and (any(map(optimizer_in, given)) or _spells_optimizer(machine, node)):
         engine = None  # an engine has an optimizer of its own
     elif engine is None and _ENGINE.search(spelled or value.last):
         engine = value.kept["<engine>"] = Engine(value.identity)
@@ -44,7 +42,7 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
     if engine is not None and (name == "backward" or steps):
         return deepspeed.method(machine, engine, name, args, kwargs, node)
     if name == "backward":
-        backward(machine, args[0] if args else kwargs.get("loss"), node, through="object")
+        backward(machine, combined(args[0] if args else kwargs.get("loss")), node, through="object")
         value.kept["<backward>"] = True
         return None
     optimizer = next(filter(None, map(optimizer_in, args)), None) if "<backward>" in value.kept else None
@@ -53,6 +51,23 @@ def perhaps_engine(machine: Machine, value: Opaque, name: str, args: list[Any], 
     parts = flattened(given)
     unknown_call(machine, f"{value.last}.{name}", [value, *parts], node)
     return given_back(machine, args, kwargs, parts, node, value)
+
+
+def _spells_optimizer(machine: Machine, node: cst.CSTNode) -> bool:
+    """Whether an argument of a call has the name of an optimizer, whatever it is in this run."""
+    names = (last_name(each.value) for each in getattr(node, "args", ()))
+    return any(machine.words.role_of_spelling(name or "") is Role.OPTIMIZER for name in names)
+
+
+def combined(value: Any) -> Any:
+    """What unknown code backpropagates if it is given several losses: how it weighs them is its own affair."""
+    losses = [each for each in flattened([value]) if isinstance(each, Tensor)]
+    if len(losses) < 2:
+        return value
+    doubt = Factor(doubt="gradlint does not see how the losses are combined")
+    terms = tuple((source, factor.times(doubt)) for each in losses for source, factor in each.terms or ())
+    draws, models = (frozenset().union(*(getattr(each, name) for each in losses)) for name in ("draws", "models"))
+    return replace(losses[-1], draws=draws, terms=terms, models=models)
 
 
 def optimizer_in(value: Any) -> Optimizer | None:

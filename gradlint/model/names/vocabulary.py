@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import pairwise
 
 
 class Role(str, Enum):
@@ -252,9 +253,13 @@ _GRADIENTS = frozenset("grad grads gradient gradients".split())
 
 @lru_cache(maxsize=8192)
 def spells_zeroing(name: str) -> bool:
-    """Whether a name says that gradients are zeroed: `set_zero_grad`, `clear_gradients`, `zeroGrads`."""
-    words = frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name))
-    return not words.isdisjoint(_ZEROES) and not words.isdisjoint(_GRADIENTS)
+    """Whether a name says that gradients are zeroed: `set_zero_grad`, `clear_gradients`, `zeroGrads`.
+
+    `zero_none_grad` is about gradients that are None: it leaves the others as they are.
+    """
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+", name)]
+    missing = any(first == "none" and second in _GRADIENTS for first, second in pairwise(words))
+    return not missing and not _ZEROES.isdisjoint(words) and not _GRADIENTS.isdisjoint(words)
 
 
 LENGTH_ARGUMENTS = frozenset(

@@ -10,12 +10,13 @@ import libcst as cst
 
 from gradlint.simulate.callables import External, Function, Instance
 from gradlint.simulate.contents import flattened, is_data, models_of
-from gradlint.simulate.engines.accelerate import waits
+from gradlint.simulate.engines.accelerate import leaves_to_engine, waits
 from gradlint.simulate.gradients import held_by, terms_of
 from gradlint.simulate.hooks import after_backward, around_step, factor_of_hooks
 from gradlint.simulate.machine import Machine
 from gradlint.simulate.owners import is_layer, is_part, is_teacher, layers_of, optimizers_of, owners_of, spells_model
 from gradlint.simulate.things import (
+    CONSTANT,
     OUT_OF_SIGHT,
     Accelerator,
     Average,
@@ -85,7 +86,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool =
     If they are cleared one by one, rather than by a loop over all of them, unknown others may keep theirs.
     """
     if isinstance(owner, Optimizer):
-        if waits(machine, owner):
+        if waits(machine, owner) or leaves_to_engine(owner):
             return
         chosen = machine.gradients.sharing([owner])
     elif is_part(owner) or is_layer(machine, owner) or is_teacher(machine, owner):
@@ -128,6 +129,8 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
             machine.raises.add("`scaler.step` would run twice between two updates of the scaler, which PyTorch refuses")
         optimizer.through_scaler = True
     optimizer.stepped = True
+    if leaves_to_engine(optimizer):
+        machine.gradients.clear([optimizer])
     around_step(machine, optimizer, "register_step_post_hook")
 
 
@@ -202,7 +205,7 @@ def unscale(machine: Machine, optimizer: Optimizer, scaler: Scaler, node: cst.CS
 
 def advance(machine: Machine, schedule: Schedule, args: list[Any], node: cst.CSTNode) -> None:
     """Set the learning rate of the next update."""
-    if waits(machine, schedule):
+    if waits(machine, schedule) or schedule.built_by == CONSTANT:
         return
     length = machine.number_of(schedule.length) if schedule.length is not None else None
     doubt = (

@@ -28,6 +28,8 @@ _LONGEST = 60
 
 _BRIEF = 35
 """The maximum number of characters of code that a header quotes."""
+_COUNTED = re.compile(r" at \d+$")
+"""What distinguishes two unknown values with the same text."""
 
 
 Made = TypeVar("Made")
@@ -168,7 +170,7 @@ class Scene:
         if self._usual or not answers:
             return led
         key, answer = answers[-1]
-        return f" (where `{key}` is {'true' if answer else 'false'}){led}"
+        return f" (where `{_COUNTED.sub('', key)}` is {'true' if answer else 'false'}){led}"
 
     @cached_property
     def _usual(self) -> bool:

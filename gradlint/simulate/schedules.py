@@ -12,7 +12,7 @@ from gradlint.model.syntax.expressions import dotted, last_name, walk
 from gradlint.simulate.callables import Function, Instance
 from gradlint.simulate.contents import flattened
 from gradlint.simulate.machine import Machine
-from gradlint.simulate.things import OUT_OF_SIGHT, Optimizer, Schedule
+from gradlint.simulate.things import CONSTANT, OUT_OF_SIGHT, Optimizer, Schedule
 from gradlint.simulate.values import Num, Opaque, number, of_length, settings_of
 
 Told = tuple[cst.CSTNode, str, Any]
@@ -30,6 +30,9 @@ def build(machine: Machine, path: str, args: list[Any], kwargs: dict[str, Any], 
     last = path.rsplit(".", 1)[-1]
     optimizer = next((each for each in (*args, *kwargs.values()) if isinstance(each, Optimizer)), None)
     plain: frozenset[int] = frozenset()
+    kind = args[0] if args else kwargs.get("name")
+    if last == "get_constant_schedule" or (last == "get_scheduler" and kind == CONSTANT):
+        return Schedule(last, node, optimizer=optimizer, built_by=CONSTANT)
     if last in _COMPOSED:
         parts = [each for each in flattened([*args, *kwargs.values()]) if type(each) is Schedule]
         length = parts[-1].length if parts else None

@@ -57,6 +57,8 @@ class Optimizer(Thing):
     """Whether its scaler has stepped it since the scaler's last update. PyTorch refuses to step twice."""
 
 
+CONSTANT = "constant"
+"""What builds a schedule that never changes the rate. It does not matter when it advances."""
 OUT_OF_SIGHT = "an unknown class"
 """`built_by` of a schedule whose construction is visible, but of an unknown class."""
 

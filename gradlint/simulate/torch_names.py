@@ -228,9 +228,9 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
     asked = args[1].path.rsplit(".", 1)[-1] if len(args) == 2 and isinstance(args[1], External) else ""
     if asked in _PARALLEL and isinstance(args[0], Network) and args[0].parallel in _PARALLEL:
         return asked == args[0].parallel
-    return (
-        Answer("isinstance") if args and isinstance(args[0], Tensor) else Opaque(f"isinstance at {machine.compiler.place(node)}")
-    )
+    if args and isinstance(args[0], Tensor):
+        return Answer("isinstance")
+    return Opaque(f"{machine.compiler.spelled(node)} at {machine.compiler.place(node)}")
 
 
 def _class_of(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

@@ -161,7 +161,9 @@ def _lists(events: list[Placed], index: int, ends: dict[int, int], telling: Sequ
     following = events[telling[place]][1] if place < len(telling) else None
     if following is None or following.what is not What.BACKWARD:
         return False
-    return ends[index] != index and same_iteration(events[index][1], following)
+    begun = events[index][1]
+    drawn_since = max(micros_of(following), default=-1) > begun.micro
+    return ends[index] != index and drawn_since and same_iteration(begun, following)
 
 
 def _idle(events: list[Placed]) -> dict[int, int]:

@@ -148,6 +148,9 @@ class _Method:
         if any(arg.star for arg in call.args):
             return None
         given = keywords(call)
+        plain = [arg.value for arg in call.args if arg.keyword is None]
+        if last_name(call.func) == "get_scheduler" and literal(given.get("name", plain[0] if plain else call)) == "constant":
+            return None  # the rate never changes
         if last_name(call.func) == "LambdaLR":
             factor = given.get("lr_lambda", call.args[1].value if len(call.args) > 1 else None)
             return self._bound_of(self.value(factor)) if factor is not None else None
@@ -156,7 +159,6 @@ class _Method:
         if known[0] == "total_steps" and "steps_per_epoch" in given:
             steps = given["steps_per_epoch"]
             return steps if self._counts(steps, length=True) else None
-        plain = [arg.value for arg in call.args if arg.keyword is None]
         length = given.get(known[0], plain[known[1]] if len(plain) > known[1] else None)
         return length if length is not None and self._counts(length) else None
 

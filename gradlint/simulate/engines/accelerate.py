@@ -22,6 +22,9 @@ from gradlint.simulate.values import ONE, Factor, Num, Opaque, number, settings_
 LAUNCHED = "a configuration beside the script may set how many micro-batches the accelerator counts"
 """The doubt about an accelerator whose N only a file gives, until the script enters `accumulate()`."""
 
+BY_DEEPSPEED = "DeepSpeed may count micro-batches itself"
+"""The doubt about an accelerator whose plugin hands the update, and everything around it, to DeepSpeed's engine."""
+
 
 def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode) -> Accelerator:
     """`Accelerator(...)`."""
@@ -39,7 +42,7 @@ def accelerator(machine: Machine, args: list[Any], kwargs: dict[str, Any], node:
     if plugin is not None:
         made.doubt = "a plugin sets how many micro-batches the accelerator counts"
     if kwargs.get("deepspeed_plugin") is not None:
-        made.doubt = "DeepSpeed may count micro-batches itself"
+        made.doubt = BY_DEEPSPEED
     return made
 
 
@@ -105,6 +108,8 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
         return tuple(given) if len(given) != 1 else given[0]
     if name.startswith("prepare_"):
         return prepared(machine, engine, args[0], node) if args else Opaque(name)
+    if name == "clip_grad_norm_" and engine.doubt == BY_DEEPSPEED:
+        return Opaque("the norm of the gradients")
     if name in ("clip_grad_norm_", "clip_grad_value_"):
         return clip(machine, args, kwargs, node, through="accelerator")
     if name == "no_sync":
@@ -153,6 +158,14 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
     if name == "use_distributed":
         return Opaque(f"{engine.identity}.{name}")
     return Opaque(f"{engine.identity}.{name}")
+
+
+def leaves_to_engine(optimizer: Optimizer) -> bool:
+    """Whether a prepared optimizer clears no gradients itself, because DeepSpeed's engine does when it updates.
+
+    `DeepSpeedOptimizerWrapper.zero_grad` does nothing, and `clip_grad_norm_` only returns the engine's norm.
+    """
+    return isinstance(optimizer.prepared, Accelerator) and optimizer.prepared.doubt == BY_DEEPSPEED
 
 
 def waits(machine: Machine, thing: Thing) -> bool:

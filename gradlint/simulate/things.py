@@ -182,13 +182,14 @@ class Context(Thing):
 class Accelerator(Thing):
     """An `Accelerator`: `steps` is the N that it divides by, `micro` counts entries of `accumulate()`.
 
-    `doubt` is why something else may count, or set the boundary.
+    `prepares` says that it has prepared something. `doubt` is why something else may count, or set the boundary.
     """
 
     steps: Any = 1
     micro: int = 0
     syncs: bool = True
     used: bool = False
+    prepares: bool = False
     doubt: str = ""
     loaders: list[Loader] = field(default_factory=list)
 

@@ -127,6 +127,7 @@ def method(machine: Machine, engine: Accelerator, name: str, args: list[Any], kw
 
 def prepared(machine: Machine, engine: Accelerator, value: Any, node: cst.CSTNode) -> Any:
     """The result of `prepare`: the same object, marked as belonging to the engine."""
+    engine.prepares = True
     if isinstance(value, (Optimizer, Schedule, Network, Loader)):
         value.prepared = engine
         if isinstance(value, Loader) and value not in engine.loaders:
@@ -171,9 +172,11 @@ def leaves_to_engine(optimizer: Optimizer) -> bool:
 def waits(machine: Machine, thing: Thing) -> bool:
     """Whether a prepared object skips its action because the window is not complete.
 
-    If a function is given both the accelerator that counts and the object, its caller is presumed to have prepared the object.
+    If a function is given both the accelerator that counts and the object, its caller is presumed to have prepared the object,
+    and so is unseen code if an accelerator counts without having prepared anything.
     """
     engine = getattr(thing, "prepared", None)
-    if engine is None and thing.node is None:
-        engine = next((each for each, _ in reversed(machine.told) if isinstance(each, Accelerator) and each.node is None), None)
+    if engine is None:
+        counting = (each for each, _ in reversed(machine.told) if isinstance(each, Accelerator))
+        engine = next((each for each in counting if not each.prepares and (thing.node is None or each.node is not None)), None)
     return isinstance(engine, Accelerator) and not engine.syncs

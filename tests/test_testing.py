@@ -1,5 +1,7 @@
 """`assert_equals_large_batch`: right training passes, and each wrong kind is told with its cause."""
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import subprocess
@@ -451,6 +453,67 @@ def test_random_numbers_are_noted() -> None:
     report, difference = told(train, data=batches(4))
     assert "note: the training function draws random numbers" in report
     assert "are not a multiple of those that it has alone" in report and difference.code == ""
+
+
+def test_a_tail_that_is_not_even_read() -> None:
+    def train(model: nn.Module, data: list[Any], accumulation: int) -> None:
+        Training()(model, data[: len(data) // accumulation * accumulation], accumulation)
+
+    assert told(train, data=batches(9))[1].code == "GRD202"
+
+
+# Frameworks
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_accelerate(divided: bool) -> None:
+    accelerate = pytest.importorskip("accelerate", reason="Accelerate is not installed")
+
+    def train(model: nn.Module, data: list[Any], accumulation: int) -> None:
+        accelerator = accelerate.Accelerator(gradient_accumulation_steps=accumulation, cpu=True)
+        optimizer = adam(model.parameters())
+        loader = torch.utils.data.DataLoader(data, batch_size=None)
+        model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+        for x, y in loader:
+            with accelerator.accumulate(model):
+                loss = F.mse_loss(model(x), y)
+                accelerator.backward(loss / accumulation if divided else loss)
+                if accelerator.sync_gradients:
+                    accelerator.clip_grad_norm_(model.parameters(), 0.05)
+                optimizer.step()
+                optimizer.zero_grad()
+
+    if not divided:
+        return assert_equals_large_batch(train, net(), batches(9), 4)
+    report, difference = told(train, data=batches(9))
+    assert difference.code == "GRD102" and "before the clip, every gradient is 0.250 times as large" in report
+    return None
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_language_model(padded: bool) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=50, attention_dropout=0.1, **sizes))
+    data = []
+    for number in range(4):
+        ids = torch.randint(0, 50, (2, 6))
+        labels = ids.clone()
+        labels[0, (2 + number if padded else 6) :] = -100
+        data.append({"input_ids": ids, "labels": labels})
+
+    def train(model: nn.Module, data: list[Any]) -> None:
+        model.train()
+        optimizer = adam(model.parameters())
+        for batch in data:
+            (model(**batch).loss / len(data)).backward()
+        optimizer.step()
+
+    if not padded:
+        return assert_equals_large_batch(train, model, data)
+    assert told(train, model, data, None)[1].code == "GRD105"
+    return None
 
 
 # Wrong input

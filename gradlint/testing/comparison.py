@@ -88,7 +88,7 @@ def assert_equals_large_batch(
     if found is None and losses:
         found = compare_losses(trainings, run, whole, within, exact_tail=exact_tail)
     if found is not None:
-        raise AccumulationMismatch(found, trainings.accumulation, _notes(run, whole, statistics))
+        raise AccumulationMismatch(found, trainings.accumulation, _notes(found, run, whole, statistics))
     if statistics:
         warnings.warn(
             f"the batch normalization in {', '.join(statistics[:3])} was compared with fixed statistics. In training, its "
@@ -185,9 +185,9 @@ def _is_tail(found: Difference, trainings: Trainings) -> bool:
     return bool(trainings.tail) and found.update in (0, len(trainings.windows))
 
 
-def _notes(run: Run, whole: Run, statistics: list[str]) -> tuple[str, ...]:
+def _notes(found: Difference, run: Run, whole: Run, statistics: list[str]) -> tuple[str, ...]:
     notes = []
-    if run.draws or whole.draws:
+    if (run.draws or whole.draws) and not found.code:
         notes.append("the training function draws random numbers, which cannot agree between the two runs")
     if statistics:
         notes.append("batch normalization was compared with fixed statistics: in training, it never equals the large batch")

@@ -21,7 +21,9 @@ def explain_gradients(trainings: Trainings, run: Step, whole: Step, update: int,
     size = trainings.windows[update - 1]
     shared = factor(run.gradients, whole.gradients, within)
     if shared is not None:
-        return _uniform(shared, size, trainings.accumulation, update)
+        clipped = update == 1 and isclose(shared, 1.0, rel_tol=1e-3)  # PyTorch adds 1e-6 to a norm before it divides by it
+        hidden = hidden_by_clip(trainings, within) if clipped else None
+        return hidden or _uniform(shared, size, trainings.accumulation, update)
     if not largest(run.gradients):
         why = "they are zeroed between the backward pass and the step"
         return Difference("every gradient is zero when the optimizer steps", why, "GRD206", update)
@@ -52,9 +54,9 @@ def _uniform(shared: float, size: int, n: int, update: int) -> Difference:
         why, code = "the loss is not divided by the number of micro-batches", "GRD101"
     elif isclose(shared, 1 / n, rel_tol=_NEAR) and size == n:
         why, code = f"the loss is divided by {n} twice", "GRD102"
-    elif isclose(shared, size / n, rel_tol=_NEAR):
+    elif size < n and isclose(shared, size / n, rel_tol=_NEAR):
         why, code = f"the partial window has {size} of {n} micro-batches, and its loss is divided by {n}", "GRD107"
-    elif isclose(size / shared, round(size / shared), rel_tol=_NEAR) and shared > 0:
+    elif 0 < shared < size and round(size / shared) != size and isclose(size / shared, round(size / shared), rel_tol=_NEAR):
         why, code = f"the loss is divided by {round(size / shared)} instead of {size}", "GRD103"
     return Difference(what, why, code, update, shared)
 

@@ -23,7 +23,8 @@ class Step:
     """One optimizer step.
 
     `gradients` are what the optimizer gets, and `accumulated` what the last backward pass left: a clip or a rescaling may have
-    changed them in between. `weights` are those before the step. `begin` and `end` are the numbers of its backward passes.
+    changed them in between. `weights` are those before the step. `begin` and `end` are the numbers of its backward passes, and
+    `forwards` counts the calls of the model since the step before.
     `stale` says that the previous window's gradients were still there when this one began.
     """
 
@@ -34,6 +35,7 @@ class Step:
     rates: tuple[float, ...]
     begin: int
     end: int
+    forwards: int
     stale: bool
 
 
@@ -53,6 +55,7 @@ class Run:
 
     steps: tuple[Step, ...]
     passes: int
+    forwards: int
     weights: Tensors
     rates: tuple[tuple[float, ...], ...]
     returned: object
@@ -101,6 +104,7 @@ class _Recorder:
         self.optimizers: list[Optimizer] = []
         self.steps: list[Step] = []
         self.passes = 0
+        self.forwards = 0
         self.accumulated: dict[str, Tensor] = {}
         self.stale: set[str] = set()
         self._weights: Tensors = {}
@@ -129,12 +133,13 @@ class _Recorder:
     def run(self, returned: object, draws: bool) -> Run:
         rates = tuple(_rates(each) for each in self.optimizers)
         details = tuple(self.details or ())
-        return Run(tuple(self.steps), self.passes, _copied(self.parameters), rates, returned, draws, details)
+        return Run(tuple(self.steps), self.passes, self.forwards, _copied(self.parameters), rates, returned, draws, details)
 
     # Backward passes
 
     def _before_forward(self, *_: object) -> None:
         self._forward = True
+        self.forwards += 1
 
     def _adding(self, name: str, parameter: nn.Parameter) -> Callable[[Tensor], Tensor | None]:
         def hook(gradient: Tensor) -> Tensor | None:
@@ -195,7 +200,7 @@ class _Recorder:
         if not any(each is optimizer for each in self.optimizers):
             self.optimizers.append(optimizer)
         number = next(at for at, each in enumerate(self.optimizers) if each is optimizer)
-        before = [each.end for each in self.steps if each.optimizer == number]
+        before = [each for each in self.steps if each.optimizer == number]
         self.steps.append(
             Step(
                 number,
@@ -203,8 +208,9 @@ class _Recorder:
                 {name: self.accumulated[name] for name in own if name in self.accumulated},
                 weights,
                 _rates(optimizer),
-                before[-1] if before else 0,
+                before[-1].end if before else 0,
                 self.passes,
+                self.forwards - sum(each.forwards for each in before),
                 bool(self.stale & own.keys()),
             )
         )

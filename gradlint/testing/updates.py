@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.testing.difference import Difference
-from gradlint.testing.recording import Run
+from gradlint.testing.recording import Run, Step
 from gradlint.testing.trainings import Trainings
 
 
@@ -17,26 +17,37 @@ def compare_updates(trainings: Trainings, run: Run, whole: Run) -> Difference | 
     if run.optimizers < whole.optimizers:
         return Difference(f"only {run.optimizers} of {whole.optimizers} optimizers step")
     for number in range(whole.optimizers):
-        per_batch = max(whole.of(number)[0].end - whole.of(number)[0].begin, 1)
-        counts = [(each.end - each.begin) / per_batch for each in run.of(number)]
-        found = _explain(counts, trainings.windows, trainings)
-        if found is not None:
-            return found
+        counts = _micro_batches(trainings, run.of(number), run, whole)
+        if len(run.of(number)) != len(trainings.windows) or counts not in ([], [float(each) for each in trainings.windows]):
+            return _explain(counts or [0.0] * len(run.of(number)), trainings.windows, trainings)
     return None
 
 
-def _explain(counts: list[float], expected: list[int], trainings: Trainings) -> Difference | None:
-    if counts == [float(each) for each in expected]:
-        return None
+def _micro_batches(trainings: Trainings, steps: list[Step], run: Run, whole: Run) -> list[float]:
+    """The number of micro-batches before each step; empty if unknown.
+
+    Code that adds up the losses of a window runs one backward pass for all of them. There, the calls of the model count.
+    """
+    micro, large = len(trainings.micro), len(trainings.large)
+    if run.passes * large == whole.passes * micro:
+        return [(each.end - each.begin) * large / whole.passes for each in steps]
+    if run.forwards and run.forwards * large == whole.forwards * micro:
+        return [each.forwards * large / whole.forwards for each in steps]
+    return []
+
+
+def _explain(counts: list[float], expected: list[int], trainings: Trainings) -> Difference:
     n, steps = trainings.accumulation, f"{len(counts)} step{'s' if len(counts) != 1 else ''} instead of {len(expected)}"
     if len(counts) == len(trainings.micro) and set(counts) == {1.0}:
         return Difference(steps, "the optimizer steps on every micro-batch", "GRD204")
-    if counts == expected[:-1]:
+    if counts == expected[:-1] or (not any(counts) and len(counts) == len(expected) - 1 and trainings.tail):
         size = expected[-1]
         left = f"{size} micro-batch{'es' if size > 1 else ''}"
         if trainings.tail:
             return Difference(steps, f"the last, partial window of {left} never reaches the optimizer", "GRD202")
         return Difference(steps, f"the last window of {left} never reaches the optimizer")
+    if not any(counts):
+        return Difference(steps)
     if counts[0] == 1 and n > 1 and all(each == n for each in counts[1:-1]):
         return Difference(
             f"the optimizer steps after {_listed(counts)} micro-batches instead of {_listed(expected)}",

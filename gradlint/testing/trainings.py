@@ -96,6 +96,8 @@ def prepare(
 ) -> Trainings:
     """Check what was given, and make the large batches. Raises CannotCompare."""
     micro = tuple(batches)
+    if any(each is ... for each in (model, *micro)):
+        raise CannotCompare("`...` is a placeholder: put a small model and a list of batches in its place")
     if not micro:
         raise CannotCompare("there are no batches: give at least one window of micro-batches")
     n = len(micro) if accumulation is None else accumulation

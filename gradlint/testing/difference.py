@@ -48,6 +48,9 @@ class CannotCompare(ValueError):
     """The comparison is impossible, or would show nothing. The message says why, and what to do."""
 
 
+for _each in (ParameterDifference, Difference, AccumulationMismatch, CannotCompare):
+    _each.__module__ = "gradlint.testing"  # where they are imported from, as a traceback shows
+
 _MOST = 3
 
 

@@ -24,6 +24,15 @@ def by_import(script: Script, name: str) -> Step | None:
     model, loader, n = model_of(script), loader_of(script.data_loop, function), script.known.steps
     if not all(len(each) == 1 and each[0] in every for each in (model, loader)) or n not in every:
         return None
+    around = script.loops[: script.loops.index(script.data_loop)]
+    counts = {
+        each.id
+        for loop in around
+        for each in ast.walk(loop.iter if isinstance(loop, ast.For) else loop.test)
+        if isinstance(each, ast.Name)
+    }
+    if any(not counts & set(every) for _ in around):
+        return None  # it makes a fixed number of passes
     own = (model[0], loader[0], n)
     optimizer = next((each for each in every if role_of_spelling(each) is Role.OPTIMIZER), "")
     defaults = _with_defaults(arguments)

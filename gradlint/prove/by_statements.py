@@ -92,13 +92,19 @@ class _Writer:
                 self.imports.add(import_of(node, name))
                 return
         found = self._binding(name, before) if not is_device(name) else None
-        if found is not None and (isinstance(found.value, ast.Constant) or self._may_copy(found, name)):
+        if found is not None and not given and self._is_n(found.value):
+            self.holes.append(f"{name} = {self.n}")
+        elif found is not None and ((isinstance(found.value, ast.Constant) and not given) or self._may_copy(found, name)):
             if found.lineno not in self.lines:
                 text = self._text([found])
                 self.lines[found.lineno] = text
                 self._need(text, found.lineno)
         elif not given:
             self._stand_in(name, found)
+
+    def _is_n(self, value: ast.expr) -> bool:
+        """Whether a constant is N, in a script where no simulated condition names it: an engine counts to it."""
+        return not self.n_path[0] and isinstance(value, ast.Constant) and value.value == self.script.known.n
 
     def _stand_in(self, name: str, found: ast.Assign | None) -> None:
         defined = {each.name for each in self.script.module.body if isinstance(each, (ast.FunctionDef, ast.ClassDef))}
@@ -163,17 +169,24 @@ def _renamed(text: str, old: str, new: str) -> str:
 
 
 def _without_literal(text: str, n: int, name: str) -> str:
-    """A text that divides by N as a number, with a name for N."""
-    tree = ast.parse(text)
+    """A text with a name for N where it divides by N as a number, or gives it to an engine."""
     lines = [each.encode() for each in text.splitlines()]
-    divided = (each for each in ast.walk(tree) if isinstance(each, (ast.BinOp, ast.AugAssign)))
-    by = [
-        each.right if isinstance(each, ast.BinOp) else each.value
-        for each in divided
-        if isinstance(each.op, (ast.Mod, ast.Div, ast.FloorDiv))
-    ]
-    found = [each for each in by if isinstance(each, ast.Constant) and each.value == n]
-    for each in sorted(found, key=lambda each: (each.lineno, each.col_offset), reverse=True):
-        line = lines[each.lineno - 1]
-        lines[each.lineno - 1] = line[: each.col_offset] + name.encode() + line[each.end_col_offset or 0 :]
+    found = [each for node in ast.walk(ast.parse(text)) for each in _counts(node) if isinstance(each, ast.Constant)]
+    same = (each for each in found if each.value in (n, 1 / n))
+    for each in sorted(same, key=lambda each: (each.lineno, each.col_offset), reverse=True):
+        line, written = lines[each.lineno - 1], name if each.value == n else f"(1 / {name})"
+        lines[each.lineno - 1] = line[: each.col_offset] + written.encode() + line[each.end_col_offset or 0 :]
     return "\n".join(each.decode() for each in lines)
+
+
+def _counts(node: ast.AST) -> tuple[ast.expr, ...]:
+    """The operands of a node that may be N or 1/N."""
+    if isinstance(node, ast.keyword):
+        return (node.value,) if "accum" in (node.arg or "") else ()
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return (node.left,)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return tuple(each for each in (node.left, node.right) if isinstance(each, ast.Constant) and isinstance(each.value, float))
+    if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, (ast.Mod, ast.Div, ast.FloorDiv)):
+        return (node.right if isinstance(node, ast.BinOp) else node.value,)
+    return ()

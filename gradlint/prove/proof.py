@@ -76,10 +76,13 @@ def _step(drawn: Drawn, loop: Loop, path: Path, text: str) -> Step:
     if loop.size < 2 and not loop.steps:
         raise NoProof("the weights change after every micro-batch, so there is no accumulation to test")
     source, trace = drawn.reading.source, loop.trace
-    events = {source.row_of(each) for event in trace.of(*_TRAINING) for each in (event.node, *event.stack)}
-    rows = {source.row_of(event.node) for event in trace.of(What.PASS)}
+
+    def rows(*kinds: What) -> frozenset[int]:
+        nodes = (each for event in trace.of(*kinds) for each in (event.node, *event.stack))
+        return frozenset(row for each in nodes if (row := source.row_of(each)) is not None)
+
     row = source.row_of(loop.node) if loop.node is not None else None
-    known = Known(row or 0, loop.steps, loop.size, frozenset(rows - {None}), frozenset(events - {None}), dict(trace.actual))  # type: ignore[arg-type]
+    known = Known(row or 0, loop.steps, loop.size, rows(What.PASS), rows(*_TRAINING), rows(What.STEP), dict(trace.actual))
     script = Script(path, text, known)
     step = by_import(script, NAME) or by_statements(script, NAME)
     try:

@@ -44,7 +44,7 @@ def loader_of(loop: Loop, function: ast.AST) -> Path:
 def _walked(node: ast.expr) -> Path:
     while isinstance(node, ast.Call):
         name = (path_of(node.func) or ("",))[-1]
-        if name in ("range", "len") or not node.args or (name not in _WALKING and len(node.args) > 1):
+        if name in ("range", "len") or not node.args or (name not in _WALKING and len(node.args) > 2):
             return ()
         node = node.args[0]
     return path_of(node)

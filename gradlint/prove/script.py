@@ -20,8 +20,8 @@ class NoProof(ValueError):
 class Known:
     """What a simulated run knows of a loop: its row, N as the text writes it, and N in numbers.
 
-    `passes` are the rows where passes over data begin, `events` those of what trains, and `settings` the values of settings if
-    nobody sets them.
+    `passes` are the rows where passes over data begin, `events` those of what trains, and `steps_at` those of optimizer steps.
+    `settings` are the values of settings if nobody sets them.
     """
 
     row: int
@@ -29,6 +29,7 @@ class Known:
     n: int
     passes: frozenset[int]
     events: frozenset[int]
+    steps_at: frozenset[int]
     settings: dict[str, float]
 
 
@@ -75,8 +76,8 @@ class Script:
             if isinstance(each, ast.For) and self.known.passes & set(range(each.lineno, each.body[0].lineno)):
                 return each
         inner = loops[-1]
-        steps = len(loops) > 1 and not any(inner.lineno < row <= (inner.end_lineno or 0) for row in self.known.events)
-        return loops[-2] if steps else inner
+        whole_window = len(loops) > 1 and not any(inner.lineno < row <= (inner.end_lineno or 0) for row in self.known.steps_at)
+        return loops[-2] if whole_window else inner
 
     @cached_property
     def loops(self) -> list[Loop]:

@@ -18,12 +18,16 @@ _NEAR = 1e-4
 
 def explain_gradients(trainings: Trainings, run: Step, whole: Step, update: int, within: Tolerance) -> Difference:
     """Explain why the gradients of an update differ."""
+    found = _explain(trainings, run, whole, update, within)
+    hidden = hidden_by_clip(trainings, within) if update == 1 and not found.code else None
+    return hidden or found
+
+
+def _explain(trainings: Trainings, run: Step, whole: Step, update: int, within: Tolerance) -> Difference:
     size = trainings.windows[update - 1]
     shared = factor(run.gradients, whole.gradients, within)
     if shared is not None:
-        clipped = update == 1 and isclose(shared, 1.0, rel_tol=1e-3)  # PyTorch adds 1e-6 to a norm before it divides by it
-        hidden = hidden_by_clip(trainings, within) if clipped else None
-        return hidden or _uniform(shared, size, trainings.accumulation, update)
+        return _uniform(shared, size, trainings.accumulation, update)
     if not largest(run.gradients):
         why = "they are zeroed between the backward pass and the step"
         return Difference("every gradient is zero when the optimizer steps", why, "GRD206", update)
@@ -109,6 +113,9 @@ def _weighted(trainings: Trainings, step: Step, added: list[Tensors], within: To
 def _of_weights(weights: tuple[float, ...], sizes: list[int | None]) -> Difference:
     first, count = weights[0], len(weights)
     if not all(isclose(each, first, rel_tol=_NEAR) for each in weights):
+        if all(isclose(each, 1.0, rel_tol=_NEAR) or isclose(each * count, 1.0, rel_tol=_NEAR) for each in weights):
+            what = f"the weights of the micro-batches are {', '.join(f'{each:.3g}' for each in weights)}"
+            return Difference(what, "the loss of some micro-batches is not divided", "GRD101", weights=weights)
         return Difference(f"the weights of the micro-batches are {', '.join(f'{each:.3g}' for each in weights)}", weights=weights)
     every = f"every micro-batch has the weight {first:.3g}"
     if isclose(first, 1.0, rel_tol=_NEAR):

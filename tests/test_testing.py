@@ -45,7 +45,7 @@ class Training:
         model.train()
         optimizer = self.optimizer([each for each in model.parameters() if each.requires_grad])
         updates = -(-len(data) // accumulation) if self.length == "updates" else len(data)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, updates) if self.schedule else None
+        schedule: Any = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, updates) if self.schedule else None
         scaler = torch.amp.GradScaler("cpu") if self.scaler else None
         reported, total = [], 0.0
         for i, (x, y) in enumerate(data):
@@ -77,7 +77,7 @@ class Training:
 
 
 def told(
-    train: Any, model: nn.Module | None = None, data: list[Any] | None = None, n: int = 4, **options: Any
+    train: Any, model: nn.Module | None = None, data: list[Any] | None = None, n: int | None = 4, **options: Any
 ) -> tuple[str, Difference]:
     with pytest.raises(AccumulationMismatch) as caught:
         assert_equals_large_batch(train, model or net(), data or batches(), n, **options)
@@ -87,7 +87,7 @@ def told(
 # Right training
 
 
-def adam(parameters: Any) -> torch.optim.Optimizer:
+def adam(parameters: Any) -> Any:
     return torch.optim.Adam(parameters, lr=0.01)
 
 
@@ -231,7 +231,7 @@ def test_gradients_divided_by_hand_before_the_step() -> None:
             F.mse_loss(model(x), y).backward()
             if i % accumulation == 0:
                 for each in model.parameters():
-                    each.grad /= accumulation
+                    each.grad /= accumulation  # type: ignore[operator, assignment]
                 nn.utils.clip_grad_norm_(model.parameters(), 0.01)
                 optimizer.step()
                 optimizer.zero_grad()
@@ -245,7 +245,7 @@ def test_a_closure_runs_inside_the_step() -> None:
 
         def closure() -> Any:
             optimizer.zero_grad()
-            total = sum(F.mse_loss(model(x), y) / (len(data) if divide else 1) for x, y in data)
+            total: Any = sum(F.mse_loss(model(x), y) / (len(data) if divide else 1) for x, y in data)
             total.backward()
             return total
 
@@ -256,7 +256,7 @@ def test_a_closure_runs_inside_the_step() -> None:
 
 
 def test_two_optimizers() -> None:
-    def train(model: nn.Module, data: list[Any], accumulation: int, late: bool = False) -> None:
+    def train(model: Any, data: list[Any], accumulation: int, late: bool = False) -> None:
         first, second = torch.optim.SGD(model[0].parameters(), lr=0.1), adam(model[2].parameters())
         for i, (x, y) in enumerate(data, 1):
             (F.mse_loss(model(x), y) / accumulation).backward()
@@ -355,7 +355,7 @@ def test_wrong_training_is_told(switches: dict[str, Any], code: str, sentence: s
 
 def test_the_difference_is_data() -> None:
     report, difference = told(Training(divide=0))
-    assert (difference.update, difference.factor) == (1, pytest.approx(4.0))
+    assert difference.update == 1 and difference.factor == pytest.approx(4.0)
     report, difference = told(Training(zero="micro"))
     assert {each.name for each in difference.parameters} == {"0.weight", "0.bias", "2.weight", "2.bias"}
     assert f"{difference.parameters[0].name}: off by" in report and "and 1 more" in report
@@ -400,7 +400,7 @@ def test_one_micro_batch_that_is_divided_differently() -> None:
 
 
 def test_weights_that_something_else_changes() -> None:
-    def train(model: nn.Module, data: list[Any], accumulation: int) -> None:
+    def train(model: Any, data: list[Any], accumulation: int) -> None:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for x, y in data:
             (F.mse_loss(model(x), y) / accumulation).backward()

@@ -10,7 +10,7 @@ import torch
 
 from gradlint.testing.batches import Join
 from gradlint.testing.difference import AccumulationMismatch, CannotCompare, Difference
-from gradlint.testing.gradients import explain_gradients, hidden_by_clip
+from gradlint.testing.gradients import clipped_inside, explain_gradients, hidden_by_clip
 from gradlint.testing.losses import compare_losses
 from gradlint.testing.neutral import batch_statistics
 from gradlint.testing.rates import compare_rates
@@ -87,6 +87,7 @@ def assert_equals_large_batch(
         found = compare(trainings, run, scaled, within) and found
     if found is None and losses:
         found = compare_losses(trainings, run, whole, within, exact_tail=exact_tail)
+    found = found or clipped_inside(trainings, within)
     if found is not None:
         raise AccumulationMismatch(found, trainings.accumulation, _notes(found, run, whole, statistics))
     if statistics:

@@ -24,7 +24,8 @@ class Difference:
 
     `what` says what differs, and `why` what most likely causes it ("" if unknown). `code` is the rule about that cause, or "".
     `update` counts optimizer steps from 1; it is 0 if the difference is not about one update. `factor` is the factor that all
-    gradients share. `weights` are the factors of the micro-batches in the window, each relative to its gradient alone.
+    gradients share. `weights` are the factors of the micro-batches in the window, each relative to its gradient alone, or those
+    by which the gradients shrink between them.
     """
 
     what: str

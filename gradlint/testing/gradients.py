@@ -12,6 +12,7 @@ from gradlint.testing.recording import BackwardPass, Step, Tensors
 from gradlint.testing.tensors import Tolerance, close, differences, factor, largest, total
 from gradlint.testing.trainings import Trainings
 
+_CLIP = "a clip must wait until the window is complete"
 _NEAR = 1e-4
 """How exactly a factor is a number like N or 1/N. Fitted factors are good to about 1e-6."""
 
@@ -49,6 +50,22 @@ def hidden_by_clip(trainings: Trainings, within: Tolerance) -> Difference | None
         return None
     found = _uniform(shared, trainings.windows[0], trainings.accumulation, 1)
     return replace(found, what=f"before the clip, {found.what}")
+
+
+def clipped_inside(trainings: Trainings, within: Tolerance) -> Difference | None:
+    """Explain a clip inside the first window whose threshold these gradients do not reach: it shows if they are large."""
+    large = 1e6
+    run = trainings.accumulated(scale=lambda _: large, details=True)
+    whole = trainings.whole(scale=lambda _: large)
+    if not run.steps or not whole.steps or close(run.steps[0].gradients, whole.steps[0].gradients, within):
+        return None
+    passes = run.details[run.steps[0].begin : run.steps[0].end]
+    found = _changed_inside(passes, within) if len(passes) == trainings.windows[0] else None
+    if found is None or not found.weights:
+        return None
+    return Difference(
+        "if gradients are large, something shrinks them between the micro-batches of a window", found.why, "GRD301", 1
+    )
 
 
 def _uniform(shared: float, size: int, n: int, update: int) -> Difference:
@@ -93,7 +110,8 @@ def _changed_inside(passes: tuple[BackwardPass, ...], within: Tolerance) -> Diff
     if found and all(0 < each < 1 for each in found):
         shrunk = ", ".join(f"{each:.3g}" for each in found)
         what = f"the gradients are multiplied by {shrunk} between the micro-batches of a window"
-    return Difference(what, "a clip must wait until the window is complete", "GRD301")
+        return Difference(what, _CLIP, "GRD301", weights=tuple(found))
+    return Difference(what, _CLIP, "GRD301")
 
 
 def _weighted(trainings: Trainings, step: Step, added: list[Tensors], within: Tolerance) -> Difference:

@@ -14,7 +14,7 @@ from gradlint.registry import all_rules
 README = ROOT / "README.md"
 PAGES_URL = "https://github.com/torch-gradlint/torch-gradlint/blob/main/rules"
 """Links of the README are absolute, because the package index shows it too."""
-WRITTEN = (README, *(ROOT / "docs" / f"{name}.md" for name in ("index", "model", "tutorial")))
+WRITTEN = (README, *(ROOT / "docs" / f"{name}.md" for name in ("index", "model", "testing", "tutorial")))
 _FIX = re.compile(r"^\*\*\w+\*\* · \*(.+) fix\*$", re.M)
 _TABLE = re.compile(r"(?<=<!-- rules -->\n)(.*?)(?=<!-- /rules -->)", re.S)
 

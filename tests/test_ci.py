@@ -195,9 +195,9 @@ def jobs(snippet: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_workflows_use_the_action_by_its_inputs() -> None:
     workflows = [each for each in SNIPPETS if "jobs" in each]
-    assert len(workflows) == 3 and all(each["on"] for each in workflows)
+    assert len(workflows) == 4 and all(each["on"] for each in workflows)
     used = [each for snippet in workflows for each in jobs(snippet) if each.get("uses", "").startswith("torch-gradlint/")]
-    assert len(used) == 2 and all(set(each["with"]) <= set(ACTION["inputs"]) for each in used)
+    assert len(used) == 3 and all(set(each["with"]) <= set(ACTION["inputs"]) for each in used)
 
 
 @needs_bash

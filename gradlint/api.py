@@ -123,6 +123,8 @@ def check_paths(
     config: str | os.PathLike[str] | None = None,
     isolated: bool = False,
     jobs: int | None = 1,
+    changed_since: str | None = None,
+    diff_base: str | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Return what `gradlint check` finds in files and folders, file by file and sorted by place.
 
@@ -132,10 +134,12 @@ def check_paths(
     `jobs` is the maximum number of processes, or None for one per core. They start only for many files. Leave it at 1 in a
     process that is itself part of a pool.
 
-    Raises UnknownRule if a selector names no rule, ConfigError if a configuration or a baseline cannot be read, FileNotFoundError
-    if a path cannot be checked, and CheckFailed if gradlint itself fails on a file.
+    With `changed_since` or `diff_base`, return only what a change in git reaches, as the options of these names do.
+
+    Raises UnknownRule if a selector names no rule, ConfigError if a configuration or a baseline cannot be read or if git cannot
+    say what has changed, FileNotFoundError if a path cannot be checked, and CheckFailed if gradlint itself fails on a file.
     """
-    results = _results(paths, select, ignore, config, isolated, jobs)
+    results = _results(paths, select, ignore, config, isolated, jobs, changed_since, diff_base)
     return tuple(each for result in results for each in result.diagnostics)
 
 
@@ -164,6 +168,8 @@ def _results(
     config: str | os.PathLike[str] | None,
     isolated: bool,
     jobs: int | None,
+    changed_since: str | None = None,
+    diff_base: str | None = None,
 ) -> list[FileResult]:
     some = (paths,) if isinstance(paths, (str, os.PathLike)) else paths
     wanted = tuple(Path(path) for path in some)
@@ -175,6 +181,8 @@ def _results(
         ignore=None if ignore is None else tuple(ignore),
         config=() if config is None else (_existing(config),),
         isolated=isolated,
+        changed_since=changed_since,
+        diff_base=diff_base,
     )
     plan = make_plan(options)
     if plan.found.problems:

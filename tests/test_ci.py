@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from formats import commands
 from harness import ROOT
-from samples import SAFE, run, script
+from samples import BOTH, SAFE, run, script
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 BASH = shutil.which("bash") or ""
@@ -41,6 +41,8 @@ def act(script_of: str, folder: Path, **environment: str) -> subprocess.Complete
     settings = {
         "SUMMARY": "false",
         "ISOLATED": "false",
+        "FAIL_ON": "info",
+        "CHANGED_ONLY": "false",
         "PATH": os.environ["PATH"],
         "RUNNER_TEMP": str(temp),
         "GITHUB_OUTPUT": str(temp / "output"),
@@ -77,7 +79,7 @@ def test_inputs_reach_scripts_through_the_environment_only() -> None:
     steps = ACTION["runs"]["steps"]
     scripts = [each for each in steps if "run" in each]
     assert len(scripts) == 2 and not any("${{" in each["run"] for each in scripts)
-    used = json.dumps([each.get("env", {}) for each in scripts] + [each.get("with", {}) for each in steps])
+    used = json.dumps([[each.get(key) for key in ("env", "with", "if", "working-directory")] for each in steps])
     assert {name for name in ACTION["inputs"] if f"inputs.{name} " in used} == set(ACTION["inputs"])
     for each in scripts:
         assert each["shell"] == "bash"
@@ -172,6 +174,49 @@ def test_what_is_no_version_is_not_installed(version: str, tmp_path: Path, repos
     assert done.returncode == 2 and "version" in command.data and not (repository / "pwned").exists()
 
 
+@needs_bash
+def test_the_outputs_of_the_action(programs: Path, repository: Path, tmp_path: Path) -> None:
+    script(repository, BOTH, "both.py")
+    inputs = {"PROGRAMS": str(programs), "PATHS": ".", "OUTPUT_FORMAT": "github"}
+    assert act("Check", repository, **inputs, ARGS="").returncode == 1
+    output = tmp_path / "temp" / "output"
+    found = dict(line.split("=", 1) for line in output.read_text(encoding="utf-8").splitlines())
+    assert found == {"errors": "3", "warnings": "1", "fixable": "3", "sarif": str(tmp_path / "temp" / "gradlint.sarif")}
+    assert set(found) == set(ACTION["outputs"])
+    assert len(json.loads(Path(found["sarif"]).read_text(encoding="utf-8"))["runs"][0]["results"]) == 4
+    output.unlink()
+    assert act("Check", repository, **inputs, ARGS="--select GRD999").returncode == 2 and not output.exists()
+    assert act("Check", repository, **inputs, ARGS="--diff").returncode == 1 and output.read_text(encoding="utf-8") == ""
+
+
+@needs_bash
+def test_the_action_fails_from_a_severity_on(programs: Path, repository: Path) -> None:
+    inputs = {"PROGRAMS": str(programs), "PATHS": ".", "OUTPUT_FORMAT": "github"}
+    for level, status in (("error", 0), ("warning", 1), ("info", 1), ("never", 0)):
+        assert (
+            act("Check", repository, **inputs, ARGS="--config severity.GRD101='\"warning\"'", FAIL_ON=level).returncode == status
+        )
+    assert act("Check", repository, **inputs, ARGS="", FAIL_ON="sometimes").returncode == 2
+
+
+@needs_bash
+def test_the_action_can_report_only_what_a_pull_request_changes(programs: Path, repository: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=repository, check=True)
+
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=before")
+    git("update-ref", "refs/remotes/origin/main", "main")
+    script(repository, SAFE, "new.py")
+    inputs = {"PROGRAMS": str(programs), "PATHS": ".", "ARGS": "", "OUTPUT_FORMAT": "github", "CHANGED_ONLY": "true"}
+    done = act("Check", repository, **inputs, GITHUB_BASE_REF="main")
+    assert [command.properties["file"] for command in commands(done.stdout)] == ["new.py"]
+    assert len(commands(act("Check", repository, **inputs).stdout)) == 3  # not a pull request
+    done = act("Check", repository, **inputs, GITHUB_BASE_REF="gone")
+    assert done.returncode == 2 and "git knows no commit 'origin/gone'" in done.stderr
+
+
 # The page
 
 
@@ -195,9 +240,9 @@ def jobs(snippet: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_workflows_use_the_action_by_its_inputs() -> None:
     workflows = [each for each in SNIPPETS if "jobs" in each]
-    assert len(workflows) == 3 and all(each["on"] for each in workflows)
+    assert len(workflows) == 4 and all(each["on"] for each in workflows)
     used = [each for snippet in workflows for each in jobs(snippet) if each.get("uses", "").startswith("torch-gradlint/")]
-    assert len(used) == 2 and all(set(each["with"]) <= set(ACTION["inputs"]) for each in used)
+    assert len(used) == 3 and all(set(each["with"]) <= set(ACTION["inputs"]) for each in used)
 
 
 @needs_bash

@@ -31,7 +31,8 @@ ELSEWHERE = {
     ("docs/adopting.md", "console"): (4, "test_docs_adopting.py::test_what_is_shown_is_what_is_printed"),
     ("docs/adopting.md", "sh"): (1, "test_docs_adopting.py::test_what_is_shown_is_what_is_printed"),
     ("docs/ci.md", "sh"): (
-        3,
+        4,
+        "test_changed.py::test_the_commands_of_the_page_about_ci, "
         "test_ci.py::test_the_commands_for_programs, test_ci.py::test_the_command_for_verdicts, "
         "test_ci.py::test_the_command_for_a_pull_request",
     ),

@@ -67,6 +67,9 @@ def test_the_snippets_start_the_server() -> None:
     helix = loads((SNIPPETS / "languages.toml").read_text(encoding="utf-8"))
     server = helix["language-server"]["gradlint"]
     assert [server["command"], *server["args"]] == ["gradlint", "server"]
+    jupyter = json.loads((SNIPPETS / "jupyter_server_config.json").read_text(encoding="utf-8"))
+    (spec,) = jupyter["LanguageServerManager"]["language_servers"].values()
+    assert spec["argv"] == ["gradlint", "server"] and spec["languages"] == ["python"]
     assert helix["language"][0]["language-servers"][-1] == "gradlint"
     sublime = json.loads((SNIPPETS / "LSP.sublime-settings").read_text(encoding="utf-8"))
     assert sublime["clients"]["gradlint"]["command"] == ["gradlint", "server"]

@@ -74,6 +74,56 @@ def notebook(folder: Path, *cells: str, indent: int | None = 1, lines: bool = Tr
     return script(folder, json.dumps(document, indent=indent, ensure_ascii=False) + "\n", "nb.ipynb")
 
 
+POSITION = {
+    "type": "object",
+    "properties": {"line": {"type": "integer", "minimum": 1}, "column": {"type": "integer", "minimum": 1}},
+}
+RANGE = {"type": "object", "required": ["start", "end"], "properties": {"start": POSITION, "end": POSITION}}
+SOURCE = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "url": {"type": "string"}}}
+RDJSON = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["source", "diagnostics"],
+    "properties": {
+        "source": SOURCE,
+        "diagnostics": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["message", "location", "severity"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "location": {
+                        "type": "object",
+                        "required": ["path"],
+                        "properties": {"path": {"type": "string"}, "range": RANGE},
+                    },
+                    "severity": {"enum": ["ERROR", "WARNING", "INFO"]},
+                    "code": {"type": "object", "properties": {"value": {"type": "string"}, "url": {"type": "string"}}},
+                    "suggestions": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["range", "text"],
+                            "properties": {"range": RANGE, "text": {"type": "string"}},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+"""What reviewdog documents of a `DiagnosticResult`: https://github.com/reviewdog/reviewdog/blob/master/proto/rdf/reviewdog.proto."""
+
+
+def rdjson(text: str) -> Any:
+    result = json.loads(text)
+    jsonschema.Draft4Validator(RDJSON).validate(result)
+    return result
+
+
 # The registry
 
 
@@ -89,7 +139,9 @@ def test_the_names_are_one_list() -> None:
         "github",
         "gitlab",
         "junit",
+        "checkstyle",
         "pylint",
+        "rdjson",
     )
     assert tuple(formats._WRITERS) == NAMES
     assert KEYS["output-format"].schema["enum"] == list(NAMES)
@@ -118,7 +170,8 @@ def test_a_clean_run_is_a_valid_document(tmp_path: Path) -> None:
     shown = {name: check(path, "--output-format", name).stdout for name in NAMES}
     assert all(shown[name] == "Checked 1 file, 1 training loop: 1 verified.\nAll checks passed!\n" for name in TEXT)
     assert all(shown[name] == "" for name in ("json-lines", "github", "pylint"))
-    assert json.loads(shown["json"]) == json.loads(shown["gitlab"]) == []
+    assert json.loads(shown["json"]) == json.loads(shown["gitlab"]) == rdjson(shown["rdjson"])["diagnostics"] == []
+    assert not list(ET.fromstring(shown["checkstyle"]))
     run = valid(shown["sarif"])
     assert run["results"] == [] and run["invocations"][0]["executionSuccessful"] is True
     assert {"GRD000", "GRD101"} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
@@ -140,7 +193,7 @@ def test_statistics_have_forms_for_people_and_as_json(tmp_path: Path) -> None:
     lines = check(path, "--statistics", "--output-format", "json-lines").stdout.splitlines()
     assert [json.loads(line) for line in lines] == rows and {row["code"] for row in rows} == {"GRD101", "GRD501"}
     assert check(path, "--statistics", "--output-format", "grouped").stdout.startswith("1\tGRD101\t[*] unscaled-loss\n")
-    for name in ("sarif", "github", "gitlab", "junit", "pylint"):
+    for name in ("sarif", "github", "gitlab", "junit", "checkstyle", "pylint", "rdjson"):
         result = check(path, "--statistics", "--output-format", name)
         assert result.exit_code == 2 and result.stdout == ""
         assert result.stderr.count("\n") == 1 and f"`{name}`" in result.stderr and "json-lines" in result.stderr
@@ -160,7 +213,9 @@ def test_rich_is_not_imported_and_a_format_imports_no_other(tmp_path: Path) -> N
         assert "GRD101" in done.stdout and f"gradlint.report.{own}" in modules
         assert not modules & {"rich", "xml.etree.ElementTree"}
         assert not modules & {
-            f"gradlint.report.{other}" for other in ("full", "github", "sarif", "junit", "gitlab") if other != own
+            f"gradlint.report.{other}"
+            for other in ("full", "github", "sarif", "junit", "gitlab", "checkstyle", "rdjson")
+            if other != own
         }
 
 
@@ -245,6 +300,67 @@ def test_junit_is_what_jenkins_takes() -> None:
     for diagnostics in ((), (finding(), finding("b.ipynb", cell=2, note="n"), hostile("]]>\x00"))):
         text = written("junit", *diagnostics, failures=(("c.py", "ValueError"),) if diagnostics else ())
         schema.assertValid(etree.fromstring(text.encode()))
+
+
+def test_checkstyle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, BOTH, "src/train.py")
+    script(tmp_path, SYNTAX_ERROR, "broken.py")
+    root = ET.fromstring(check("broken.py", "src", "--output-format", "checkstyle").stdout)
+    assert root.tag == "checkstyle" and [file.get("name") for file in root] == ["broken.py", "src/train.py"]
+    assert [error.get("source") for file in root for error in file] == ["gradlint.GRD000", "gradlint.GRD501", "gradlint.GRD101"]
+    error = root[1][1]
+    assert (error.tag, error.get("line"), error.get("column"), error.get("severity")) == ("error", "8", "9", "error")
+    assert (error.get("message") or "").startswith("The loss is not divided") and root[1][0].get("severity") == "warning"
+    (file,) = ET.fromstring(written("checkstyle", finding(severity=Severity.INFO)))
+    assert file[0].get("severity") == "info"
+
+
+def test_rdjson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, BOTH, "src/train.py")
+    result = rdjson(check(".", "--output-format", "rdjson").stdout)
+    assert result["source"]["name"] == "gradlint"
+    warning, error = result["diagnostics"]
+    assert (warning["severity"], error["severity"]) == ("WARNING", "ERROR")
+    place = {"start": {"line": 8, "column": 9}, "end": {"line": 8, "column": 24}}
+    assert error["location"] == {"path": "src/train.py", "range": place}
+    assert error["code"]["value"] == "GRD101" and error["code"]["url"].endswith("/rules/GRD101.md")
+    assert error["message"].startswith("The loss is not divided by `accum_steps`")
+    assert error["message"].endswith("\n\nhelp: Divide the loss by `accum_steps`")
+    assert "help: Use AdamW (unsafe fix)\n\nnote: " in warning["message"]
+    line = {"start": {"line": 8}, "end": {"line": 8}}
+    assert error["suggestions"] == [{"range": line, "text": "        (loss / accum_steps).backward()"}]
+    assert "suggestions" not in warning
+    warning, _ = rdjson(check(".", "--output-format", "rdjson", "--unsafe-fixes").stdout)["diagnostics"]
+    assert warning["suggestions"]
+
+
+def test_rdjson_counts_bytes() -> None:
+    each = Diagnostic("a.py", span(1, 8, 1, 12), "GRD101", "unscaled-loss", "m", Severity.ERROR)
+    text = "a = '\U0001f600'; b = 1\n"
+    (found,) = rdjson(written("rdjson", each, texts={("a.py", None): text}))["diagnostics"]
+    assert found["location"]["range"]["start"] == {"line": 1, "column": len(text[:7].encode()) + 1}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_suggestions_do_what_fix_does(newline: str, tmp_path: Path) -> None:
+    source = SAFE.replace("        loss.backward()\n", "        scaled = loss\n        scaled.backward()\n").replace(
+        "\n", newline
+    )
+    (found,) = rdjson(check(script(tmp_path, source), "--output-format", "rdjson").stdout)["diagnostics"]
+    lines = source.split(newline)
+    (suggestion,) = found["suggestions"]
+    first, last = suggestion["range"]["start"]["line"], suggestion["range"]["end"]["line"]
+    lines[first - 1 : last] = suggestion["text"].split("\n")
+    assert newline.join(lines) == fix_source(source).source != source
+
+
+def test_rdjson_mentions_nobody() -> None:
+    text = "@you fixes #1 <b> ![x](y) see https://e.vil"
+    (found,) = rdjson(written("rdjson", finding(message=f"`@me` {text}")))["diagnostics"]
+    assert found["message"].startswith("`@me` ")
+    assert not re.search(r"@\w|(?<!&)#\d|(?<!\\)[<!\[]|://", found["message"].removeprefix("`@me` "))
 
 
 def test_sarif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,6 +525,10 @@ def test_failures_are_told_where_a_format_has_a_place() -> None:
     failures = (("train.py", "ValueError: 1"),)
     (command,) = commands(written("github", failures=failures))
     assert command.name == "error" and command.properties["file"] == "train.py" and "ValueError: 1" in command.data
+    (error,) = rdjson(written("rdjson", failures=failures))["diagnostics"]
+    assert error["location"] == {"path": "train.py"} and "ValueError: 1" in error["message"]
+    (file,) = ET.fromstring(written("checkstyle", failures=failures))
+    assert file.get("name") == "train.py" and "ValueError: 1" in (file[0].get("message") or "")
     root = ET.fromstring(written("junit", failures=failures))
     assert root.get("errors") == "1" and root[0][0][0].tag == "error"
 
@@ -517,6 +637,10 @@ def test_findings_in_notebooks_stand_on_lines_of_the_file(
         "cell 3, line 8: The loss"
     )
     assert check(".", "--output-format", "pylint").stdout.startswith(f"nb.ipynb:{line}: [GRD101] cell 3, line 8: ")
+    (error,) = ET.fromstring(check(".", "--output-format", "checkstyle").stdout)[0]
+    assert (error.get("line"), error.get("column")) == (str(line), None) and "cell 3, line 8: " in (error.get("message") or "")
+    (diagnostic,) = rdjson(check(".", "--output-format", "rdjson").stdout)["diagnostics"]
+    assert diagnostic["location"]["range"] == {"start": {"line": line}, "end": {"line": line}} and "suggestions" not in diagnostic
     assert (
         ET.fromstring(check(".", "--output-format", "junit").stdout)[0][0].get("name") == "GRD101 unscaled-loss (cell 3, line 8)"
     )

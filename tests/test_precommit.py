@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT
-from samples import CLEAN, SAFE, script
+from samples import CLEAN, SAFE, run, script
 
 pytest.importorskip("pre_commit", reason="pre-commit is not installed")
 CONFIG = re.search(r"^```yaml\n(repos:\n.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
@@ -60,6 +61,16 @@ def scratch(folder: Path, home: Path, hook: str) -> Path:
     script(folder, "loss.backward(\n", "notes.txt")
     git(folder, "add", "-A")
     return folder
+
+
+def test_a_name_that_begins_with_a_dash_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yaml = pytest.importorskip("yaml")
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, SAFE, "--fix.py")
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")):
+        _, *arguments = [*shlex.split(hook["entry"]), *hook["args"], "--fix.py"]
+        done = run(*arguments)
+        assert (done.exit_code in (0, 1) and "--fix.py" in done.stdout) or "1 fixed" in done.stdout, done.output
 
 
 def pre_commit(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,5 @@
-"""Accepts findings for now: writes the baseline, and reports what the baseline and new ignore comments hold back."""
+"""Accepts findings for now: writes the baseline, and reports what the baseline, new ignore comments
+and a change hold back."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ def conclude(plan: Plan, results: Sequence[FileResult]) -> tuple[list[str], Sequ
         lines.extend(told_of_baseline(plan.baselines.target or Path(), *written))
         results = [replace(each, diagnostics=tuple(d for d in each.diagnostics if d.code == ALWAYS_ON)) for each in results]
     else:
+        lines.extend(told_of_change(results, plan))
         lines.extend(told(results, plan.baselines.stale(plan.jobs, results, options.paths)))
     if options.add_ignore:
         lines.extend(told_of_comments(results))
@@ -40,6 +42,20 @@ def told(results: Sequence[FileResult], stale: int) -> Iterator[str]:
     if stale:
         entries = f"{count(stale, 'entry', 'entries')} of the baseline no longer {'occurs' if stale == 1 else 'occur'}"
         yield f"{entries}; rewrite it with `--write-baseline` to drop {'it' if stale == 1 else 'them'}."
+
+
+def told_of_change(results: Sequence[FileResult], plan: Plan) -> Iterator[str]:
+    """Yield the closing line about findings that the change does not reach, or about a change without anything to check."""
+    from gradlint.report.lines import count, safe
+
+    if plan.change is None:
+        return
+    outside = sum(result.outside for result in results)
+    since = safe(plan.change.since.words)
+    if outside:
+        yield f"{count(outside, 'finding is', 'findings are')} outside of the change {since}."
+    elif not plan.jobs and plan.found.unchanged:
+        yield f"No Python file or notebook has changed {since}."
 
 
 def told_of_baseline(path: Path, findings: int, files: int) -> Iterator[str]:

@@ -49,11 +49,15 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Found:
-    """The files to check, one message for each path that cannot be checked, and what was skipped."""
+    """The files to check, one message for each path that cannot be checked, and what was skipped.
+
+    `unchanged` is how many files were skipped because a change does not touch them.
+    """
 
     targets: tuple[Target, ...]
     problems: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
+    unchanged: int = 0
 
 
 def discover(paths: Sequence[Path], configs: Configs | None = None) -> Found:

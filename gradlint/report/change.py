@@ -30,11 +30,11 @@ def changed_lines(source: Sequence[str], edits: Sequence[TextEdit]) -> list[Chan
     if not edits or max(edit.span.end.row for edit in edits) > len(source):
         return []
     first, last = min(edit.span.start.row for edit in edits), max(edit.span.end.row for edit in edits)
-    lines = list(_compared(source[first - 1 : last], _edited(source[first - 1 : last], first, edits), first))
+    lines = list(_compared(source[first - 1 : last], edited(source[first - 1 : last], first, edits), first))
     return [*lines[:MOST], Changed(lines[MOST].row, GAP)] if len(lines) > MOST else lines
 
 
-def _edited(lines: Sequence[str], first: int, edits: Sequence[TextEdit]) -> list[str]:
+def edited(lines: Sequence[str], first: int, edits: Sequence[TextEdit]) -> list[str]:
     """Return the lines from the row `first` on, with the edits applied."""
 
     def offset(place: Place) -> int:

@@ -138,10 +138,22 @@ def _junit(found: Report) -> Iterator[str]:
     yield junit(found)
 
 
+def _checkstyle(found: Report) -> Iterator[str]:
+    from gradlint.report.checkstyle import checkstyle
+
+    yield checkstyle(found)
+
+
 def _pylint(found: Report) -> Iterator[str]:
     from gradlint.report.pylint import pylint
 
     return pylint(found)
+
+
+def _rdjson(found: Report) -> Iterator[str]:
+    from gradlint.report.rdjson import rdjson
+
+    yield rdjson(found)
 
 
 def _text_statistics(found: Report) -> Iterator[str]:
@@ -174,7 +186,9 @@ _WRITERS: Mapping[str, Writer] = {
     "github": _github,
     "gitlab": _gitlab,
     "junit": _junit,
+    "checkstyle": _checkstyle,
     "pylint": _pylint,
+    "rdjson": _rdjson,
 }
 _STATISTICS: Mapping[str, Writer] = {
     "full": _text_statistics,

@@ -118,7 +118,7 @@ def _known(store: Store, digest: str, job: Job, name: str, data: bytes | None = 
     findings, loops = known
     if not findings:
         return FileResult(name, loops=loops)
-    if job.task.baseline is not None or name.endswith(".ipynb"):
+    if job.task.baseline is not None or job.task.changed is not None or name.endswith(".ipynb"):
         return None
     from gradlint.files.decode import Decoded, decode
 

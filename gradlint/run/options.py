@@ -12,6 +12,8 @@ _APART = {
     "--watch": ("--diff", "--add-ignore", "--write-baseline", "--show-files", "--show-settings"),
     "--add-ignore": ("--fix", "--fix-only", "--diff", "--show-fixes", "--write-baseline"),
     "--write-baseline": ("--diff", "--fix-only"),
+    "--changed-since": ("--diff-base", "--write-baseline"),
+    "--diff-base": ("--write-baseline",),
 }
 """Options that cannot be combined."""
 
@@ -63,6 +65,8 @@ class Options:
     reason: str | None = None
     ask: bool = False
     watch: bool = False
+    changed_since: str | None = None
+    diff_base: str | None = None
 
     @property
     def applies(self) -> bool:
@@ -85,12 +89,14 @@ def require_compatible(options: Options) -> None:
         "--show-files": options.show_files,
         "--show-settings": options.show_settings,
         "--output-file": options.output_file is not None,
+        "--changed-since": options.changed_since is not None,
+        "--diff-base": options.diff_base is not None,
     }
     for one, others in _APART.items():
         for other in others:
             if given[one] and given[other]:
                 raise ConfigError(f"{one} cannot be used with {other}")
-    for one in ("--ask", "--watch", "--write-baseline"):
+    for one in ("--ask", "--watch", "--write-baseline", "--changed-since", "--diff-base"):
         if given[one] and options.from_stdin:
             raise ConfigError(f"{one} cannot be used with stdin")
     if options.reason is not None:

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
+from operator import not_
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradlint.config.load import Config, ConfigError, Configs, is_file, load_config, read_inline
 from gradlint.config.selection import Selection, require_known
@@ -19,13 +21,20 @@ from gradlint.run.options import Options, require_compatible
 from gradlint.run.outputs import require_apart
 from gradlint.run.task import Job, Task
 
+if TYPE_CHECKING:
+    from gradlint.changes.change import Change
+
 STDIN = Path("-")
 """The name of stdin, unless it is given another."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `unsafe` and `output_format` apply to the whole run, and `piped` is the content of stdin."""
+    """What a run will do.
+
+    `unsafe` and `output_format` apply to the whole run, and `piped` is the content of stdin. If `change` is set, the run only
+    checks the files that it touches.
+    """
 
     options: Options
     unsafe: bool
@@ -34,17 +43,22 @@ class Plan:
     jobs: tuple[Job, ...]
     piped: bytes | None = None
     baselines: Baselines = field(default_factory=Baselines)
+    change: Change | None = None
 
     @cached_property
     def idle(self) -> str:
         """Why the run checks nothing, so that having no findings is not good news. Empty if it checks something."""
         if self.found.problems:
             return ""
-        if not self.jobs:
+        if not self.jobs and not (self.change is not None and self.found.unchanged):
             if self.options.from_stdin:
                 return f"{self.options.stdin_filename} is not checked: it is excluded"
             return f"no Python files or notebooks found under {', '.join(map(str, self.options.paths))}"
-        return "" if any(_has_rules(each) for each in {job.task.selection for job in self.jobs}) else "no rule is selected"
+        return (
+            ""
+            if not self.jobs or any(_has_rules(each) for each in {job.task.selection for job in self.jobs})
+            else "no rule is selected"
+        )
 
 
 def make_plan(options: Options) -> Plan:
@@ -67,9 +81,32 @@ def make_plan(options: Options) -> Plan:
     require_apart(outputs, (target.path for target in found.targets))
     baselines = Baselines(options.write_baseline)
     baselines.require(nearest.baseline)
-    tasks = _Tasks(options, nearest.unsafe_fixes, baselines)
+    change = _change(options, found)
+    if change is not None:
+        found = _within(found, change)
+    tasks = _Tasks(options, nearest.unsafe_fixes, baselines, change)
     jobs = tuple(Job(target.path, tasks.of(target), target.named, piped) for target in found.targets)
-    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped, baselines)
+    return Plan(options, nearest.unsafe_fixes, nearest.output_format, found, jobs, piped, baselines, change)
+
+
+def _change(options: Options, found: Found) -> Change | None:
+    """Return the change whose findings are asked for, or None if all findings are. Raises GitError."""
+    ref = options.changed_since if options.diff_base is None else options.diff_base
+    if ref is None or (found.problems and not found.targets):
+        return None
+    from gradlint.changes.change import Since, change_since
+
+    paths = [target.path for target in found.targets]
+    home = _home(options)
+    return change_since(Since(ref, options.diff_base is not None), home if home.is_dir() else paths[0].parent, paths)
+
+
+def _within(found: Found, change: Change) -> Found:
+    """Leave out the files that the change does not touch. Raises GitError."""
+    touched = [change.lines(target.path) is not None for target in found.targets]
+    rest = [LeftOut(target.path, f"unchanged {change.since.words}") for target in compress(found.targets, map(not_, touched))]
+    targets = tuple(compress(found.targets, touched))
+    return Found(targets, found.problems, (*found.left_out, *rest), unchanged=len(rest))
 
 
 def _has_rules(selection: Selection) -> bool:
@@ -168,16 +205,22 @@ def _piped(name: Path, configs: Configs) -> Found:
 class _Tasks:
     """Makes the tasks for each configuration, and compiles its patterns only once."""
 
-    def __init__(self, options: Options, unsafe: bool, baselines: Baselines) -> None:
+    def __init__(self, options: Options, unsafe: bool, baselines: Baselines, change: Change | None) -> None:
         self.fix = options.fixing or options.fix_only or options.diff
         self.unsafe = unsafe
         self.annotate = (options.reason or "") if options.add_ignore else None
         self.baselines = baselines
+        self.change = change
         self._silencers: dict[int, Callable[[Path], Sequence[str]]] = {}
         self._made: dict[tuple[int, tuple[str, ...]], Task] = {}
 
     def of(self, target: Target) -> Task:
         """Return what to do with a file."""
+        task = self._whole(target)
+        return task if self.change is None else replace(task, changed=self.change.lines(target.path))
+
+    def _whole(self, target: Target) -> Task:
+        """Return what to do with a file, whatever has changed in it."""
         config = target.config
         silenced, entries = self._silenced(target), self.baselines.entries(config.baseline, target.path)
         made = self._made.get((id(config), silenced)) if entries is None else None

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
+from operator import not_
 
 from gradlint.analysis import engine
 from gradlint.analysis.located import Located
 from gradlint.analysis.neighbours import neighbours_of
 from gradlint.analysis.project import Project
 from gradlint.analysis.text_changes import edited
+from gradlint.changes.lines import moved
+from gradlint.changes.reach import Reach
 from gradlint.diagnostic import Diagnostic, LoopVerdict, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
@@ -19,12 +23,21 @@ from gradlint.registry import all_rules
 from gradlint.repository.context import NO_CONTEXT, Context
 from gradlint.rule import Rule
 from gradlint.run.task import Task
-from gradlint.suppression.baseline import Entries, Sorted, sort
+from gradlint.suppression.baseline import Entries, sort
 from gradlint.suppression.comments import keep
 from gradlint.suppression.prints import Print, prints
 
 Repair = Callable[["Review"], FixOutcome]
 """Turns a text into another one, and says which findings this removes."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The findings to report, the prints of those that the baseline holds back, and the findings outside of the change."""
+
+    new: tuple[Diagnostic, ...]
+    held: tuple[Print, ...] = ()
+    outside: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,13 +94,18 @@ class Review:
         wanted = (each if self._may_fix(each) else replace(each, fix=None) for each in keep(text, found))
         return tuple(self._writable(text, each) for each in wanted)
 
-    def split(self, text: str, found: tuple[Diagnostic, ...]) -> Sorted:
-        """Split findings into new ones and those that the baseline holds back."""
-        if not self.task.baseline:
-            return Sorted(found)
-        if text == self.text:
-            return sort(text, found, self.task.baseline)
-        return sort(text, found, self._matched, loosely=True)
+    def split(self, text: str, found: tuple[Diagnostic, ...]) -> Split:
+        """Split findings into those to report, those that the baseline holds back, and those that the change does not reach."""
+        new, held = found, tuple[Print, ...]()
+        if self.task.baseline:
+            unchanged = text == self.text
+            known = sort(text, found, self.task.baseline if unchanged else self._matched, loosely=not unchanged)
+            new, held = known.new, known.held
+        if self.task.changed is None or not new:
+            return Split(new, held)
+        reach = Reach(text, moved(self.task.changed, self.text, text), lambda: self.loops(text, found))
+        reached = [reach.of(each) for each in new]
+        return Split(tuple(compress(new, reached)), held, tuple(compress(new, map(not_, reached))))
 
     def new(self, text: str) -> tuple[Diagnostic, ...]:
         """Return what is reported."""

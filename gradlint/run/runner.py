@@ -19,6 +19,8 @@ from gradlint.run.process_pool import Pool
 from gradlint.run.task import FileResult, Job, Task
 
 if TYPE_CHECKING:
+    from gradlint.changes.lines import Lines
+    from gradlint.files.notebook import Notebook
     from gradlint.run.cache import Cache
     from gradlint.run.review import Repair
     from gradlint.timings import Timings
@@ -80,7 +82,9 @@ def _results(taken: Sequence[Candidate | FileResult], done: Iterator[Timed], tim
 def _can_be_kept(result: FileResult, task: Task) -> bool:
     if result.crash is not None:
         return False
-    return not result.diagnostics and not result.prints if task.baseline is not None else not result.cells
+    if task.baseline is not None or task.changed is not None:
+        return not (result.diagnostics or result.prints or result.outside)
+    return not result.cells
 
 
 def _prepare() -> None:
@@ -154,6 +158,8 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair
     except NotANotebook as error:
         return FileResult(name, (unreadable(name, 1, 1, str(error)),))
     code, source = replace(decoded, text=notebook.code, encoding="utf-8", bom=False), notebook.code.encode()
+    if task.changed is not None:
+        task = replace(task, changed=_in_cells(task.changed, notebook))
     result = _check(name, source, code, task, repair, notebook.refusal)
     if result.after is not None:
         try:
@@ -172,6 +178,14 @@ def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair
         applied=result.applied,
         cells=cells if result.diagnostics else (),
     )
+
+
+def _in_cells(changed: Lines, notebook: Notebook) -> Lines:
+    """Return the rows of a notebook's module for changed lines of its file."""
+    from gradlint.changes.lines import rows_of_cells
+    from gradlint.report.cells import source_lines
+
+    return rows_of_cells(changed, dict(zip(notebook.cells, notebook.starts, strict=True)), source_lines(notebook.text))
 
 
 def _check(
@@ -198,10 +212,9 @@ def _check(
             pass
     found = review.found(text)
     split = review.split(text, found)
-    result = FileResult(
-        name, split.new, applied, loops=review.loops(text, split.new), text=text if split.new else "", held=split.held
-    )
-    result = replace(result, context=review.context)
+    loops = review.loops(text, (*split.new, *split.outside))
+    result = FileResult(name, split.new, applied, loops=loops, text=text if split.new else "", held=split.held)
+    result = replace(result, outside=len(split.outside), context=review.context)
     if task.baseline is not None:
         result = replace(result, prints=review.prints(text, found))
     return replace(result, before=data, after=after) if applied else result

@@ -12,6 +12,7 @@ from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.repository.context import NO_CONTEXT, Context
 
 if TYPE_CHECKING:
+    from gradlint.changes.lines import Lines
     from gradlint.suppression.baseline import Entries
     from gradlint.suppression.prints import Print
 
@@ -32,6 +33,8 @@ class Task:
     """Whether to read the modules that the file imports, and those that lead to it."""
     max_size: int | None = None
     """How much code of a file is parsed. None means the default."""
+    changed: Lines | None = None
+    """The lines of the file that a change touches, if only its findings are reported."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class FileResult:
 
     `text` is what the diagnostics are about. In a notebook, `cells` are the texts by cell number. `before` and `after` are set if
     a fix was applied, and `crash` if gradlint itself failed. `held` are the baseline entries that hold findings back, and
-    `prints` identify all findings, held back or not. `loops` holds the verdict on each training loop. `context` is what the
+    `prints` identify all findings, held back or not. `outside` is
+    how many findings the change does not reach. `loops` holds the verdict on each training loop. `context` is what the
     result depends on besides the content of the file.
     """
 
@@ -68,4 +72,5 @@ class FileResult:
     crash: str | None = None
     held: tuple[Print, ...] = ()
     prints: tuple[Print, ...] = ()
+    outside: int = 0
     context: Context = NO_CONTEXT

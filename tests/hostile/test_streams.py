@@ -82,7 +82,9 @@ def test_code_is_no_command_where_it_is_a_diff(tmp_path: Path) -> None:
     assert "##[" not in shown and not any(line.lstrip().startswith("::") for line in shown.splitlines())
 
 
-@pytest.mark.parametrize("form", ["full", "concise", "grouped", "github", "pylint", "gitlab", "junit", "json"])
+@pytest.mark.parametrize(
+    "form", ["full", "concise", "grouped", "github", "pylint", "gitlab", "junit", "json", "checkstyle", "rdjson"]
+)
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029"])
 def test_no_line_ends_within_a_line(tmp_path: Path, form: str, separator: str) -> None:
     text = SAFE.replace("criterion(model(x), y)", f"criterion(model(x), y, '{separator}::error::boo')")

@@ -130,6 +130,17 @@ in_output, in_status, in_other = partial(_option, OUTPUT), partial(_option, STAT
     help="Comma-separated rules whose fixes gradlint must not apply.",
 )
 @in_files(
+    "--changed-since",
+    metavar="REF",
+    help="Report only findings on lines that have changed since this commit or branch, committed or not, or in whose loop "
+    "a line has changed.",
+)
+@in_files(
+    "--diff-base",
+    metavar="REF",
+    help="The same for what has changed since HEAD branched off from REF, as a pull request shows it.",
+)
+@in_files(
     "--exclude",
     multiple=True,
     callback=_listed,

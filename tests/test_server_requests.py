@@ -299,6 +299,28 @@ async def test_a_newer_version_interrupts_the_runs_of_an_older_one(tmp_path: Pat
         assert (await verdict).version == 2
 
 
+@pytest.mark.asyncio
+async def test_work_that_takes_long_is_shown(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.write_text("stuck")
+    uri = (tmp_path / "train.py").as_uri()
+    again = "while open({!r}).read(): real(self, *arguments, **settings)".format(str(flag))
+    able = capabilities()
+    able.window = types.WindowClientCapabilities(work_done_progress=True)
+    async with connected(able, config=blocked(flag, again)) as editor:
+        item = types.TextDocumentItem(uri, "python", 1, SAFE)
+        editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        verdict = asyncio.ensure_future(asked(editor, "gradlint/verdict", uri))
+        for _ in range(10 * PATIENCE):
+            if any(editor.client.progress_reports.values()):
+                break
+            await asyncio.sleep(0.1)
+        flag.write_text("")
+        assert (await verdict).answer == "wrong"
+        ((begun, *_),) = editor.client.progress_reports.values()
+        assert isinstance(begun, types.WorkDoneProgressBegin) and begun.title == "gradlint: judging the training loops"
+
+
 def test_exit_ends_the_process_whatever_runs(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.write_text("stuck")

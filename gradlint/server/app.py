@@ -5,6 +5,7 @@ https://microsoft.github.io/language-server-protocol/
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -42,6 +43,7 @@ def serve() -> None:
     """Serve one client over stdin and stdout until it disconnects, and end the process."""
     stdout = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may be written between the messages
+    logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show stderr, and cancelled requests are no mistake
     make().start_io(sys.stdin.buffer, stdout)
     _end(0)
 

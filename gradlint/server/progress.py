@@ -70,7 +70,8 @@ async def _created(server: Server) -> types.ProgressToken | None:
         return None
     token = str(uuid4())
     try:
-        await server.work_done_progress.create_async(token)
+        # The client answers even if nobody waits any more, and pygls cannot take an answer to a cancelled request.
+        await asyncio.shield(asyncio.ensure_future(server.work_done_progress.create_async(token)))
     except JsonRpcException:
         return None
     return token

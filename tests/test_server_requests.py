@@ -304,7 +304,7 @@ async def test_work_that_takes_long_is_shown(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.write_text("stuck")
     uri = (tmp_path / "train.py").as_uri()
-    again = "while open({!r}).read(): real(self, *arguments, **settings)".format(str(flag))
+    again = f"while open({str(flag)!r}).read(): real(self, *arguments, **settings)"
     able = capabilities()
     able.window = types.WindowClientCapabilities(work_done_progress=True)
     async with connected(able, config=blocked(flag, again)) as editor:

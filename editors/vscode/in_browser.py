@@ -219,7 +219,7 @@ class Editor:
             self.page.wait_for_timeout(200)
 
     def timeline(self) -> Locator:
-        frame = self.page.frame_locator("iframe.webview.ready").frame_locator("iframe#active-frame")
+        frame = self.page.frame_locator("iframe.webview.ready").last.frame_locator("iframe#active-frame")
         return frame.locator("svg.gradlint")
 
     def picture(self, name: str, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, *, still: bool = False) -> None:
@@ -353,6 +353,7 @@ def main() -> None:
     parser.add_argument("--chromium", required=True)
     parser.add_argument("--python", default=sys.executable, help="an interpreter with gradlint and its extra `lsp`")
     parser.add_argument("--pictures", type=Path, default=Path(tempfile.mkdtemp(prefix="gradlint-pictures-")))
+    parser.add_argument("--only", action="append", help="the name of a part; the others are left out")
     asked = parser.parse_args()
     asked.pictures.mkdir(parents=True, exist_ok=True)
     place = Place(Path(tempfile.mkdtemp(prefix="gradlint-vscode-")))
@@ -373,8 +374,9 @@ def main() -> None:
                 ("notebook", lambda: try_notebook(editor)),
                 ("restart", lambda: try_restart(editor)),
             ):
-                print(f"{name} ...", flush=True)
-                tried()
+                if asked.only is None or name in asked.only:
+                    print(f"{name} ...", flush=True)
+                    tried()
         except BaseException:
             page.screenshot(path=asked.pictures / "failed.png")
             print(f"see {asked.pictures / 'failed.png'} and {place.home}", file=sys.stderr)

@@ -15,6 +15,7 @@ interface Answer extends Shown {
 export class Timeline implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private asked = 0;
+  private shown: Shown | undefined;
   private readonly refreshed = delayed(() => void this.refresh(), DELAY);
   private readonly listeners: vscode.Disposable;
 
@@ -53,8 +54,8 @@ export class Timeline implements vscode.Disposable {
         nonce: randomBytes(16).toString("hex"),
       });
       webview.onDidReceiveMessage((message) => {
-        if (message === READY) {
-          this.refreshed.soon();
+        if (message === READY && this.shown !== undefined) {
+          void webview.postMessage(this.shown);
         }
       });
       panel.onDidDispose(() => {
@@ -93,8 +94,9 @@ export class Timeline implements vscode.Disposable {
     if (number !== this.asked || this.panel === undefined) {
       return;
     }
-    const shown: Shown = answer ?? { svg: null, note: "gradlint does not check this file, or its server is not running." };
+    const { svg, note } = answer ?? { svg: null, note: "gradlint does not check this file, or its server is not running." };
+    this.shown = { svg, note };
     this.panel.title = answer?.function !== undefined ? `Timeline: ${answer.function}` : "Timeline";
-    await this.panel.webview.postMessage({ svg: shown.svg, note: shown.note } satisfies Shown);
+    await this.panel.webview.postMessage(this.shown);
   }
 }

@@ -22,7 +22,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   running = server;
   const status = statusItem(server.ask);
   const timeline = new Timeline(server.ask, context.extensionUri);
-  server.onStart = status.refresh;
+  server.onStart = () => {
+    status.refresh();
+    timeline.follow();
+  };
   let settings = currentSettings();
   const command = (name: string, run: () => unknown) => vscode.commands.registerCommand(`gradlint.${name}`, run);
   context.subscriptions.push(
@@ -91,6 +94,7 @@ class Running {
   }
 
   async showDebugInformation(): Promise<void> {
+    await this.turn;
     const request = { command: "gradlint.debugInformation", arguments: [] };
     const content = await this.ask<string>("workspace/executeCommand", request);
     const editor = `VS Code ${vscode.version}`;

@@ -23,17 +23,20 @@ export class Timeline implements vscode.Disposable {
     private readonly ask: Ask,
     private readonly home: vscode.Uri,
   ) {
-    const follow = () => {
-      if (this.panel?.visible === true) {
-        this.refreshed.soon();
-      }
-    };
+    const follow = () => this.follow();
     this.listeners = vscode.Disposable.from(
       vscode.window.onDidChangeTextEditorSelection(follow),
       vscode.window.onDidChangeActiveTextEditor(follow),
       vscode.window.onDidChangeNotebookEditorSelection(follow),
       vscode.workspace.onDidChangeTextDocument(follow),
     );
+  }
+
+  /** Draws anew what may have changed, if the view is visible. */
+  follow(): void {
+    if (this.panel?.visible === true) {
+      this.refreshed.soon();
+    }
   }
 
   /** Opens the view, or shows it again. */

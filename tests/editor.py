@@ -195,13 +195,14 @@ async def connected(
     options: object = None,
     settings: dict[str, Any] | None = None,
     config: ClientServerConfig = CONFIG,
+    root: str = "file:///nowhere",
 ) -> AsyncIterator[Editor]:
     """A session of its own."""
     started = await config.start()
     assert isinstance(started, Client)
     for key, value in (settings or {}).items():
         started.set_configuration(value, section=key)
-    answer = await begin(started, client or capabilities(), options)
+    answer = await begin(started, client or capabilities(), options, root)
     encoding = answer.capabilities.position_encoding
     try:
         yield Editor(started, str(getattr(encoding, "value", encoding)))
@@ -210,6 +211,8 @@ async def connected(
         await started.stop()  # type: ignore[no-untyped-call]
 
 
-async def begin(client: Client, able: types.ClientCapabilities, options: object = None) -> types.InitializeResult:
-    params = types.InitializeParams(able, root_uri="file:///nowhere", initialization_options=options)
+async def begin(
+    client: Client, able: types.ClientCapabilities, options: object = None, root: str = "file:///nowhere"
+) -> types.InitializeResult:
+    params = types.InitializeParams(able, root_uri=root, initialization_options=options)
     return await asyncio.wait_for(client.initialize_session(params), PATIENCE)

@@ -60,6 +60,10 @@ UNRUN = {
     "python -m tests.oracle": "trains under PyTorch for an hour; oracle/test_oracle.py::test_command runs it for a moment",
     "python -m tests.robustness": "reads every installed package for an hour; robustness/test_laws.py holds the same laws",
     "python -m benchmarks": "measures for many minutes, against programs that it downloads",
+    "cd editors/vscode": ".ci/run builds the extension, where npm is installed",
+    "npm": "needs the network; .ci/run does the same in a copy",
+    "code --install-extension": "needs Visual Studio Code; editors/vscode/test.sh installs the extension in code-server",
+    "./test.sh": "opens an editor in a browser for some minutes",
     "mkdocs": "test_the_site_is_built builds the site",
 }
 """Beginnings of commands that are not run here, and why."""

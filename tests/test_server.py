@@ -17,7 +17,6 @@ from pytest_lsp import ClientServerConfig
 from samples import BOTH, CLEAN, SAFE, SYNTAX_ERROR, check, run, script
 
 from gradlint import __version__
-from gradlint.explain import page
 from gradlint.report.pages import page_url
 
 FIX_ALL = "source.fixAll.gradlint"
@@ -305,23 +304,22 @@ async def test_a_comment_that_silences(editor: Editor, tmp_path: Path, line: str
 
 
 @together
-async def test_hover_shows_the_page(editor: Editor, tmp_path: Path) -> None:
+async def test_hover_over_findings_and_comments(editor: Editor, tmp_path: Path) -> None:
     uri = (tmp_path / "train.py").as_uri()
     await editor.open(uri, SAFE)
     shown = await editor.hover(uri, 7, 12) or ""
-    body = page("GRD101").partition("## Why is this bad?")[2].partition("## References")[0]
-    body = body.replace("](GRD103.md)", f"]({page_url('GRD103')})")
-    assert shown.startswith("# [GRD101](https://") and body in shown
-    assert "<!--" not in shown and "](pictures" not in shown
+    assert shown.startswith("**GRD101** unscaled-loss (error)") and shown.endswith(f"]({page_url('GRD101')})")
     assert await editor.hover(uri, 0, 3) is None
     text = SAFE.replace("loss.backward()", "loss.backward()  # gradlint: ignore[scaled-loss-logged, GRD101, GRD30]")
     await editor.type(uri, text)
     column = text.split("\n")[7].index
     assert await editor.hover(uri, 7, column("logged")) == await editor.hover(uri, 7, column("scaled-loss"))
-    assert (await editor.hover(uri, 7, column("logged")) or "").startswith("# [GRD106]")
-    assert await editor.hover(uri, 7, column("GRD101") + 3) == shown
+    assert (await editor.hover(uri, 7, column("logged")) or "").startswith(f"**[GRD106]({page_url('GRD106')})**")
+    assert (await editor.hover(uri, 7, column("GRD101") + 3) or "").startswith(
+        f"**[GRD101]({page_url('GRD101')})** unscaled-loss: "
+    )
     listed = await editor.hover(uri, 7, column("GRD30") + 1) or ""
-    assert [line[3:9] for line in listed.split("\n")] == [f"GRD30{number}" for number in range(1, 10)]
+    assert [line[5:11] for line in listed.split("\n")] == [f"GRD30{number}" for number in range(1, 10)]
     assert "GRD106" in (await editor.hover(uri, 7, column("gradlint")) or "")
 
 
@@ -536,7 +534,7 @@ async def test_notebook_cells_are_one_module(editor: Editor, tmp_path: Path) -> 
     editor.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(book, items))
     (found,) = await editor.diagnostics(cells[3])
     assert (found.code, editor.marked(cells[3], found.range)) == ("GRD101", "loss.backward()")
-    assert (await editor.hover(cells[3], found.range.start.line, found.range.start.character) or "").startswith("# [GRD101]")
+    assert (await editor.hover(cells[3], found.range.start.line, found.range.start.character) or "").startswith("**GRD101** ")
     fix, ignore, everything = await editor.actions(cells[3])
     assert everything.kind == "notebook.source.fixAll.gradlint"
     cured = loop.replace("loss.backward()", "(loss / accum_steps).backward()")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from harness import FIXTURES
 from samples import CLEAN, SAFE, run, script
+
+from gradlint.show.svg import CHARACTER
 
 OUT_OF_SIGHT = """\
 from schedule import window_is_full
@@ -166,3 +169,12 @@ def test_what_divides_the_loss_is_named(name: str, said: str) -> None:
 
 def test_a_division_in_the_text_is_named(tmp_path: Path) -> None:
     assert "divided by `criterion(model(x), y) / accum_steps` at line 7" in run("show", script(tmp_path, CLEAN)).stdout
+
+
+def test_the_places_in_a_notebook_are_inside_of_the_picture(tmp_path: Path) -> None:
+    cells = [{"cell_type": "code", "source": CLEAN, "metadata": {}, "outputs": [], "execution_count": None}]
+    path = tmp_path / "train.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    svg = run("show", "--svg", "-", path).stdout
+    ((x, words),) = set(re.findall(r'<text x="([\d.]+)"[^>]*class="soft right">(cell:line)<', svg))
+    assert float(x) - len(words) * CHARACTER > 0

@@ -22,6 +22,7 @@ from gradlint.repository.leading import leads_to_training
 from gradlint.repository.needed import Outline, outline
 from gradlint.repository.resolve import resolve
 from gradlint.repository.settings_files import SettingsFiles
+from gradlint.simulate.going_on import GoOn, to_the_end
 from gradlint.simulate.roots import backwards
 from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import Module, Surroundings
@@ -97,7 +98,11 @@ class Neighbours:
         return [each for sources in self._sources for source in sources.values() for each in source.statements]
 
     def simulate(
-        self, statements: Sequence[cst.BaseStatement], words: Taught, unasked: frozenset[str] = frozenset()
+        self,
+        statements: Sequence[cst.BaseStatement],
+        words: Taught,
+        unasked: frozenset[str] = frozenset(),
+        go_on: GoOn = to_the_end,
     ) -> tuple[Simulation, ...]:
         """Run the statements of the file, or of a fixed text, with the modules around it. Returns nothing if there are none."""
         called = bool(backwards(statements)) or may_update(self.text)
@@ -105,7 +110,7 @@ class Neighbours:
             return ()
         around = self._imported.with_statements(self.path, statements)
         callers = [each.with_statements(self.path, statements) for each in self._callers] if called else []
-        return simulate(statements, words, around, callers, unasked)
+        return simulate(statements, words, around, callers, unasked, go_on)
 
     @property
     def context(self) -> Context:

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from gradlint.analysis.neighbours import Neighbours
 from gradlint.model.data.settings import NO_SETTINGS, SettingsInSight
 from gradlint.model.names.vocabulary import UNTAUGHT, Taught
+from gradlint.simulate.going_on import GoOn, to_the_end
 from gradlint.simulate.simulation import Simulation, simulate
 from gradlint.simulate.surroundings import ALONE, Surroundings
 
@@ -18,15 +19,19 @@ Runs = Callable[..., tuple[Simulation, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """The names that a configuration adds to the usual ones, and the modules around the text if they are followed."""
+    """The names that a configuration adds to the usual ones, and the modules around the text if they are followed.
+
+    `go_on` is called before each run, and ends the work by raising an exception.
+    """
 
     taught: Taught = UNTAUGHT
     neighbours: Neighbours | None = None
+    go_on: GoOn = to_the_end
 
     @cached_property
     def runs(self) -> Runs:
         """Run the text, or a fixed version of it, by itself, with the settings files that it names."""
-        return partial(simulate, words=self.taught, around=self._alone)
+        return partial(simulate, words=self.taught, around=self._alone, go_on=self.go_on)
 
     @property
     def _alone(self) -> Surroundings:
@@ -36,7 +41,9 @@ class Project:
     @cached_property
     def followed(self) -> Runs:
         """Run the text, or a fixed version of it, with the modules around it. Returns no runs if none are followed."""
-        return partial(self.neighbours.simulate, words=self.taught) if self.neighbours is not None else lambda *_, **__: ()
+        if self.neighbours is None:
+            return lambda *_, **__: ()
+        return partial(self.neighbours.simulate, words=self.taught, go_on=self.go_on)
 
     @property
     def settings(self) -> SettingsInSight:

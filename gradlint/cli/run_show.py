@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -125,26 +124,14 @@ def draw(text: str, filename: str, taught: Taught = UNTAUGHT, selection: Selecti
     """Draw the loops of a script or notebook with the given settings. The file name says which it is. Raises Unreadable."""
     from gradlint.analysis.neighbours import neighbours_of
     from gradlint.analysis.project import Project
-    from gradlint.analysis.source import Problem, read
-    from gradlint.registry import all_rules
-    from gradlint.show.reading import Reading
-    from gradlint.show.timeline import draw_all
+    from gradlint.show.drawing import Undrawable, drawn
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's parser warns about the code that is shown
-        code, place = _code(text, filename)
-        try:
-            source = read(code, taught, every_loop=True)
-            if isinstance(source, Problem):
-                at = place(source.row)
-                cell = f"cell {at.cell}:" if at.cell is not None else ""
-                raise Unreadable(f"{filename}:{cell}{at.line}:{source.column}: {source.message}")
-            rules, chosen = all_rules(), {rule.code: rule for rule in selection.choose(all_rules())}
-            project = Project(taught, neighbours_of(filename, code) if follow else None)
-            reading = Reading(source, filename, place)
-            return draw_all(reading, [chosen.get(rule.code, rule) for rule in rules], project, chosen.keys())
-        except RecursionError as error:
-            raise Unreadable(f"{filename}: the code is nested too deeply to be read") from error
+    code, place = _code(text, filename)
+    try:
+        project = Project(taught, neighbours_of(filename, code) if follow else None)
+        return drawn(code, filename, selection, project, place)
+    except Undrawable as error:
+        raise Unreadable(str(error)) from error
 
 
 def _code(text: str, filename: str) -> tuple[str, Callable[[int], At]]:

@@ -23,6 +23,7 @@ from gradlint.registry import all_rules
 from gradlint.repository.context import NO_CONTEXT, Context
 from gradlint.rule import Rule
 from gradlint.run.task import Task
+from gradlint.simulate.going_on import GoOn, to_the_end
 from gradlint.suppression.baseline import Entries, sort
 from gradlint.suppression.comments import keep
 from gradlint.suppression.prints import Print, prints
@@ -45,7 +46,7 @@ class Review:
     """A text as it was read, and the answers about it. The methods take the current state of the text.
 
     `refusal` says why a new text cannot be written to the file. A fix that would produce such a text is withheld. `unsaved` holds
-    unsaved texts of other files in an editor, by path.
+    unsaved texts of other files in an editor, by path. `go_on` is called before each simulated run, and may end the work.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Review:
     task: Task
     refusal: Callable[[str], str | None] | None = None
     unsaved: Mapping[str, str] = field(default_factory=dict)
+    go_on: GoOn = to_the_end
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -62,7 +64,8 @@ class Review:
     def project(self) -> Project:
         """What is known from outside the text."""
         taught = self.task.names.taught(self.task.max_size)
-        return Project(taught, neighbours_of(self.name, self.text, self.unsaved) if self.task.follow else None)
+        neighbours = neighbours_of(self.name, self.text, self.unsaved) if self.task.follow else None
+        return Project(taught, neighbours, self.go_on)
 
     @property
     def context(self) -> Context:

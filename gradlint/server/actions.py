@@ -107,10 +107,10 @@ def _admitted(finding: Diagnostic, *, unsafe: bool) -> bool:
 
 
 def _within(asked: Asked, checked: Checked, client: Client) -> Iterator[tuple[Diagnostic, types.Diagnostic]]:
-    """Yield the findings that the range touches, each with the diagnostic that the client has."""
+    """Yield the findings on the lines of the range, wherever in them, each with the diagnostic that the client has."""
     for finding in checked.findings:
         location = checked.document.location(finding.span)
-        if location is None or location.uri != asked.uri or not _touch(location.range, asked.range):
+        if location is None or location.uri != asked.uri or not _share_a_line(location.range, asked.range):
             continue
         known: Sequence[types.Diagnostic] = [
             each for each in asked.shown if each.code == finding.code and each.range == location.range
@@ -118,8 +118,13 @@ def _within(asked: Asked, checked: Checked, client: Client) -> Iterator[tuple[Di
         yield finding, known[0] if known else diagnostic(finding, location, checked.document, client)
 
 
-def _touch(one: types.Range, other: types.Range) -> bool:
-    return one.start <= other.end and other.start <= one.end
+def _share_a_line(one: types.Range, other: types.Range) -> bool:
+    return one.start.line <= _last_line(other) and other.start.line <= _last_line(one)
+
+
+def _last_line(each: types.Range) -> int:
+    """Return the last line of a range. Whole lines are selected up to the start of the line below them, which is not meant."""
+    return each.end.line - 1 if each.end.character == 0 and each.end.line > each.start.line else each.end.line
 
 
 def _fix(finding: Diagnostic, shown: types.Diagnostic, document: Document, client: Client) -> types.CodeAction | None:

@@ -1,100 +1,29 @@
-"""The messages of the protocol, and the answer to each. https://microsoft.github.io/language-server-protocol/"""
+"""The messages about the connection and about texts, and the answer to each.
+
+https://microsoft.github.io/language-server-protocol/
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
-from pygls.lsp.server import LanguageServer
 
-from gradlint import __version__
 from gradlint.config.load import FILE_NAMES
-from gradlint.report.lines import one_line
-from gradlint.server.actions import KINDS, Asked, Choice, fix_all, quick_fixes
-from gradlint.server.convert import SOURCE, Client, diagnostics, edit
-from gradlint.server.documents import Document, Script
-from gradlint.server.found import Checked
-from gradlint.server.policy import read_settings
-from gradlint.server.session import Session
+from gradlint.server.commands import answer_commands
+from gradlint.server.convert import SOURCE, Client
+from gradlint.server.documents import Script
+from gradlint.server.requests import answer_requests
+from gradlint.server.server import Server
+from gradlint.server.shown import answer_what_is_shown
+from gradlint.server.workspace import answer_workspace
 
-_NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    [types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])], save=True
-)
-
-
-class Server(LanguageServer):
-    """The server and its state. Errors in it are logged, and shown only if the user can do something about them."""
-
-    def __init__(self) -> None:
-        super().__init__(SOURCE, __version__, notebook_document_sync=_NOTEBOOKS)
-        self.client = Client()
-        self.session = Session(self.publish)
-        self._told: set[str] = set()
-        self._crashes: dict[str, str] = {}
-
-    def publish(self, checked: Checked) -> None:
-        """Send the findings. A client that pulls requests them itself, except for the cells of a notebook."""
-        self.tell(checked)
-        if self.client.pulls and isinstance(checked.document, Script):
-            if checked.among:
-                self.refresh()
-            return
-        versions = _versions(checked.document)
-        for uri, found in diagnostics(checked, self.client).items():
-            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, versions[uri]))
-
-    def tell(self, checked: Checked) -> None:
-        """Show what is wrong with the configuration, and log crashes of gradlint itself, each only once."""
-        if checked.problem is not None:
-            self.complain(checked.problem)
-        uri = checked.document.uri
-        if checked.crash is not None and self._crashes.get(uri) != checked.crash:
-            self._crashes[uri] = checked.crash
-            self.log(f"gradlint itself failed on {uri}:\n{checked.crash}")
-
-    def complain(self, problem: str) -> None:
-        """Show a message, but only once."""
-        if problem not in self._told:
-            self._told.add(problem)
-            self.window_show_message(types.ShowMessageParams(types.MessageType.Error, one_line(f"gradlint: {problem}")))
-
-    def log(self, message: str) -> None:
-        """Write an error to the client's log."""
-        self.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what pygls would show, because the user can do nothing about it."""
-        self.log(f"{getattr(source, '__name__', source)}: {error}")
-
-    def settle(self, value: object) -> None:
-        """Apply the editor's settings."""
-        settings, mistakes, strange = read_settings(value)
-        for mistake in mistakes:
-            self.complain(mistake)
-        for each in strange:
-            self.log(each)
-        self.session.configure(settings)
-
-    def check_all(self) -> None:
-        """Check everything that is open."""
-        for document in self.session.documents.all():
-            self.session.check_again(document.uri)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Make a client that pulls request the findings again."""
-        if get_capability(self.client_capabilities, "workspace.diagnostics.refresh_support"):
-            self.workspace_diagnostic_refresh(None)
-
-
-def _versions(document: Document) -> dict[str, int | None]:
-    if isinstance(document, Script):
-        return {document.uri: document.version}
-    return {cell.uri: cell.version for cell in document.cells}
+SCRIPT = ".py"
 
 
 def make() -> Server:
@@ -103,19 +32,31 @@ def make() -> Server:
     _answer_lifecycle(server)
     _answer_scripts(server)
     _answer_notebooks(server)
-    _answer_requests(server)
+    answer_requests(server)
+    answer_commands(server)
+    answer_what_is_shown(server)
+    answer_workspace(server)
     return server
 
 
 def serve() -> None:
-    """Serve one client over stdin and stdout until it disconnects."""
+    """Serve one client over stdin and stdout until it disconnects, and end the process."""
     stdout = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may be written between the messages
+    logging.getLogger("pygls").setLevel(logging.ERROR)  # editors show stderr, and cancelled requests are no mistake
     make().start_io(sys.stdin.buffer, stdout)
+    _end(0)
+
+
+def _end(status: int) -> None:
+    """End the process at once. Python would first wait for the checks that still run."""
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _answer_lifecycle(server: Server) -> None:
     session = server.session
+    closed: list[bool] = []
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
@@ -132,6 +73,11 @@ def _answer_lifecycle(server: Server) -> None:
     @server.feature(types.SHUTDOWN)
     def shutdown(_: None) -> None:
         session.close()
+        closed.append(True)
+
+    @server.feature(types.EXIT)
+    def exit_(_: None) -> None:
+        _end(0 if closed else 1)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
@@ -140,7 +86,10 @@ def _answer_lifecycle(server: Server) -> None:
             server.check_all()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    def did_change_watched_files(_: types.DidChangeWatchedFilesParams) -> None:
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        if all(each.uri.endswith(SCRIPT) for each in params.changes):
+            session.touch()
+            return
         session.reconfigure()
         server.check_all()
 
@@ -158,7 +107,7 @@ def _registrations(capabilities: types.ClientCapabilities) -> list[types.Registr
     """Return what the client should report: changes of configuration files, and of its settings for gradlint."""
     wanted = []
     if get_capability(capabilities, "workspace.did_change_watched_files.dynamic_registration"):
-        watchers = [types.FileSystemWatcher(f"**/{name}") for name in FILE_NAMES]
+        watchers = [types.FileSystemWatcher(f"**/{name}") for name in (*FILE_NAMES, f"*{SCRIPT}")]
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
         wanted.append(types.Registration("gradlint-files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options))
     if get_capability(capabilities, "workspace.did_change_configuration.dynamic_registration"):
@@ -239,57 +188,3 @@ def _answer_notebooks(server: Server) -> None:
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseNotebookDocumentParams) -> None:
         _closed(server, params.notebook_document.uri)
-
-
-def _answer_requests(server: Server) -> None:
-    session = server.session
-    pull = types.DiagnosticOptions(inter_file_dependencies=True, workspace_diagnostics=False, identifier=SOURCE)
-
-    @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, pull)
-    async def pulled(params: types.DocumentDiagnosticParams) -> types.RelatedFullDocumentDiagnosticReport:
-        checked = await session.checked(params.text_document.uri)
-        if checked is None or not isinstance(checked.document, Script):
-            return types.RelatedFullDocumentDiagnosticReport([])
-        server.tell(checked)
-        return types.RelatedFullDocumentDiagnosticReport(diagnostics(checked, server.client)[checked.document.uri])
-
-    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(KINDS, resolve_provider=True))
-    async def code_action(params: types.CodeActionParams) -> Sequence[types.CodeAction] | None:
-        checked = await session.checked(params.text_document.uri)
-        if checked is None:
-            return None
-        asked = Asked.of(params)
-        actions = [*quick_fixes(asked, checked, server.client), *fix_all(asked, checked)]
-        if server.client.resolves:
-            return actions
-        return [action for action in [await _completed(each, server) for each in actions] if action.edit is not None]
-
-    @server.feature(types.CODE_ACTION_RESOLVE)
-    async def resolve(action: types.CodeAction) -> types.CodeAction:
-        return await _completed(action, server)
-
-    @server.feature(types.TEXT_DOCUMENT_HOVER)
-    async def hovered(params: types.HoverParams) -> types.Hover | None:
-        from gradlint.server.hover import hover
-
-        checked = await session.checked(params.text_document.uri)
-        return hover(checked, params.text_document.uri, params.position, server.client) if checked is not None else None
-
-
-async def _completed(action: types.CodeAction, server: Server) -> types.CodeAction:
-    """Return an action with its edit for the current text."""
-    choice = Choice.of(action) if action.edit is None else None
-    checked = await server.session.checked(choice.uri) if choice is not None else None
-    if choice is None or checked is None:
-        return action
-    document, finding = checked.document, choice.finding(checked)
-    if finding is not None:
-        code = await server.session.silenced(document, finding)
-    elif choice.ignore is None and checked.problem is None:
-        code = await server.session.repaired(document)
-    else:
-        return action
-    changes = document.rewritten(code)
-    if changes:
-        action.edit = edit(changes, server.client)
-    return action

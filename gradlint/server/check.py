@@ -118,7 +118,7 @@ def _findings(document: Document, policy: Policy, memory: Memory, go_on: GoOn) -
     code = document.code
     if not worth_reading(code, policy.task):
         return ()
-    review = Review(name_of(document), code, policy.task)
+    review = Review(name_of(document), code, policy.task, go_on=go_on)
     seen = outline(code, review.project.taught)
     found = _known(seen, policy, memory)
     if found is None:

@@ -1,20 +1,15 @@
-"""Checks one version of a text among the modules around it, including unsaved ones from the editor."""
+"""Checks one version of a text among the modules around it, including unsaved ones from the editor, and judges its loops."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
-from gradlint.analysis.engine import examine
-from gradlint.analysis.project import Project, Runs
+from gradlint.analysis.engine import analysis
 from gradlint.run.review import Review
 from gradlint.server.check import Watched, guarded, name_of, reported, worth_reading
 from gradlint.server.documents import Document
 from gradlint.server.found import Checked, GoOn
 from gradlint.server.policy import Policies, Policy
-from gradlint.simulate.simulation import Simulation
 
 
 def check_among(document: Document, policies: Policies, unsaved: Mapping[str, str], go_on: GoOn) -> Checked:
@@ -23,35 +18,17 @@ def check_among(document: Document, policies: Policies, unsaved: Mapping[str, st
     def judge(policy: Policy) -> Checked:
         if not worth_reading(document.code, policy.task):
             return Checked(document, (), policy.task.unsafe, among=True)
-        review = Review(name_of(document), document.code, policy.task, unsaved=unsaved)
-        project = _Watched(review.project.taught, review.project.neighbours, go_on)
-        located = examine(document.code, review.name, Watched(review.rules, go_on), project=project)
-        raw = tuple(each.diagnostic for each in located)
-        found = reported(document.code, raw, policy, review)
-        return Checked(document, found, policy.task.unsafe, among=True, raw=raw, followed=frozenset(review.context.followed))
+        review = Review(name_of(document), document.code, policy.task, unsaved=unsaved, go_on=go_on)
+        known = analysis(document.code, review.name, Watched(review.rules, go_on), project=review.project)
+        found = reported(document.code, known.diagnostics, policy, review)
+        return Checked(
+            document,
+            found,
+            policy.task.unsafe,
+            among=True,
+            raw=known.diagnostics,
+            followed=frozenset(review.context.followed),
+            loops=known.loops(found, review.name),
+        )
 
     return guarded(document, policies, go_on, judge)
-
-
-@dataclass(frozen=True, eq=False)
-class _Watched(Project):
-    """A project that checks before each run whether it is still needed."""
-
-    go_on: GoOn = field(default=lambda: None)
-
-    @cached_property
-    def runs(self) -> Runs:
-        """Run the text by itself."""
-        return self._watched(Project(self.taught, self.neighbours).runs)
-
-    @cached_property
-    def followed(self) -> Runs:
-        """Run the text among its modules."""
-        return self._watched(Project(self.taught, self.neighbours).followed)
-
-    def _watched(self, runs: Runs) -> Runs:
-        def watched(*given: Any, **settings: Any) -> tuple[Simulation, ...]:
-            self.go_on()
-            return runs(*given, **settings)
-
-        return watched

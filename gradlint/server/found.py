@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from gradlint.diagnostic import Diagnostic
+from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.server.documents import Document
+from gradlint.simulate.going_on import GoOn
+
+__all__ = ["Checked", "GoOn", "Superseded"]
 
 
 class Superseded(Exception):
-    """The text has changed in the meantime, so findings would be about an old version."""
-
-
-GoOn = Callable[[], None]
-"""Called between the steps of the work. Raises Superseded if the rest is not needed."""
+    """The text has changed in the meantime, so findings would be about an old version. A check's `go_on` raises it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Checked:
 
     `unsafe` says whether unsafe fixes are included, and `problem` what is wrong with the configuration. `crash` is set if
     gradlint itself failed. `among` means that the modules around the text were read as well. Then `raw` has all findings before
-    comments and settings apply, and `followed` the paths of the modules.
+    comments and settings apply, `followed` the paths of the modules, and `loops` the verdict on each training loop.
     """
 
     document: Document
@@ -34,6 +32,7 @@ class Checked:
     among: bool = False
     raw: tuple[Diagnostic, ...] = ()
     followed: frozenset[str] = frozenset()
+    loops: tuple[LoopVerdict, ...] = ()
 
     def says(self, other: Checked) -> bool:
         """Whether an editor would show the same for the other result."""

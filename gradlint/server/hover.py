@@ -1,15 +1,14 @@
-"""Shows the page of a rule over its findings, and over the comments that name it."""
+"""Says in three lines what a rule is about, over its findings and over the comments that name it, with a link to its page."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from lsprotocol import types
 
 from gradlint.config.selection import specificity
+from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.registry import all_rules
+from gradlint.report.lines import one_line
 from gradlint.report.pages import page_url
-from gradlint.report.sarif_rules import descriptor
 from gradlint.rule import Rule
 from gradlint.server.convert import Client
 from gradlint.server.found import Checked
@@ -26,13 +25,16 @@ def hover(checked: Checked, uri: str, position: types.Position, client: Client) 
     for directive in read_suppressions(text.content).directives:
         if directive.start <= offset <= directive.end:
             return _of_comment(directive, offset, text, client)
-    here = []
+    here: dict[str, tuple[Diagnostic, types.Range]] = {}
     for finding in checked.findings:
         location = checked.document.location(finding.span)
         if location is not None and location.uri == uri and location.range.start <= position <= location.range.end:
-            here.append((finding.code, location.range))
-    codes = tuple(dict.fromkeys(code for code, _ in here))
-    return _shown(codes, here[0][1], client) if codes else None
+            here.setdefault(finding.code, (finding, location.range))
+    if not here:
+        return None
+    rules = {rule.code: rule for rule in all_rules()}
+    words = "\n\n".join(_found(finding, rules.get(code), client) for code, (finding, _) in here.items())
+    return _hover(words, next(iter(here.values()))[1], client)
 
 
 def _of_comment(directive: Directive, offset: int, text: Text, client: Client) -> types.Hover | None:
@@ -46,24 +48,28 @@ def _of_comment(directive: Directive, offset: int, text: Text, client: Client) -
         if any(specificity(rule.code, rule.name, each.text) for each in ((under,) if under is not None else selectors))
     ]
     place = types.Range(text.position(first), text.position(last))
-    if len(rules) < 2:
-        return _shown(tuple(rule.code for rule in rules), place, client) if rules else None
-    return _hover("\n".join(map(_line, rules)), place, client)
+    lines = [f"{_heading(rule.code, rule.name, client)}: {rule.summary}" for rule in rules]
+    return _hover("\n".join(f"- {line}" for line in lines) if len(lines) > 1 else lines[0], place, client) if lines else None
 
 
-def _line(rule: Rule) -> str:
-    return f"- [{rule.code}]({page_url(rule.code)}) {rule.name}: {rule.summary}"
+def _heading(code: str, name: str, client: Client) -> str:
+    return f"**[{code}]({page_url(code)})** {name}" if client.markdown else f"{code} {name}"
 
 
-def _shown(codes: Sequence[str], place: types.Range, client: Client) -> types.Hover:
-    names = {rule.code: rule.name for rule in all_rules()}
-    return _hover("\n\n---\n\n".join(_page(code, names.get(code, "syntax-error")) for code in codes), place, client)
-
-
-def _page(code: str, name: str) -> str:
-    """Return the page as readers of other reports get it: without HTML, and with links and pictures that load from anywhere."""
-    help = descriptor(code, name).get("help")
-    return f"# [{code}]({page_url(code)}) {name}\n\n{help['markdown'] if help is not None else ''}".strip()
+def _found(finding: Diagnostic, rule: Rule | None, client: Client) -> str:
+    """Return what is wrong, what gradlint would do about it, and where to read more."""
+    if rule is None:
+        return f"{_heading(finding.code, 'syntax-error', client)}  \n{one_line(finding.sentence)}"
+    fix = finding.fix
+    if fix is None:
+        cure = "gradlint has no fix for this."
+    else:
+        safe = fix.applicability is Applicability.SAFE
+        cure = f"{'Safe' if safe else 'Unsafe'} fix: {one_line(fix.message)}"
+    url = page_url(finding.code)
+    more = f"[Why it matters, and what it costs]({url})" if client.markdown else f"Why it matters, and what it costs: {url}"
+    heading = f"**{rule.code}** {rule.name}" if client.markdown else f"{rule.code} {rule.name}"
+    return "  \n".join((f"{heading} ({finding.severity.value})", f"{rule.summary}.", cure, more))
 
 
 def _hover(markdown: str, place: types.Range, client: Client) -> types.Hover:

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from gradlint.config.load import FILE_NAMES, Config, Configs
+from gradlint.config.load import FILE_NAMES, Config, Configs, load_config
 from gradlint.config.patterns import silencer
 from gradlint.config.schema import KEYS, Mistake, suggestion
 from gradlint.config.selection import Selection
-from gradlint.files.discover import excluded
+from gradlint.files.discover import FileKind, discover, excluded
 from gradlint.run.baselines import Baselines
 from gradlint.run.task import Task
 from gradlint.suppression.baseline import Entries
 
 SYNTAX_ERRORS = "show-syntax-errors"
+CONFIGURATION = "configuration"
 _ELSEWHERE = frozenset(("extend", "output-format", "force-exclude", "respect-gitignore"))
 """Keys of configuration files that have no meaning in an editor."""
 _KEYS = {key: each for key, each in KEYS.items() if key not in _ELSEWHERE}
+_OWN = {SYNTAX_ERRORS: None, CONFIGURATION: None}
+"""Settings that are no keys of configuration files."""
 _HUMP = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The editor's settings: keys of the configuration files, and whether to show GRD000 while typing."""
+    """The editor's settings: keys of the configuration files, and whether to show GRD000 while typing.
+
+    `configuration` is a file that replaces the closest one, as `--config` does.
+    """
 
     overrides: Mapping[str, Any] = field(default_factory=dict)
     syntax_errors: bool = True
+    configuration: Path | None = None
 
 
 def read_settings(value: object) -> tuple[Settings, tuple[str, ...], tuple[str, ...]]:
@@ -48,20 +55,26 @@ def read_settings(value: object) -> tuple[Settings, tuple[str, ...], tuple[str, 
     mistakes: list[str] = []
     strange: list[str] = []
     syntax_errors = True
+    configuration: Path | None = None
     for name, given in value.items():
         key = _HUMP.sub(lambda match: f"-{match.group().lower()}", str(name))
         if given is None:
             continue
         if key == SYNTAX_ERRORS:
             syntax_errors = given is not False
+        elif key == CONFIGURATION:
+            if isinstance(given, str) and given:
+                configuration = Path(given).expanduser()
+            elif given:
+                mistakes.append(f"the editor's settings: `{name}` must be the path of a file")
         elif key not in _KEYS:
-            strange.append(f"the editor's settings: unknown key `{name}`{suggestion(key, {**_KEYS, SYNTAX_ERRORS: None})}")
+            strange.append(f"the editor's settings: unknown key `{name}`{suggestion(key, {**_KEYS, **_OWN})}")
         else:
             try:
                 overrides[key] = _KEYS[key].read(given)
             except Mistake as error:
                 mistakes.append(f"the editor's settings: `{name}{''.join(f'.{part}' for part in error.within)}`{error}")
-    return Settings(overrides, syntax_errors), tuple(mistakes), tuple(strange)
+    return Settings(overrides, syntax_errors, configuration), tuple(mistakes), tuple(strange)
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,18 @@ class Policies:
         with self._lock:
             return self._of(path)
 
+    def words(self, path: Path | None) -> str:
+        """Return which configuration applies to a file. Raises ConfigError and BaselineError."""
+        with self._lock:
+            config = self._config(path.parent if path is not None else Path.cwd())
+            source = f"configured by {config.source}" if config.source is not None else "no configuration file"
+            return f"{source}, excluded" if self._of(path) is None else source
+
+    def scripts(self, roots: Sequence[Path]) -> list[Path]:
+        """Return the scripts below some folders that the configuration does not exclude. Raises ConfigError."""
+        found = discover([each for each in roots if each.is_dir()], self._new_configs())
+        return [each.path for each in found.targets if each.path.suffix == FileKind.SCRIPT.value]
+
     def _of(self, path: Path | None) -> Policy | None:
         config = self._config(path.parent if path is not None else Path.cwd())
         if path is None:
@@ -108,10 +133,15 @@ class Policies:
         task = Task(selection, False, config.unsafe_fixes, config.names, accepted, follow=config.follow, max_size=config.max_size)
         return Policy(task, self.settings.syntax_errors)
 
+    def _new_configs(self) -> Configs:
+        named = self.settings.configuration
+        given = load_config(named) if named is not None else None
+        return Configs(given, overrides=((self.settings.overrides, "the editor's settings"),))
+
     def _config(self, folder: Path) -> Config:
         stamp = _stamp(folder)
         if self._configs is None or self._stamps.get(folder, stamp) != stamp:
-            self._configs = Configs(overrides=((self.settings.overrides, "the editor's settings"),))
+            self._configs = self._new_configs()
             self._baselines = Baselines()
             self._stamps.clear()
         self._stamps[folder] = stamp

@@ -7,15 +7,17 @@ saved, and after a pause. That result replaces the first one, and stays until th
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from gradlint.diagnostic import Diagnostic
+from gradlint.server import work
 from gradlint.server.documents import Document, Documents, Script
+from gradlint.server.drawn import Drawing
 from gradlint.server.found import Checked, GoOn, Superseded
 from gradlint.server.policy import Policies, Settings
 
@@ -25,6 +27,7 @@ QUIET = 0.5
 """Seconds without a keystroke before a text is checked among the modules around it."""
 
 Running = asyncio.Future[Checked]
+T = TypeVar("T")
 
 
 @dataclass
@@ -36,12 +39,19 @@ class Session:
 
     publish: Callable[[Checked], None]
     documents: Documents = field(default_factory=Documents)
+    generation: int = 0
+    """Counts changes of files and settings."""
+    settings_generation: int = 0
+    """Counts changes of settings."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _policies: Policies = field(default_factory=Policies)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "gradlint"))
     _background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "gradlint-follows"))
+    _pencil: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "gradlint-draws"))
     _memories: dict[str, Any] = field(default_factory=dict)
     _alone: dict[str, tuple[Document, Running]] = field(default_factory=dict)
     _among: dict[str, tuple[Document, Running]] = field(default_factory=dict)
+    _drawings: dict[str, tuple[Document, asyncio.Future[Drawing]]] = field(default_factory=dict)
     _shown: dict[str, Checked] = field(default_factory=dict)
     _waiting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -50,14 +60,37 @@ class Session:
         self._policies = Policies(settings)
         self._alone.clear()
         self._among.clear()
+        self._drawings.clear()
+        self.settings_generation += 1
+        self.touch()
+
+    @property
+    def settings(self) -> Settings:
+        """The editor's settings."""
+        return self._policies.settings
+
+    def configuration(self, document: Document) -> str:
+        """Return which configuration applies to a document, in words. Raises ConfigError and BaselineError."""
+        return self._policies.words(document.path)
 
     def reconfigure(self) -> None:
         """Read changed configuration files again."""
         self.configure(self._policies.settings)
 
+    def touch(self) -> None:
+        """Note that files or settings have changed."""
+        self.generation += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change_after(self, generation: int) -> None:
+        """Wait until files or settings have changed since they were at a generation."""
+        while self.generation == generation:
+            await self._changed.wait()
+
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
-        for kept in (self._memories, self._alone, self._among, self._shown):
+        for kept in (self._memories, self._alone, self._among, self._shown, self._drawings):
             kept.pop(uri, None)
         waiting = self._waiting.pop(uri, None)
         if waiting is not None:
@@ -74,6 +107,7 @@ class Session:
         """Check a document even though its text is the same."""
         self._alone.pop(uri, None)
         self._among.pop(uri, None)
+        self._drawings.pop(uri, None)
         self.check_soon(uri, 0, 0)
 
     async def checked(self, uri: str) -> Checked | None:
@@ -81,35 +115,63 @@ class Session:
 
         Once a text was checked among its modules, return that result.
         """
-        while (document := self.documents.get(uri)) is not None:
+
+        def running(document: Document) -> Running:
             shown = self._shown.get(document.uri)
-            among = shown is not None and shown.among and shown.document.code == document.code
+            return self._running(document, among=shown is not None and shown.among and shown.document.code == document.code)
+
+        return await self._newest(uri, running)
+
+    async def judged(self, uri: str) -> Checked | None:
+        """Like `checked`, but always among the modules, which includes the verdict on each training loop."""
+        return await self._newest(uri, lambda document: self._running(document, among=True))
+
+    async def drawn(self, uri: str) -> Drawing | None:
+        """Return the timelines of the current version of a document, or of the notebook of a cell, if it is open."""
+        return await self._newest(uri, self._drawing)
+
+    async def _newest(self, uri: str, running: Callable[[Document], asyncio.Future[T]]) -> T | None:
+        """Return a result for the current version of a document, however often it changes in the meantime."""
+        while (document := self.documents.get(uri)) is not None:
             try:
-                # Several requests may wait for one result, and cancelling one must not cancel the check.
-                return await asyncio.shield(self._running(document, among=among))
+                # Several requests may wait for one result, and cancelling one must not cancel the work.
+                return await asyncio.shield(running(document))
             except Superseded:
                 continue
         return None
+
+    async def checked_on_disk(self, document: Document, go_on: GoOn) -> Checked:
+        """Return the result for a file that is not open, among its modules."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._background, work.check_among, document, self._policies, {}, go_on)
+
+    async def text_on_disk(self, path: Path) -> str | None:
+        """Return the text of a file, or None if it cannot be read or decoded."""
+        return await asyncio.get_running_loop().run_in_executor(self._background, work.text_of, path)
+
+    async def files(self, roots: Sequence[Path]) -> list[Path]:
+        """Return the scripts below some folders that the settings do not exclude. Raises ConfigError."""
+        return await asyncio.get_running_loop().run_in_executor(self._background, self._policies.scripts, roots)
 
     async def repaired(self, document: Document) -> str:
         """Return the code of a document after all its fixes. Raises ConfigError and BaselineError."""
         shown = self._shown.get(document.uri)
         unsaved = self._unsaved() if shown is not None and shown.among else None
-        return await asyncio.get_running_loop().run_in_executor(self._worker, _repair, document, self._policies, unsaved)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work.repair, document, self._policies, unsaved)
 
     async def silenced(self, document: Document, finding: Diagnostic) -> str:
         """Return the code of a document with a comment that silences a finding, or unchanged if no comment can."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, _silence, document, finding)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work.silence, document, finding)
 
     def warm_up(self) -> None:
         """Import what the first check needs while the user is still reading."""
-        self._worker.submit(_warm_up)
+        self._worker.submit(work.warm_up)
 
     def close(self) -> None:
         """Stop the workers once their current work is done."""
         for waiting in self._waiting.values():
             waiting.cancel()
-        for worker in (self._worker, self._background):
+        for worker in (self._worker, self._background, self._pencil):
             worker.shutdown(wait=False, cancel_futures=True)
 
     async def _check(self, uri: str, pause: float, quiet: float) -> None:
@@ -148,7 +210,7 @@ class Session:
         shown = self._shown.get(uri)
         self._shown[uri] = checked
         if checked.among:
-            self._worker.submit(_remember, checked, self._memories)
+            self._worker.submit(work.remember, checked, self._memories)
         if not (checked.among and shown is not None and shown.says(checked)):
             self.publish(checked)
 
@@ -159,19 +221,36 @@ class Session:
         if known is not None and known[0] is document:
             return known[1]
 
+        go_on = self._as_long_as_current(document)
+        loop = asyncio.get_running_loop()
+        if among:
+            unsaved = self._unsaved()
+            future = loop.run_in_executor(self._background, work.check_among, document, self._policies, unsaved, go_on)
+        else:
+            future = loop.run_in_executor(self._worker, work.check, document, self._policies, self._memories, go_on)
+        future.add_done_callback(_seen)
+        kept[document.uri] = document, future
+        return future
+
+    def _drawing(self, document: Document) -> asyncio.Future[Drawing]:
+        """Return the timelines of a version of a document, which may be drawn already."""
+        known = self._drawings.get(document.uri)
+        if known is not None and known[0] is document:
+            return known[1]
+        loop, go_on = asyncio.get_running_loop(), self._as_long_as_current(document)
+        future = loop.run_in_executor(self._pencil, work.draw, document, self._policies, self._unsaved(), go_on)
+        future.add_done_callback(_seen)
+        self._drawings[document.uri] = document, future
+        return future
+
+    def _as_long_as_current(self, document: Document) -> GoOn:
+        """Return what ends work on a version of a document once there is a newer one, or it was closed."""
+
         def go_on() -> None:
             if self.documents.get(document.uri) is not document:
                 raise Superseded
 
-        loop = asyncio.get_running_loop()
-        if among:
-            unsaved = self._unsaved()
-            future = loop.run_in_executor(self._background, _check_among, document, self._policies, unsaved, go_on)
-        else:
-            future = loop.run_in_executor(self._worker, _check, document, self._policies, self._memories, go_on)
-        future.add_done_callback(_seen)
-        kept[document.uri] = document, future
-        return future
+        return go_on
 
     def _unsaved(self) -> Mapping[str, str]:
         """Return the open scripts by path, with the text in the editor."""
@@ -179,50 +258,7 @@ class Session:
         return {os.path.realpath(each.path): each.code for each in opened if each.path is not None}
 
 
-def _seen(future: Running) -> None:
+def _seen(future: asyncio.Future[Any]) -> None:
     """Retrieve an exception that nobody waits for any more, so that asyncio does not complain about it."""
     if not future.cancelled():
         future.exception()
-
-
-# The workers import the analysis only when there is something to analyse, because a server must start at once.
-
-
-def _warm_up() -> None:
-    from gradlint.registry import all_rules
-    from gradlint.server import check
-
-    del check
-    all_rules()
-    gc.collect()
-    gc.freeze()  # imported objects stay, so the collector need not look at them again with every analysis
-
-
-def _check(document: Document, policies: Policies, memories: dict[str, Any], go_on: GoOn) -> Checked:
-    from gradlint.server.check import check
-
-    return check(document, policies, memories, go_on)
-
-
-def _check_among(document: Document, policies: Policies, unsaved: Mapping[str, str], go_on: GoOn) -> Checked:
-    from gradlint.server.check_among import check_among
-
-    return check_among(document, policies, unsaved, go_on)
-
-
-def _remember(checked: Checked, memories: dict[str, Any]) -> None:
-    from gradlint.server.check import remember
-
-    remember(checked, memories)
-
-
-def _repair(document: Document, policies: Policies, unsaved: Mapping[str, str] | None) -> str:
-    from gradlint.server.check import repair
-
-    return repair(document, policies, unsaved)
-
-
-def _silence(document: Document, finding: Diagnostic) -> str:
-    from gradlint.server.check import silence
-
-    return silence(document, finding)

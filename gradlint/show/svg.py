@@ -117,7 +117,7 @@ def _timeline(timeline: Timeline, top: float) -> tuple[list[str], float, float]:
 
 def _shape(timeline: Timeline) -> _Shape:
     rows = [*timeline.grid.rows, *(timeline.better.rows if timeline.better else ())]
-    places = max([4, *(width(_places(row)) for row in rows)]) * CHARACTER
+    places = max([len(_unit(timeline)), *(width(_places(row)) for row in rows)]) * CHARACTER
     label = max([8, *(width(one_line(row.label)) for row in rows)]) * CHARACTER
     codes = max([0, *(len(" ".join(row.codes)) for row in rows)]) * CHARACTER
     grid = MARGIN + places + 14 + label + 18
@@ -148,8 +148,7 @@ def _grid(grid: Grid, title: str, shape: _Shape, top: float, timeline: Timeline)
                 )
             )
     if any(row.at for row in grid.rows):
-        heading = "cell:line" if timeline.at.cell is not None else "line"
-        drawn.append(_write(heading, shape.places, top + 36, "soft right"))
+        drawn.append(_write(_unit(timeline), shape.places, top + 36, "soft right"))
     names = {Part.BEFORE: "pre", Part.AFTER: "end"}
     for column, x in shape.columns:
         number = str(column.number) if column.number is not None else "\N{HORIZONTAL ELLIPSIS}"
@@ -198,6 +197,11 @@ def _mark(mark: Mark, x: float, y: float) -> str:
     if mark is Mark.GAP:
         return f'<text class="soft middle" x="{x:g}" y="{y + 2:g}">\N{HORIZONTAL ELLIPSIS}</text>'
     return f'<circle class="nothing" cx="{x:g}" cy="{y:g}" r="1.5"/>'
+
+
+def _unit(timeline: Timeline) -> str:
+    """Return the heading of the places."""
+    return "cell:line" if timeline.at.cell is not None else "line"
 
 
 def _places(row: Row) -> str:

@@ -12,6 +12,7 @@ from gradlint.model.syntax.expressions import last_name, walk_all
 from gradlint.simulate.engines.lightning import automatic, steps_of, trainer_among
 from gradlint.simulate.explored import Simulation, explore
 from gradlint.simulate.fitting import LARGE, SMALL, Played
+from gradlint.simulate.going_on import GoOn, to_the_end
 from gradlint.simulate.imports import imported
 from gradlint.simulate.roots import Definition, backwards_among, definitions, is_backward, reached, starts, updates
 from gradlint.simulate.starting import Start, start_of
@@ -29,18 +30,20 @@ def simulate(
     around: Surroundings = ALONE,
     callers: Sequence[Surroundings] = (),
     unasked: frozenset[str] = frozenset(),
+    go_on: GoOn = to_the_end,
 ) -> tuple[Simulation, ...]:
     """Run a text from the module, then from every function whose backward passes were not reached so far.
 
     `around` holds what the text imports from its repository. `callers` are other modules there that lead to the text; each is
     run before the functions of the text are run on their own. Faults in `unasked` that would need extra runs are not looked for.
+    `go_on` is called before each run, and may end them all by raising an exception.
     """
     nodes = walk_all(statements)
     wanted = {id(each): each for each in backwards_among(nodes) or _leading(nodes, around)}
     trainer = trainer_among(nodes)
     if not (wanted or trainer or callers) or foreign(nodes):
         return ()
-    text = Text(statements, nodes, words, around, unasked)
+    text = Text(statements, nodes, words, around, unasked, go_on)
     if not (wanted or trainer):
         return tuple(_taken_part(text, nodes, callers))
     found = [explore(text, None, None)] if wanted else []

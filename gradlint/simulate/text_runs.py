@@ -13,6 +13,7 @@ from gradlint.simulate.aims import WITHOUT_GRADIENTS, Aims
 from gradlint.simulate.blocks import Block
 from gradlint.simulate.callables import Frame
 from gradlint.simulate.fitting import Played
+from gradlint.simulate.going_on import GoOn, to_the_end
 from gradlint.simulate.hooks import COMM_HOOK
 from gradlint.simulate.machine import STEPS, Machine
 from gradlint.simulate.recording import trace_of
@@ -46,9 +47,11 @@ class Text:
         words: Taught,
         around: Surroundings = ALONE,
         unasked: frozenset[str] = frozenset(),
+        go_on: GoOn = to_the_end,
     ) -> None:
         """`nodes` are all nodes of the statements, and `unasked` the faults that no rule in use reports."""
         self.around = around
+        self.go_on = go_on
         self.unasked = unasked
         self.statements = statements
         self.words = words
@@ -92,7 +95,8 @@ class Text:
         return self.aims.of(statement).matters
 
     def play(self, start: Callable[[Machine, Frame], None] | None, world: World, micro_batches: int, most: int = STEPS) -> Played:
-        """One run: of the module, or of its definitions followed by `start`."""
+        """One run: of the module, or of its definitions followed by `start`. Raises what `go_on` raises."""
+        self.go_on()
         steps = min(most, self.left)
         machine = Machine(world, self.words, micro_batches, steps)
         machine.compiler = self.compiler

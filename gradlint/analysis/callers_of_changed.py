@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping, Sequence
 
 from gradlint.analysis.neighbours import Neighbours
 from gradlint.analysis.several import Part
 from gradlint.analysis.source import Source, read_for_runs
+from gradlint.files.parse import parse
 from gradlint.model.names.vocabulary import Taught
 from gradlint.repository.callers import importers
 from gradlint.simulate.compare import Comparison, compare
@@ -21,6 +24,9 @@ def compare_from_others(
     around: Neighbours, changed: Mapping[str, str], parts: Sequence[Part], code: str, promise: Promise, taught: Taught
 ) -> Comparison:
     """Compare the repository with and without the `changed` texts, from every file that a change in another file may reach."""
+    misses = missing_users(around, changed)
+    if misses is not None:
+        return Comparison(refused=misses)
     found = _views(around, parts)
     around.consulted.update(found)
     if len(found) > MOST_IMPORTERS:
@@ -42,6 +48,33 @@ def compare_from_others(
         if any(fault.code == code for each in before for fault in each.faults):
             unseen = unseen or seen.unseen
     return Comparison(unseen=unseen)
+
+
+def missing_users(around: Neighbours, changed: Mapping[str, str]) -> str | None:
+    """Why a function may not get other parameters: an unchanged file mentions it."""
+    for path, text in changed.items():
+        before, after = parameters(around.text if path == around.path else around.repository.text(path) or ""), parameters(text)
+        names = [name for name in before if after.get(name) != before[name]]
+        for other in importers(around.repository, path) if names else ():
+            around.consulted.add(other)
+            words = set(re.findall(r"\w+", around.repository.text(other) or "")) if other not in changed else set()
+            name = next((each for each in names if each in words), None)
+            if name is not None:
+                return f"`{around.repository.name(other)}` also uses `{name}`, which would get another parameter"
+    return None
+
+
+def parameters(text: str) -> dict[str, list[str]]:
+    """The parameters of each function, as written."""
+    try:
+        nodes = list(ast.walk(parse(text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    functions = (each for each in nodes if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    found: dict[str, list[str]] = {}
+    for each in functions:
+        found.setdefault(each.name, []).append(ast.unparse(each.args))
+    return found
 
 
 def _views(around: Neighbours, parts: Sequence[Part]) -> list[str]:

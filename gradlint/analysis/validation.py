@@ -8,7 +8,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.analysis.callers_of_changed import compare_from_others
+from gradlint.analysis.callers_of_changed import compare_from_others, missing_users, parameters
 from gradlint.analysis.following import Following
 from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.reparsing import repaired_statements
@@ -140,6 +140,9 @@ class Validator:
             return Comparison(unseen="the file has more fixes than gradlint can try")
         if made.elsewhere:
             return self._over_files(code, promise, made)
+        strange = self._other_users(apply(self.source.text, changes))
+        if strange.refused:
+            return strange
         repaired = self._repaired(changes)
         if isinstance(repaired.statements, Problem):
             return Comparison(refused="the fixed file would not parse")
@@ -150,10 +153,19 @@ class Validator:
         after = self._runs(repaired, self.project.runs, unasked)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
+        alone = replace(alone, unseen=alone.unseen or strange.unseen)
         if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed, unasked), code, promise)
         return replace(among, unseen=alone.unseen if shows_alone else among.unseen)
+
+    def _other_users(self, text: str) -> Comparison:
+        """Why a fixed text may break other files: they call functions that get other parameters."""
+        around = self.project.neighbours
+        if around is not None:
+            return Comparison(refused=missing_users(around, {around.path: text}) or "")
+        same = parameters(self.source.text) == parameters(text)
+        return Comparison(unseen="" if same else "other files may call the function that gets another parameter")
 
     def _over_files(self, code: str, promise: Promise, made: Rendered) -> Comparison:
         """Compare the repository with and without a fix that changes several of its files."""

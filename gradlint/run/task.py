@@ -54,7 +54,8 @@ class FileResult:
     `text` is what the diagnostics are about. In a notebook, `cells` are the texts by cell number. `before` and `after` are set if
     a fix was applied, and `crash` if gradlint itself failed. `held` are the baseline entries that hold findings back, and
     `prints` identify all findings, held back or not. `loops` holds the verdict on each training loop. `context` is what the
-    result depends on besides the content of the file.
+    result depends on besides the content of the file. `together` are the real paths of the files that a fix changed along with
+    this one: they are written all or none.
     """
 
     path: str
@@ -69,3 +70,4 @@ class FileResult:
     held: tuple[Print, ...] = ()
     prints: tuple[Print, ...] = ()
     context: Context = NO_CONTEXT
+    together: tuple[str, ...] = ()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from gradlint.analysis.engine import examine
 from gradlint.analysis.project import Project, Runs
+from gradlint.diagnostic import Diagnostic
+from gradlint.run.jointly import careful
 from gradlint.run.review import Review
 from gradlint.server.check import Watched, guarded, name_of, reported, worth_reading
 from gradlint.server.documents import Document
@@ -27,10 +30,22 @@ def check_among(document: Document, policies: Policies, unsaved: Mapping[str, st
         project = _Watched(review.project.taught, review.project.neighbours, go_on)
         located = examine(document.code, review.name, Watched(review.rules, go_on), project=project)
         raw = tuple(each.diagnostic for each in located)
-        found = reported(document.code, raw, policy, review)
-        return Checked(document, found, policy.task.unsafe, among=True, raw=raw, followed=frozenset(review.context.followed))
+        named = {os.path.realpath(review.name), *unsaved}
+        found = tuple(careful(each, named) for each in reported(document.code, raw, policy, review))
+        followed = frozenset(review.context.followed)
+        return Checked(
+            document, found, policy.task.unsafe, among=True, raw=raw, followed=followed, texts=_changed(found, project)
+        )
 
     return guarded(document, policies, go_on, judge)
+
+
+def _changed(found: Sequence[Diagnostic], project: Project) -> dict[str, str]:
+    """The texts of the other files that fixes change."""
+    parts = (part for each in found if each.fix is not None for part in each.fix.elsewhere)
+    around = project.neighbours
+    texts = {part.filename: around.repository.text(part.filename) for part in parts} if around is not None else {}
+    return {path: text for path, text in texts.items() if text is not None}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from gradlint.diagnostic import Diagnostic
 from gradlint.server.documents import Document
@@ -23,7 +23,8 @@ class Checked:
 
     `unsafe` says whether unsafe fixes are included, and `problem` what is wrong with the configuration. `crash` is set if
     gradlint itself failed. `among` means that the modules around the text were read as well. Then `raw` has all findings before
-    comments and settings apply, and `followed` the paths of the modules.
+    comments and settings apply, `followed` the paths of the modules, and `texts` the texts of those
+    that fixes change.
     """
 
     document: Document
@@ -34,6 +35,7 @@ class Checked:
     among: bool = False
     raw: tuple[Diagnostic, ...] = ()
     followed: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def says(self, other: Checked) -> bool:
         """Whether an editor would show the same for the other result."""

@@ -23,7 +23,7 @@ def settled(jobs: Sequence[Job], results: Sequence[FileResult]) -> Sequence[File
     """
     if not any(each.fix is not None and each.fix.elsewhere for result in results for each in result.diagnostics):
         return results
-    named = {os.path.realpath(job.path): job.task for job in jobs}
+    named = {os.path.realpath(job.path): job for job in jobs}
     marked = [_marked(each, named.keys()) for each in results]
     if any(job.data is not None for job in jobs):
         return marked  # what stdin gives is not in a file
@@ -69,7 +69,7 @@ class Unwritable(Exception):
 class _Tree:
     """The files of a run while fixes over several of them are applied, by real path."""
 
-    tasks: dict[str, Task]
+    jobs: dict[str, Job]
     results: dict[str, FileResult]
     _stale: set[str] = field(default_factory=set)
     """Files to check again, because something that their results depend on has changed."""
@@ -86,7 +86,8 @@ class _Tree:
                 self._check_again(self._stale.pop())
             path, each = next(self._waiting(), (None, None))
             if path is None or each is None:
-                return list(self.results.values())
+                places = {name: place for place, name in enumerate(self.jobs)}
+                return [self.results[name] for name in sorted(self.results, key=lambda one: places.get(one, len(places)))]
             try:
                 self._apply(path, each)
             except Unwritable:
@@ -101,7 +102,7 @@ class _Tree:
     def _waiting(self) -> Iterator[tuple[str, Diagnostic]]:
         """The findings whose fixes may be applied, with the files that they are in."""
         for path, result in self.results.items():
-            task = self.tasks.get(path)
+            task = self._task(path)
             if task is None or not task.fix:
                 continue
             for each in result.diagnostics:
@@ -134,12 +135,12 @@ class _Tree:
     def _check_again(self, path: str) -> None:
         from gradlint.run.runner import process
 
-        known, task = self.results[path], self.tasks.get(path)
+        known, task = self.results[path], self._task(path)
         if task is None:
             return
         data = self._content(path)
         found = process(known.path, data, task, unsaved=self._changed)
-        found = _marked(found, self.tasks.keys())
+        found = _marked(found, self.jobs.keys())
         after = known.after if found.after is None else found.after
         self.results[path] = replace(
             found,
@@ -151,8 +152,11 @@ class _Tree:
         if found.after is not None and found.after != data:
             self._stale.update(name for name, each in self.results.items() if name != path and self._depends(each, {path}))
 
+    def _task(self, path: str) -> Task | None:
+        return self.jobs[path].task if path in self.jobs else None
+
     def _result(self, path: str) -> FileResult:
-        return self.results.get(path) or FileResult(_shown(path))
+        return self.results.get(path) or FileResult(str(self.jobs[path].path) if path in self.jobs else _shown(path))
 
     def _content(self, path: str) -> bytes:
         from gradlint.files.read import content

@@ -10,28 +10,13 @@ from pathlib import Path
 
 import pytest
 from harness import FIXTURES, read_marked
+from two_files import SCALING, TWICE
 
 import gradlint.files.write
 from gradlint.files.write import NewContent, Unwritten, write_all
 
 HELPER = FIXTURES / "repositories" / "helper_without_steps"
 FIXED = {name: (HELPER / f"{name}.fixed").read_text() for name in ("losses.py", "engine.py")}
-
-SCALING = "def per_window(loss, steps):\n    return loss / steps\n"
-TWICE = """\
-import torch.nn.functional as F
-
-from scaling import per_window
-
-
-def train(model, loader, optimizer, steps):
-    for index, (inputs, targets) in enumerate(loader):
-        loss = F.cross_entropy(model(inputs), targets) / steps
-        per_window(loss, steps).backward()
-        if (index + 1) % steps == 0 or index + 1 == len(loader):
-            optimizer.step()
-            optimizer.zero_grad()
-"""
 
 
 @pytest.fixture

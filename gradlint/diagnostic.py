@@ -45,13 +45,22 @@ class TextEdit:
     content: str
 
 
+@dataclass(frozen=True, order=True)
+class FileEdits:
+    """The part of a fix that changes another file than that of its finding, by the real path of that file."""
+
+    filename: str
+    edits: tuple[TextEdit, ...]
+
+
 @dataclass(frozen=True)
 class TextFix:
-    """A fix. Its edits are applied all together or not at all."""
+    """A fix. Its edits, those in other files included, are applied all together or not at all."""
 
     message: str
     applicability: Applicability
     edits: tuple[TextEdit, ...]
+    elsewhere: tuple[FileEdits, ...] = ()
 
 
 @dataclass(frozen=True, order=True)

@@ -75,7 +75,10 @@ class Unwrap:
 
 @dataclass(frozen=True)
 class AddImport:
-    """Make an import available at module level, below the existing imports."""
+    """Make an import available at module level, below the existing imports.
+
+    It belongs to the file of the edit before it in the fix, or after it if it is the first.
+    """
 
     line: str
 

@@ -11,7 +11,7 @@ import pytest_lsp
 from editor import CONFIG, PATIENCE, Client, Editor, begin, capabilities, connected
 from lsprotocol import types
 from samples import CLEAN
-from two_files import ENGINE, MAIN, PER_MICRO_BATCH
+from two_files import ENGINE, MAIN, PER_MICRO_BATCH, SCALING, TWICE
 
 together = pytest.mark.asyncio(loop_scope="module")
 
@@ -153,3 +153,18 @@ async def test_a_client_that_pulls_gets_the_better_answer(main: str) -> None:
             await asyncio.sleep(0.1)
         save(editor, main)
         assert [each.code for each in await editor.pull(main)] == ["GRD402"]
+
+
+@together
+async def test_a_fix_over_two_files_edits_both(editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "setup.cfg").touch()
+    (tmp_path / "engine.py").write_text(TWICE)
+    (tmp_path / "scaling.py").write_text(SCALING)
+    engine, scaling = ((tmp_path / name).as_uri() for name in ("engine.py", "scaling.py"))
+    await editor.open(scaling, SCALING)
+    await editor.open(engine, TWICE)
+    await settled(editor, engine, ["GRD102"])
+    (fix,) = [each for each in await editor.actions(engine) if "(GRD102" in each.title]
+    assert fix.is_preferred and fix.edit is not None
+    (change,) = fix.edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit) and change.text_document.uri == scaling

@@ -34,3 +34,18 @@ scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10 * len
 for _ in range(10):
     train(model, loader, optimizer, scheduler, args.steps)
 """
+SCALING = "def per_window(loss, steps):\n    return loss / steps\n"
+TWICE = """\
+import torch.nn.functional as F
+
+from scaling import per_window
+
+
+def train(model, loader, optimizer, steps):
+    for index, (inputs, targets) in enumerate(loader):
+        loss = F.cross_entropy(model(inputs), targets) / steps
+        per_window(loss, steps).backward()
+        if (index + 1) % steps == 0 or index + 1 == len(loader):
+            optimizer.step()
+            optimizer.zero_grad()
+"""

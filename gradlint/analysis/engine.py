@@ -11,9 +11,10 @@ from gradlint.analysis.arms import of_all_arms
 from gradlint.analysis.located import Located
 from gradlint.analysis.loop_verdicts import loop_verdicts
 from gradlint.analysis.project import BARE, Project
+from gradlint.analysis.several import place_of, render_all, text_edits
 from gradlint.analysis.source import Problem, Source, read
 from gradlint.analysis.spoken import doubted_by
-from gradlint.analysis.text_changes import Change, Unrenderable, render
+from gradlint.analysis.text_changes import Change, Unrenderable
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import Applicability, Diagnostic, LoopVerdict, Place, Related, Span, TextEdit, TextFix, unreadable
 from gradlint.finding import Finding, Note, no_fix, not_safe
@@ -142,8 +143,8 @@ def _remarked(
     others = _located(file, validator, filename, [each for each in peers if each.code not in asked])
     for remark in unused(source.text, [each.diagnostic for each in (*located, *others)], peers):
         start, end, content = remark.cut
-        fix = TextFix(remark.cure, Applicability.SAFE, (TextEdit(_place(source, start, end), content),))
-        span = _place(source, remark.start, remark.end)
+        fix = TextFix(remark.cure, Applicability.SAFE, (TextEdit(place_of(source, start, end), content),))
+        span = place_of(source, remark.start, remark.end)
         header, *more = remark.told
         diagnostic = Diagnostic(filename, span, rule.code, rule.name, header, rule.severity, fix, reason="; ".join(more))
         yield Located(diagnostic, (Change(start, end, content),))
@@ -192,13 +193,13 @@ def _proven(
     if finding.fix is None:
         return None, (), finding.note
     try:
-        changes = render(finding.fix.edits, source)
+        made = render_all(finding.fix.edits, source, validator.other)
     except Unrenderable as reason:
         return None, (), no_fix(str(reason))
     applicability, note = finding.fix.applicability, finding.note
     if rule.simulated:
         seen = validator.comparison(
-            rule.code, finding.fix.promise or rule.promise, changes, row, safe=applicability is Applicability.SAFE
+            rule.code, finding.fix.promise or rule.promise, made, row, safe=applicability is Applicability.SAFE
         )
         if seen.refused:
             return None, (), no_fix(seen.refused, validator.original(seen.at))
@@ -207,14 +208,10 @@ def _proven(
     doubt = doubted_by(rule.code, source.text) if applicability is Applicability.SAFE else ""
     if doubt:
         applicability, note = Applicability.UNSAFE, note or not_safe(doubt)
-    edits = tuple(TextEdit(_place(source, c.start, c.end), c.content) for c in changes)
-    return TextFix(finding.fix.message, applicability, edits), changes, note
+    elsewhere = tuple(each.edits for each in made.elsewhere)
+    return TextFix(finding.fix.message, applicability, text_edits(source, made.changes), elsewhere), made.changes, note
 
 
 def _span(source: Source, node: cst.CSTNode) -> Span | None:
     found = source.span(node)
-    return _place(source, *found) if found is not None else None
-
-
-def _place(source: Source, start: int, end: int) -> Span:
-    return Span(Place(*source.row_column(start)), Place(*source.row_column(end)))
+    return place_of(source, *found) if found is not None else None

@@ -13,7 +13,7 @@ import libcst as cst
 from gradlint.analysis.source import Source, read_for_runs, read_rows
 from gradlint.model.names.dotted_paths import joined
 from gradlint.model.names.vocabulary import Role, Taught, role_of_constructor
-from gradlint.relevance.programs import may_update, takes_part
+from gradlint.relevance.programs import may_lead, may_update, takes_part
 from gradlint.repository.callers import programs
 from gradlint.repository.context import NO_CONTEXT, Context, context_of
 from gradlint.repository.folder import Repository, repository_of
@@ -49,21 +49,28 @@ class Neighbours:
     """The outlines of modules, by text. The programs that lead to a file often import the same modules as the file."""
     _searched: set[str] = field(default_factory=set)
     """The files that were searched for training."""
+    consulted: set[str] = field(default_factory=set)
+    """Other files that took part, such as those that a fix in several files was checked from."""
 
     def place(self, node: cst.CSTNode) -> str | None:
         """The place of a node in another module, such as `lib/engine.py:12`."""
-        found = self._source_of(node)
+        found = self.source_of(node)
         return f"{self.repository.name(found[0])}:{found[1].row_of(node)}" if found is not None else None
 
     def is_checked(self, node: cst.CSTNode) -> bool:
         """Whether a node in another module is in a file that gradlint reports findings in."""
-        found = self._source_of(node)
-        return found is not None and takes_part(found[1].text)
+        found = self.source_of(node)
+        return found is not None and (takes_part(found[1].text) or may_lead(found[1].text))
 
-    def _source_of(self, node: cst.CSTNode) -> tuple[str, Source] | None:
+    def source_of(self, node: cst.CSTNode) -> tuple[str, Source] | None:
         """The path and the text of the other module that a node is in."""
         pairs = ((path, source) for sources in self._sources for path, source in sources.items())
         return next(((path, source) for path, source in pairs if source.row_of(node) is not None), None)
+
+    def with_texts(self, changed: Mapping[str, str]) -> Neighbours:
+        """Return the modules around the file after a fix that changes some texts, by path."""
+        text = changed.get(self.path, self.text)
+        return Neighbours(self.repository.with_texts(changed), self.path, text, _outlines=self._outlines)
 
     @cached_property
     def leads(self) -> bool:
@@ -120,7 +127,7 @@ class Neighbours:
         if not (around or looked or self._searched):
             return NO_CONTEXT
         modules = {path for each in around for path in (each.here, *each.modules)} or self._searched
-        modules = modules - {self.path}
+        modules = (modules | self.consulted) - {self.path}
         return context_of(self.repository, self.path, (*sorted(modules), *looked))
 
     @cached_property

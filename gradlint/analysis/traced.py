@@ -9,11 +9,9 @@ import libcst as cst
 
 from gradlint.analysis.stated import stated
 from gradlint.diagnostic import Applicability
-from gradlint.finding import Finding, no_fix
+from gradlint.finding import Finding
 from gradlint.rule import Rule
 from gradlint.simulate.scene import Scene
-
-_ELSEWHERE = "the code to change is in another file"
 
 
 def shown(
@@ -35,15 +33,14 @@ def shown(
             findings = [rule.shown(scene) for scene in apart]
             finding = _joined(findings)
             if not is_checked(finding.at):
-                finding = _at_the_event(finding, scenes[0])
+                finding = _at_the_event(finding, scenes[0], is_checked)
             yield rule, replace(finding, reason=(finding.reason + stated(finding, scenes[0]) + scenes[0].where).lstrip("; "))
 
 
-def _at_the_event(finding: Finding, scene: Scene) -> Finding:
+def _at_the_event(finding: Finding, scene: Scene, is_checked: Callable[[cst.CSTNode], bool]) -> Finding:
     """The finding at the event of its fault, since the code that decides about it is in a file without training code."""
-    return replace(
-        finding, at=scene.place, related=(*finding.related, (finding.at, "it depends on")), fix=None, note=no_fix(_ELSEWHERE)
-    )
+    at = scene.place if is_checked(scene.place) else scene.event.node
+    return replace(finding, at=at, related=(*finding.related, (finding.at, "it depends on")))
 
 
 def _joined(findings: Sequence[Finding]) -> Finding:

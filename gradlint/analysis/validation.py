@@ -8,10 +8,12 @@ from functools import cached_property
 
 import libcst as cst
 
+from gradlint.analysis.callers_of_changed import compare_from_others, missing_users, parameters
 from gradlint.analysis.following import Following
 from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.reparsing import repaired_statements
-from gradlint.analysis.source import Problem, Source
+from gradlint.analysis.several import Rendered
+from gradlint.analysis.source import Problem, Source, read_for_runs
 from gradlint.analysis.text_changes import Change, apply
 from gradlint.analysis.traced import shown
 from gradlint.analysis.unbound import Reads, unbound
@@ -120,14 +122,27 @@ class Validator:
         added = self.following.adds(list(scenes(self.among, [*whole.statements, *around])), own)
         return [*self.following.upheld(own), *added]
 
-    def comparison(self, code: str, promise: Promise, changes: Sequence[Change], row: int, *, safe: bool = True) -> Comparison:
+    def other(self, node: cst.CSTNode) -> tuple[str, Source] | None:
+        """Return the path and the text of the other file that a node is in, if a fix may change it."""
+        around = self.project.neighbours
+        found = around.source_of(node) if around is not None and around.path.endswith(".py") else None
+        return found if found is not None and found[0] != (around.path if around is not None else "") else None
+
+    def comparison(self, code: str, promise: Promise, made: Rendered, row: int, *, safe: bool = True) -> Comparison:
         """Compare the text with and without some changes, by simulation. `row` is the row of the finding.
 
-        Only a fix that is `safe` by itself is also checked with the modules around the text.
+        Only a fix that is `safe` by itself is also checked with the modules around the text. A fix in several files is checked
+        from every file that it may reach.
         """
+        changes = made.changes
         self.left -= ONE_TRY + len(self.source.text) // CHARACTERS_OF_A_STEP
         if self.left < 0:
             return Comparison(unseen="the file has more fixes than gradlint can try")
+        if made.elsewhere:
+            return self._over_files(code, promise, made)
+        strange = self._other_users(apply(self.source.text, changes))
+        if strange.refused:
+            return strange
         repaired = self._repaired(changes)
         if isinstance(repaired.statements, Problem):
             return Comparison(refused="the fixed file would not parse")
@@ -138,10 +153,39 @@ class Validator:
         after = self._runs(repaired, self.project.runs, unasked)
         alone = compare(self.before, after, code, promise, lambda node: self._row_of(node) == row)
         shows_alone = any(fault.code == code for each in self.before for fault in each.faults)
+        alone = replace(alone, unseen=alone.unseen or strange.unseen)
         if alone.refused or not self.among or (shows_alone and (alone.unseen or not safe)):
             return alone
         among = compare(self.among, self._runs(repaired, self.project.followed, unasked), code, promise)
         return replace(among, unseen=alone.unseen if shows_alone else among.unseen)
+
+    def _other_users(self, text: str) -> Comparison:
+        """Why a fixed text may break other files: they call functions that get other parameters."""
+        around = self.project.neighbours
+        if around is not None:
+            return Comparison(refused=missing_users(around, {around.path: text}) or "")
+        same = parameters(self.source.text) == parameters(text)
+        return Comparison(unseen="" if same else "other files may call the function that gets another parameter")
+
+    def _over_files(self, code: str, promise: Promise, made: Rendered) -> Comparison:
+        """Compare the repository with and without a fix that changes several of its files."""
+        around = self.project.neighbours
+        assert around is not None
+        changed = {around.path: apply(self.source.text, made.changes), **{each.path: each.text for each in made.elsewhere}}
+        repaired = read_for_runs(changed[around.path], self.project.taught)
+        if isinstance(repaired, Problem) or not all(map(_parses, changed.values())):
+            return Comparison(refused="a fixed file would not parse")
+        nameless = next((name for each in made.elsewhere if (name := _nameless(each.source.text, each.text))), None)
+        nameless = nameless or self._nameless(changed[around.path])
+        if nameless is not None:
+            return Comparison(refused=f"`{nameless}` would have no value there")
+        after = around.with_texts(changed).simulate(repaired.statements, self.project.taught, WORTH_KNOWING - {code})
+        self.left -= sum(len(run.trace.events) for each in after for run in each.runs)
+        seen = compare(self.among, after, code, promise)
+        if seen.refused:
+            return seen
+        others = compare_from_others(around, changed, made.elsewhere, code, promise, self.project.taught)
+        return others if others.refused else replace(seen, unseen=seen.unseen or others.unseen)
 
     def original(self, node: cst.CSTNode | None) -> cst.CSTNode | None:
         """The node of the text that a node of a fixed text was, if there is only one like it."""
@@ -157,10 +201,7 @@ class Validator:
 
     def _nameless(self, repaired: str) -> str | None:
         """A name that a fixed text reads without a value, although the original does not."""
-        before, after = self._unbound, unbound(repaired)
-        if before is None or after is None:
-            return None
-        return min((name for _, name in after - before), default=None)
+        return _first_more(self._unbound, unbound(repaired))
 
     def _row_of(self, node: cst.CSTNode) -> int | None:
         return None if isinstance(self.whole, Problem) else self.whole.row_of(node)
@@ -180,6 +221,20 @@ class Validator:
         found = repaired.runs[key]
         self.left -= sum(1 + len(event.terms) for each in found for run in each.runs for event in run.trace.events)
         return found
+
+
+def _nameless(before: str, after: str) -> str | None:
+    return _first_more(unbound(before), unbound(after))
+
+
+def _first_more(before: Reads | None, after: Reads | None) -> str | None:
+    if before is None or after is None:
+        return None
+    return min((name for _, name in after - before), default=None)
+
+
+def _parses(text: str) -> bool:
+    return isinstance(read_for_runs(text), Source)
 
 
 @dataclass(frozen=True, eq=False)

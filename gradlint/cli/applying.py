@@ -18,10 +18,10 @@ def apply(results: Sequence[FileResult], plan: Plan) -> tuple[Sequence[FileResul
         return results, not _emitted(results, plan.piped)
     from gradlint.files.write import sweep
 
-    changed = [result for result in results if result.after is not None and result.after != result.before]
+    changed = [result for result in results if result.together or _is_new(result)]
     sweep(dict.fromkeys(Path(os.path.realpath(result.path)).parent for result in changed))
     leading_out = _leading_out(plan)
-    failed = {id(result) for result in changed if not _written(result, leading_out)}
+    failed = {id(each) for group in _groups(changed) if not _written(group, leading_out) for each in group}
     told = [replace(each, applied=(), before=None, after=None) if id(each) in failed else each for each in results]
     return told, bool(failed)
 
@@ -35,21 +35,41 @@ def _emitted(results: Sequence[FileResult], piped: bytes) -> bool:
     return True
 
 
-def _written(result: FileResult, leading_out: frozenset[str]) -> bool:
-    from gradlint.files.write import write_atomically
+def _is_new(result: FileResult) -> bool:
+    return result.after is not None and result.after != result.before
 
-    if result.path in leading_out:
-        where = os.path.realpath(result.path)
-        complain(
-            f"{result.path}: not written: it links to {where}, which is not among the files to check; name that file to fix it"
-        )
-        return False
+
+def _groups(changed: Sequence[FileResult]) -> list[list[FileResult]]:
+    """The results that are written all or none, in the order of their first files."""
+    groups: dict[object, list[FileResult]] = {}
+    for each in changed:
+        groups.setdefault(each.together or each.path, []).append(each)
+    return list(groups.values())
+
+
+def _written(group: Sequence[FileResult], leading_out: frozenset[str]) -> bool:
+    from gradlint.files.write import NewContent, Unwritten, write_all
+
+    aside = f" (so {_listed(group)} stay as they are, since a fix changes all of them)" if len(group) > 1 else ""
+    for result in group:
+        if result.path in leading_out:
+            where = os.path.realpath(result.path)
+            complain(
+                f"{result.path}: not written: it links to {where}, which is not among the files to check; "
+                f"name that file to fix it{aside}"
+            )
+            return False
     try:
-        write_atomically(Path(result.path), result.after or b"", result.before)
-    except OSError as error:
-        complain(f"{result.path}: cannot be written: {error.strerror or error}")
+        write_all([NewContent(Path(each.path), each.after or b"", each.before) for each in group])
+    except Unwritten as error:
+        complain(f"{error.path}: cannot be written: {error}{aside}")
         return False
     return True
+
+
+def _listed(group: Sequence[FileResult]) -> str:
+    *first, last = [each.path for each in group]
+    return f"{', '.join(first)} and {last}"
 
 
 def _leading_out(plan: Plan) -> frozenset[str]:

@@ -126,7 +126,7 @@ def _repaired(name: str, task: Task, dialogue: Dialogue) -> FileResult:
 
 
 def _offers(result: FileResult, *, unsafe: bool) -> bool:
-    fixes = [each.fix for each in result.diagnostics if each.fix is not None]
+    fixes = [each.fix for each in result.diagnostics if each.fix is not None and not each.fix.elsewhere]
     return any(unsafe or fix.applicability is Applicability.SAFE for fix in fixes)
 
 

@@ -70,7 +70,10 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
     terminal = options.output_file is None and sys.stdout.isatty()
     return Report(
         tuple(each for result in results for each in result.diagnostics),
-        texts={(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
+        texts={
+            **_others(results),
+            **{(result.path, cell): text for result in results for cell, text in result.cells or ((None, result.text),)},
+        },
         notebooks=notebooks,
         applied=() if options.add_ignore else tuple(each for result in results for each in result.applied),
         advice=() if options.add_ignore else _advice(results),
@@ -88,6 +91,20 @@ def _found(results: Sequence[FileResult], plan: Plan) -> Report:
         root=project_root(os.environ),
         version=__version__,
     )
+
+
+def _others(results: Sequence[FileResult]) -> dict[tuple[str, int | None], str]:
+    """Return the texts of the other files that fixes change, by real path."""
+    fixes = (each.fix for result in results for each in result.diagnostics if each.fix is not None)
+    paths = {part.filename for fix in fixes for part in fix.elsewhere}
+    if not paths:
+        return {}
+    from gradlint.files.decode import Decoded, decode
+    from gradlint.files.read import content
+
+    known = {os.path.realpath(result.path): result.after for result in results}
+    found = {path: decode(known.get(path) or content(Path(path))) for path in paths if known.get(path) or Path(path).exists()}
+    return {(path, None): each.text for path, each in found.items() if isinstance(each, Decoded)}
 
 
 def _columns() -> int:
@@ -174,7 +191,7 @@ def _diff_conclusion(results: Sequence[FileResult], plan: Plan) -> Iterator[str]
     """Yield the closing line. It goes to stderr so that the diff can be piped into `patch`."""
     from gradlint.report.lines import count, counted
 
-    fixes = [each for result in results if result.before != result.after for each in result.applied]
+    fixes = [each for result in results if result.before != result.after or result.together for each in result.applied]
     hidden = 0 if plan.unsafe else sum(each.fix is not None for result in results for each in result.diagnostics)
     more = f" ({count(hidden, 'more fix', 'more fixes')} available with `--unsafe-fixes`)" if hidden else ""
     yield f"Would fix {counted(fixes)}{more}." if fixes else f"Nothing would be fixed{more}."

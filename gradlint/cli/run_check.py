@@ -15,6 +15,7 @@ from gradlint.config.load import ConfigError
 from gradlint.config.selection import UnknownRule
 from gradlint.diagnostic import Severity
 from gradlint.report.formats import UnsupportedStatistics, require_statistics
+from gradlint.run.jointly import settled
 from gradlint.run.options import Options
 from gradlint.run.plan import Plan, make_plan
 from gradlint.run.runner import run
@@ -110,6 +111,7 @@ def _planned(options: Options) -> Plan | None:
 
 def _finish(plan: Plan, results: Sequence[FileResult]) -> int:
     """Write the fixes, report, and return the exit status."""
+    results = settled(plan.jobs, results)
     failed = _tell_crashes(results) or bool(plan.found.problems)
     if plan.options.applies:
         results, unwritten = apply(results, plan)

@@ -70,7 +70,7 @@ def apply_one(text: str, located: Located) -> str | None:
 
 
 def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep: Keep, project: Project) -> list[Located]:
-    """The findings whose fixes may be applied, in order of position. `keep` is as for `fix`."""
+    """The findings whose fixes may be applied to the text alone, in order of position. `keep` is as for `fix`."""
     located = examine(text, filename, rules, project=project)
     kept = {id(each) for each in keep(text, tuple(each.diagnostic for each in located))}
     return [
@@ -79,6 +79,7 @@ def admitted(text: str, filename: str, rules: Sequence[Rule], unsafe: bool, keep
         if id(each.diagnostic) in kept
         and each.diagnostic.fix is not None
         and each.changes
+        and not each.diagnostic.fix.elsewhere
         and (unsafe or each.diagnostic.fix.applicability is Applicability.SAFE)
     ]
 

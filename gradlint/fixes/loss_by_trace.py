@@ -6,9 +6,10 @@ from math import isclose
 
 import libcst as cst
 
-from gradlint.edits import Enclose, Replace
+from gradlint.edits import Edit, Enclose, Replace
 from gradlint.finding import Fix
 from gradlint.fixes.divisors import pieces_in
+from gradlint.fixes.handing_over import handed_over
 from gradlint.fixes.places import Places
 from gradlint.fixes.shared import Outcome, by_such_a_number, divide, in_several_places, unsafe, withheld
 from gradlint.fixes.update_by_trace import called_apart
@@ -27,6 +28,7 @@ _SMALLER = "the last piece of a batch may be smaller than the others, and would 
 def divide_backpropagated(scene: Scene) -> Outcome:
     """Divide the backpropagated loss by the accumulation steps, or let the accelerator that counts them divide it."""
     steps, call, places = scene.steps_here, scene.event.node, scene.script.once(Places)
+    handing: tuple[Edit, ...] = ()
     loss = _loss_of(call)
     if loss is None or not isinstance(call, cst.Call):
         return withheld("the loss is not written as an expression here")
@@ -42,13 +44,16 @@ def divide_backpropagated(scene: Scene) -> Outcome:
         return Fix(f"Let `{name}.backward()` divide the loss", (Replace(call, f"{name}.backward({text(loss)})"),)), None
     steps = steps or pieces
     if steps is None:
-        return withheld("the accumulation steps have no name at this call")
+        handed = handed_over(scene, places)
+        if handed is None:
+            return withheld("the accumulation steps have no name at this call")
+        steps, handing = handed
     if _may_be_absent(scene, steps):
         return withheld(f"`{steps}` may be 0 or None here, since the code tests for that")
     edits = [divided_at(each, steps, places) for each in (call, *_in_other_branches(scene))]
     if None in edits:
         return withheld("the loss is not written as an expression here")
-    fix = Fix(f"Divide the loss by `{steps}`", tuple(each for each in edits if each is not None))
+    fix = Fix(f"Divide the loss by `{steps}`", (*(each for each in edits if each is not None), *handing))
     if pieces is not None:
         return unsafe(fix, *(in_several_places(shared) if shared is not None else (_SMALLER,)))
     other = _unknown_arm(scene, places)

@@ -81,7 +81,14 @@ def _full(found: Report) -> Iterator[str]:
     from gradlint.report.full import full
 
     for place, group in groupby(found.diagnostics, lambda each: (each.filename, each.cell)):
-        yield from full(tuple(group), found.texts.get(place, ""), unsafe=found.unsafe, links=found.links, columns=found.columns)
+        yield from full(
+            tuple(group),
+            found.texts.get(place, ""),
+            unsafe=found.unsafe,
+            links=found.links,
+            columns=found.columns,
+            texts=found.texts,
+        )
 
 
 def _concise(found: Report) -> Iterator[str]:

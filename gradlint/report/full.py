@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import wrap
 
 import click
 
 from gradlint.diagnostic import Applicability, Diagnostic, Span
 from gradlint.report.change import GAP, Changed, changed_lines
-from gradlint.report.lines import cut, expand, marker, one_line, where, width
+from gradlint.report.lines import cut, expand, marker, one_line, safe, where, width
+from gradlint.report.paths import relative
 from gradlint.report.styles import COLOURS, coloured_code
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -56,9 +58,18 @@ class _Sheet:
 
 
 def full(
-    diagnostics: Sequence[Diagnostic], text: str, *, unsafe: bool, links: bool = False, columns: int | None = None
+    diagnostics: Sequence[Diagnostic],
+    text: str,
+    *,
+    unsafe: bool,
+    links: bool = False,
+    columns: int | None = None,
+    texts: Mapping[tuple[str, int | None], str] | None = None,
 ) -> Iterator[str]:
-    """Yield the lines for all findings in a file or notebook cell, with prose wrapped to `columns`."""
+    """Yield the lines for all findings in a file or notebook cell, with prose wrapped to `columns`.
+
+    `texts` are those of other files that fixes change, by path.
+    """
     source = _NEWLINE.split(text) if text else []
     for each in diagnostics:
         kind = click.style(each.severity.value, fg=COLOURS[each.severity], bold=True)
@@ -67,7 +78,9 @@ def full(
         change = changed_lines(source, each.fix.edits) if each.fix is not None else []
         sheet = _sheet(source, groups, change, columns)
         yield from _finding(each, groups, sheet)
-        yield from _remarks(each, columns, marker(each, unsafe=unsafe), list(_change(change, sheet)))
+        yield from _remarks(
+            each, columns, marker(each, unsafe=unsafe), [*_change(change, sheet), *_elsewhere(each, texts or {}, sheet)]
+        )
         yield ""
 
 
@@ -109,6 +122,15 @@ def _change(change: Sequence[Changed], sheet: _Sheet) -> Iterator[str]:
             yield f"{click.style(f'{each.row:>{sheet.gutter}}', fg='blue')} {shown}".rstrip()
     if change:
         yield sheet.line()
+
+
+def _elsewhere(each: Diagnostic, texts: Mapping[tuple[str, int | None], str], sheet: _Sheet) -> Iterator[str]:
+    """Yield the lines that a fix changes in other files, below the names of those files."""
+    for part in each.fix.elsewhere if each.fix is not None else ():
+        change = changed_lines(_NEWLINE.split(texts.get((part.filename, None), "")), part.edits)
+        name = safe(relative(part.filename, Path()) or part.filename)
+        yield f"{' ' * sheet.gutter}{click.style(':::', fg='blue')} {name}"
+        yield from _change(change, sheet)
 
 
 def _remarks(each: Diagnostic, columns: int | None, star: str, change: Sequence[str]) -> Iterator[str]:

@@ -92,7 +92,14 @@ def as_object(diagnostic: Diagnostic) -> dict[str, Any]:
         else {
             "applicability": fix.applicability.value,
             "message": fix.message,
-            "edits": [{"content": edit.content, **_span(edit.span)} for edit in fix.edits],
+            "edits": [
+                *({"content": edit.content, **_span(edit.span)} for edit in fix.edits),
+                *(
+                    {"content": edit.content, "filename": part.filename, **_span(edit.span)}
+                    for part in fix.elsewhere
+                    for edit in part.edits
+                ),
+            ],
         },
         "related": [{"message": each.message, **_span(each.span)} for each in diagnostic.related],
         "note": diagnostic.note,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gradlint.diagnostic import Applicability, Diagnostic, Severity, Span, TextFix
+from gradlint.diagnostic import Applicability, Diagnostic, FileEdits, Severity, Span, TextEdit, TextFix
 from gradlint.report.fingerprint import fingerprints
 from gradlint.report.found import Report
 from gradlint.report.lines import in_cell, one_line
@@ -130,7 +130,7 @@ class _Run:
                 {"id": number, "physicalLocation": self.place(each, related.span), "message": _message(related.message)}
                 for number, related in enumerate(each.related, 1)
             ]
-        if each.fix is not None and each.fix.edits and each.cell is None:
+        if each.fix is not None and (each.fix.edits or each.fix.elsewhere) and each.cell is None:
             result["fixes"] = [self.fix(each, each.fix)]
         return result
 
@@ -160,7 +160,11 @@ class _Run:
         unsafe = " (unsafe fix)" if fix.applicability is Applicability.UNSAFE else ""
         return {
             "description": _message(f"{fix.message}{unsafe}"),
-            "artifactChanges": [{"artifactLocation": self.artifact(each.filename), "replacements": _replacements(fix)}],
+            "artifactChanges": [
+                {"artifactLocation": self.artifact(part.filename), "replacements": _replacements(part.edits)}
+                for part in (FileEdits(each.filename, fix.edits), *fix.elsewhere)
+                if part.edits
+            ],
             "properties": {"applicability": fix.applicability.value},
         }
 
@@ -171,10 +175,10 @@ def _version(version: str) -> Object:
     return {"version": version, **semantic} if version else {}
 
 
-def _replacements(fix: TextFix) -> Sequence[Object]:
+def _replacements(edits: Sequence[TextEdit]) -> Sequence[Object]:
     return [
         {"deletedRegion": _region(edit.span), **({"insertedContent": {"text": edit.content}} if edit.content else {})}
-        for edit in fix.edits
+        for edit in edits
     ]
 
 

@@ -43,6 +43,16 @@ def programs(repository: Repository, path: str) -> list[str]:
     return importers[:MOST_PROGRAMS]
 
 
+def importers(repository: Repository, path: str) -> list[str]:
+    """Return all files that import a file, directly or through other files, nearest first."""
+    scripts, level, found = nearby(repository, path), [path], dict[str, None]()
+    for _ in range(LEVELS):
+        above = [each for each in scripts if each not in found and any(_imports(repository, each, target) for target in level)]
+        found.update(dict.fromkeys(above))
+        level = above
+    return list(found)
+
+
 def _imports(repository: Repository, importer: str, target: str) -> bool:
     """Whether a file imports another one."""
     text, stem = repository.text(importer), _stem(target)

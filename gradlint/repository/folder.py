@@ -38,6 +38,10 @@ class Repository:
             self._texts[path] = self._on_disk(path)
         return self._texts[path]
 
+    def with_texts(self, changed: Mapping[str, str]) -> Repository:
+        """Return the repository with other texts for some files, by path."""
+        return Repository(self.root, self.package_folders, {**self._texts, **changed})
+
     def digest(self, paths: Iterable[str]) -> str:
         """Return a digest of the texts of some files, as they are read here. A path that ends with a separator is a folder's.
 

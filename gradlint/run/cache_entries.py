@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradlint.diagnostic import ANSWERS, Applicability, Diagnostic, LoopVerdict, Place, Related, Severity, Span, TextEdit, TextFix
+from gradlint.diagnostic import (
+    ANSWERS,
+    Applicability,
+    Diagnostic,
+    FileEdits,
+    LoopVerdict,
+    Place,
+    Related,
+    Severity,
+    Span,
+    TextEdit,
+    TextFix,
+)
 from gradlint.repository.context import Context
 
 
@@ -23,7 +35,12 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
         diagnostic.severity.value,
         None
         if fix is None
-        else [fix.message, fix.applicability.value, [[_plain_span(each.span), each.content] for each in fix.edits]],
+        else [
+            fix.message,
+            fix.applicability.value,
+            _plain_edits(fix.edits),
+            [[each.filename, _plain_edits(each.edits)] for each in fix.elsewhere],
+        ],
         [[_plain_span(each.span), each.message] for each in diagnostic.related],
         diagnostic.note,
         diagnostic.reason,
@@ -71,6 +88,10 @@ def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:
         raise Damaged from error
 
 
+def _plain_edits(edits: tuple[TextEdit, ...]) -> list[Any]:
+    return [[_plain_span(each.span), each.content] for each in edits]
+
+
 def _plain_span(span: Span) -> list[int]:
     return [span.start.row, span.start.column, span.end.row, span.end.column]
 
@@ -92,8 +113,13 @@ def _diagnostic(kept: Any, filename: str) -> Diagnostic:
 
 
 def _fix(kept: Any) -> TextFix:
-    message, applicability, edits = kept
-    return TextFix(_text(message), Applicability(applicability), tuple(TextEdit(_span(s), _text(c)) for s, c in edits))
+    message, applicability, edits, elsewhere = kept
+    parts = tuple(FileEdits(_text(path), _edits(each)) for path, each in elsewhere)
+    return TextFix(_text(message), Applicability(applicability), _edits(edits), parts)
+
+
+def _edits(kept: Any) -> tuple[TextEdit, ...]:
+    return tuple(TextEdit(_span(span), _text(content)) for span, content in kept)
 
 
 def _span(kept: Any) -> Span:

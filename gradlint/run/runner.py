@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -134,8 +134,13 @@ def _guarded(candidate: Candidate) -> FileResult:
         return FileResult(name, crash=traceback.format_exc(limit=-3).strip())
 
 
-def process(name: str, data: bytes, task: Task, repair: Repair | None = None) -> FileResult:
-    """Check the bytes of one file, and fix them with `repair`, or else as the task says."""
+def process(
+    name: str, data: bytes, task: Task, repair: Repair | None = None, unsaved: Mapping[str, str] | None = None
+) -> FileResult:
+    """Check the bytes of one file, and fix them with `repair`, or else as the task says.
+
+    `unsaved` are new texts of other files, by real path.
+    """
     decoded = decode(data)
     if isinstance(decoded, Undecodable):
         return FileResult(name, (unreadable(name, decoded.row, 1, decoded.message),))
@@ -146,7 +151,7 @@ def process(name: str, data: bytes, task: Task, repair: Repair | None = None) ->
         annotated = mentions_suppression(data) and _is_annotated(decoded.text)
         if not annotated and _holds_nothing(decoded.text, task):
             return FileResult(name)
-        return _check(name, data, decoded, task, repair)
+        return _check(name, data, decoded, task, repair, unsaved=unsaved)
 
 
 def _check_notebook(name: str, data: bytes, decoded: Decoded, task: Task, repair: Repair | None) -> FileResult:
@@ -195,11 +200,12 @@ def _check(
     task: Task,
     repair: Repair | None,
     refusal: Callable[[str], str | None] | None = None,
+    unsaved: Mapping[str, str] | None = None,
 ) -> FileResult:
     import_parser()
     from gradlint.run.review import Review, repair_of
 
-    review = Review(name, decoded.text, task, refusal or decoded.refusal)
+    review = Review(name, decoded.text, task, refusal or decoded.refusal, unsaved or {})
     text, after = decoded.text, None
     applied: tuple[Diagnostic, ...] = ()
     repair = repair or repair_of(task)

@@ -56,9 +56,9 @@ class FileResult:
 
     `text` is what the diagnostics are about. In a notebook, `cells` are the texts by cell number. `before` and `after` are set if
     a fix was applied, and `crash` if gradlint itself failed. `held` are the baseline entries that hold findings back, and
-    `prints` identify all findings, held back or not. `outside` is
-    how many findings the change does not reach. `loops` holds the verdict on each training loop. `context` is what the
-    result depends on besides the content of the file.
+    `prints` identify all findings, held back or not. `outside` is how many findings the change does not reach. `loops` holds the
+    verdict on each training loop. `context` is what the result depends on besides the content of the file. `together` are the
+    real paths of the files that a fix changed along with this one: they are written all or none.
     """
 
     path: str
@@ -74,3 +74,4 @@ class FileResult:
     prints: tuple[Print, ...] = ()
     outside: int = 0
     context: Context = NO_CONTEXT
+    together: tuple[str, ...] = ()

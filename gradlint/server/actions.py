@@ -10,7 +10,8 @@ from lsprotocol import types
 from gradlint.config.selection import ALWAYS_ON
 from gradlint.diagnostic import Applicability, Diagnostic
 from gradlint.server.convert import Client, diagnostic, edit
-from gradlint.server.documents import Document, Script
+from gradlint.server.documents import Document, Documents, Script
+from gradlint.server.elsewhere import changes_elsewhere
 from gradlint.server.found import Checked
 from gradlint.suppression.comments import UNUSED
 
@@ -39,13 +40,13 @@ class Asked:
         return self.only is None or any(kind == each or kind.startswith(f"{each}.") for each in self.only)
 
 
-def quick_fixes(asked: Asked, checked: Checked, client: Client) -> Iterator[types.CodeAction]:
+def quick_fixes(asked: Asked, checked: Checked, client: Client, documents: Documents) -> Iterator[types.CodeAction]:
     """Yield the fixes of the findings in the range, and then the comments that silence them."""
     if not asked.takes(types.CodeActionKind.QuickFix.value):
         return
     here = list(_within(asked, checked, client))
     for finding, shown in here:
-        action = _fix(finding, shown, checked.document, client)
+        action = _fix(finding, shown, checked, client, documents)
         if action is not None:
             yield action
     for finding, shown in here:
@@ -103,7 +104,7 @@ def fix_all(asked: Asked, checked: Checked) -> Iterator[types.CodeAction]:
 
 
 def _admitted(finding: Diagnostic, *, unsafe: bool) -> bool:
-    return finding.fix is not None and (unsafe or finding.fix.applicability is Applicability.SAFE)
+    return finding.fix is not None and not finding.fix.elsewhere and (unsafe or finding.fix.applicability is Applicability.SAFE)
 
 
 def _within(asked: Asked, checked: Checked, client: Client) -> Iterator[tuple[Diagnostic, types.Diagnostic]]:
@@ -127,10 +128,15 @@ def _last_line(each: types.Range) -> int:
     return each.end.line - 1 if each.end.character == 0 and each.end.line > each.start.line else each.end.line
 
 
-def _fix(finding: Diagnostic, shown: types.Diagnostic, document: Document, client: Client) -> types.CodeAction | None:
+def _fix(
+    finding: Diagnostic, shown: types.Diagnostic, checked: Checked, client: Client, documents: Documents
+) -> types.CodeAction | None:
     fix = finding.fix
-    changes = document.repaired(fix.edits) if fix is not None else []
-    if fix is None or not changes:
+    others = changes_elsewhere(fix, checked.texts, documents) if fix is not None else None
+    if fix is None or others is None:
+        return None
+    changes = [*checked.document.repaired(fix.edits), *others]
+    if not changes:
         return None
     safe = fix.applicability is Applicability.SAFE
     return types.CodeAction(

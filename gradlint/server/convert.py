@@ -93,13 +93,13 @@ def _related(finding: Diagnostic, document: Document) -> list[types.DiagnosticRe
 def _data(finding: Diagnostic, document: Document) -> dict[str, Any]:
     """Return what a client needs to offer the fix itself.
 
-    Fixes in a notebook may span cells, so the client must request those.
+    Fixes in a notebook may span cells, and others span files, so the client must request those.
     """
     fix = finding.fix
     data: dict[str, Any] = {"name": finding.name}
     if fix is not None:
         data["fix"] = {"title": fix.message, "applicability": fix.applicability.value}
-        if isinstance(document, Script):
+        if isinstance(document, Script) and not fix.elsewhere:
             data["fix"]["edits"] = [
                 {"range": _range(document.text.range(each.span)), "newText": each.content} for each in fix.edits
             ]

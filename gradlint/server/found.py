@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gradlint.diagnostic import Diagnostic, LoopVerdict
 from gradlint.server.documents import Document
@@ -21,7 +22,8 @@ class Checked:
 
     `unsafe` says whether unsafe fixes are included, and `problem` what is wrong with the configuration. `crash` is set if
     gradlint itself failed. `among` means that the modules around the text were read as well. Then `raw` has all findings before
-    comments and settings apply, `followed` the paths of the modules, and `loops` the verdict on each training loop.
+    comments and settings apply, `followed` the paths of the modules, `texts` the texts of those that fixes change, and `loops` the
+    verdict on each training loop.
     """
 
     document: Document
@@ -33,6 +35,7 @@ class Checked:
     raw: tuple[Diagnostic, ...] = ()
     followed: frozenset[str] = frozenset()
     loops: tuple[LoopVerdict, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def says(self, other: Checked) -> bool:
         """Whether an editor would show the same for the other result."""

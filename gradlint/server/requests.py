@@ -31,7 +31,7 @@ def answer_requests(server: Server) -> None:
         if checked is None:
             return None
         asked = Asked.of(params)
-        actions = [*quick_fixes(asked, checked, server.client), *fix_all(asked, checked)]
+        actions = [*quick_fixes(asked, checked, server.client, session.documents), *fix_all(asked, checked)]
         if server.client.resolves:
             return actions
         return [action for action in [await _completed(each, server) for each in actions] if action.edit is not None]

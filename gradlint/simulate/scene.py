@@ -29,7 +29,7 @@ _LONGEST = 60
 _BRIEF = 35
 """The maximum number of characters of code that a header quotes."""
 _COUNTED = re.compile(r" at \d+$")
-"""What distinguishes two unknown values with the same text."""
+"""What distinguishes the results of two calls of the same function."""
 
 
 Made = TypeVar("Made")
@@ -170,7 +170,7 @@ class Scene:
         if self._usual or not answers:
             return led
         key, answer = answers[-1]
-        return f" (where `{_COUNTED.sub('', key)}` is {'true' if answer else 'false'}){led}"
+        return f" (where `{_COUNTED.sub('(...)', key)}` is {'true' if answer else 'false'}){led}"
 
     @cached_property
     def _usual(self) -> bool:

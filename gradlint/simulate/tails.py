@@ -214,8 +214,9 @@ def _since_step(events: Sequence[Event], view: View) -> set[int]:
 def _fate(events: Sequence[Event], left: set[int], view: View, *, ahead: bool) -> str:
     """What happens to the micro-batches that a pass leaves over.
 
-    They are used if a step comes before other micro-batches do, or with no more of those than complete a window. Otherwise they
-    are cleared, mixed with others into a window that is too large, or left when the run is over; "" if that is unknown.
+    They are used if a step comes before other micro-batches do, or if those complete a window of the right size. Otherwise they
+    are cleared, mixed with others into a window of another size, or left when the run is over; "" if that is unknown. An
+    accelerator that counts before the script draws the next batch flushes with the first micro-batch of the next pass.
     `ahead` says that batches are drawn ahead, so backward passes until the next pass begins still belong to this one.
     """
     came: set[int] = set()
@@ -235,5 +236,6 @@ def _fate(events: Sequence[Event], left: set[int], view: View, *, ahead: bool) -
         elif event.what is What.STEP and event.target == view.optimizer.number:
             if not came:
                 return USED
-            return USED if len(left) + len(came) <= view.size else MIXED
+            early = len(left) + len(came) < view.size and bool(view.trace.of(What.COUNT))
+            return USED if early or len(left) + len(came) == view.size else MIXED
     return "" if came else LEFT

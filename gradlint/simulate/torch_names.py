@@ -230,7 +230,7 @@ def _is_class(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: c
         return asked == args[0].parallel
     if args and isinstance(args[0], Tensor):
         return Answer("isinstance")
-    return Opaque(f"{machine.compiler.spelled(node)} at {machine.compiler.place(node)}")
+    return Opaque(f"isinstance at {machine.compiler.place(node)}")
 
 
 def _class_of(machine: Machine, args: list[Any], kwargs: dict[str, Any], node: cst.CSTNode, frame: Frame | None) -> Any:

@@ -93,14 +93,17 @@ def _makes_losses(branch: cst.CSTNode, trace: Trace) -> bool:
 
 
 def _done_again(asked: Sequence[Remainder], view: View, trace: Trace) -> Event | None:
-    """An action of the condition's arm that has a lasting effect and runs on two micro-batches between the same two updates."""
+    """An action of the condition's arm that has a lasting effect and runs on two micro-batches between the same two updates.
+
+    If the data decide as well whether the arm runs, it may run once per update.
+    """
     branch, level = asked[0].branch, len(asked[0].loops)
     own = {id(step) for step in view.steps}
     first: dict[tuple[int, int], Event] = {}
     steps = 0
     for event in trace.events:
         steps += id(event) in own
-        if event.what not in (What.CALL, What.PASS) or not any(node is branch and arm == 0 for node, arm, _ in event.path):
+        if event.what not in (What.CALL, What.PASS) or (branch, 0, False) not in event.path:
             continue
         if event.what is What.CALL and not _lasts(event):
             continue

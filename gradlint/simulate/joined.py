@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from gradlint.simulate.machine import Machine
 from gradlint.simulate.things import Thing
 from gradlint.simulate.values import (
     ONE,
+    OVER_ROWS,
     REST,
     VARYING,
     WEIGHTED,
@@ -100,9 +101,26 @@ def joined(
                 doubt = graver(doubt, "unknown code receives the accumulation steps")
         elif isinstance(value, Thing):
             models |= models_of(value)
+    whole = _cut_up(machine, draws, sources) if sources and micro is None else None
+    if whole is not None:
+        micro, doubt = whole, graver(doubt, OVER_ROWS)
     source = source_of(machine.micro(draws) if micro is None else micro, node, models, sources, across)
     factor = Factor(doubt=doubt) if doubt else ONE
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
+
+
+def _cut_up(machine: Machine, draws: frozenset[int], sources: Collection[Source]) -> int | None:
+    """The micro-batch that was computed as a whole before some rows of its data meet the result."""
+    computed = {source.micro for source in sources}
+    found = (machine.micros.get(machine.together.get(whole, whole)) for each in draws for whole in _wholes(machine, each))
+    return next((micro for micro in found if micro in computed), None)
+
+
+def _wholes(machine: Machine, drawn: int) -> Iterator[int]:
+    """The data that a piece was cut from, and what those were cut from."""
+    while (whole := machine.pieces.get(drawn, drawn)) != drawn:
+        yield whole
+        drawn = whole
 
 
 def source_of(micro: int, node: cst.CSTNode, models: frozenset[str], sources: Collection[Source], across: bool = False) -> Source:

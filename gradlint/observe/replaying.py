@@ -13,6 +13,7 @@ import libcst as cst
 from gradlint.observe.by_hand import by_hand
 from gradlint.observe.contents import Gradients
 from gradlint.observe.files import Files
+from gradlint.observe.ordering import ordered
 from gradlint.observe.record import Record, Spot
 from gradlint.observe.turns import Turns
 from gradlint.simulate.trace import Event, Stepper, Trace, What
@@ -113,11 +114,10 @@ class Replay:
         for number in record["feeds"]:
             self.of(number).add(terms, place, scaled=scaled)
         parallel = record["parallel"] or {}
-        engine = next((factor.by for _, factor in terms if any(each is node for each in factor.divisors)), None)
         self.events.append(
             replace(
                 event, terms=terms, scaled=scaled, through=through, feeds=frozenset(record["feeds"]), retains=record["retains"],
-                micro=len(self.micros) - 1, value=Factor(engine) if engine is not None and through else None,
+                micro=len(self.micros) - 1,
                 reduced=bool(parallel.get("reduced", True)), parallel="DistributedDataParallel" if parallel else "",
                 forward=self.node(_spots(parallel.get("forward")), "forward") if parallel.get("forward") else None,
                 at=self.node(_spots(parallel.get("at")), "no_sync") if parallel.get("at") else None,
@@ -237,10 +237,10 @@ def replay(records: Iterable[Record], files: Files) -> Trace:
     """The trace of a recorded run. Its N is the number of micro-batches that most updates use."""
     state = Replay(files, Turns(files))
     ended = False
-    for record in records:
+    for record in ordered(list(records)):
         ended = ended or record.what in ("enough", "gap")
         state.take(record)
-    n = size(state.events)
+    n = max(size(state.events), 1)
     return Trace(
         tuple(state.events),
         n=n,

@@ -13,10 +13,11 @@ from gradlint.diagnostic import Diagnostic
 from gradlint.observe.compared import Comparison, compare, fix_of, words
 from gradlint.observe.files import Files
 from gradlint.observe.judging import Found, Judged, judged
+from gradlint.observe.ordering import in_closures, ordered
 from gradlint.observe.place import ObservedReading
-from gradlint.observe.record import Process
+from gradlint.observe.record import Process, Record
 from gradlint.observe.replaying import replay
-from gradlint.observe.sentences import between, in_closures, unusual, windows
+from gradlint.observe.sentences import between, unusual, windows
 from gradlint.registry import all_rules
 from gradlint.report.lines import safe
 from gradlint.show.as_run import Accusation, as_run
@@ -32,7 +33,7 @@ def report(found: Sequence[Process], status: int, style: Style) -> Iterator[str]
     """The lines of the report on the processes of a program."""
     process = found[0]
     files = Files()
-    run = judged(replay(process.records, files), files, () if in_closures(process) else all_rules())
+    run = judged(replay(process.records, files), files, () if in_closures(process.records) else all_rules())
     yield from (safe(each) for each in (*unusual(process, status), *between(found)))
     yield from _drawn(run, style)
     yield from _updates(process)
@@ -77,10 +78,11 @@ def _loops(run: Judged) -> list[Loop]:
 
 def _updates(process: Process) -> Iterator[str]:
     """The numbers measured at each update."""
-    rows = windows(process.records)[:_MOST]
+    records = ordered(process.records)
+    rows = windows(records)[:_MOST]
     if not rows:
         return
-    scales = _scales(process)
+    scales = _scales(records)
     several = len({each["optimizer"] for _, each in rows}) > 1
     yield ""
     yield f"  {'update':>6}  {'micro-batches':>13}  {'gradient norm':>13}  {'learning rate':>13}{'  loss scale' if scales else ''}"
@@ -90,10 +92,10 @@ def _updates(process: Process) -> Iterator[str]:
         yield f"  {number:>6}  {count:>13}  {_number(step['norm']):>13}  {_number(step['rate']):>13}{scale}{name}".rstrip()
 
 
-def _scales(process: Process) -> dict[int, str]:
+def _scales(records: Sequence[Record]) -> dict[int, str]:
     """What the scaler multiplied the losses of each update by."""
     found, now = {}, None
-    for each in process.records:
+    for each in records:
         if each.what == "backward" and each["factor"] is not None:
             now = each["factor"]
         elif each.what == "step" and now is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gradlint.observe.ordering import in_closures, ordered
 from gradlint.observe.probe.limits import ARMED, IMPORTED
 from gradlint.observe.record import Process, Record, drift
 
@@ -24,13 +25,14 @@ def _died(status: int) -> str:
 
 def unusual(process: Process, status: int) -> Iterator[str]:
     """The sentences about one process."""
+    records = ordered(process.records)
     steps = process.of("step")
     backwards = process.of("backward")
     whole = bool(process.of("enough"))
     if status and not whole:
         yield f"The program ended with exit status {status}. What it did until then is judged."
-    if in_closures(process):
-        yield "The optimizer calls the backward pass itself, in a closure, so there are no windows to judge."
+    if in_closures(process.records):
+        yield "The optimizer calls the backward pass itself, several times in a closure, so there are no windows to judge."
     elif not steps:
         yield f"No optimizer stepped after {_counted(len(backwards), 'backward pass', 'backward passes')}, so there is no window to judge."
     elif len(steps) == 1:
@@ -42,13 +44,8 @@ def unusual(process: Process, status: int) -> Iterator[str]:
         yield "The loss is computed by compiled code. What divides it there cannot be seen."
     if process.of("graph"):
         yield "The program replays CUDA graphs. What happens inside of them cannot be seen."
-    if steps and not whole and not process.of("end"):
+    if steps and not whole and all(each.what != "end" for each in records):
         yield "The run ended before a pass over the data did, so nothing is known about the last window of a pass."
-
-
-def in_closures(process: Process) -> bool:
-    """Whether backward passes run inside of an optimizer's step."""
-    return any(each["stepping"] for each in process.of("backward"))
 
 
 def between(found: Sequence[Process]) -> Iterator[str]:

@@ -109,7 +109,9 @@ def test_stop_ends_the_program(tmp_path: Path) -> None:
 
 def test_the_environments_own_sitecustomize_still_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import builtins\nbuiltins.customized = 7\n")
-    script = "import sys, sitecustomize\nprint(customized, sitecustomize.__file__, [each for each in sys.path if 'gradlint' in each and 'entry' in each])\n"
+    script = (
+        "import sys, sitecustomize\nprint(customized, sitecustomize.__file__, [each for each in sys.path if 'entry' in each])\n"
+    )
     seen = observe(tmp_path, script, PYTHONPATH=f"{ROOT}:{tmp_path}")
     assert seen.stdout == f"7 {tmp_path / 'sitecustomize.py'} []\n"
     assert "did not import PyTorch" in seen.report

@@ -37,19 +37,31 @@ def watch(recorder: Recorder, patches: Patches) -> None:
         return result
 
     patches.replace(torch.autograd, "backward", backward)
+    patches.around(torch.cuda.CUDAGraph, "replay", before=lambda *_: recorder.note("graph"))
 
 
 def _about(tensors: Any, more: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     """What is known of a backward pass before it frees the graph."""
     losses = [each for each in ([tensors] if isinstance(tensors, Tensor) else tensors) if isinstance(each, Tensor)]
     return {
-        "terms": [_told(each, recorder) for loss in losses for each in terms(loss)],
+        "terms": _terms(losses, recorder),
         "retains": bool(more.get("retain_graph")),
         "through": recorder.path(),
         "parallel": recorder.reduction(),
     }
 
 
-def _told(term: Term, recorder: Recorder) -> dict[str, Any]:
+def _terms(losses: list[Tensor], recorder: Recorder) -> list[dict[str, Any]]:
+    found = [each for loss in losses for each in terms(loss)]
+    return [_told(each, recorder, alone=len(found) == 1) for each in found]
+
+
+def _told(term: Term, recorder: Recorder, *, alone: bool) -> dict[str, Any]:
     steps = [{"way": way, "by": number, "at": recorder.places.get(order, [])} for way, number, order in term.steps]
-    return {"name": term.name, "order": term.order, "factor": term.factor, "steps": steps, "sums": term.sums}
+    return {
+        "name": term.name,
+        "order": term.order,
+        "factor": term.factor,
+        "steps": steps,
+        "sums": term.sums or (alone and term.is_plain_sum),
+    }

@@ -32,8 +32,13 @@ class Term:
 
     @property
     def sums(self) -> bool:
-        """Whether it is a sum over the rows of a batch."""
-        return self.name.startswith("SumBackward") or getattr(self.node, "_saved_reduction", 1) == 2
+        """Whether it is a loss that says of itself that it sums over the rows of a batch."""
+        return getattr(self.node, "_saved_reduction", 1) == 2
+
+    @property
+    def is_plain_sum(self) -> bool:
+        """Whether it is a sum of something: over the rows of a batch, or over weights if it is a regularizer."""
+        return self.name.startswith("SumBackward")
 
 
 def terms(loss: Any) -> list[Term]:

@@ -19,6 +19,8 @@ from .limits import Limits
 Fields = dict[str, Any]
 MOST = 20_000
 """The maximum number of records between two updates."""
+_NEXT = ("draw", "pass", "backward")
+"""What begins another micro-batch."""
 KEPT = 2
 """How many windows are kept until the end of the pass is seen, once the first ones were recorded."""
 
@@ -44,6 +46,8 @@ class Recorder:
         self.ended = False
         """Whether a pass over the data has ended since the first windows."""
         self.over = False
+        self.done = False
+        """Whether enough was seen, except for what still belongs to the last update."""
         self.factor: float | None = None
         """What a scaler multiplied the next loss by; None if none did."""
         self.stepping: set[int] = set()
@@ -66,6 +70,9 @@ class Recorder:
         """Record something. What happens before training, and after the first windows, may never be written."""
         if self.over or os.getpid() != self.process:
             return
+        if self.done and what in _NEXT:
+            self.end()
+            return
         fields.update(what=what, at=place() if at is None else at, seq=_sequence())
         self.waiting.append(fields)
         if len(self.waiting) > MOST:
@@ -87,8 +94,7 @@ class Recorder:
             if len(self.kept) > KEPT:
                 self.kept.pop(0)
                 self.dropped = True
-        if self.windows >= self.limits.windows and (not self.limits.to_tail or self.ended):
-            self.end()
+        self.done = self.windows >= self.limits.windows and (not self.limits.to_tail or self.ended)
 
     def pass_ends(self) -> None:
         """Record that a pass over the data has ended."""

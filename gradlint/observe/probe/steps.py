@@ -44,7 +44,8 @@ def _watch_steps(recorder: Recorder, patches: Patches) -> None:
         index = recorder.number(optimizer)
         recorder.stepping.discard(index)
         recorder.keep()
-        recorder.note("stepped", optimizer=index, weights=_checksum(optimizer, recorder))
+        norm = recorder.states[index][1] if recorder.measures and index in recorder.states else None
+        recorder.note("stepped", optimizer=index, weights=_checksum(optimizer, recorder), norm=norm)
         recorder.closes()
 
     patches.around(Optimizer, "__init__", after=built)

@@ -14,7 +14,7 @@ import click
 from gradlint import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-COMMANDS = ("check", "rule", "rules", "show", "prove", "server", "clean", "help")
+COMMANDS = ("check", "rule", "rules", "show", "observe", "prove", "server", "clean", "help")
 """Each name is a module of `gradlint.cli.commands` that defines `command`."""
 
 

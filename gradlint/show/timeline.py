@@ -153,9 +153,11 @@ def _timeline(
     rows = held_against(lanes, better, frozenset(left), _answers(rules))
     codes = {code for row in rows for code in row.codes}
     size = max(loop.size, mended.size if mended is not None and codes else 0)
-    columns, used = _columns(loop, size, length, (*rows, *(better or ())))
+    columns, used = columns_of(loop, size, length, (*rows, *(better or ())))
     shown = better is not None and codes and not codes & left
-    ideal = Grid(columns, tuple(replace(_row(each, used, reading), at=(), codes=()) for each in better or ())) if shown else None
+    ideal = (
+        Grid(columns, tuple(replace(row_of(each, used, reading), at=(), codes=()) for each in better or ())) if shown else None
+    )
     verdicts = tuple(dict.fromkeys(_verdict(each, reading, drawn=bool({each.code} & codes)) for each in mine))
     node = node_of(loop.node, loop.simulation)
     judged = judged or LoopVerdict(reading.filename, script.whole.row_of(node) or 1, 1, "unknown", reason=UNUSUAL)
@@ -163,8 +165,8 @@ def _timeline(
         reading.filename,
         reading.at(node),
         reading.function(node),
-        _steps(loop, size),
-        Grid(columns, tuple(_row(each, used, reading) for each in rows)),
+        steps_of(loop, size),
+        Grid(columns, tuple(row_of(each, used, reading) for each in rows)),
         ideal,
         tuple(notes_of(loop)),
         verdicts,
@@ -200,7 +202,7 @@ def _of_length(lanes: Sequence[Lane], length: int) -> list[Lane]:
     return [replace(each, marks=each.marks[:-1] + nothing * (length - len(each.marks)) + each.marks[-1:]) for each in lanes]
 
 
-def _columns(loop: Loop, size: int, length: int, lanes: Sequence[Lane]) -> tuple[tuple[Column, ...], tuple[int | None, ...]]:
+def columns_of(loop: Loop, size: int, length: int, lanes: Sequence[Lane]) -> tuple[tuple[Column, ...], tuple[int | None, ...]]:
     """Return the columns to draw, and the index of the mark for each of them: None for a gap."""
     count = length - 2
     whole = min(2 * size, count) if size > 1 else min(_PLAIN, count)
@@ -227,7 +229,7 @@ def _part(place: int, size: int, whole: int, count: int) -> Part:
     return Part.FIRST if place < size else Part.SECOND if place < whole else Part.TAIL
 
 
-def _row(lane: Lane, used: Sequence[int | None], reading: Reading) -> Row:
+def row_of(lane: Lane, used: Sequence[int | None], reading: Reading) -> Row:
     at = tuple(sorted({reading.at(node) for node in lane.nodes}, key=lambda each: (each.cell or 0, each.line)))
     marks = tuple(Mark.GAP if index is None else lane.marks[index] for index in used)
     return Row(lane.label, at, marks, lane.codes)
@@ -237,7 +239,7 @@ def _verdict(charge: Charge, reading: Reading, *, drawn: bool) -> Verdict:
     return Verdict(charge.code, charge.name, reading.place(charge.row), drawn)
 
 
-def _steps(loop: Loop, size: int) -> str:
+def steps_of(loop: Loop, size: int) -> str:
     """Return what N is, as the text writes it, or that there is none."""
     if size < 2:
         return "an update after every micro-batch" if loop.views else "no window was found"

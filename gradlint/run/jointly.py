@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +29,8 @@ def settled(jobs: Sequence[Job], results: Sequence[FileResult]) -> Sequence[File
     try:
         return _Tree(named, {os.path.realpath(each.path): each for each in marked}).fixed() or marked
     except Exception:
+        import traceback  # a run that does not fail starts faster without it
+
         crash = traceback.format_exc(limit=-3).strip()
         return [replace(each, crash=crash) if any(map(_spreads, each.diagnostics)) else each for each in marked]
 

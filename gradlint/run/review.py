@@ -14,8 +14,6 @@ from gradlint.analysis.located import Located
 from gradlint.analysis.neighbours import neighbours_of
 from gradlint.analysis.project import Project
 from gradlint.analysis.text_changes import edited
-from gradlint.changes.lines import moved
-from gradlint.changes.reach import Reach
 from gradlint.diagnostic import Diagnostic, LoopVerdict, TextFix
 from gradlint.fixes.fixer import FixOutcome, admitted
 from gradlint.fixes.fixer import fix as fix_all
@@ -106,6 +104,9 @@ class Review:
             new, held = known.new, known.held
         if self.task.changed is None or not new:
             return Split(new, held)
+        from gradlint.changes.lines import moved  # most runs ask for no change
+        from gradlint.changes.reach import Reach
+
         reach = Reach(text, moved(self.task.changed, self.text, text), lambda: self.loops(text, found))
         reached = [reach.of(each) for each in new]
         return Split(tuple(compress(new, reached)), held, tuple(compress(new, map(not_, reached))))

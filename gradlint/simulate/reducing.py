@@ -54,9 +54,10 @@ def _in_vain(view: View, least: int = 2) -> Fault | None:
 
 
 def _of_other_steps(view: View) -> set[int]:
-    """The backward passes just before steps of other optimizers. They need the average, whatever else accumulates."""
+    """The backward passes of the last micro-batch before steps of other optimizers. They need the average, whatever else accumulates."""
     steps = (step for step in view.trace.of(What.STEP) if step.target != view.optimizer.number and step.held)
-    return {id(view.trace.events[step.held[-1]]) for step in steps}
+    passes = ([view.trace.events[place] for place in step.held] for step in steps)
+    return {id(event) for held in passes for event in held if event.micros == held[-1].micros}
 
 
 def _agrees(one: Fault, other: Fault | None) -> bool:

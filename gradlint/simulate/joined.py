@@ -85,11 +85,13 @@ def joined(
     scaler, detached, graphs, reduced = None, not models, False, True
     doubt = why
     sources: list[Source] = []
+    computed: frozenset[int] = frozenset()
     for value in values:
         if is_data(value):
             draws |= value.draws
             models |= value.models
             if value.terms is not None:
+                computed |= value.draws
                 sources += [source for source, _ in value.terms]
                 graphs, scaler, reduced = True, scaler or value.scaler, reduced and value.reduced
                 detached = detached and value.detached
@@ -101,7 +103,7 @@ def joined(
                 doubt = graver(doubt, "unknown code receives the accumulation steps")
         elif isinstance(value, Thing):
             models |= models_of(value)
-    whole = _cut_up(machine, draws, sources) if sources and micro is None else None
+    whole = _cut_up(machine, draws, computed, sources) if sources and micro is None else None
     if whole is not None:
         micro, doubt = whole, graver(doubt, OVER_ROWS)
     source = source_of(machine.micro(draws) if micro is None else micro, node, models, sources, across)
@@ -109,11 +111,14 @@ def joined(
     return Tensor(draws, ((source, factor),), models, scaler, graphs and detached, reduced)
 
 
-def _cut_up(machine: Machine, draws: frozenset[int], sources: Collection[Source]) -> int | None:
-    """The micro-batch that was computed as a whole before some rows of its data meet the result."""
-    computed = {source.micro for source in sources}
-    found = (machine.micros.get(machine.together.get(whole, whole)) for each in draws for whole in _wholes(machine, each))
-    return next((micro for micro in found if micro in computed), None)
+def _cut_up(machine: Machine, draws: frozenset[int], computed: frozenset[int], sources: Collection[Source]) -> int | None:
+    """The micro-batch that was computed as a whole before a loop that only adds up losses lets rows of its data meet the result."""
+    loop = machine.loops[-1] if machine.loops else None
+    if not isinstance(loop, cst.For) or machine.compiler.aims.of(loop.body).leads:
+        return None
+    wholes = computed.intersection(whole for each in draws for whole in _wholes(machine, each))
+    found = (machine.micros.get(machine.together.get(whole, whole)) for whole in wholes)
+    return next((micro for micro in found if any(micro == source.micro for source in sources)), None)
 
 
 def _wholes(machine: Machine, drawn: int) -> Iterator[int]:

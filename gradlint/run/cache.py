@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gradlint.diagnostic import Diagnostic, LoopVerdict
     from gradlint.run.task import Task
 
-FORMAT = 4
+FORMAT = 5
 MOST_FILES = 100_000
 """Limit on the files that a store remembers. Those of the last run come first."""
 

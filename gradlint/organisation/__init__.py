@@ -1,4 +1,4 @@
-"""Surveys the repositories of an organisation: checks each in a process of its own, and collects findings and verdicts.
+"""Surveys the repositories of an organisation: checks each in a separate process, and collects findings and verdicts.
 
 `survey` needs the extra `organisation`. The worker function `check_repository` also runs under Ray and Spark.
 """

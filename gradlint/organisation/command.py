@@ -53,7 +53,7 @@ def survey_command(
     from gradlint.organisation.survey import survey
     from gradlint.organisation.worker import Limits
 
-    names = [line.strip() for line in list_file if line.strip() and not line.lstrip().startswith("#")]
+    names = _names(list_file)
     limits, rules = Limits(timeout, memory), [each for one in select for each in one.split(",")] or None
     failed = 0
     for each in survey(names, folder, scheduler, workers=workers, limits=limits, select=rules, retry=retry):
@@ -65,3 +65,48 @@ def survey_command(
 
 def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+@commands.command("report")
+@click.argument("surveys", metavar="SURVEY...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o", "--output", "target", default="report.html", show_default=True, type=click.Path(dir_okay=False, path_type=Path)
+)
+def report_command(surveys: tuple[Path, ...], target: Path) -> None:
+    """Write one HTML page about surveys. SURVEY is the folder of a survey, or its findings.parquet.
+
+    The page describes the last survey, and how the verdicts changed if there are several. It loads nothing from the network.
+    """
+    from gradlint.organisation.report import write_report
+
+    write_report(surveys, target)
+    click.echo(str(target))
+
+
+@commands.command("branches")
+@click.argument("list_file", metavar="LIST", type=click.File(encoding="utf-8"))
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to clone to."
+)
+@click.option("--timeout", default=600.0, show_default=True, type=click.FloatRange(min=0), help="Seconds for a repository.")
+def branches_command(list_file: Iterable[str], folder: Path, timeout: float) -> None:
+    """Prepare pull requests: clone the repositories in LIST, and commit the safe fixes on a branch of each clone.
+
+    Beside each clone with fixes, a patch holds the same commit. Nothing is pushed, and no repository in LIST is changed.
+    """
+    import subprocess
+
+    from gradlint.organisation.branches import prepare
+    from gradlint.organisation.git import GitFailed, without_password
+
+    for name in _names(list_file):
+        try:
+            patch = prepare(name, folder, timeout)
+            told = f"nothing to fix in {without_password(name)}" if patch is None else str(patch)
+        except (GitFailed, OSError, subprocess.TimeoutExpired) as error:
+            told = f"failed: {without_password(name)}: {error}"
+        click.echo(_printable(told))
+
+
+def _names(list_file: Iterable[str]) -> list[str]:
+    return [line.strip() for line in list_file if line.strip() and not line.lstrip().startswith("#")]

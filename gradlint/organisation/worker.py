@@ -37,7 +37,7 @@ DEFAULT = Limits()
 
 
 def check_repository(repository: str, limits: Limits = DEFAULT, select: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
-    """Check a repository in a process of its own, and return its rows as dictionaries. The last is that of the repository.
+    """Check a repository in a separate process, and return its rows as dictionaries. The last is that of the repository.
 
     The process is killed when it exceeds a limit. What it had found by then is kept, and the row of the repository says so.
     """

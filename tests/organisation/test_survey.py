@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -75,3 +76,19 @@ def test_failed_repositories_can_be_tried_again(tmp_path: Path) -> None:
     assert store.is_done("a") and not store.is_done("a", retry=True) and not store.is_done("b")
     store.write("a", [{**row, "state": "done"}])
     assert store.is_done("a", retry=True)
+
+
+def test_a_worker_that_dies_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import Client
+
+    module = importlib.import_module("gradlint.organisation.survey")
+
+    def check(name: str, *_: object) -> list[dict[str, object]]:
+        if name == "b":
+            raise MemoryError("the worker died\nwith its task")
+        return [{"repository": name, "kind": "repository", "state": "done", "message": ""}]
+
+    monkeypatch.setattr(module, "check_repository", check)
+    monkeypatch.setattr(module, "_client", lambda *_: Client(processes=False, n_workers=1, dashboard_address=None))
+    found = {each.repository: (each.state, each.message) for each in module.survey(iter("abc"), tmp_path)}
+    assert found == {"a": ("done", ""), "b": ("crashed", "MemoryError: the worker died"), "c": ("done", "")}

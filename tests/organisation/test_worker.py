@@ -79,7 +79,7 @@ def test_what_is_no_repository_is_a_row(tmp_path: Path, name: str, message: str)
 
 
 def test_a_broken_file_is_a_finding_beside_the_others(tmp_path: Path) -> None:
-    rows = check_repository(str(repository(tmp_path / "one", {"broken.py": "import torch\nloss.backward(\n", "train.py": WRONG})))
+    rows = check_repository(str(repository(tmp_path / "one", {"broken.py": WRONG + "loss.backward(\n", "train.py": WRONG})))
     assert {row["rule"] for row in rows if row["kind"] == "finding"} == {"GRD000", "GRD101"} and rows[-1]["state"] == "done"
 
 

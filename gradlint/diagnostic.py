@@ -117,7 +117,9 @@ class LoopVerdict:
 
     `codes` are the rules that find something. Those with severity info do not make a loop wrong. `silenced` means that comments
     or settings keep everything from being reported that makes the loop wrong. `reason` says why a loop is unknown. `reason_line`,
-    in `reason_cell`, is the line of the statement that it is about, or 0 for none.
+    in `reason_cell`, is the line of the statement that it is about, or 0 for none. `steps` is the number of micro-batches that
+    share an update as the text sets it (1 if the loop does not accumulate), or 0 if it is unknown. `engine` is the library that
+    runs the backward pass or the update, or "" if the loop does so itself.
     """
 
     filename: str
@@ -130,6 +132,8 @@ class LoopVerdict:
     silenced: bool = False
     cell: int | None = None
     reason_cell: int | None = None
+    steps: int = 0
+    engine: str = ""
 
     @property
     def words(self) -> str:

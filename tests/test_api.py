@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import importlib
 import multiprocessing
-import os
 import pickle
 import re
 import subprocess
@@ -264,57 +261,3 @@ def test_page_says_what_happens(project: Path, capsys: pytest.CaptureFixture[str
 def test_page_names_everything_public() -> None:
     for name in set(gradlint.__all__) - {"__version__", "Place", "Related", "Span", "TextEdit", "TextFix", "FixedSource"}:
         assert re.search(rf"\b{name}\b", PAGE), name
-
-
-def survey(folder: Path, *repositories: str) -> list[dict[str, str]]:
-    pytest.importorskip("distributed", reason="the example maps over repositories with Dask: install `distributed`")
-    command = [sys.executable, str(ROOT / "examples" / "many_repositories.py"), "--workers", "2", *repositories]
-    environment = os.environ | {"DASK_DISTRIBUTED__ADMIN__LOG_LENGTH": "0", "PYTHONWARNINGS": "default"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return list(csv.DictReader(done.stdout.splitlines()))
-
-
-def test_a_worker_that_dies_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed", reason="the example maps over repositories with Dask: install `distributed`")
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    example = importlib.import_module("many_repositories")
-
-    class Task:
-        def __init__(self, folder: str) -> None:
-            self.folder = folder
-
-        def exception(self) -> Exception | None:
-            return MemoryError("the worker died\nwith its task") if self.folder == "b" else None
-
-        def result(self) -> list[object]:
-            return [example.Row(self.folder, "GRD101", 1, 1)]
-
-    class Client:
-        def map(self, _: object, folders: list[str], *, pure: bool) -> list[Task]:
-            assert not pure
-            return [Task(folder) for folder in folders]
-
-    rows = list(example.survey(Client(), iter(["a", "b", "c"])))
-    assert [(row.repository, row.rule, row.error) for row in rows] == [
-        ("a", "GRD101", ""),
-        ("b", "", "MemoryError: the worker died"),
-        ("c", "GRD101", ""),
-    ]
-
-
-def test_many_repositories(project: Path) -> None:
-    (project / "src" / "pyproject.toml").write_text("[tool.gradlint]\nbroken = 1\n")
-    (project / "empty").mkdir()
-    script(project, SAFE + "loss.backward(\n", "torn/a.py")
-    rows = survey(project, "src", "missing", "experiments", "empty", "torn")
-    missing = rows.pop(1)
-    assert missing["repository"] == "missing" and missing["error"].startswith("FileNotFoundError: missing: ")
-    assert [tuple(row.values()) for row in rows] == [
-        ("src", "GRD101", "1", "1", ""),
-        ("experiments", "GRD101", "1", "1", ""),
-        ("experiments", "GRD501", "1", "1", ""),
-        ("empty", "", "0", "0", ""),
-        ("torn", "GRD000", "1", "1", ""),
-    ]

@@ -87,3 +87,39 @@ def test_show_follows_modules_only_if_the_settings_do(tmp_path: Path) -> None:
 def _answer(path: Path) -> str:
     (shown,) = json.loads(run("show", "--output-format", "json", path).stdout)
     return str(shown["timelines"][0]["answer"]).partition(":")[0]
+
+
+BOUNDARY = "if (i + 1) % accum_steps == 0 or (i + 1) == len(loader):"
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (CLEAN, 0),
+        (CLEAN.replace("accum_steps):", "accum_steps=4):", 1), 4),
+        (CLEAN.replace(", accum_steps):", "):").replace("accum_steps", "8"), 8),
+        (CLEAN.replace(" / accum_steps", "").replace(BOUNDARY, "if True:"), 1),
+    ],
+    ids=["unknown", "a default", "a number", "none"],
+)
+def test_the_steps_of_a_loop(text: str, steps: int) -> None:
+    assert [(loop.steps, loop.engine) for loop in judge_source(text)] == [(steps, "")]
+
+
+def test_the_engine_of_a_loop() -> None:
+    text = """\
+from accelerate import Accelerator
+import torch
+
+
+def train(model, loader, criterion):
+    accelerator = Accelerator(gradient_accumulation_steps=4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    for x, y in loader:
+        with accelerator.accumulate(model):
+            accelerator.backward(criterion(model(x), y))
+            optimizer.step()
+            optimizer.zero_grad()
+"""
+    assert [(loop.answer, loop.steps, loop.engine) for loop in judge_source(text)] == [("verified", 4, "accelerate")]

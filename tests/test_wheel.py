@@ -34,7 +34,10 @@ def test_file_list(wheel: Path) -> None:
         f"torch_gradlint-{__version__}.dist-info/{name}"
         for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
     }
-    assert set(zipfile.ZipFile(wheel).namelist()) == modules | pages | about | {"gradlint/py.typed"}
+    assert set(zipfile.ZipFile(wheel).namelist()) == modules | pages | about | {
+        "gradlint/py.typed",
+        "gradlint/organisation/report.html",
+    }
 
 
 def test_metadata(wheel: Path) -> None:

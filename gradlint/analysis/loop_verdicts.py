@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from gradlint.analysis.loop_facts import engine_of, steps_of
 from gradlint.analysis.source import Problem, Source
 from gradlint.analysis.validation import Validator
 from gradlint.diagnostic import ANSWERS, Diagnostic, LoopVerdict, Severity
@@ -120,6 +121,10 @@ class _Judged:
                 yield LoopVerdict("", first, last, "unknown", reason=reason, reason_line=self.whole.row_of(call) or 0)
 
     def _of_loop(self, verdict: Verdict, simulation: Simulation) -> LoopVerdict:
+        trace = simulation.main.trace
+        return replace(self._answer(verdict, simulation), steps=steps_of(verdict, trace), engine=engine_of(verdict, trace))
+
+    def _answer(self, verdict: Verdict, simulation: Simulation) -> LoopVerdict:
         first, last = self._rows(node_of(verdict.loop, simulation))
         places = (node for fault in verdict.faults for node in (fault.place, fault.event.node))
         touched = {*range(first, last + 1), *self._touched(verdict, simulation), *map(self.whole.row_of, places)}

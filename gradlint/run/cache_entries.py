@@ -50,7 +50,7 @@ def plain(diagnostic: Diagnostic) -> list[Any]:
 def plain_loop(loop: LoopVerdict) -> list[Any]:
     """Return the verdict on a loop as a list, without its file name."""
     place = [loop.line, loop.last_line, loop.cell or 0, loop.reason_line, loop.reason_cell or 0]
-    return [*place, loop.answer, list(loop.codes), loop.reason, loop.silenced]
+    return [*place, loop.answer, list(loop.codes), loop.reason, loop.silenced, loop.steps, loop.engine]
 
 
 def context_from(kept: Any) -> Context:
@@ -71,13 +71,14 @@ def loops_of(kept: Any, filename: str) -> tuple[LoopVerdict, ...]:
 
 
 def _loop(kept: Any, filename: str) -> LoopVerdict:
-    line, last, cell, row, row_cell, answer, codes, reason, silenced = kept
-    if not all(type(each) is int for each in (line, last, cell, row, row_cell)) or type(silenced) is not bool:
+    line, last, cell, row, row_cell, answer, codes, reason, silenced, steps, engine = kept
+    if not all(type(each) is int for each in (line, last, cell, row, row_cell, steps)) or type(silenced) is not bool:
         raise Damaged
     if answer not in ANSWERS:
         raise Damaged
     rules = tuple(map(_text, codes))
-    return LoopVerdict(filename, line, last, answer, rules, _text(reason), row, silenced, cell or None, row_cell or None)
+    cells = (cell or None, row_cell or None)
+    return LoopVerdict(filename, line, last, answer, rules, _text(reason), row, silenced, *cells, steps, _text(engine))
 
 
 def diagnostics_of(kept: Any, filename: str) -> tuple[Diagnostic, ...]:

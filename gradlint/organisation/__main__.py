@@ -1,0 +1,6 @@
+"""`python -m gradlint.organisation` is `gradlint-organisation`."""
+
+from gradlint.organisation.command import main
+
+if __name__ == "__main__":
+    main()

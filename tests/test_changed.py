@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import ROOT
@@ -267,7 +268,7 @@ def test_two_ways_to_compare(repository: Path) -> None:
 
 
 def notebook(folder: Path, *cells: str, outputs: str = "") -> None:
-    code = [
+    code: list[dict[str, Any]] = [
         {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [outputs] * bool(outputs), "source": each}
         for each in (cell.splitlines(keepends=True) for cell in cells)
     ]

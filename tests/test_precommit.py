@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import ROOT
@@ -64,10 +65,12 @@ def scratch(folder: Path, home: Path, hook: str) -> Path:
 
 
 def test_a_name_that_begins_with_a_dash_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    yaml = pytest.importorskip("yaml")
+    hooks: list[dict[str, Any]] = pytest.importorskip("yaml").safe_load(
+        (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    )
     monkeypatch.chdir(tmp_path)
     script(tmp_path, SAFE, "--fix.py")
-    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")):
+    for hook in hooks:
         _, *arguments = [*shlex.split(hook["entry"]), *hook["args"], "--fix.py"]
         done = run(*arguments)
         assert (done.exit_code in (0, 1) and "--fix.py" in done.stdout) or "1 fixed" in done.stdout, done.output

@@ -12,7 +12,6 @@ import pytest
 from harness import FIXTURES, read_marked
 from two_files import SCALING, TWICE
 
-import gradlint.files.write
 from gradlint.files.write import NewContent, Unwritten, write_all
 
 HELPER = FIXTURES / "repositories" / "helper_without_steps"
@@ -127,7 +126,7 @@ def test_a_file_gets_its_old_content_back_if_a_later_one_fails(tmp_path: Path, m
             raise OSError(28, "No space left on device")
         really(source, target)
 
-    monkeypatch.setattr(gradlint.files.write.os, "replace", refusing)
+    monkeypatch.setattr("gradlint.files.write.os.replace", refusing)
     with pytest.raises(Unwritten, match="No space left"):
         write_all(changes)
     assert texts(tmp_path) == {"a.py": "old", "b.py": "old"} and len(os.listdir(tmp_path)) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import FIXTURES
@@ -172,7 +173,7 @@ def test_a_division_in_the_text_is_named(tmp_path: Path) -> None:
 
 
 def test_the_places_in_a_notebook_are_inside_of_the_picture(tmp_path: Path) -> None:
-    cells = [{"cell_type": "code", "source": CLEAN, "metadata": {}, "outputs": [], "execution_count": None}]
+    cells: list[dict[str, Any]] = [{"cell_type": "code", "source": CLEAN, "metadata": {}, "outputs": [], "execution_count": None}]
     path = tmp_path / "train.ipynb"
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     svg = run("show", "--svg", "-", path).stdout

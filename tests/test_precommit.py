@@ -71,8 +71,7 @@ def test_a_name_that_begins_with_a_dash_is_a_file(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     script(tmp_path, SAFE, "--fix.py")
     for hook in hooks:
-        _, *arguments = [*shlex.split(hook["entry"]), *hook["args"], "--fix.py"]
-        done = run(*arguments)
+        done = run(*shlex.split(hook["entry"])[1:], *map(str, hook["args"]), "--fix.py")
         assert (done.exit_code in (0, 1) and "--fix.py" in done.stdout) or "1 fixed" in done.stdout, done.output
 
 

@@ -43,6 +43,8 @@ ELSEWHERE = {
         "test_docs_settings.py::test_a_mistake_is_told_as_shown, test_docs_settings.py::test_private_framework",
     ),
     ("docs/configuration.md", "sh"): (1, "test_docs_settings.py::test_commands_run"),
+    ("docs/observe.md", "console"): (1, "observe/test_page.py::test_what_is_shown_is_what_is_printed"),
+    ("docs/observe.md", "sh"): (1, "observe/test_page.py::test_commands_run"),
     ("docs/suppression.md", "console"): (1, "test_docs_adopting.py::test_what_is_shown_is_what_is_printed"),
 }
 """Blocks with commands that another test runs: how many there are, and by which tests."""

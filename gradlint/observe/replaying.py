@@ -150,7 +150,7 @@ class Replay:
             own = next((each for each in steps if each["by"] == scale and each["way"] > 0), None)
             if own is not None:
                 steps.remove(own)
-        doubt = HIDDEN if value is None or not value else OVER_ROWS if term.get("sums") else ""
+        doubt = HIDDEN if not value or "Compiled" in term["name"] else OVER_ROWS if term.get("sums") else ""
         divisors, by, weights = list[cst.CSTNode](), 1.0, list[float]()
         for step in reversed(steps):
             if step["way"] < 0:

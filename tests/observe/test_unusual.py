@@ -48,6 +48,14 @@ def test_a_sentence_says_what_is_unusual(body: str, sentence: str, tmp_path: Pat
     assert seen.codes <= {"GRD202"}
 
 
+def test_nobody_sees_what_divides_a_loss_that_is_compiled(tmp_path: Path) -> None:
+    made = "loss_of = torch.compile(lambda x, y: criterion(model(x), y) / N, backend='aot_eager')\n"
+    body = LOOP.replace("criterion(model(x), y) / N", "loss_of(x, y)").replace(" or (i + 1) == len(loader)", "")
+    seen = observe(tmp_path, HEAD + made + body.replace("for i", "for epoch in range(2):\n  for i", 1).replace("\n    ", "\n      "))
+    assert seen.status == 0
+    assert seen.codes == {"GRD202"}
+
+
 def test_a_program_that_dies_keeps_its_status(tmp_path: Path) -> None:
     seen = observe(tmp_path, HEAD + LOOP + "import sys\nsys.exit(7)\n")
     assert seen.status == 7

@@ -86,7 +86,7 @@ def clear(machine: Machine, owner: Any, node: cst.CSTNode, *, one_by_one: bool =
     If they are cleared one by one, rather than by a loop over all of them, unknown others may keep theirs.
     """
     if isinstance(owner, Optimizer):
-        if waits(machine, owner) or leaves_to_engine(owner):
+        if waits(machine, owner) or leaves_to_engine(machine, owner):
             return
         chosen = machine.gradients.sharing([owner])
     elif is_part(owner) or is_layer(machine, owner) or is_teacher(machine, owner):
@@ -129,7 +129,7 @@ def step(machine: Machine, optimizer: Optimizer, node: cst.CSTNode, through: str
             machine.raises.add("`scaler.step` would run twice between two updates of the scaler, which PyTorch refuses")
         optimizer.through_scaler = True
     optimizer.stepped = True
-    if leaves_to_engine(optimizer):
+    if leaves_to_engine(machine, optimizer):
         machine.gradients.clear([optimizer])
     around_step(machine, optimizer, "register_step_post_hook")
 

@@ -161,16 +161,23 @@ def attribute(machine: Machine, engine: Accelerator, name: str) -> Any:
     return Opaque(f"{engine.identity}.{name}")
 
 
-def leaves_to_engine(optimizer: Optimizer) -> bool:
+def leaves_to_engine(machine: Machine, optimizer: Optimizer) -> bool:
     """Whether a prepared optimizer clears no gradients itself, because DeepSpeed's engine does when it updates.
 
     `DeepSpeedOptimizerWrapper.zero_grad` does nothing, and `clip_grad_norm_` only returns the engine's norm.
     """
-    return isinstance(optimizer.prepared, Accelerator) and optimizer.prepared.doubt == BY_DEEPSPEED
+    engine = _engine_of(machine, optimizer)
+    return isinstance(engine, Accelerator) and engine.doubt == BY_DEEPSPEED
 
 
 def waits(machine: Machine, thing: Thing) -> bool:
-    """Whether a prepared object skips its action because the window is not complete.
+    """Whether a prepared object skips its action because the window is not complete."""
+    engine = _engine_of(machine, thing)
+    return isinstance(engine, Accelerator) and not engine.syncs
+
+
+def _engine_of(machine: Machine, thing: Thing) -> Any:
+    """What has prepared an object.
 
     If a function is given both the accelerator that counts and the object, its caller is presumed to have prepared the object,
     and so is unseen code if an accelerator counts without having prepared anything.
@@ -179,4 +186,4 @@ def waits(machine: Machine, thing: Thing) -> bool:
     if engine is None:
         counting = (each for each, _ in reversed(machine.told) if isinstance(each, Accelerator))
         engine = next((each for each in counting if not each.prepares and (thing.node is None or each.node is not None)), None)
-    return isinstance(engine, Accelerator) and not engine.syncs
+    return engine

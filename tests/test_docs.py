@@ -59,7 +59,7 @@ UNRUN = {
     "SKIP=gradlint git commit": "there is nothing to commit; SKIP is pre-commit's own",
     "gradlint server": "talks to an editor; test_server.py does so",
     "gradlint-organisation survey": "organisation/test_survey.py surveys repositories that it makes",
-    "gradlint-organisation report": "organisation/test_report.py writes reports",
+    "gradlint-organisation report": "organisation/test_survey_report.py writes reports",
     "gradlint-organisation branches": "organisation/test_branches.py prepares branches",
     "git -C branches": "there is no branch; organisation/test_branches.py makes one",
     "gh pr create": "needs the network",

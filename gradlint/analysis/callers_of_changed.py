@@ -53,8 +53,7 @@ def compare_from_others(
 def missing_users(around: Neighbours, changed: Mapping[str, str]) -> str | None:
     """Why a function may not get other parameters: an unchanged file mentions it."""
     for path, text in changed.items():
-        before, after = parameters(around.text if path == around.path else around.repository.text(path) or ""), parameters(text)
-        names = [name for name in before if after.get(name) != before[name]]
+        names = changed_functions(around.text if path == around.path else around.repository.text(path) or "", text)
         for other in importers(around.repository, path) if names else ():
             around.consulted.add(other)
             words = set(re.findall(r"\w+", around.repository.text(other) or "")) if other not in changed else set()
@@ -64,7 +63,27 @@ def missing_users(around: Neighbours, changed: Mapping[str, str]) -> str | None:
     return None
 
 
-def parameters(text: str) -> dict[str, list[str]]:
+def changed_functions(before: str, after: str) -> list[str]:
+    """The names of the functions that have other parameters in the second text."""
+    if _heads(before) == _heads(after):
+        return []  # parsing both texts for each fix would take long
+    known, now = _parameters(before), _parameters(after)
+    return [name for name in known if now.get(name) != known[name]]
+
+
+def _heads(text: str) -> list[str]:
+    """The lines of the heads of all functions. If a head ends in a comment, more lines follow."""
+    found: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        inside = inside or line.lstrip().startswith(("def ", "async def "))
+        if inside:
+            found.append(line)
+            inside = not line.rstrip().endswith(":")
+    return found
+
+
+def _parameters(text: str) -> dict[str, list[str]]:
     """The parameters of each function, as written."""
     try:
         nodes = list(ast.walk(parse(text)))

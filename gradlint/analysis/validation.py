@@ -8,7 +8,7 @@ from functools import cached_property
 
 import libcst as cst
 
-from gradlint.analysis.callers_of_changed import compare_from_others, missing_users, parameters
+from gradlint.analysis.callers_of_changed import changed_functions, compare_from_others, missing_users
 from gradlint.analysis.following import Following
 from gradlint.analysis.project import Project, Runs
 from gradlint.analysis.reparsing import repaired_statements
@@ -164,8 +164,8 @@ class Validator:
         around = self.project.neighbours
         if around is not None:
             return Comparison(refused=missing_users(around, {around.path: text}) or "")
-        same = parameters(self.source.text) == parameters(text)
-        return Comparison(unseen="" if same else "other files may call the function that gets another parameter")
+        others = changed_functions(self.source.text, text)
+        return Comparison(unseen="other files may call the function that gets another parameter" if others else "")
 
     def _over_files(self, code: str, promise: Promise, made: Rendered) -> Comparison:
         """Compare the repository with and without a fix that changes several of its files."""

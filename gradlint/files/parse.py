@@ -19,6 +19,9 @@ DEEPEST = 1000
 MOST_READ = 4_000_000
 """Default limit on the characters of code that are parsed. A tree takes some hundred bytes of memory for each."""
 
+_TRIES = 20
+"""How often a text is parsed again."""
+
 _JOINS = re.compile(r"\b(?:and|or)\b")
 
 
@@ -31,6 +34,11 @@ def parse(text: str, most: int = MOST_READ) -> ast.Module:
         raise MemoryError("too large to be parsed")
     if sys.version_info < (3, 11) and text_is_deep(text):
         raise RecursionError("nested too deeply")
+    for _ in range(_TRIES):
+        try:
+            return ast.parse(text)
+        except SystemError:
+            continue  # Python 3.11 counts the nesting of all threads together, and is confused if two of them parse
     return ast.parse(text)
 
 

@@ -51,7 +51,9 @@ def test_a_sentence_says_what_is_unusual(body: str, sentence: str, tmp_path: Pat
 def test_nobody_sees_what_divides_a_loss_that_is_compiled(tmp_path: Path) -> None:
     made = "loss_of = torch.compile(lambda x, y: criterion(model(x), y) / N, backend='aot_eager')\n"
     body = LOOP.replace("criterion(model(x), y) / N", "loss_of(x, y)").replace(" or (i + 1) == len(loader)", "")
-    seen = observe(tmp_path, HEAD + made + body.replace("for i", "for epoch in range(2):\n  for i", 1).replace("\n    ", "\n      "))
+    seen = observe(
+        tmp_path, HEAD + made + body.replace("for i", "for epoch in range(2):\n  for i", 1).replace("\n    ", "\n      ")
+    )
     assert seen.status == 0
     assert seen.codes == {"GRD202"}
 

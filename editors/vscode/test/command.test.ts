@@ -5,11 +5,11 @@ import { candidates, complaint, found, installation, judged, ofCommand, ofInterp
 import { readSettings } from "../src/settings";
 
 const given = (values: Record<string, unknown>) => readSettings((name, fallback) => (name in values ? (values[name] as typeof fallback) : fallback));
-const FILES = ["/venv/bin/python", "/usr/bin/python3", "/usr/bin/gradlint", "/work/.venv/bin/python", "/work/bin/python3"];
+const FILES = ["/venv/bin/python", "/usr/bin/python3", "/usr/bin/gradlint", "/project/.venv/bin/python", "/project/bin/python3"];
 const world = (more: Partial<World> = {}): World => ({
-  places: { workspaceFolder: "/work", userHome: "/home/me", env: { PATH: "/usr/bin:/bin" } },
+  places: { workspaceFolder: "/project", userHome: "/home/me", env: { PATH: "/usr/bin:/bin" } },
   trusted: true,
-  selected: "/work/.venv/bin/python",
+  selected: "/project/.venv/bin/python",
   exists: (path) => FILES.includes(path),
   platform: "linux",
   ...more,
@@ -17,7 +17,7 @@ const world = (more: Partial<World> = {}): World => ({
 const commands = (all: Candidate[]) => all.map((each) => each.command);
 
 test("the selected interpreter comes before what is on the PATH", () => {
-  assert.deepEqual(commands(candidates(given({}), world())), ["/work/.venv/bin/python", "/usr/bin/gradlint", "/usr/bin/python3"]);
+  assert.deepEqual(commands(candidates(given({}), world())), ["/project/.venv/bin/python", "/usr/bin/gradlint", "/usr/bin/python3"]);
   assert.deepEqual(commands(candidates(given({}), world({ selected: undefined }))), ["/usr/bin/gradlint", "/usr/bin/python3"]);
 });
 
@@ -25,12 +25,12 @@ test("what the settings name stands alone, and the command comes first", () => {
   const interpreter = ["/missing/python", "/venv/bin/python"];
   assert.deepEqual(candidates(given({ interpreter }), world()), [ofInterpreter("/venv/bin/python")]);
   assert.deepEqual(candidates(given({ interpreter, path: ["/usr/bin/gradlint"] }), world()), [ofCommand("/usr/bin/gradlint")]);
-  assert.deepEqual(commands(candidates(given({ interpreter: ["${workspaceFolder}/.venv/bin/python"] }), world())), ["/work/.venv/bin/python"]);
+  assert.deepEqual(commands(candidates(given({ interpreter: ["${workspaceFolder}/.venv/bin/python"] }), world())), ["/project/.venv/bin/python"]);
   assert.equal(candidates(given({ path: ["/missing"] }), world()).length, 3, "as if it were not set");
 });
 
 test("a workspace that is not trusted names no program", () => {
-  const places = { workspaceFolder: "/work", userHome: "/home/me", env: { PATH: "/work/bin:.:bin:/usr/bin" } };
+  const places = { workspaceFolder: "/project", userHome: "/home/me", env: { PATH: "/project/bin:.:bin:/usr/bin" } };
   assert.deepEqual(commands(candidates(given({}), world({ trusted: false, places }))), ["/usr/bin/gradlint", "/usr/bin/python3"]);
 });
 

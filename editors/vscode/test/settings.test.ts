@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { needsRestart, readSettings, resolved, serverSettings, type Places } from "../src/settings";
 
-const places: Places = { workspaceFolder: "/work", userHome: "/home/me", env: { VENV: "/venvs/a" } };
+const places: Places = { workspaceFolder: "/project", userHome: "/home/me", env: { VENV: "/venvs/a" } };
 const given = (values: Record<string, unknown>) => readSettings((name, fallback) => (name in values ? (values[name] as typeof fallback) : fallback));
 
 test("the server gets its own settings, and only those that are set", () => {
@@ -11,7 +11,7 @@ test("the server gets its own settings, and only those that are set", () => {
   assert.deepEqual(serverSettings(settings, places), {
     select: ["GRD1"],
     unsafeFixes: false,
-    configuration: "/work/conf/gradlint.toml",
+    configuration: "/project/conf/gradlint.toml",
     showSyntaxErrors: true,
   });
 });
@@ -21,11 +21,11 @@ test("an empty selection is not the same as none", () => {
 });
 
 test("paths may contain variables", () => {
-  assert.equal(resolved("${workspaceFolder}/a", places), "/work/a");
+  assert.equal(resolved("${workspaceFolder}/a", places), "/project/a");
   assert.equal(resolved("~/a", places), "/home/me/a");
   assert.equal(resolved("${userHome}/a", places), "/home/me/a");
   assert.equal(resolved("${env:VENV}/bin/python", places), "/venvs/a/bin/python");
-  assert.equal(resolved("a/b", places), "/work/a/b");
+  assert.equal(resolved("a/b", places), "/project/a/b");
   assert.equal(resolved("C:\\a", places), "C:\\a");
   assert.equal(resolved("a", { ...places, workspaceFolder: undefined }), "a");
 });

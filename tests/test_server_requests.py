@@ -277,6 +277,13 @@ main(["server"])
 """
 
 
+def stuck(folder: Path) -> tuple[Path, str]:
+    """A file that says to wait, and the code that runs again and again as long as it does."""
+    flag = folder / "flag"
+    flag.write_text("stuck")
+    return flag, f"while open({str(flag)!r}).read(): real(self, *arguments, **settings)"
+
+
 def blocked(flag: Path, wait: str) -> ClientServerConfig:
     """A server whose runs wait as long as a file says so."""
     return ClientServerConfig([sys.executable, "-c", BLOCKED.format(flag=str(flag), wait=wait)], make_client)
@@ -285,10 +292,8 @@ def blocked(flag: Path, wait: str) -> ClientServerConfig:
 @pytest.mark.asyncio
 async def test_a_newer_version_interrupts_the_runs_of_an_older_one(tmp_path: Path) -> None:
     """The first version is run again and again until something ends that."""
-    flag = tmp_path / "flag"
-    flag.write_text("stuck")
+    flag, again = stuck(tmp_path)
     uri = (tmp_path / "train.py").as_uri()
-    again = f"while open({str(flag)!r}).read(): real(self, *arguments, **settings)"
     async with connected(config=blocked(flag, again)) as editor:
         editor.texts[uri], editor.versions[uri] = SAFE, 1
         editor.client.text_document_did_open(types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "python", 1, SAFE)))
@@ -301,10 +306,8 @@ async def test_a_newer_version_interrupts_the_runs_of_an_older_one(tmp_path: Pat
 
 @pytest.mark.asyncio
 async def test_work_that_takes_long_is_shown(tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    flag.write_text("stuck")
+    flag, again = stuck(tmp_path)
     uri = (tmp_path / "train.py").as_uri()
-    again = f"while open({str(flag)!r}).read(): real(self, *arguments, **settings)"
     able = capabilities()
     able.window = types.WindowClientCapabilities(work_done_progress=True)
     async with connected(able, config=blocked(flag, again)) as editor:
